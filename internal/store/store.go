@@ -1,0 +1,150 @@
+// Package store is the ordered transactional key-value interface under every service, and the
+// only place where state lives.
+//
+// # Promises that every driver keeps
+//
+//   - Acknowledged means durable: [Store.Update] returns nil only after the log that holds the
+//     transaction is on disk (or replicated, for a driver over a network). Many writers share
+//     one sync.
+//   - Serializable: transactions behave as if run one after another. Update runs its closure
+//     optimistically and runs it again when another transaction changed something it read, so
+//     a closure must be idempotent: it may touch nothing but the transaction and its own locals.
+//   - Nothing is visible before it is durable: what [Store.View] and its readers return, and what
+//     [Store.Watch] announces, has reached the disk.
+//   - Keys are ordered as bytes. A range read sees one state of the store, and the writes
+//     of its own transaction.
+//
+// # Limits, which every driver can keep
+//
+// 4 MiB of writes and 5 s a transaction, 4 KiB a key, 1 MiB a value. A transaction over a limit fails with
+// [ErrTooLarge] or [ErrTooOld] and changes nothing. Larger bodies belong in package blob.
+//
+// The conformance suite for drivers is package storetest; the key encoding that all services
+// share is package key; typed records are in package record.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// Limits of a transaction, in bytes where not said otherwise.
+const (
+	MaxKey         = 4 << 10
+	MaxValue       = 1 << 20
+	MaxTransaction = 4 << 20
+)
+
+// Errors that a driver returns; compare with [errors.Is].
+var (
+	// ErrNotFound is returned by Get for a key that has no value.
+	ErrNotFound = errors.New("key not found")
+	// ErrConflict is returned by Update when its closure met conflicts until it gave up.
+	ErrConflict = errors.New("transaction conflict")
+	// ErrTooLarge is returned when a key, a value or a transaction is over its limit.
+	ErrTooLarge = errors.New("transaction too large")
+	// ErrTooOld is returned when a transaction ran longer than it may.
+	ErrTooOld = errors.New("transaction too old")
+	// ErrFull is returned when the disk has no room; nothing of the transaction was kept.
+	ErrFull = errors.New("no space left for the store")
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = errors.New("store closed")
+)
+
+// Store holds keys and values. It is safe for concurrent use.
+type Store interface {
+	// View runs fn with a consistent, durable view of the store. Slices that it hands out
+	// are valid until fn returns and must not be changed.
+	View(ctx context.Context, fn func(r Reader) error) error
+	// Update runs fn and commits what it wrote, all or nothing; nil means durable. When fn
+	// returns an error nothing is written and Update returns that error as it is. fn may run
+	// several times, and must not call View or Update of the same store.
+	Update(ctx context.Context, fn func(tx Txn) error) error
+	// Watch returns a watcher whose channel receives a value after a durable commit
+	// wrote a key that begins with prefix. Wake-ups that nobody has taken yet are merged into one.
+	Watch(prefix []byte) *Watcher
+	// Close waits for running transactions and releases the store. It is idempotent.
+	Close() error
+}
+
+// Reader reads one state of the store.
+type Reader interface {
+	// Get returns the value of key, or ErrNotFound.
+	Get(key []byte) ([]byte, error)
+	// Range yields the pairs of span in order. It ends after the first error. Breaking out of
+	// the loop releases what it holds.
+	Range(span Span) iter.Seq2[Pair, error]
+}
+
+// Txn reads and writes. Its reads see its own writes, except those of Append.
+type Txn interface {
+	Reader
+	// Set gives key a value; both are copied.
+	Set(key, value []byte)
+	// Delete removes key; a missing key is no error.
+	Delete(key []byte)
+	// DeleteRange removes every key with lo <= key < hi.
+	DeleteRange(lo, hi []byte)
+	// Append sets prefix + stamp to value, where the stamp ([StampSize] bytes) grows with every commit
+	// of this store and, within a transaction, with every call: rows under one prefix lie in commit order.
+	Append(prefix, value []byte)
+	// OnCommit runs fn in this process after the transaction is durable, in the order of the calls
+	// and before Update returns. It is a hint that saves a wake-up, never a record: a crash loses it.
+	OnCommit(fn func())
+}
+
+// StampSize is the length of the commit stamp that Append adds to a prefix, in bytes:
+// an 8-byte big-endian commit version and a 2-byte big-endian ordinal.
+const StampSize = 10
+
+// Pair is one key with its value, valid until the closure of its transaction returns.
+type Pair struct {
+	Key, Value []byte
+}
+
+// Span selects keys with Lo <= key < Hi. A nil Hi means no upper bound.
+type Span struct {
+	Lo, Hi  []byte
+	Limit   int  // at most this many pairs; 0 means all
+	Reverse bool // from the last key to the first
+}
+
+// Prefix returns the span of all keys that begin with p.
+func Prefix(p []byte) Span { return Span{Lo: p, Hi: PrefixEnd(p)} }
+
+// PrefixEnd returns the least key that is greater than every key that begins with p, or nil
+// when there is none.
+func PrefixEnd(p []byte) []byte {
+	for i := len(p) - 1; i >= 0; i-- {
+		if p[i] != 0xff {
+			end := append([]byte(nil), p[:i+1]...)
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+// Watcher receives wake-ups; see [Store.Watch].
+type Watcher struct {
+	c    chan struct{}
+	stop func()
+}
+
+// NewWatcher returns a watcher for a driver, which calls Wake; stop is called once by Close.
+func NewWatcher(stop func()) *Watcher { return &Watcher{c: make(chan struct{}, 1), stop: stop} }
+
+// C returns the channel on which wake-ups arrive.
+func (w *Watcher) C() <-chan struct{} { return w.c }
+
+// Wake leaves a wake-up unless one is waiting already. It never blocks.
+func (w *Watcher) Wake() {
+	select {
+	case w.c <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends the watch.
+func (w *Watcher) Close() { w.stop() }
