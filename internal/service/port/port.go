@@ -1,0 +1,83 @@
+// Package port holds the small interfaces by which services call each other past the door: where a call must join
+// the caller's transaction, or carries a stream that has no place in an API input.
+//
+// An interface lives here when two services would otherwise import each other. The serving side checks permissions itself,
+// through [service.Door.Allow], with the caller's principal that it is handed.
+package port
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"lambent.dev/lambent/internal/store"
+)
+
+// Source names the service and the resource on whose behalf a call is made.
+type Source struct {
+	// Service is the calling service, such as "s3.amazonaws.com".
+	Service string
+	// ARN and Account name the resource that caused the call.
+	ARN, Account string
+}
+
+// Functions invokes functions for other services. Implemented by services/lambda.
+type Functions interface {
+	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier. It fails with an
+	// access denial when the function's policy does not allow the source.
+	Invoke(ctx context.Context, from Source, function string, payload []byte) (Invocation, error)
+	// CheckInvoke tells whether from may invoke function: nil, or the denial, or that the function does not exist.
+	CheckInvoke(ctx context.Context, from Source, function string) error
+	// EnqueueAsync adds an asynchronous invocation to the caller's transaction: it happens if and only if that commits.
+	EnqueueAsync(ctx context.Context, tx store.Txn, from Source, function string, payload []byte) error
+}
+
+// Invocation is the answer of a function.
+type Invocation struct {
+	// Payload is the function's response, or its error document when Error is set.
+	Payload []byte
+	// Error is "Handled" or "Unhandled" when the function failed (the X-Amz-Function-Error header), else empty.
+	Error string
+	// Version is the version that ran.
+	Version string
+	// LogTail is the last 4 KiB of the invocation's log.
+	LogTail []byte
+	// RequestID is the id of the invocation.
+	RequestID string
+}
+
+// Objects reads objects for other services (function code, templates). Implemented by services/s3.
+type Objects interface {
+	// OpenObject returns the object's body and size with the permissions of the principal of ctx. The caller closes it.
+	// version may be empty.
+	OpenObject(ctx context.Context, bucket, key, version string) (io.ReadCloser, int64, error)
+}
+
+// LogSink takes log lines. Implemented by services/logs.
+type LogSink interface {
+	// PutLog appends events to a stream, making group and stream when they are missing. It returns when the lines are
+	// accepted into a bounded buffer; lines are durable within a second and on Flush. A full buffer blocks.
+	PutLog(ctx context.Context, account, region, group, stream string, lines []LogLine) error
+	// Flush makes every accepted line durable.
+	Flush(ctx context.Context) error
+}
+
+// LogLine is one log event.
+type LogLine struct {
+	Time    time.Time
+	Message string
+}
+
+// Roles hands out credentials of roles to services. Implemented by services/sts.
+type Roles interface {
+	// AssumeForService returns session credentials of role for service (such as "lambda.amazonaws.com"), when the role's trust policy allows it.
+	AssumeForService(ctx context.Context, service, role, session string, lifetime time.Duration) (Credentials, error)
+	// CheckPassRole tells whether the principal of ctx may pass role to service, and whether the role's trust policy lets the service assume it.
+	CheckPassRole(ctx context.Context, role, service string) error
+}
+
+// Credentials are temporary credentials.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Expires                                    time.Time
+}

@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Request is what is known about a call beside its input. A handler takes it from its context
+// with [RequestFrom].
+type Request struct {
+	// ID is the request id that the client, the log and `lambent iam explain` show.
+	ID string
+	// API and Operation name the call: "dynamodb", "PutItem".
+	API, Operation string
+	// Account and Region own what the call works on.
+	Account, Region string
+	// Principal makes the call.
+	Principal Principal
+	// Time is when the call arrived.
+	Time time.Time
+	// SourceIP is the address of the client; it is invalid for calls between services.
+	SourceIP netip.Addr
+	// UserAgent is the client's User-Agent header.
+	UserAgent string
+	// Secure tells whether the call came over TLS (or from inside this machine).
+	Secure bool
+	// HTTP is what a handler may see of the HTTP request; nil for calls inside the process.
+	HTTP *HTTPRequest
+}
+
+// HTTPRequest is the part of an HTTP request that belongs to an operation's semantics.
+type HTTPRequest struct {
+	// Method is the request method.
+	Method string
+	// RawTarget is the request target as it was sent.
+	RawTarget string
+	// Host is the Host header as it was sent.
+	Host string
+	// Header returns the first value of a header, by any case.
+	Header func(name string) string
+	// Presigned tells whether the request was authenticated by its query string.
+	Presigned bool
+}
+
+type requestKey struct{}
+
+// WithRequest returns a context that carries r. The door does this; tests may.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
+}
+
+// RequestFrom returns the request of ctx. Outside of a call it returns an empty request by nobody.
+func RequestFrom(ctx context.Context) *Request {
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return r
+	}
+	return &Request{}
+}
+
+// As returns a context for calls that are made by another principal, such as a service on behalf of one
+// of its resources or a template deploy with its role; account and region stay those of the surrounding call.
+func As(ctx context.Context, p Principal) context.Context {
+	r := *RequestFrom(ctx)
+	r.Principal = p
+	r.HTTP = nil
+	return WithRequest(ctx, &r)
+}

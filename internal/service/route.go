@@ -1,0 +1,22 @@
+package service
+
+import "net/http"
+
+// Route sends requests to a service by host or by path. Exactly one of Host and Path is set, and exactly one of API and Handler.
+//
+// Patterns name their variable parts in braces. A host pattern is matched against the labels of the Host header without its
+// port, whatever the suffix: "{api}.execute-api.{region}.*" matches abc.execute-api.us-east-1.amazonaws.com and
+// abc.execute-api.us-east-1.localhost. "{bucket+}" takes one or more labels. A path pattern is matched against the start of the raw,
+// undecoded path, and the rest of the path reaches the handler: "/_aws/execute-api/{api}/{stage}".
+type Route struct {
+	Host string
+	Path string
+	// API names the AWS API whose protocol the request speaks, for hosts such as "{bucket+}.s3.{region}.*"; the bucket
+	// then becomes the first element of the path.
+	API string
+	// Handler serves a data plane. It takes the values of the pattern with [RouteVar], the rest of the raw path with [RoutePath],
+	// and is responsible for authentication; permissions go through [Door.Allow].
+	Handler http.Handler
+	// Public tells that web pages of any origin may call this plane: the protection of loopback against forged browser requests is left to it.
+	Public bool
+}
