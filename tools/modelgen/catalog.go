@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+)
+
+// api is one API that is generated.
+type api struct {
+	// model is the folder of the model in botocore's data.
+	model string
+	// name is the package that is written.
+	name string
+	// patch changes the model before it is used; nil for none.
+	patch func(*model) error
+}
+
+// catalog lists the APIs.
+func catalog() []api {
+	return []api{
+		{model: "lambda", name: "lambda"},
+		{model: "s3", name: "s3", patch: patchS3},
+		{model: "dynamodb", name: "dynamodb", patch: patchDynamoDB},
+		{model: "dynamodbstreams", name: "dynamodbstreams", patch: patchDynamoDB},
+		{model: "apigateway", name: "apigateway"},
+		{model: "apigatewayv2", name: "apigatewayv2"},
+		{model: "apigatewaymanagementapi", name: "apigatewaymanagementapi"},
+		{model: "iam", name: "iam"},
+		{model: "sts", name: "sts"},
+		{model: "cloudformation", name: "cloudformation"},
+		{model: "cloudcontrol", name: "cloudcontrol"},
+		{model: "logs", name: "logs"},
+		{model: "cloudwatch", name: "cloudwatch"},
+		{model: "sqs", name: "sqs", patch: patchSQS},
+		{model: "sns", name: "sns"},
+		{model: "events", name: "events"},
+		{model: "scheduler", name: "scheduler"},
+		{model: "pipes", name: "pipes"},
+		{model: "stepfunctions", name: "stepfunctions"},
+		{model: "kinesis", name: "kinesis"},
+		{model: "ssm", name: "ssm"},
+		{model: "secretsmanager", name: "secretsmanager"},
+		{model: "kms", name: "kms"},
+		{model: "cognito-idp", name: "cognitoidp"},
+		{model: "cognito-identity", name: "cognitoidentity"},
+		{model: "ecs", name: "ecs"},
+		{model: "ecr", name: "ecr"},
+		{model: "apprunner", name: "apprunner"},
+		{model: "elasticbeanstalk", name: "elasticbeanstalk"},
+		{model: "elbv2", name: "elbv2"},
+		{model: "application-autoscaling", name: "applicationautoscaling"},
+		{model: "servicediscovery", name: "servicediscovery"},
+		{model: "cloudfront", name: "cloudfront"},
+		{model: "cloudfront-keyvaluestore", name: "cloudfrontkeyvaluestore"},
+		{model: "acm", name: "acm"},
+		{model: "acm-pca", name: "acmpca"},
+		{model: "route53", name: "route53"},
+		{model: "rds", name: "rds"},
+		{model: "rds-data", name: "rdsdata"},
+		{model: "efs", name: "efs"},
+		{model: "xray", name: "xray"},
+		{model: "ec2", name: "ec2", patch: patchEC2},
+		{model: "resourcegroupstaggingapi", name: "resourcegroupstaggingapi"},
+		{model: "appsync", name: "appsync"},
+	}
+}
+
+// The hand-written types of the DynamoDB item codec.
+const (
+	attrImport = "lambent.dev/lambent/internal/lib/attr"
+	attrValue  = "attr.Value"
+	attrMap    = "attr.Map"
+)
+
+// patchDynamoDB puts the item codec in the place of attribute values and of
+// every map that has them as values.
+func patchDynamoDB(m *model) error {
+	value := m.Shapes["AttributeValue"]
+	if value == nil {
+		return fmt.Errorf("no AttributeValue")
+	}
+	value.GoType = attrValue
+	for _, s := range m.Shapes {
+		if s.Type == "map" && s.Value.Shape == "AttributeValue" {
+			s.GoType = attrMap
+		}
+	}
+	return nil
+}
+
+// patchS3 keeps Expires as the text it is: S3 stores whatever header it gets.
+// The model's own type is replaced by a timestamp for clients in sdk-extras.
+func patchS3(m *model) error {
+	expires := m.Shapes["Expires"]
+	if expires == nil {
+		return fmt.Errorf("no Expires")
+	}
+	expires.Type = "string"
+	return nil
+}
+
+// patchSQS adds the query protocol that SQS still answers and its model no
+// longer describes: the names of parameters and elements in the API reference
+// of version 2012-11-05.
+func patchSQS(m *model) error {
+	m.Metadata.Protocols = append(m.Metadata.Protocols, "query")
+	m.Metadata.XMLNamespace = "http://queue.amazonaws.com/doc/2012-11-05/"
+	elements := map[string]string{
+		"AWSAccountIdList":          "AWSAccountId",
+		"ActionNameList":            "ActionName",
+		"AttributeNameList":         "AttributeName",
+		"BatchResultErrorEntryList": "BatchResultErrorEntry",
+		"BinaryList":                "BinaryListValue",
+		"ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
+		"ChangeMessageVisibilityBatchResultEntryList":  "ChangeMessageVisibilityBatchResultEntry",
+		"DeleteMessageBatchRequestEntryList":           "DeleteMessageBatchRequestEntry",
+		"DeleteMessageBatchResultEntryList":            "DeleteMessageBatchResultEntry",
+		"ListMessageMoveTasksResultEntryList":          "ListMessageMoveTasksResultEntry",
+		"MessageAttributeNameList":                     "MessageAttributeName",
+		"MessageList":                                  "Message",
+		"MessageSystemAttributeList":                   "MessageSystemAttributeName",
+		"QueueUrlList":                                 "QueueUrl",
+		"SendMessageBatchRequestEntryList":             "SendMessageBatchRequestEntry",
+		"SendMessageBatchResultEntryList":              "SendMessageBatchResultEntry",
+		"StringList":                                   "StringListValue",
+		"TagKeyList":                                   "TagKey",
+	}
+	for name, element := range elements {
+		s := m.Shapes[name]
+		if s == nil || s.Type != "list" {
+			return fmt.Errorf("%s is not a list", name)
+		}
+		s.Flattened = true
+		s.Member.LocationName = element
+	}
+	maps := map[string][3]string{
+		"MessageBodyAttributeMap":       {"MessageAttribute", "Name", "Value"},
+		"MessageBodySystemAttributeMap": {"MessageSystemAttribute", "Name", "Value"},
+		"MessageSystemAttributeMap":     {"Attribute", "Name", "Value"},
+		"QueueAttributeMap":             {"Attribute", "Name", "Value"},
+		"TagMap":                        {"Tag", "Key", "Value"},
+	}
+	for name, names := range maps {
+		s := m.Shapes[name]
+		if s == nil || s.Type != "map" {
+			return fmt.Errorf("%s is not a map", name)
+		}
+		s.Flattened = true
+		s.Key.LocationName, s.Value.LocationName = names[1], names[2]
+	}
+	for _, s := range m.Shapes {
+		for _, name := range s.Members.names {
+			if r := s.Members.refs[name]; maps[r.Shape][0] != "" {
+				r.LocationName, r.JSONName = maps[r.Shape][0], name
+			}
+		}
+	}
+	return nil
+}
+
+// patchEC2 keeps networking and the describe calls.
+func patchEC2(m *model) error {
+	keep := regexp.MustCompile(`^Describe|Vpc|Subnet|RouteTable|Route$|InternetGateway|NatGateway|` +
+		`SecurityGroup|NetworkAcl|NetworkInterface|Address|KeyPair|Tags$|PrefixList|DhcpOptions|FlowLogs`)
+	drop := regexp.MustCompile(`TransitGateway|LocalGateway|Ipam|ClientVpn|VerifiedAccess|ClassicLink|Outpost|` +
+		`TrafficMirror|RouteServer|Byoip|Secondary|CreateFpga`)
+	maps.DeleteFunc(m.Operations, func(name string, _ *operation) bool {
+		return !keep.MatchString(name) || drop.MatchString(name) && !strings.HasPrefix(name, "Describe")
+	})
+	return nil
+}
