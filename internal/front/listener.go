@@ -1,0 +1,143 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+)
+
+// helloTimeout bounds the wait for a connection's first byte, and then for its TLS handshake.
+const helloTimeout = 10 * time.Second
+
+// tlsRecord is the first byte of a TLS handshake record (RFC 8446, section 5.1). No HTTP request begins with it.
+const tlsRecord = 0x16
+
+// splitListener accepts plain and TLS connections on one port. First byte and handshake are awaited
+// outside of Accept, so that a silent client holds nobody up.
+type splitListener struct {
+	net.Listener
+
+	tls   *tls.Config // nil refuses TLS
+	conns chan net.Conn
+	ctx   context.Context //nolint:containedctx // the lifetime of the listener, which net.Listener has no way to pass
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+}
+
+func split(l net.Listener, config *tls.Config) *splitListener {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &splitListener{Listener: l, tls: config, conns: make(chan net.Conn), ctx: ctx, stop: stop}
+	s.wg.Go(s.accept)
+	return s
+}
+
+// Accept returns the next connection whose protocol is known: a *headConn for HTTP/1.1, a *tls.Conn for HTTP/2 over TLS.
+func (s *splitListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-s.conns:
+		return c, nil
+	case <-s.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close stops accepting and waits for the goroutines of the listener. It is idempotent.
+func (s *splitListener) Close() error {
+	s.stop()
+	err := s.Listener.Close()
+	s.wg.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *splitListener) accept() {
+	for s.ctx.Err() == nil {
+		c, err := s.Listener.Accept()
+		if err != nil {
+			// Errors other than the end of the listener (too many open files) pass; wait a little for that.
+			_ = clock.Sleep(s.ctx, clock.System{}, 5*time.Millisecond)
+			continue
+		}
+		s.wg.Go(func() { s.sniff(c) })
+	}
+}
+
+// sniff hands c on once it is known what it speaks.
+func (s *splitListener) sniff(c net.Conn) {
+	release := context.AfterFunc(s.ctx, func() { _ = c.Close() })
+	conn, err := s.identify(c)
+	if !release() || err != nil {
+		_ = c.Close()
+		return
+	}
+	select {
+	case s.conns <- conn:
+	case <-s.ctx.Done():
+		_ = c.Close()
+	}
+}
+
+func (s *splitListener) identify(c net.Conn) (net.Conn, error) {
+	if err := c.SetDeadline(clock.System{}.Now().Add(helloTimeout)); err != nil {
+		return nil, err
+	}
+	p := &peekedConn{Conn: c}
+	if err := p.peek(); err != nil {
+		return nil, err
+	}
+	var conn net.Conn
+	if p.first[0] != tlsRecord {
+		conn = &headConn{Conn: p}
+	} else {
+		if s.tls == nil {
+			return nil, errors.New("tls is not configured")
+		}
+		t := tls.Server(p, s.tls)
+		if err := t.HandshakeContext(s.ctx); err != nil {
+			return nil, err
+		}
+		conn = t
+		if t.ConnectionState().NegotiatedProtocol != "h2" {
+			conn = &headConn{Conn: t, secure: true}
+		}
+	}
+	return conn, c.SetDeadline(time.Time{})
+}
+
+// peekedConn is a connection whose first byte was read to learn what it speaks.
+type peekedConn struct {
+	net.Conn
+
+	first  [1]byte
+	unread bool
+}
+
+func (p *peekedConn) peek() error {
+	n, err := p.Conn.Read(p.first[:])
+	p.unread = n == 1
+	if n == 1 {
+		return nil
+	}
+	return err
+}
+
+// Read returns the peeked byte together with what follows, and then reads from the connection itself. The server's reads do not overlap.
+func (p *peekedConn) Read(b []byte) (int, error) {
+	if !p.unread || len(b) == 0 {
+		return p.Conn.Read(b)
+	}
+	p.unread = false
+	b[0] = p.first[0]
+	if len(b) == 1 {
+		return 1, nil
+	}
+	n, err := p.Conn.Read(b[1:])
+	return n + 1, err
+}

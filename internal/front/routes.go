@@ -1,0 +1,213 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/service"
+)
+
+// Match is what the route table found for a request.
+type Match struct {
+	// Route is the route that serves the request; nil for the AWS API plane.
+	Route *service.Route
+	// Rest is the raw path (without the query) that is left for the route's handler; for a host route with
+	// an API it is the path with the bucket put in front.
+	Rest string
+
+	vars []string // name, value, name, value, …
+}
+
+// Var returns the value of a variable of the route's pattern, or "".
+func (m *Match) Var(name string) string {
+	for i := 0; i+1 < len(m.vars); i += 2 {
+		if m.vars[i] == name {
+			return m.vars[i+1]
+		}
+	}
+	return ""
+}
+
+// Table finds routes. It is immutable after New.
+type Table struct {
+	hosts []hostRoute
+	paths []pathRoute
+}
+
+type hostRoute struct {
+	route   service.Route
+	pattern []segment
+}
+
+type pathRoute struct {
+	route   service.Route
+	pattern []segment
+}
+
+// segment is one label of a host or one element of a path: a literal, or a variable.
+type segment struct {
+	literal string
+	name    string
+	many    bool // the variable takes one or more labels
+}
+
+// NewTable compiles routes. Longer patterns are tried first; of two of the same length the one with more
+// literals. A pattern that cannot be compiled is an error.
+func NewTable(routes []service.Route) (*Table, error) {
+	t := &Table{}
+	for _, r := range routes {
+		if (r.Host == "") == (r.Path == "") || (r.API == "") == (r.Handler == nil) {
+			return nil, fmt.Errorf("route host %q path %q: needs one of host and path, and one of api and handler", r.Host, r.Path)
+		}
+		if r.Host != "" {
+			pattern, ok := strings.CutSuffix(r.Host, ".*")
+			if !ok {
+				return nil, fmt.Errorf("route host %q: must end with .*, since any suffix is served", r.Host)
+			}
+			t.hosts = append(t.hosts, hostRoute{r, compile(pattern, ".")})
+			continue
+		}
+		t.paths = append(t.paths, pathRoute{r, compile(strings.TrimPrefix(r.Path, "/"), "/")})
+	}
+	slices.SortStableFunc(t.hosts, func(a, b hostRoute) int { return rank(b.pattern) - rank(a.pattern) })
+	slices.SortStableFunc(t.paths, func(a, b pathRoute) int { return rank(b.pattern) - rank(a.pattern) })
+	return t, nil
+}
+
+func compile(pattern, separator string) []segment {
+	var out []segment
+	for part := range strings.SplitSeq(pattern, separator) {
+		s := segment{literal: part}
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			name, s.many = strings.CutSuffix(strings.TrimSuffix(name, "}"), "+")
+			s.name, s.literal = name, ""
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// rank orders patterns: by length, then by literals.
+func rank(pattern []segment) int {
+	n := len(pattern) * 100
+	for _, s := range pattern {
+		if s.name == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Find returns the match of a request by its host and its raw target.
+func (t *Table) Find(host, target string) Match {
+	path, _, _ := strings.Cut(target, "?")
+	if labels := hostLabels(host); labels != nil {
+		for i := range t.hosts {
+			h := &t.hosts[i]
+			if vars, ok := matchHost(h.pattern, labels); ok {
+				m := Match{Route: &h.route, Rest: path, vars: vars}
+				if h.route.API != "" {
+					m.Rest = "/" + m.Var("bucket") + path
+				}
+				return m
+			}
+		}
+	}
+	if strings.HasPrefix(path, "/_") {
+		for i := range t.paths {
+			p := &t.paths[i]
+			if vars, rest, ok := matchPath(p.pattern, path); ok {
+				return Match{Route: &p.route, Rest: rest, vars: vars}
+			}
+		}
+	}
+	return Match{Rest: path}
+}
+
+// hostLabels returns the labels of a host name without its port, lower-cased, or nil for an IP address or a single label.
+func hostLabels(host string) []string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if !strings.Contains(host, ".") || net.ParseIP(strings.Trim(host, "[]")) != nil {
+		return nil
+	}
+	return strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
+}
+
+// matchHost matches labels against pattern followed by any suffix of at least one label.
+func matchHost(pattern []segment, labels []string) ([]string, bool) {
+	if len(pattern) == 0 {
+		return nil, len(labels) > 0
+	}
+	if len(labels) < len(pattern)+1 {
+		return nil, false
+	}
+	s := pattern[0]
+	if !s.many {
+		if s.name == "" && s.literal != labels[0] {
+			return nil, false
+		}
+		rest, ok := matchHost(pattern[1:], labels[1:])
+		if !ok || s.name == "" {
+			return rest, ok
+		}
+		return append([]string{s.name, labels[0]}, rest...), true
+	}
+	// The longest value wins, so that a bucket named "a.s3" in "a.s3.s3.localhost" is found whole.
+	for n := len(labels) - len(pattern); n >= 1; n-- {
+		if rest, ok := matchHost(pattern[1:], labels[n:]); ok {
+			return append([]string{s.name, strings.Join(labels[:n], ".")}, rest...), true
+		}
+	}
+	return nil, false
+}
+
+// matchPath matches the start of a raw path; rest begins with a slash or is empty.
+func matchPath(pattern []segment, path string) (vars []string, rest string, ok bool) {
+	rest = path
+	for _, s := range pattern {
+		if !strings.HasPrefix(rest, "/") {
+			return nil, "", false
+		}
+		element := rest[1:]
+		if i := strings.IndexByte(element, '/'); i >= 0 {
+			element = element[:i]
+		}
+		if s.name == "" && s.literal != element || s.name != "" && element == "" {
+			return nil, "", false
+		}
+		if s.name != "" {
+			vars = append(vars, s.name, element)
+		}
+		rest = rest[1+len(element):]
+	}
+	return vars, rest, true
+}
+
+type matchKey struct{}
+
+func withMatch(r *http.Request, m *Match) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), matchKey{}, m))
+}
+
+// RouteVar returns the value of a variable of the pattern by which r was routed, still percent-encoded as it was sent.
+func RouteVar(r *http.Request, name string) string {
+	if m, ok := r.Context().Value(matchKey{}).(*Match); ok {
+		return m.Var(name)
+	}
+	return ""
+}
+
+// RoutePath returns the raw path that the pattern by which r was routed left over: "" or a string that begins with "/".
+func RoutePath(r *http.Request) string {
+	if m, ok := r.Context().Value(matchKey{}).(*Match); ok {
+		return m.Rest
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return path
+}

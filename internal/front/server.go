@@ -1,0 +1,117 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"lambent.dev/lambent/internal/service"
+)
+
+// Options configure a [Server].
+type Options struct {
+	// Routes are the hosts and paths of the services.
+	Routes []service.Route
+	// API serves what no route takes: the AWS API plane. It finds the match of its request with [MatchOf].
+	API http.Handler
+	// Health answers GET /_lambent/health and its alias /_localstack/health.
+	Health http.Handler
+	// TLS holds the certificates; nil serves plain HTTP only.
+	TLS *tls.Config
+	// Loopback tells that the listener is on a loopback address, where requests that a web page could forge are refused
+	// on the routes that are not public.
+	Loopback bool
+	Log      *slog.Logger
+}
+
+// Server serves one port.
+type Server struct {
+	http     *http.Server
+	listener *splitListener
+	done     chan error
+}
+
+// Serve starts serving l in the background. The caller ends it with Shutdown.
+func Serve(l net.Listener, o Options) (*Server, error) {
+	table, err := NewTable(o.Routes)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{options: o, table: table}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s := &Server{
+		http: &http.Server{
+			Handler:           h,
+			ConnContext:       withConn,
+			ConnState:         connState,
+			Protocols:         &protocols,
+			ReadHeaderTimeout: 30 * time.Second,
+			IdleTimeout:       5 * time.Minute,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		},
+		done: make(chan error, 1),
+	}
+	if o.TLS != nil {
+		config := o.TLS.Clone()
+		config.NextProtos = []string{"h2", "http/1.1"}
+		s.http.TLSConfig = config
+	}
+	s.listener = split(l, s.http.TLSConfig)
+	go func() { s.done <- s.http.Serve(s.listener) }()
+	return s, nil
+}
+
+// Shutdown stops listening and waits for the running requests until ctx ends; then it closes what is left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were still running: %w", err), s.http.Close())
+	}
+	if e := <-s.done; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, s.listener.Close())
+}
+
+type handler struct {
+	options Options
+	table   *Table
+}
+
+// ServeHTTP routes one request.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m := h.table.Find(r.Host, r.RequestURI)
+	if m.Route == nil {
+		switch m.Rest {
+		case "/_lambent/health", "/_localstack/health":
+			h.options.Health.ServeHTTP(w, r)
+			return
+		}
+	}
+	if m.Route == nil || m.Route.API != "" {
+		h.options.API.ServeHTTP(w, withMatch(r, &m))
+		return
+	}
+	if reason, bad := Forgeable(r); bad && h.options.Loopback && !m.Route.Public {
+		http.Error(w, "Refused: "+reason+".", http.StatusForbidden)
+		return
+	}
+	m.Route.Handler.ServeHTTP(w, withMatch(r, &m))
+}
+
+// MatchOf returns how r was routed.
+func MatchOf(r *http.Request) *Match {
+	if m, ok := r.Context().Value(matchKey{}).(*Match); ok {
+		return m
+	}
+	return &Match{Rest: RoutePath(r)}
+}
