@@ -1,0 +1,123 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/service"
+)
+
+// Authorizer decides about calls. Package auth implements it.
+type Authorizer interface {
+	// Authorize returns nil when the principal of r may do everything that targets say, and otherwise an error for the
+	// client that explains the first denial. Every target's Action is set. It records the decision under the request's id.
+	Authorize(ctx context.Context, r *service.Request, targets []service.Target) error
+}
+
+// Validator checks inputs against the API models. Package wire implements it.
+type Validator interface {
+	// Validate checks in, a pointer to the input of an operation, and returns an error for the client.
+	Validate(api, operation string, in any) error
+}
+
+// Door implements [service.Door]. Make one with NewDoor, and give it the registry with Open before the first call: services
+// need the door to be built, and the registry needs the services.
+type Door struct {
+	registry   *Registry
+	authorizer Authorizer
+	validator  Validator
+	clock      clock.Clock
+	random     io.Reader
+	log        *slog.Logger
+}
+
+// NewDoor returns a door that is still closed.
+func NewDoor(c clock.Clock, random io.Reader, log *slog.Logger) *Door {
+	return &Door{clock: c, random: random, log: log}
+}
+
+// Open gives the door what it needs. It is called once, before any call.
+func (d *Door) Open(r *Registry, a Authorizer, v Validator) {
+	d.registry, d.authorizer, d.validator = r, a, v
+}
+
+var errNobody = &service.Error{
+	Code: "AccessDenied", Status: http.StatusForbidden,
+	Message: "A call inside the platform carries no request, so nobody is known to make it.",
+}
+
+// Call implements [service.Door].
+func (d *Door) Call(ctx context.Context, api, name string, in any) (any, error) {
+	outer := service.RequestFrom(ctx)
+	if outer.Principal.Kind == service.Anonymous && outer.ID == "" {
+		return nil, errNobody
+	}
+	op, err := d.registry.find(api, name)
+	if err != nil {
+		return nil, err
+	}
+	if want := reflect.PointerTo(op.binding.Input); reflect.TypeOf(in) != want {
+		return nil, fmt.Errorf("call %s %s: input is %T, not %s", api, name, in, want)
+	}
+	if err := d.validator.Validate(api, name, in); err != nil {
+		return nil, err
+	}
+	r := *outer
+	r.API, r.Operation, r.HTTP = api, name, nil
+	r.Time = d.clock.Now()
+	r.Secure = true
+	return d.run(service.WithRequest(ctx, &r), op, &r, in)
+}
+
+// run authorises a decoded, validated call and runs its handler.
+func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in any) (any, error) {
+	if err := d.admit(ctx, &op.access, r, in); err != nil {
+		return nil, err
+	}
+	return op.binding.Call(ctx, in)
+}
+
+func (d *Door) admit(ctx context.Context, access *service.Access, r *service.Request, in any) error {
+	if access.Open {
+		return nil
+	}
+	if r.Principal.Kind == service.Anonymous && !access.Anonymous {
+		return &service.Error{
+			Code: "MissingAuthenticationToken", Status: http.StatusForbidden,
+			Message: "The request is not signed. Set credentials (`lambent env` prints them) or use an SDK that signs.",
+		}
+	}
+	targets := []service.Target{{ARN: "*"}}
+	if access.Targets != nil {
+		var err error
+		if targets, err = access.Targets(ctx, in); err != nil {
+			return err
+		}
+	}
+	for i := range targets {
+		if targets[i].Action == "" {
+			targets[i].Action = access.Action
+		}
+	}
+	return d.authorizer.Authorize(ctx, r, targets)
+}
+
+// Allow implements [service.Door].
+func (d *Door) Allow(ctx context.Context, target service.Target) error {
+	if target.Action == "" {
+		return errors.New("allow: the target names no action")
+	}
+	r := service.RequestFrom(ctx)
+	if r.ID == "" {
+		c := *r
+		c.ID, c.Time, c.Secure = NewRequestID(d.random), d.clock.Now(), true
+		r = &c
+	}
+	return d.authorizer.Authorize(ctx, r, []service.Target{target})
+}
