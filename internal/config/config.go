@@ -1,0 +1,123 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// Config is the settings of one Lambent. Make one with [Default] or [Load]; the meaning of each field is
+// that of the setting of its name in [Settings].
+type Config struct {
+	DataDir          string
+	Ephemeral        bool
+	Listen           string
+	PublicURL        string
+	TLSCert, TLSKey  string
+	LocalCredentials bool
+	Account, Region  string
+	Sandbox          string
+	Egress           bool
+	LogLevel         string
+	LogFormat        string
+}
+
+// The values of the setting "sandbox".
+const (
+	SandboxAuto    = "auto"
+	SandboxRequire = "require"
+	SandboxOff     = "off"
+)
+
+// Default returns the settings of a Lambent that nobody configured.
+func Default() Config {
+	var c Config
+	for _, s := range Settings() {
+		// The defaults are constants of this package, held valid by a test.
+		_ = s.set(&c, s.Default)
+	}
+	return c
+}
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+)
+
+// Validate tells everything that is wrong with the settings, each error naming the setting and what to do.
+func (c *Config) Validate() error {
+	var errs []error
+	refuse := func(setting, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("setting %s: "+format, append([]any{setting}, args...)...))
+	}
+	if c.DataDir == "" && !c.Ephemeral {
+		refuse("data-dir", "is empty; name a folder, or set ephemeral to keep everything in memory")
+	}
+	if !accountPattern.MatchString(c.Account) {
+		refuse("account", "%q is not a 12-digit account id", c.Account)
+	}
+	if !regionPattern.MatchString(c.Region) {
+		refuse("region", "%q is not a region name such as us-east-1", c.Region)
+	}
+	oneOf := func(setting, value string, values ...string) {
+		if !slices.Contains(values, value) {
+			refuse(setting, "%q is not one of %v", value, values)
+		}
+	}
+	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
+	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("log-format", c.LogFormat, "text", "json")
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
+			refuse("public-url", "%q is not of the form https://host:port", c.PublicURL)
+		}
+	}
+	errs = append(errs, c.validateListen()...)
+	return errors.Join(errs...)
+}
+
+// validateListen holds the rule that only loopback may be served without TLS and real credentials.
+func (c *Config) validateListen() []error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return []error{fmt.Errorf("setting listen: %q is not host:port, such as 127.0.0.1:4566", c.Listen)}
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return []error{fmt.Errorf("setting listen: port %q is not a number from 0 to 65535", port)}
+	} else if n >= 32768 && n <= 60999 {
+		return []error{fmt.Errorf("setting listen: port %d is in the range that the system hands out to outgoing connections (32768 to 60999); choose a lower one", n)}
+	}
+	if loopbackHost(host) {
+		return nil
+	}
+	var errs []error
+	if c.TLSCert == "" {
+		errs = append(errs, fmt.Errorf("setting listen: %s can be reached from other machines, which needs TLS; set tls-cert and tls-key, or listen on 127.0.0.1", c.Listen))
+	}
+	if c.LocalCredentials {
+		errs = append(errs, fmt.Errorf("setting listen: %s can be reached from other machines, so the pair test/test must not work; set local-credentials to false, or listen on 127.0.0.1", c.Listen))
+	}
+	return errs
+}
+
+// Loopback tells whether only this machine can reach the listener.
+func (c *Config) Loopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

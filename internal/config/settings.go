@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Setting describes one setting.
+type Setting struct {
+	// Name is the key in lambent.yaml; the flag and the environment variable follow from it.
+	Name string
+	// Default is the value that nobody set, as text.
+	Default string
+	// Doc is the reference manual: what the setting does, its values, and units.
+	Doc string
+
+	bool bool
+	set  func(c *Config, value string) error
+	get  func(c *Config) string
+}
+
+// Flag returns the setting's flag, with its dashes.
+func (s *Setting) Flag() string { return "--" + s.Name }
+
+// Env returns the setting's environment variable.
+func (s *Setting) Env() string {
+	return "LAMBENT_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+// IsBool tells whether the setting is true or false, so that its flag needs no value.
+func (s *Setting) IsBool() bool { return s.bool }
+
+// Set gives the setting of c a value from text.
+func (s *Setting) Set(c *Config, value string) error { return s.set(c, value) }
+
+// Value returns the setting's value in c, as text.
+func (s *Setting) Value(c *Config) string { return s.get(c) }
+
+// Settings returns every setting, in the order of the manual.
+func Settings() []Setting {
+	return []Setting{
+		text("data-dir", ".lambent",
+			"The folder that holds everything: tables, objects, functions, users and keys. A relative path starts at the project's folder. "+
+				"One Lambent at a time can use it. To move or back up a Lambent, stop it and copy the folder.",
+			func(c *Config) *string { return &c.DataDir }),
+		boolean("ephemeral", "false",
+			"Keep everything in memory and forget it at the end. Meant for tests; nothing is written to data-dir.",
+			func(c *Config) *bool { return &c.Ephemeral }),
+		text("listen", "127.0.0.1:4566",
+			"The address of the one port, as host:port. Port 0 takes any free one. An address that other machines can reach is refused "+
+				"unless tls-cert and tls-key are set, local-credentials is false, and the keys of the data folder exist (run once on loopback).",
+			func(c *Config) *string { return &c.Listen }),
+		text("public-url", "",
+			"The URL by which clients reach this Lambent, for the URLs that it hands out, such as https://lambent.example.com. "+
+				"Empty means the listener's own address.",
+			func(c *Config) *string { return &c.PublicURL }),
+		text("tls-cert", "",
+			"A file with the PEM certificate chain for TLS. Plain HTTP is then served to loopback alone. Needs tls-key.",
+			func(c *Config) *string { return &c.TLSCert }),
+		text("tls-key", "",
+			"A file with the PEM private key of tls-cert.",
+			func(c *Config) *string { return &c.TLSKey }),
+		boolean("local-credentials", "true",
+			"Accept the access key test with the secret test as the account's root on loopback, from callers that a web page cannot imitate. "+
+				"Most tools and examples for local use are set up with this pair.",
+			func(c *Config) *bool { return &c.LocalCredentials }),
+		text("account", "000000000000",
+			"The account id of root and of local-credentials: 12 digits.",
+			func(c *Config) *string { return &c.Account }),
+		text("region", "us-east-1",
+			"The region of calls that name none, and of the CLI.",
+			func(c *Config) *string { return &c.Region }),
+		text("sandbox", SandboxAuto,
+			"How functions are isolated. auto: as well as this machine allows; `lambent doctor` tells how well that is. "+
+				"require: refuse to start unless namespaces, seccomp and resource limits all work. off: plain processes.",
+			func(c *Config) *string { return &c.Sandbox }),
+		boolean("egress", "true",
+			"Let functions reach the internet. They reach this Lambent in any case, and never the machine's own services or the link-local network.",
+			func(c *Config) *bool { return &c.Egress }),
+		text("log-level", "info",
+			"The least important log lines to write: debug, info, warn or error. The access log is at info.",
+			func(c *Config) *string { return &c.LogLevel }),
+		text("log-format", "text",
+			"text for people, json for machines. The log goes to standard error.",
+			func(c *Config) *string { return &c.LogFormat }),
+	}
+}
+
+func text(name, value, doc string, field func(*Config) *string) Setting {
+	return Setting{
+		Name: name, Default: value, Doc: doc,
+		set: func(c *Config, v string) error { *field(c) = v; return nil },
+		get: func(c *Config) string { return *field(c) },
+	}
+}
+
+func boolean(name, value, doc string, field func(*Config) *bool) Setting {
+	return Setting{
+		Name: name, Default: value, Doc: doc, bool: true,
+		set: func(c *Config, v string) error {
+			b, err := strconv.ParseBool(v)
+			if err != nil {
+				return fmt.Errorf("setting %s: %q is neither true nor false", name, v)
+			}
+			*field(c) = b
+			return nil
+		},
+		get: func(c *Config) string { return strconv.FormatBool(*field(c)) },
+	}
+}
