@@ -103,7 +103,7 @@ func (*suite) TestRangesHaveNoPhantoms(t *testing.T, s store.Store) {
 					if n < bound && i%2 == 0 {
 						tx.Append(prefix, nil)
 					} else if n < bound {
-						tx.Set(fmt.Append(prefix, i), nil)
+						tx.Set(fmt.Appendf(nil, "%s%d", prefix, i), nil)
 					}
 					return nil
 				})
