@@ -12,12 +12,15 @@
 //   - Nothing is visible before it is durable: what [Store.View] and its readers return, and what
 //     [Store.Watch] announces, has reached the disk.
 //   - Keys are ordered as bytes. A range read sees one state of the store, and the writes
-//     of its own transaction.
+//     that its own transaction made before the range read began.
+//   - A driver that cannot tell what its disk holds (a failed sync) stops: from then on every
+//     call returns [ErrFailed], and nothing is acknowledged any more.
 //
 // # Limits, which every driver can keep
 //
-// 4 MiB of writes and 5 s a transaction, 4 KiB a key, 1 MiB a value. A transaction over a limit fails with
-// [ErrTooLarge] or [ErrTooOld] and changes nothing. Larger bodies belong in package blob.
+// 4 MiB of writes, 65,536 appends and 5 s a transaction, 4 KiB a key, 1 MiB a value. A transaction over a limit
+// fails with [ErrTooLarge] or [ErrTooOld] and changes nothing. Larger bodies belong in package blob. An empty key and
+// keys that begin with 0xff, which are the driver's own, are refused with [ErrBadKey].
 //
 // The conformance suite for drivers is package storetest; the key encoding that all services
 // share is package key; typed records are in package record.
@@ -27,6 +30,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 )
 
 // Limits of a transaction, in bytes where not said otherwise.
@@ -35,6 +39,9 @@ const (
 	MaxValue       = 1 << 20
 	MaxTransaction = 4 << 20
 )
+
+// MaxAge is how long a transaction may run.
+const MaxAge = 5 * time.Second
 
 // Errors that a driver returns; compare with [errors.Is].
 var (
@@ -48,6 +55,11 @@ var (
 	ErrTooOld = errors.New("transaction too old")
 	// ErrFull is returned when the disk has no room; nothing of the transaction was kept.
 	ErrFull = errors.New("no space left for the store")
+	// ErrBadKey is returned when a transaction wrote an empty key or one that begins with 0xff.
+	ErrBadKey = errors.New("key not allowed")
+	// ErrFailed is returned by every method after the driver met an error that leaves the state
+	// of the disk in doubt. Restarting recovers everything that was acknowledged.
+	ErrFailed = errors.New("store stopped after a disk error")
 	// ErrClosed is returned by every method after Close.
 	ErrClosed = errors.New("store closed")
 )
@@ -73,7 +85,7 @@ type Reader interface {
 	// Get returns the value of key, or ErrNotFound.
 	Get(key []byte) ([]byte, error)
 	// Range yields the pairs of span in order. It ends after the first error. Breaking out of
-	// the loop releases what it holds.
+	// the loop releases what it holds. Writes made while the loop runs do not change what it yields.
 	Range(span Span) iter.Seq2[Pair, error]
 }
 
@@ -84,13 +96,14 @@ type Txn interface {
 	Set(key, value []byte)
 	// Delete removes key; a missing key is no error.
 	Delete(key []byte)
-	// DeleteRange removes every key with lo <= key < hi.
+	// DeleteRange removes every key with lo <= key < hi; a nil hi means no upper bound.
 	DeleteRange(lo, hi []byte)
 	// Append sets prefix + stamp to value, where the stamp ([StampSize] bytes) grows with every commit
 	// of this store and, within a transaction, with every call: rows under one prefix lie in commit order.
 	Append(prefix, value []byte)
 	// OnCommit runs fn in this process after the transaction is durable, in the order of the calls
-	// and before Update returns. It is a hint that saves a wake-up, never a record: a crash loses it.
+	// and before Update returns; transactions run theirs in the order of their commits. fn must not block
+	// and must not call the store. It is a hint that saves a wake-up, never a record: a crash loses it.
 	OnCommit(fn func())
 }
 

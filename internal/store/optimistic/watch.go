@@ -1,0 +1,77 @@
+package optimistic
+
+import (
+	"slices"
+	"sync"
+
+	"lambent.dev/lambent/internal/store"
+)
+
+// hub wakes the watchers of the prefixes that a commit wrote.
+type hub struct {
+	mu       sync.RWMutex // guards the fields below
+	byPrefix map[string][]*store.Watcher
+	// lengths counts the watchers by the length of their prefix.
+	lengths map[int]int
+}
+
+func newHub() *hub {
+	return &hub{byPrefix: map[string][]*store.Watcher{}, lengths: map[int]int{}}
+}
+
+func (h *hub) watch(prefix string) *store.Watcher {
+	var w *store.Watcher
+	stop := sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		left := slices.DeleteFunc(slices.Clone(h.byPrefix[prefix]), func(o *store.Watcher) bool { return o == w })
+		if h.byPrefix[prefix] = left; len(left) == 0 {
+			delete(h.byPrefix, prefix)
+		}
+		if h.lengths[len(prefix)]--; h.lengths[len(prefix)] == 0 {
+			delete(h.lengths, len(prefix))
+		}
+	})
+	w = store.NewWatcher(stop)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.byPrefix[prefix] = append(h.byPrefix[prefix], w)
+	h.lengths[len(prefix)]++
+	return w
+}
+
+// notify wakes the watchers that c concerns.
+func (h *hub) notify(c *commit) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for n := range h.lengths {
+		for _, k := range c.keys {
+			if len(k) >= n {
+				wake(h.byPrefix[k[:n]])
+			}
+		}
+	}
+	if len(c.ranges) == 0 {
+		return
+	}
+	for prefix, ws := range h.byPrefix {
+		if slices.ContainsFunc(c.ranges, prefixInterval(prefix).meets) {
+			wake(ws)
+		}
+	}
+}
+
+func wake(ws []*store.Watcher) {
+	for _, w := range ws {
+		w.Wake()
+	}
+}
+
+// prefixInterval is the keys that begin with p.
+func prefixInterval(p string) interval {
+	end := store.PrefixEnd([]byte(p))
+	if end == nil {
+		return interval{p, reserved}
+	}
+	return interval{p, string(end)}
+}

@@ -1,0 +1,22 @@
+package pebble_test
+
+import (
+	"testing"
+
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/pebble"
+	"lambent.dev/lambent/internal/store/storetest"
+)
+
+func open(t *testing.T, dir string, o pebble.Options) store.Store {
+	t.Helper()
+	s, err := pebble.Open(dir, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, t.TempDir(), pebble.Options{}) })
+}

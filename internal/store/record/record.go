@@ -1,0 +1,95 @@
+// Package record keeps typed JSON records in the store: what most resources of a service are.
+//
+// A record is encoded with encoding/json, so a type may grow fields without a migration: a field
+// that a stored record lacks has its zero value. Hot rows (items, objects) have codecs of their own
+// and use the store directly.
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"lambent.dev/lambent/internal/store"
+)
+
+// Row is one record with its key, which is valid until the closure of its transaction returns.
+type Row[T any] struct {
+	Key   []byte
+	Value T
+}
+
+// Get returns the record at key, and whether there is one.
+func Get[T any](r store.Reader, key []byte) (T, bool, error) {
+	var v T
+	b, err := r.Get(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return v, false, nil
+	}
+	if err != nil {
+		return v, false, err
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, false, fmt.Errorf("decode record %q: %w", key, err)
+	}
+	return v, true, nil
+}
+
+// Has reports whether there is a value at key.
+func Has(r store.Reader, key []byte) (bool, error) {
+	_, err := r.Get(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Set writes v at key.
+func Set[T any](tx store.Txn, key []byte, v T) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode record %q: %w", key, err)
+	}
+	tx.Set(key, b)
+	return nil
+}
+
+// Append writes v at prefix and the stamp of the commit; see [store.Txn].
+func Append[T any](tx store.Txn, prefix []byte, v T) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode record under %q: %w", prefix, err)
+	}
+	tx.Append(prefix, b)
+	return nil
+}
+
+// Range yields the records of span in order. It ends after the first error.
+func Range[T any](r store.Reader, span store.Span) iter.Seq2[Row[T], error] {
+	return func(yield func(Row[T], error) bool) {
+		for p, err := range r.Range(span) {
+			row := Row[T]{Key: p.Key}
+			if err == nil {
+				if err = json.Unmarshal(p.Value, &row.Value); err != nil {
+					err = fmt.Errorf("decode record %q: %w", p.Key, err)
+				}
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// List returns the records of span.
+func List[T any](r store.Reader, span store.Span) ([]T, error) {
+	var out []T
+	for row, err := range Range[T](r, span) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row.Value)
+	}
+	return out, nil
+}

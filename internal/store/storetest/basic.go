@@ -1,0 +1,307 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lambent.dev/lambent/internal/store"
+)
+
+var errStop = errors.New("stop")
+
+// TestGetSetDelete writes, overwrites and removes a key.
+func (*suite) TestGetSetDelete(t *testing.T, s store.Store) {
+	if got := get(t, s, "a"); got != "<none>" {
+		t.Errorf("a missing key has value %q", got)
+	}
+	put(t, s, "a", "1")
+	put(t, s, "a", "2", "b", "")
+	if got := get(t, s, "a") + get(t, s, "b"); got != "2" {
+		t.Errorf("read %q, want 2", got)
+	}
+	update(t, s, func(tx store.Txn) error {
+		tx.Delete([]byte("a"))
+		tx.Delete([]byte("missing"))
+		return nil
+	})
+	if got := get(t, s, "a"); got != "<none>" {
+		t.Errorf("a deleted key has value %q", got)
+	}
+}
+
+// TestSpans reads ranges forward and backward, with bounds and limits.
+func (*suite) TestSpans(t *testing.T, s store.Store) {
+	put(t, s, "a", "1", "b", "2", "ba", "3", "b\xff", "4", "c", "5")
+	b := func(x string) []byte { return []byte(x) }
+	for _, c := range []struct {
+		name string
+		span store.Span
+		want string
+	}{
+		{"all", store.Span{}, "a=1 b=2 ba=3 b\xff=4 c=5"},
+		{"bounds", store.Span{Lo: b("b"), Hi: b("c")}, "b=2 ba=3 b\xff=4"},
+		{"prefix", store.Prefix(b("b")), "b=2 ba=3 b\xff=4"},
+		{"no upper bound", store.Span{Lo: b("ba")}, "ba=3 b\xff=4 c=5"},
+		{"limit", store.Span{Limit: 2}, "a=1 b=2"},
+		{"reverse", store.Span{Reverse: true}, "c=5 b\xff=4 ba=3 b=2 a=1"},
+		{"reverse limit", store.Span{Hi: b("c"), Limit: 2, Reverse: true}, "b\xff=4 ba=3"},
+		{"between keys", store.Span{Lo: b("aa"), Hi: b("ab")}, ""},
+		{"upside down", store.Span{Lo: b("c"), Hi: b("a")}, ""},
+	} {
+		err := s.View(t.Context(), func(r store.Reader) error {
+			got, err := scan(r, c.span)
+			if got != c.want {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestReadYourWrites merges the writes of a transaction into its reads.
+func (*suite) TestReadYourWrites(t *testing.T, s store.Store) {
+	put(t, s, "a", "1", "b", "2", "c", "3", "d", "4", "e", "5")
+	update(t, s, func(tx store.Txn) error {
+		tx.DeleteRange([]byte("b"), []byte("d"))
+		tx.Set([]byte("bb"), []byte("new"))
+		tx.Set([]byte("e"), []byte("over"))
+		tx.Delete([]byte("a"))
+		tx.Append([]byte("bc"), []byte("unseen"))
+		want := "bb=new d=4 e=over"
+		if got, err := scan(tx, store.Span{}); got != want || err != nil {
+			t.Errorf("forward %q, want %q (%v)", got, want, err)
+		}
+		if got, err := scan(tx, store.Span{Reverse: true}); got != "e=over d=4 bb=new" || err != nil {
+			t.Errorf("reverse %q (%v)", got, err)
+		}
+		if _, err := tx.Get([]byte("c")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Get of a key in a deleted range = %v, want ErrNotFound", err)
+		}
+		tx.Set([]byte("c"), []byte("again"))
+		tx.DeleteRange([]byte("e"), nil)
+		if got, _ := scan(tx, store.Span{}); got != "bb=new c=again d=4" {
+			t.Errorf("after more writes %q", got)
+		}
+		return nil
+	})
+	if got := get(t, s, "c") + get(t, s, "bb") + get(t, s, "e") + get(t, s, "b"); got != "againnew<none><none>" {
+		t.Errorf("committed %q", got)
+	}
+}
+
+// TestWritesInALoopAreNotYielded deletes and sets while a range is read.
+func (*suite) TestWritesInALoopAreNotYielded(t *testing.T, s store.Store) {
+	put(t, s, "a", "1", "b", "2", "c", "3")
+	update(t, s, func(tx store.Txn) error {
+		n := 0
+		for p, err := range tx.Range(store.Span{}) {
+			if err != nil {
+				return err
+			}
+			tx.Delete(p.Key)
+			tx.Set(append(slices.Clone(p.Key), 'x'), p.Value)
+			n++
+		}
+		if n != 3 {
+			t.Errorf("the loop saw %d pairs, want 3", n)
+		}
+		return nil
+	})
+	if err := s.View(t.Context(), func(r store.Reader) error {
+		got, err := scan(r, store.Span{})
+		if got != "ax=1 bx=2 cx=3" {
+			t.Errorf("committed %q", got)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestErrorWritesNothing returns the closure's error as it is.
+func (*suite) TestErrorWritesNothing(t *testing.T, s store.Store) {
+	err := s.Update(t.Context(), func(tx store.Txn) error {
+		tx.Set([]byte("a"), []byte("1"))
+		tx.OnCommit(func() { t.Error("OnCommit ran") })
+		return errStop
+	})
+	if err != errStop { //nolint:errorlint // the error itself is promised
+		t.Errorf("Update = %v, want the closure's error", err)
+	}
+	if got := get(t, s, "a"); got != "<none>" {
+		t.Errorf("a failed transaction wrote %q", got)
+	}
+}
+
+// TestLimits refuses what is over a limit and changes nothing.
+func (*suite) TestLimits(t *testing.T, s store.Store) {
+	big := bytes.Repeat([]byte("k"), store.MaxKey+1)
+	for name, c := range map[string]struct {
+		fn   func(tx store.Txn)
+		want error
+	}{
+		"long key":    {func(tx store.Txn) { tx.Set(big, nil) }, store.ErrTooLarge},
+		"long prefix": {func(tx store.Txn) { tx.Append(big[:store.MaxKey], nil) }, store.ErrTooLarge},
+		"big value":   {func(tx store.Txn) { tx.Set([]byte("a"), make([]byte, store.MaxValue+64)) }, store.ErrTooLarge},
+		"empty key":   {func(tx store.Txn) { tx.Set(nil, nil) }, store.ErrBadKey},
+		"driver key":  {func(tx store.Txn) { tx.Delete([]byte("\xffversion")) }, store.ErrBadKey},
+		"big transaction": {func(tx store.Txn) {
+			for i := range 5 {
+				tx.Set([]byte{'a', byte(i)}, make([]byte, store.MaxValue))
+			}
+		}, store.ErrTooLarge},
+	} {
+		err := s.Update(t.Context(), func(tx store.Txn) error {
+			tx.Set([]byte("first"), []byte("1"))
+			c.fn(tx)
+			return nil
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if got := get(t, s, "first"); got != "<none>" {
+		t.Errorf("a refused transaction wrote %q", got)
+	}
+	put(t, s, string(big[:store.MaxKey]), string(make([]byte, store.MaxValue)))
+}
+
+// TestAppendIsInCommitOrder stamps rows so that they lie in commit order, and in order of calls.
+func (*suite) TestAppendIsInCommitOrder(t *testing.T, s store.Store) {
+	var mu sync.Mutex
+	var order []string
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			name := string(rune('a' + i))
+			err := s.Update(t.Context(), func(tx store.Txn) error {
+				tx.Append([]byte("log/"), []byte(name+"1"))
+				tx.Append([]byte("log/"), []byte(name+"2"))
+				tx.OnCommit(func() {
+					mu.Lock()
+					defer mu.Unlock()
+					order = append(order, name+"1", name+"2")
+				})
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var rows []string
+	err := s.View(t.Context(), func(r store.Reader) error {
+		for p, err := range r.Range(store.Prefix([]byte("log/"))) {
+			if err != nil {
+				return err
+			}
+			if n := len(p.Key); n != len("log/")+store.StampSize {
+				t.Errorf("key has %d bytes", n)
+			}
+			rows = append(rows, string(p.Value))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(order, rows); d != "" {
+		t.Errorf("rows are not in the order of OnCommit (-OnCommit +rows):\n%s", d)
+	}
+}
+
+// TestWatchNeverMisses wakes exactly the watchers that a commit concerns.
+func (*suite) TestWatchNeverMisses(t *testing.T, s store.Store) {
+	a, all, other := s.Watch([]byte("a/")), s.Watch(nil), s.Watch([]byte("b/"))
+	defer other.Close()
+	woken := func(w *store.Watcher) bool {
+		select {
+		case <-w.C():
+			return true
+		default:
+			return false
+		}
+	}
+	for name, fn := range map[string]func(tx store.Txn){
+		"set":          func(tx store.Txn) { tx.Set([]byte("a/1"), nil) },
+		"delete":       func(tx store.Txn) { tx.Delete([]byte("a/1")) },
+		"append":       func(tx store.Txn) { tx.Append([]byte("a/log"), nil) },
+		"delete range": func(tx store.Txn) { tx.DeleteRange([]byte("a"), []byte("a/5")) },
+	} {
+		update(t, s, func(tx store.Txn) error { fn(tx); return nil })
+		if !woken(a) || !woken(all) || woken(other) {
+			t.Errorf("%s: wrong watchers woke", name)
+		}
+	}
+	a.Close()
+	put(t, s, "a/2", "")
+	if woken(a) {
+		t.Error("a closed watcher woke")
+	}
+	all.Close()
+}
+
+// TestViewIsOneState keeps a view as it was while others write.
+func (*suite) TestViewIsOneState(t *testing.T, s store.Store) {
+	put(t, s, "a", "1", "b", "1")
+	err := s.View(t.Context(), func(r store.Reader) error {
+		a, err := r.Get([]byte("a"))
+		if err != nil {
+			return err
+		}
+		put(t, s, "a", "2", "b", "2")
+		b, err := r.Get([]byte("b"))
+		if string(a)+string(b) != "11" {
+			t.Errorf("the view saw a=%s b=%s", a, b)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestContextEndsATransaction returns the context's error and writes nothing.
+func (*suite) TestContextEndsATransaction(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.Update(ctx, func(tx store.Txn) error {
+		tx.Set([]byte("a"), nil)
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Update = %v, want context.Canceled", err)
+	}
+	if err := s.View(ctx, func(store.Reader) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("View = %v, want context.Canceled", err)
+	}
+	if got := get(t, s, "a"); got != "<none>" {
+		t.Errorf("a cancelled transaction wrote %q", got)
+	}
+}
+
+// TestCloseRefusesWhatFollows waits for what runs, and may be called again.
+func (*suite) TestCloseRefusesWhatFollows(t *testing.T, s store.Store) {
+	put(t, s, "a", "1")
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	}
+	if err := s.View(t.Context(), func(store.Reader) error { return nil }); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("View = %v, want ErrClosed", err)
+	}
+	if err := s.Update(t.Context(), func(store.Txn) error { return nil }); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("Update = %v, want ErrClosed", err)
+	}
+}
