@@ -1,0 +1,23 @@
+// Package apigatewayv2 is Amazon API Gateway's second API: HTTP APIs with Lambda proxy integrations.
+//
+// The control plane keeps one record per API that holds its routes and integrations, so that a deployment is a copy of a record and
+// the data plane reads one key. A stage with automatic deployment serves the API as it is now, another
+// stage the copy that its deployment made.
+//
+// The data plane ([Gateway.plane]) answers under {api}.execute-api.{region}.* and under /_aws/execute-api/{api}. It compiles an API's
+// stage into a route table on first use and drops it in the commit that changes the API, before the change is acknowledged.
+// Functions are invoked as apigateway.amazonaws.com with the route's ARN as the source; without a permission in the function's
+// policy the client gets a 500, as on AWS, and the log says which grant is missing.
+//
+// # Keys
+//
+//	apigatewayv2/<account>/<region>/a/<api>            API record
+//	apigatewayv2/<account>/<region>/s/<api>/<stage>    stage record
+//	apigatewayv2/<account>/<region>/d/<api>/<id>       deployment record
+//	apigatewayv2///i/<api>                             owner of an API id; ids are unique over all accounts, as host names are
+//
+// # What it is not
+//
+// WebSocket APIs, payload format 1.0, HTTP and service integrations, authorizers, custom domains, VPC links, models,
+// throttling, access logs and portals are refused by name or have no handler.
+package apigatewayv2

@@ -1,0 +1,189 @@
+package apigatewayv2
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Limits of a request and of a function's answer, in bytes
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html).
+const (
+	maxRequestBody = 10 << 20
+	maxEvent       = 6 << 20
+)
+
+// plane serves requests to APIs.
+type plane struct{ gateway *Gateway }
+
+// exchange is one request on its way through the plane.
+type exchange struct {
+	*table
+
+	request *http.Request
+	route   *compiled
+	params  []param
+	// path is the raw path within the stage; it begins with a slash.
+	path string
+	id   string
+	now  time.Time
+}
+
+// ServeHTTP answers a request to an API's stage.
+func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t, path, err := p.resolve(r)
+	if err != nil {
+		p.gateway.deps.Log.ErrorContext(r.Context(), "api could not be loaded", slog.Any("error", err))
+		fail(w, nil, r, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	if t == nil {
+		fail(w, nil, r, http.StatusNotFound, "Not Found")
+		return
+	}
+	if t.preflight(w, r) {
+		return
+	}
+	route, params := t.find(r.Method, path)
+	if route == nil || route.function == "" {
+		fail(w, t, r, http.StatusNotFound, "Not Found")
+		return
+	}
+	c := &exchange{table: t, request: r, route: route, params: params, path: path, now: p.gateway.deps.Clock.Now()}
+	if c.id, err = p.gateway.newID(16); err != nil {
+		fail(w, t, r, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	p.serve(w, c)
+}
+
+// resolve finds the stage that a request is for, and the raw path within it. The first path element names a stage when there is
+// one of that name; otherwise the $default stage takes the whole path.
+func (p *plane) resolve(r *http.Request) (*table, string, error) {
+	id, path := front.RouteVar(r, "api"), front.RoutePath(r)
+	if path == "" {
+		path = "/"
+	}
+	first, rest, _ := strings.Cut(path[1:], "/")
+	if first != "" {
+		t, err := p.gateway.table(r.Context(), id, unescape(first))
+		if err != nil || t != nil {
+			return enabled(t), "/" + rest, err
+		}
+	}
+	t, err := p.gateway.table(r.Context(), id, "$default")
+	return enabled(t), path, err
+}
+
+// enabled hides an API whose default endpoint is switched off.
+func enabled(t *table) *table {
+	if t == nil || t.disabled {
+		return nil
+	}
+	return t
+}
+
+func (p *plane) serve(w http.ResponseWriter, c *exchange) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, maxRequestBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			fail(w, c.table, c.request, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+			return
+		}
+		fail(w, c.table, c.request, http.StatusBadRequest, "Bad Request")
+		return
+	}
+	event := c.event(make([]byte, 0, 2048+len(body)), body)
+	if len(event) > maxEvent {
+		fail(w, c.table, c.request, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		return
+	}
+	out, status := p.invoke(c, event)
+	if status != 0 {
+		fail(w, c.table, c.request, status, http.StatusText(status))
+		return
+	}
+	answer, err := parseAnswer(out)
+	if err != nil {
+		p.gateway.deps.Log.WarnContext(c.request.Context(), "function answered what HTTP APIs do not accept",
+			slog.String("function", c.route.function), slog.String("request_id", c.id), slog.Any("error", err))
+		fail(w, c.table, c.request, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	answer.write(w, c)
+}
+
+// invoke runs the route's function; status is 0 when it answered.
+func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
+	ctx, cancel := context.WithTimeout(c.request.Context(), time.Duration(c.route.timeoutMS)*time.Millisecond)
+	defer cancel()
+	r := service.Request{ID: c.id, API: "execute-api", Operation: c.route.key, Account: c.account, Region: c.region, Time: c.now}
+	from := port.Source{Service: "apigateway.amazonaws.com", ARN: c.source(), Account: c.account}
+	out, err := p.gateway.functions.Invoke(service.WithRequest(ctx, &r), from, c.route.function, event)
+	log := p.gateway.deps.Log.With(slog.String("request_id", c.id), slog.String("api", c.api), slog.String("route", c.route.key), slog.String("function", c.route.function))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
+		log.WarnContext(ctx, "function did not answer within the integration's timeout")
+		return nil, http.StatusServiceUnavailable
+	case service.Code(err) == "TooManyRequestsException":
+		return nil, http.StatusServiceUnavailable
+	case strings.HasPrefix(service.Code(err), "AccessDenied"):
+		log.ErrorContext(ctx, "apigateway.amazonaws.com may not invoke the function; add a permission (aws lambda add-permission)",
+			slog.String("principal", "apigateway.amazonaws.com"), slog.String("action", "lambda:InvokeFunction"), slog.String("source_arn", from.ARN), slog.Any("error", err))
+		return nil, http.StatusInternalServerError
+	case err != nil:
+		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
+		return nil, http.StatusInternalServerError
+	case out.Error != "":
+		log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
+		return nil, http.StatusInternalServerError
+	}
+	return out.Payload, 0
+}
+
+// source is the ARN by which a function's policy knows the route.
+func (c *exchange) source() string {
+	resource := "/$default"
+	if c.route.method != "" {
+		resource = "/" + c.request.Method + c.route.path
+	}
+	return "arn:aws:execute-api:" + c.region + ":" + c.account + ":" + c.api + "/" + c.stage + resource
+}
+
+// fail answers in the gateway's own words. t is nil when no API was found.
+func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message string) {
+	if t != nil {
+		t.allowOrigin(w.Header(), r)
+	}
+	body := `{"message":"` + message + `"}`
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// clientIP returns the address of the client.
+func clientIP(r *http.Request) string {
+	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return a.Addr().Unmap().String()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return "127.0.0.1"
+	}
+	return host
+}

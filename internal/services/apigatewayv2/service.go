@@ -1,0 +1,89 @@
+package apigatewayv2
+
+import (
+	"context"
+	"io"
+
+	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Gateway is the service: its dependencies and the cache of compiled stages, which can be dropped at any time.
+type Gateway struct {
+	deps      service.Deps
+	functions port.Functions
+	tables    tables
+}
+
+// New returns the service. functions runs the Lambda integrations.
+func New(deps service.Deps, functions port.Functions) service.Service {
+	g := &Gateway{deps: deps, functions: functions}
+	h := api.Handlers{
+		CreateApi:         g.createAPI,
+		ImportApi:         g.importAPI,
+		ReimportApi:       g.reimportAPI,
+		GetApi:            g.getAPI,
+		GetApis:           g.getAPIs,
+		UpdateApi:         g.updateAPI,
+		DeleteApi:         g.deleteAPI,
+		CreateRoute:       g.createRoute,
+		GetRoute:          g.getRoute,
+		GetRoutes:         g.getRoutes,
+		UpdateRoute:       g.updateRoute,
+		DeleteRoute:       g.deleteRoute,
+		CreateIntegration: g.createIntegration,
+		GetIntegration:    g.getIntegration,
+		GetIntegrations:   g.getIntegrations,
+		UpdateIntegration: g.updateIntegration,
+		DeleteIntegration: g.deleteIntegration,
+		CreateStage:       g.createStage,
+		GetStage:          g.getStage,
+		GetStages:         g.getStages,
+		UpdateStage:       g.updateStage,
+		DeleteStage:       g.deleteStage,
+		CreateDeployment:  g.createDeployment,
+		GetDeployment:     g.getDeployment,
+		GetDeployments:    g.getDeployments,
+		DeleteDeployment:  g.deleteDeployment,
+		TagResource:       g.tagResource,
+		UntagResource:     g.untagResource,
+		GetTags:           g.getTags,
+	}
+	plane := &plane{gateway: g}
+	return service.Service{
+		API:        api.API,
+		Operations: h.Bindings(),
+		Access:     access(),
+		Resources:  g.resources(),
+		Routes: []service.Route{
+			{Host: "{api}.execute-api.{region}.*", Handler: plane, Public: true},
+			{Path: "/_aws/execute-api/{api}", Handler: plane, Public: true},
+		},
+	}
+}
+
+func scopeOf(ctx context.Context) scope {
+	r := service.RequestFrom(ctx)
+	return scope{r.Account, r.Region}
+}
+
+// idAlphabet is that of API Gateway's ids.
+const idAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// newID returns n random characters.
+func (g *Gateway) newID(n int) (string, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(g.deps.Random, b); err != nil {
+		return "", err
+	}
+	for i := range b {
+		b[i] = idAlphabet[int(b[i])%len(idAlphabet)]
+	}
+	return string(b), nil
+}
+
+// endpoint is the URL of an API as clients on this machine reach it.
+func (g *Gateway) endpoint(id string) string {
+	return g.deps.BaseURL + "/_aws/execute-api/" + id
+}

@@ -1,0 +1,224 @@
+package apigatewayv2
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// maxTables bounds the compiled stages in memory; one more starts the cache over.
+const maxTables = 1024
+
+// table is one stage of one API, compiled. It is immutable.
+type table struct {
+	scope
+	api, stage string
+	variables  map[string]string
+	cors       *api.Cors
+	disabled   bool
+	routes     []compiled // most specific first
+}
+
+// compiled is a route ready to match.
+type compiled struct {
+	key, method string // method is "ANY" or a method; "" for $default
+	path        string
+	segments    []string
+	function    string // ARN; "" when the route has no integration
+	timeoutMS   int32
+}
+
+// tables is the cache of compiled stages. Commits that change an API drop its entries; a load that overlaps a drop is not kept.
+type tables struct {
+	mu sync.Mutex // guards the fields below
+	// generation counts the drops.
+	generation uint64
+	stages     map[[2]string]*table
+}
+
+func (t *tables) drop(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.generation++
+	for k := range t.stages {
+		if k[0] == id {
+			delete(t.stages, k)
+		}
+	}
+}
+
+func (t *tables) get(k [2]string) (*table, uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stages[k], t.generation
+}
+
+func (t *tables) put(k [2]string, v *table, generation uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.generation != generation {
+		return
+	}
+	if t.stages == nil || len(t.stages) >= maxTables {
+		t.stages = make(map[[2]string]*table)
+	}
+	t.stages[k] = v
+}
+
+// table returns the compiled stage, or nil when there is no such API or stage.
+func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
+	k := [2]string{id, name}
+	t, generation := g.tables.get(k)
+	if t != nil {
+		return t, nil
+	}
+	err := g.deps.Store.View(ctx, func(r store.Reader) (err error) {
+		t, err = loadTable(r, id, name)
+		return err
+	})
+	if err != nil || t == nil {
+		return nil, err
+	}
+	g.tables.put(k, t, generation)
+	return t, nil
+}
+
+func loadTable(r store.Reader, id, name string) (*table, error) {
+	o, ok, err := record.Get[owner](r, ownerKey(id))
+	if err != nil || !ok {
+		return nil, err
+	}
+	s := scope{o.Account, o.Region}
+	a, ok, err := record.Get[httpAPI](r, s.api(id))
+	if err != nil || !ok {
+		return nil, err
+	}
+	st, ok, err := record.Get[stage](r, s.stage(id, name))
+	if err != nil || !ok {
+		return nil, err
+	}
+	c := a.Config
+	if !st.Auto {
+		d, ok, err := record.Get[deployment](r, s.deployment(id, st.Deployment))
+		if err != nil || !ok {
+			return nil, err
+		}
+		c = d.Config
+	}
+	return &table{scope: s, api: id, stage: name, variables: st.Variables, cors: c.CORS, disabled: a.NoEndpoint, routes: compile(&c)}, nil
+}
+
+func compile(c *config) []compiled {
+	out := make([]compiled, 0, len(c.Routes))
+	for _, r := range c.Routes {
+		k := compiled{key: r.Key}
+		if method, path, ok := strings.Cut(r.Key, " "); ok {
+			k.method, k.path, k.segments = method, path, splitPath(path)
+		}
+		if i := c.integration(r.Integration); i >= 0 {
+			// The URI was checked when it was stored.
+			k.function, _ = functionOf(c.Integrations[i].URI)
+			k.timeoutMS = c.Integrations[i].TimeoutMS
+		}
+		out = append(out, k)
+	}
+	slices.SortStableFunc(out, func(a, b compiled) int { return b.compare(&a) })
+	return out
+}
+
+// compare orders routes by how specific they are: literals before variables before greedy variables, element
+// by element, then a method before ANY; $default is the least.
+func (r *compiled) compare(o *compiled) int {
+	if (r.method == "") != (o.method == "") {
+		return rank(r.method != "") - rank(o.method != "")
+	}
+	for i := range min(len(r.segments), len(o.segments)) {
+		if d := weight(r.segments[i]) - weight(o.segments[i]); d != 0 {
+			return d
+		}
+	}
+	if d := len(r.segments) - len(o.segments); d != 0 {
+		return d
+	}
+	return rank(r.method != "ANY") - rank(o.method != "ANY")
+}
+
+func rank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func weight(segment string) int {
+	switch {
+	case strings.HasSuffix(segment, "+}"):
+		return 0
+	case strings.HasPrefix(segment, "{"):
+		return 1
+	}
+	return 2
+}
+
+// param is one path parameter, decoded.
+type param struct{ name, value string }
+
+// find returns the route of a request and its path parameters, or nil. path is raw and begins with a slash.
+func (t *table) find(method, path string) (*compiled, []param) {
+	segments := splitPath(path)
+	for i := range t.routes {
+		r := &t.routes[i]
+		if r.method == "" {
+			return r, nil
+		}
+		if r.method != "ANY" && r.method != method {
+			continue
+		}
+		if params, ok := r.match(segments); ok {
+			return r, params
+		}
+	}
+	return nil, nil
+}
+
+func (r *compiled) match(segments []string) ([]param, bool) {
+	var params []param
+	for i, s := range r.segments {
+		if i >= len(segments) {
+			return nil, false
+		}
+		if name, ok := strings.CutPrefix(s, "{"); ok {
+			name = strings.TrimSuffix(name, "}")
+			if name, greedy := strings.CutSuffix(name, "+"); greedy {
+				rest := strings.Join(segments[i:], "/")
+				if rest == "" {
+					return nil, false
+				}
+				return append(params, param{name, unescape(rest)}), true
+			}
+			if segments[i] == "" {
+				return nil, false
+			}
+			params = append(params, param{name, unescape(segments[i])})
+			continue
+		}
+		if unescape(segments[i]) != s {
+			return nil, false
+		}
+	}
+	return params, len(segments) == len(r.segments)
+}
+
+// unescape decodes percent-encoding; a broken one stays as it is.
+func unescape(s string) string {
+	if d, err := url.PathUnescape(s); err == nil {
+		return d
+	}
+	return s
+}

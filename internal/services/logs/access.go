@@ -1,0 +1,87 @@
+package logs
+
+import (
+	"context"
+	"strings"
+
+	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/service"
+)
+
+// access names what each operation needs
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html).
+func access() map[string]service.Access {
+	return map[string]service.Access{
+		"CreateLogGroup": service.On("logs:CreateLogGroup", func(ctx context.Context, in *api.CreateLogGroupInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DeleteLogGroup": service.On("logs:DeleteLogGroup", func(ctx context.Context, in *api.DeleteLogGroupInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DescribeLogGroups": service.On("logs:DescribeLogGroups", func(ctx context.Context, _ *api.DescribeLogGroupsInput) string { return groupTarget(ctx, "*") }),
+		"CreateLogStream": service.On("logs:CreateLogStream", func(ctx context.Context, in *api.CreateLogStreamInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DeleteLogStream": service.On("logs:DeleteLogStream", func(ctx context.Context, in *api.DeleteLogStreamInput) string {
+			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
+		}),
+		"DescribeLogStreams": service.On("logs:DescribeLogStreams", func(ctx context.Context, in *api.DescribeLogStreamsInput) string {
+			return groupTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier))
+		}),
+		"PutLogEvents": service.On("logs:PutLogEvents", func(ctx context.Context, in *api.PutLogEventsInput) string {
+			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
+		}),
+		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
+			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
+		}),
+		"FilterLogEvents": service.On("logs:FilterLogEvents", func(ctx context.Context, in *api.FilterLogEventsInput) string {
+			return groupTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier))
+		}),
+		"PutRetentionPolicy": service.On("logs:PutRetentionPolicy", func(ctx context.Context, in *api.PutRetentionPolicyInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DeleteRetentionPolicy": service.On("logs:DeleteRetentionPolicy", func(ctx context.Context, in *api.DeleteRetentionPolicyInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"TagResource":         service.On("logs:TagResource", func(_ context.Context, in *api.TagResourceInput) string { return in.ResourceArn }),
+		"UntagResource":       service.On("logs:UntagResource", func(_ context.Context, in *api.UntagResourceInput) string { return in.ResourceArn }),
+		"ListTagsForResource": service.On("logs:ListTagsForResource", func(_ context.Context, in *api.ListTagsForResourceInput) string { return in.ResourceArn }),
+	}
+}
+
+// groupARN returns the ARN of a group without the ":*" that stands for its streams.
+func groupARN(s scope, group string) string {
+	return "arn:aws:logs:" + s.region + ":" + s.account + ":log-group:" + group
+}
+
+func groupTarget(ctx context.Context, group string) string {
+	return groupARN(scopeOf(ctx), groupName(group)) + ":*"
+}
+
+func streamTarget(ctx context.Context, group, stream string) string {
+	return groupARN(scopeOf(ctx), groupName(group)) + ":log-stream:" + stream
+}
+
+func scopeOf(ctx context.Context) scope {
+	r := service.RequestFrom(ctx)
+	return scope{r.Account, r.Region}
+}
+
+// either returns the name or the identifier of a group, of which a caller sends one.
+func either(name, identifier *string) string {
+	switch {
+	case name != nil:
+		return *name
+	case identifier != nil:
+		return *identifier
+	}
+	return ""
+}
+
+// groupName returns the name in a log group identifier, which is a name or an ARN.
+func groupName(identifier string) string {
+	if _, name, ok := strings.Cut(identifier, ":log-group:"); ok {
+		return strings.TrimSuffix(name, ":*")
+	}
+	return identifier
+}

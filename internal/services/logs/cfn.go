@@ -1,0 +1,136 @@
+package logs
+
+import (
+	"context"
+
+	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/service"
+)
+
+// tag is an element of a Tags property.
+type tag struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// groupProperties are the properties of AWS::Logs::LogGroup.
+type groupProperties struct {
+	LogGroupName    *string `cfn:"LogGroupName,createOnly"`
+	LogGroupClass   *string `cfn:"LogGroupClass"`
+	KmsKeyId        *string `cfn:"KmsKeyId"`
+	RetentionInDays *int32  `cfn:"RetentionInDays"`
+	Tags            []tag   `cfn:"Tags"`
+}
+
+// streamProperties are the properties of AWS::Logs::LogStream.
+type streamProperties struct {
+	LogGroupName  string  `cfn:"LogGroupName,required,createOnly"`
+	LogStreamName *string `cfn:"LogStreamName,createOnly"`
+}
+
+func (l *Logs) resources() []service.ResourceType {
+	return []service.ResourceType{
+		service.NewResourceType("AWS::Logs::LogGroup", service.ResourceSpec[groupProperties]{
+			Attributes: []string{"Arn"},
+			Create:     l.createGroupResource, Update: l.updateGroupResource, Delete: l.deleteGroupResource,
+		}),
+		service.NewResourceType("AWS::Logs::LogStream", service.ResourceSpec[streamProperties]{
+			Create: l.createStreamResource, Delete: l.deleteStreamResource,
+		}),
+	}
+}
+
+func (l *Logs) call(ctx context.Context, operation string, in any) error {
+	_, err := l.deps.Door.Call(ctx, "logs", operation, in)
+	return err
+}
+
+// unless returns nil for an error with the given code.
+func unless(err error, code string) error {
+	if service.Code(err) == code {
+		return nil
+	}
+	return err
+}
+
+func (l *Logs) createGroupResource(ctx context.Context, c service.ResourceCall, p *groupProperties) (service.Resource, error) {
+	name := c.Name(512, nil)
+	if p.LogGroupName != nil {
+		name = *p.LogGroupName
+	}
+	in := &api.CreateLogGroupInput{LogGroupName: name, KmsKeyId: p.KmsKeyId, Tags: tagsOf(c, p.Tags)}
+	if p.LogGroupClass != nil {
+		in.LogGroupClass = *p.LogGroupClass
+	}
+	if err := l.call(ctx, "CreateLogGroup", in); err != nil {
+		return service.Resource{}, err
+	}
+	if err := l.setRetention(ctx, name, p.RetentionInDays); err != nil {
+		return service.Resource{}, err
+	}
+	return groupResource(ctx, name), nil
+}
+
+func (l *Logs) setRetention(ctx context.Context, name string, days *int32) error {
+	if days == nil {
+		return l.call(ctx, "DeleteRetentionPolicy", &api.DeleteRetentionPolicyInput{LogGroupName: name})
+	}
+	return l.call(ctx, "PutRetentionPolicy", &api.PutRetentionPolicyInput{LogGroupName: name, RetentionInDays: *days})
+}
+
+func (l *Logs) updateGroupResource(ctx context.Context, c service.ResourceCall, old, p *groupProperties) (service.Resource, error) {
+	if err := l.setRetention(ctx, c.PhysicalID, p.RetentionInDays); err != nil {
+		return service.Resource{}, err
+	}
+	arn := groupARN(scopeOf(ctx), c.PhysicalID)
+	tags := tagsOf(c, p.Tags)
+	var gone []string
+	for k := range tagsOf(c, old.Tags) {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if gone != nil {
+		if err := l.call(ctx, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	if len(tags) > 0 {
+		if err := l.call(ctx, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tags}); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	return groupResource(ctx, c.PhysicalID), nil
+}
+
+func (l *Logs) deleteGroupResource(ctx context.Context, c service.ResourceCall, _ *groupProperties) error {
+	return unless(l.call(ctx, "DeleteLogGroup", &api.DeleteLogGroupInput{LogGroupName: c.PhysicalID}), "ResourceNotFoundException")
+}
+
+func groupResource(ctx context.Context, name string) service.Resource {
+	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": groupARN(scopeOf(ctx), name) + ":*"}}
+}
+
+func tagsOf(c service.ResourceCall, own []tag) map[string]string {
+	out := make(map[string]string, len(own)+len(c.Tags))
+	for k, v := range c.Tags {
+		out[k] = v
+	}
+	for _, t := range own {
+		out[t.Key] = t.Value
+	}
+	return out
+}
+
+func (l *Logs) createStreamResource(ctx context.Context, c service.ResourceCall, p *streamProperties) (service.Resource, error) {
+	name := c.Name(512, nil)
+	if p.LogStreamName != nil {
+		name = *p.LogStreamName
+	}
+	err := l.call(ctx, "CreateLogStream", &api.CreateLogStreamInput{LogGroupName: p.LogGroupName, LogStreamName: name})
+	return service.Resource{PhysicalID: name}, err
+}
+
+func (l *Logs) deleteStreamResource(ctx context.Context, c service.ResourceCall, p *streamProperties) error {
+	return unless(l.call(ctx, "DeleteLogStream", &api.DeleteLogStreamInput{LogGroupName: p.LogGroupName, LogStreamName: c.PhysicalID}), "ResourceNotFoundException")
+}

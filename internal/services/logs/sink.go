@@ -1,0 +1,251 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+const (
+	// flushInterval is how long a line may wait in the buffer.
+	flushInterval = 200 * time.Millisecond
+	// maxBuffered bounds the buffer, in bytes of messages and overhead.
+	maxBuffered = 8 << 20
+	// maxCommit bounds one commit of the sink, in bytes, well below a transaction's limit.
+	maxCommit = 1 << 20
+)
+
+// sink buffers lines of functions. Its goroutine runs from start to close.
+type sink struct {
+	logs *Logs
+
+	mu sync.Mutex // guards the fields below
+	// changed is closed and renewed whenever pending or flushing change.
+	changed  chan struct{}
+	pending  map[target][]line
+	order    []target
+	size     int
+	flushing bool
+	closed   bool
+	wake     chan struct{} // holds one wake-up for the goroutine
+
+	done chan struct{}
+	stop context.CancelFunc
+}
+
+// target is the stream that lines go to.
+type target struct {
+	scope
+	group, stream string
+}
+
+func newSink(l *Logs) *sink {
+	return &sink{logs: l, changed: make(chan struct{}), pending: make(map[target][]line), wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// PutLog implements [port.LogSink].
+func (l *Logs) PutLog(ctx context.Context, account, region, group, stream string, lines []port.LogLine) error {
+	return l.sink.put(ctx, target{scope{account, region}, group, stream}, lines)
+}
+
+// Flush implements [port.LogSink].
+func (l *Logs) Flush(ctx context.Context) error { return l.sink.Flush(ctx) }
+
+func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
+	for _, in := range lines {
+		message := in.Message
+		if len(message) > maxEventBytes-eventOverhead {
+			message = message[:maxEventBytes-eventOverhead]
+		}
+		if message == "" {
+			continue
+		}
+		if err := k.add(ctx, t, line{in.Time.UnixMilli(), message}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add puts one line into the buffer, waiting for room.
+func (k *sink) add(ctx context.Context, t target, e line) error {
+	k.mu.Lock()
+	for k.size > maxBuffered && !k.closed {
+		changed := k.changed
+		k.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		k.mu.Lock()
+	}
+	defer k.mu.Unlock()
+	if k.closed {
+		return errors.New("the log sink is closed")
+	}
+	if _, ok := k.pending[t]; !ok {
+		k.order = append(k.order, t)
+	}
+	k.pending[t] = append(k.pending[t], e)
+	k.size += len(e.message) + eventOverhead
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Flush waits until every line that was accepted before is durable.
+func (k *sink) Flush(ctx context.Context) error { return k.drain(ctx) }
+
+func (k *sink) start(context.Context) error {
+	ctx, stop := context.WithCancel(context.Background())
+	k.stop = stop
+	go k.run(ctx)
+	return nil
+}
+
+// close makes what is buffered durable and ends the goroutine.
+func (k *sink) close(ctx context.Context) error {
+	k.mu.Lock()
+	k.closed = true
+	k.notifyLocked()
+	k.mu.Unlock()
+	err := k.drain(ctx)
+	if k.stop != nil {
+		k.stop()
+		<-k.done
+	}
+	return err
+}
+
+func (k *sink) run(ctx context.Context) {
+	defer close(k.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wake:
+		}
+		if clock.Sleep(ctx, k.logs.deps.Clock, flushInterval) != nil {
+			return
+		}
+		if err := k.drain(ctx); err != nil && ctx.Err() == nil {
+			k.logs.deps.Log.ErrorContext(ctx, "log lines could not be written and are kept for another try", slog.Any("error", err))
+			k.retry()
+		}
+	}
+}
+
+func (k *sink) retry() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// drain commits pending lines stream by stream until none is left. One drain runs at a time; others wait for it.
+func (k *sink) drain(ctx context.Context) error {
+	for {
+		t, lines, wait := k.take()
+		switch {
+		case wait != nil:
+			select {
+			case <-wait:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		case lines == nil:
+			return nil
+		}
+		err := k.logs.commit(ctx, t, lines)
+		k.settle(t, lines, err)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take claims one stream's lines, or returns a channel to wait on while another drain holds some.
+func (k *sink) take() (target, []line, <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.flushing {
+		return target{}, nil, k.changed
+	}
+	if len(k.order) == 0 {
+		return target{}, nil, nil
+	}
+	t := k.order[0]
+	all := k.pending[t]
+	n, size := 0, 0
+	for n < len(all) && (n == 0 || size+len(all[n].message)+eventOverhead <= maxCommit && n < maxBatchEvents) {
+		size += len(all[n].message) + eventOverhead
+		n++
+	}
+	k.flushing = true
+	return t, all[:n:n], nil
+}
+
+// settle removes lines that are durable from the buffer; after an error they stay where they are.
+func (k *sink) settle(t target, lines []line, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.flushing = false
+	if err == nil {
+		rest := k.pending[t][len(lines):]
+		for _, e := range lines {
+			k.size -= len(e.message) + eventOverhead
+		}
+		k.order = k.order[1:]
+		if len(rest) == 0 {
+			delete(k.pending, t)
+		} else {
+			k.pending[t] = rest
+			k.order = append(k.order, t)
+		}
+	}
+	k.notifyLocked()
+}
+
+func (k *sink) notifyLocked() {
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+// commit writes lines to a stream and makes group and stream when they are missing.
+func (l *Logs) commit(ctx context.Context, t target, lines []line) error {
+	now := l.nowMS()
+	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
+		g, ok, err := record.Get[group](tx, t.scope.group(t.group))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if g, err = l.newGroup(t.group); err != nil {
+				return err
+			}
+			if err := record.Set(tx, t.scope.group(g.Name), g); err != nil {
+				return err
+			}
+		}
+		st, ok, err := record.Get[stream](tx, t.scope.stream(g.ID, t.stream))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			st = stream{Name: t.stream, Created: now}
+		}
+		_, err = write(tx, t.scope, g.ID, st, lines, now)
+		return err
+	})
+}
