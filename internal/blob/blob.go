@@ -23,6 +23,8 @@ var (
 	ErrFull = errors.New("no space left for bodies")
 	// ErrDamaged is returned when the bytes read are not the bytes written.
 	ErrDamaged = errors.New("blob damaged")
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("blobs closed")
 )
 
 // ID names a blob. IDs of one driver are ordered by creation and never used again.

@@ -76,7 +76,7 @@ func Open(dir string, o Options) (store.Store, error) {
 	if inner == nil {
 		inner = vfs.Default
 	}
-	if err := inner.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(inner, dir); err != nil {
 		return nil, fmt.Errorf("make store directory: %w", err)
 	}
 	o = o.withDefaults(dir)
@@ -133,6 +133,27 @@ func (e *engine) pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return p
+}
+
+// makeDir makes a folder whose name, and those of the new folders above it, are durable.
+func makeDir(fsys vfs.FS, dir string) error {
+	parent := fsys.PathDir(dir)
+	if parent == dir {
+		return nil
+	}
+	if _, err := fsys.Stat(dir); isNotExist(err) {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+		if err := fsys.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	d, err := fsys.OpenDir(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // lockError says who has the directory.

@@ -1,0 +1,315 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"lambent.dev/lambent/internal/blob"
+)
+
+const (
+	nextFile = "NEXT"
+	tempFile = "NEXT.tmp"
+	// idBlock is how many ids are reserved by one write of NEXT.
+	idBlock = 1 << 16
+	// roomStep is after how many bytes of a body the room is looked at again.
+	roomStep = 16 << 20
+)
+
+// Options configure a store. The zero value is usable.
+type Options struct {
+	// FS is the file system; nil means the operating system's.
+	FS FS
+	// Reserve is the room in bytes that bodies leave on the file system; 0 means 128 MiB, more
+	// than what the store of package pebble keeps for itself.
+	Reserve uint64
+}
+
+// Store is a blob.Store in a folder.
+type Store struct {
+	fs      FS
+	dir     string
+	reserve uint64
+	opened  uint64 // ids below existed before
+
+	mu     sync.Mutex // guards the fields below
+	next   uint64
+	limit  uint64 // ids below are reserved on disk
+	known  map[string]*folder
+	closed bool
+}
+
+// Open opens the store in dir and makes the folder when there is none. One process has
+// it at a time, which the lock of the store beside it ensures.
+func Open(dir string, o Options) (*Store, error) {
+	if o.FS == nil {
+		o.FS = OS{}
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 128 << 20
+	}
+	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}}
+	if err := s.makeDir(dir); err != nil {
+		return nil, fmt.Errorf("make blob folder: %w", err)
+	}
+	next, err := s.readNext()
+	if err != nil {
+		return nil, fmt.Errorf("open blobs in %s: %w", dir, err)
+	}
+	s.opened, s.next, s.limit = next, next, next
+	return s, nil
+}
+
+// makeDir makes a folder whose name, and those of the new folders above it, are durable.
+func (s *Store) makeDir(dir string) error {
+	parent := path.Dir(dir)
+	if parent == dir {
+		return nil
+	}
+	if _, err := s.fs.List(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := s.makeDir(parent); err != nil {
+			return err
+		}
+		if err := s.fs.MkdirAll(dir); err != nil {
+			return err
+		}
+	}
+	return s.fs.SyncDir(parent)
+}
+
+// readNext returns the first id that was never given out.
+func (s *Store) readNext() (uint64, error) {
+	f, err := s.fs.Open(path.Join(s.dir, nextFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	b := make([]byte, 16)
+	n, err := f.ReadAt(b, 0)
+	if closeErr := f.Close(); n < len(b) {
+		return 0, fmt.Errorf("read %s: %w", nextFile, errors.Join(err, closeErr))
+	}
+	return parseID(string(b))
+}
+
+// reserveLocked makes the next block of ids ours for ever.
+func (s *Store) reserveLocked() error {
+	temp, limit := path.Join(s.dir, tempFile), s.limit+idBlock
+	if err := s.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := s.fs.Create(temp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte(formatID(limit)))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := s.fs.Rename(temp, path.Join(s.dir, nextFile)); err != nil {
+		return err
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return err
+	}
+	s.limit = limit
+	return nil
+}
+
+// take returns a new id and its folder.
+func (s *Store) take() (uint64, *folder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, nil, blob.ErrClosed
+	}
+	if s.next == s.limit {
+		if err := s.reserveLocked(); err != nil {
+			return 0, nil, fmt.Errorf("reserve ids: %w", err)
+		}
+	}
+	id := s.next
+	name := folderOf(id)
+	d := s.known[name]
+	if d == nil {
+		d = &folder{fs: s.fs, path: path.Join(s.dir, name)}
+		if err := s.fs.MkdirAll(d.path); err != nil {
+			return 0, nil, err
+		}
+		if err := s.fs.SyncDir(s.dir); err != nil {
+			return 0, nil, err
+		}
+		s.known[name] = d
+	}
+	s.next++
+	return id, d, nil
+}
+
+// Create implements blob.Store.
+func (s *Store) Create(ctx context.Context) (blob.Writer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.checkRoom(); err != nil {
+		return nil, err
+	}
+	id, d, err := s.take()
+	if err != nil {
+		return nil, fmt.Errorf("create blob: %w", wrapFull(err))
+	}
+	w := &writer{s: s, id: id, folder: d, name: path.Join(d.path, formatID(id))}
+	if w.f, err = s.fs.Create(w.name); err != nil {
+		return nil, fmt.Errorf("create blob: %w", wrapFull(err))
+	}
+	return w, nil
+}
+
+func (s *Store) checkRoom() error {
+	room, known := s.fs.Room(s.dir)
+	if known && room < s.reserve {
+		return fmt.Errorf("%w: %s has %d MiB left and %d MiB are kept in reserve; free some room",
+			blob.ErrFull, s.dir, room>>20, s.reserve>>20)
+	}
+	return nil
+}
+
+// path returns the file of id; an id that this store cannot have given out names no blob.
+func (s *Store) path(id blob.ID) (string, error) {
+	n, err := parseID(string(id))
+	if err != nil {
+		return "", fmt.Errorf("%w: %q", blob.ErrNotFound, string(id))
+	}
+	return path.Join(s.dir, folderOf(n), formatID(n)), nil
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return blob.ErrClosed
+	}
+	return ctx.Err()
+}
+
+// Open implements blob.Store.
+func (s *Store) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	name, err := s.path(id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.fs.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", blob.ErrNotFound, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open blob %s: %w", id, err)
+	}
+	return f, nil
+}
+
+// Delete implements blob.Store.
+func (s *Store) Delete(ctx context.Context, id blob.ID) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	name, err := s.path(id)
+	if err != nil {
+		return nil // what cannot exist is missing
+	}
+	if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete blob %s: %w", id, err)
+	}
+	return nil
+}
+
+// Sweep implements blob.Store.
+func (s *Store) Sweep(ctx context.Context, live func(blob.ID) (bool, error)) error {
+	folders, err := s.fs.List(s.dir)
+	if err != nil {
+		return fmt.Errorf("sweep blobs: %w", err)
+	}
+	for _, d := range folders {
+		if len(d) != 3 {
+			continue
+		}
+		if err := s.sweepFolder(ctx, d, live); err != nil {
+			return fmt.Errorf("sweep blobs: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) sweepFolder(ctx context.Context, d string, live func(blob.ID) (bool, error)) error {
+	names, err := s.fs.List(path.Join(s.dir, d))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.usable(ctx); err != nil {
+			return err
+		}
+		id, err := parseID(name)
+		if err != nil || id >= s.opened {
+			continue
+		}
+		if keep, err := live(blob.ID(name)); keep || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.Delete(ctx, blob.ID(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements blob.Store. Blobs that are open stay readable, writers can end.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+func formatID(id uint64) string { return fmt.Sprintf("%016x", id) }
+
+func folderOf(id uint64) string { return fmt.Sprintf("%03x", id>>8&0xfff) }
+
+// parseID is the inverse of formatID.
+func parseID(s string) (uint64, error) {
+	if len(s) != 16 || strings.ToLower(s) != s {
+		return 0, fmt.Errorf("malformed blob id %q", s)
+	}
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("malformed blob id %q", s)
+	}
+	return n, nil
+}
+
+// wrapFull marks an error of a full disk or quota.
+func wrapFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", blob.ErrFull, err)
+	}
+	return err
+}
+
+var _ blob.Store = (*Store)(nil)

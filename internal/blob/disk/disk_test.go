@@ -1,0 +1,124 @@
+package disk_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/blobtest"
+	"lambent.dev/lambent/internal/blob/disk"
+	"lambent.dev/lambent/internal/blob/disk/vfsdisk"
+)
+
+func open(t *testing.T, dir string, o disk.Options) blob.Store {
+	t.Helper()
+	s, err := disk.Open(dir, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return s
+}
+
+func conform(t *testing.T, dir func(t *testing.T) string, o func() disk.Options) {
+	t.Helper()
+	blobtest.Run(t, func(t *testing.T) (blob.Store, func() blob.Store) {
+		dir, o := dir(t), o()
+		s := open(t, dir, o)
+		return s, func() blob.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, dir, o)
+			return s
+		}
+	})
+}
+
+func TestConformance(t *testing.T) {
+	conform(t, func(t *testing.T) string { return t.TempDir() }, func() disk.Options { return disk.Options{} })
+}
+
+func TestConformanceOnCrashableMemory(t *testing.T) {
+	conform(t, func(*testing.T) string { return "blobs" }, func() disk.Options {
+		return disk.Options{FS: vfsdisk.FS{FS: vfs.NewCrashableMem()}}
+	})
+}
+
+func TestOpenReturnsAFile(t *testing.T) {
+	s := open(t, t.TempDir(), disk.Options{})
+	r, err := s.Open(t.Context(), blobtest.Put(t, s, []byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.(*os.File); !ok {
+		t.Errorf("Open returned %T, want *os.File", r)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCommittedBlobSurvivesPowerLoss(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	s := open(t, "blobs", disk.Options{FS: vfsdisk.FS{FS: mem}})
+	var last blob.ID
+	for i := range 600 { // crosses folders
+		body := fmt.Append(nil, "body ", i)
+		id := blobtest.Put(t, s, body)
+		if i%37 != 0 {
+			continue
+		}
+		after := open(t, "blobs", disk.Options{FS: vfsdisk.FS{FS: mem.CrashClone(vfs.CrashCloneCfg{})}})
+		if got := string(blobtest.Get(t, after, id)); got != string(body) {
+			t.Fatalf("after a power loss the blob reads %q", got)
+		}
+		if next := blobtest.Put(t, after, nil); next <= id {
+			t.Fatalf("after a power loss id %s follows %s", next, id)
+		}
+		last = id
+	}
+	if last == "" {
+		t.Error("nothing was checked")
+	}
+}
+
+func TestFullDiskKeepsNothing(t *testing.T) {
+	mem := vfs.NewMem()
+	full := errorfs.Toggle{Injector: errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	})}
+	s := open(t, "blobs", disk.Options{FS: vfsdisk.FS{FS: errorfs.Wrap(mem, &full)}})
+	blobtest.Put(t, s, []byte("before"))
+	w, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.On()
+	if _, err := w.Write([]byte("x")); !errors.Is(err, blob.ErrFull) {
+		t.Errorf("Write on a full disk = %v, want ErrFull", err)
+	}
+	if _, err := w.Commit(t.Context()); !errors.Is(err, blob.ErrFull) {
+		t.Errorf("Commit on a full disk = %v, want ErrFull", err)
+	}
+	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrFull) {
+		t.Errorf("Create on a full disk = %v, want ErrFull", err)
+	}
+	full.Off()
+	blobtest.Put(t, s, []byte("after"))
+}
+
+func TestReserveIsKept(t *testing.T) {
+	s := open(t, t.TempDir(), disk.Options{Reserve: 1 << 62})
+	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrFull) {
+		t.Errorf("Create below the reserve = %v, want ErrFull", err)
+	}
+}

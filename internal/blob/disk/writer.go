@@ -1,0 +1,129 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"lambent.dev/lambent/internal/blob"
+)
+
+// writer fills one file. It is used by one goroutine.
+type writer struct {
+	s      *Store
+	f      File
+	id     uint64
+	folder *folder
+	name   string
+	unseen int // bytes since the room was looked at
+	err    error
+	done   bool
+}
+
+// Write implements io.Writer.
+func (w *writer) Write(b []byte) (int, error) {
+	if w.done {
+		return 0, errors.New("write blob: it is ended")
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	if w.unseen += len(b); w.unseen > roomStep {
+		w.unseen = 0
+		if w.err = w.s.checkRoom(); w.err != nil {
+			return 0, w.err
+		}
+	}
+	n, err := w.f.Write(b)
+	if err != nil {
+		w.err = fmt.Errorf("write blob: %w", wrapFull(err))
+	}
+	return n, w.err
+}
+
+// Commit implements blob.Writer.
+func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
+	if w.done {
+		return "", errors.New("commit blob: it is ended")
+	}
+	defer w.Abort()
+	if err := errors.Join(w.err, ctx.Err()); err != nil {
+		return "", err
+	}
+	if err := w.f.Sync(); err != nil {
+		return "", fmt.Errorf("sync blob: %w", wrapFull(err))
+	}
+	if err := w.folder.sync(); err != nil {
+		return "", fmt.Errorf("sync folder of blob: %w", wrapFull(err))
+	}
+	w.done = true
+	if err := w.f.Close(); err != nil {
+		return "", fmt.Errorf("close blob: %w", err)
+	}
+	return blob.ID(formatID(w.id)), nil
+}
+
+// Abort implements blob.Writer. A file that cannot be removed is left to the sweep.
+func (w *writer) Abort() {
+	if w.done {
+		return
+	}
+	w.done = true
+	_ = w.f.Close()
+	_ = w.s.fs.Remove(w.name)
+}
+
+// folder makes the names in one folder durable, many at a time.
+type folder struct {
+	fs   FS
+	path string
+
+	mu      sync.Mutex // guards the fields below
+	running bool
+	// waiting are those that came while a sync was running, which may have missed their names.
+	waiting *round
+}
+
+// round is a sync that is shared by all who wait for it.
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+// sync returns after a sync of the folder that began after the call.
+func (d *folder) sync() error {
+	d.mu.Lock()
+	if !d.running {
+		d.running = true
+		d.mu.Unlock()
+		err := d.fs.SyncDir(d.path)
+		d.next()
+		return err
+	}
+	if d.waiting == nil {
+		d.waiting = &round{done: make(chan struct{})}
+	}
+	r := d.waiting
+	d.mu.Unlock()
+	<-r.done
+	return r.err
+}
+
+// next runs the syncs that were asked for meanwhile, on the goroutine that held the folder last.
+func (d *folder) next() {
+	d.mu.Lock()
+	r := d.waiting
+	d.waiting = nil
+	if r == nil {
+		d.running = false
+		d.mu.Unlock()
+		return
+	}
+	d.mu.Unlock()
+	go func() {
+		r.err = d.fs.SyncDir(d.path)
+		close(r.done)
+		d.next()
+	}()
+}

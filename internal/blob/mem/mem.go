@@ -1,0 +1,121 @@
+// Package mem keeps blobs in memory, for --ephemeral and for tests.
+package mem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"lambent.dev/lambent/internal/blob"
+)
+
+// New returns an empty store.
+func New() blob.Store { return &memory{blobs: map[blob.ID][]byte{}} }
+
+type memory struct {
+	mu     sync.Mutex // guards the fields below
+	blobs  map[blob.ID][]byte
+	last   uint64
+	closed bool
+}
+
+// Create implements blob.Store.
+func (m *memory) Create(ctx context.Context) (blob.Writer, error) {
+	if err := m.usable(ctx); err != nil {
+		return nil, err
+	}
+	return &writer{m: m}, nil
+}
+
+// Open implements blob.Store.
+func (m *memory) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, error) {
+	if err := m.usable(ctx); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.blobs[id]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", blob.ErrNotFound, id)
+	}
+	return reader{bytes.NewReader(b)}, nil
+}
+
+// Delete implements blob.Store.
+func (m *memory) Delete(ctx context.Context, id blob.ID) error {
+	if err := m.usable(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.blobs, id)
+	return nil
+}
+
+// Sweep implements blob.Store: nothing existed when the store was opened.
+func (m *memory) Sweep(ctx context.Context, _ func(blob.ID) (bool, error)) error {
+	return m.usable(ctx)
+}
+
+// Close implements blob.Store.
+func (m *memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+func (m *memory) usable(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return blob.ErrClosed
+	}
+	return ctx.Err()
+}
+
+type reader struct{ *bytes.Reader }
+
+// Close implements io.Closer.
+func (reader) Close() error { return nil }
+
+type writer struct {
+	m    *memory
+	buf  []byte
+	done bool
+}
+
+var errEnded = errors.New("write blob: it is ended")
+
+// Write implements io.Writer.
+func (w *writer) Write(b []byte) (int, error) {
+	if w.done {
+		return 0, errEnded
+	}
+	w.buf = append(w.buf, b...)
+	return len(b), nil
+}
+
+// Commit implements blob.Writer.
+func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
+	if w.done {
+		return "", errEnded
+	}
+	w.done = true
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	w.m.mu.Lock()
+	defer w.m.mu.Unlock()
+	w.m.last++
+	id := blob.ID(fmt.Sprintf("%016x", w.m.last))
+	w.m.blobs[id] = w.buf
+	return id, nil
+}
+
+// Abort implements blob.Writer.
+func (w *writer) Abort() {
+	w.done = true
+}
