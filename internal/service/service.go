@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/blob"
@@ -26,6 +27,9 @@ type Service struct {
 	Routes []Route
 	// Jobs are the kinds of durable work that the service runs.
 	Jobs []events.Kind
+	// Preflight, when set, sees every HTTP request of the API before it is authenticated. rawPath has the bucket of a virtual
+	// host in front. It may add response headers (CORS), and reports true when it answered the request itself.
+	Preflight func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 	// Start, when set, runs after all services are built and before the listener opens. It must not wait for anything slow.
 	Start func(ctx context.Context) error
 	// Close, when set, stops what Start began, in the reverse order of the services.
