@@ -249,9 +249,11 @@ func (l *Logs) listTagsForResource(ctx context.Context, in *api.ListTagsForResou
 // scheduleExpiry enqueues the next sweep of a group.
 func (l *Logs) scheduleExpiry(tx store.Txn, s scope, g *group) error {
 	return events.Enqueue(tx, events.Job{
-		Kind: expireKind, Payload: key.New(s.account, s.region, g.Name, g.ID), NotBefore: l.deps.Clock.Now().Add(expireEvery),
+		Kind: expireKind, Payload: expirePayload(s, g), NotBefore: l.deps.Clock.Now().Add(expireEvery),
 	})
 }
+
+func expirePayload(s scope, g *group) []byte { return key.New(s.account, s.region, g.Name, g.ID) }
 
 // expire removes what is past a group's retention, and schedules the next sweep while the group has one.
 func (l *Logs) expire(ctx context.Context, job events.Job) error {
