@@ -37,7 +37,7 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 		case awsapi.Header:
 			found, err = f.setHeader(v, req, name)
 		case awsapi.Headers:
-			found = f.setHeaders(v, req.Header, name)
+			found = f.setHeaders(v, req.Header, f.WireName)
 		case awsapi.QueryString:
 			found, err = m.setQuery(f, v, query, name)
 		}
@@ -185,6 +185,7 @@ func (m *message) setQueryMap(f *field, v reflect.Value, query map[string][]stri
 	return !target.IsNil(), nil
 }
 
+// hasQuery reports whether a parameter has a member of its own.
 func (m *message) hasQuery(name string) bool {
 	for _, place := range m.located {
 		f := &m.fields[place]
@@ -218,7 +219,7 @@ func writeLocated(header http.Header, n *node, v reflect.Value) int {
 			}
 		case awsapi.Headers:
 			for _, key := range sortedKeys(value) {
-				header.Set(name+key.String(), value.MapIndex(key).String())
+				header.Set(f.WireName+key.String(), value.MapIndex(key).String())
 			}
 		}
 	}

@@ -142,10 +142,13 @@ func (o *Operation) readBody(req *Request) error {
 	if _, err := req.ReadBody(); err != nil {
 		return err
 	}
-	if err := req.decompress(o.Schema); err != nil {
+	if err := req.verifyChecksum(o.Schema); err != nil {
 		return err
 	}
-	return req.verifyChecksum(o.Schema)
+	if len(o.Schema.Compression) == 0 {
+		return nil
+	}
+	return req.decompress()
 }
 
 func (o *Operation) decode(req *Request, m *message, v reflect.Value, t *trail) error {

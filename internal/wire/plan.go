@@ -173,9 +173,6 @@ func (c *compiler) fieldLocked(m *awsapi.Member, typ reflect.Type) (*field, erro
 	f.jsonName = firstOf(m.JSONName, m.WireName, m.Name)
 	f.jsonKey = string(appendJSONString(nil, f.jsonName)) + ":"
 	f.xmlName = firstOf(m.WireName, m.Name)
-	if shape.Kind == awsapi.List && (m.Flattened || shape.Flattened) && shape.Element.WireName != "" {
-		f.xmlName = shape.Element.WireName
-	}
 	f.queryName = firstOf(m.QueryName, m.WireName, m.Name)
 	return f, nil
 }

@@ -121,8 +121,7 @@ func (d *queryDecoder) structure(n *node, v reflect.Value, p *parameter) error {
 	return nil
 }
 
-// name is the parameter of a member. EC2 writes first letters in upper case and
-// does not take a list's element name for a flattened list.
+// name is the parameter of a member. EC2 writes first letters in upper case.
 func (d *queryDecoder) name(f *field) string {
 	if d.ec2 {
 		if f.QueryName != "" {
@@ -130,9 +129,6 @@ func (d *queryDecoder) name(f *field) string {
 		}
 		name := firstOf(f.WireName, f.Name)
 		return strings.ToUpper(name[:1]) + name[1:]
-	}
-	if f.kind == awsapi.List && f.flat() && f.element.WireName != "" {
-		return f.element.WireName
 	}
 	return f.queryName
 }

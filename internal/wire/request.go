@@ -49,6 +49,7 @@ type Request struct {
 	body       []byte
 	bodyErr    error
 	bodyRead   bool
+	plain      bool // the body was decompressed
 	violations []violation
 }
 
@@ -102,10 +103,11 @@ func tooLarge(limit int64) error {
 	}
 }
 
-// decompress replaces a gzip body by its content if the operation takes
-// compressed requests.
-func (r *Request) decompress(o *awsapi.Operation) error {
-	if len(o.Compression) == 0 || !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+// decompress replaces a gzip body by its content.
+func (r *Request) decompress() error {
+	encodings := r.Header.Get("Content-Encoding")
+	last := strings.TrimSpace(encodings[strings.LastIndexByte(encodings, ',')+1:])
+	if r.plain || len(r.body) == 0 || !strings.EqualFold(last, "gzip") {
 		return nil
 	}
 	limit := r.MaxBody
@@ -123,7 +125,7 @@ func (r *Request) decompress(o *awsapi.Operation) error {
 	if int64(len(plain)) > limit {
 		return tooLarge(limit)
 	}
-	r.body = plain
+	r.body, r.plain = plain, true
 	return nil
 }
 
@@ -172,11 +174,14 @@ func (r *Request) formValues() (map[string]string, error) {
 	if r.form != nil {
 		return r.form, nil
 	}
-	body, err := r.ReadBody()
-	if err != nil {
+	if _, err := r.ReadBody(); err != nil {
 		return nil, err
 	}
-	text := string(body)
+	// Which operation it is, and so whether it may be compressed, is in the body.
+	if err := r.decompress(); err != nil {
+		return nil, err
+	}
+	text := string(r.body)
 	if r.RawQuery != "" {
 		text += "&" + r.RawQuery
 	}

@@ -175,13 +175,12 @@ func patchSQS(m *model) error {
 		"StringList":                                   "StringListValue",
 		"TagKeyList":                                   "TagKey",
 	}
-	for name, element := range elements {
+	for name := range elements {
 		s := m.Shapes[name]
 		if s == nil || s.Type != "list" {
 			return fmt.Errorf("%s is not a list", name)
 		}
 		s.Flattened = true
-		s.Member.LocationName = element
 	}
 	maps := map[string][3]string{
 		"MessageBodyAttributeMap":       {"MessageAttribute", "Name", "Value"},
@@ -220,7 +219,11 @@ func patchSQS(m *model) error {
 	m.Shapes["PurgeQueueInProgress"].Error.HTTPStatusCode = 403
 	for _, s := range m.Shapes {
 		for _, name := range s.Members.names {
-			if r := s.Members.refs[name]; maps[r.Shape][0] != "" {
+			r := s.Members.refs[name]
+			if element := elements[r.Shape]; element != "" {
+				r.LocationName, r.JSONName = element, name
+			}
+			if maps[r.Shape][0] != "" {
 				r.LocationName, r.JSONName = maps[r.Shape][0], name
 			}
 		}
