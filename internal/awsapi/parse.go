@@ -85,6 +85,8 @@ func (p *parser) operation(w *words) error {
 			o.InputName = value
 		case "xmlns":
 			o.InputNamespace = value
+		case "outname":
+			o.OutputName = value
 		case "wrapper":
 			o.ResultWrapper = value
 		case "noauth":

@@ -29,6 +29,8 @@ type Operation struct {
 	// InputName is the element name of a REST-XML input, and InputNamespace
 	// its namespace.
 	InputName, InputNamespace string
+	// OutputName is the root element of a REST-XML output, "" for its shape's.
+	OutputName string
 	// ResultWrapper is the element that wraps an awsQuery result.
 	ResultWrapper string
 	// Errors are the modelled exceptions.

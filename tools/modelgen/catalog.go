@@ -52,11 +52,11 @@ func catalog() []api {
 		{model: "elbv2", name: "elbv2"},
 		{model: "application-autoscaling", name: "applicationautoscaling"},
 		{model: "servicediscovery", name: "servicediscovery"},
-		{model: "cloudfront", name: "cloudfront"},
+		{model: "cloudfront", name: "cloudfront", patch: xmlNamespaceOf("http://cloudfront.amazonaws.com/doc/2020-05-31/")},
 		{model: "cloudfront-keyvaluestore", name: "cloudfrontkeyvaluestore"},
 		{model: "acm", name: "acm"},
 		{model: "acm-pca", name: "acmpca"},
-		{model: "route53", name: "route53"},
+		{model: "route53", name: "route53", patch: xmlNamespaceOf("https://route53.amazonaws.com/doc/2013-04-01/")},
 		{model: "rds", name: "rds"},
 		{model: "rds-data", name: "rdsdata"},
 		{model: "efs", name: "efs"},
@@ -90,15 +90,63 @@ func patchDynamoDB(m *model) error {
 	return nil
 }
 
-// patchS3 keeps Expires as the text it is: S3 stores whatever header it gets.
-// The model's own type is replaced by a timestamp for clients in sdk-extras.
+// patchS3 keeps Expires as the text it is: S3 stores whatever header it gets,
+// and only clients read it as a timestamp (sdk-extras). It also names the root
+// elements of S3's answers, which are in the API reference and not in the model.
 func patchS3(m *model) error {
 	expires := m.Shapes["Expires"]
 	if expires == nil {
 		return fmt.Errorf("no Expires")
 	}
 	expires.Type = "string"
+	m.Metadata.XMLNamespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+	roots := map[string]string{
+		"CompleteMultipartUpload":                    "CompleteMultipartUploadResult",
+		"CreateMultipartUpload":                      "InitiateMultipartUploadResult",
+		"CreateSession":                              "CreateSessionResult",
+		"DeleteObjects":                              "DeleteResult",
+		"GetBucketAccelerateConfiguration":           "AccelerateConfiguration",
+		"GetBucketAcl":                               "AccessControlPolicy",
+		"GetBucketCors":                              "CORSConfiguration",
+		"GetBucketLifecycleConfiguration":            "LifecycleConfiguration",
+		"GetBucketLocation":                          "LocationConstraint",
+		"GetBucketLogging":                           "BucketLoggingStatus",
+		"GetBucketNotificationConfiguration":         "NotificationConfiguration",
+		"GetBucketRequestPayment":                    "RequestPaymentConfiguration",
+		"GetBucketTagging":                           "Tagging",
+		"GetBucketVersioning":                        "VersioningConfiguration",
+		"GetBucketWebsite":                           "WebsiteConfiguration",
+		"GetObjectAcl":                               "AccessControlPolicy",
+		"GetObjectAttributes":                        "GetObjectAttributesResponse",
+		"GetObjectTagging":                           "Tagging",
+		"ListBucketAnalyticsConfigurations":          "ListBucketAnalyticsConfigurationResult",
+		"ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsOutput",
+		"ListBucketInventoryConfigurations":          "ListInventoryConfigurationsResult",
+		"ListBucketMetricsConfigurations":            "ListMetricsConfigurationsResult",
+		"ListBuckets":                                "ListAllMyBucketsResult",
+		"ListDirectoryBuckets":                       "ListAllMyDirectoryBucketsResult",
+		"ListMultipartUploads":                       "ListMultipartUploadsResult",
+		"ListObjectVersions":                         "ListVersionsResult",
+		"ListObjects":                                "ListBucketResult",
+		"ListObjectsV2":                              "ListBucketResult",
+		"ListParts":                                  "ListPartsResult",
+	}
+	for name, root := range roots {
+		o := m.Operations[name]
+		if o == nil || o.Output == nil {
+			return fmt.Errorf("no output of %s", name)
+		}
+		o.Output.LocationName = root
+	}
 	return nil
+}
+
+// xmlNamespaceOf makes a patch that sets the namespace of an API's answers.
+func xmlNamespaceOf(uri string) func(*model) error {
+	return func(m *model) error {
+		m.Metadata.XMLNamespace = uri
+		return nil
+	}
 }
 
 // patchSQS adds the query protocol that SQS still answers and its model no
@@ -127,13 +175,12 @@ func patchSQS(m *model) error {
 		"StringList":                                   "StringListValue",
 		"TagKeyList":                                   "TagKey",
 	}
-	for name, element := range elements {
+	for name := range elements {
 		s := m.Shapes[name]
 		if s == nil || s.Type != "list" {
 			return fmt.Errorf("%s is not a list", name)
 		}
 		s.Flattened = true
-		s.Member.LocationName = element
 	}
 	maps := map[string][3]string{
 		"MessageBodyAttributeMap":       {"MessageAttribute", "Name", "Value"},
@@ -150,9 +197,33 @@ func patchSQS(m *model) error {
 		s.Flattened = true
 		s.Key.LocationName, s.Value.LocationName = names[1], names[2]
 	}
+	for name, code := range map[string]string{
+		"QueueDoesNotExist":            "AWS.SimpleQueueService.NonExistentQueue",
+		"QueueNameExists":              "QueueAlreadyExists",
+		"QueueDeletedRecently":         "AWS.SimpleQueueService.QueueDeletedRecently",
+		"PurgeQueueInProgress":         "AWS.SimpleQueueService.PurgeQueueInProgress",
+		"TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+		"EmptyBatchRequest":            "AWS.SimpleQueueService.EmptyBatchRequest",
+		"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+		"BatchRequestTooLong":          "AWS.SimpleQueueService.BatchRequestTooLong",
+		"InvalidBatchEntryId":          "AWS.SimpleQueueService.InvalidBatchEntryId",
+		"MessageNotInflight":           "AWS.SimpleQueueService.MessageNotInflight",
+		"UnsupportedOperation":         "AWS.SimpleQueueService.UnsupportedOperation",
+	} {
+		s := m.Shapes[name]
+		if s == nil {
+			return fmt.Errorf("no exception %s", name)
+		}
+		s.Error = &shapeError{Code: code, HTTPStatusCode: 400, SenderFault: true}
+	}
+	m.Shapes["PurgeQueueInProgress"].Error.HTTPStatusCode = 403
 	for _, s := range m.Shapes {
 		for _, name := range s.Members.names {
-			if r := s.Members.refs[name]; maps[r.Shape][0] != "" {
+			r := s.Members.refs[name]
+			if element := elements[r.Shape]; element != "" {
+				r.LocationName, r.JSONName = element, name
+			}
+			if maps[r.Shape][0] != "" {
 				r.LocationName, r.JSONName = maps[r.Shape][0], name
 			}
 		}

@@ -100,19 +100,22 @@ type shape struct {
 	Sparse          bool         `json:"sparse"`
 	Exception       bool         `json:"exception"`
 	Fault           bool         `json:"fault"`
-	Error           *struct {
-		Code           string `json:"code"`
-		HTTPStatusCode int    `json:"httpStatusCode"`
-		SenderFault    bool   `json:"senderFault"`
-	} `json:"error"`
-	Min       *json.Number `json:"min"`
-	Max       *json.Number `json:"max"`
-	Pattern   string       `json:"pattern"`
-	Enum      []string     `json:"enum"`
-	Sensitive bool         `json:"sensitive"`
+	Error           *shapeError  `json:"error"`
+	Min             *json.Number `json:"min"`
+	Max             *json.Number `json:"max"`
+	Pattern         string       `json:"pattern"`
+	Enum            []string     `json:"enum"`
+	Sensitive       bool         `json:"sensitive"`
 
 	// GoType is set by the catalog where a hand-written type stands for it.
 	GoType string `json:"-"`
+}
+
+// shapeError is how an exception looks on the wire.
+type shapeError struct {
+	Code           string `json:"code"`
+	HTTPStatusCode int    `json:"httpStatusCode"`
+	SenderFault    bool   `json:"senderFault"`
 }
 
 // xmlNamespace is an object in most places and a string in some.

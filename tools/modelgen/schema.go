@@ -37,6 +37,7 @@ func (w *schemaWriter) operation(name string, o *operation) {
 	}
 	if o.Output != nil {
 		w.attr("out", o.Output.Shape)
+		w.attr("outname", o.Output.LocationName)
 		w.attr("wrapper", o.Output.ResultWrapper)
 	}
 	if o.HTTP.ResponseCode != 0 && o.HTTP.ResponseCode != 200 {

@@ -20,6 +20,7 @@ var API = awsapi.Define(awsapi.Meta{
 	EndpointPrefix: "cloudfront",
 	SigningName:    "cloudfront",
 	Protocols:      []awsapi.Protocol{"rest-xml"},
+	XMLNamespace:   "http://cloudfront.amazonaws.com/doc/2020-05-31/",
 }, schemaText)
 
 // Handlers has one function per operation of the API. A nil one is an

@@ -20,6 +20,7 @@ var API = awsapi.Define(awsapi.Meta{
 	EndpointPrefix: "route53",
 	SigningName:    "route53",
 	Protocols:      []awsapi.Protocol{"rest-xml"},
+	XMLNamespace:   "https://route53.amazonaws.com/doc/2013-04-01/",
 }, schemaText)
 
 // Handlers has one function per operation of the API. A nil one is an

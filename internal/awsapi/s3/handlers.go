@@ -20,6 +20,7 @@ var API = awsapi.Define(awsapi.Meta{
 	EndpointPrefix: "s3",
 	SigningName:    "s3",
 	Protocols:      []awsapi.Protocol{"rest-xml"},
+	XMLNamespace:   "http://s3.amazonaws.com/doc/2006-03-01/",
 }, schemaText)
 
 // Handlers has one function per operation of the API. A nil one is an
