@@ -147,3 +147,45 @@ func signECDSA(key *ecdsa.PrivateKey, msg []byte) (string, error) {
 	sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 	return hex.EncodeToString(sig), err
 }
+
+// ChunkSigner signs the chunks of a body in AWS's chunked framing.
+type ChunkSigner struct {
+	signer   *Signer
+	sig      *Signature
+	previous string
+}
+
+// Chunks returns the signer for the body of r, which Sign has signed with a STREAMING- hash.
+func (s *Signer) Chunks(r *Request) (*ChunkSigner, error) {
+	sig, err := Parse(r, Options{S3: s.S3})
+	if err != nil {
+		return nil, err
+	}
+	return &ChunkSigner{s, sig, sig.Value}, nil
+}
+
+// Chunk returns the signature of the next chunk; the last one is empty.
+func (c *ChunkSigner) Chunk(data []byte) (string, error) {
+	return c.next("-PAYLOAD", "\n"+EmptyHash+"\n"+Hash(data))
+}
+
+// Trailer returns the signature of the trailers: sorted lines of name, colon, value and newline.
+func (c *ChunkSigner) Trailer(lines []byte) (string, error) {
+	return c.next("-TRAILER", "\n"+Hash(lines))
+}
+
+func (c *ChunkSigner) next(suffix, tail string) (string, error) {
+	toSign := []byte(c.signer.algorithm() + suffix + "\n" + c.sig.Time.Format(timeFormat) + "\n" + c.sig.scopeText() + "\n" + c.previous + tail)
+	if c.signer.V4a {
+		key, err := deriveECDSA(c.signer.AccessKeyID, c.signer.Secret)
+		if err != nil {
+			return "", err
+		}
+		c.previous, err = signECDSA(key, toSign)
+		return c.previous, err
+	}
+	key := deriveKey(c.signer.Secret, c.sig.Date, c.sig.Region, c.sig.Service)
+	sum := hmac256(key[:], toSign)
+	c.previous = hex.EncodeToString(sum[:])
+	return c.previous, nil
+}

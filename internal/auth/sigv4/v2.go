@@ -74,8 +74,20 @@ func parseV2(r *Request, list []param, opt Options) (*Signature, error) {
 
 // verify2 compares the HMAC-SHA1 of Version 2's string to sign.
 func verify2(r *Request, s *Signature, secret string, opt Options) (*Payload, error) {
-	toSign := v2StringToSign(r, s, opt.Bucket)
-	if !hmac.Equal([]byte(sign2(secret, toSign)), []byte(s.Value)) {
+	path, _ := r.split()
+	if path == "" {
+		path = "/"
+	}
+	if opt.Bucket != "" {
+		path = "/" + opt.Bucket + path
+	}
+	toSign := v2StringToSign(r, s, path)
+	ok := hmac.Equal([]byte(sign2(secret, toSign)), []byte(s.Value))
+	if !ok && strings.LastIndexByte(path, '/') == 0 {
+		// A bucket's own path may be signed with the slash that the target leaves out.
+		ok = hmac.Equal([]byte(sign2(secret, v2StringToSign(r, s, path+"/"))), []byte(s.Value))
+	}
+	if !ok {
 		return nil, &Error{Kind: Mismatch, InQuery: true, AccessKeyID: s.AccessKeyID, StringToSign: toSign, Signature: s.Value}
 	}
 	return new(Payload).with(r, s)
@@ -89,7 +101,7 @@ func sign2(secret, toSign string) string {
 
 // v2StringToSign puts together the verb, the content fields, the deadline, the x-amz- fields
 // (which may come in the query) and the resource with its signed parameters.
-func v2StringToSign(r *Request, s *Signature, bucket string) string {
+func v2StringToSign(r *Request, s *Signature, path string) string {
 	either := func(name string) string {
 		if v, n := r.lookup(name); n > 0 {
 			return string(appendTrimmed(nil, v))
@@ -101,13 +113,6 @@ func v2StringToSign(r *Request, s *Signature, bucket string) string {
 	b.WriteString(r.Method + "\n" + either("content-md5") + "\n" + either("content-type") + "\n")
 	b.WriteString(strconv.FormatInt(s.Deadline.Unix(), 10) + "\n")
 	b.WriteString(v2Headers(r, s))
-	path, _ := r.split()
-	if bucket != "" {
-		b.WriteString("/" + bucket)
-	}
-	if path == "" {
-		path = "/"
-	}
 	b.WriteString(path)
 	sep := byte('?')
 	signed := slices.Clone(s.params)
