@@ -1,0 +1,171 @@
+package sigv4
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Unsigned256 is the x-amz-content-sha256 of a body that is not signed.
+const Unsigned256 = "UNSIGNED-PAYLOAD"
+
+// The names of chunked bodies.
+const (
+	streamV4          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamV4Trailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamV4a         = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
+	streamV4aTrailer  = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"
+	streamOpenTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+)
+
+// EmptyHash is the hex SHA-256 of an empty body.
+const EmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// maxTrailers bounds the trailers of a chunked body.
+const maxTrailers = 16
+
+// validHash reports whether h may stand in x-amz-content-sha256.
+func validHash(h string) bool {
+	switch h {
+	case Unsigned256, streamV4, streamV4Trailer, streamV4a, streamV4aTrailer, streamOpenTrailer:
+		return true
+	}
+	if len(h) != 2*sha256.Size {
+		return false
+	}
+	for i := range len(h) {
+		if _, ok := unhex(h[i]); !ok || 'A' <= h[i] && h[i] <= 'F' {
+			return false
+		}
+	}
+	return true
+}
+
+// Hash returns the hex SHA-256 of a body, for [Options.BodyHash].
+func Hash(body []byte) string {
+	if len(body) == 0 {
+		return EmptyHash
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Payload says how the body of a verified request is signed and read.
+type Payload struct {
+	// Hash is what was signed for the body: see [Signature.Hash].
+	Hash string
+	// Length is the number of bytes that a chunked body decodes to; -1 for a plain body, whose
+	// length HTTP tells.
+	Length int64
+	// Trailers are the names that the request announced in x-amz-trailer, lower case.
+	Trailers []string
+
+	sig   *Signature
+	hmac  [sha256.Size]byte
+	ecdsa *ecdsa.PublicKey
+	seed  string
+}
+
+// with adds what the head tells about the body, and checks it.
+func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
+	p.sig, p.Hash, p.Length = s, s.Hash, -1
+	if !p.Chunked() {
+		return p, nil
+	}
+	if (s.Version == V4a) != strings.Contains(s.Hash, "ECDSA") && s.Hash != streamOpenTrailer {
+		return nil, &Error{Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "The streaming payload " + s.Hash + " does not belong to the algorithm of the signature."}
+	}
+	length := r.Get("X-Amz-Decoded-Content-Length")
+	n, err := strconv.ParseInt(length, 10, 63)
+	if err != nil || n < 0 || length[0] == '+' {
+		return nil, &Error{Kind: NoLength, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "A chunked upload needs x-amz-decoded-content-length."}
+	}
+	p.Length = n
+	if names := r.Get("X-Amz-Trailer"); names != "" {
+		for name := range strings.SplitSeq(names, ",") {
+			p.Trailers = append(p.Trailers, strings.ToLower(strings.TrimSpace(name)))
+		}
+	}
+	if len(p.Trailers) > maxTrailers || len(p.Trailers) > 0 != strings.HasSuffix(s.Hash, "-TRAILER") && s.Hash != streamOpenTrailer {
+		return nil, &Error{Kind: Trailer, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "x-amz-trailer must name the trailers of a -TRAILER payload, and of no other."}
+	}
+	return p, nil
+}
+
+// Chunked reports whether the body is in AWS's chunked framing, which [Payload.Reader] removes.
+func (p *Payload) Chunked() bool { return strings.HasPrefix(p.Hash, "STREAMING-") }
+
+// Reader returns the decoded body. It checks the signed hash, the chunk signatures, the
+// announced length and the trailers while it reads; an [*Error] comes in place of io.EOF when
+// one of them is wrong.
+func (p *Payload) Reader(body io.Reader) *Reader {
+	r := &Reader{payload: p}
+	switch {
+	case p.Chunked():
+		r.src = newChunks(p, body)
+	case p.Hash == Unsigned256 || p.Hash == "":
+		r.src = body
+	default:
+		r.src = &hashed{body: body, sum: sha256.New(), want: p.Hash, sig: p.sig}
+	}
+	return r
+}
+
+// Reader is a body under verification. It is not safe for concurrent use.
+type Reader struct {
+	payload *Payload
+	src     io.Reader
+}
+
+// Read reads decoded bytes; it returns io.EOF only when all of the body is proven.
+func (r *Reader) Read(b []byte) (int, error) { return r.src.Read(b) }
+
+// Trailer returns the value of a trailer, which is there once Read has returned io.EOF.
+func (r *Reader) Trailer(name string) string {
+	c, ok := r.src.(*chunks)
+	if !ok {
+		return ""
+	}
+	for _, f := range c.trailers {
+		if f.Name == strings.ToLower(name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// hashed compares the hash of a plain body with the signed one at its end.
+type hashed struct {
+	body io.Reader
+	sum  hash.Hash
+	want string
+	sig  *Signature
+	err  error
+}
+
+func (h *hashed) Read(b []byte) (int, error) {
+	if h.err != nil {
+		return 0, h.err
+	}
+	n, err := h.body.Read(b)
+	h.sum.Write(b[:n])
+	if errors.Is(err, io.EOF) {
+		got := hex.EncodeToString(h.sum.Sum(nil))
+		if subtle.ConstantTimeCompare([]byte(got), []byte(h.want)) != 1 {
+			err = &Error{Kind: PayloadMismatch, InQuery: h.sig.Query, AccessKeyID: h.sig.AccessKeyID, Extra: []Field{
+				{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", got},
+			}}
+		}
+	}
+	h.err = err
+	return n, err
+}

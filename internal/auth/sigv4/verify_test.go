@@ -1,0 +1,350 @@
+package sigv4_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/clock"
+)
+
+var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
+func signer() *sigv4.Signer {
+	return &sigv4.Signer{AccessKeyID: exampleKey, Secret: exampleSecret, Region: "us-east-1", Service: "s3", S3: true}
+}
+
+func clone(r *sigv4.Request) *sigv4.Request {
+	c := *r
+	c.Fields = slices.Clone(r.Fields)
+	return &c
+}
+
+// TestEveryByteOfASignedPartIsProtected changes, one by one, every byte of the method, the
+// target, the host, the signed fields, the Authorization value and the body. A change that
+// leaves the meaning as it was (another spelling of a percent-encoding, white space around a
+// value) is no change.
+func TestEveryByteOfASignedPartIsProtected(t *testing.T) {
+	body := []byte("the body of the request")
+	for _, v4a := range []bool{false, true} {
+		for _, presigned := range []bool{false, true} {
+			t.Run(fmt.Sprintf("v4a=%v presigned=%v", v4a, presigned), func(t *testing.T) {
+				s := signer()
+				s.V4a = v4a
+				r := &sigv4.Request{
+					Method: "PUT", Target: "/pics/a%20b/%2F/c?partNumber=3&uploadId=u%2Fx", Host: "localhost:4566",
+					Fields: []sigv4.Field{{Name: "Content-Type", Value: "image/png"}, {Name: "x-amz-meta-owner", Value: "me & you"}},
+				}
+				var err error
+				if presigned {
+					r.Target, err = s.Presign(r, now, time.Hour)
+				} else {
+					err = s.Sign(r, sigv4.Hash(body), now)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := sigv4.NewVerifier(clock.NewFake(now))
+				opt := sigv4.Options{S3: true}
+				if err := check(v, r, exampleSecret, opt, body); err != nil {
+					t.Fatalf("the request itself: %v", err)
+				}
+				refused := func(part string, m *sigv4.Request, b []byte) {
+					t.Helper()
+					if err := check(v, m, exampleSecret, opt, b); err == nil {
+						t.Errorf("%s: accepted", part)
+					}
+				}
+				mutate(r.Method, func(i int, m string) { c := clone(r); c.Method = m; refused(fmt.Sprint("method ", i), c, body) })
+				mutate(r.Host, func(i int, m string) {
+					if strings.TrimSpace(m) == m {
+						c := clone(r)
+						c.Host = m
+						refused(fmt.Sprint("host ", i), c, body)
+					}
+				})
+				mutate(r.Target, func(i int, m string) {
+					if !sameTarget(m, r.Target) {
+						c := clone(r)
+						c.Target = m
+						refused(fmt.Sprintf("target %d %q", i, m), c, body)
+					}
+				})
+				for f := range r.Fields {
+					mutate(r.Fields[f].Value, func(i int, m string) {
+						if strings.Join(strings.Fields(m), " ") == strings.Join(strings.Fields(r.Fields[f].Value), " ") {
+							return
+						}
+						if r.Fields[f].Name == "Authorization" && strings.ReplaceAll(m, " ", "") == strings.ReplaceAll(r.Fields[f].Value, " ", "") {
+							return
+						}
+						c := clone(r)
+						c.Fields[f].Value = m
+						refused(fmt.Sprintf("field %s %d %q", r.Fields[f].Name, i, m), c, body)
+					})
+				}
+				if !presigned {
+					mutate(string(body), func(i int, m string) { refused(fmt.Sprint("body ", i), r, []byte(m)) })
+				}
+			})
+		}
+	}
+}
+
+// mutate calls fn with copies of s that differ in one byte.
+func mutate(s string, fn func(i int, m string)) {
+	for i := range len(s) {
+		for _, x := range []byte{1, 2, 0x20} {
+			b := []byte(s)
+			b[i] ^= x
+			fn(i, string(b))
+		}
+	}
+}
+
+// sameTarget reports whether both mean the same path and parameters, other than by spelling.
+func sameTarget(a, b string) bool {
+	ap, aq, _ := strings.Cut(a, "?")
+	bp, bq, _ := strings.Cut(b, "?")
+	au, err1 := url.PathUnescape(ap)
+	bu, err2 := url.PathUnescape(bp)
+	if err1 != nil || err2 != nil || au != bu || strings.Count(ap, "/") != strings.Count(bp, "/") {
+		return false
+	}
+	av, err1 := url.ParseQuery(aq)
+	bv, err2 := url.ParseQuery(bq)
+	return err1 == nil && err2 == nil && av.Encode() == bv.Encode()
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(r *sigv4.Request)
+		opt    sigv4.Options
+		at     time.Duration
+		family sigv4.Family
+		code   string
+		text   string
+	}{
+		{name: "too old", at: 16 * time.Minute, code: "SignatureDoesNotMatch", text: "Signature expired: 20261125T120000Z is now earlier than 20261125T120100Z (20261125T121600Z - 15 min.)"},
+		{name: "too old for S3", at: 16 * time.Minute, family: sigv4.FamilyS3, code: "RequestTimeTooSkewed"},
+		{name: "from the future", at: -16 * time.Minute, family: sigv4.FamilyJSON, code: "InvalidSignatureException", text: "still later than"},
+		{name: "another region", opt: sigv4.Options{Region: "eu-west-1"}, family: sigv4.FamilyS3, code: "AuthorizationHeaderMalformed", text: "the region 'us-east-1' is wrong; expecting 'eu-west-1'"},
+		{name: "another service", opt: sigv4.Options{Services: []string{"sts"}}, code: "SignatureDoesNotMatch", text: "Credential should be scoped to correct service: 'sts'."},
+		{name: "an unsigned x-amz- field", change: func(r *sigv4.Request) {
+			r.Fields = append(r.Fields, sigv4.Field{Name: "X-Amz-Acl", Value: "public-read"})
+		}, family: sigv4.FamilyS3, code: "AccessDenied", text: "not signed"},
+		{name: "header and query", change: func(r *sigv4.Request) { r.Target += "&X-Amz-Algorithm=AWS4-HMAC-SHA256" }, family: sigv4.FamilyS3, code: "InvalidArgument", text: "Only one auth mechanism"},
+		{name: "version 2 header", change: func(r *sigv4.Request) { r.Fields[len(r.Fields)-1].Value = "AWS AKID:c2ln" }, family: sigv4.FamilyS3, code: "InvalidRequest", text: "Please use AWS4-HMAC-SHA256"},
+		{name: "unsorted signed headers", change: func(r *sigv4.Request) {
+			f := &r.Fields[len(r.Fields)-1]
+			f.Value = strings.Replace(f.Value, "host;x-amz-content-sha256", "x-amz-content-sha256;host", 1)
+		}, code: "IncompleteSignature", text: "SignedHeaders"},
+		{name: "host not signed", change: func(r *sigv4.Request) {
+			f := &r.Fields[len(r.Fields)-1]
+			f.Value = strings.Replace(f.Value, "host;", "", 1)
+		}, code: "IncompleteSignature", text: "'Host' or ':authority' must be a 'SignedHeader'"},
+		{name: "no signature part", change: func(r *sigv4.Request) {
+			r.Fields[len(r.Fields)-1].Value = "AWS4-HMAC-SHA256 Credential=a/20261125/us-east-1/s3/aws4_request"
+		}, family: sigv4.FamilyREST, code: "IncompleteSignatureException", text: "requires 'Signature' parameter"},
+		{name: "short credential", change: func(r *sigv4.Request) {
+			f := &r.Fields[len(r.Fields)-1]
+			f.Value = strings.Replace(f.Value, "/us-east-1/", "/", 1)
+		}, code: "IncompleteSignature", text: "exactly 5 slash-delimited elements"},
+		{name: "scope of another day", change: func(r *sigv4.Request) {
+			f := &r.Fields[len(r.Fields)-1]
+			f.Value = strings.Replace(f.Value, "/20261125/", "/20261124/", 1)
+		}, code: "SignatureDoesNotMatch", text: "Date in Credential scope does not match"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := &sigv4.Request{Method: "GET", Target: "/b?x=1", Host: "localhost"}
+			if err := signer().Sign(r, sigv4.EmptyHash, now); err != nil {
+				t.Fatal(err)
+			}
+			if tc.change != nil {
+				tc.change(r)
+			}
+			tc.opt.S3 = true
+			err := check(sigv4.NewVerifier(clock.NewFake(now.Add(tc.at))), r, exampleSecret, tc.opt, nil)
+			var e *sigv4.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error = %v", err)
+			}
+			code, status, msg := e.Wire(tc.family)
+			if code != tc.code || status < 400 || !strings.Contains(msg, tc.text) {
+				t.Errorf("answer = %s %d %q, want %s and %q", code, status, msg, tc.code, tc.text)
+			}
+		})
+	}
+}
+
+func TestMismatchShowsWhatWasComputed(t *testing.T) {
+	r := &sigv4.Request{Method: "GET", Target: "/b", Host: "localhost"}
+	if err := signer().Sign(r, sigv4.EmptyHash, now); err != nil {
+		t.Fatal(err)
+	}
+	err := check(sigv4.NewVerifier(clock.NewFake(now)), r, "another", sigv4.Options{S3: true}, nil)
+	var e *sigv4.Error
+	if !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range e.Detail() {
+		got[f.Name] = f.Value
+	}
+	if !strings.HasPrefix(got["StringToSign"], "AWS4-HMAC-SHA256\n20261125T120000Z\n") || !strings.HasPrefix(got["CanonicalRequest"], "GET\n/b\n") ||
+		got["AWSAccessKeyId"] != exampleKey || got["StringToSignBytes"][:5] != "41 57" {
+		t.Errorf("detail = %v", got)
+	}
+}
+
+// chunkedExample is the example of AWS's documentation, as aws-c-auth's tests carry it.
+func chunkedExample() (*sigv4.Request, []byte) {
+	r := &sigv4.Request{Method: "PUT", Target: "/examplebucket/chunkObject.txt", Host: "s3.amazonaws.com", Fields: []sigv4.Field{
+		{Name: "x-amz-storage-class", Value: "REDUCED_REDUNDANCY"},
+		{Name: "Content-Encoding", Value: "aws-chunked"},
+		{Name: "x-amz-decoded-content-length", Value: "66560"},
+		{Name: "Content-Length", Value: "66824"},
+		{Name: "x-amz-date", Value: "20130524T000000Z"},
+		{Name: "x-amz-content-sha256", Value: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"},
+		{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, " +
+			"SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class, " +
+			"Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"},
+	}}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n%s\r\n", strings.Repeat("a", 65536))
+	fmt.Fprintf(&b, "400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n%s\r\n", strings.Repeat("a", 1024))
+	b.WriteString("0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n")
+	return r, b.Bytes()
+}
+
+const chunkedSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+func TestChunkedBodyOfTheDocumentation(t *testing.T) {
+	v := sigv4.NewVerifier(clock.NewFake(time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)))
+	r, body := chunkedExample()
+	opt := sigv4.Options{S3: true}
+	if err := check(v, r, chunkedSecret, opt, body); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(body); i++ {
+		if 100 < i && i < 65500 || 65700 < i && i < 66600 {
+			continue // One byte of a chunk's data is as good as another.
+		}
+		m := bytes.Clone(body)
+		m[i] ^= 1
+		if err := check(v, r, chunkedSecret, opt, m); err == nil {
+			t.Errorf("byte %d changed: accepted", i)
+		}
+	}
+	for _, cut := range []int{0, 1, 50, 1000, len(body) - 2, len(body) - 1} {
+		var e *sigv4.Error
+		if err := check(v, r, chunkedSecret, opt, body[:cut]); !errors.As(err, &e) || e.Kind != sigv4.Truncated {
+			t.Errorf("cut at %d: %v, want Truncated", cut, err)
+		}
+	}
+	if err := check(v, r, chunkedSecret, opt, append(bytes.Clone(body), 'x')); err == nil {
+		t.Error("accepted with data behind the end")
+	}
+}
+
+func TestChunkedTrailers(t *testing.T) {
+	for _, v4a := range []bool{false, true} {
+		for _, signed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("v4a=%v signed=%v", v4a, signed), func(t *testing.T) {
+				s := signer()
+				s.V4a = v4a
+				hash := "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+				if signed {
+					hash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+					if v4a {
+						hash = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"
+					}
+				}
+				r := &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: []sigv4.Field{
+					{Name: "X-Amz-Decoded-Content-Length", Value: "11"}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"},
+				}}
+				if err := s.Sign(r, hash, now); err != nil {
+					t.Fatal(err)
+				}
+				body := chunkedBody(t, s, r, signed, []string{"hello ", "world"}, "x-amz-checksum-crc32:DUoRhQ==")
+				v := sigv4.NewVerifier(clock.NewFake(now))
+				sig, err := sigv4.Parse(r, sigv4.Options{S3: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := v.Verify(r, sig, exampleSecret, sigv4.Options{S3: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				reader := p.Reader(iotest1{strings.NewReader(body)})
+				got, err := io.ReadAll(reader)
+				if err != nil || string(got) != "hello world" || reader.Trailer("X-Amz-Checksum-Crc32") != "DUoRhQ==" {
+					t.Fatalf("body %q, trailer %q, %v", got, reader.Trailer("x-amz-checksum-crc32"), err)
+				}
+				for old, changed := range map[string]string{
+					"x-amz-checksum-crc32:":  "x-amz-checksum-sha1:",
+					"x-amz-checksum-crc32:D": "X",
+					"world":                  "worldworld",
+				} {
+					m := strings.Replace(body, old, changed, 1)
+					if _, err := io.ReadAll(p.Reader(strings.NewReader(m))); err == nil {
+						t.Errorf("%q for %q: accepted", changed, old)
+					}
+				}
+				if signed {
+					m := strings.Replace(body, "DUoRhQ==", "DUoRhQ=A", 1)
+					if _, err := io.ReadAll(p.Reader(strings.NewReader(m))); err == nil {
+						t.Error("another trailer value: accepted")
+					}
+				}
+			})
+		}
+	}
+}
+
+// iotest1 reads one byte at a time.
+type iotest1 struct{ r io.Reader }
+
+func (o iotest1) Read(b []byte) (int, error) { return o.r.Read(b[:min(1, len(b))]) }
+
+// chunkedBody frames a body as a client does.
+func chunkedBody(t testing.TB, s *sigv4.Signer, r *sigv4.Request, signed bool, parts []string, trailer string) string {
+	t.Helper()
+	c, err := s.Chunks(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, p := range append(parts, "") {
+		fmt.Fprintf(&b, "%x", len(p))
+		if signed {
+			sig, err := c.Chunk([]byte(p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString(";chunk-signature=" + sig)
+		}
+		b.WriteString("\r\n")
+		if p != "" {
+			b.WriteString(p + "\r\n")
+		}
+	}
+	b.WriteString(trailer + "\r\n")
+	if signed {
+		sig, err := c.Trailer([]byte(trailer + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString("x-amz-trailer-signature:" + sig + "\r\n")
+	}
+	b.WriteString("\r\n")
+	return b.String()
+}
