@@ -11,6 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/wire"
 )
 
 // Authorizer decides about calls. Package auth implements it.
@@ -20,18 +21,11 @@ type Authorizer interface {
 	Authorize(ctx context.Context, r *service.Request, targets []service.Target) error
 }
 
-// Validator checks inputs against the API models. Package wire implements it.
-type Validator interface {
-	// Validate checks in, a pointer to the input of an operation, and returns an error for the client.
-	Validate(api, operation string, in any) error
-}
-
 // Door implements [service.Door]. Make one with NewDoor, and give it the registry with Open before the first call: services
 // need the door to be built, and the registry needs the services.
 type Door struct {
 	registry   *Registry
 	authorizer Authorizer
-	validator  Validator
 	clock      clock.Clock
 	random     io.Reader
 	log        *slog.Logger
@@ -43,8 +37,8 @@ func NewDoor(c clock.Clock, random io.Reader, log *slog.Logger) *Door {
 }
 
 // Open gives the door what it needs. It is called once, before any call.
-func (d *Door) Open(r *Registry, a Authorizer, v Validator) {
-	d.registry, d.authorizer, d.validator = r, a, v
+func (d *Door) Open(r *Registry, a Authorizer) {
+	d.registry, d.authorizer = r, a
 }
 
 var errNobody = &service.Error{
@@ -58,14 +52,14 @@ func (d *Door) Call(ctx context.Context, api, name string, in any) (any, error) 
 	if outer.Principal.Kind == service.Anonymous && outer.ID == "" {
 		return nil, errNobody
 	}
-	op, err := d.registry.find(api, name)
+	e, op, err := d.registry.find(api, name)
 	if err != nil {
 		return nil, err
 	}
 	if want := reflect.PointerTo(op.binding.Input); reflect.TypeOf(in) != want {
 		return nil, fmt.Errorf("call %s %s: input is %T, not %s", api, name, in, want)
 	}
-	if err := d.validator.Validate(api, name, in); err != nil {
+	if err := e.wire.Operation(name).Validate(&wire.Request{Protocol: e.wire.Protocols[0]}, in); err != nil {
 		return nil, err
 	}
 	r := *outer

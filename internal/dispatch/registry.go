@@ -3,21 +3,24 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/wire"
 )
 
 // Registry knows every API of the platform, and what each of its operations needs. It is immutable.
 type Registry struct {
-	apis    []*awsapi.API
+	order   []*entry
 	entries map[string]*entry // by API name
 }
 
 // entry is one API with the service behind it, if there is one.
 type entry struct {
-	api        *awsapi.API
+	wire       *wire.API
 	operations map[string]*operation // those with a handler
+	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 }
 
 type operation struct {
@@ -30,38 +33,62 @@ type operation struct {
 func NewRegistry(services []service.Service, known []*awsapi.API) (*Registry, error) {
 	r := &Registry{entries: make(map[string]*entry, len(known)+len(services))}
 	var errs []error
-	for _, s := range services {
+	for i := range services {
+		s := &services[i]
 		if _, ok := r.entries[s.API.Name]; ok {
 			errs = append(errs, fmt.Errorf("service %s is registered twice", s.API.Name))
 			continue
 		}
-		e := &entry{api: s.API, operations: make(map[string]*operation, len(s.Access))}
-		for _, b := range s.Operations {
-			access, ok := s.Access[b.Name]
-			if (b.Call != nil) != ok {
-				errs = append(errs, fmt.Errorf("service %s: operation %s: has handler %v, has access rule %v", s.API.Name, b.Name, b.Call != nil, ok))
-			}
-			if b.Call != nil {
-				e.operations[b.Name] = &operation{binding: b, access: access}
-			}
-		}
-		r.add(e)
+		e, err := newEntry(s)
+		errs = append(errs, err)
+		r.add(s.API.Name, e)
 	}
 	for _, api := range known {
 		if _, ok := r.entries[api.Name]; !ok {
-			r.add(&entry{api: api})
+			r.add(api.Name, &entry{wire: wire.New(api, nil)})
 		}
 	}
 	return r, errors.Join(errs...)
 }
 
-func (r *Registry) add(e *entry) {
-	r.entries[e.api.Name] = e
-	r.apis = append(r.apis, e.api)
+func newEntry(s *service.Service) (*entry, error) {
+	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight}
+	var errs []error
+	rules := len(s.Access)
+	for _, b := range s.Operations {
+		access, ok := s.Access[b.Name]
+		if ok {
+			rules--
+		}
+		if b.Call == nil {
+			if ok {
+				errs = append(errs, fmt.Errorf("service %s: %s has an access rule and no handler", s.API.Name, b.Name))
+			}
+			continue
+		}
+		if !ok {
+			errs = append(errs, fmt.Errorf("service %s: %s has a handler and no access rule", s.API.Name, b.Name))
+		}
+		e.operations[b.Name] = &operation{binding: b, access: access}
+	}
+	if rules > 0 {
+		errs = append(errs, fmt.Errorf("service %s: %d access rules name no operation of the API", s.API.Name, rules))
+	}
+	return e, errors.Join(errs...)
 }
 
-// APIs returns the descriptors of all known APIs, those with a service first.
-func (r *Registry) APIs() []*awsapi.API { return r.apis }
+func (r *Registry) add(name string, e *entry) {
+	r.entries[name] = e
+	r.order = append(r.order, e)
+}
+
+func (r *Registry) wireAPIs() []*wire.API {
+	out := make([]*wire.API, len(r.order))
+	for i, e := range r.order {
+		out[i] = e.wire
+	}
+	return out
+}
 
 // Implemented reports whether an operation has a handler.
 func (r *Registry) Implemented(api, name string) bool {
@@ -70,14 +97,14 @@ func (r *Registry) Implemented(api, name string) bool {
 }
 
 // find returns an operation with a handler, or the error that says it has none.
-func (r *Registry) find(api, name string) (*operation, error) {
+func (r *Registry) find(api, name string) (*entry, *operation, error) {
 	e, ok := r.entries[api]
 	if !ok {
-		return nil, service.Errorf("UnknownService", "Lambent knows no API named %s.", api)
+		return nil, nil, service.Errorf("UnknownService", "Lambent knows no API named %s.", api)
 	}
 	op, ok := e.operations[name]
 	if !ok {
-		return nil, service.NotImplemented(e.api.ServiceID, name)
+		return nil, nil, service.NotImplemented(e.wire.ServiceID, name)
 	}
-	return op, nil
+	return e, op, nil
 }

@@ -1,0 +1,305 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/wire"
+)
+
+// Authenticator names the callers of HTTP requests. Package auth implements it.
+type Authenticator interface {
+	// Authenticate proves who sent a head. A request without a signature is by the anonymous principal.
+	Authenticate(ctx context.Context, h *auth.Head) (*auth.Proof, error)
+}
+
+// PlaneOptions configure a [Plane].
+type PlaneOptions struct {
+	Registry      *Registry
+	Door          *Door
+	Authenticator Authenticator
+	Clock         clock.Clock
+	Random        io.Reader
+	Log           *slog.Logger
+	// Access receives one record per request; nil writes none.
+	Access *slog.Logger
+	// Account and Region are those of callers whose credentials name none.
+	Account, Region string
+	// Loopback tells that the listener is on loopback; LocalKeys, that the conventional pair test/test is accepted there.
+	Loopback, LocalKeys bool
+}
+
+// Plane is the HTTP side of the door: the handler of the AWS API plane.
+type Plane struct {
+	PlaneOptions
+
+	services *wire.Services
+}
+
+// NewPlane returns the handler.
+func NewPlane(o PlaneOptions) *Plane {
+	return &Plane{PlaneOptions: o, services: wire.NewServices(o.Registry.wireAPIs()...)}
+}
+
+// exchange is one request and what is learnt of it on its way.
+type exchange struct {
+	w       *recorder
+	http    *http.Request
+	wire    wire.Request
+	api     *wire.API
+	request service.Request
+	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
+	read bool
+}
+
+// ServeHTTP answers one call.
+func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m := front.MatchOf(r)
+	_, query, _ := strings.Cut(r.RequestURI, "?")
+	id := NewRequestID(p.Random)
+	x := &exchange{w: &recorder{ResponseWriter: w}, http: r, wire: wire.Request{
+		Method: r.Method, RawPath: m.Rest, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
+		ID: id, HostID: id,
+	}}
+	x.request = service.Request{
+		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
+		HTTP: &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
+	}
+	if err := p.serve(r.Context(), x, m); err != nil {
+		p.fail(r.Context(), x, err)
+	}
+	if p.Access != nil {
+		p.logAccess(r.Context(), x)
+	}
+}
+
+// serve answers the request, or returns the error to answer with.
+func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
+	var err error
+	if x.api, err = p.identify(x, m); err != nil {
+		return err
+	}
+	entry := p.Registry.entries[x.api.Name]
+	x.request.API = x.api.Name
+	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
+		return nil
+	}
+	if err := p.authenticate(ctx, x, m); err != nil {
+		return err
+	}
+	op, err := x.api.Match(&x.wire)
+	if err != nil {
+		return err
+	}
+	x.request.Operation = op.Name
+	if !op.Implemented() {
+		return op.NotImplemented()
+	}
+	in := op.Binding.New()
+	if err := op.Decode(&x.wire, in); err != nil {
+		return err
+	}
+	if err := op.Validate(&x.wire, in); err != nil {
+		return err
+	}
+	ctx = service.WithRequest(ctx, &x.request)
+	out, err := p.Door.run(ctx, entry.operations[op.Name], &x.request, in)
+	if err != nil {
+		return err
+	}
+	return op.WriteResponse(ctx, x.w, &x.wire, out)
+}
+
+// identify finds the API: by the route's host, by the request's target or signature, and for a request without
+// any of these by elimination: only S3 serves plain paths to callers without credentials.
+func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
+	if m.Route != nil {
+		if a := p.services.API(m.Route.API); a != nil {
+			return a, nil
+		}
+	}
+	signing := signingName(x.http, x.wire.RawQuery)
+	if signing == "" && x.http.Header.Get("X-Amz-Target") == "" && x.http.Header.Get("Smithy-Protocol") == "" && !isForm(x.http) {
+		signing = "s3"
+	}
+	return p.services.Identify(signing, &x.wire)
+}
+
+func isForm(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || strings.Contains(r.RequestURI, "Action=")
+}
+
+// signingName returns the service in the scope of a request's signature, unproven, or "".
+func signingName(r *http.Request, query string) string {
+	if header := r.Header.Get("Authorization"); header != "" {
+		_, credential, _ := strings.Cut(header, "Credential=")
+		credential, _, _ = strings.Cut(credential, ",")
+		return scopeService(credential, "/")
+	}
+	for part := range strings.SplitSeq(query, "&") {
+		if credential, ok := strings.CutPrefix(part, "X-Amz-Credential="); ok {
+			if strings.Contains(credential, "/") {
+				return scopeService(credential, "/")
+			}
+			return scopeService(strings.ToUpper(credential), "%2F")
+		}
+		if strings.HasPrefix(part, "AWSAccessKeyId=") {
+			return "s3"
+		}
+	}
+	return ""
+}
+
+// scopeService returns the last element but one of a credential: KEY/DATE/REGION/SERVICE/aws4_request, or for
+// SigV4a KEY/DATE/SERVICE/aws4_request.
+func scopeService(credential, separator string) string {
+	parts := strings.Split(credential, separator)
+	if len(parts) < 4 {
+		return ""
+	}
+	return strings.ToLower(parts[len(parts)-2])
+}
+
+// authenticate proves the caller, and puts the verifying reader in the place of the body.
+func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) error {
+	_, forgeable := front.Forgeable(x.http)
+	head := &auth.Head{
+		Request: sigv4.FromHTTP(x.http),
+		Options: sigv4.Options{S3: x.api.Name == "s3", Services: []string{x.api.SigningName}, Bucket: m.Var("bucket")},
+		Family:  auth.FamilyOf(x.api.Name),
+		Local: auth.LocalAllowed(auth.LocalFacts{
+			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback(), Forgeable: forgeable,
+		}),
+		Body: func() (string, error) {
+			x.read = true
+			body, err := x.wire.ReadBody()
+			return sigv4.Hash(body), err
+		},
+	}
+	proof, err := p.Authenticator.Authenticate(ctx, head)
+	if err != nil {
+		return err
+	}
+	x.request.Principal = proof.Principal
+	x.request.HTTP.Presigned = proof.Presigned
+	if proof.Principal.Account != "" {
+		x.request.Account = proof.Principal.Account
+	}
+	if region := m.Var("region"); region != "" {
+		x.request.Region = region
+	}
+	if proof.Region != "" {
+		x.request.Region = proof.Region
+	}
+	if proof.Payload == nil || x.read {
+		return nil
+	}
+	x.wire.Body = &verified{Reader: proof.Payload.Reader(x.http.Body), family: head.Family}
+	if proof.Payload.Length >= 0 {
+		x.wire.ContentLength = proof.Payload.Length
+	}
+	return nil
+}
+
+// verified is a body under verification whose errors are those that a client may see.
+type verified struct {
+	*sigv4.Reader
+
+	family sigv4.Family
+}
+
+// Read reads proven bytes; see [sigv4.Reader.Read].
+func (v *verified) Read(b []byte) (int, error) {
+	n, err := v.Reader.Read(b)
+	var e *sigv4.Error
+	if errors.As(err, &e) {
+		code, status, message := e.Wire(v.family)
+		err = &service.Error{Code: code, Status: status, Message: message, Err: e}
+	}
+	return n, err
+}
+
+// fail answers with an error, and logs it when the client is not told its text.
+func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
+	var known *service.Error
+	if !errors.As(err, &known) && ctx.Err() == nil {
+		p.Log.ErrorContext(ctx, "call failed", slog.String("request_id", x.request.ID), slog.String("service", x.request.API),
+			slog.String("operation", x.request.Operation), slog.Any("error", err))
+	}
+	if x.w.status != 0 {
+		// The answer has begun; ending the connection is the only way left to say that it is not whole.
+		panic(http.ErrAbortHandler)
+	}
+	api := x.api
+	if api == nil {
+		api = p.services.API("sts") // its errors are XML that every SDK reads
+	}
+	if e := api.WriteError(x.w, &x.wire, err); e != nil && ctx.Err() == nil {
+		p.Log.ErrorContext(ctx, "error could not be sent", slog.String("request_id", x.request.ID), slog.Any("error", e))
+	}
+}
+
+func (p *Plane) logAccess(ctx context.Context, x *exchange) {
+	p.Access.LogAttrs(ctx, slog.LevelInfo, "request",
+		slog.String("request_id", x.request.ID), slog.String("service", x.request.API), slog.String("operation", x.request.Operation),
+		slog.String("principal", x.request.Principal.ARN), slog.String("region", x.request.Region), slog.String("method", x.http.Method),
+		slog.Int("status", x.w.status), slog.Int64("bytes", x.w.written), slog.Duration("took", p.Clock.Now().Sub(x.request.Time)))
+}
+
+// peer returns the address of the client.
+func peer(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
+// recorder notes the status and the size of an answer. It passes ReadFrom on, so that files still leave by sendfile.
+type recorder struct {
+	http.ResponseWriter
+
+	status  int
+	written int64
+}
+
+// WriteHeader notes the status.
+func (w *recorder) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.written += int64(n)
+	return n, err
+}
+
+// ReadFrom hands a file to the connection itself where that is possible.
+func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, r)
+	w.written += n
+	return n, err
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
