@@ -57,7 +57,7 @@ func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
 	fresh := map[string]bool{}
 	env := t.with(func(id, attribute string) (any, error) {
 		cur := current[id]
-		if cur == nil || fresh[id] {
+		if cur == nil || cur.PhysicalID == "" || fresh[id] {
 			if _, live := t.deps[id]; !live {
 				return nil, template.Errorf("Template format error: Unresolved resource dependencies [%s] in the Resources block of the template", id)
 			}
@@ -80,7 +80,7 @@ func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
 		if needed {
 			p.Changes = append(p.Changes, c)
 		}
-		fresh[id] = current[id] == nil || c.Replacement != Never
+		fresh[id] = c.Action == Add || c.Replacement != Never
 	}
 	if len(faults) > 0 {
 		return nil, &template.Error{Message: joinErrors(faults)}
@@ -106,12 +106,12 @@ func keepOrDelete(policy string) string {
 // compare decides what a resource needs so that it has the wanted properties.
 func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change, bool) {
 	r := t.template.Resources[id]
-	c := Change{LogicalID: id, Type: r.Type, Replacement: Never}
-	if cur == nil {
+	c := Change{Action: Modify, LogicalID: id, Type: r.Type, Replacement: Never}
+	if cur == nil || cur.PhysicalID == "" {
 		c.Action = Add
 		return c, true
 	}
-	c.Action, c.PhysicalID, c.Policy = Modify, cur.PhysicalID, keepOrDelete(r.UpdateReplacePolicy)
+	c.PhysicalID, c.Policy = cur.PhysicalID, keepOrDelete(r.UpdateReplacePolicy)
 	shape := t.shapes[r.Type]
 	c.Differences = shape.Diff(cur.Properties, want)
 	if cur.Type != r.Type {

@@ -111,7 +111,7 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 		e.Status, e.Reason = status, why
 		return r.Journal.Save(ctx, Save{Events: []Event{e}})
 	}
-	if policy == "Retain" || policy == "RetainExceptOnCreate" && r.op.Phase != Rollback || slices.Contains(r.op.Retain, row.LogicalID) {
+	if policy == "Retain" || policy == "RetainExceptOnCreate" && r.op.Phase != Rollback && r.op.Phase != Discard || slices.Contains(r.op.Retain, row.LogicalID) {
 		return report("DELETE_SKIPPED", "")
 	}
 	if s.PhysicalID == "" {

@@ -25,6 +25,9 @@ func (r *Run) step(ctx context.Context, id string) error {
 		}
 		return r.finish(ctx, row)
 	}
+	if row != nil && row.PhysicalID == "" {
+		row = nil // an earlier operation failed to make it
+	}
 	want, err := r.Target.properties(r.Target.with(r.lookup), id)
 	if err != nil {
 		return r.unresolved(ctx, id, row, err)
