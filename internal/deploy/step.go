@@ -55,10 +55,12 @@ func (r *Run) begin(id string, cur *Resource, c Change, want map[string]any) (*R
 	case cur == nil:
 		row.Step = "create"
 	case c.Replacement == Always:
-		row, row.Step, status = cur, "replace", "UPDATE_IN_PROGRESS"
+		row, status = cur, "UPDATE_IN_PROGRESS"
+		row.Step = "replace"
 		why = "Requested update requires the creation of a new physical resource; hence creating one."
 	case len(c.Differences) > 0 || slices.Contains(c.Scope, "Tags"):
-		row, row.Step, status = cur, "update", "UPDATE_IN_PROGRESS"
+		row, status = cur, "UPDATE_IN_PROGRESS"
+		row.Step = "update"
 		if r.Types[t.Type].Update == nil {
 			// The type has no tags to change without making it anew: the tags are recorded only.
 			row.Step = ""

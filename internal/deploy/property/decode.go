@@ -59,7 +59,9 @@ func (s *Shape) decode(v any, to reflect.Value) error {
 	return s.decodeScalar(v, to)
 }
 
-func (s *Shape) mismatch(v any) error { return fmt.Errorf("decode properties: %T is not a %s", v, s.typ) }
+func (s *Shape) mismatch(v any) error {
+	return fmt.Errorf("decode properties: %T is not a %s", v, s.typ)
+}
 
 func (s *Shape) decodeList(v any, to reflect.Value) error {
 	list, ok := v.([]any)

@@ -88,7 +88,9 @@ func sorted(v any) any {
 		for i, e := range x {
 			x[i] = sorted(e)
 		}
-		slices.SortFunc(x, func(a, b any) int { return strings.Compare(string(must(json.Marshal(a))), string(must(json.Marshal(b)))) })
+		slices.SortFunc(x, func(a, b any) int {
+			return strings.Compare(string(must(json.Marshal(a))), string(must(json.Marshal(b))))
+		})
 	}
 	return v
 }
