@@ -1,0 +1,166 @@
+package deploy
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"lambent.dev/lambent/internal/deploy/property"
+	"lambent.dev/lambent/internal/deploy/template"
+)
+
+// Action is what a deploy does to a resource.
+type Action string
+
+// The actions, in the words of CloudFormation's change sets.
+const (
+	Add    Action = "Add"
+	Modify Action = "Modify"
+	Remove Action = "Remove"
+)
+
+// Replacement tells whether a modified resource is made anew.
+type Replacement string
+
+// The answers, in the words of CloudFormation's change sets.
+const (
+	Never       Replacement = "False"
+	Always      Replacement = "True"
+	Conditional Replacement = "Conditional"
+)
+
+// Change is one line of a plan.
+type Change struct {
+	Action                      Action
+	LogicalID, PhysicalID, Type string
+	Replacement                 Replacement
+	// Scope names what differs: Properties, Metadata, Tags, DeletionPolicy, UpdateReplacePolicy.
+	Scope       []string
+	Differences []property.Difference
+	// Policy is what becomes of the physical resource that is removed or replaced: "Delete" or "Retain".
+	Policy string
+}
+
+// Plan says what a deploy will do.
+type Plan struct {
+	// Changes are in the order in which they can be done.
+	Changes []Change
+	// Outputs are the outputs as far as they are known.
+	Outputs []OutputValue
+}
+
+// Plan compares the target with the resources that are there. It calls nothing and changes nothing.
+//
+// The attributes of a resource that is updated in place are taken to stay as they are; the deploy itself works with what the update returns.
+func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
+	p := &Plan{}
+	fresh := map[string]bool{}
+	env := t.with(func(id, attribute string) (any, error) {
+		cur := current[id]
+		if cur == nil || cur.PhysicalID == "" || fresh[id] {
+			if _, live := t.deps[id]; !live {
+				return nil, template.Errorf("Template format error: Unresolved resource dependencies [%s] in the Resources block of the template", id)
+			}
+			return template.Unknown{Resource: id, Attribute: attribute}, nil
+		}
+		if v, ok := cur.value(attribute); ok {
+			return v, nil
+		}
+		return template.Unknown{Resource: id, Attribute: attribute}, nil
+	})
+	var faults []error
+	for _, id := range t.order {
+		want, err := t.properties(env, id)
+		if err != nil {
+			faults = append(faults, err)
+			fresh[id] = true
+			continue
+		}
+		c, needed := t.compare(id, current[id], want)
+		if needed {
+			p.Changes = append(p.Changes, c)
+		}
+		fresh[id] = c.Action == Add || c.Replacement != Never
+	}
+	if len(faults) > 0 {
+		return nil, &template.Error{Message: joinErrors(faults)}
+	}
+	for _, id := range slices.Sorted(maps.Keys(current)) {
+		if _, live := t.deps[id]; !live {
+			r := current[id]
+			p.Changes = append(p.Changes, Change{Action: Remove, LogicalID: id, PhysicalID: r.PhysicalID, Type: r.Type, Policy: keepOrDelete(r.DeletionPolicy), Replacement: Never})
+		}
+	}
+	var err error
+	p.Outputs, err = t.outputs(env)
+	return p, err
+}
+
+func keepOrDelete(policy string) string {
+	if policy == "" || policy == "RetainExceptOnCreate" {
+		return "Delete"
+	}
+	return policy
+}
+
+// compare decides what a resource needs so that it has the wanted properties.
+func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change, bool) {
+	r := t.template.Resources[id]
+	c := Change{Action: Modify, LogicalID: id, Type: r.Type, Replacement: Never}
+	if cur == nil || cur.PhysicalID == "" {
+		c.Action = Add
+		return c, true
+	}
+	c.PhysicalID, c.Policy = cur.PhysicalID, keepOrDelete(r.UpdateReplacePolicy)
+	shape := t.shapes[r.Type]
+	c.Differences = shape.Diff(cur.Properties, want)
+	if cur.Type != r.Type {
+		c.Scope, c.Replacement = append(c.Scope, "Properties"), Always
+	}
+	for _, d := range c.Differences {
+		switch {
+		case !d.Replaces && t.types[r.Type].Update != nil:
+		case d.Maybe && c.Replacement == Never:
+			c.Replacement = Conditional
+		case !d.Maybe:
+			c.Replacement = Always
+		}
+	}
+	if len(c.Differences) > 0 && len(c.Scope) == 0 {
+		c.Scope = append(c.Scope, "Properties")
+	}
+	if !maps.Equal(cur.Tags, t.stack.Tags) && shape.Has("Tags") {
+		c.Scope = append(c.Scope, "Tags")
+	}
+	if !reflect.DeepEqual(plain(cur.Metadata), plain(r.Metadata)) {
+		c.Scope = append(c.Scope, "Metadata")
+	}
+	if cur.DeletionPolicy != r.DeletionPolicy {
+		c.Scope = append(c.Scope, "DeletionPolicy")
+	}
+	if cur.UpdateReplacePolicy != r.UpdateReplacePolicy {
+		c.Scope = append(c.Scope, "UpdateReplacePolicy")
+	}
+	return c, len(c.Scope) > 0
+}
+
+// plain brings the numbers of a value to the form they have after JSON, so that recorded and fresh values compare.
+func plain(v any) any {
+	switch x := v.(type) {
+	case int64:
+		return float64(x)
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			out[i] = plain(x[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k := range x {
+			out[k] = plain(x[k])
+		}
+		return out
+	}
+	return v
+}

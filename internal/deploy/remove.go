@@ -1,0 +1,188 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// removed are the rows that the target no longer has.
+func (r *Run) removed() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]bool{}
+	for id := range r.rows {
+		if _, live := r.Target.deps[id]; !live {
+			out[id] = true
+		}
+	}
+	return out
+}
+
+// made are the rows that the operation created.
+func (r *Run) made() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]bool{}
+	for id, row := range r.rows {
+		if row.Operation == r.op.ID && row.Previous == nil {
+			out[id] = true
+		}
+	}
+	return out
+}
+
+// order returns the graph in which the given rows, and rows with garbage, are deleted: dependents first.
+func (r *Run) order(rows map[string]bool, garbage bool) map[string][]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	deps := map[string][]string{}
+	for id, row := range r.rows {
+		if rows[id] {
+			deps[id] = append(deps[id], row.DependsOn...)
+		}
+		if garbage && len(row.Garbage) > 0 {
+			for _, g := range row.Garbage {
+				deps[id] = append(deps[id], g.DependsOn...)
+			}
+		}
+	}
+	graph := reverse(deps)
+	if _, cycle := topological(graph); cycle != nil {
+		return independent(deps)
+	}
+	return graph
+}
+
+// cleanup deletes rows and garbage. What cannot be deleted is reported and left behind, as CloudFormation does.
+func (r *Run) cleanup(ctx context.Context, rows map[string]bool, status, why string) error {
+	err := parallel(ctx, r.order(rows, true), maxParallel, false, func(ctx context.Context, id string) error {
+		if err := r.sweep(ctx, id); err != nil || !rows[id] {
+			return err
+		}
+		row := r.row(id)
+		if err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy); err != nil && !errors.Is(err, errStep) {
+			return err
+		}
+		return r.drop(ctx, id)
+	})
+	if err != nil {
+		return err
+	}
+	return r.next(ctx, Done, status, why, Save{})
+}
+
+// sweep deletes the garbage of a row.
+func (r *Run) sweep(ctx context.Context, id string) error {
+	row := r.row(id)
+	if len(row.Garbage) == 0 {
+		return nil
+	}
+	for _, g := range row.Garbage {
+		policy := g.UpdateReplacePolicy
+		if r.op.Phase == Discard {
+			policy = ""
+		}
+		if err := r.remove(ctx, row, g, policy); err != nil && !errors.Is(err, errStep) {
+			return err
+		}
+	}
+	row.Garbage = nil
+	return r.save(ctx, row)
+}
+
+// drop forgets a row.
+func (r *Run) drop(ctx context.Context, id string) error {
+	if err := r.Journal.Save(ctx, Save{Remove: []string{id}}); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	delete(r.rows, id)
+	r.mu.Unlock()
+	return nil
+}
+
+// remove deletes one physical resource, or leaves it as its policy says. It returns errStep when the type refused.
+func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy string) error {
+	e := Event{LogicalID: row.LogicalID, PhysicalID: s.PhysicalID, Type: row.Type}
+	report := func(status, why string) error {
+		e.Status, e.Reason = status, why
+		return r.Journal.Save(ctx, Save{Events: []Event{e}})
+	}
+	if policy == "Retain" || policy == "RetainExceptOnCreate" && r.op.Phase != Rollback && r.op.Phase != Discard || slices.Contains(r.op.Retain, row.LogicalID) {
+		return report("DELETE_SKIPPED", "")
+	}
+	if s.PhysicalID == "" {
+		return report("DELETE_COMPLETE", "")
+	}
+	if err := report("DELETE_IN_PROGRESS", ""); err != nil {
+		return err
+	}
+	typ, properties, err := r.typed(row.Type, s.Properties)
+	if err == nil {
+		c := r.call(row, s.PhysicalID, "delete")
+		c.NameSeed = s.NameSeed
+		err = typ.Delete(ctx, c, properties)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil {
+		return report("DELETE_COMPLETE", "")
+	}
+	if saveErr := report("DELETE_FAILED", reason(err)); saveErr != nil {
+		return saveErr
+	}
+	return errStep
+}
+
+// unmake deletes what a failed create made.
+func (r *Run) unmake(ctx context.Context) error {
+	return r.tearDown(ctx, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+}
+
+// deleteAll deletes every resource of the stack.
+func (r *Run) deleteAll(ctx context.Context) error {
+	return r.tearDown(ctx, "DELETE_COMPLETE", "DELETE_FAILED")
+}
+
+func (r *Run) tearDown(ctx context.Context, good, bad string) error {
+	all := map[string]bool{}
+	for id := range r.rows {
+		all[id] = true
+	}
+	err := parallel(ctx, r.order(all, true), maxParallel, true, func(ctx context.Context, id string) error {
+		if err := r.sweep(ctx, id); err != nil {
+			return err
+		}
+		row := r.row(id)
+		err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy)
+		if errors.Is(err, errStep) {
+			row.Status, row.Failed, row.Operation = "DELETE_FAILED", true, r.op.ID
+			if err := r.save(ctx, row); err != nil {
+				return err
+			}
+			return errStep
+		}
+		if err != nil {
+			return err
+		}
+		return r.drop(ctx, id)
+	})
+	if err != nil && !errors.Is(err, errStep) {
+		return err
+	}
+	if err == nil {
+		return r.next(ctx, Done, good, "", Save{})
+	}
+	var left []string
+	for id, row := range r.rows {
+		if row.Failed && row.Operation == r.op.ID && row.Status == "DELETE_FAILED" {
+			left = append(left, id)
+		}
+	}
+	slices.Sort(left)
+	return r.next(ctx, Done, bad, fmt.Sprintf("The following resource(s) failed to delete: [%s]. ", strings.Join(left, ", ")), Save{})
+}

@@ -1,0 +1,219 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/deploy/property"
+	"lambent.dev/lambent/internal/deploy/template"
+)
+
+// Target is what a stack should become.
+type Target struct {
+	template *template.Template
+	env      *template.Env
+	types    Types
+	stack    Stack
+	shapes   map[string]*property.Shape
+	// order lists the live resources so that each comes after what it depends on.
+	order []string
+	deps  map[string][]string
+}
+
+// NewTarget checks a template against the resource types and evaluates its conditions. env needs its Template, values
+// and Import; its Resource is set by the functions of this package.
+func NewTarget(env template.Env, types Types, stack Stack) (*Target, error) {
+	t := &Target{template: env.Template, env: &env, types: types, stack: stack, shapes: map[string]*property.Shape{}}
+	if err := t.checkTypes(); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.template.Conditions)) {
+		if _, err := t.env.Condition(name); err != nil {
+			return nil, err
+		}
+	}
+	return t, t.sort()
+}
+
+func (t *Target) checkTypes() error {
+	var unknown []string
+	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
+		r := t.template.Resources[id]
+		typ, ok := t.types[r.Type]
+		if !ok {
+			if !slices.Contains(unknown, r.Type) {
+				unknown = append(unknown, r.Type)
+			}
+			continue
+		}
+		if t.shapes[r.Type] == nil {
+			shape, err := property.Of(typ.NewProperties())
+			if err != nil {
+				return fmt.Errorf("resource type %s: %w", r.Type, err)
+			}
+			t.shapes[r.Type] = shape
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return template.Errorf("Template format error: Unrecognized resource types: [%s]", strings.Join(unknown, ", "))
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
+		if err := t.checkAttributes(t.template.Resources[id].Properties); err != nil {
+			return t.template.Document.Locate(err, "Resources", id)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.template.Outputs)) {
+		if err := t.checkAttributes(t.template.Outputs[name].Value); err != nil {
+			return t.template.Document.Locate(err, "Outputs", name)
+		}
+	}
+	return nil
+}
+
+func (t *Target) checkAttributes(expr any) error {
+	refs, err := template.References(expr)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		r, ok := t.template.Resources[ref.Name]
+		if !ok || ref.Attribute == "" {
+			continue
+		}
+		if !slices.Contains(t.types[r.Type].Attributes, ref.Attribute) {
+			return template.Errorf("Template error: resource %s does not support attribute type %s in Fn::GetAtt", ref.Name, ref.Attribute)
+		}
+	}
+	return nil
+}
+
+// sort finds the live resources, their dependencies and an order.
+func (t *Target) sort() error {
+	t.deps = map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
+		r := t.template.Resources[id]
+		live, err := t.env.Condition(r.Condition)
+		if err != nil {
+			return err
+		}
+		if live {
+			t.deps[id] = nil
+		}
+	}
+	for id := range t.deps {
+		r := t.template.Resources[id]
+		refs, err := template.References(r.Properties)
+		if err != nil {
+			return err
+		}
+		names := slices.Clone(r.DependsOn)
+		for _, ref := range refs {
+			names = append(names, ref.Name)
+		}
+		slices.Sort(names)
+		for _, name := range slices.Compact(names) {
+			if _, live := t.deps[name]; live && name != id {
+				t.deps[id] = append(t.deps[id], name)
+			}
+		}
+	}
+	var cycle []string
+	t.order, cycle = topological(t.deps)
+	if cycle != nil {
+		return template.Errorf("Circular dependency between resources: [%s]", strings.Join(cycle, ", "))
+	}
+	return nil
+}
+
+// properties evaluates and checks the properties of a resource; lookup gives the values of other resources.
+func (t *Target) properties(env *template.Env, id string) (map[string]any, error) {
+	r := t.template.Resources[id]
+	v, err := env.Resolve(r.Properties)
+	if err != nil {
+		return nil, t.template.Document.Locate(err, "Resources", id)
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, template.Errorf("Template format error: the properties of resource %s are not an object", id)
+	}
+	out, faults := t.shapes[r.Type].Normalise(m)
+	if len(faults) == 0 {
+		return out, nil
+	}
+	var errs []error
+	for _, f := range faults {
+		e := template.Errorf("%s (resource %s of type %s, at %s)", f.Message, id, r.Type, strings.Join(append([]string{"Properties"}, f.Path...), "/"))
+		errs = append(errs, t.template.Document.Locate(e, append([]string{"Resources", id, "Properties"}, f.Path...)...))
+	}
+	return nil, &template.Error{Message: joinErrors(errs)}
+}
+
+func joinErrors(errs []error) string {
+	parts := make([]string, len(errs))
+	for i, e := range errs {
+		parts[i] = e.Error()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// with returns a copy of the target's environment that looks resources up through f.
+func (t *Target) with(f func(id, attribute string) (any, error)) *template.Env {
+	env := *t.env
+	env.Resource = f
+	return &env
+}
+
+// Live lists the resources whose condition holds, each after what it depends on.
+func (t *Target) Live() []string { return t.order }
+
+// Outputs evaluates the outputs whose condition holds.
+func (t *Target) outputs(env *template.Env) ([]OutputValue, error) {
+	var out []OutputValue
+	for _, name := range slices.Sorted(maps.Keys(t.template.Outputs)) {
+		o := t.template.Outputs[name]
+		live, err := env.Condition(o.Condition)
+		if err != nil {
+			return nil, err
+		}
+		if !live {
+			continue
+		}
+		value, err := t.outputText(env, name, o.Value)
+		if errors.Is(err, template.ErrNoValue) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		ov := OutputValue{Name: name, Value: value, Description: o.Description}
+		if o.Export != nil {
+			if ov.Export, err = t.outputText(env, name, o.Export); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, ov)
+	}
+	return out, nil
+}
+
+// unknownText stands for the value of an output that a plan cannot know.
+const unknownText = "(known after deploy)"
+
+func (t *Target) outputText(env *template.Env, name string, expr any) (string, error) {
+	v, err := env.Resolve(expr)
+	if err != nil {
+		return "", t.template.Document.Locate(err, "Outputs", name)
+	}
+	if _, unknown := v.(template.Unknown); unknown {
+		return unknownText, nil
+	}
+	s, ok := template.Text(v)
+	if !ok {
+		return "", t.template.Document.Locate(template.Errorf("Template format error: The Value field of every Outputs member must evaluate to a String (%s).", name), "Outputs", name)
+	}
+	return s, nil
+}

@@ -1,0 +1,275 @@
+package template
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Template is the content of a CloudFormation template after its transforms ran.
+type Template struct {
+	Document    *Document
+	Description string
+	Parameters  map[string]Parameter
+	Mappings    map[string]any
+	Conditions  map[string]any
+	Resources   map[string]Resource
+	Outputs     map[string]Output
+	Metadata    any
+}
+
+// Resource is one entry of a template's Resources.
+type Resource struct {
+	LogicalID, Type string
+	Properties      map[string]any
+	DependsOn       []string
+	Condition       string
+	// DeletionPolicy and UpdateReplacePolicy are "Delete", "Retain", "RetainExceptOnCreate" or "" (which means Delete).
+	DeletionPolicy, UpdateReplacePolicy string
+	Metadata                            any
+}
+
+// Output is one entry of a template's Outputs.
+type Output struct {
+	Name        string
+	Description string
+	Value       any
+	Condition   string
+	// Export is the expression of the export's name; nil means that the output is not exported.
+	Export any
+}
+
+// Transforms returns the names of the transforms that a template asks for at its top level.
+func Transforms(d *Document) ([]string, error) {
+	var names []string
+	switch t := d.Root["Transform"].(type) {
+	case nil:
+	case string:
+		names = []string{t}
+	case []any:
+		for _, v := range t {
+			s, ok := v.(string)
+			if !ok {
+				return nil, d.at(Errorf("Template format error: Lambent does not support transforms with parameters in the Transform section."), "Transform")
+			}
+			names = append(names, s)
+		}
+	default:
+		return nil, d.at(Errorf("Template format error: Lambent does not support transforms with parameters in the Transform section."), "Transform")
+	}
+	return names, nil
+}
+
+var sections = []string{
+	"AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Hooks", "Mappings", "Metadata", "Outputs",
+	"Parameters", "Resources", "Rules", "Transform",
+}
+
+// Decode reads the sections of a template whose transforms ran already.
+func Decode(d *Document) (*Template, error) {
+	for _, k := range slices.Sorted(maps.Keys(d.Root)) {
+		if !slices.Contains(sections, k) {
+			return nil, d.at(Errorf("Template format error: Invalid template property or properties [%s]", k), k)
+		}
+	}
+	for _, k := range []string{"Rules", "Hooks", "Globals"} {
+		if _, ok := d.Root[k]; ok {
+			return nil, d.at(Errorf("Template format error: Lambent does not support the section %s. Leave it out.", k), k)
+		}
+	}
+	if v, ok := d.Root["AWSTemplateFormatVersion"]; ok && v != "2010-09-09" {
+		return nil, d.at(Errorf("Template format error: unsupported value for AWSTemplateFormatVersion."), "AWSTemplateFormatVersion")
+	}
+	t := &Template{Document: d, Metadata: d.Root["Metadata"]}
+	if v, ok := d.Root["Description"]; ok {
+		if t.Description, ok = v.(string); !ok {
+			return nil, d.at(Errorf("Template format error: every Description member must be a string."), "Description")
+		}
+	}
+	var err error
+	if t.Mappings, err = section(d, "Mappings"); err != nil {
+		return nil, err
+	}
+	if t.Conditions, err = section(d, "Conditions"); err != nil {
+		return nil, err
+	}
+	for _, read := range []func() error{t.readParameters, t.readResources, t.readOutputs, t.checkReferences} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func section(d *Document, name string) (map[string]any, error) {
+	switch v := d.Root[name].(type) {
+	case nil:
+		return nil, nil
+	case map[string]any:
+		return v, nil
+	}
+	return nil, d.at(Errorf("Template format error: [/%s] 'null' values are not allowed in templates, and the section must be an object.", name), name)
+}
+
+var resourceKeys = []string{
+	"Condition", "CreationPolicy", "DeletionPolicy", "DependsOn", "Description", "Metadata", "Properties", "Type", "UpdatePolicy", "UpdateReplacePolicy",
+}
+
+func (t *Template) readResources() error {
+	d := t.Document
+	m, err := section(d, "Resources")
+	if err != nil {
+		return err
+	}
+	if len(m) == 0 {
+		return Errorf("Template format error: At least one Resources member must be defined.")
+	}
+	t.Resources = make(map[string]Resource, len(m))
+	for _, id := range slices.Sorted(maps.Keys(m)) {
+		r, err := readResource(id, m[id])
+		if err != nil {
+			return d.Locate(err, "Resources", id)
+		}
+		t.Resources[id] = r
+	}
+	return nil
+}
+
+func readResource(id string, v any) (Resource, error) {
+	r := Resource{LogicalID: id}
+	if id == "" || strings.ContainsFunc(id, func(c rune) bool { return !alphanumeric(c) }) {
+		return r, Errorf("Template format error: Resource name %s is non alphanumeric.", id)
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return r, Errorf("Template format error: Any Resources member must be an object.")
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if !slices.Contains(resourceKeys, k) {
+			return r, Errorf("Template format error: Invalid template resource property '%s' of resource %s", k, id)
+		}
+	}
+	if r.Type, _ = m["Type"].(string); r.Type == "" {
+		return r, Errorf("Template format error: [/Resources/%s] Every Resources object must contain a Type member.", id)
+	}
+	for _, k := range []string{"CreationPolicy", "UpdatePolicy"} {
+		if _, has := m[k]; has {
+			return r, Errorf("Template format error: Lambent does not support %s (resource %s). Leave it out.", k, id)
+		}
+	}
+	switch p := m["Properties"].(type) {
+	case nil:
+		r.Properties = map[string]any{}
+	case map[string]any:
+		r.Properties = p
+	default:
+		return r, Errorf("Template format error: [/Resources/%s/Properties] Properties must be an object.", id)
+	}
+	r.Metadata = m["Metadata"]
+	var err error
+	if r.DependsOn, err = stringList(m["DependsOn"]); err != nil {
+		return r, Errorf("Template format error: DependsOn of resource %s must be a string or a list of strings.", id)
+	}
+	if c, has := m["Condition"]; has {
+		if r.Condition, ok = c.(string); !ok {
+			return r, Errorf("Template format error: Every Condition member must be a string (resource %s).", id)
+		}
+	}
+	if r.DeletionPolicy, err = policy(m, id, "DeletionPolicy", "Delete", "Retain", "RetainExceptOnCreate"); err != nil {
+		return r, err
+	}
+	r.UpdateReplacePolicy, err = policy(m, id, "UpdateReplacePolicy", "Delete", "Retain")
+	return r, err
+}
+
+func policy(m map[string]any, id, name string, allowed ...string) (string, error) {
+	v, has := m[name]
+	if !has {
+		return "", nil
+	}
+	s, ok := v.(string)
+	if !ok {
+		return "", Errorf("Template format error: Every %s member must be a string (resource %s).", name, id)
+	}
+	if s == "Snapshot" {
+		return "", Errorf("Template format error: Lambent does not support %s Snapshot (resource %s). Use Retain or Delete.", name, id)
+	}
+	if !slices.Contains(allowed, s) {
+		return "", Errorf("Template format error: Unrecognized %s %s for resource %s", name, s, id)
+	}
+	return s, nil
+}
+
+func alphanumeric(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func stringList(v any) ([]string, error) {
+	switch l := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{l}, nil
+	case []any:
+		out := make([]string, 0, len(l))
+		for _, e := range l {
+			s, ok := e.(string)
+			if !ok {
+				return nil, Errorf("not a list of strings")
+			}
+			out = append(out, s)
+		}
+		return out, nil
+	}
+	return nil, Errorf("not a list of strings")
+}
+
+// maxOutputs is CloudFormation's limit of outputs in a template, see
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+const maxOutputs = 200
+
+func (t *Template) readOutputs() error {
+	d := t.Document
+	m, err := section(d, "Outputs")
+	if err != nil {
+		return err
+	}
+	if len(m) > maxOutputs {
+		return Errorf("Template format error: Number of outputs, %d, is greater than maximum allowed, %d", len(m), maxOutputs)
+	}
+	t.Outputs = make(map[string]Output, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		o, err := readOutput(name, m[name])
+		if err != nil {
+			return d.Locate(err, "Outputs", name)
+		}
+		t.Outputs[name] = o
+	}
+	return nil
+}
+
+func readOutput(name string, v any) (Output, error) {
+	o := Output{Name: name}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return o, Errorf("Template format error: Any Outputs member must be an object (%s).", name)
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if !slices.Contains([]string{"Condition", "Description", "Export", "Value"}, k) {
+			return o, Errorf("Template format error: Invalid template output property %s (%s)", strconv.Quote(k), name)
+		}
+	}
+	if o.Value, ok = m["Value"]; !ok || o.Value == nil {
+		return o, Errorf("Template format error: Every Outputs member must contain a Value object (%s)", name)
+	}
+	o.Description, _ = m["Description"].(string)
+	o.Condition, _ = m["Condition"].(string)
+	if e, has := m["Export"]; has {
+		em, _ := e.(map[string]any)
+		if o.Export = em["Name"]; o.Export == nil || len(em) != 1 {
+			return o, Errorf("Template format error: Output %s is malformed. The Name field of every Export member must be specified", name)
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,43 @@
+package cloudformation
+
+import (
+	"context"
+
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+)
+
+// place is the account and region whose stacks a call sees.
+type place struct{ account, region string }
+
+func placeOf(ctx context.Context) place {
+	r := service.RequestFrom(ctx)
+	return place{r.Account, r.Region}
+}
+
+func (p place) base(kind string) key.Key { return key.New("cloudformation", p.account, p.region, kind) }
+
+func (p place) name(stack string) key.Key { return p.base("name").Str(stack) }
+func (p place) stack(id string) key.Key   { return p.base("stack").Str(id) }
+func (p place) stacks() store.Span        { return p.base("stack").Span() }
+func (p place) template(id, stage string) key.Key {
+	return p.base("template").Str(id).Str(stage)
+}
+func (p place) templates(id string) key.Key { return p.base("template").Str(id) }
+func (p place) resource(stack, logicalID string) key.Key {
+	return p.resources(stack).Str(logicalID)
+}
+func (p place) resources(stack string) key.Key { return p.base("resource").Str(stack) }
+func (p place) events(stack string) key.Key    { return p.base("event").Str(stack) }
+func (p place) changeSet(stack, name string) key.Key {
+	return p.changeSets(stack).Str(name)
+}
+func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str(stack) }
+func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
+func (p place) export(name string) key.Key      { return p.base("export").Str(name) }
+func (p place) exports() store.Span             { return p.base("export").Span() }
+func (p place) importers(name string) key.Key   { return p.base("import").Str(name) }
+func (p place) importer(name, stack string) key.Key {
+	return p.importers(name).Str(stack)
+}

@@ -1,0 +1,217 @@
+package cloudformation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// jobKind is the durable work that carries out an operation.
+const jobKind = "cloudformation.operation"
+
+// start makes a deploy durable: the stack's new status, the operation and its job commit together. before runs first in the
+// transaction, and also once the stack is read.
+func (s *Service) start(ctx context.Context, stackID string, d deployment, token string, keep bool, before func(tx store.Txn, p place) error,
+	and func(tx store.Txn, p place, stack *stackRecord) error,
+) error {
+	p := placeOf(ctx)
+	id, err := s.uuid()
+	if err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Txn) error {
+		if before != nil {
+			if err := before(tx, p); err != nil {
+				return err
+			}
+		}
+		st, err := lookup(tx, p, stackID)
+		if err != nil {
+			return err
+		}
+		if d.Kind == deploy.Update {
+			if err := updatable(st); err != nil {
+				return err
+			}
+			st.Updated = s.Clock.Now()
+		} else if st.Status != "" && st.Status != "REVIEW_IN_PROGRESS" {
+			return invalid("Stack:%s is in %s state and can not be created.", st.ID, st.Status)
+		}
+		if err := and(tx, p, st); err != nil {
+			return err
+		}
+		st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
+		op := operationRecord{
+			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback},
+			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
+		}
+		return s.enqueue(tx, p, st, op)
+	})
+}
+
+// startDelete makes the removal of a stack durable.
+func (s *Service) startDelete(ctx context.Context, stackID string, d deployment, token string, retain []string) error {
+	p := placeOf(ctx)
+	id, err := s.uuid()
+	if err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Txn) error {
+		st, err := lookup(tx, p, stackID)
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.Status == "DELETE_COMPLETE" || st.Status == "DELETE_IN_PROGRESS":
+			return nil
+		case strings.HasSuffix(st.Status, "_IN_PROGRESS") && st.Status != "REVIEW_IN_PROGRESS":
+			return invalid("Stack [%s] cannot be deleted while in status %s", st.Name, st.Status)
+		case len(retain) > 0 && st.Status != "DELETE_FAILED":
+			return invalid("Invalid operation on stack [%s]. Specify which resources to retain only when the stack is in the DELETE_FAILED state.", st.ID)
+		}
+		if err := exportsUnused(tx, p, st, nil); err != nil {
+			return err
+		}
+		if err := dropChangeSets(tx, p, st.ID, ""); err != nil {
+			return err
+		}
+		op := operationRecord{
+			Operation: deploy.Operation{ID: id, Kind: deploy.Delete, Phase: deploy.Forward, Retain: retain},
+			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
+		}
+		return s.enqueue(tx, p, st, op)
+	})
+}
+
+func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRecord) error {
+	st.Status, st.Reason = op.Kind+"_IN_PROGRESS", ""
+	if err := s.addStackEvent(tx, p, st, "User Initiated", op.Token); err != nil {
+		return err
+	}
+	if err := record.Set(tx, p.stack(st.ID), st); err != nil {
+		return err
+	}
+	if err := record.Set(tx, p.operation(st.ID), op); err != nil {
+		return err
+	}
+	payload, err := json.Marshal(job{p.account, p.region, st.ID, op.ID})
+	if err != nil {
+		return fmt.Errorf("encode job: %w", err)
+	}
+	return events.Enqueue(tx, events.Job{Kind: jobKind, Group: st.ID, Payload: payload})
+}
+
+// work carries out the operation that a job names, from where it stands.
+func (s *Service) work(ctx context.Context, j events.Job) error {
+	var w job
+	if err := json.Unmarshal(j.Payload, &w); err != nil {
+		return events.Permanent(fmt.Errorf("decode job: %w", err))
+	}
+	ctx = service.WithRequest(ctx, &service.Request{ID: w.OperationID, API: "cloudformation", Operation: "ExecuteChangeSet", Account: w.Account, Region: w.Region, Time: s.Clock.Now(), Secure: true})
+	p := placeOf(ctx)
+	var op operationRecord
+	var st *stackRecord
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		if st, err = lookup(r, p, w.StackID); err != nil {
+			return err
+		}
+		op, _, err = record.Get[operationRecord](r, p.operation(w.StackID))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if op.ID != w.OperationID || op.Phase == deploy.Done {
+		return nil
+	}
+	ctx = service.As(ctx, deployer(op, w.Account))
+	jr := &journal{s: s, p: p, stackID: st.ID, op: op}
+	run := &deploy.Run{
+		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,
+		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
+	}
+	if op.Kind != deploy.Delete {
+		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
+			return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: op.Kind + "_FAILED", Reason: err.Error()})
+		}
+	}
+	rows, err := s.rows(ctx, st.ID)
+	if err != nil {
+		return err
+	}
+	return run.Do(ctx, op.Operation, rows)
+}
+
+// deployer is the identity that an operation runs as.
+func deployer(op operationRecord, account string) service.Principal {
+	role := op.Deployment.RoleARN
+	if role == "" {
+		return op.Principal
+	}
+	name := role[strings.LastIndexByte(role, '/')+1:]
+	return service.Principal{
+		Kind: service.AssumedRole, Account: account, RoleARN: role,
+		ARN: "arn:aws:sts::" + account + ":assumed-role/" + name + "/AWSCloudFormation", UserID: name + ":AWSCloudFormation",
+	}
+}
+
+func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecord, jr *journal) (*deploy.Target, error) {
+	text, err := s.storedTemplate(ctx, op.Deployment.TemplateID, "Original")
+	if err != nil {
+		return nil, err
+	}
+	given := map[string]string{}
+	for _, v := range op.Deployment.Parameters {
+		given[v.Key] = v.Value
+	}
+	e, err := expand(text, given)
+	if err != nil {
+		return nil, err
+	}
+	values, err := e.template.Values(given)
+	if err != nil {
+		return nil, err
+	}
+	env := s.env(ctx, e.template, values, st.ID, st.Name, jr.imported)
+	return deploy.NewTarget(env, s.types(), deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags})
+}
+
+// rows returns the resources of a stack.
+func (s *Service) rows(ctx context.Context, stackID string) (map[string]*deploy.Resource, error) {
+	rows := map[string]*deploy.Resource{}
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		clear(rows)
+		all, err := record.List[deploy.Resource](r, placeOf(ctx).resources(stackID).Span())
+		for i := range all {
+			rows[all[i].LogicalID] = &all[i]
+		}
+		return err
+	})
+	return rows, err
+}
+
+// exportsUnused refuses the loss of exports that other stacks use; keep lists those that stay as they are.
+func exportsUnused(r store.Reader, p place, st *stackRecord, keep []string) error {
+	for _, name := range st.Exports {
+		if slices.Contains(keep, name) {
+			continue
+		}
+		users, err := record.List[string](r, p.importers(name).Span())
+		if err != nil {
+			return err
+		}
+		users = slices.DeleteFunc(users, func(u string) bool { return u == st.Name })
+		if len(users) > 0 {
+			return invalid("Export %s cannot be deleted as it is in use by %s", name, strings.Join(users, " and "))
+		}
+	}
+	return nil
+}

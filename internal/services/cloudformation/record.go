@@ -1,0 +1,67 @@
+package cloudformation
+
+import (
+	"time"
+
+	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/service"
+)
+
+// stackRecord is a stack. It stays after its deletion, so that its id can still be described.
+type stackRecord struct {
+	ID, Name, Status, Reason, Description string
+	Created, Updated, Deleted             time.Time
+	Parameters                            []parameterRecord
+	Capabilities                          []string
+	Tags                                  map[string]string
+	Outputs                               []deploy.OutputValue
+	RoleARN                               string
+	DisableRollback, Protected            bool
+	// TemplateID names the template of the last deploy that succeeded; empty before.
+	TemplateID string
+	// ChangeSetID is the change set that was executed last.
+	ChangeSetID string
+	// Exports and Imports are the names of the stack's exports and of those that it uses.
+	Exports, Imports []string
+}
+
+type parameterRecord struct {
+	Key, Value string
+	NoEcho     bool
+}
+
+// deployment is what a change set or an operation wants a stack to become.
+type deployment struct {
+	Kind, TemplateID, Description string
+	Parameters                    []parameterRecord
+	Capabilities                  []string
+	Tags                          map[string]string
+	RoleARN                       string
+	OnFailure                     string
+}
+
+type changeSetRecord struct {
+	ID, Name, StackID, StackName, Description string
+	Created                                   time.Time
+	Status, Reason, Execution                 string
+	Changes                                   []deploy.Change
+	Deployment                                deployment
+}
+
+// operationRecord is the work on a stack. Its Operation is the part that package deploy moves forward.
+type operationRecord struct {
+	deploy.Operation
+	Token      string
+	Deployment deployment
+	Principal  service.Principal
+}
+
+type eventRecord struct {
+	ID, LogicalID, PhysicalID, Type, Status, Reason, Properties, Token string
+	Time                                                               time.Time
+}
+
+type exportRecord struct{ StackID, StackName, Value string }
+
+// job is the payload of the durable work.
+type job struct{ Account, Region, StackID, OperationID string }

@@ -1,0 +1,91 @@
+package cloudformation
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sync"
+
+	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Options are the ports that the service uses.
+type Options struct {
+	// Types returns every resource type of the platform; it is called when the first template is read, after all services are built.
+	Types func() []service.ResourceType
+	// Objects reads templates from S3; nil refuses TemplateURL.
+	Objects port.Objects
+	// Roles checks the passing of roles; nil refuses RoleARN.
+	Roles port.Roles
+}
+
+// Service holds what the handlers share.
+type Service struct {
+	service.Deps
+	options Options
+	types   func() deploy.Types
+}
+
+// New returns the service.
+func New(deps service.Deps, options Options) service.Service {
+	s := &Service{Deps: deps, options: options}
+	s.types = sync.OnceValue(func() deploy.Types {
+		types := deploy.NewTypes(options.Types()...)
+		for _, t := range ownTypes() {
+			types[t.Name] = t
+		}
+		return types
+	})
+	h := &cloudformation.Handlers{
+		CreateChangeSet: s.createChangeSet, DescribeChangeSet: s.describeChangeSet, ExecuteChangeSet: s.executeChangeSet,
+		DeleteChangeSet: s.deleteChangeSet, ListChangeSets: s.listChangeSets,
+		CreateStack: s.createStack, UpdateStack: s.updateStack, DeleteStack: s.deleteStack,
+		DescribeStacks: s.describeStacks, ListStacks: s.listStacks, UpdateTerminationProtection: s.updateTerminationProtection,
+		DescribeStackEvents:   s.describeStackEvents,
+		DescribeStackResource: s.describeStackResource, DescribeStackResources: s.describeStackResources, ListStackResources: s.listStackResources,
+		GetTemplate: s.getTemplate, GetTemplateSummary: s.getTemplateSummary, ValidateTemplate: s.validateTemplate,
+		ListExports: s.listExports, ListImports: s.listImports,
+	}
+	return service.Service{
+		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: ownTypes(),
+		Jobs: []events.Kind{{Name: jobKind, Handle: s.work}},
+	}
+}
+
+// uuid returns a random UUID of version 4.
+func (s *Service) uuid() (string, error) {
+	random := s.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// optional returns nil for the empty string.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

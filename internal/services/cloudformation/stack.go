@@ -1,0 +1,315 @@
+package cloudformation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// lookup finds a stack by its name, if it is not deleted, or by its id.
+func lookup(r store.Reader, p place, name string) (*stackRecord, error) {
+	id := name
+	if !strings.HasPrefix(name, "arn:") {
+		b, err := r.Get(p.name(name))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, noStack(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		id = string(b)
+	}
+	st, ok, err := record.Get[stackRecord](r, p.stack(id))
+	if err == nil && !ok {
+		err = noStack(name)
+	}
+	return &st, err
+}
+
+func (s *Service) findStack(ctx context.Context, name string) (*stackRecord, error) {
+	var st *stackRecord
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		st, err = lookup(r, placeOf(ctx), name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// isMissing tells whether err says that a stack does not exist.
+func isMissing(err error) bool {
+	var e *service.Error
+	return errors.As(err, &e) && strings.HasSuffix(e.Message, "does not exist")
+}
+
+func (s *Service) newStack(ctx context.Context, name string) (*stackRecord, error) {
+	p := placeOf(ctx)
+	if strings.HasPrefix(name, "arn:") {
+		return nil, noStack(name)
+	}
+	id, err := s.uuid()
+	if err != nil {
+		return nil, err
+	}
+	return &stackRecord{ID: "arn:aws:cloudformation:" + p.region + ":" + p.account + ":stack/" + name + "/" + id, Name: name, Created: s.Clock.Now()}, nil
+}
+
+// claimName writes a new stack under its name.
+func (s *Service) claimName(tx store.Txn, p place, stack *stackRecord) error {
+	if have, err := record.Has(tx, p.name(stack.Name)); err != nil || have {
+		if have {
+			return exists(stack.Name)
+		}
+		return err
+	}
+	tx.Set(p.name(stack.Name), []byte(stack.ID))
+	return record.Set(tx, p.stack(stack.ID), stack)
+}
+
+// updatable refuses updates that a stack's status does not allow.
+func updatable(st *stackRecord) error {
+	switch st.Status {
+	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED":
+		return nil
+	}
+	return invalid("Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
+}
+
+func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
+	for parameter, given := range map[string]bool{
+		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourceTypes": len(in.ResourceTypes) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
+		"StackPolicyURL": in.StackPolicyURL != nil, "TimeoutInMinutes": in.TimeoutInMinutes != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
+		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
+	} {
+		if given {
+			return nil, unsupported("CreateStack", parameter)
+		}
+	}
+	if _, err := s.findStack(ctx, in.StackName); !isMissing(err) {
+		if err == nil {
+			err = exists(in.StackName)
+		}
+		return nil, err
+	}
+	stack, err := s.newStack(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	stack.Protected = deref(in.EnableTerminationProtection)
+	q := request{
+		kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters,
+		capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnFailure, direct: true,
+	}
+	proposal, err := s.propose(ctx, q, nil, stack.ID, stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
+		return s.claimName(tx, p, stack)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cloudformation.CreateStackOutput{StackId: &stack.ID}, nil
+}
+
+func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
+	for parameter, given := range map[string]bool{
+		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourceTypes": len(in.ResourceTypes) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
+		"StackPolicyURL": in.StackPolicyURL != nil, "StackPolicyDuringUpdateBody": in.StackPolicyDuringUpdateBody != nil,
+		"StackPolicyDuringUpdateURL": in.StackPolicyDuringUpdateURL != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
+		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
+	} {
+		if given {
+			return nil, unsupported("UpdateStack", parameter)
+		}
+	}
+	stack, err := s.findStack(ctx, in.StackName)
+	if err != nil {
+		if isMissing(err) {
+			err = invalid("Stack [%s] does not exist", in.StackName)
+		}
+		return nil, err
+	}
+	if err := updatable(stack); err != nil {
+		return nil, err
+	}
+	q := request{
+		kind: deploy.Update, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
+		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), direct: true,
+	}
+	proposal, err := s.propose(ctx, q, stack, stack.ID, stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(proposal.plan.Changes) == 0 && !proposal.outputs {
+		return nil, invalid("No updates are to be performed.")
+	}
+	if err := s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), nil); err != nil {
+		return nil, err
+	}
+	return &cloudformation.UpdateStackOutput{StackId: &stack.ID}, nil
+}
+
+// begin stores the template of a proposal and starts its deploy.
+func (s *Service) begin(ctx context.Context, stackID string, proposal *proposal, token string, keep bool, first func(tx store.Txn, p place) error) error {
+	id, err := s.uuid()
+	if err != nil {
+		return err
+	}
+	proposal.deployment.TemplateID = id
+	return s.start(ctx, stackID, proposal.deployment, token, keep, func(tx store.Txn, p place) error {
+		saveTemplate(tx, p, id, proposal)
+		if first != nil {
+			return first(tx, p)
+		}
+		return nil
+	}, func(tx store.Txn, p place, _ *stackRecord) error { return dropChangeSets(tx, p, stackID, id) })
+}
+
+func (s *Service) deleteStack(ctx context.Context, in *cloudformation.DeleteStackInput) (*cloudformation.DeleteStackOutput, error) {
+	if in.DeletionMode != "" && in.DeletionMode != "STANDARD" {
+		return nil, unsupported("DeleteStack", "DeletionMode "+in.DeletionMode)
+	}
+	out := &cloudformation.DeleteStackOutput{}
+	stack, err := s.findStack(ctx, in.StackName)
+	if isMissing(err) || err == nil && stack.Status == "DELETE_COMPLETE" {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if stack.Protected {
+		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", stack.Name)
+	}
+	if err := s.checkRole(ctx, deref(in.RoleARN)); err != nil {
+		return nil, err
+	}
+	role := stack.RoleARN
+	if deref(in.RoleARN) != "" {
+		role = deref(in.RoleARN)
+	}
+	d := deployment{Kind: deploy.Delete, RoleARN: role}
+	return out, s.startDelete(ctx, stack.ID, d, deref(in.ClientRequestToken), in.RetainResources)
+}
+
+func (s *Service) updateTerminationProtection(ctx context.Context, in *cloudformation.UpdateTerminationProtectionInput) (*cloudformation.UpdateTerminationProtectionOutput, error) {
+	p := placeOf(ctx)
+	out := &cloudformation.UpdateTerminationProtectionOutput{}
+	return out, s.Store.Update(ctx, func(tx store.Txn) error {
+		st, err := lookup(tx, p, in.StackName)
+		if err != nil {
+			return err
+		}
+		st.Protected, out.StackId = in.EnableTerminationProtection, ptr(st.ID)
+		return record.Set(tx, p.stack(st.ID), st)
+	})
+}
+
+func (s *Service) describeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput) (*cloudformation.DescribeStacksOutput, error) {
+	out := &cloudformation.DescribeStacksOutput{Stacks: []cloudformation.Stack{}}
+	if deref(in.StackName) != "" {
+		st, err := s.findStack(ctx, *in.StackName)
+		if err != nil {
+			return nil, err
+		}
+		out.Stacks = append(out.Stacks, stackShape(st))
+		return out, nil
+	}
+	all, err := s.allStacks(ctx)
+	for i := range all {
+		if all[i].Status != "DELETE_COMPLETE" {
+			out.Stacks = append(out.Stacks, stackShape(&all[i]))
+		}
+	}
+	return out, err
+}
+
+// allStacks returns every stack, the newest first.
+func (s *Service) allStacks(ctx context.Context) ([]stackRecord, error) {
+	var all []stackRecord
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		all, err = record.List[stackRecord](r, placeOf(ctx).stacks())
+		return err
+	})
+	slices.SortFunc(all, func(a, b stackRecord) int { return b.Created.Compare(a.Created) })
+	return all, err
+}
+
+func (s *Service) listStacks(ctx context.Context, in *cloudformation.ListStacksInput) (*cloudformation.ListStacksOutput, error) {
+	all, err := s.allStacks(ctx)
+	out := &cloudformation.ListStacksOutput{StackSummaries: []cloudformation.StackSummary{}}
+	for _, st := range all {
+		if len(in.StackStatusFilter) > 0 && !slices.Contains(in.StackStatusFilter, st.Status) {
+			continue
+		}
+		sum := cloudformation.StackSummary{
+			StackId: ptr(st.ID), StackName: st.Name, TemplateDescription: optional(st.Description), CreationTime: st.Created,
+			StackStatus: st.Status, StackStatusReason: optional(st.Reason),
+			DriftInformation: &cloudformation.StackDriftInformationSummary{StackDriftStatus: "NOT_CHECKED"},
+		}
+		if !st.Updated.IsZero() {
+			sum.LastUpdatedTime = ptr(st.Updated)
+		}
+		if !st.Deleted.IsZero() {
+			sum.DeletionTime = ptr(st.Deleted)
+		}
+		out.StackSummaries = append(out.StackSummaries, sum)
+	}
+	return out, err
+}
+
+func stackShape(st *stackRecord) cloudformation.Stack {
+	out := cloudformation.Stack{
+		StackId: ptr(st.ID), StackName: st.Name, Description: optional(st.Description), CreationTime: st.Created,
+		StackStatus: st.Status, StackStatusReason: optional(st.Reason), DisableRollback: ptr(st.DisableRollback), Capabilities: st.Capabilities,
+		Parameters: parameters(st.Parameters), Tags: tags(st.Tags), RoleARN: optional(st.RoleARN), ChangeSetId: optional(st.ChangeSetID),
+		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: []string{},
+		DriftInformation: &cloudformation.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
+	}
+	if !st.Updated.IsZero() {
+		out.LastUpdatedTime = ptr(st.Updated)
+	}
+	if !st.Deleted.IsZero() {
+		out.DeletionTime = ptr(st.Deleted)
+	}
+	for _, o := range st.Outputs {
+		out.Outputs = append(out.Outputs, cloudformation.Output{
+			OutputKey: ptr(o.Name), OutputValue: ptr(o.Value), Description: optional(o.Description), ExportName: optional(o.Export),
+		})
+	}
+	return out
+}
+
+// hidden is what CloudFormation shows instead of the value of a NoEcho parameter.
+const hidden = "****"
+
+func parameters(list []parameterRecord) []cloudformation.Parameter {
+	var out []cloudformation.Parameter
+	for _, p := range list {
+		v := p.Value
+		if p.NoEcho {
+			v = hidden
+		}
+		out = append(out, cloudformation.Parameter{ParameterKey: ptr(p.Key), ParameterValue: &v})
+	}
+	return out
+}
+
+func tags(m map[string]string) []cloudformation.Tag {
+	var out []cloudformation.Tag
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, cloudformation.Tag{Key: k, Value: m[k]})
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package cloudformation
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/deploy/template"
+)
+
+func (s *Service) getTemplate(ctx context.Context, in *cloudformation.GetTemplateInput) (*cloudformation.GetTemplateOutput, error) {
+	stage := in.TemplateStage
+	if stage == "" {
+		stage = "Original"
+	}
+	var id string
+	if deref(in.ChangeSetName) != "" {
+		c, err := s.findChangeSet(ctx, *in.ChangeSetName, in.StackName)
+		if err != nil {
+			return nil, err
+		}
+		id = c.Deployment.TemplateID
+	} else {
+		st, err := s.findStack(ctx, deref(in.StackName))
+		if err != nil {
+			return nil, err
+		}
+		id = st.TemplateID
+	}
+	text, err := s.storedTemplate(ctx, id, stage)
+	if err != nil {
+		return nil, err
+	}
+	return &cloudformation.GetTemplateOutput{TemplateBody: &text, StagesAvailable: []string{"Original", "Processed"}}, nil
+}
+
+func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.GetTemplateSummaryInput) (*cloudformation.GetTemplateSummaryOutput, error) {
+	if deref(in.StackSetName) != "" {
+		return nil, unsupported("GetTemplateSummary", "StackSetName")
+	}
+	text, err := s.text(ctx, in.TemplateBody, in.TemplateURL)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" && deref(in.StackName) != "" {
+		st, err := s.findStack(ctx, *in.StackName)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = s.storedTemplate(ctx, st.TemplateID, "Original"); err != nil {
+			return nil, err
+		}
+	}
+	e, err := summarise(text)
+	if err != nil {
+		return nil, err
+	}
+	needed, because := e.capabilities()
+	out := &cloudformation.GetTemplateSummaryOutput{
+		Description: optional(e.template.Description), Capabilities: needed, DeclaredTransforms: e.transforms, Version: ptr("2010-09-09"),
+		CapabilitiesReason: because2(because), Parameters: []cloudformation.ParameterDeclaration{}, ResourceTypes: []string{},
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.template.Resources)) {
+		if t := e.template.Resources[id].Type; !slices.Contains(out.ResourceTypes, t) {
+			out.ResourceTypes = append(out.ResourceTypes, t)
+		}
+	}
+	if e.template.Metadata != nil {
+		b, err := json.Marshal(e.template.Metadata)
+		if err != nil {
+			return nil, err
+		}
+		out.Metadata = ptr(string(b))
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.template.Parameters)) {
+		p := e.template.Parameters[name]
+		d := cloudformation.ParameterDeclaration{ParameterKey: ptr(name), DefaultValue: p.Default, ParameterType: ptr(p.Type), NoEcho: ptr(p.NoEcho), Description: optional(p.Description), ParameterConstraints: &cloudformation.ParameterConstraints{}}
+		d.ParameterConstraints.AllowedValues = p.AllowedValues
+		out.Parameters = append(out.Parameters, d)
+	}
+	return out, nil
+}
+
+func because2(types []string) *string {
+	if len(types) == 0 {
+		return nil
+	}
+	return ptr("The following resource(s) require capabilities: [" + strings.Join(types, ", ") + "]")
+}
+
+// summarise reads a template for its summary.
+func summarise(text string) (*expanded, error) {
+	if text == "" {
+		return nil, invalid("Either Template URL or Template Body must be specified.")
+	}
+	return expand(text, nil)
+}
+
+func (s *Service) validateTemplate(ctx context.Context, in *cloudformation.ValidateTemplateInput) (*cloudformation.ValidateTemplateOutput, error) {
+	text, err := s.text(ctx, in.TemplateBody, in.TemplateURL)
+	if err != nil {
+		return nil, err
+	}
+	e, err := summarise(text)
+	if err != nil {
+		return nil, err
+	}
+	needed, because := e.capabilities()
+	out := &cloudformation.ValidateTemplateOutput{
+		Description: optional(e.template.Description), Capabilities: needed, CapabilitiesReason: because2(because), DeclaredTransforms: e.transforms,
+		Parameters: []cloudformation.TemplateParameter{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.template.Parameters)) {
+		out.Parameters = append(out.Parameters, templateParameter(name, e.template.Parameters[name]))
+	}
+	return out, nil
+}
+
+func templateParameter(name string, p template.Parameter) cloudformation.TemplateParameter {
+	return cloudformation.TemplateParameter{ParameterKey: ptr(name), DefaultValue: p.Default, NoEcho: ptr(p.NoEcho), Description: optional(p.Description)}
+}

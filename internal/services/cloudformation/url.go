@@ -1,0 +1,72 @@
+package cloudformation
+
+import (
+	"context"
+	"io"
+	"net/url"
+	"strings"
+
+	"lambent.dev/lambent/internal/deploy/template"
+)
+
+// objectOf returns the bucket and key that a URL names, whatever its host: an s3:// URL, one of AWS's S3 hosts in path or virtual-host
+// form, or this platform's own address. A template is always read from this platform's S3, never from the internet.
+func objectOf(text string) (bucket, key, version string, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", "", "", false
+	}
+	path := strings.TrimPrefix(u.Path, "/")
+	switch u.Scheme {
+	case "s3":
+		return u.Host, path, u.Query().Get("versionId"), u.Host != "" && path != ""
+	case "http", "https":
+	default:
+		return "", "", "", false
+	}
+	if b, virtual := virtualBucket(u.Hostname()); virtual {
+		return b, path, u.Query().Get("versionId"), path != ""
+	}
+	bucket, key, _ = strings.Cut(path, "/")
+	return bucket, key, u.Query().Get("versionId"), bucket != "" && key != ""
+}
+
+// virtualBucket finds the bucket in hosts such as bucket.s3.eu-west-1.amazonaws.com, bucket.s3-eu-west-1.… and bucket.s3.localhost.
+func virtualBucket(host string) (string, bool) {
+	labels := strings.Split(host, ".")
+	for i := len(labels) - 1; i > 0; i-- {
+		if l := labels[i]; l == "s3" || l == "s3-fips" || strings.HasPrefix(l, "s3-") && strings.Contains(host, ".amazonaws.com") {
+			return strings.Join(labels[:i], "."), true
+		}
+	}
+	return "", false
+}
+
+// text returns the template that a call brings with it, or "" when it brings none.
+func (s *Service) text(ctx context.Context, body, location *string) (string, error) {
+	switch {
+	case deref(body) != "" && deref(location) != "":
+		return "", invalid("You can only specify one of TemplateBody or TemplateURL")
+	case deref(location) == "":
+		return deref(body), nil
+	case s.options.Objects == nil:
+		return "", invalid("TemplateURL needs S3, which this server does not run. Use TemplateBody.")
+	}
+	bucket, key, version, ok := objectOf(*location)
+	if !ok {
+		return "", invalid("TemplateURL must be a supported URL: an object in S3, not %s.", *location)
+	}
+	r, size, err := s.options.Objects.OpenObject(ctx, bucket, key, version)
+	if err != nil {
+		return "", invalid("S3 error: the template %s cannot be read: %v", *location, err)
+	}
+	defer func() { _ = r.Close() }()
+	if size > template.MaxBytes {
+		return "", invalid("Template may not exceed %d bytes in size.", template.MaxBytes)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, template.MaxBytes+1))
+	if err != nil {
+		return "", invalid("S3 error: the template %s cannot be read: %v", *location, err)
+	}
+	return string(text), nil
+}
