@@ -1,0 +1,84 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/iam"
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/service"
+)
+
+// AdminService is the service name in the credential scope of requests to the platform's own paths.
+const AdminService = "lambent"
+
+// health answers whether the platform serves, in a form that clients of other emulators know too.
+type health struct{ services []service.Service }
+
+// ServeHTTP answers GET and HEAD.
+func (h health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		http.Error(w, "Use GET.", http.StatusMethodNotAllowed)
+		return
+	}
+	names := make(map[string]string, len(h.services))
+	for i := range h.services {
+		names[h.services[i].API.Name] = "running"
+	}
+	writeJSON(w, map[string]any{"status": "running", "services": names, "edition": "lambent"})
+}
+
+// explain tells the root user how the calls of one request were decided: GET /_lambent/decisions/REQUEST-ID.
+type explain struct {
+	journal       *auth.Journal
+	authenticator *auth.Authenticator
+}
+
+// Decision is one decision of a request, as `lambent iam explain` shows it.
+type Decision struct {
+	RequestID string      `json:"requestId"`
+	Time      string      `json:"time"`
+	API       string      `json:"service"`
+	Operation string      `json:"operation"`
+	Principal string      `json:"principal"`
+	Action    string      `json:"action"`
+	Resource  string      `json:"resource"`
+	Allowed   bool        `json:"allowed"`
+	Message   string      `json:"message"`
+	Trace     []iam.Trace `json:"trace,omitempty"`
+}
+
+// ServeHTTP answers requests that the root user signed for [AdminService].
+func (e *explain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	proof, err := e.authenticator.Authenticate(r.Context(), &auth.Head{
+		Request: sigv4.FromHTTP(r), Options: sigv4.Options{Services: []string{AdminService}}, Family: sigv4.FamilyREST,
+		Body: func() (string, error) { return sigv4.Hash(nil), nil },
+	})
+	var refused *service.Error
+	switch {
+	case errors.As(err, &refused):
+		http.Error(w, refused.Message, refused.Status)
+		return
+	case err != nil || proof.Principal.Kind != service.Root:
+		http.Error(w, "Only the root user may read decisions. Use the root key of the data folder.", http.StatusForbidden)
+		return
+	}
+	out := []Decision{}
+	for _, d := range e.journal.Find(front.RouteVar(r, "id")) {
+		out = append(out, describe(&d))
+	}
+	writeJSON(w, map[string]any{"decisions": out})
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(b, '\n'))
+}

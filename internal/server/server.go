@@ -1,0 +1,245 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/keyfile"
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/disk"
+	blobmem "lambent.dev/lambent/internal/blob/mem"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/dispatch"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/front/localca"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/internal/store/pebble"
+)
+
+// decisions is how many authorisation decisions are kept for `lambent iam explain`.
+const decisions = 4096
+
+// Server is a running Lambent.
+type Server struct {
+	url   string
+	keys  *keyfile.Keys
+	front *front.Server
+	// closers undo what Start did, in the reverse order.
+	closers []func(ctx context.Context) error
+}
+
+// Start starts a Lambent with cfg, which is valid. When it returns, requests are answered; Close ends it.
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
+	s := &Server{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; set listen to another address, or stop what uses this one", cfg.Listen, err)
+	}
+	serving := false
+	s.onClose(func(context.Context) error {
+		if serving {
+			return nil
+		}
+		return l.Close()
+	})
+	s.url = baseURL(&cfg, l.Addr())
+	p, err := s.open(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	services, err := p.build(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := dispatch.NewRegistry(services, APIs())
+	if err != nil {
+		return nil, fmt.Errorf("services: %w", err)
+	}
+	journal := auth.NewJournal(decisions)
+	p.door.Open(registry, auth.NewAuthorizer(p.identities, journal, log))
+	authenticator := auth.NewAuthenticator(p.identities, s.keys.Ring, s.keys.Root, p.deps.Clock)
+	certificates, err := tlsConfig(&cfg, p.deps.Clock)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(ctx, services, p.queue); err != nil {
+		return nil, err
+	}
+	loopback := isLoopback(l.Addr())
+	plane := dispatch.NewPlane(dispatch.PlaneOptions{
+		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log, Access: accessLog(log),
+		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
+	})
+	routes := []service.Route{{Path: "/_lambent/decisions/{id}", Handler: &explain{journal: journal, authenticator: authenticator}}}
+	for i := range services {
+		routes = append(routes, services[i].Routes...)
+	}
+	s.front, err = front.Serve(l, front.Options{
+		Routes: routes, API: plane, Health: health{services: services}, TLS: certificates, Loopback: loopback, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	serving = true
+	s.onClose(s.front.Shutdown)
+	return s, nil
+}
+
+// URL is the base URL at which clients on this machine reach the server.
+func (s *Server) URL() string { return s.url }
+
+// RootKey is the root user's access key.
+func (s *Server) RootKey() auth.RootKey { return s.keys.Root }
+
+// Close stops the server in order. What was acknowledged stays. It is idempotent.
+func (s *Server) Close(ctx context.Context) error {
+	var errs []error
+	for _, fn := range slices.Backward(s.closers) {
+		errs = append(errs, fn(ctx))
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *Server) onClose(fn func(ctx context.Context) error) { s.closers = append(s.closers, fn) }
+
+// parts is what services are built from.
+type parts struct {
+	cfg        config.Config
+	deps       service.Deps
+	door       *dispatch.Door
+	queue      *events.Queue
+	keys       *keyfile.Keys
+	identities *auth.Cache
+}
+
+// open opens keys, store and bodies.
+func (s *Server) open(_ context.Context, cfg config.Config, log *slog.Logger) (*parts, error) {
+	c := clock.System{}
+	p := &parts{cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
+	kv, blobs, err := s.openState(cfg, c, log)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Ephemeral {
+		s.keys, err = keyfile.Ephemeral(cfg.Account, rand.Reader)
+	} else {
+		s.keys, err = keyfile.Open(cfg.DataDir, cfg.Account, rand.Reader)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.keys = s.keys
+	p.queue = events.New(kv, c, log)
+	p.deps = service.Deps{
+		Store: kv, Blobs: blobs, Door: p.door, Clock: c, Random: rand.Reader, Log: log, BaseURL: s.url, Account: cfg.Account, Region: cfg.Region,
+	}
+	return p, nil
+}
+
+func (s *Server) openState(cfg config.Config, c clock.Clock, log *slog.Logger) (store.Store, blob.Store, error) {
+	var kv store.Store
+	var blobs blob.Store
+	var err error
+	if cfg.Ephemeral {
+		kv, blobs = mem.New(), blobmem.New()
+	} else {
+		kv, err = pebble.Open(filepath.Join(cfg.DataDir, "store"), pebble.Options{Clock: c, Log: log})
+		if err != nil {
+			return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
+		}
+	}
+	s.onClose(func(context.Context) error { return kv.Close() })
+	if blobs == nil {
+		if blobs, err = disk.Open(filepath.Join(cfg.DataDir, "blobs"), disk.Options{}); err != nil {
+			return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
+		}
+	}
+	s.onClose(func(context.Context) error { return blobs.Close() })
+	return kv, blobs, nil
+}
+
+// begin starts the services' goroutines and the durable work.
+func (s *Server) begin(ctx context.Context, services []service.Service, queue *events.Queue) error {
+	for i := range services {
+		if err := queue.Register(services[i].Jobs...); err != nil {
+			return err
+		}
+	}
+	for i := range services {
+		if services[i].Close != nil {
+			s.onClose(services[i].Close)
+		}
+		if services[i].Start == nil {
+			continue
+		}
+		if err := services[i].Start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", services[i].API.ServiceID, err)
+		}
+	}
+	s.onClose(func(context.Context) error { return queue.Close() })
+	return queue.Start(context.WithoutCancel(ctx))
+}
+
+// baseURL returns the URL that replies show: the configured one, or that of the listener.
+func baseURL(cfg *config.Config, addr net.Addr) string {
+	if cfg.PublicURL != "" {
+		return strings.TrimRight(cfg.PublicURL, "/")
+	}
+	host := addr.String()
+	if a, err := netip.ParseAddrPort(host); err == nil && a.Addr().IsUnspecified() {
+		host = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port()).String()
+	}
+	return "http://" + host
+}
+
+func isLoopback(addr net.Addr) bool {
+	a, err := netip.ParseAddrPort(addr.String())
+	return err == nil && a.Addr().Unmap().IsLoopback()
+}
+
+// tlsConfig returns the configured certificate, or the local authority's.
+func tlsConfig(cfg *config.Config, c clock.Clock) (*tls.Config, error) {
+	if cfg.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("load the certificate of tls-cert and tls-key: %w", err)
+		}
+		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+	}
+	if cfg.Ephemeral {
+		return nil, nil
+	}
+	ca, err := localca.Open(filepath.Join(cfg.DataDir, "keys"), c)
+	if err != nil {
+		return nil, err
+	}
+	return ca.Config(), nil
+}
+
+// accessLog returns the log of requests: the same log, where its level shows debug records.
+func accessLog(log *slog.Logger) *slog.Logger {
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		return log
+	}
+	return nil
+}
