@@ -1,0 +1,350 @@
+package s3
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// bucket is the record of a bucket.
+type bucket struct {
+	Name    string    `json:"name"`
+	ID      string    `json:"id"`
+	Account string    `json:"account"`
+	Region  string    `json:"region"`
+	Created time.Time `json:"created"`
+	// Block is the public access block; nil after it was deleted.
+	Block *publicAccessBlock `json:"block,omitempty"`
+	// OwnershipDeleted tells that the ownership controls were removed. The bucket stays BucketOwnerEnforced.
+	OwnershipDeleted bool `json:"ownership_deleted,omitempty"`
+}
+
+// publicAccessBlock is a bucket's protection against being made public by mistake:
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html.
+type publicAccessBlock struct {
+	BlockPublicACLs       bool `json:"block_acls"`
+	IgnorePublicACLs      bool `json:"ignore_acls"`
+	BlockPublicPolicy     bool `json:"block_policy"`
+	RestrictPublicBuckets bool `json:"restrict"`
+}
+
+func (b *bucket) arn() string { return "arn:aws:s3:::" + b.Name }
+
+// canonicalID returns the id by which S3 names an account where other services show its number.
+func canonicalID(account string) string {
+	h := sha256.Sum256([]byte("s3 canonical user " + account))
+	return hex.EncodeToString(h[:])
+}
+
+func owner(account string) *api.Owner { return &api.Owner{ID: ptr(canonicalID(account))} }
+
+// findBucket returns the bucket name. expected is the x-amz-expected-bucket-owner header.
+func findBucket(r store.Reader, name string, expected *string) (*bucket, error) {
+	b, ok, err := record.Get[bucket](r, nameKey(name))
+	if err != nil {
+		return nil, wrap("read bucket", err)
+	}
+	if !ok {
+		return nil, noSuchBucket(name)
+	}
+	if expected != nil && *expected != b.Account {
+		return nil, accessDenied("The bucket %s is not owned by the account %s that the request expects.", name, *expected)
+	}
+	return &b, nil
+}
+
+// view runs fn with the bucket name in one consistent view.
+func (s *Service) view(ctx context.Context, name string, expected *string, fn func(r store.Reader, b *bucket) error) error {
+	return fromStore(s.store.View(ctx, func(r store.Reader) error {
+		b, err := findBucket(r, name, expected)
+		if err != nil {
+			return err
+		}
+		return fn(r, b)
+	}))
+}
+
+// update runs fn with the bucket name in one transaction.
+func (s *Service) update(ctx context.Context, name string, expected *string, fn func(tx store.Txn, b *bucket) error) error {
+	return fromStore(s.store.Update(ctx, func(tx store.Txn) error {
+		b, err := findBucket(tx, name, expected)
+		if err != nil {
+			return err
+		}
+		return fn(tx, b)
+	}))
+}
+
+func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (*api.CreateBucketOutput, error) {
+	req := service.RequestFrom(ctx)
+	region, err := s.checkCreate(req, in)
+	if err != nil {
+		return nil, err
+	}
+	id := s.newID()
+	b := bucket{
+		Name: in.Bucket, ID: id, Account: req.Account, Region: region, Created: s.now().Truncate(time.Second),
+		Block: &publicAccessBlock{BlockPublicACLs: true, IgnorePublicACLs: true, BlockPublicPolicy: true, RestrictPublicBuckets: true},
+	}
+	var tags []api.Tag
+	if in.CreateBucketConfiguration != nil {
+		tags = in.CreateBucketConfiguration.Tags
+	}
+	err = s.store.Update(ctx, func(tx store.Txn) error {
+		old, exists, err := record.Get[bucket](tx, nameKey(in.Bucket))
+		if err != nil {
+			return err
+		}
+		if exists {
+			return existingBucket(&old, req.Account, region)
+		}
+		if len(tags) > 0 {
+			if err := record.Set(tx, b.confKey(tagsConf), tags); err != nil {
+				return err
+			}
+		}
+		tx.Set(listKey(b.Account, b.Region).Str(b.Name), nil)
+		return record.Set(tx, nameKey(b.Name), b)
+	})
+	if err != nil {
+		return nil, fromStore(wrap("create bucket", err))
+	}
+	return &api.CreateBucketOutput{Location: ptr("/" + b.Name), BucketArn: ptr(b.arn())}, nil
+}
+
+// existingBucket answers a second CreateBucket. In us-east-1 making one's own bucket again succeeds, elsewhere it does not
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html, errors).
+func existingBucket(old *bucket, account, region string) error {
+	switch {
+	case old.Account != account:
+		return fail("BucketAlreadyExists", http.StatusConflict, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.")
+	case old.Region == region && region == "us-east-1":
+		return nil
+	default:
+		return fail("BucketAlreadyOwnedByYou", http.StatusConflict, "Your previous request to create the named bucket succeeded and you already own it.")
+	}
+}
+
+func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (region string, err error) {
+	if !validBucketName(in.Bucket) {
+		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid: %s", in.Bucket)
+	}
+	switch {
+	case in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket:
+		return "", unsupported("CreateBucket", "ObjectLockEnabledForBucket")
+	case in.ObjectOwnership != "" && in.ObjectOwnership != bucketOwnerEnforced:
+		return "", unsupported("CreateBucket", "ObjectOwnership "+in.ObjectOwnership)
+	case in.ACL != "" && in.ACL != "private",
+		anySet(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP):
+		return "", fail("InvalidBucketAclWithObjectOwnership", http.StatusBadRequest, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+	}
+	if in.BucketNamespace != "" && in.BucketNamespace != "global" {
+		return "", unsupported("CreateBucket", "BucketNamespace")
+	}
+	region = req.Region
+	if c := in.CreateBucketConfiguration; c != nil {
+		if c.Location != nil || c.Bucket != nil {
+			return "", unsupported("CreateBucket", "Location (directory buckets)")
+		}
+		if err := checkTags(c.Tags, maxBucketTags); err != nil {
+			return "", err
+		}
+		return locate(req.Region, c.LocationConstraint)
+	}
+	return region, nil
+}
+
+// locate returns the region of a new bucket from the endpoint's region and the location constraint.
+func locate(endpoint, constraint string) (string, error) {
+	switch constraint {
+	case "":
+		return endpoint, nil
+	case "EU":
+		constraint = "eu-west-1"
+	case "us-east-1":
+		return "", fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid")
+	}
+	if endpoint != "us-east-1" && endpoint != constraint {
+		return "", fail("IllegalLocationConstraintException", http.StatusBadRequest, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", constraint)
+	}
+	if !validBucketName(constraint) {
+		return "", fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid")
+	}
+	return constraint, nil
+}
+
+// validBucketName applies the rules of
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
+func validBucketName(name string) bool {
+	if len(name) < 3 || len(name) > 63 || strings.Contains(name, "..") {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || i == len(name)-1 || c != '-' && c != '.') {
+			return false
+		}
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return false
+	}
+	return !strings.HasPrefix(name, "xn--") && !strings.HasPrefix(name, "sthree-") && !strings.HasPrefix(name, "amzn-s3-demo-") &&
+		!strings.HasSuffix(name, "-s3alias") && !strings.HasSuffix(name, "--ol-s3") && !strings.HasSuffix(name, "--x-s3") && !strings.HasSuffix(name, ".mrap")
+}
+
+func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (*api.DeleteBucketOutput, error) {
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		for _, sort := range []string{"cur", "ver"} {
+			if used, err := hasAny(tx, b.row(sort).Span()); err != nil || used {
+				return notEmpty(err)
+			}
+		}
+		if used, err := hasAny(tx, b.row("up").Span()); err != nil || used {
+			return notEmpty(err)
+		}
+		tx.DeleteRange(b.row("conf"), b.row("conf").End())
+		tx.Delete(listKey(b.Account, b.Region).Str(b.Name))
+		tx.Delete(nameKey(b.Name))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteBucketOutput{}, nil
+}
+
+func notEmpty(err error) error {
+	if err != nil {
+		return err
+	}
+	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. Delete its objects and abort its multipart uploads first.")
+}
+
+func hasAny(r store.Reader, span store.Span) (bool, error) {
+	span.Limit = 1
+	for _, err := range r.Range(span) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+func (s *Service) headBucket(ctx context.Context, in *api.HeadBucketInput) (*api.HeadBucketOutput, error) {
+	out := &api.HeadBucketOutput{AccessPointAlias: ptr(false)}
+	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
+		out.BucketRegion, out.BucketArn = ptr(b.Region), ptr(b.arn())
+		return nil
+	})
+	return out, err
+}
+
+func (s *Service) getBucketLocation(ctx context.Context, in *api.GetBucketLocationInput) (*api.GetBucketLocationOutput, error) {
+	out := &api.GetBucketLocationOutput{}
+	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
+		if b.Region != "us-east-1" { // us-east-1 is the empty location
+			out.LocationConstraint = b.Region
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *Service) listBuckets(ctx context.Context, in *api.ListBucketsInput) (*api.ListBucketsOutput, error) {
+	req := service.RequestFrom(ctx)
+	limit := 10_000
+	if in.MaxBuckets != nil {
+		if limit = int(*in.MaxBuckets); limit < 1 || limit > 10_000 {
+			return nil, invalidArgument("MaxBuckets must be between 1 and 10000")
+		}
+	}
+	out := &api.ListBucketsOutput{Owner: owner(req.Account), Prefix: in.Prefix}
+	from, err := decodeToken(in.ContinuationToken)
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		names, err := s.bucketNames(r, req.Account, deref(in.BucketRegion))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if name <= from || !strings.HasPrefix(name, deref(in.Prefix)) {
+				continue
+			}
+			if len(out.Buckets) == limit {
+				out.ContinuationToken = ptr(encodeToken(deref(out.Buckets[limit-1].Name)))
+				return nil
+			}
+			b, err := findBucket(r, name, nil)
+			if err != nil {
+				return err
+			}
+			out.Buckets = append(out.Buckets, api.Bucket{Name: ptr(b.Name), CreationDate: ptr(b.Created), BucketRegion: ptr(b.Region), BucketArn: ptr(b.arn())})
+		}
+		return nil
+	})
+	return out, fromStore(wrap("list buckets", err))
+}
+
+// bucketNames returns the names of an account's buckets in order, of one region or of all.
+func (s *Service) bucketNames(r store.Reader, account, region string) ([]string, error) {
+	base := key.New("s3", account)
+	if region != "" {
+		base = listKey(account, region)
+		return namesUnder(r, base, base.Span())
+	}
+	var names []string
+	for lo := []byte(base); ; {
+		found, regionName, err := nextRegion(r, store.Span{Lo: lo, Hi: base.End(), Limit: 1})
+		if err != nil || !found {
+			return sorted(names), err
+		}
+		list := listKey(account, regionName)
+		some, err := namesUnder(r, list, list.Span())
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, some...)
+		lo = base.Str(regionName).End()
+	}
+}
+
+func nextRegion(r store.Reader, span store.Span) (bool, string, error) {
+	for p, err := range r.Range(span) {
+		if err != nil {
+			return false, "", err
+		}
+		d := key.Decode(p.Key)
+		d.Str()
+		d.Str()
+		name := d.Str()
+		return d.Err() == nil, name, d.Err()
+	}
+	return false, "", nil
+}
+
+func namesUnder(r store.Reader, base key.Key, span store.Span) ([]string, error) {
+	var names []string
+	for p, err := range r.Range(span) {
+		if err != nil {
+			return nil, err
+		}
+		d := key.Decode(p.Key).Skip(base)
+		names = append(names, d.Str())
+		if err := d.Done(); err != nil {
+			return nil, errors.Join(err, errors.New("read bucket index"))
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,197 @@
+package s3
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+)
+
+// completeMultipartUpload makes the parts one object. No byte is copied: the part rows become the object's part table.
+func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteMultipartUploadInput) (*api.CompleteMultipartUploadOutput, error) {
+	if in.MultipartUpload == nil || len(in.MultipartUpload.Parts) == 0 || len(in.MultipartUpload.Parts) > maxParts {
+		return nil, malformedXML()
+	}
+	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
+		return nil, unsupported("CompleteMultipartUpload", "SSECustomerKey")
+	}
+	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
+		return nil, err
+	}
+	if err := checkOrder(in.MultipartUpload.Parts); err != nil {
+		return nil, err
+	}
+	if v, err := s.completedBefore(ctx, in); err != nil || v != nil {
+		return completed(in, v), err
+	}
+	v := &version{Upload: in.UploadId}
+	err := s.commit(ctx, write{
+		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:CompleteMultipartUpload",
+		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
+		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return completed(in, v), nil
+}
+
+// completedBefore returns the object when this upload made it already: completing is idempotent, for clients that lost the answer.
+func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipartUploadInput) (*version, error) {
+	var done *version
+	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
+		_, err := findUpload(r, b, in.Key, in.UploadId)
+		if service.Code(err) != "NoSuchUpload" {
+			return err
+		}
+		v, ok, verr := findVersion(r, b, in.Key)
+		if verr != nil {
+			return verr
+		}
+		if !ok || v.Upload != in.UploadId || in.UploadId == "" {
+			return err
+		}
+		v.inline = nil
+		done = v
+		return nil
+	})
+	return done, err
+}
+
+func completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
+	if v == nil {
+		return nil
+	}
+	out := &api.CompleteMultipartUploadOutput{
+		Bucket: ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
+		Location: ptr("/" + in.Bucket + "/" + escapeKey(in.Key)),
+	}
+	completeOutSums(out).set(v.Sum)
+	return out
+}
+
+func checkOrder(parts []api.CompletedPart) error {
+	last := int32(0)
+	for _, p := range parts {
+		n := deref(p.PartNumber)
+		if p.PartNumber == nil || p.ETag == nil {
+			return malformedXML()
+		}
+		if err := checkPartNumber(n); err != nil {
+			return err
+		}
+		if n <= last {
+			return fail("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. Parts must be ordered by part number.")
+		}
+		last = n
+	}
+	return nil
+}
+
+// assemble fills in v from the uploaded parts and moves their rows into its table.
+func (s *Service) assemble(tx store.Txn, b *bucket, in *api.CompleteMultipartUploadInput, v *version) error {
+	u, err := findUpload(tx, b, in.Key, in.UploadId)
+	if err != nil {
+		return err
+	}
+	all, err := rangeParts(tx, b.partsKey(u.ID).Span(), true)
+	if err != nil {
+		return err
+	}
+	chosen, unused, err := choose(in.MultipartUpload.Parts, all, u)
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	table := b.tableKey(u.ID)
+	for _, p := range chosen {
+		size += p.Size
+		row, err := encodeRow(p, p.inline)
+		if err != nil {
+			return err
+		}
+		tx.Set(table.Uint(uint64(p.Number)), row)
+	}
+	if in.MpuObjectSize != nil && *in.MpuObjectSize != size {
+		return invalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
+	}
+	v.Headers, v.Tags, v.Size, v.Parts, v.ETag = u.Headers, u.Tags, size, int32(len(chosen)), multipartETag(chosen)
+	if v.Sum, err = wholeSum(u, chosen, in); err != nil {
+		return err
+	}
+	if err := s.release(tx, partBlobs(unused)); err != nil {
+		return err
+	}
+	tx.DeleteRange(b.partsKey(u.ID), b.partsKey(u.ID).End())
+	tx.Delete(b.uploadKey(in.Key, u.ID))
+	return nil
+}
+
+// choose returns the parts that the client named, and those that it left out.
+func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []part, err error) {
+	i := 0
+	for n, want := range named {
+		for i < len(all) && all[i].Number < *want.PartNumber {
+			unused = append(unused, all[i])
+			i++
+		}
+		if i == len(all) || all[i].Number != *want.PartNumber || strings.Trim(*want.ETag, `"`) != all[i].ETag {
+			return nil, nil, invalidPart(*want.PartNumber)
+		}
+		p := all[i]
+		if err := checkPart(&want, p, u); err != nil {
+			return nil, nil, err
+		}
+		if p.Size < minPart && n < len(named)-1 {
+			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes, and all but the last need %d.", p.Number, p.Size, minPart)
+		}
+		chosen = append(chosen, p)
+		i++
+	}
+	return chosen, append(unused, all[i:]...), nil
+}
+
+// checkPart compares the checksum that the client repeats of a part.
+func checkPart(want *api.CompletedPart, p part, u *upload) error {
+	algorithm, value, err := completedSums(want).get()
+	if err != nil {
+		return err
+	}
+	_, kind := u.kept()
+	switch {
+	case value != "" && algorithm == p.Sum.Algorithm && value != p.Sum.Value:
+		return invalidPart(p.Number)
+	case value == "" && kind == composite:
+		return invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), p.Number)
+	}
+	return nil
+}
+
+// wholeSum returns the checksum of the object and compares it with the one in the request.
+func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (checksum, error) {
+	algorithm, kind := u.kept()
+	if in.ChecksumType != "" && u.Algorithm != "" && in.ChecksumType != kind {
+		return checksum{}, invalidRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", kind)
+	}
+	sum, ok := "", false
+	if kind == fullObject {
+		sum, ok = combinedSum(algorithm, parts)
+	} else {
+		sum, ok = compositeSum(algorithm, parts)
+	}
+	if !ok {
+		return checksum{}, invalidRequest("The checksum of a part is missing.")
+	}
+	named, value, err := completeInSums(in).get()
+	if err != nil {
+		return checksum{}, err
+	}
+	bare, _, _ := strings.Cut(sum, "-")
+	if value != "" && named == algorithm && value != sum && value != bare {
+		return checksum{}, fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", algorithm)
+	}
+	return checksum{Algorithm: algorithm, Type: kind, Value: sum}, nil
+}

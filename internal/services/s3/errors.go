@@ -1,0 +1,107 @@
+package s3
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+)
+
+// fail returns an error of S3. Codes and statuses are those of
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+func fail(code string, status int, format string, args ...any) *service.Error {
+	return service.Errorf(code, format, args...).WithStatus(status)
+}
+
+func invalidArgument(format string, args ...any) *service.Error {
+	return fail("InvalidArgument", http.StatusBadRequest, format, args...)
+}
+
+func invalidRequest(format string, args ...any) *service.Error {
+	return fail("InvalidRequest", http.StatusBadRequest, format, args...)
+}
+
+func malformedXML() *service.Error {
+	return fail("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
+}
+
+func noSuchBucket(name string) *service.Error {
+	return fail("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist: %s", name)
+}
+
+func noSuchKey() *service.Error {
+	return fail("NoSuchKey", http.StatusNotFound, "The specified key does not exist.")
+}
+
+func noSuchUpload() *service.Error {
+	return fail("NoSuchUpload", http.StatusNotFound, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+}
+
+func preconditionFailed(condition string) *service.Error {
+	return fail("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold: %s", condition)
+}
+
+func accessDenied(format string, args ...any) *service.Error {
+	return fail("AccessDenied", http.StatusForbidden, format, args...)
+}
+
+// unsupported refuses a parameter that this version does not honour.
+func unsupported(operation, parameter string) *service.Error {
+	e := service.Unsupported("NotImplemented", operation, parameter)
+	return e.WithStatus(http.StatusNotImplemented)
+}
+
+// fromStore turns the errors of store and blob that a client can do something about into S3's.
+func fromStore(err error) error {
+	var known *service.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.Is(err, store.ErrConflict):
+		return &service.Error{
+			Code: "ConditionalRequestConflict", Status: http.StatusConflict, Err: err,
+			Message: "The conditional request cannot succeed due to a conflicting operation against this resource. Try again.",
+		}
+	case errors.Is(err, store.ErrFull), errors.Is(err, blob.ErrFull):
+		return &service.Error{
+			Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Err: err,
+			Message: "The disk has no room for this object. Nothing was stored; free space in the data directory and try again.",
+		}
+	}
+	return err
+}
+
+// NotModified is the detail of a 304 answer: what its head repeats of the object.
+type NotModified struct {
+	ETag         string
+	LastModified string
+	CacheControl string
+	Expires      string
+}
+
+// ResponseHeader returns the fields of the answer's head (RFC 9110, section 15.4.5).
+func (n *NotModified) ResponseHeader() http.Header {
+	h := http.Header{"Etag": {n.ETag}, "Last-Modified": {n.LastModified}}
+	if n.CacheControl != "" {
+		h.Set("Cache-Control", n.CacheControl)
+	}
+	if n.Expires != "" {
+		h.Set("Expires", n.Expires)
+	}
+	return h
+}
+
+// wrap adds what was being done to an error that no client may see.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *service.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

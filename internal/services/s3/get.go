@@ -1,0 +1,405 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+)
+
+// object is a version that was read for an answer, with what is needed to open its body.
+type object struct {
+	*version
+	parts []part // of a multipart object, in order
+}
+
+// read returns the current version of an object. A caller who may not list the bucket is told "access denied" for a missing one,
+// so that names are not given away (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, permissions).
+func (s *Service) read(ctx context.Context, bucketName, key string, owner *string) (*object, error) {
+	var o *object
+	var b *bucket
+	policy := ""
+	err := s.view(ctx, bucketName, owner, func(r store.Reader, found *bucket) error {
+		b = found
+		v, ok, err := findVersion(r, found, key)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			policy, err = s.effectivePolicy(ctx, r, found)
+			return err
+		}
+		v.inline = bytes.Clone(v.inline)
+		o = &object{version: v}
+		if v.Upload != "" {
+			o.parts, err = tableParts(r, found, v.Upload)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o != nil {
+		return o, nil
+	}
+	if err := s.door.Allow(ctx, service.Target{Action: "s3:ListBucket", ARN: b.arn(), Policy: policy, Owner: b.Account}); err != nil {
+		return nil, err
+	}
+	return nil, noSuchKey()
+}
+
+// span is a part of a body: length bytes from offset on.
+type span struct{ offset, length int64 }
+
+// open returns the bytes of span. Of a body that is one file it returns the file, so that the caller can have it sent by the kernel.
+func (s *Service) open(ctx context.Context, o *object, at span) (io.ReadCloser, error) {
+	switch {
+	case at.length == 0:
+		return io.NopCloser(strings.NewReader("")), nil
+	case o.Blob != "":
+		return s.openBlob(ctx, o.Blob, at, o.Size)
+	case o.Upload != "":
+		return s.openParts(ctx, o.parts, at)
+	}
+	if at.offset+at.length > int64(len(o.inline)) {
+		return nil, fmt.Errorf("open object: %w", blob.ErrDamaged)
+	}
+	return io.NopCloser(bytes.NewReader(o.inline[at.offset : at.offset+at.length])), nil
+}
+
+func (s *Service) openBlob(ctx context.Context, id blob.ID, at span, size int64) (io.ReadCloser, error) {
+	f, err := s.blobs.Open(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("open body %s: %w", id, err)
+	}
+	if at.offset == 0 && at.length == size {
+		return f, nil
+	}
+	if _, err := f.Seek(at.offset, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("seek in body %s: %w", id, err), f.Close())
+	}
+	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+}
+
+// limited reads the first bytes of a file. Its WriteTo hands the file itself to the other side, which can then use sendfile.
+type limited struct {
+	r io.LimitedReader
+	c io.Closer
+}
+
+func (l *limited) Read(p []byte) (int, error) { return l.r.Read(p) }
+func (l *limited) Close() error               { return l.c.Close() }
+
+func (l *limited) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &l.r) }
+
+// openParts returns a reader that opens one part after the other.
+func (s *Service) openParts(ctx context.Context, parts []part, at span) (io.ReadCloser, error) {
+	q := &partReader{open: func(p part, sp span) (io.ReadCloser, error) {
+		if p.Blob == "" {
+			return io.NopCloser(bytes.NewReader(p.inline[sp.offset : sp.offset+sp.length])), nil
+		}
+		return s.openBlob(ctx, p.Blob, sp, p.Size)
+	}}
+	start := int64(0)
+	for _, p := range parts {
+		lo, hi := max(at.offset-start, 0), min(at.offset+at.length-start, p.Size)
+		if lo < hi {
+			q.rest = append(q.rest, piece{p, span{lo, hi - lo}})
+		}
+		start += p.Size
+	}
+	return q, q.next() // the first part is opened now, so that a missing one is an error and no cut answer
+}
+
+type piece struct {
+	part part
+	at   span
+}
+
+type partReader struct {
+	open func(part, span) (io.ReadCloser, error)
+	rest []piece
+	cur  io.ReadCloser
+}
+
+func (q *partReader) next() error {
+	if err := q.Close(); err != nil {
+		return err
+	}
+	if len(q.rest) == 0 {
+		return io.EOF
+	}
+	var err error
+	q.cur, err = q.open(q.rest[0].part, q.rest[0].at)
+	q.rest = q.rest[1:]
+	return err
+}
+
+func (q *partReader) Read(p []byte) (int, error) {
+	for {
+		if q.cur == nil {
+			return 0, io.EOF
+		}
+		n, err := q.cur.Read(p)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if err := q.next(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (q *partReader) Close() error {
+	if q.cur == nil {
+		return nil
+	}
+	c := q.cur
+	q.cur = nil
+	return c.Close()
+}
+
+// openRead reads an object and opens the wanted part of its body. It tries again when the body was replaced and collected in between.
+func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
+	for try := 0; ; try++ {
+		o, err := s.read(ctx, q.bucket, q.key, q.owner)
+		if err != nil {
+			return nil, err
+		}
+		a, err := q.answer(o)
+		if err != nil || q.head {
+			return a, err
+		}
+		a.body, err = s.open(ctx, o, a.at)
+		if errors.Is(err, blob.ErrNotFound) && try < 3 {
+			continue
+		}
+		return a, err
+	}
+}
+
+// query is a GetObject or HeadObject.
+type query struct {
+	bucket, key   string
+	owner         *string
+	conditions    readConditions
+	rangeHeader   *string
+	ifRange       string
+	part          *int32
+	checksums     bool
+	head          bool
+	contentSHA256 string
+}
+
+// answer is what a query found.
+type answer struct {
+	*object
+	at           span
+	contentRange *string
+	body         io.ReadCloser
+}
+
+func (q query) answer(o *object) (*answer, error) {
+	if err := q.conditions.check(o.version); err != nil {
+		return nil, err
+	}
+	a := &answer{object: o, at: span{0, o.Size}}
+	if q.part != nil {
+		if q.rangeHeader != nil {
+			return nil, invalidRequest("Cannot specify both Range header and partNumber query parameter")
+		}
+		at, err := partSpan(o, *q.part)
+		if err != nil {
+			return nil, err
+		}
+		a.at, a.contentRange = at, contentRange(at, o.Size)
+		return a, nil
+	}
+	if q.rangeHeader == nil || q.ifRange != "" && !rangeApplies(q.ifRange, o.version) {
+		return a, nil
+	}
+	at, partial, ok := parseRange(*q.rangeHeader, o.Size)
+	if !ok {
+		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable: %s of %d bytes", *q.rangeHeader, o.Size)
+	}
+	if partial {
+		a.at, a.contentRange = at, contentRange(at, o.Size)
+	}
+	return a, nil
+}
+
+func contentRange(at span, size int64) *string {
+	if at.length == 0 {
+		return nil
+	}
+	return ptr(fmt.Sprintf("bytes %d-%d/%d", at.offset, at.offset+at.length-1, size))
+}
+
+func partSpan(o *object, number int32) (span, error) {
+	if number < 1 || number > maxParts {
+		return span{}, invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
+	}
+	if o.Upload == "" {
+		if number == 1 {
+			return span{0, o.Size}, nil
+		}
+	} else if int(number) <= len(o.parts) {
+		start := int64(0)
+		for _, p := range o.parts[:number-1] {
+			start += p.Size
+		}
+		return span{start, o.parts[number-1].Size}, nil
+	}
+	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable")
+}
+
+// rangeApplies decides If-Range: RFC 9110, section 13.1.5.
+func rangeApplies(ifRange string, v *version) bool {
+	if t, err := http.ParseTime(ifRange); err == nil {
+		return !v.Modified.After(t)
+	}
+	return strings.Trim(ifRange, `"`) == v.ETag
+}
+
+// overrides are the response-* parameters. They need a signature, so that a link on a page of someone else cannot
+// make an object look like something that it is not.
+type overrides struct {
+	contentType, cacheControl, disposition, encoding, language *string
+	expires                                                    *time.Time
+}
+
+func (v overrides) check(ctx context.Context) error {
+	if !anySet(v.contentType, v.cacheControl, v.disposition, v.encoding, v.language) && v.expires == nil {
+		return nil
+	}
+	if service.RequestFrom(ctx).Principal.Kind == service.Anonymous {
+		return invalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
+	}
+	return nil
+}
+
+func (v overrides) apply(h headers) headers {
+	set := func(dst *string, src *string) {
+		if src != nil && *src != "" {
+			*dst = *src
+		}
+	}
+	set(&h.ContentType, v.contentType)
+	set(&h.CacheControl, v.cacheControl)
+	set(&h.ContentDisposition, v.disposition)
+	set(&h.ContentEncoding, v.encoding)
+	set(&h.ContentLanguage, v.language)
+	if v.expires != nil {
+		h.Expires = httpTime(*v.expires)
+	}
+	return h
+}
+
+func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.GetObjectOutput, error) {
+	if err := checkVersionID("GetObject", in.VersionId); err != nil {
+		return nil, err
+	}
+	if anySet(in.SSECustomerKey, in.SSECustomerAlgorithm) {
+		return nil, invalidRequest("The encryption parameters are not applicable to this object.")
+	}
+	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
+	if err := o.check(ctx); err != nil {
+		return nil, err
+	}
+	a, err := s.openRead(ctx, query{
+		bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber,
+		conditions: readConditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := o.apply(a.Headers)
+	out := &api.GetObjectOutput{
+		Body: a.body, AcceptRanges: ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
+		ContentRange: a.contentRange, ContentType: optional(h.ContentType), CacheControl: optional(h.CacheControl),
+		ContentDisposition: optional(h.ContentDisposition), ContentEncoding: optional(h.ContentEncoding), ContentLanguage: optional(h.ContentLanguage),
+		Expires: optional(h.Expires), WebsiteRedirectLocation: optional(h.Redirect), Metadata: maps.Clone(h.Meta), TagCount: tagCount(a.Tags),
+	}
+	if in.PartNumber != nil && a.Upload != "" {
+		out.PartsCount = ptr(a.Parts)
+	}
+	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+		out.ChecksumType = a.Sum.Type
+		getSums(out).set(a.Sum)
+	}
+	return out, nil
+}
+
+func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api.HeadObjectOutput, error) {
+	if err := checkVersionID("HeadObject", in.VersionId); err != nil {
+		return nil, err
+	}
+	if anySet(in.SSECustomerKey, in.SSECustomerAlgorithm) {
+		return nil, invalidRequest("The encryption parameters are not applicable to this object.")
+	}
+	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
+	if err := o.check(ctx); err != nil {
+		return nil, err
+	}
+	a, err := s.openRead(ctx, query{
+		bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber, head: true,
+		conditions: readConditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := o.apply(a.Headers)
+	out := &api.HeadObjectOutput{
+		AcceptRanges: ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
+		ContentRange: a.contentRange, ContentType: optional(h.ContentType), CacheControl: optional(h.CacheControl),
+		ContentDisposition: optional(h.ContentDisposition), ContentEncoding: optional(h.ContentEncoding), ContentLanguage: optional(h.ContentLanguage),
+		Expires: optional(h.Expires), WebsiteRedirectLocation: optional(h.Redirect), Metadata: maps.Clone(h.Meta), TagCount: tagCount(a.Tags),
+	}
+	if in.PartNumber != nil && a.Upload != "" {
+		out.PartsCount = ptr(a.Parts)
+	}
+	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+		out.ChecksumType = a.Sum.Type
+		headSums(out).set(a.Sum)
+	}
+	return out, nil
+}
+
+func tagCount(tags []tag) *int32 { return optional(int32(len(tags))) }
+
+func header(ctx context.Context, name string) string {
+	if h := service.RequestFrom(ctx).HTTP; h != nil && h.Header != nil {
+		return h.Header(name)
+	}
+	return ""
+}
+
+// OpenObject returns an object's body and size with the permissions of the principal of ctx: port.Objects.
+func (s *Service) OpenObject(ctx context.Context, bucketName, key, version string) (io.ReadCloser, int64, error) {
+	if err := checkVersionID("OpenObject", optional(version)); err != nil {
+		return nil, 0, err
+	}
+	target, err := s.objectTarget(ctx, bucketName, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	target.Action = "s3:GetObject"
+	if err := s.door.Allow(ctx, target); err != nil {
+		return nil, 0, err
+	}
+	a, err := s.openRead(ctx, query{bucket: bucketName, key: key})
+	if err != nil {
+		return nil, 0, err
+	}
+	return a.body, a.Size, nil
+}

@@ -1,0 +1,319 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+)
+
+// upload is the record of a multipart upload.
+type upload struct {
+	ID        string    `json:"id"`
+	Initiated time.Time `json:"at"`
+	Headers   headers   `json:"h"`
+	Tags      []tag     `json:"t,omitempty"`
+	// Algorithm and Type are what the creator asked for. Without an algorithm the object gets a CRC64NVME of the whole.
+	Algorithm string `json:"a,omitempty"`
+	Type      string `json:"ct,omitempty"`
+	Initiator string `json:"by,omitempty"`
+}
+
+// part is an uploaded part, and a row of a completed object's part table.
+type part struct {
+	Number   int32     `json:"n"`
+	Size     int64     `json:"s"`
+	ETag     string    `json:"e"`
+	Modified time.Time `json:"m"`
+	Sum      checksum  `json:"c"`
+	Blob     blob.ID   `json:"b,omitempty"`
+
+	inline []byte
+}
+
+func (p part) sum(algorithm string) string {
+	if p.Sum.Algorithm != algorithm {
+		return ""
+	}
+	return p.Sum.Value
+}
+
+// kept returns the algorithm and type of the checksums that the parts and the object have.
+func (u *upload) kept() (algorithm, kind string) {
+	if u.Algorithm == "" {
+		return crc64nvmeSum, fullObject
+	}
+	return u.Algorithm, u.Type
+}
+
+func findUpload(r store.Reader, b *bucket, object, id string) (*upload, error) {
+	if id == "" || strings.ContainsRune(id, 0) {
+		return nil, noSuchUpload()
+	}
+	row, err := getRow[upload](r, b.uploadKey(object, id))
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, noSuchUpload()
+	}
+	return row, nil
+}
+
+func (s *Service) createMultipartUpload(ctx context.Context, in *api.CreateMultipartUploadInput) (*api.CreateMultipartUploadOutput, error) {
+	u, err := s.newUpload(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	err = s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		row, err := encodeRow(u, nil)
+		if err != nil {
+			return err
+		}
+		tx.Set(b.uploadKey(in.Key, u.ID), row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateMultipartUploadOutput{
+		Bucket: ptr(in.Bucket), Key: ptr(in.Key), UploadId: ptr(u.ID), ChecksumAlgorithm: u.Algorithm, ChecksumType: u.Type,
+	}, nil
+}
+
+func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadInput) (*upload, error) {
+	err := rejected{
+		operation: "CreateMultipartUpload", acl: in.ACL, encryption: in.ServerSideEncryption, class: in.StorageClass,
+		lock: in.ObjectLockMode, hold: in.ObjectLockLegalHoldStatus, retain: in.ObjectLockRetainUntilDate,
+		grants:      []*string{in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP},
+		customerKey: in.SSECustomerKey, customerKeyMD: in.SSECustomerKeyMD5, kmsKey: in.SSEKMSKeyId,
+		kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
+	}.check()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	if err := checkMeta(in.Metadata); err != nil {
+		return nil, err
+	}
+	if err := checkRedirect(in.WebsiteRedirectLocation); err != nil {
+		return nil, err
+	}
+	tags, err := parseTagging(deref(in.Tagging))
+	if err != nil {
+		return nil, err
+	}
+	kind, err := uploadType(in.ChecksumAlgorithm, in.ChecksumType)
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{
+		ID: s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: in.ChecksumAlgorithm, Type: kind,
+		Initiator: service.RequestFrom(ctx).Principal.ARN,
+		Headers: headers{
+			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
+			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage), Expires: deref(in.Expires),
+			Redirect: deref(in.WebsiteRedirectLocation), Meta: in.Metadata,
+		},
+	}
+	if u.Headers.ContentType == "" {
+		u.Headers.ContentType = "binary/octet-stream"
+	}
+	return u, nil
+}
+
+// uploadType returns the checksum type of an upload: the algorithms' table of
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html.
+func uploadType(algorithm, kind string) (string, error) {
+	if algorithm == "" {
+		if kind != "" {
+			return "", invalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+		}
+		return "", nil
+	}
+	if err := checkAlgorithm(algorithm); err != nil {
+		return "", err
+	}
+	switch {
+	case kind == "" && algorithm == crc64nvmeSum:
+		return fullObject, nil
+	case kind == "":
+		return composite, nil
+	case kind == composite && algorithm == crc64nvmeSum, kind == fullObject && !linear(algorithm):
+		return "", invalidRequest("The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm))
+	case kind != composite && kind != fullObject:
+		return "", invalidRequest("Value for x-amz-checksum-type header is invalid.")
+	}
+	return kind, nil
+}
+
+func checkPartNumber(n int32) error {
+	if n < 1 || n > maxParts {
+		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
+	}
+	return nil
+}
+
+func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api.UploadPartOutput, error) {
+	if err := checkPartNumber(in.PartNumber); err != nil {
+		return nil, err
+	}
+	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
+		return nil, unsupported("UploadPart", "SSECustomerKey")
+	}
+	e, err := uploadOf(service.RequestFrom(ctx), in.ContentLength, in.ContentMD5, in.ChecksumAlgorithm, partInSums(in))
+	if err != nil {
+		return nil, err
+	}
+	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
+		u, err := findUpload(r, b, in.Key, in.UploadId)
+		if err != nil {
+			return err
+		}
+		if u.Algorithm != "" && e.algorithm != "" && u.Algorithm != e.algorithm {
+			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", strings.ToLower(u.Algorithm), strings.ToLower(e.algorithm))
+		}
+		e.keep, _ = u.kept()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.receive(ctx, in.Body, e)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.savePart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, body)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.UploadPartOutput{ETag: quoted(p.ETag)}
+	if e.algorithm == p.Sum.Algorithm || e.algorithm == "" {
+		partOutSums(out).set(p.Sum)
+	}
+	if e.value != "" {
+		partOutSums(out).set(checksum{Algorithm: e.algorithm, Value: e.value})
+	}
+	return out, nil
+}
+
+// savePart commits a part whose body was received, in the place of an earlier one with its number.
+func (s *Service) savePart(ctx context.Context, bucketName, key, uploadID string, number int32, body stored) (part, error) {
+	p := part{Number: number, Size: body.Size, ETag: body.ETag, Modified: s.now().Truncate(time.Second), Sum: body.Sum, Blob: body.Blob}
+	err := s.update(ctx, bucketName, nil, func(tx store.Txn, b *bucket) error {
+		if _, err := findUpload(tx, b, key, uploadID); err != nil {
+			return err
+		}
+		old, err := getRow[part](tx, b.partKey(uploadID, number))
+		if err != nil {
+			return err
+		}
+		if old != nil && old.Blob != "" {
+			if err := s.release(tx, []blob.ID{old.Blob}); err != nil {
+				return err
+			}
+		}
+		if p.Blob != "" {
+			if err := retain(tx, p.Blob); err != nil {
+				return err
+			}
+		}
+		row, err := encodeRow(p, body.Inline)
+		if err != nil {
+			return err
+		}
+		tx.Set(b.partKey(uploadID, number), row)
+		return nil
+	})
+	if err != nil {
+		s.drop(ctx, body)
+	}
+	return p, err
+}
+
+// getRow returns the head of a row of encodeRow, or nil when there is no such row.
+func getRow[T any](r store.Reader, k []byte) (*T, error) {
+	row, err := r.Get(k)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read row: %w", err)
+	}
+	v := new(T)
+	_, err = decodeRow(row, v)
+	return v, err
+}
+
+// rangeParts returns the parts of a span of part or table rows, with their inline bodies when bodies is set.
+func rangeParts(r store.Reader, span store.Span, bodies bool) ([]part, error) {
+	var parts []part
+	for row, err := range r.Range(span) {
+		if err != nil {
+			return nil, fmt.Errorf("read parts: %w", err)
+		}
+		var p part
+		inline, err := decodeRow(row.Value, &p)
+		if err != nil {
+			return nil, err
+		}
+		if bodies {
+			p.inline = bytes.Clone(inline)
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// tableParts returns the parts of a completed multipart object.
+func tableParts(r store.Reader, b *bucket, upload string) ([]part, error) {
+	return rangeParts(r, b.tableKey(upload).Span(), true)
+}
+
+func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipartUploadInput) (*api.AbortMultipartUploadOutput, error) {
+	if in.IfMatchInitiatedTime != nil {
+		return nil, unsupported("AbortMultipartUpload", "IfMatchInitiatedTime (directory buckets)")
+	}
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		if _, err := findUpload(tx, b, in.Key, in.UploadId); err != nil {
+			return err
+		}
+		parts, err := rangeParts(tx, b.partsKey(in.UploadId).Span(), false)
+		if err != nil {
+			return err
+		}
+		if err := s.release(tx, partBlobs(parts)); err != nil {
+			return err
+		}
+		tx.DeleteRange(b.partsKey(in.UploadId), b.partsKey(in.UploadId).End())
+		tx.Delete(b.uploadKey(in.Key, in.UploadId))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AbortMultipartUploadOutput{}, nil
+}
+
+func partBlobs(parts []part) []blob.ID {
+	var ids []blob.ID
+	for _, p := range parts {
+		if p.Blob != "" {
+			ids = append(ids, p.Blob)
+		}
+	}
+	return ids
+}
+
+func invalidPart(number int32) error {
+	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag: part %d.", number)
+}

@@ -1,0 +1,93 @@
+package s3
+
+import (
+	"encoding/base32"
+	"io"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
+)
+
+// Service is the object store. It implements [port.Objects].
+type Service struct {
+	store     store.Store
+	blobs     blob.Store
+	door      service.Door
+	clock     clock.Clock
+	random    io.Reader
+	log       *slog.Logger
+	functions port.Functions
+	baseURL   string
+
+	// lastSeq is a hint: the greatest sequence number that this process gave.
+	lastSeq atomic.Uint64
+}
+
+// New returns the object store. functions receives the events of buckets.
+func New(d service.Deps, functions port.Functions) *Service {
+	return &Service{
+		store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
+		functions: functions, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+	}
+}
+
+// Service returns the table of contents of the object store.
+func (s *Service) Service() service.Service {
+	h := api.Handlers{
+		CreateBucket: s.createBucket, DeleteBucket: s.deleteBucket, HeadBucket: s.headBucket, ListBuckets: s.listBuckets,
+		GetBucketLocation: s.getBucketLocation, GetBucketVersioning: s.getBucketVersioning, GetBucketEncryption: s.getBucketEncryption,
+		GetBucketAcl: s.getBucketAcl, PutBucketAcl: s.putBucketAcl, GetObjectAcl: s.getObjectAcl, PutObjectAcl: s.putObjectAcl,
+		PutBucketPolicy: s.putBucketPolicy, GetBucketPolicy: s.getBucketPolicy, DeleteBucketPolicy: s.deleteBucketPolicy,
+		GetBucketPolicyStatus: s.getBucketPolicyStatus,
+		PutPublicAccessBlock:  s.putPublicAccessBlock, GetPublicAccessBlock: s.getPublicAccessBlock, DeletePublicAccessBlock: s.deletePublicAccessBlock,
+		PutBucketOwnershipControls: s.putBucketOwnershipControls, GetBucketOwnershipControls: s.getBucketOwnershipControls,
+		DeleteBucketOwnershipControls: s.deleteBucketOwnershipControls,
+		PutBucketCors:                 s.putBucketCors, GetBucketCors: s.getBucketCors, DeleteBucketCors: s.deleteBucketCors,
+		PutBucketWebsite: s.putBucketWebsite, GetBucketWebsite: s.getBucketWebsite, DeleteBucketWebsite: s.deleteBucketWebsite,
+		PutBucketTagging: s.putBucketTagging, GetBucketTagging: s.getBucketTagging, DeleteBucketTagging: s.deleteBucketTagging,
+		PutBucketNotificationConfiguration: s.putBucketNotificationConfiguration,
+		GetBucketNotificationConfiguration: s.getBucketNotificationConfiguration,
+
+		PutObject: s.putObject, GetObject: s.getObject, HeadObject: s.headObject, CopyObject: s.copyObject,
+		DeleteObject: s.deleteObject, DeleteObjects: s.deleteObjects, ListObjects: s.listObjects, ListObjectsV2: s.listObjectsV2,
+		GetObjectAttributes: s.getObjectAttributes,
+		PutObjectTagging:    s.putObjectTagging, GetObjectTagging: s.getObjectTagging, DeleteObjectTagging: s.deleteObjectTagging,
+
+		CreateMultipartUpload: s.createMultipartUpload, UploadPart: s.uploadPart, UploadPartCopy: s.uploadPartCopy,
+		CompleteMultipartUpload: s.completeMultipartUpload, AbortMultipartUpload: s.abortMultipartUpload,
+		ListParts: s.listParts, ListMultipartUploads: s.listMultipartUploads,
+	}
+	site := &websitePlane{s}
+	return service.Service{
+		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Before: s.CORS,
+		Routes: []service.Route{
+			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
+			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
+			{Path: "/_aws/s3-website/{bucket}", Handler: site, Public: true},
+			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
+			{Host: "{bucket+}.s3.*", API: "s3"},
+		},
+		Jobs: []events.Kind{{Name: garbageKind, Handle: s.collect, Concurrency: 2}},
+	}
+}
+
+func (s *Service) now() time.Time { return s.clock.Now().UTC() }
+
+// newID returns a random id of 26 lower-case letters and digits.
+func (s *Service) newID() string {
+	var b [16]byte
+	if _, err := io.ReadFull(s.random, b[:]); err != nil {
+		// Randomness of the operating system does not fail; a time keeps ids apart if it ever should.
+		return "t" + base32.HexEncoding.EncodeToString([]byte(s.now().Format(time.RFC3339Nano)))
+	}
+	return strings.ToLower(strings.TrimRight(base32.StdEncoding.EncodeToString(b[:]), "="))
+}

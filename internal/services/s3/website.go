@@ -1,0 +1,94 @@
+package s3
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/service"
+)
+
+func noSuchWebsite() *service.Error {
+	return fail("NoSuchWebsiteConfiguration", http.StatusNotFound, "The specified bucket does not have a website configuration")
+}
+
+func (s *Service) putBucketWebsite(ctx context.Context, in *api.PutBucketWebsiteInput) (*api.PutBucketWebsiteOutput, error) {
+	if in.WebsiteConfiguration == nil {
+		return nil, malformedXML()
+	}
+	if err := checkWebsite(in.WebsiteConfiguration); err != nil {
+		return nil, err
+	}
+	return answerOf(&api.PutBucketWebsiteOutput{}, setConf(ctx, s, in.Bucket, in.ExpectedBucketOwner, websiteConf, *in.WebsiteConfiguration))
+}
+
+// checkWebsite applies the rules of https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketWebsite.html.
+func checkWebsite(c *api.WebsiteConfiguration) error {
+	if all := c.RedirectAllRequestsTo; all != nil {
+		if c.IndexDocument != nil || c.ErrorDocument != nil || len(c.RoutingRules) > 0 {
+			return invalidArgument("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
+		}
+		if all.HostName == "" || !validProtocol(all.Protocol) {
+			return malformedXML()
+		}
+		return nil
+	}
+	if c.IndexDocument == nil {
+		return invalidArgument("A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
+	}
+	if c.IndexDocument.Suffix == "" || strings.Contains(c.IndexDocument.Suffix, "/") {
+		return invalidArgument("The IndexDocument Suffix is not well formed")
+	}
+	if c.ErrorDocument != nil && c.ErrorDocument.Key == "" {
+		return invalidArgument("The ErrorDocument Key is not well formed")
+	}
+	if len(c.RoutingRules) > 50 {
+		return invalidRequest("The number of routing rules must not exceed the allowed limit of 50 rules.")
+	}
+	for _, r := range c.RoutingRules {
+		if err := checkRoutingRule(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRoutingRule(r api.RoutingRule) error {
+	switch {
+	case r.Redirect == nil:
+		return malformedXML()
+	case !validProtocol(r.Redirect.Protocol):
+		return invalidRequest("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
+	case r.Redirect.ReplaceKeyWith != nil && r.Redirect.ReplaceKeyPrefixWith != nil:
+		return invalidRequest("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+	case r.Condition != nil && r.Condition.KeyPrefixEquals == nil && r.Condition.HttpErrorCodeReturnedEquals == nil:
+		return invalidRequest("Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.")
+	}
+	if c := r.Redirect.HttpRedirectCode; c != nil && !slices.Contains([]string{"301", "302", "303", "304", "305", "307", "308"}, *c) {
+		return invalidRequest("The provided HTTP redirect code (%s) is not valid. Valid codes are 3XX except 300.", *c)
+	}
+	if r.Condition != nil && r.Condition.HttpErrorCodeReturnedEquals != nil {
+		if c := *r.Condition.HttpErrorCodeReturnedEquals; len(c) != 3 || c[0] != '4' && c[0] != '5' {
+			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", c)
+		}
+	}
+	return nil
+}
+
+func validProtocol(p string) bool { return p == "" || p == "http" || p == "https" }
+
+func (s *Service) getBucketWebsite(ctx context.Context, in *api.GetBucketWebsiteInput) (*api.GetBucketWebsiteOutput, error) {
+	c, err := getConf[api.WebsiteConfiguration](ctx, s, in.Bucket, in.ExpectedBucketOwner, websiteConf, noSuchWebsite())
+	return answerOf(&api.GetBucketWebsiteOutput{
+		IndexDocument: c.IndexDocument, ErrorDocument: c.ErrorDocument, RedirectAllRequestsTo: c.RedirectAllRequestsTo, RoutingRules: c.RoutingRules,
+	}, err)
+}
+
+func (s *Service) deleteBucketWebsite(ctx context.Context, in *api.DeleteBucketWebsiteInput) (*api.DeleteBucketWebsiteOutput, error) {
+	return answerOf(&api.DeleteBucketWebsiteOutput{}, s.deleteConf(ctx, in.Bucket, in.ExpectedBucketOwner, websiteConf))
+}
+
+// websiteURL returns the URL of a bucket's website that works without any DNS.
+func (s *Service) websiteURL(name string) string { return s.baseURL + "/_aws/s3-website/" + name + "/" }
