@@ -521,3 +521,15 @@ func duplicateMessage(t Type, elems [][]byte) string {
 	}
 	return list + " contains duplicates."
 }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler] by DecodeJSON.
+func (m *Map) UnmarshalJSON(src []byte) error {
+	_, err := m.DecodeJSON(src)
+	return err
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler] by DecodeJSON.
+func (v *Value) UnmarshalJSON(src []byte) error {
+	_, err := v.DecodeJSON(src)
+	return err
+}

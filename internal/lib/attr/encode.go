@@ -134,3 +134,14 @@ func appendString(dst, b []byte) []byte {
 	dst = append(dst, b[start:]...)
 	return append(dst, '"')
 }
+
+// MarshalJSON implements [encoding/json.Marshaler] by AppendJSON; an absent map is null.
+func (m Map) MarshalJSON() ([]byte, error) {
+	if m == nil {
+		return []byte("null"), nil
+	}
+	return m.AppendJSON(nil)
+}
+
+// MarshalJSON implements [encoding/json.Marshaler] by AppendJSON; an absent value is null.
+func (v Value) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil) }

@@ -20,13 +20,13 @@ func Compare(a, b Value) (order int, ok bool) {
 // AppendSortKey appends an encoding of an S, N or B that sorts as bytes like the values of its type, and that is no prefix of
 // the encoding of another value of the type. For other types it appends nothing.
 //
-// Strings and binaries end with 00 00, and a zero byte in them becomes 00 FF.
+// Strings and binaries have the encoding of package store/key: they end with 00 01, and a zero byte in them becomes 00 FF.
 func AppendSortKey(dst []byte, v Value) []byte {
 	switch v.Type() {
 	case N:
 		return append(dst, v.Number()...)
 	case S, B:
-		return append(AppendSortPrefix(dst, v), 0, 0)
+		return append(AppendSortPrefix(dst, v), 0, 1)
 	}
 	return dst
 }

@@ -1,0 +1,267 @@
+package dynamodb
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/store"
+)
+
+// Limits of batches (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html), sizes in bytes.
+const (
+	maxBatchGets     = 100
+	maxBatchWrites   = 25
+	maxBatchResponse = 16 << 20
+	// batchTransaction is how much a batch writes in one transaction, which leaves room for its indexes.
+	batchTransaction = 1 << 20
+)
+
+const msgDuplicateKeys = "Provided list of item keys contains duplicates"
+
+// tableUnits adds up units by table.
+type tableUnits map[string]*units
+
+func (tu tableUnits) add(table string, u units) {
+	if tu[table] == nil {
+		tu[table] = &units{}
+	}
+	tu[table].add(u)
+}
+
+// report returns the consumed capacity of all tables, in the order of their names, or nil.
+func (tu tableUnits) report(mode string, kind capacityKind) (out []ddb.ConsumedCapacity) {
+	for _, name := range slices.Sorted(maps.Keys(tu)) {
+		if c := tu[name].report(mode, name, kind); c != nil {
+			out = append(out, *c)
+		}
+	}
+	return out
+}
+
+func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (*ddb.BatchGetItemOutput, error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	gets, err := parseBatchGet(in, names)
+	if err != nil {
+		return nil, err
+	}
+	out := &ddb.BatchGetItemOutput{}
+	p := placeOf(ctx)
+	err = s.store.View(ctx, func(r store.Reader) error {
+		consumed := tableUnits{}
+		out.Responses, out.UnprocessedKeys = map[string][]attr.Map{}, map[string]ddb.KeysAndAttributes{}
+		size := 0
+		for _, name := range names {
+			req := in.RequestItems[name]
+			t, err := s.itemTable(r, p, name)
+			if err != nil {
+				return err
+			}
+			items, left, err := batchRead(r, t, gets[name], &size, func(n int) {
+				consumed.add(t.Name, units{table: readUnits(n, isTrue(req.ConsistentRead))})
+			})
+			if err != nil {
+				return err
+			}
+			out.Responses[name] = items
+			if left != nil {
+				req.Keys = left
+				out.UnprocessedKeys[name] = req
+			}
+		}
+		out.ConsumedCapacity = consumed.report(in.ReturnConsumedCapacity, capacityPlain)
+		return nil
+	})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return out, nil
+}
+
+// batchRead reads items until the response is full, and returns the keys that are left. each is told the size of every item.
+func batchRead(r store.Reader, t *table, gets []get, size *int, each func(size int)) (items, left []attr.Map, err error) {
+	items = []attr.Map{}
+	seen := map[string]bool{}
+	for _, g := range gets {
+		if err := t.checkKey(g.key); err != nil {
+			return nil, nil, err
+		}
+		if k := string(g.key); seen[k] {
+			return nil, nil, invalid(msgDuplicateKeys)
+		}
+		seen[string(g.key)] = true
+	}
+	for i, g := range gets {
+		if *size >= maxBatchResponse {
+			for _, rest := range gets[i:] {
+				left = append(left, rest.key)
+			}
+			return items, left, nil
+		}
+		item, n, err := g.read(r, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		*size += n
+		each(n)
+		if item != nil {
+			items = append(items, item)
+		}
+	}
+	return items, nil, nil
+}
+
+func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get, error) {
+	if len(names) == 0 {
+		return nil, invalid("The requestItems parameter is required for BatchGetItem")
+	}
+	out := map[string][]get{}
+	n := 0
+	for _, name := range names {
+		if err := checkName("requestItems", name); err != nil {
+			return nil, err
+		}
+		req := in.RequestItems[name]
+		err := checkParameters("BatchGetItem", []expression{{"ProjectionExpression", req.ProjectionExpression}},
+			[]legacy{{"AttributesToGet", req.AttributesToGet != nil}}, req.ExpressionAttributeNames != nil, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range req.Keys {
+			g, err := parseGet(k, req.ProjectionExpression, req.ExpressionAttributeNames)
+			if err != nil {
+				return nil, err
+			}
+			out[name] = append(out[name], g)
+		}
+		if n += len(req.Keys); n > maxBatchGets {
+			return nil, invalid("Too many items requested for the BatchGetItem call")
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInput) (*ddb.BatchWriteItemOutput, error) {
+	writes, err := parseBatchWrite(in)
+	if err != nil {
+		return nil, err
+	}
+	p := placeOf(ctx)
+	if err := s.checkBatch(ctx, p, writes); err != nil {
+		return nil, err
+	}
+	out := &ddb.BatchWriteItemOutput{UnprocessedItems: map[string][]ddb.WriteRequest{}}
+	consumed := tableUnits{}
+	for len(writes) > 0 {
+		n := batchPart(writes)
+		var done []written
+		err := s.store.Update(ctx, func(tx store.Txn) error {
+			done = done[:0]
+			for _, w := range writes[:n] {
+				d, err := s.apply(tx, p, w)
+				if err != nil {
+					return err
+				}
+				done = append(done, d)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, storeError(err)
+		}
+		for i, d := range done {
+			consumed.add(d.table.Name, d.units)
+			key := writes[i].key
+			if writes[i].action == actionPut {
+				key = writes[i].item
+			}
+			if m := d.metrics(in.ReturnItemCollectionMetrics, key); m != nil {
+				if out.ItemCollectionMetrics == nil {
+					out.ItemCollectionMetrics = map[string][]ddb.ItemCollectionMetrics{}
+				}
+				out.ItemCollectionMetrics[d.table.Name] = append(out.ItemCollectionMetrics[d.table.Name], *m)
+			}
+		}
+		writes = writes[n:]
+	}
+	out.ConsumedCapacity = consumed.report(in.ReturnConsumedCapacity, capacityPlain)
+	return out, nil
+}
+
+// batchPart returns how many of the writes go into the next transaction.
+func batchPart(writes []*write) int {
+	size := 0
+	for i, w := range writes {
+		if size += len(w.item); size > batchTransaction && i > 0 {
+			return i
+		}
+	}
+	return len(writes)
+}
+
+// checkBatch checks all writes of a batch before the first is made.
+func (s *Service) checkBatch(ctx context.Context, p place, writes []*write) error {
+	err := s.store.View(ctx, func(r store.Reader) error {
+		seen := map[string]bool{}
+		for _, w := range writes {
+			t, err := s.itemTable(r, p, w.table)
+			if err != nil {
+				return err
+			}
+			if err := t.check(w); err != nil {
+				return err
+			}
+			k := string(t.writeKey(w))
+			if seen[k] {
+				return invalid(msgDuplicateKeys)
+			}
+			seen[k] = true
+		}
+		return nil
+	})
+	return storeError(err)
+}
+
+// writeKey returns the key of the item that a checked write is about.
+func (t *table) writeKey(w *write) []byte {
+	if w.action == actionPut {
+		return t.itemKey(w.item)
+	}
+	return t.itemKey(w.key)
+}
+
+func parseBatchWrite(in *ddb.BatchWriteItemInput) ([]*write, error) {
+	if len(in.RequestItems) == 0 {
+		return nil, invalid("The requestItems parameter is required for BatchWriteItem")
+	}
+	var writes []*write
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		if err := checkName("requestItems", name); err != nil {
+			return nil, err
+		}
+		for _, req := range in.RequestItems[name] {
+			if (req.PutRequest == nil) == (req.DeleteRequest == nil) {
+				return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+			}
+			w := &write{action: actionPut, table: name, needOld: in.ReturnConsumedCapacity != ""}
+			if req.DeleteRequest != nil {
+				w.action, w.key = actionDelete, req.DeleteRequest.Key
+			} else {
+				w.item = req.PutRequest.Item
+			}
+			if err := w.item.Err(); err != nil {
+				return nil, validation(err)
+			}
+			if err := w.key.Err(); err != nil {
+				return nil, validation(err)
+			}
+			writes = append(writes, w)
+		}
+	}
+	if len(writes) > maxBatchWrites {
+		return nil, invalid("Too many items requested for the BatchWriteItem call")
+	}
+	return writes, nil
+}

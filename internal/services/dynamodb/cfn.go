@@ -1,0 +1,383 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/service"
+)
+
+// tableProperties are the properties of AWS::DynamoDB::Table
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html).
+type tableProperties struct {
+	TableName                 string              `cfn:"TableName,createOnly"`
+	AttributeDefinitions      []attributeProperty `cfn:"AttributeDefinitions"`
+	KeySchema                 []keyProperty       `cfn:"KeySchema,required,createOnly"`
+	BillingMode               string              `cfn:"BillingMode"`
+	ProvisionedThroughput     *throughputProperty `cfn:"ProvisionedThroughput"`
+	OnDemandThroughput        *onDemandProperty   `cfn:"OnDemandThroughput"`
+	GlobalSecondaryIndexes    []globalProperty    `cfn:"GlobalSecondaryIndexes"`
+	LocalSecondaryIndexes     []localProperty     `cfn:"LocalSecondaryIndexes,createOnly"`
+	TimeToLiveSpecification   *ttlProperty        `cfn:"TimeToLiveSpecification"`
+	SSESpecification          *encryptionProperty `cfn:"SSESpecification"`
+	TableClass                string              `cfn:"TableClass"`
+	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
+	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
+	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
+	Tags                      []tagProperty       `cfn:"Tags"`
+}
+
+type attributeProperty struct {
+	Name string `cfn:"AttributeName,required"`
+	Type string `cfn:"AttributeType,required"`
+}
+
+type keyProperty struct {
+	Name string `cfn:"AttributeName,required"`
+	Type string `cfn:"KeyType,required"`
+}
+
+type throughputProperty struct {
+	Read  int64 `cfn:"ReadCapacityUnits,required"`
+	Write int64 `cfn:"WriteCapacityUnits,required"`
+}
+
+type onDemandProperty struct {
+	Read  *int64 `cfn:"MaxReadRequestUnits"`
+	Write *int64 `cfn:"MaxWriteRequestUnits"`
+}
+
+type projectionProperty struct {
+	Type        string   `cfn:"ProjectionType"`
+	NonKeyAttrs []string `cfn:"NonKeyAttributes"`
+}
+
+type globalProperty struct {
+	Name       string              `cfn:"IndexName,required"`
+	Keys       []keyProperty       `cfn:"KeySchema,required"`
+	Projection projectionProperty  `cfn:"Projection,required"`
+	Throughput *throughputProperty `cfn:"ProvisionedThroughput"`
+}
+
+type localProperty struct {
+	Name       string             `cfn:"IndexName,required"`
+	Keys       []keyProperty      `cfn:"KeySchema,required"`
+	Projection projectionProperty `cfn:"Projection,required"`
+}
+
+type ttlProperty struct {
+	Attribute string `cfn:"AttributeName"`
+	Enabled   bool   `cfn:"Enabled,required"`
+}
+
+type encryptionProperty struct {
+	Enabled bool   `cfn:"SSEEnabled,required"`
+	Type    string `cfn:"SSEType"`
+	Key     string `cfn:"KMSMasterKeyId"`
+}
+
+type recoveryProperty struct {
+	Enabled bool `cfn:"PointInTimeRecoveryEnabled"`
+}
+
+type streamProperty struct {
+	View string `cfn:"StreamViewType,required"`
+}
+
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// tableResource returns the resource type AWS::DynamoDB::Table.
+func (s *Service) tableResource() service.ResourceType {
+	return service.NewResourceType("AWS::DynamoDB::Table", service.ResourceSpec[tableProperties]{
+		Attributes: []string{"Arn"},
+		Create:     s.createResource,
+		Update:     s.updateResource,
+		Delete:     s.deleteResource,
+	})
+}
+
+// checkProperties refuses what this version does not do.
+func (p *tableProperties) check() error {
+	const typ = "AWS::DynamoDB::Table"
+	switch {
+	case p.StreamSpecification != nil:
+		return unsupported(typ, "StreamSpecification")
+	case p.PointInTimeRecovery != nil && p.PointInTimeRecovery.Enabled:
+		return unsupported(typ, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled: true")
+	case p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "":
+		return invalid("TimeToLiveSpecification.AttributeName is missing")
+	}
+	return nil
+}
+
+func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p *tableProperties) (service.Resource, error) {
+	if err := p.check(); err != nil {
+		return service.Resource{}, err
+	}
+	in := p.createInput(c)
+	_, err := service.Call[ddb.CreateTableOutput](ctx, s.door, ddb.API.Name, "CreateTable", in)
+	if service.Code(err) == codeInUse && s.madeByStack(ctx, c, in.TableName) {
+		err = nil // by an earlier try of this step
+	}
+	if err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callTTL(ctx, in.TableName, nil, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	return resource(ctx, in.TableName), nil
+}
+
+func resource(ctx context.Context, name string) service.Resource {
+	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": tableARN(placeOf(ctx), name)}}
+}
+
+// madeByStack tells whether a table has the tags that its stack and logical id give it.
+func (s *Service) madeByStack(ctx context.Context, c service.ResourceCall, name string) bool {
+	out, err := service.Call[ddb.ListTagsOfResourceOutput](ctx, s.door, ddb.API.Name, "ListTagsOfResource",
+		&ddb.ListTagsOfResourceInput{ResourceArn: tableARN(placeOf(ctx), name)})
+	if err != nil || len(c.Tags) == 0 {
+		return false
+	}
+	have := tagMap(out.Tags)
+	for k, v := range c.Tags {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableInput {
+	in := &ddb.CreateTableInput{
+		TableName: p.TableName, AttributeDefinitions: p.definitions(), KeySchema: keySchema(p.KeySchema),
+		BillingMode: p.BillingMode, ProvisionedThroughput: p.ProvisionedThroughput.api(), TableClass: p.TableClass,
+		DeletionProtectionEnabled: p.DeletionProtectionEnabled, Tags: p.tags(c),
+	}
+	if in.TableName == "" {
+		in.TableName = c.Name(255, nil)
+	}
+	if o := p.OnDemandThroughput; o != nil {
+		in.OnDemandThroughput = &ddb.OnDemandThroughput{MaxReadRequestUnits: o.Read, MaxWriteRequestUnits: o.Write}
+	}
+	if e := p.SSESpecification; e != nil {
+		in.SSESpecification = &ddb.SSESpecification{Enabled: &e.Enabled, SSEType: e.Type}
+		if e.Key != "" {
+			in.SSESpecification.KMSMasterKeyId = &e.Key
+		}
+	}
+	for _, ix := range p.GlobalSecondaryIndexes {
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, ddb.GlobalSecondaryIndex{
+			IndexName: ix.Name, KeySchema: keySchema(ix.Keys), Projection: ix.Projection.api(), ProvisionedThroughput: ix.Throughput.api(),
+		})
+	}
+	for _, ix := range p.LocalSecondaryIndexes {
+		in.LocalSecondaryIndexes = append(in.LocalSecondaryIndexes, ddb.LocalSecondaryIndex{
+			IndexName: ix.Name, KeySchema: keySchema(ix.Keys), Projection: ix.Projection.api(),
+		})
+	}
+	return in
+}
+
+func (p *tableProperties) definitions() []ddb.AttributeDefinition {
+	out := make([]ddb.AttributeDefinition, len(p.AttributeDefinitions))
+	for i, a := range p.AttributeDefinitions {
+		out[i] = ddb.AttributeDefinition{AttributeName: a.Name, AttributeType: a.Type}
+	}
+	return out
+}
+
+func keySchema(keys []keyProperty) []ddb.KeySchemaElement {
+	out := make([]ddb.KeySchemaElement, len(keys))
+	for i, k := range keys {
+		out[i] = ddb.KeySchemaElement{AttributeName: k.Name, KeyType: k.Type}
+	}
+	return out
+}
+
+func (p *throughputProperty) api() *ddb.ProvisionedThroughput {
+	if p == nil {
+		return nil
+	}
+	return &ddb.ProvisionedThroughput{ReadCapacityUnits: p.Read, WriteCapacityUnits: p.Write}
+}
+
+func (p projectionProperty) api() *ddb.Projection {
+	return &ddb.Projection{ProjectionType: p.Type, NonKeyAttributes: p.NonKeyAttrs}
+}
+
+// tags returns the tags of the template and of the stack, in the order of their keys.
+func (p *tableProperties) tags(c service.ResourceCall) []ddb.Tag {
+	all := map[string]string{}
+	maps.Copy(all, c.Tags)
+	for _, t := range p.Tags {
+		all[t.Key] = t.Value
+	}
+	var out []ddb.Tag
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, ddb.Tag{Key: k, Value: all[k]})
+	}
+	return out
+}
+
+func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, old, p *tableProperties) (service.Resource, error) {
+	name := c.PhysicalID
+	if err := p.check(); err != nil {
+		return service.Resource{}, err
+	}
+	for _, in := range p.changes(name, old) {
+		_, err := service.Call[ddb.UpdateTableOutput](ctx, s.door, ddb.API.Name, "UpdateTable", in)
+		if err != nil && !doneBefore(in, err) {
+			return service.Resource{}, err
+		}
+	}
+	if err := s.callTTL(ctx, name, old.TimeToLiveSpecification, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	return resource(ctx, name), s.retag(ctx, c, old, p)
+}
+
+// doneBefore tells whether an error of UpdateTable says that an earlier try of the step made the change.
+func doneBefore(in *ddb.UpdateTableInput, err error) bool {
+	for _, u := range in.GlobalSecondaryIndexUpdates {
+		if u.Delete != nil && service.Code(err) == codeNotFound {
+			return true
+		}
+		if u.Create != nil && messageOf(err) == "Attempting to create an index which already exists" {
+			return true
+		}
+	}
+	return in.ProvisionedThroughput != nil && in.BillingMode == "" && service.Code(err) == codeValidation
+}
+
+// changes returns the UpdateTable requests that make the new properties of the old ones: one index each.
+func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb.UpdateTableInput) {
+	settings := &ddb.UpdateTableInput{TableName: name}
+	if p.BillingMode != old.BillingMode {
+		settings.BillingMode = p.BillingMode
+		if settings.BillingMode == "" {
+			settings.BillingMode = ddb.BillingModeProvisioned
+		}
+	}
+	if p.ProvisionedThroughput != nil && (!reflect.DeepEqual(p.ProvisionedThroughput, old.ProvisionedThroughput) || settings.BillingMode == ddb.BillingModeProvisioned) {
+		settings.ProvisionedThroughput = p.ProvisionedThroughput.api()
+	}
+	if isTrue(p.DeletionProtectionEnabled) != isTrue(old.DeletionProtectionEnabled) {
+		settings.DeletionProtectionEnabled = ptr(isTrue(p.DeletionProtectionEnabled))
+	}
+	if e := p.SSESpecification; e != nil && !reflect.DeepEqual(e, old.SSESpecification) {
+		settings.SSESpecification = &ddb.SSESpecification{Enabled: &e.Enabled}
+	}
+	if p.TableClass != old.TableClass {
+		settings.TableClass = p.TableClass
+		if p.TableClass == "" {
+			settings.TableClass = ddb.TableClassStandard
+		}
+	}
+	if o := p.OnDemandThroughput; o != nil && !reflect.DeepEqual(o, old.OnDemandThroughput) {
+		settings.OnDemandThroughput = &ddb.OnDemandThroughput{MaxReadRequestUnits: o.Read, MaxWriteRequestUnits: o.Write}
+	}
+	if !reflect.DeepEqual(settings, &ddb.UpdateTableInput{TableName: name}) {
+		out = append(out, settings)
+	}
+	index := func(u ddb.GlobalSecondaryIndexUpdate) {
+		out = append(out, &ddb.UpdateTableInput{TableName: name, AttributeDefinitions: p.definitions(), GlobalSecondaryIndexUpdates: []ddb.GlobalSecondaryIndexUpdate{u}})
+	}
+	before := map[string]globalProperty{}
+	for _, ix := range old.GlobalSecondaryIndexes {
+		before[ix.Name] = ix
+	}
+	var created []ddb.GlobalSecondaryIndexUpdate
+	for _, ix := range p.GlobalSecondaryIndexes {
+		was, ok := before[ix.Name]
+		delete(before, ix.Name)
+		same := ok && reflect.DeepEqual(was.Keys, ix.Keys) && reflect.DeepEqual(was.Projection, ix.Projection)
+		switch {
+		case same && !reflect.DeepEqual(was.Throughput, ix.Throughput) && ix.Throughput != nil:
+			index(ddb.GlobalSecondaryIndexUpdate{Update: &ddb.UpdateGlobalSecondaryIndexAction{IndexName: ix.Name, ProvisionedThroughput: ix.Throughput.api()}})
+		case same:
+		default:
+			if ok {
+				index(ddb.GlobalSecondaryIndexUpdate{Delete: &ddb.DeleteGlobalSecondaryIndexAction{IndexName: ix.Name}})
+			}
+			created = append(created, ddb.GlobalSecondaryIndexUpdate{Create: &ddb.CreateGlobalSecondaryIndexAction{
+				IndexName: ix.Name, KeySchema: keySchema(ix.Keys), Projection: ix.Projection.api(), ProvisionedThroughput: ix.Throughput.api(),
+			}})
+		}
+	}
+	for _, gone := range slices.Sorted(maps.Keys(before)) {
+		index(ddb.GlobalSecondaryIndexUpdate{Delete: &ddb.DeleteGlobalSecondaryIndexAction{IndexName: gone}})
+	}
+	for _, u := range created {
+		index(u)
+	}
+	return out
+}
+
+// callTTL makes the time to live of a table what the properties say.
+func (s *Service) callTTL(ctx context.Context, name string, old, ttl *ttlProperty) error {
+	call := func(enabled bool, attribute string) error {
+		_, err := service.Call[ddb.UpdateTimeToLiveOutput](ctx, s.door, ddb.API.Name, "UpdateTimeToLive", &ddb.UpdateTimeToLiveInput{
+			TableName: name, TimeToLiveSpecification: &ddb.TimeToLiveSpecification{Enabled: enabled, AttributeName: attribute},
+		})
+		if m := ""; err != nil {
+			if m = messageOf(err); m == "TimeToLive is already enabled" || m == "TimeToLive is already disabled" {
+				return nil
+			}
+		}
+		return err
+	}
+	was, is := old != nil && old.Enabled, ttl != nil && ttl.Enabled
+	if was && is && old.Attribute == ttl.Attribute || !was && !is {
+		return nil
+	}
+	if was {
+		if err := call(false, old.Attribute); err != nil {
+			return err
+		}
+	}
+	if !is {
+		return nil
+	}
+	return call(true, ttl.Attribute)
+}
+
+// retag makes the tags of a table what the properties and the stack say.
+func (s *Service) retag(ctx context.Context, c service.ResourceCall, old, p *tableProperties) error {
+	arn := tableARN(placeOf(ctx), c.PhysicalID)
+	tags := p.tags(c)
+	keep := tagMap(tags)
+	var gone []string
+	for _, t := range old.Tags {
+		if _, ok := keep[t.Key]; !ok {
+			gone = append(gone, t.Key)
+		}
+	}
+	if len(gone) > 0 {
+		_, err := service.Call[ddb.UntagResourceOutput](ctx, s.door, ddb.API.Name, "UntagResource", &ddb.UntagResourceInput{ResourceArn: arn, TagKeys: gone})
+		if err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 || reflect.DeepEqual(old.tags(c), tags) {
+		return nil
+	}
+	_, err := service.Call[ddb.TagResourceOutput](ctx, s.door, ddb.API.Name, "TagResource", &ddb.TagResourceInput{ResourceArn: arn, Tags: tags})
+	return err
+}
+
+func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *tableProperties) error {
+	_, err := service.Call[ddb.DeleteTableOutput](ctx, s.door, ddb.API.Name, "DeleteTable", &ddb.DeleteTableInput{TableName: c.PhysicalID})
+	var e *service.Error
+	if errors.As(err, &e) && e.Code == codeNotFound {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,33 @@
+// Package dynamodb is Amazon DynamoDB: tables, items, indexes, queries and transactions.
+//
+// A request is checked without the store first (placeholders, expressions, values), then it runs in one transaction, which
+// reads the table, checks keys against its schema, evaluates conditions, writes items and keeps all indexes. Secondary indexes
+// are therefore never behind their table. Reads are always consistent; ConsistentRead is still refused on a global index, as clients expect.
+//
+// # What it deliberately is not
+//
+// It has no throughput limits: capacity is accounted for and reported, never throttled. The legacy parameters (Expected, KeyConditions and so on), PartiQL,
+// streams, backups, global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// shown, and what protects it is the disk that the data directory is on.
+//
+// # Keys
+//
+// All keys begin with ("dynamodb", account, region), then:
+//
+//	"t", table name                              the table (record)
+//	"i", table id, hash, sort                    an item
+//	"x", table id, index id, hash, sort, item    an entry of a secondary index: the projected item
+//	"e", table id, expiry, item                  an item with a time to live, by its second of expiry
+//	"k", token                                   a TransactWriteItems request that was done, for its token
+//	"y", expiry, token                           the tokens by the time until which they are kept
+//
+// hash is 8 bytes of a hash of the partition key and then the key, so that Scan visits partitions in no order that a client could
+// rely on, and parallel segments are ranges of the hash. sort is the sort key in an encoding that keeps order; item is the key of the item in its table.
+// Long partition keys are replaced by a digest, as they are only compared for equality, which keeps all keys under the store's limit.
+// A table that is deleted and made again has another id, so that deleting one is deleting ranges of keys.
+//
+// # Caches
+//
+// Tables are read in every transaction, so that a change of a table conflicts with the writes that it affects; their parsed form is kept in memory by the
+// bytes of the record. Item counts, which AWS gives with hours of delay, are counted when a table is described and kept for a while.
+package dynamodb

@@ -1,0 +1,296 @@
+package expr
+
+import (
+	"errors"
+
+	"lambent.dev/lambent/internal/lib/attr"
+)
+
+// Update is a parsed update expression.
+type Update struct {
+	sets    []assignment
+	removes []attr.Path
+	adds    []assignment // the operand is a value
+	deletes []assignment // the operand is a value
+}
+
+// assignment gives a path an operand.
+type assignment struct {
+	path    attr.Path
+	operand *node
+}
+
+// ParseUpdate parses an UpdateExpression.
+func ParseUpdate(src string, p *Placeholders) (*Update, error) {
+	u := &Update{}
+	if err := run("UpdateExpression", src, p, u.parse); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+func (u *Update) parse(p *parser) {
+	seen := map[string]bool{}
+	for {
+		section := ""
+		for _, s := range []string{"SET", "REMOVE", "ADD", "DELETE"} {
+			if p.isKeyword(s) {
+				section = s
+			}
+		}
+		if section == "" {
+			p.fail()
+			return
+		}
+		p.advance()
+		if seen[section] {
+			p.findings.add(rankSection, "The \"%s\" section can only be used once in an update expression;", section)
+		}
+		seen[section] = true
+		u.section(p, section)
+		for p.take(",") {
+			u.section(p, section)
+		}
+		if p.tok.kind == end {
+			break
+		}
+	}
+	p.checkPaths(u.paths(true))
+}
+
+// section takes one clause of a section.
+func (u *Update) section(p *parser, section string) {
+	path := p.path()
+	switch section {
+	case "SET":
+		p.expect("=")
+		u.sets = append(u.sets, assignment{path, p.setValue()})
+	case "REMOVE":
+		u.removes = append(u.removes, path)
+	case "ADD":
+		u.adds = append(u.adds, assignment{path, p.argument(section)})
+	case "DELETE":
+		u.deletes = append(u.deletes, assignment{path, p.argument(section)})
+	}
+}
+
+// argument takes the value of an ADD or a DELETE.
+func (p *parser) argument(section string) *node {
+	if p.tok.kind != value {
+		p.fail()
+		return &node{op: opValue, value: attr.NullValue()}
+	}
+	p.operator()
+	v := p.value()
+	if t := v.Type(); !t.IsSet() && (t != attr.N || section != "ADD") {
+		p.findings.add(rankOperandCount, "Incorrect operand type for operator or function; operator: %s, operand type: %s", section, longType(t))
+	}
+	return &node{op: opValue, value: v}
+}
+
+// setValue takes what a SET assigns.
+func (p *parser) setValue() *node {
+	left := p.setOperand()
+	if !p.isSymbol("+") && !p.isSymbol("-") {
+		return left
+	}
+	p.operator()
+	n := &node{op: opFunction, name: p.tok.text}
+	p.advance()
+	n.args = []*node{left, p.setOperand()}
+	p.checkTypes(n, attr.N)
+	return n
+}
+
+// setOperand takes a path, a value, a function call or a sum in parentheses.
+func (p *parser) setOperand() *node {
+	switch {
+	case p.tok.kind == value:
+		return &node{op: opValue, value: p.value()}
+	case p.isSymbol("("):
+		p.nest()
+		p.advance()
+		n := p.setValue()
+		p.expect(")")
+		p.nesting--
+		return n
+	case p.tok.kind == word && p.callFollows():
+		return p.setFunction()
+	case p.isPath():
+		return &node{op: opPath, path: p.path()}
+	}
+	p.fail()
+	return &node{op: opValue, value: attr.NullValue()}
+}
+
+// setFunction takes if_not_exists(path, operand) or list_append(operand, operand).
+func (p *parser) setFunction() *node {
+	n := &node{op: opFunction, name: p.tok.text}
+	p.operator()
+	p.nest()
+	p.advance()
+	p.advance() // the bracket, which setOperand saw
+	n.args = []*node{p.setValue()}
+	for p.take(",") {
+		n.args = append(n.args, p.setValue())
+	}
+	p.expect(")")
+	p.nesting--
+	known := n.name == "if_not_exists" || n.name == "list_append"
+	switch {
+	case !known:
+		p.findings.add(rankUnknownFunction, "Invalid function name; function: %s", n.name)
+	case len(n.args) != 2:
+		p.findings.add(rankOperandType, "Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.name, len(n.args))
+	case n.name == "if_not_exists" && n.args[0].op != opPath:
+		p.findings.add(rankOperandType, "Operator or function requires a document path; operator or function: %s", n.name)
+	case n.name == "list_append":
+		p.checkTypes(n, attr.L)
+	}
+	return n
+}
+
+// checkTypes checks the operands of n that are values.
+func (p *parser) checkTypes(n *node, want attr.Type) {
+	for _, a := range n.args {
+		if t := a.value.Type(); a.op == opValue && t != want {
+			p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.name, t)
+		}
+	}
+}
+
+// paths returns the paths that the update writes, with or without those that it removes.
+func (u *Update) paths(removed bool) []attr.Path {
+	var paths []attr.Path
+	for _, list := range [][]assignment{u.sets, u.adds, u.deletes} {
+		for _, a := range list {
+			paths = append(paths, a.path)
+		}
+	}
+	if removed {
+		paths = append(paths, u.removes...)
+	}
+	return paths
+}
+
+// Touches tells whether the update writes or removes the attribute, or a part of it.
+func (u *Update) Touches(name string) bool {
+	for _, p := range u.paths(true) {
+		if p[0].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Changed returns the projection to what the update writes (UPDATED_NEW), or to what it writes and removes (UPDATED_OLD).
+func (u *Update) Changed(removed bool) *attr.Projection { return attr.NewProjection(u.paths(removed)) }
+
+// The messages of updates that do not fit the item.
+const (
+	msgMissingOperand = "The provided expression refers to an attribute that does not exist in the item"
+	msgOperandType    = "An operand in the update expression has an incorrect data type"
+	msgPath           = "The document path provided in the update expression is invalid for update"
+)
+
+// Apply returns item with the update made. All operands are read from item as it is.
+func (u *Update) Apply(item attr.Map) (attr.Map, error) {
+	edits := make([]attr.Edit, 0, len(u.sets)+len(u.removes)+len(u.adds)+len(u.deletes))
+	for _, s := range u.sets {
+		v, err := s.operand.compute(item)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, attr.Edit{Path: s.path, Value: v})
+	}
+	for _, path := range u.removes {
+		edits = append(edits, attr.Edit{Path: path})
+	}
+	for _, a := range u.adds {
+		v, err := add(item.Lookup(a.path), a.operand.value)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, attr.Edit{Path: a.path, Value: v})
+	}
+	for _, d := range u.deletes {
+		old := item.Lookup(d.path)
+		if old == nil {
+			continue
+		}
+		if old.Type() != d.operand.value.Type() {
+			return nil, errorf(msgOperandType)
+		}
+		edits = append(edits, attr.Edit{Path: d.path, Value: attr.Difference(old, d.operand.value)})
+	}
+	out, err := item.Apply(edits)
+	if errors.Is(err, attr.ErrPath) {
+		return nil, errorf(msgPath)
+	}
+	return out, err
+}
+
+// add returns what ADD makes of an old value, which may be absent.
+func add(old, v attr.Value) (attr.Value, error) {
+	switch {
+	case old == nil:
+		return v, nil
+	case old.Type() != v.Type():
+		return nil, errorf(msgOperandType)
+	case v.Type() != attr.N:
+		return attr.Union(old, v), nil
+	}
+	return sum(attr.Add, old, v)
+}
+
+func sum(f func(a, b attr.Number) (attr.Number, error), a, b attr.Value) (attr.Value, error) {
+	n, err := f(a.Number(), b.Number())
+	if err != nil {
+		return nil, &Error{err.Error()}
+	}
+	return n.Value(), nil
+}
+
+// compute returns the value of what a SET assigns.
+func (n *node) compute(item attr.Map) (attr.Value, error) {
+	if n.op != opFunction {
+		if v := n.eval(item); v != nil {
+			return v, nil
+		}
+		return nil, errorf(msgMissingOperand)
+	}
+	if n.name == "if_not_exists" {
+		if v := n.args[0].eval(item); v != nil {
+			return v, nil
+		}
+		return n.args[1].compute(item)
+	}
+	a, err := n.args[0].compute(item)
+	if err != nil {
+		return nil, err
+	}
+	b, err := n.args[1].compute(item)
+	if err != nil {
+		return nil, err
+	}
+	want := attr.N
+	if n.name == "list_append" {
+		want = attr.L
+	}
+	if a.Type() != want || b.Type() != want {
+		return nil, errorf(msgOperandType)
+	}
+	switch n.name {
+	case "+":
+		return sum(attr.Add, a, b)
+	case "-":
+		return sum(attr.Sub, a, b)
+	}
+	var elems []attr.Value
+	for _, list := range []attr.Value{a, b} {
+		for _, e := range list.List() {
+			elems = append(elems, e)
+		}
+	}
+	return attr.List(elems...), nil
+}

@@ -1,0 +1,222 @@
+package dynamodb
+
+import (
+	"slices"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/store"
+)
+
+// maxPage is how much a Query or a Scan reads before it returns, before filters, in bytes.
+const maxPage = 1 << 20
+
+// reading is what Query and Scan have in common.
+type reading struct {
+	table      string
+	indexName  string
+	selectMode string
+	limit      int // 0 means none
+	consistent bool
+	startKey   attr.Map
+	filter     *expr.Condition
+	projection *expr.Projection
+	capacity   string
+}
+
+// source is what a reading reads: a table or one of its indexes.
+type source struct {
+	*table
+	index *index // nil for the table
+}
+
+// page is what a reading returns.
+type page struct {
+	items          []attr.Map
+	count, scanned int32
+	lastKey        attr.Map
+	capacity       *ddb.ConsumedCapacity
+}
+
+// open finds what the request reads and checks the request against it.
+func (rd *reading) open(t *table) (source, error) {
+	src := source{table: t}
+	if rd.indexName == "" {
+		if rd.selectMode == ddb.SelectAllProjectedAttributes {
+			return src, invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+		}
+		return src, nil
+	}
+	src.index = t.index(rd.indexName)
+	switch {
+	case src.index == nil:
+		return src, invalid("The table does not have the specified index: %s", rd.indexName)
+	case src.index.Filling:
+		return src, invalid("Cannot read from backfilling global secondary index: %s", rd.indexName)
+	case src.index.global && rd.consistent:
+		return src, invalid("Consistent reads are not supported on global secondary indexes")
+	case src.index.global && src.index.projected != nil && rd.selectMode == ddb.SelectAllAttributes:
+		return src, invalidValue("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", rd.indexName)
+	}
+	return src, nil
+}
+
+// keys returns the hash and sort attributes by which the source is ordered.
+func (src source) keys() (keyAttr, *keyAttr) {
+	if src.index != nil {
+		return src.index.hash, src.index.sort
+	}
+	return src.hash, src.sort
+}
+
+// startAttrs returns the attributes that a start key of the source consists of.
+func (src source) startAttrs() []keyAttr {
+	attrs := src.keyAttrs()
+	if src.index == nil {
+		return attrs
+	}
+	for _, a := range []*keyAttr{&src.index.hash, src.index.sort} {
+		if a != nil && !src.isKey(a.name) {
+			attrs = append(attrs, *a)
+		}
+	}
+	return attrs
+}
+
+// position returns the key in the store of an entry of the source.
+func (src source) position(item attr.Map) []byte {
+	if src.index != nil {
+		return src.index.entryKey(src.table, item)
+	}
+	return src.itemKey(item)
+}
+
+// checkStart checks a start key against the source.
+func (src source) checkStart(start attr.Map) error {
+	const msg = "The provided starting key is invalid"
+	attrs := src.startAttrs()
+	mismatch := start.Len() != len(attrs)
+	for _, a := range attrs {
+		v := start.Get(a.name)
+		mismatch = mismatch || v == nil || v.Type() != a.typ
+	}
+	if mismatch && src.index != nil {
+		return invalid(msg)
+	}
+	if mismatch {
+		return invalid(msg + ": The provided key element does not match the schema")
+	}
+	if err := src.checkKeyValues(start); err != nil {
+		return invalid("%s: %s", msg, messageOf(err))
+	}
+	return nil
+}
+
+// lastKey returns the key from which a reading goes on after an item.
+func (src source) lastKey(item attr.Map) attr.Map {
+	attrs := src.startAttrs()
+	fields := make([]attr.Field, len(attrs))
+	for i, a := range attrs {
+		fields[i] = attr.Field{Name: a.name, Value: item.Get(a.name)}
+	}
+	return attr.NewMap(fields...)
+}
+
+// after narrows span to what follows the start key.
+func (src source) after(span store.Span, start attr.Map) store.Span {
+	at := src.position(start)
+	if span.Reverse {
+		if span.Hi == nil || string(at) < string(span.Hi) {
+			span.Hi = at
+		}
+	} else if next := append(slices.Clip(at), 0); string(next) > string(span.Lo) {
+		span.Lo = next
+	}
+	return span
+}
+
+// run reads span to the end of a page.
+func (rd *reading) run(r store.Reader, src source, span store.Span) (page, error) {
+	var out page
+	size, fetched := 0, 0.0
+	wanted := rd.fetches(src)
+	for pair, err := range r.Range(span) {
+		if err != nil {
+			return out, err
+		}
+		item := attr.Map(pair.Value)
+		out.scanned++
+		size += item.Size()
+		last := rd.limit > 0 && int(out.scanned) == rd.limit || size >= maxPage
+		if last {
+			out.lastKey = src.lastKey(item)
+		}
+		if wanted {
+			if item, err = readItem(r, src.itemKey(item)); err != nil {
+				return out, err
+			}
+			fetched += readUnits(item.Size(), rd.consistent)
+		}
+		if rd.filter == nil || rd.filter.Match(item) {
+			out.count++
+			if rd.selectMode != ddb.SelectCount {
+				out.items = append(out.items, project(rd.projection, item))
+			}
+		}
+		if last {
+			break
+		}
+	}
+	if out.items == nil && rd.selectMode != ddb.SelectCount {
+		out.items = []attr.Map{}
+	}
+	out.capacity = rd.units(src, size, fetched).report(rd.capacity, src.Name, capacityPlain)
+	return out, nil
+}
+
+// fetches tells whether the reading needs attributes that a local index does not have, and so reads the items of its entries.
+func (rd *reading) fetches(src source) bool {
+	if src.index == nil || src.index.global || src.index.projected == nil {
+		return false
+	}
+	if rd.projection == nil {
+		return rd.selectMode == ddb.SelectAllAttributes
+	}
+	for _, path := range rd.projection.Paths {
+		if !src.index.holds(src.table, path[0].Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds tells whether the entries of an index with a projection have an attribute.
+func (ix *index) holds(t *table, name string) bool {
+	return t.isKey(name) || name == ix.hash.name || ix.sort != nil && name == ix.sort.name || slices.Contains(ix.Projection.NonKeyAttributes, name)
+}
+
+// units returns what reading size bytes, and fetching items besides, consumes.
+func (rd *reading) units(src source, size int, fetched float64) units {
+	n := readUnits(size, rd.consistent)
+	if src.index == nil {
+		return units{table: n}
+	}
+	u := units{table: fetched}
+	u.addIndex(src.index.Name, indexUnits{n, src.index.global})
+	return u
+}
+
+// checkSelect checks the combination of Select with a projection.
+func (rd *reading) checkSelect() error {
+	switch {
+	case rd.projection != nil && rd.selectMode != "" && rd.selectMode != ddb.SelectSpecificAttributes:
+		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", rd.selectMode)
+	case rd.projection == nil && rd.selectMode == ddb.SelectSpecificAttributes:
+		return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+	}
+	if err := rd.startKey.Err(); err != nil {
+		return invalid("The provided starting key is invalid: %s", err.Error())
+	}
+	return nil
+}

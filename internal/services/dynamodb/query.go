@@ -1,0 +1,227 @@
+package dynamodb
+
+import (
+	"context"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+)
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutput, error) {
+	q, tests, err := parseQuery(in)
+	if err != nil {
+		return nil, err
+	}
+	var out page
+	p := placeOf(ctx)
+	err = s.store.View(ctx, func(r store.Reader) error {
+		t, err := s.itemTable(r, p, in.TableName)
+		if err != nil {
+			return err
+		}
+		src, err := q.open(t)
+		if err != nil {
+			return err
+		}
+		span, err := src.keySpan(tests)
+		if err != nil {
+			return err
+		}
+		if err := src.checkFilter(q.filter); err != nil {
+			return err
+		}
+		span.Reverse = in.ScanIndexForward != nil && !*in.ScanIndexForward
+		if q.startKey != nil {
+			if err := src.checkQueryStart(q.startKey, tests); err != nil {
+				return err
+			}
+			span = src.after(span, q.startKey)
+		}
+		out, err = q.run(r, src, span)
+		return err
+	})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return &ddb.QueryOutput{Items: out.items, Count: &out.count, ScannedCount: &out.scanned, LastEvaluatedKey: out.lastKey, ConsumedCapacity: out.capacity}, nil
+}
+
+// parseQuery checks what can be checked without the table.
+func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
+	if err := checkName("tableName", in.TableName); err != nil {
+		return nil, nil, err
+	}
+	if in.KeyConditions != nil && in.KeyConditionExpression == nil {
+		return nil, nil, unsupported("Query", "KeyConditions")
+	}
+	err := checkParameters("Query",
+		[]expression{{"FilterExpression", in.FilterExpression}, {"KeyConditionExpression", in.KeyConditionExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+		[]legacy{
+			{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil},
+			{"ConditionalOperator", in.ConditionalOperator != ""}, {"KeyConditions", in.KeyConditions != nil},
+		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if in.KeyConditionExpression == nil {
+		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	q := &reading{
+		table: in.TableName, indexName: deref(in.IndexName), selectMode: in.Select, limit: int(deref(in.Limit)), consistent: isTrue(in.ConsistentRead),
+		startKey: in.ExclusiveStartKey, capacity: in.ReturnConsumedCapacity,
+	}
+	p, err := expr.NewPlaceholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if err != nil {
+		return nil, nil, validation(err)
+	}
+	keys, err := condition("KeyConditionExpression", in.KeyConditionExpression, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := q.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+		return nil, nil, err
+	}
+	tests, err := keys.KeyTests()
+	if err != nil {
+		return nil, nil, validation(err)
+	}
+	if len(tests) > 2 {
+		return nil, nil, invalid("Conditions can be of length 1 or 2 only")
+	}
+	return q, tests, q.checkSelect()
+}
+
+// parse parses filter and projection, the last expressions of a request.
+func (rd *reading) parse(filter, projected *string, p *expr.Placeholders) (err error) {
+	if rd.filter, err = condition("FilterExpression", filter, p); err != nil {
+		return err
+	}
+	if rd.projection, err = projection(projected, p); err != nil {
+		return err
+	}
+	return validation(p.Unused())
+}
+
+// keySpan returns the keys that the conditions of a query select.
+func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
+	hash, sort := src.keys()
+	byName := map[string]expr.KeyTest{}
+	for _, t := range tests {
+		byName[t.Name] = t
+	}
+	h, ok := byName[hash.name]
+	if !ok {
+		return store.Span{}, invalid("Query condition missed key schema element: %s", hash.name)
+	}
+	if err := checkTest(h, hash); err != nil {
+		return store.Span{}, err
+	}
+	if h.Op != expr.KeyEqual {
+		return store.Span{}, invalid("Query key condition not supported")
+	}
+	prefix := src.items
+	if src.index != nil {
+		prefix = src.index.entries
+	}
+	prefix = prefix.Raw(appendHash(nil, h.Low))
+	if len(tests) == 1 {
+		return prefix.Span(), nil
+	}
+	if sort == nil {
+		return store.Span{}, invalid("Query key condition not supported")
+	}
+	t, ok := byName[sort.name]
+	if !ok {
+		return store.Span{}, invalid("Query condition missed key schema element: %s", sort.name)
+	}
+	if err := checkTest(t, *sort); err != nil {
+		return store.Span{}, err
+	}
+	return sortSpan(prefix, t), nil
+}
+
+// checkTest checks the operands of a key condition against the type of the key.
+func checkTest(t expr.KeyTest, a keyAttr) error {
+	for _, v := range []attr.Value{t.Low, t.High} {
+		if v == nil {
+			continue
+		}
+		if v.Type() != a.typ {
+			return invalidValue("Condition parameter type does not match schema type")
+		}
+		if a.typ != attr.N && v.Len() == 0 && t.Op != expr.KeyBeginsWith {
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyKind(a.typ), a.name)
+		}
+	}
+	return nil
+}
+
+// sortSpan returns the keys under prefix whose sort key meets the condition.
+func sortSpan(prefix key.Key, t expr.KeyTest) store.Span {
+	span := prefix.Span()
+	low := prefix.Raw(attr.AppendSortKey(nil, t.Low))
+	switch t.Op {
+	case expr.KeyEqual:
+		return low.Span()
+	case expr.KeyLess:
+		span.Hi = low
+	case expr.KeyLessEqual:
+		span.Hi = low.End()
+	case expr.KeyGreater:
+		span.Lo = low.End()
+	case expr.KeyGreaterEqual:
+		span.Lo = low
+	case expr.KeyBetween:
+		span.Lo = low
+		span.Hi = prefix.Raw(attr.AppendSortKey(nil, t.High)).End()
+	case expr.KeyBeginsWith:
+		return prefix.Raw(attr.AppendSortPrefix(nil, t.Low)).Span()
+	}
+	return span
+}
+
+// checkFilter refuses filters on the key by which the source is read.
+func (src source) checkFilter(filter *expr.Condition) error {
+	if filter == nil {
+		return nil
+	}
+	hash, sort := src.keys()
+	for _, name := range filter.Names() {
+		if name == hash.name || sort != nil && name == sort.name {
+			return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
+		}
+	}
+	return nil
+}
+
+// checkQueryStart checks that a start key lies in what the query selects.
+func (src source) checkQueryStart(start attr.Map, tests []expr.KeyTest) error {
+	if err := src.checkStart(start); err != nil {
+		return err
+	}
+	hash, _ := src.keys()
+	span, err := src.keySpan(tests)
+	if err != nil {
+		return err
+	}
+	at := string(src.position(start))
+	if at >= string(span.Lo) && (span.Hi == nil || at < string(span.Hi)) {
+		return nil
+	}
+	for _, t := range tests {
+		if t.Name == hash.name && !attr.Equal(t.Low, start.Get(hash.name)) {
+			return invalid("The provided starting key is outside query boundaries based on provided conditions")
+		}
+	}
+	return invalid("The provided starting key does not match the range key predicate")
+}

@@ -1,0 +1,82 @@
+package dynamodb
+
+import (
+	"context"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/store"
+)
+
+func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput, error) {
+	sc, err := parseScan(in)
+	if err != nil {
+		return nil, err
+	}
+	var out page
+	p := placeOf(ctx)
+	err = s.store.View(ctx, func(r store.Reader) error {
+		t, err := s.itemTable(r, p, in.TableName)
+		if err != nil {
+			return err
+		}
+		src, err := sc.open(t)
+		if err != nil {
+			return err
+		}
+		prefix := t.items
+		if src.index != nil {
+			prefix = src.index.entries
+		}
+		span := segment(prefix, uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
+		if sc.startKey != nil {
+			if err := src.checkStart(sc.startKey); err != nil {
+				return err
+			}
+			if at := string(src.position(sc.startKey)); at < string(span.Lo) || span.Hi != nil && at >= string(span.Hi) {
+				return invalid("The provided starting key is outside scan segment boundaries based on provided conditions")
+			}
+			span = src.after(span, sc.startKey)
+		}
+		out, err = sc.run(r, src, span)
+		return err
+	})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return &ddb.ScanOutput{Items: out.items, Count: &out.count, ScannedCount: &out.scanned, LastEvaluatedKey: out.lastKey, ConsumedCapacity: out.capacity}, nil
+}
+
+// parseScan checks what can be checked without the table.
+func parseScan(in *ddb.ScanInput) (*reading, error) {
+	if err := checkName("tableName", in.TableName); err != nil {
+		return nil, err
+	}
+	err := checkParameters("Scan", []expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+		[]legacy{
+			{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != ""},
+		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.TotalSegments != nil && in.Segment == nil:
+		return nil, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+	case in.Segment != nil && in.TotalSegments == nil:
+		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+	case in.Segment != nil && *in.Segment >= *in.TotalSegments:
+		return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", *in.Segment, *in.TotalSegments)
+	}
+	sc := &reading{
+		table: in.TableName, indexName: deref(in.IndexName), selectMode: in.Select, limit: int(deref(in.Limit)), consistent: isTrue(in.ConsistentRead),
+		startKey: in.ExclusiveStartKey, capacity: in.ReturnConsumedCapacity,
+	}
+	p, err := expr.NewPlaceholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if err != nil {
+		return nil, validation(err)
+	}
+	if err := sc.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+		return nil, err
+	}
+	return sc, sc.checkSelect()
+}

@@ -1,0 +1,68 @@
+package dynamodb
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+)
+
+// Service is DynamoDB.
+type Service struct {
+	store   store.Store
+	door    service.Door
+	clock   clock.Clock
+	random  io.Reader
+	log     *slog.Logger
+	baseURL string
+	tables  tableCache
+	counts  statisticsCache
+	worker  worker
+}
+
+// New returns DynamoDB on the given collaborators.
+func New(d service.Deps) service.Service {
+	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL}
+	h := s.handlers()
+	return service.Service{
+		API:        ddb.API,
+		Operations: h.Bindings(),
+		Access:     s.access(),
+		Resources:  []service.ResourceType{s.tableResource()},
+		Start:      func(context.Context) error { return s.worker.start(s) },
+		Close:      func(context.Context) error { s.worker.close(); return nil },
+	}
+}
+
+func (s *Service) handlers() *ddb.Handlers {
+	return &ddb.Handlers{
+		BatchGetItem:       s.batchGetItem,
+		BatchWriteItem:     s.batchWriteItem,
+		CreateTable:        s.createTable,
+		DeleteItem:         s.deleteItem,
+		DeleteTable:        s.deleteTable,
+		DescribeEndpoints:  s.describeEndpoints,
+		DescribeLimits:     s.describeLimits,
+		DescribeTable:      s.describeTable,
+		DescribeTimeToLive: s.describeTimeToLive,
+		GetItem:            s.getItem,
+		ListTables:         s.listTables,
+		ListTagsOfResource: s.listTagsOfResource,
+		PutItem:            s.putItem,
+		Query:              s.query,
+		Scan:               s.scan,
+		TagResource:        s.tagResource,
+		TransactGetItems:   s.transactGetItems,
+		TransactWriteItems: s.transactWriteItems,
+		UntagResource:      s.untagResource,
+		UpdateItem:         s.updateItem,
+		UpdateTable:        s.updateTable,
+		UpdateTimeToLive:   s.updateTimeToLive,
+
+		DescribeContinuousBackups: s.describeContinuousBackups,
+	}
+}

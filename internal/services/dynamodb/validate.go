@@ -1,0 +1,199 @@
+package dynamodb
+
+import (
+	"strings"
+
+	"lambent.dev/lambent/internal/lib/attr"
+)
+
+// Limits of items and keys, in bytes
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+const (
+	maxItem    = 400 << 10
+	maxHashKey = 2048
+	maxSortKey = 1024
+)
+
+// checkName checks a TableName or an IndexName as AWS does where the API model does not: parameter is the name in messages. An ARN passes.
+func checkName(parameter, name string) error {
+	if strings.HasPrefix(name, "arn:") {
+		return nil
+	}
+	const prefix = "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must "
+	if len(name) > 255 {
+		return invalid(prefix+"have length less than or equal to 255", name, parameter)
+	}
+	for i := range len(name) {
+		if c := name[i]; c >= 0x80 || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", rune(c)) {
+			return invalid(prefix+"satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name, parameter)
+		}
+	}
+	return nil
+}
+
+// checkKey checks the Key of a request against the table.
+func (t *table) checkKey(key attr.Map) error {
+	if key.Len() != len(t.Keys) {
+		return errKeySchema()
+	}
+	for _, a := range t.keyAttrs() {
+		v := key.Get(a.name)
+		if v == nil || v.Type() != a.typ {
+			return errKeySchema()
+		}
+	}
+	return t.checkKeyValues(key)
+}
+
+func errKeySchema() error { return invalid("The provided key element does not match the schema") }
+
+// keyAttrs returns the one or two key attributes.
+func (t *table) keyAttrs() []keyAttr {
+	if t.sort == nil {
+		return []keyAttr{t.hash}
+	}
+	return []keyAttr{t.hash, *t.sort}
+}
+
+// checkKeyValues checks the lengths of the key values of a key or an item.
+func (t *table) checkKeyValues(item attr.Map) error {
+	for i, a := range t.keyAttrs() {
+		v := item.Get(a.name)
+		n := v.Len()
+		if a.typ != attr.N && n == 0 {
+			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyKind(a.typ), a.name)
+		}
+		if err := checkKeyLength(i == 0, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkKeyLength(hash bool, n int) error {
+	if hash && n > maxHashKey {
+		return invalidValue("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+	}
+	if !hash && n > maxSortKey {
+		return invalidValue("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+	}
+	return nil
+}
+
+func emptyKind(t attr.Type) string {
+	if t == attr.B {
+		return "binary"
+	}
+	return "string"
+}
+
+// checkItem checks a new item of the table: its key, the keys of its indexes and its size.
+func (t *table) checkItem(item attr.Map, update bool) error {
+	for _, a := range t.keyAttrs() {
+		v := item.Get(a.name)
+		if v == nil {
+			return invalidValue("Missing the key %s in the item", a.name)
+		}
+		if v.Type() != a.typ {
+			return invalidValue("Type mismatch for key %s expected: %s actual: %s", a.name, a.typ, v.Type())
+		}
+	}
+	if err := t.checkKeyValues(item); err != nil {
+		return err
+	}
+	for _, ix := range t.indexes {
+		if err := t.checkIndexKeys(ix, item); err != nil {
+			return err
+		}
+	}
+	if item.Size() > maxItem {
+		if update {
+			return invalid("Item size to update has exceeded the maximum allowed size")
+		}
+		return invalid("Item size has exceeded the maximum allowed size")
+	}
+	return nil
+}
+
+// checkIndexKeys checks the attributes of an item that are keys of an index.
+func (t *table) checkIndexKeys(ix *index, item attr.Map) error {
+	keys := []keyAttr{ix.hash}
+	if ix.sort != nil {
+		keys = append(keys, *ix.sort)
+	}
+	for i, a := range keys {
+		v := item.Get(a.name)
+		if v == nil || t.isKey(a.name) {
+			continue
+		}
+		if v.Type() != a.typ {
+			return invalidValue("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.name, a.typ, v.Type(), ix.Name)
+		}
+		if a.typ != attr.N && v.Len() == 0 {
+			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
+				"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(a.typ), ix.Name, a.name)
+		}
+		if err := checkKeyLength(i == 0, v.Len()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// legacy is a parameter of the time before expressions, and whether the request has it.
+type legacy struct {
+	name string
+	set  bool
+}
+
+// expression is an expression parameter; Source is nil when the request does not have it.
+type expression struct {
+	name   string
+	source *string
+}
+
+// checkParameters refuses requests that mix or lack kinds of parameters, and legacy ones. hasNames and hasValues tell whether there are placeholders.
+func checkParameters(operation string, expressions []expression, old []legacy, hasNames, hasValues bool) error {
+	var present, missing, oldPresent []string
+	for _, e := range expressions {
+		switch {
+		case e.source != nil:
+			present = append(present, e.name)
+		case e.name != "ProjectionExpression":
+			missing = append(missing, e.name)
+		}
+	}
+	for _, l := range old {
+		if l.set {
+			oldPresent = append(oldPresent, l.name)
+		}
+	}
+	if len(present) > 0 && len(oldPresent) > 0 {
+		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
+			strings.Join(oldPresent, ", "), strings.Join(present, ", "))
+	}
+	if len(present) == 0 && hasNames {
+		return invalid("ExpressionAttributeNames can only be specified when using expressions")
+	}
+	if hasValues && len(missing) > 0 && countValueExpressions(expressions) == len(missing) {
+		verb := "is"
+		if len(missing) > 1 {
+			verb = "are"
+		}
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(missing, " and "), verb)
+	}
+	if len(oldPresent) > 0 {
+		return unsupported(operation, oldPresent[0])
+	}
+	return nil
+}
+
+// countValueExpressions returns how many of the expressions can hold values.
+func countValueExpressions(expressions []expression) (n int) {
+	for _, e := range expressions {
+		if e.name != "ProjectionExpression" {
+			n++
+		}
+	}
+	return n
+}

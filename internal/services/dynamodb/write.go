@@ -1,0 +1,204 @@
+package dynamodb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/store"
+)
+
+// action is what a write does to its item.
+type action uint8
+
+const (
+	actionPut action = iota
+	actionUpdate
+	actionDelete
+	actionCheck
+)
+
+// write is one change of one item, checked as far as that goes without its table.
+type write struct {
+	action    action
+	table     string       // name or ARN
+	item      attr.Map     // of a put
+	key       attr.Map     // of the others
+	update    *expr.Update // of an update; nil changes nothing but makes the item exist
+	condition *expr.Condition
+	// showOnFailure tells that a failed condition returns the item.
+	showOnFailure bool
+	// needOld tells that the caller wants to know the item as it was.
+	needOld bool
+}
+
+// written is what a write did.
+type written struct {
+	table    *table
+	old, new attr.Map
+	units    units
+}
+
+// apply makes one write in a transaction. With a failed condition it returns the old item beside the error.
+func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
+	t, err := s.itemTable(tx, p, w.table)
+	if err != nil {
+		return written{}, err
+	}
+	return t.apply(tx, w)
+}
+
+// check checks a write against its table: what can be known without the item.
+func (t *table) check(w *write) error {
+	if w.action == actionPut {
+		return t.checkItem(w.item, false)
+	}
+	if err := t.checkKey(w.key); err != nil {
+		return err
+	}
+	if w.update == nil {
+		return nil
+	}
+	for _, a := range t.keyAttrs() {
+		if w.update.Touches(a.name) {
+			return invalidValue("Cannot update attribute %s. This attribute is part of the key", a.name)
+		}
+	}
+	return nil
+}
+
+func (t *table) apply(tx store.Txn, w *write) (written, error) {
+	out := written{table: t}
+	if err := t.check(w); err != nil {
+		return out, err
+	}
+	key := w.key
+	if w.action == actionPut {
+		key = w.item
+	}
+	itemKey := t.itemKey(key)
+	if w.needOld || w.condition != nil || w.action != actionPut || len(t.indexes) > 0 || t.TTLAttribute != "" {
+		old, err := readItem(tx, itemKey)
+		if err != nil {
+			return out, err
+		}
+		out.old = old
+	}
+	if w.condition != nil && !w.condition.Match(out.old) {
+		if w.showOnFailure {
+			return out, conditionFailed(out.old)
+		}
+		return out, conditionFailed(nil)
+	}
+	next, err := t.next(w, out.old)
+	if err != nil {
+		return out, err
+	}
+	out.new = next
+	if w.action != actionCheck {
+		t.store(tx, itemKey, out.old, next)
+	}
+	out.units = t.writeUnits(out.old, next, w.action == actionCheck)
+	return out, nil
+}
+
+// readItem returns the item at a key, or nil. It belongs to the transaction.
+func readItem(r store.Reader, itemKey []byte) (attr.Map, error) {
+	b, err := r.Get(itemKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return attr.Map(b), err
+}
+
+// next returns what a write makes of an item; nil is no item.
+func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
+	switch w.action {
+	case actionPut:
+		return w.item, nil
+	case actionDelete:
+		return nil, nil
+	case actionCheck:
+		return old, nil
+	}
+	base := old
+	if base == nil {
+		base = w.key
+	}
+	if w.update == nil {
+		return base, nil
+	}
+	item, err := w.update.Apply(base)
+	if err != nil {
+		return nil, validation(err)
+	}
+	return item, t.checkItem(item, true)
+}
+
+// store writes an item with its index entries.
+func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) {
+	if old != nil && bytes.Equal(old, item) {
+		return
+	}
+	for _, ix := range t.indexes {
+		ix.move(tx, t, old, item)
+	}
+	t.moveExpiry(tx, itemKey, old, item)
+	if item == nil {
+		if old != nil {
+			tx.Delete(itemKey)
+		}
+		return
+	}
+	tx.Set(itemKey, item)
+}
+
+// move replaces the entry of an old item by that of a new one; either may be nil.
+func (ix *index) move(tx store.Txn, t *table, old, item attr.Map) {
+	var oldKey, newKey []byte
+	if ix.covers(old) {
+		oldKey = ix.entryKey(t, old)
+	}
+	if ix.covers(item) {
+		newKey = ix.entryKey(t, item)
+	}
+	if oldKey != nil && !bytes.Equal(oldKey, newKey) {
+		tx.Delete(oldKey)
+	}
+	if newKey == nil {
+		return
+	}
+	entry := ix.project(item)
+	if oldKey == nil || !bytes.Equal(oldKey, newKey) || !bytes.Equal(ix.project(old), entry) {
+		tx.Set(newKey, entry)
+	}
+}
+
+// moveExpiry keeps the row by which an item with a time to live is found when it is due.
+func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map) {
+	if t.TTLAttribute == "" {
+		return
+	}
+	before, after := t.expiryKey(itemKey, old), t.expiryKey(itemKey, item)
+	if bytes.Equal(before, after) {
+		return
+	}
+	if before != nil {
+		tx.Delete(before)
+	}
+	if after != nil {
+		tx.Set(after, itemKey)
+	}
+}
+
+// expiryKey returns the key of an item's expiry row, or nil when it has no time to live.
+func (t *table) expiryKey(itemKey []byte, item attr.Map) []byte {
+	at, ok := item.Get(t.TTLAttribute).Number().Int64()
+	if item.Get(t.TTLAttribute).Type() != attr.N || !ok || at <= 0 {
+		return nil
+	}
+	k := binary.BigEndian.AppendUint64(t.place.expiry(t.ID), uint64(at))
+	return append(k, itemKey[len(t.items):]...)
+}
