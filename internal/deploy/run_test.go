@@ -1,0 +1,283 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/service"
+)
+
+// world is a pretend platform: things by physical id, and the record of a stack in JSON as a store keeps it.
+type world struct {
+	mu     sync.Mutex
+	things map[string]string
+	rows   map[string]string
+	op     Operation
+	status string
+	// saves counts; the run dies after the save of that number when dieAt is not 0.
+	saves, dieAt int
+	refuse       string
+}
+
+var errDied = errors.New("the process died")
+
+func newWorld() *world { return &world{things: map[string]string{}, rows: map[string]string{}} }
+
+func (w *world) Save(_ context.Context, s Save) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.saves++
+	if w.dieAt != 0 && w.saves >= w.dieAt {
+		return errDied
+	}
+	for _, r := range s.Put {
+		b, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		w.rows[r.LogicalID] = string(b)
+	}
+	for _, id := range s.Remove {
+		delete(w.rows, id)
+	}
+	if s.Operation != nil {
+		w.op, w.status = *s.Operation, s.Status
+	}
+	return nil
+}
+
+func (w *world) load(t *testing.T) map[string]*Resource {
+	t.Helper()
+	rows := map[string]*Resource{}
+	for id, text := range w.rows {
+		var r Resource
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatal(err)
+		}
+		rows[id] = &r
+	}
+	return rows
+}
+
+type thingProperties struct {
+	Name  string   `cfn:"Name,createOnly"`
+	Value string   `cfn:"Value,required"`
+	List  []string `cfn:"List"`
+	Count *int64   `cfn:"Count"`
+}
+
+func (w *world) types() Types {
+	put := func(id string, p *thingProperties) (service.Resource, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.refuse != "" && p.Value == w.refuse {
+			return service.Resource{}, service.Errorf("Refused", "no %s", p.Value)
+		}
+		w.things[id] = p.Value
+		return service.Resource{PhysicalID: id, Attributes: map[string]any{"Arn": "arn:" + id}}, nil
+	}
+	return NewTypes(service.NewResourceType("Test::Thing", service.ResourceSpec[thingProperties]{
+		Attributes: []string{"Arn"},
+		Create: func(_ context.Context, c service.ResourceCall, p *thingProperties) (service.Resource, error) {
+			return put(c.NameSeed, p)
+		},
+		Update: func(_ context.Context, c service.ResourceCall, _, p *thingProperties) (service.Resource, error) {
+			return put(c.PhysicalID, p)
+		},
+		Delete: func(_ context.Context, c service.ResourceCall, _ *thingProperties) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			delete(w.things, c.PhysicalID)
+			return nil
+		},
+	}))
+}
+
+func (w *world) target(t *testing.T, text string) *Target {
+	t.Helper()
+	d, err := template.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tpl, err := template.Decode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := NewTarget(template.Env{Template: tpl, StackName: "s", StackID: "id"}, w.types(), Stack{ID: "id", Name: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+// run carries an operation out, and again after each death of the process, with what the journal holds then.
+func (w *world) run(t *testing.T, kind, id, text string, dieAt int) {
+	t.Helper()
+	w.op, w.saves, w.dieAt = Operation{ID: id, Kind: kind, Phase: Forward}, 0, dieAt
+	for range 100 {
+		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.types(), Journal: w}
+		if kind != Delete {
+			r.Target = w.target(t, text)
+		}
+		err := r.Do(t.Context(), w.op, w.load(t))
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+		w.dieAt = 0
+	}
+	t.Fatal("the operation did not end")
+}
+
+func (w *world) values() []string { return slices.Sorted(maps.Values(w.things)) }
+
+const before = `
+Resources:
+  A: {Type: Test::Thing, Properties: {Value: a}}
+  B: {Type: Test::Thing, Properties: {Value: !Sub "b-${A}"}}
+  C: {Type: Test::Thing, Properties: {Value: c}, DependsOn: B}
+  D: {Type: Test::Thing, Properties: {Value: d, List: [!Ref C]}}
+`
+
+// after replaces A, which touches B; changes C, removes D and adds E.
+const after = `
+Resources:
+  A: {Type: Test::Thing, Properties: {Value: a2, Name: other}}
+  B: {Type: Test::Thing, Properties: {Value: !Sub "b-${A}"}}
+  C: {Type: Test::Thing, Properties: {Value: c2}, DependsOn: B}
+  E: {Type: Test::Thing, Properties: {Value: e, List: [!Ref C]}}
+`
+
+func TestOperationsSurviveADeathAtAnySave(t *testing.T) {
+	for _, c := range []struct {
+		name, kind, text, refuse, status string
+	}{
+		{"update", Update, after, "", "UPDATE_COMPLETE"},
+		{"failed update", Update, after, "e", "UPDATE_ROLLBACK_COMPLETE"},
+		{"delete", Delete, "", "", "DELETE_COMPLETE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			calm := newWorld()
+			calm.run(t, Create, "op1", before, 0)
+			calm.refuse = c.refuse
+			calm.run(t, c.kind, "op2", c.text, 0)
+			if calm.status != c.status {
+				t.Fatalf("status is %s, want %s", calm.status, c.status)
+			}
+			for dieAt := 1; dieAt <= calm.saves; dieAt++ {
+				w := newWorld()
+				w.run(t, Create, "op1", before, 0)
+				w.refuse = c.refuse
+				w.run(t, c.kind, "op2", c.text, dieAt)
+				if w.status != c.status {
+					t.Errorf("death at save %d: status is %s, want %s", dieAt, w.status, c.status)
+				}
+				if diff := cmp.Diff(calm.values(), w.values()); diff != "" {
+					t.Errorf("death at save %d: %s", dieAt, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestFailedCreateLeavesNothingWhereverTheProcessDies(t *testing.T) {
+	for dieAt := range 40 {
+		w := newWorld()
+		w.refuse = "c"
+		w.run(t, Create, "op1", before, dieAt)
+		if w.status != "ROLLBACK_COMPLETE" || len(w.things) != 0 || len(w.rows) != 0 {
+			t.Errorf("death at save %d: %s, things %v, rows %v", dieAt, w.status, w.things, w.rows)
+		}
+	}
+}
+
+func TestRetainedResourcesStay(t *testing.T) {
+	w := newWorld()
+	w.run(t, Create, "op1", `Resources: {A: {Type: Test::Thing, DeletionPolicy: Retain, Properties: {Value: a}}, B: {Type: Test::Thing, Properties: {Value: b}}}`, 0)
+	w.run(t, Delete, "op2", "", 0)
+	if diff := cmp.Diff([]string{"a"}, w.values()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPlanSaysWhatForcesAReplacement(t *testing.T) {
+	w := newWorld()
+	w.run(t, Create, "op1", before, 0)
+	plan, err := w.target(t, after).Plan(w.load(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range plan.Changes {
+		line := fmt.Sprintf("%s %s %s %v", c.Action, c.LogicalID, c.Replacement, c.Scope)
+		for _, d := range c.Differences {
+			line += fmt.Sprintf(" %s replaces=%v maybe=%v", d.Path, d.Replaces, d.Maybe)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"Modify A True [Properties] Name replaces=true maybe=false Value replaces=false maybe=false",
+		"Modify B False [Properties] Value replaces=false maybe=true",
+		"Modify C False [Properties] Value replaces=false maybe=false",
+		"Add E False []", "Remove D False []",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	same, err := w.target(t, before).Plan(w.load(t))
+	if err != nil || len(same.Changes) != 0 {
+		t.Errorf("the same template again: %+v, %v", same, err)
+	}
+}
+
+func TestScalarsAreBroughtToTheTypeOfTheirProperty(t *testing.T) {
+	w := newWorld()
+	w.run(t, Create, "op1", `Resources: {A: {Type: Test::Thing, Properties: {Value: 5, Count: "7"}}}`, 0)
+	plan, err := w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Value: "5", Count: 7}}}`).Plan(w.load(t))
+	if err != nil || len(plan.Changes) != 0 {
+		t.Errorf("plan is %+v, %v", plan, err)
+	}
+	_, err = w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Count: many, Colour: red}}}`).Plan(nil)
+	if err == nil || !strings.Contains(err.Error(), "unsupported property Colour") || !strings.Contains(err.Error(), "Property Value cannot be empty") || !strings.Contains(err.Error(), "Count must be of type Integer") {
+		t.Errorf("all faults are named: %v", err)
+	}
+}
+
+func BenchmarkCreateThirty(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("Resources:\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "  R%d: {Type: Test::Thing, Properties: {Value: v%d}}\n", i, i)
+	}
+	for b.Loop() {
+		w := newWorld()
+		d, err := template.Parse([]byte(text.String()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		tpl, err := template.Decode(d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		target, err := NewTarget(template.Env{Template: tpl}, w.types(), Stack{ID: "id", Name: "s"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.types(), Target: target, Journal: w}
+		if err := r.Do(b.Context(), Operation{ID: "op", Kind: Create, Phase: Forward}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
