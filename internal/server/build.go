@@ -8,7 +8,9 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
+	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/logs"
+	"lambent.dev/lambent/internal/services/s3"
 )
 
 // build builds the services, in the order in which they need each other.
@@ -23,7 +25,9 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	services = []service.Service{logService, apigatewayv2.New(p.deps, nil), cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects})}
+	buckets := s3.New(p.deps, nil)
+	objects.Objects = buckets
+	services = []service.Service{logService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, nil), cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects})}
 	return services, nil
 }
 
