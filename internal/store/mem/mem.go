@@ -15,10 +15,12 @@ import (
 )
 
 // New returns an empty store.
-func New() store.Store {
+func New() store.Store { return optimistic.NewEmpty(Engine(), clock.System{}) }
+
+// Engine returns an empty engine, for tests of package optimistic.
+func Engine() optimistic.Engine {
 	less := func(a, b pair) bool { return a.key < b.key }
-	e := &engine{tree: btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
-	return optimistic.NewEmpty(e, clock.System{})
+	return &engine{tree: btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
 }
 
 type pair struct {

@@ -11,3 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return mem.New() })
 }
+
+func TestAgreesWithTheModel(t *testing.T) {
+	storetest.Compare(t, func() (store.Store, error) { return mem.New(), nil })
+}

@@ -278,28 +278,17 @@ func (s *Store) removeActiveLocked(t *txn) {
 	}
 }
 
-// begin starts a transaction on the newest applied state.
+// begin starts a transaction. A view opens its snapshot now, so that it is not older than what its
+// caller reads elsewhere; an update when it reads first, which many never do.
 func (s *Store) begin(ctx context.Context, update bool) (*txn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	t := &txn{s: s, ctx: ctx, update: update, started: s.clk.Now()}
 	if update {
-		s.activeMu.Lock()
-		t.version = s.applied.Load()
-		t.active = s.active.PushBack(t.version)
-		s.activeMu.Unlock()
+		return t, nil
 	}
-	snap, err := s.eng.Snapshot()
-	if err != nil {
-		t.end()
-		return nil, fmt.Errorf("open snapshot: %w", err)
-	}
-	t.snap = snap
-	// What the snapshot holds entered the queue before it was applied, so this is not less than the snapshot's version.
-	t.seen = s.pending.registered.Load()
-	t.settled = s.pending.durable.Load() >= t.seen
-	return t, nil
+	return t, t.open()
 }
 
 // Watch implements store.Store.

@@ -34,6 +34,7 @@ type txn struct {
 	version, seen uint64
 	// settled says that everything in the snapshot is durable.
 	settled bool
+	ended   bool
 	active  *list.Element // guarded by Store.activeMu
 
 	points map[string]struct{}
@@ -63,9 +64,30 @@ func (a appendOp) key(version uint64, n int) []byte {
 	return binary.BigEndian.AppendUint16(k, uint16(n))
 }
 
+// open takes the snapshot that t reads.
+func (t *txn) open() error {
+	if t.update {
+		t.s.activeMu.Lock()
+		t.version = t.s.applied.Load()
+		t.active = t.s.active.PushBack(t.version)
+		t.s.activeMu.Unlock()
+	}
+	snap, err := t.s.eng.Snapshot()
+	if err != nil {
+		t.end()
+		return fmt.Errorf("open snapshot: %w", err)
+	}
+	t.snap = snap
+	// What the snapshot holds entered the queue before it was applied, so this is not less than the snapshot's version.
+	t.seen = t.s.pending.registered.Load()
+	t.settled = t.s.pending.durable.Load() >= t.seen
+	return nil
+}
+
 // end releases what t holds. It may be called again.
 func (t *txn) end() {
-	if t.update {
+	t.ended = true
+	if t.active != nil {
 		t.s.activeMu.Lock()
 		t.s.removeActiveLocked(t)
 		t.s.activeMu.Unlock()
@@ -81,8 +103,13 @@ func (t *txn) check() error {
 	if t.err != nil {
 		return t.err
 	}
-	if t.snap == nil {
+	if t.ended {
 		return store.ErrClosed
+	}
+	if t.snap == nil {
+		if err := t.open(); err != nil {
+			return err
+		}
 	}
 	if t.steps++; t.steps%16 == 1 {
 		if err := t.ctx.Err(); err != nil {

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -50,30 +51,17 @@ func (r *room) measure() {
 	r.avail, r.spent, r.measured = u.AvailBytes, 0, r.clk.Now()
 }
 
-// makeBallast fills the ballast file when there is room for it. r.mu is held or r is not shared yet.
+// makeBallast takes room for the ballast file when there is enough. r.mu is held or r is not shared yet.
 func (r *room) makeBallast() {
 	if !r.known || r.avail < r.reserve+r.ballast {
 		return
 	}
 	name := r.fs.PathJoin(r.dir, ballastFile)
-	if info, err := r.fs.Stat(name); err == nil && uint64(info.Size()) >= r.ballast {
-		r.spare, r.full = true, false
-		return
-	}
 	f, err := r.fs.Create(name, writeCategory)
 	if err != nil {
 		return
 	}
-	chunk := make([]byte, 256<<10)
-	for left := r.ballast; left > 0 && err == nil; {
-		n := min(left, uint64(len(chunk)))
-		_, err = f.Write(chunk[:n])
-		left -= n
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := errors.Join(f.Preallocate(0, int64(r.ballast)), f.Close()); err != nil {
 		_ = r.fs.Remove(name)
 		return
 	}

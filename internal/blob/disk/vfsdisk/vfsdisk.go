@@ -2,6 +2,7 @@
 package vfsdisk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,17 @@ func (f FS) Create(name string) (disk.File, error) {
 	if _, err := f.FS.Stat(name); err == nil {
 		return nil, fmt.Errorf("create %s: %w", name, fs.ErrExist)
 	}
-	return f.FS.Create(name, vfs.WriteCategoryUnspecified)
+	file, err := f.FS.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	return writer{file}, nil
 }
+
+// writer hides that a vfs.File may scribble over what it is given, which an io.Writer must not.
+type writer struct{ vfs.File }
+
+func (w writer) Write(b []byte) (int, error) { return w.File.Write(bytes.Clone(b)) }
 
 // Open implements disk.FS.
 func (f FS) Open(name string) (blob.ReadSeekCloser, error) {
