@@ -35,9 +35,11 @@ const decisions = 4096
 
 // Server is a running Lambent.
 type Server struct {
-	url   string
-	keys  *keyfile.Keys
-	front *front.Server
+	url      string
+	keys     *keyfile.Keys
+	front    *front.Server
+	registry *dispatch.Registry
+	services []service.Service
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
@@ -70,10 +72,12 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 	if err != nil {
 		return nil, err
 	}
+	s.services = services
 	registry, err := dispatch.NewRegistry(services, APIs())
 	if err != nil {
 		return nil, fmt.Errorf("services: %w", err)
 	}
+	s.registry = registry
 	journal := auth.NewJournal(decisions)
 	p.door.Open(registry, auth.NewAuthorizer(p.identities, journal, log))
 	authenticator := auth.NewAuthenticator(p.identities, s.keys.Ring, s.keys.Root, p.deps.Clock)
@@ -109,6 +113,12 @@ func (s *Server) URL() string { return s.url }
 
 // RootKey is the root user's access key.
 func (s *Server) RootKey() auth.RootKey { return s.keys.Root }
+
+// Implements reports whether an operation of an API has a handler.
+func (s *Server) Implements(api, operation string) bool { return s.registry.Implemented(api, operation) }
+
+// Services returns what each service declares, for the coverage page.
+func (s *Server) Services() []service.Service { return s.services }
 
 // Close stops the server in order. What was acknowledged stays. It is idempotent.
 func (s *Server) Close(ctx context.Context) error {
