@@ -33,6 +33,8 @@ type step struct {
 	optional bool
 	save     int8
 	memory   unsafe.Pointer // what kindStore writes to and kindAck reads
+	name     unsafe.Pointer // the bytes of the name, which the child writes when the step fails
+	nameLen  uintptr
 }
 
 // Arg is one argument of a system call.
@@ -62,7 +64,6 @@ func AtCwd() Arg {
 // Program is a list of steps under construction, and later what Start runs.
 type Program struct {
 	steps   []step
-	names   []string
 	keep    []any
 	results int
 	values  *[maxResults]uintptr
@@ -133,6 +134,11 @@ func (p *Program) Get(name string, nr uintptr, args ...Arg) Result {
 	return p.add(name, kindCall, false, true, nr, args)
 }
 
+// GetTry is Get for a step that may fail. After a failure the result is no descriptor.
+func (p *Program) GetTry(name string, nr uintptr, args ...Arg) Result {
+	return p.add(name, kindCall, true, true, nr, args)
+}
+
 // Await adds a read of one byte that fails when the other end has been closed.
 func (p *Program) Await(name string, fd int) {
 	buf := p.Bytes(make([]byte, 8))
@@ -155,14 +161,6 @@ func (p *Program) Acknowledge(name string, socket Result) {
 
 // Fork splits the child into the init of the sandbox and the payload that runs the steps behind.
 func (p *Program) Fork() { p.add("fork the payload", kindFork, false, false, unix.SYS_CLONE, nil) }
-
-// StepName is the name of the step with the given number.
-func (p *Program) StepName(i int) string {
-	if i < 0 || i >= len(p.names) {
-		return "unknown step"
-	}
-	return p.names[i]
-}
 
 func (p *Program) fail(err error) {
 	if p.err == nil {
@@ -188,7 +186,9 @@ func (p *Program) add(name string, kind uint8, optional, save bool, nr uintptr, 
 		s.save = int8(r)
 		p.results++
 	}
+	text := []byte(name)
+	p.keep = append(p.keep, text)
+	s.name, s.nameLen = unsafe.Pointer(unsafe.SliceData(text)), uintptr(len(text))
 	p.steps = append(p.steps, s)
-	p.names = append(p.names, name)
 	return r
 }

@@ -12,11 +12,11 @@ import (
 
 // The reports that a child writes, each one datagram of ReportSize bytes: a kind, then two int32 in native byte order.
 const (
-	// ReportFailed says that step A failed with errno B.
+	// ReportFailed says that a step failed with errno A. The next datagram is the name of the step.
 	ReportFailed = 'F'
 	// ReportExited says that the payload ended with wait status A.
 	ReportExited = 'X'
-	// ReportReady says that everything before the fork is done; it may carry descriptors.
+	// ReportReady says that the child's network is there; it carries the descriptors of its listeners. A program sends it.
 	ReportReady = 'R'
 	// ReportSize is the length of a report in bytes.
 	ReportSize = 12
@@ -119,7 +119,7 @@ func runChild(c *childState) {
 		if s.kind == kindFork {
 			pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 			if errno != 0 {
-				failChild(c, i, errno)
+				failChild(c, s, errno)
 			}
 			if pid != 0 {
 				c.payload = pid
@@ -129,13 +129,13 @@ func runChild(c *childState) {
 		}
 		r, errno := runStep(c, s)
 		if errno != 0 && !s.optional {
-			failChild(c, i, errno)
+			failChild(c, s, errno)
 		}
 		if s.save >= 0 {
 			*(*uintptr)(unsafe.Add(unsafe.Pointer(c.values), uintptr(s.save)*unsafe.Sizeof(r))) = r
 		}
 	}
-	failChild(c, c.count, unix.ENOEXEC)
+	exitChild()
 }
 
 //go:noinline
@@ -178,10 +178,18 @@ func value(c *childState, s *step, i uintptr) uintptr {
 //go:norace
 //go:nocheckptr
 //go:nosplit
-func failChild(c *childState, i int, errno syscall.Errno) {
-	*(*int32)(unsafe.Add(unsafe.Pointer(&c.report), 4)) = int32(i)
-	*(*int32)(unsafe.Add(unsafe.Pointer(&c.report), 8)) = int32(errno)
+func failChild(c *childState, s *step, errno syscall.Errno) {
+	*(*int32)(unsafe.Add(unsafe.Pointer(&c.report), 4)) = int32(errno)
 	syscall.RawSyscall6(unix.SYS_WRITE, c.status, uintptr(unsafe.Pointer(&c.report)), ReportSize, 0, 0, 0)
+	syscall.RawSyscall6(unix.SYS_WRITE, c.status, uintptr(s.name), s.nameLen, 0, 0, 0)
+	exitChild()
+}
+
+//go:noinline
+//go:norace
+//go:nocheckptr
+//go:nosplit
+func exitChild() {
 	for {
 		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 127, 0, 0, 0, 0, 0)
 	}
