@@ -1,0 +1,288 @@
+"""Lambent's runtime client for Python: loads a handler and serves it over the Lambda Runtime API.
+
+It speaks HTTP/1.1 itself, over the socket that it inherits (LAMBENT_RUNTIME_FD) or over TCP (AWS_LAMBDA_RUNTIME_API), because
+one read and one write an invocation are what make a warm call cheap.
+"""
+
+import datetime
+import decimal
+import importlib
+import json
+import logging
+import os
+import socket
+import sys
+import time
+import traceback
+
+PREFIX = "/2018-06-01/runtime/"
+
+
+class Fault(Exception):
+    """An error of the runtime itself, such as a handler that does not exist."""
+
+    def __init__(self, kind, message, trace=()):
+        super().__init__(message)
+        self.kind, self.message, self.trace = kind, message, list(trace)
+
+
+class Connection:
+    """One keep-alive connection to the Runtime API."""
+
+    def __init__(self):
+        fd = os.environ.pop("LAMBENT_RUNTIME_FD", "")
+        if fd:
+            self.sock = socket.socket(fileno=int(fd))
+            self.sock.set_inheritable(False)
+        else:
+            host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+            self.sock = socket.create_connection((host, int(port or 80)))
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+
+    def send(self, method, path, body=b"", fields=""):
+        head = f"{method} {PREFIX}{path} HTTP/1.1\r\nHost: lambda\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
+        return head.encode("latin-1") + body
+
+    def write(self, data):
+        self.sock.sendall(data)
+
+    def fill(self):
+        data = self.sock.recv(65536)
+        if not data:
+            os._exit(0)  # the platform has gone away
+        self.rest += data
+
+    def read(self):
+        """Returns the status, the header fields in lower case, and the body of one response."""
+        while (end := self.rest.find(b"\r\n\r\n")) < 0:
+            self.fill()
+        lines = self.rest[:end].decode("latin-1").split("\r\n")
+        self.rest = self.rest[end + 4 :]
+        fields = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            fields[name.lower()] = value.strip()
+        length = int(fields.get("content-length", "0"))
+        while len(self.rest) < length:
+            self.fill()
+        body, self.rest = self.rest[:length], self.rest[length:]
+        return int(lines[0].split(" ", 2)[1]), fields, body
+
+
+class CognitoIdentity:
+    def __init__(self, document):
+        self.cognito_identity_id = document.get("cognitoIdentityId")
+        self.cognito_identity_pool_id = document.get("cognitoIdentityPoolId")
+
+
+class Client:
+    def __init__(self, document):
+        for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
+            setattr(self, name, document.get(name))
+
+
+class ClientContext:
+    def __init__(self, document):
+        self.client = Client(document["client"]) if isinstance(document.get("client"), dict) else None
+        self.custom = document.get("custom")
+        self.env = document.get("env")
+
+
+class LambdaContext:
+    """What a handler may know of its invocation."""
+
+    def __init__(self, fields):
+        environ = os.environ
+        self.aws_request_id = fields.get("lambda-runtime-aws-request-id", "")
+        self.invoked_function_arn = fields.get("lambda-runtime-invoked-function-arn", "")
+        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.tenant_id = fields.get("lambda-runtime-aws-tenant-id")
+        self._deadline = int(fields.get("lambda-runtime-deadline-ms", "0"))
+        client = fields.get("lambda-runtime-client-context")
+        self.client_context = ClientContext(json.loads(client)) if client else None
+        self.identity = CognitoIdentity(json.loads(fields.get("lambda-runtime-cognito-identity") or "{}"))
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline - int(time.time() * 1000), 0)
+
+    def log(self, message):
+        sys.stdout.write(str(message))
+
+
+current = {"id": ""}
+
+
+def one_event(text):
+    """Keeps what belongs together in one log event: lines within are separated by CR."""
+    return text.rstrip("\n").replace("\n", "\r") + "\n"
+
+
+class Formatter(logging.Formatter):
+    def format(self, record):
+        record.aws_request_id = current["id"]
+        return super().format(record)
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record):
+        when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        document = {
+            "timestamp": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": current["id"],
+        }
+        if record.exc_info:
+            kind, value, trace = record.exc_info
+            document["errorType"] = kind.__name__
+            document["errorMessage"] = str(value)
+            document["stackTrace"] = traceback.format_tb(trace)
+        return json.dumps(document, ensure_ascii=False, default=str)
+
+
+class Handler(logging.Handler):
+    def emit(self, record):
+        try:
+            sys.stdout.write(one_event(self.format(record)))
+        except Exception:
+            self.handleError(record)
+
+
+def set_up_logging():
+    handler = Handler()
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        handler.setFormatter(JsonFormatter())
+    else:
+        formatter = Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL")
+    if level:
+        root.setLevel({"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}.get(level, level))
+
+
+def load(name):
+    """Imports the handler that a function is configured with."""
+    module_name, dot, function = name.rpartition(".")
+    if not dot or not module_name or not function:
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+    module_path = module_name.replace("/", ".")
+    if module_path.split(".")[0] in sys.builtin_module_names:
+        raise Fault("Runtime.ImportModuleError", f"Cannot use built-in module {module_name} as a handler module")
+    try:
+        module = importlib.import_module(module_path)
+    except ImportError as e:
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {e}") from None
+    except SyntaxError as e:
+        where = f'  File "{e.filename}" Line {e.lineno}\n    {(e.text or "").strip()}'
+        raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {e}", [where]) from None
+    if not hasattr(module, function):
+        raise Fault("Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{module_name}'")
+    return getattr(module, function)
+
+
+def own_frames(trace):
+    """The frames of the function, without those of this file and of the import machinery."""
+    frames = traceback.extract_tb(trace)
+    kept = [f for f in frames if f.filename != __file__ and not f.filename.startswith("<frozen importlib")]
+    return traceback.format_list(kept)
+
+
+def describe(error, request_id):
+    """The error document in the order of keys that AWS uses, with the line for the log."""
+    if isinstance(error, Fault):
+        kind, message, trace = error.kind, error.message, error.trace
+    else:
+        kind, message, trace = type(error).__name__, str(error), own_frames(error.__traceback__)
+    document = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        log = json.dumps({"timestamp": now, "log_level": "ERROR", **document}, ensure_ascii=False) + "\n"
+    else:
+        log = f"[ERROR] {kind}: {message}" if message else f"[ERROR] {kind}"
+        if trace:
+            log += "\nTraceback (most recent call last):\n" + "".join(trace)
+        log = one_event(log)
+    return document, log
+
+
+def encode(value):
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def to_json(response):
+    try:
+        return json.dumps(response, ensure_ascii=False, default=encode).encode("utf-8", "surrogatepass")
+    except Exception as e:
+        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {e}") from None
+
+
+def error_fields(document):
+    kind = document["errorType"]
+    return f"Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: {kind.encode('ascii', 'replace').decode()}\r\n"
+
+
+def serve(connection, handler):
+    ask = connection.send("GET", "invocation/next")
+    out = ask
+    while True:
+        connection.write(out)
+        while True:  # the answer to what was sent before "next" comes first
+            status, fields, body = connection.read()
+            request_id = fields.get("lambda-runtime-aws-request-id")
+            if request_id:
+                break
+        current["id"] = request_id
+        trace = fields.get("lambda-runtime-trace-id")
+        if trace:
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+        try:
+            try:
+                event = json.loads(body)
+            except Exception as e:
+                raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {e}") from None
+            answer = to_json(handler(event, LambdaContext(fields)))
+            out = connection.send("POST", f"invocation/{request_id}/response", answer, "Content-Type: application/json\r\n")
+        except Exception as e:
+            document, log = describe(e, request_id)
+            sys.stdout.write(log)
+            out = connection.send("POST", f"invocation/{request_id}/error", json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(document))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        out += ask
+
+
+def main():
+    connection = Connection()
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
+    root = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
+    sys.path[0] = root
+    for extra in ("/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2], "/opt/python"):
+        if os.path.isdir(extra):
+            sys.path.insert(1, extra)
+    set_up_logging()
+    try:
+        handler = load(os.environ.get("_HANDLER", ""))
+    except (Exception, SystemExit) as e:
+        document, log = describe(e, "")
+        sys.stdout.write(log)
+        sys.stdout.flush()
+        connection.write(connection.send("POST", "init/error", json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(document)))
+        connection.read()
+        sys.exit(1)
+    serve(connection, handler)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+package runtimes
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+
+	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/sandbox"
+)
+
+// runtimeAPI is the address of the Runtime API inside a cell.
+const runtimeAPI = "127.0.0.1:9001"
+
+// Spec describes an execution environment.
+type Spec struct {
+	// Name appears in logs.
+	Name string
+	// Runtime is what runs the code.
+	Runtime *Runtime
+	// Code is the folder of the function's unpacked code.
+	Code string
+	// Env are the function's variables and those of its configuration, as KEY=value. They come after, and win over, those of the runtime.
+	Env []string
+	// Limits of the cell.
+	Limits sandbox.Limits
+	// Listen are the addresses of the platform inside of the cell.
+	Listen []sandbox.Listen
+	// Egress is the way to the internet; nil for none.
+	Egress *sandbox.Egress
+	// Output takes everything that the function writes to its standard streams.
+	Output io.Writer
+}
+
+// Environment is a running execution environment.
+type Environment struct {
+	cell    *sandbox.Cell
+	session *rapi.Session
+}
+
+// ExitError says that the process of an environment ended.
+type ExitError struct{ Exit sandbox.Exit }
+
+// Error describes the end.
+func (e *ExitError) Error() string {
+	if e.Exit.Err == nil && e.Exit.Signal == 0 && e.Exit.Code == 0 {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + e.Exit.String()
+}
+
+// Unwrap returns why the process could not be started, if that is the case.
+func (e *ExitError) Unwrap() error { return e.Exit.Err }
+
+// Start starts an environment. Its initialisation goes on after Start has returned; see [Environment.WaitReady].
+func Start(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error) {
+	provided := s.Runtime.Family == FamilyProvided
+	spec := sandbox.Spec{
+		Name: s.Name, Argv: s.Runtime.argv, Env: s.Runtime.environ(s.Env), Dir: "/var/task",
+		Mounts: append(s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)], sandbox.Mount{Source: s.Code, Target: "/var/task"}),
+		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
+	}
+	if provided {
+		addr := netip.MustParseAddrPort(runtimeAPI)
+		spec.Listen = append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr})
+	}
+	cell, err := host.Start(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	e := &Environment{cell: cell, session: rapi.NewSession()}
+	if l := cell.Listener(runtimeAPI); l != nil {
+		go e.session.ServeListener(l)
+	}
+	if socket := cell.Socket(); socket != nil {
+		go e.session.Serve(socket)
+	}
+	go func() {
+		<-cell.Done()
+		e.session.Close(&ExitError{Exit: cell.Exit()})
+	}()
+	return e, nil
+}
+
+// WaitReady returns when the function is initialised. It fails with a [rapi.InitError], an [ExitError], or the cause of ctx.
+func (e *Environment) WaitReady(ctx context.Context) error { return e.session.WaitReady(ctx) }
+
+// Invoke passes an event to the function, see [rapi.Session.Invoke]. When it returns, everything that the function wrote
+// before it answered has reached the output. It must not be called by two goroutines at a time.
+func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.Answer, error) {
+	answer, err := e.session.Invoke(ctx, inv)
+	e.cell.Drain()
+	return answer, err
+}
+
+// Drain passes on what the function has written so far.
+func (e *Environment) Drain() { e.cell.Drain() }
+
+// Idle tells whether the function waits for an event.
+func (e *Environment) Idle() bool { return e.session.Idle() }
+
+// Kill ends the environment at once.
+func (e *Environment) Kill() { e.cell.Kill() }
+
+// Done is closed when every process of the environment is gone.
+func (e *Environment) Done() <-chan struct{} { return e.cell.Done() }
+
+// PeakBytes is the most memory that the environment has used at one time so far; 0 when it is not known.
+func (e *Environment) PeakBytes() int64 { return e.cell.PeakBytes() }
+
+// Listener is the listener of that name; nil where the cell shares the host's network.
+func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }
+
+// environ is the environment of the process: what AWS sets for the runtime, then what is given. See
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+func (r *Runtime) environ(given []string) []string {
+	env := []string{
+		"LANG=en_US.UTF-8", "TZ=:UTC",
+		"LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
+		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
+		"LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+	}
+	switch r.Family {
+	case FamilyNode:
+		major, _, _ := strings.Cut(r.Version, ".")
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, "LAMBENT_RUNTIME_FD=3",
+			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task/node_modules", major))
+	case FamilyPython:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, "LAMBENT_RUNTIME_FD=3",
+			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")
+	default:
+		env = append(env, "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin")
+	}
+	return merge(env, given)
+}

@@ -1,0 +1,340 @@
+package rapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxConns bounds the connections of one process.
+const maxConns = 64
+
+// conn is one connection of the process.
+type conn struct {
+	s  *Session
+	rw net.Conn
+	r  *reader
+
+	wmu sync.Mutex // orders writes, and guards out
+	out []byte
+}
+
+// ServeListener serves every connection that arrives until the listener is closed.
+func (s *Session) ServeListener(l net.Listener) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		wg.Go(func() { s.Serve(c) })
+	}
+}
+
+// Serve answers the requests of one connection until it ends, and closes it.
+func (s *Session) Serve(rw net.Conn) {
+	c := &conn{s: s, rw: rw, r: newReader(rw)}
+	defer func() { _ = rw.Close() }()
+	s.mu.Lock()
+	if s.conns == nil || len(s.conns) >= maxConns {
+		s.mu.Unlock()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	defer c.leave()
+	for {
+		q, err := c.r.head()
+		if err != nil {
+			if errors.Is(err, errProtocol) {
+				c.reply(400, "InvalidRequest", err.Error())
+			}
+			return
+		}
+		if err := c.handle(q); err != nil || q.closes {
+			return
+		}
+	}
+}
+
+// leave takes the connection out of the session.
+func (c *conn) leave() {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	delete(c.s.conns, c)
+	if c.s.waiting == c {
+		c.s.waiting, c.s.ready = nil, make(chan struct{})
+	}
+}
+
+const (
+	runtimePrefix   = "/2018-06-01/runtime/"
+	extensionPrefix = "/2020-01-01/extension/"
+	telemetryPath   = "/2022-07-01/telemetry"
+	logsPath        = "/2020-08-15/logs"
+)
+
+// handle answers one request. An error ends the connection.
+func (c *conn) handle(q request) error {
+	if rest, ok := strings.CutPrefix(q.path, runtimePrefix); ok {
+		switch {
+		case rest == "invocation/next" && q.method == "GET":
+			if err := c.skip(q); err != nil {
+				return err
+			}
+			if !c.s.wait(c) {
+				return c.reply(403, "InvalidStateTransition", "Transition to Ready is not allowed: the invocation has not been answered, or another request waits already")
+			}
+			return nil // answered by sendInvocation
+		case rest == "init/error" && q.method == "POST":
+			return c.initError(q)
+		case q.method == "POST":
+			if parts := strings.Split(rest, "/"); len(parts) == 3 && parts[0] == "invocation" {
+				switch parts[2] {
+				case "response":
+					return c.response(q, parts[1])
+				case "error":
+					return c.failure(q, parts[1])
+				}
+			}
+		}
+	}
+	if err := c.skip(q); err != nil {
+		return err
+	}
+	switch {
+	case q.path == telemetryPath:
+		return c.reply(202, "Telemetry.NotSupported", "Telemetry API is not supported")
+	case q.path == logsPath:
+		return c.reply(202, "Logs.NotSupported", "Logs API is not supported")
+	case strings.HasPrefix(q.path, extensionPrefix):
+		return c.reply(501, "Extension.NotSupported", "Lambent does not run extensions in this version")
+	}
+	return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the Runtime API", q.method, q.path))
+}
+
+// response takes the answer of an invocation.
+func (c *conn) response(q request, id string) error {
+	inv, state := c.s.claim(id)
+	if state != accepted {
+		return c.refuse(q, state)
+	}
+	if q.expect {
+		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
+			c.s.finish(result{err: ErrTruncated})
+			return err
+		}
+	}
+	switch q.responseMode {
+	case "", "buffered":
+	case "streaming":
+		return c.stream(q, inv)
+	default:
+		c.s.finish(result{answer: Answer{
+			Failed: true, ErrorType: "Runtime.InvalidResponseModeHeader",
+			Body: errorDocument("Runtime.InvalidResponseModeHeader", "Invalid response mode header: "+q.responseMode),
+		}})
+		if err := c.skip(q); err != nil {
+			return err
+		}
+		return c.reply(400, "InvalidResponseModeHeader", "Invalid response mode header")
+	}
+	b := c.r.body(q)
+	data, err := readBody(b, q.length, MaxResponse)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		c.s.finish(result{err: ErrTooLarge})
+		if err := drain(b); err != nil {
+			return err
+		}
+		return c.reply(413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
+	case err != nil:
+		c.s.finish(result{err: ErrTruncated})
+		return err
+	}
+	c.s.finish(result{answer: Answer{Body: data, ContentType: q.contentType}})
+	return c.accepted()
+}
+
+// stream passes a streamed answer on while it arrives, or collects it.
+func (c *conn) stream(q request, inv *Invocation) error {
+	b := c.r.body(q)
+	r := result{answer: Answer{Streamed: true, ContentType: q.contentType}}
+	if inv.Stream != nil {
+		r.err = inv.Stream(q.contentType, io.LimitReader(b, MaxStream))
+	} else {
+		r.answer.Body, r.err = readBody(b, -1, MaxResponse)
+	}
+	if err := drain(b); err != nil {
+		c.s.finish(result{answer: r.answer, err: ErrTruncated})
+		return err
+	}
+	if b.trailer.errorType != "" {
+		r.answer.Failed, r.answer.ErrorType = true, errorType(b.trailer.errorType)
+		if inv.Stream == nil {
+			r.answer.Body = []byte(b.trailer.errorBody)
+		}
+	}
+	c.s.finish(r)
+	return c.accepted()
+}
+
+// failure takes the error of an invocation.
+func (c *conn) failure(q request, id string) error {
+	_, state := c.s.claim(id)
+	if state != accepted {
+		return c.refuse(q, state)
+	}
+	b := c.r.body(q)
+	data, err := readBody(b, q.length, MaxResponse)
+	if err != nil && !errors.Is(err, ErrTooLarge) {
+		c.s.finish(result{err: ErrTruncated})
+		return err
+	}
+	if !json.Valid(data) {
+		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
+	}
+	c.s.finish(result{answer: Answer{Body: data, Failed: true, ErrorType: errorType(q.errorType)}})
+	if err := drain(b); err != nil {
+		return err
+	}
+	return c.accepted()
+}
+
+func (c *conn) initError(q request) error {
+	b := c.r.body(q)
+	data, err := readBody(b, q.length, maxHead)
+	if err != nil {
+		return err
+	}
+	if !json.Valid(data) {
+		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
+	}
+	if !c.s.initFailed(&InitError{Body: data, Type: errorType(q.errorType)}) {
+		return c.reply(403, "InvalidStateTransition", "Transition to InitError is not allowed: the function has been invoked already")
+	}
+	return c.accepted()
+}
+
+func (c *conn) refuse(q request, state claimed) error {
+	if err := c.skip(q); err != nil {
+		return err
+	}
+	if state == wrongState {
+		return c.reply(403, "InvalidStateTransition", "The invocation has been answered already")
+	}
+	return c.reply(400, "InvalidRequestID", "Invalid request ID")
+}
+
+func (c *conn) skip(q request) error {
+	if q.length == 0 {
+		return nil
+	}
+	return drain(c.r.body(q))
+}
+
+// drain reads the rest of a body, which keeps the connection usable; it is bounded by what a process may send at all.
+func drain(b *body) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(b, MaxStream+1))
+	if err == nil && n > MaxStream {
+		return fmt.Errorf("%w: endless body", errProtocol)
+	}
+	return err
+}
+
+// readBody collects a body of at most limit bytes.
+func readBody(b *body, announced, limit int64) ([]byte, error) {
+	if announced > limit {
+		return nil, ErrTooLarge
+	}
+	if announced >= 0 {
+		data := make([]byte, announced)
+		_, err := io.ReadFull(b, data)
+		if err != nil {
+			return nil, unexpected(err)
+		}
+		return data, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(b, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, ErrTooLarge
+	}
+	return data, err
+}
+
+// sendInvocation answers the waiting "next".
+func (c *conn) sendInvocation(inv *Invocation) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	b := append(c.out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
+	b = append(b, inv.RequestID...)
+	b = append(b, "\r\nLambda-Runtime-Deadline-Ms: "...)
+	b = strconv.AppendInt(b, inv.Deadline.UnixMilli(), 10)
+	b = appendField(b, "Lambda-Runtime-Invoked-Function-Arn", inv.FunctionARN)
+	b = appendField(b, "Lambda-Runtime-Trace-Id", inv.TraceID)
+	b = appendField(b, "Lambda-Runtime-Client-Context", inv.ClientContext)
+	b = appendField(b, "Lambda-Runtime-Cognito-Identity", inv.CognitoIdentity)
+	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(inv.Payload)), 10)
+	b = append(b, "\r\n\r\n"...)
+	c.out = b
+	if len(inv.Payload) <= 32<<10 {
+		c.out = append(b, inv.Payload...)
+		_, err := c.rw.Write(c.out)
+		return err
+	}
+	_, err := (&net.Buffers{b, inv.Payload}).WriteTo(c.rw)
+	return err
+}
+
+// appendField adds a header field; control characters, which would end it, become spaces.
+func appendField(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, '\r', '\n')
+	b = append(b, name...)
+	b = append(b, ':', ' ')
+	for i := range len(value) {
+		ch := value[i]
+		if ch < ' ' || ch == 0x7f {
+			ch = ' '
+		}
+		b = append(b, ch)
+	}
+	return b
+}
+
+const acceptedReply = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
+
+func (c *conn) accepted() error { return c.write([]byte(acceptedReply)) }
+
+func (c *conn) write(b []byte) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	_, err := c.rw.Write(b)
+	return err
+}
+
+func (c *conn) reply(status int, kind, message string) error {
+	doc := errorDocument(kind, message)
+	return c.write(fmt.Appendf(nil, "HTTP/1.1 %d Lambda\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, len(doc), doc))
+}
+
+// errorDocument is an error in the form of this API.
+func errorDocument(kind, message string) []byte {
+	doc, err := json.Marshal(struct {
+		Message string `json:"errorMessage"`
+		Type    string `json:"errorType"`
+	}{message, kind})
+	if err != nil {
+		return []byte(`{}`)
+	}
+	return doc
+}

@@ -1,0 +1,42 @@
+// Package sandbox runs programs that nobody has to trust: functions now, containers later.
+//
+// A [Host] starts [Cell]s on this machine. A cell is a process tree in namespaces of its own (user, mount, pid, network, ipc,
+// uts) on a read-only root that is put together from binds, with a private /tmp of a fixed size, under cgroup limits, with no
+// capabilities, no way to gain privileges, a Landlock rule set and a seccomp filter. Its first process is a tiny init
+// (package program) that reaps, passes signals on and takes the whole cell with it when the payload ends.
+//
+// # Processes
+//
+// The daemon never clones: a clone with a user namespace copies page tables, and the daemon's are large. It starts one
+// spawner, which is the same binary re-exec'd (so main and test binaries call [MaybeChild] before anything else),
+// and talks to it over a SOCK_SEQPACKET socket: one datagram is one message, descriptors travel with it. The spawner clones,
+// makes and removes cgroups, reaps, and kills. When the daemon goes away, by whatever means, the spawner sees the end of its
+// socket, and kills every cell before it leaves; when the spawner is killed, the kernel kills the cells (parent-death signal).
+//
+// # Network
+//
+// A cell has a network namespace with nothing but a loopback device. Listeners of a cell (the Runtime API, the platform's
+// endpoint) are made inside that namespace and handed out to the daemon, so a cell reaches exactly them, under the addresses
+// it is told, and the daemon knows the caller by the listener. The internet is reached through the daemon as well: every other
+// destination is redirected inside the cell's own namespace to one more listener, and the daemon connects on the cell's
+// behalf if the [Egress] policy allows the address. Nothing in the host's network configuration is touched, it works without
+// privileges, and neither the host's own addresses nor link-local metadata services can be reached.
+// TCP over IPv4 and DNS pass; other UDP, ICMP and IPv6 do not.
+//
+// # Where the kernel refuses
+//
+// What this machine allows is found out once, by starting a cell; [Host.Report] says which layers are on and why others
+// are not. Without user namespaces a cell is a plain process with what needs no privileges (no_new_privs, seccomp, Landlock, resource
+// limits), and mount targets in its arguments and environment are replaced by the folders on the host. The report of such a
+// host is not [Report.Isolated] and must be shown to the operator.
+//
+// # What it is not
+//
+// Not a virtual machine: cells share the host's kernel, which makes a host one trust domain. Not a container engine: it knows
+// nothing of images. It keeps no record: cells do not outlive the daemon.
+//
+// # Locks
+//
+// Host.mu guards the table of cells and the connection to the spawner. Cell.mu guards what is known about a cell's end. Neither
+// is held while talking to the spawner or writing to a sink.
+package sandbox

@@ -1,0 +1,384 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"lambent.dev/lambent/internal/sandbox/program"
+)
+
+// Options of a host.
+type Options struct {
+	// Logger is told what operators should know; nil discards.
+	Logger *slog.Logger
+	// Plain makes cells plain processes even where namespaces work, for tests of that mode.
+	Plain bool
+}
+
+// Host starts cells on this machine. It is safe for concurrent use.
+type Host struct {
+	log    *slog.Logger
+	report Report
+	layers layers
+	// noEgress is why cells cannot have a way to the internet here; empty when they can.
+	noEgress string
+
+	mu      sync.Mutex // guards the fields below
+	spawner *connection
+	cells   map[uint64]*pending
+	next    uint64
+	closed  bool
+}
+
+// connection is a running spawner.
+type connection struct {
+	conn  *net.UnixConn
+	cmd   *exec.Cmd
+	hello hello
+	done  chan struct{} // closed when the spawner is gone
+}
+
+// pending is a cell and the answers of its spawner.
+type pending struct {
+	spawned chan event // one event: spawned or failed
+	reaped  chan event // one event
+}
+
+// Open starts the spawner and finds out what cells can have here. It fails only when no process can be started at all.
+func Open(ctx context.Context, o Options) (*Host, error) {
+	h := &Host{log: o.Logger, cells: map[uint64]*pending{}}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	s, err := h.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.probe(ctx, s.hello, o.Plain); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// Report says what this machine gives a cell.
+func (h *Host) Report() Report { return h.report }
+
+// Close kills every cell, and waits until their processes are gone. It is idempotent.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	s := h.spawner
+	h.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	_ = s.conn.CloseWrite()
+	<-s.done
+	return nil
+}
+
+// connect returns the running spawner, or starts one.
+func (h *Host) connect() (*connection, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	if h.spawner != nil {
+		select {
+		case <-h.spawner.done:
+		default:
+			return h.spawner, nil
+		}
+	}
+	conn, theirs, err := socketPair(unix.SOCK_SEQPACKET)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetWriteBuffer(2 * maxMessage)
+	file := os.NewFile(uintptr(theirs), "spawner")
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{spawnerName}, Env: spawnerEnvironment(), ExtraFiles: []*os.File{file}, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // the terminal's Ctrl-C is for the daemon
+	}
+	err = cmd.Start()
+	_ = file.Close()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the sandbox spawner: %w", err), conn.Close())
+	}
+	s := &connection{conn: conn, cmd: cmd, done: make(chan struct{})}
+	buf := make([]byte, maxMessage)
+	var first event
+	n, _, err := receive(conn, buf)
+	if err == nil {
+		err = json.Unmarshal(buf[:n], &first)
+	}
+	if err != nil || first.Hello == nil {
+		_ = conn.Close()
+		return nil, errors.Join(fmt.Errorf("the sandbox spawner did not come up (does main call sandbox.MaybeChild first?): %w", err), cmd.Wait())
+	}
+	s.hello = *first.Hello
+	h.spawner = s
+	go h.listen(s, buf)
+	return s, nil
+}
+
+// spawnerEnvironment keeps settings of the Go runtime for tests, and nothing that belongs to the daemon.
+func spawnerEnvironment() []string {
+	env := []string{"PATH=/usr/bin:/bin"}
+	for _, name := range []string{"TMPDIR", "GOCOVERDIR"} {
+		if v := os.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// listen passes events on to the cells until the spawner is gone.
+func (h *Host) listen(s *connection, buf []byte) {
+	for {
+		n, fds, err := receive(s.conn, buf)
+		closeAll(fds)
+		if err != nil {
+			break
+		}
+		var e event
+		if err := json.Unmarshal(buf[:n], &e); err != nil {
+			break
+		}
+		h.deliver(e)
+	}
+	_ = s.conn.Close()
+	err := s.cmd.Wait()
+	h.mu.Lock()
+	left := slices.Collect(maps.Values(h.cells))
+	clear(h.cells)
+	closed := h.closed
+	h.mu.Unlock()
+	if !closed {
+		h.log.Error("sandbox spawner ended; its cells are gone and it will be started again", slog.Any("error", err))
+	}
+	for _, p := range left {
+		select {
+		case p.spawned <- event{Kind: evFailed, Error: "the sandbox spawner ended"}:
+		default:
+		}
+		p.reaped <- event{Kind: evReaped}
+	}
+	close(s.done)
+}
+
+func (h *Host) deliver(e event) {
+	h.mu.Lock()
+	p := h.cells[e.ID]
+	if e.Kind != evSpawned {
+		delete(h.cells, e.ID)
+	}
+	h.mu.Unlock()
+	switch {
+	case p == nil:
+	case e.Kind == evReaped:
+		p.reaped <- e
+	default:
+		p.spawned <- e
+	}
+}
+
+// Start starts a cell. It returns when the cell's network is there; the payload may not run yet, and may turn out to be
+// impossible to run, which ends the cell with a [StartError].
+func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) {
+	spec, err := spec.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if spec.Egress != nil && h.noEgress != "" {
+		spec.Egress = nil
+	}
+	return h.start(ctx, spec, h.layers)
+}
+
+func (h *Host) start(ctx context.Context, spec Spec, l layers) (*Cell, error) {
+	s, err := h.connect()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	h.next++
+	c := &Cell{id: h.next, name: cellName(spec.Name, h.next), host: h, done: make(chan struct{}), listeners: map[string]net.Listener{}}
+	p := &pending{spawned: make(chan event, 1), reaped: make(chan event, 1)}
+	h.cells[c.id] = p
+	h.mu.Unlock()
+	b := &birth{host: h, cell: c, spec: spec, pending: p, conn: s.conn}
+	if err := b.run(ctx, l); err != nil {
+		h.mu.Lock()
+		delete(h.cells, c.id)
+		h.mu.Unlock()
+		return nil, fmt.Errorf("start sandbox %s: %w", spec.Name, err)
+	}
+	return c, nil
+}
+
+// Kill ends every process of the cell at once. Done tells when they are gone.
+func (c *Cell) Kill() { c.send(request{Op: opKill, ID: c.id}) }
+
+// Signal sends a signal to the payload.
+func (c *Cell) Signal(sig syscall.Signal) {
+	c.send(request{Op: opSignal, ID: c.id, Signal: int(sig)})
+}
+
+func (c *Cell) send(r request) {
+	c.host.mu.Lock()
+	s := c.host.spawner
+	c.host.mu.Unlock()
+	if err := sendMessage(s.conn, r); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, unix.EPIPE) {
+		c.host.log.Error("the sandbox spawner did not take a request", slog.String("cell", c.name), slog.String("op", r.Op), slog.Any("error", err))
+	}
+}
+
+func readPeak(file string) int64 {
+	n, _ := readNumber(file, "")
+	return n
+}
+
+// probePath is a program that no cell has.
+const probePath = "/.lambent-probe"
+
+// probe finds out what works by starting a cell whose program does not exist: when that is the first thing that fails,
+// everything before it worked. A layer that fails is left out of the next try.
+func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
+	h.layers = layers{Namespaces: !plain, Seccomp: true, Landlock: hi.Landlock > 0}
+	why := map[string]string{}
+	if plain {
+		why[LayerNamespaces] = "switched off"
+	}
+	if hi.Landlock == 0 {
+		why[LayerLandlock] = "not enabled in this kernel"
+	}
+	for {
+		spec, err := Spec{Name: "probe", Argv: []string{probePath}}.withDefaults()
+		if err != nil {
+			return err
+		}
+		if h.layers.Namespaces && h.noEgress == "" {
+			spec.Egress = &Egress{}
+		}
+		err = h.try(ctx, spec)
+		var failed *StartError
+		switch {
+		case err == nil:
+			h.report = h.makeReport(hi, why)
+			return nil
+		case !errors.As(err, &failed):
+			failed = &StartError{Step: "clone", Err: err}
+		}
+		step := strings.ToLower(failed.Step)
+		reason := fmt.Sprintf("%s: %v", failed.Step, failed.Err)
+		switch {
+		case strings.Contains(step, "seccomp") && h.layers.Seccomp:
+			h.layers.Seccomp, why[LayerSeccomp] = false, reason
+		case strings.Contains(step, "landlock") && h.layers.Landlock:
+			h.layers.Landlock, why[LayerLandlock] = false, reason
+		case spec.Egress != nil && (strings.Contains(step, "netlink") || strings.Contains(step, "redirect") || strings.Contains(step, "local")):
+			h.noEgress = reason
+		case h.layers.Namespaces:
+			h.layers.Namespaces, why[LayerNamespaces] = false, reason
+		default:
+			return fmt.Errorf("no process can be started on this machine: %w", err)
+		}
+	}
+}
+
+// try starts a probing cell and returns what failed, nil when only its program was missing.
+func (h *Host) try(ctx context.Context, spec Spec) error {
+	c, err := h.start(ctx, spec, h.layers)
+	if err != nil {
+		return err
+	}
+	<-c.Done()
+	exit := c.Exit()
+	var failed *StartError
+	if errors.As(exit.Err, &failed) && failed.Step == "run "+probePath && errors.Is(failed.Err, unix.ENOENT) {
+		return nil
+	}
+	if exit.Err == nil {
+		return fmt.Errorf("the probe ended with %s", exit)
+	}
+	return exit.Err
+}
+
+func (h *Host) makeReport(hi hello, why map[string]string) Report {
+	r := Report{Mode: modeProcess}
+	add := func(name string, active bool, on string) {
+		detail := on
+		if !active {
+			detail = why[name]
+		}
+		r.Layers = append(r.Layers, Layer{Name: name, Active: active, Detail: detail})
+	}
+	ns := h.layers.Namespaces
+	identity := "user, mount, pid, network, ipc, uts and cgroup; every cell has the caller's uid outside"
+	if hi.Root {
+		identity = "user, mount, pid, network, ipc, uts and cgroup; every cell has a uid of its own"
+	}
+	if ns {
+		r.Mode = modeNamespaces
+	} else {
+		why[LayerNamespaces] += " (functions run as plain processes and can see files, processes and ports of this host; allow unprivileged user namespaces, or run as root)"
+	}
+	add(LayerNamespaces, ns, identity)
+	why[LayerNetwork] = "functions share the host's network"
+	add(LayerNetwork, ns, "own network, only the platform is reachable")
+	why[LayerEgress] = h.noEgress
+	add(LayerEgress, h.noEgress == "", map[bool]string{true: "through the platform: TCP over IPv4 and DNS", false: "the host's, unfiltered"}[ns])
+	add(LayerSeccomp, h.layers.Seccomp, "calls that functions have no use for are refused")
+	add(LayerLandlock, h.layers.Landlock, fmt.Sprintf("ABI %d", hi.Landlock))
+	for _, l := range []struct{ layer, ctl, instead string }{
+		{LayerMemory, "memory", "instead, RLIMIT_DATA bounds each process"},
+		{LayerPIDs, "pids", "instead, RLIMIT_NPROC bounds the processes of the user"},
+		{LayerCPU, "cpu", "functions compete with the host for processor time"},
+	} {
+		why[l.layer] = hi.Missing[l.ctl] + "; " + l.instead
+		add(l.layer, hi.Cgroups[l.ctl] != "", hi.Cgroups[l.ctl])
+	}
+	return r
+}
+
+// parseWait turns a wait status into an exit.
+func parseWait(status int) Exit {
+	w := unix.WaitStatus(status)
+	if w.Signaled() {
+		return Exit{Code: -1, Signal: w.Signal()}
+	}
+	return Exit{Code: w.ExitStatus()}
+}
+
+// readReport reads one report from a cell's status socket, with the name of the step if one failed.
+func readReport(c *net.UnixConn) (program.Report, string, []int, error) {
+	buf := make([]byte, 512)
+	n, fds, err := receive(c, buf)
+	if err != nil {
+		return program.Report{}, "", nil, err
+	}
+	r, err := program.ParseReport(buf[:n])
+	if err != nil || r.Kind != program.ReportFailed {
+		return r, "", fds, err
+	}
+	n, _, err = receive(c, buf)
+	if err != nil {
+		return r, "unknown step", fds, nil
+	}
+	return r, string(buf[:n]), fds, nil
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package program
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// start runs a program in a plain child and returns the first report.
+func start(t *testing.T, build func(p *Program)) (name string, r Report) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	p := New(pair[1])
+	build(p)
+	pid, err := p.Start(0, -1)
+	unix.Close(pair[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	n, err := unix.Read(pair[0], buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = ParseReport(buf[:n]); err != nil {
+		t.Fatal(err)
+	}
+	if r.Kind == ReportFailed {
+		if n, err = unix.Read(pair[0], buf); err != nil {
+			t.Fatal(err)
+		}
+		name = string(buf[:n])
+	}
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	return name, r
+}
+
+func execve(p *Program, argv ...string) {
+	p.Call("exec", unix.SYS_EXECVE, p.String(argv[0]), p.Strings(argv), p.Strings(nil))
+}
+
+func TestInitReportsPayloadStatus(t *testing.T) {
+	_, r := start(t, func(p *Program) {
+		p.Fork()
+		p.Call("leave the status socket behind", unix.SYS_CLOSE_RANGE, Int(3), Int(^uint32(0)), Int(unix.CLOSE_RANGE_CLOEXEC))
+		execve(p, "/bin/sh", "-c", "exit 7")
+	})
+	if r.Kind != ReportExited || unix.WaitStatus(r.A).ExitStatus() != 7 {
+		t.Fatalf("report %+v", r)
+	}
+}
+
+func TestFailedStepIsNamed(t *testing.T) {
+	name, r := start(t, func(p *Program) {
+		p.Try("may fail", unix.SYS_CHDIR, p.String("/does/not/exist"))
+		fd := p.Get("open the root", unix.SYS_OPENAT, AtCwd(), p.String("/"), Int(unix.O_PATH), Int(0))
+		p.Call("enter the root", unix.SYS_FCHDIR, From(fd))
+		p.Call("enter a missing folder", unix.SYS_CHDIR, p.String("/does/not/exist"))
+		execve(p, "/bin/true")
+	})
+	if r.Kind != ReportFailed || name != "enter a missing folder" || r.A != int(unix.ENOENT) {
+		t.Fatalf("report %+v: %s", r, name)
+	}
+}
+
+func TestPathWithNulIsRefused(t *testing.T) {
+	p := New(0)
+	p.String("a\x00b")
+	if p.Err() == nil || !strings.Contains(p.Err().Error(), `"a\x00b"`) {
+		t.Fatal(p.Err())
+	}
+}

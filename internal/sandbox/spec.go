@@ -1,0 +1,134 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"path"
+	"strings"
+)
+
+// The identity that a payload has inside of its cell, as on AWS.
+const (
+	UID  = 993
+	GID  = 990
+	User = "sbx_user1051"
+)
+
+// Spec describes a cell.
+type Spec struct {
+	// Name appears in logs and cgroup names; it need not be unique.
+	Name string
+	// Argv is the program with its arguments; Argv[0] is a path inside the cell.
+	Argv []string
+	// Env is the whole environment, as KEY=value.
+	Env []string
+	// Dir is the working directory inside the cell.
+	Dir string
+	// Mounts are made in order, on top of the base system (see [BaseMounts]).
+	Mounts []Mount
+	// Limits bound what the cell may use.
+	Limits Limits
+	// Listen are the addresses at which the cell finds the daemon.
+	Listen []Listen
+	// Egress decides about the internet; nil means that there is none.
+	Egress *Egress
+	// Socket gives the payload descriptor 3, one end of a stream socket whose other end is [Cell.Socket].
+	Socket bool
+	// Stdout and Stderr take what the payload writes, called from one goroutine each; nil discards.
+	Stdout, Stderr io.Writer
+}
+
+// Mount binds a file or folder of the host, read-only.
+type Mount struct {
+	// Source is an absolute path on the host; Target one in the cell.
+	Source, Target string
+	// Optional skips the mount when the source does not exist.
+	Optional bool
+}
+
+// Limits of a cell. Zero means the default in parentheses.
+type Limits struct {
+	// MemoryMB is the memory that the cell's processes may use together, in MiB (128).
+	MemoryMB int
+	// TmpMB is the size of /tmp, in MiB (512). What lies in /tmp is memory of the cell too and is granted on top of MemoryMB.
+	TmpMB int
+	// PIDs is how many processes and threads there may be (1024).
+	PIDs int
+	// Files is how many files a process may have open (1024).
+	Files int
+	// MilliCPU is the share of the processor: its weight under contention, and from 1000 upwards the most it may use. One
+	// processor is 1000 (MemoryMB / 1769 of a processor, as on AWS).
+	MilliCPU int
+}
+
+// Listen is an address inside the cell at which the daemon answers.
+type Listen struct {
+	// Name is how [Cell.Listener] finds it.
+	Name string
+	// Addr is an IPv4 loopback address with a port.
+	Addr netip.AddrPort
+	// Shared marks an address that is the daemon's on the host too: where a cell shares the host's network, no listener is made for it.
+	Shared bool
+}
+
+const (
+	maxArgs  = 1 << 16 // bytes of arguments and environment together
+	maxBinds = 64
+)
+
+// withDefaults returns s with the defaults filled in, or why it cannot be run.
+func (s Spec) withDefaults() (Spec, error) {
+	l := &s.Limits
+	for _, d := range []struct {
+		field *int
+		value int
+	}{{&l.MemoryMB, 128}, {&l.TmpMB, 512}, {&l.PIDs, 1024}, {&l.Files, 1024}} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+		if *d.field < 0 {
+			return s, errors.New("sandbox limits must not be negative")
+		}
+	}
+	if l.MilliCPU == 0 {
+		l.MilliCPU = max(l.MemoryMB*1000/1769, 10)
+	}
+	if s.Dir == "" {
+		s.Dir = "/"
+	}
+	return s, s.validate()
+}
+
+func (s *Spec) validate() error {
+	if len(s.Argv) == 0 || !path.IsAbs(s.Argv[0]) {
+		return fmt.Errorf("sandbox %s: the program must be an absolute path", s.Name)
+	}
+	size := 0
+	for _, list := range [][]string{s.Argv, s.Env} {
+		for _, v := range list {
+			if strings.IndexByte(v, 0) >= 0 {
+				return fmt.Errorf("sandbox %s: an argument or variable contains a NUL byte", s.Name)
+			}
+			size += len(v) + 1
+		}
+	}
+	if size > maxArgs {
+		return fmt.Errorf("sandbox %s: arguments and environment take %d bytes, at most %d are possible", s.Name, size, maxArgs)
+	}
+	if len(s.Mounts) > maxBinds {
+		return fmt.Errorf("sandbox %s: %d mounts, at most %d are possible", s.Name, len(s.Mounts), maxBinds)
+	}
+	for _, m := range s.Mounts {
+		if !path.IsAbs(m.Source) || !path.IsAbs(m.Target) || path.Clean(m.Target) != m.Target || m.Target == "/" {
+			return fmt.Errorf("sandbox %s: mount of %q at %q: both must be clean absolute paths below the root", s.Name, m.Source, m.Target)
+		}
+	}
+	for _, l := range s.Listen {
+		if !l.Addr.Addr().Is4() || !l.Addr.Addr().IsLoopback() || l.Addr.Port() == 0 {
+			return fmt.Errorf("sandbox %s: listener %s at %s: it must be an IPv4 loopback address with a port", s.Name, l.Name, l.Addr)
+		}
+	}
+	return nil
+}
