@@ -1,0 +1,58 @@
+# The commands of the project. `make test` is what must pass; `.ci/run` calls exactly that.
+GO      ?= go
+PYTHON  ?= python3
+NPM     ?= npm
+VENV    := .venv
+BOTO3   := boto3==1.43.11 botocore==1.43.11
+AWSCLI  := awscli==1.45.11
+LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+MODELS  := .tools/models
+
+.PHONY: test build check lint race generate generated bench crash fuzz clients
+
+build: ## the product, as it is released
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
+
+test: clients ## everything that must pass
+	$(GO) build ./...
+	$(GO) test ./...
+
+check: generated lint race test ## what a change needs before it is proposed
+
+lint:
+	$(GO) vet ./...
+	$(GO) run $(LINT) run ./...
+
+race:
+	$(GO) test -race -tags invariants $$($(GO) list ./... | grep -v /test/)
+
+generate: $(MODELS)
+	$(GO) run ./tools/modelgen -models $(MODELS)/botocore/data
+	$(GO) run ./tools/coverage
+
+generated: $(MODELS) ## fails when generated files are out of date
+	$(GO) run ./tools/modelgen -models $(MODELS)/botocore/data -check
+	$(GO) run ./tools/coverage -check
+
+$(MODELS):
+	$(PYTHON) -m pip download --quiet --no-deps -d .tools botocore==1.43.11
+	$(PYTHON) -m zipfile -e .tools/botocore-1.43.11-py3-none-any.whl $(MODELS)
+
+crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
+	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/... -args -long
+
+fuzz: ## every fuzz target for a minute
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
+	  done; done
+
+bench: ## the tables of bench/README.md
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./bench/...
+
+clients: $(VENV)/.done ## the AWS clients that tests use, in the project's own folders
+
+$(VENV)/.done: Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
+	touch $@
