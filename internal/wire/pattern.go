@@ -49,8 +49,12 @@ func translatePattern(pattern string) string {
 				i += 5
 				continue
 			}
-			b.WriteString(pattern[i : i+2])
-			i++
+			n := 2
+			if end := strings.IndexByte(pattern[i:], '}'); end > 0 && i+2 < len(pattern) && pattern[i+2] == '{' && strings.IndexByte("xpP", pattern[i+1]) >= 0 {
+				n = end + 1
+			}
+			b.WriteString(strings.Replace(pattern[i:i+n], `\p{Print}`, `[\x20-\x7E]`, 1))
+			i += n - 1
 		case c == '{':
 			end := strings.IndexByte(pattern[i:], '}')
 			if end < 0 {

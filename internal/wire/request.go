@@ -73,11 +73,7 @@ func (r *Request) readBody() ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
+	body, err := r.readAll(limit)
 	switch {
 	case err != nil:
 		var known *service.Error
@@ -85,15 +81,41 @@ func (r *Request) readBody() ([]byte, error) {
 			return nil, err
 		}
 		return nil, fmt.Errorf("read request body: %w", err)
-	case n > limit:
+	case int64(len(body)) > limit:
 		return nil, tooLarge(limit)
-	case r.ContentLength > 0 && n != r.ContentLength:
+	case r.ContentLength > 0 && int64(len(body)) != r.ContentLength:
 		return nil, &service.Error{
 			Code: "IncompleteBody", Status: http.StatusBadRequest,
-			Message: fmt.Sprintf("The request body ended after %d of %d bytes.", n, r.ContentLength),
+			Message: fmt.Sprintf("The request body ended after %d of %d bytes.", len(body), r.ContentLength),
 		}
 	}
-	return buf.Bytes(), nil
+	return body, nil
+}
+
+// readAll reads the body to its end, and one byte past the limit at most. It
+// reads to the end of a body of known length too, because a verifying reader
+// decides there.
+func (r *Request) readAll(limit int64) ([]byte, error) {
+	const first = 1 << 20 // what a length is believed for before the bytes are there
+	size := min(r.ContentLength, first)
+	if size < 0 {
+		size = bytes.MinRead
+	}
+	body := make([]byte, 0, size+1)
+	for int64(len(body)) <= limit {
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return body, nil
 }
 
 func tooLarge(limit int64) error {

@@ -84,7 +84,11 @@ func (v *validator) structure(n *node, value reflect.Value) {
 			continue
 		}
 		item, present := f.value(value)
-		if !present || f.Required && v.missing[v.path(f.Name)] {
+		if f.Required && (!present || nilable(item) && item.IsNil()) {
+			v.absent(f)
+			continue
+		}
+		if !present || f.Required && len(v.missing) > 0 && v.missing[v.path(f.Name)] {
 			continue
 		}
 		v.push(f.Name)
@@ -93,13 +97,25 @@ func (v *validator) structure(n *node, value reflect.Value) {
 	}
 }
 
+// absent records a required member that is not there, unless Decode did: calls
+// inside of the process have no Decode.
+func (v *validator) absent(f *field) {
+	if path := v.path(f.Name); !v.missing[path] {
+		v.found = append(v.found, violation{path: path, value: "null", rule: "Member must not be null", missing: true})
+	}
+}
+
+func nilable(v reflect.Value) bool {
+	return v.Kind() == reflect.Slice || v.Kind() == reflect.Map || v.Kind() == reflect.Pointer
+}
+
 // checked reports whether anything below the field can break a constraint.
 func (f *field) checked() bool {
 	switch f.kind {
 	case awsapi.Structure, awsapi.List, awsapi.Map:
 		return len(f.fields) > 0 || f.element != nil
 	case awsapi.Opaque, awsapi.Document:
-		return false
+		return f.Required
 	}
 	return f.typ.Kind() != reflect.Interface && f.shape.Constrained()
 }

@@ -94,6 +94,13 @@ func patchDynamoDB(m *model) error {
 // and only clients read it as a timestamp (sdk-extras). It also names the root
 // elements of S3's answers, which are in the API reference and not in the model.
 func patchS3(m *model) error {
+	// Requests for these are the same on the wire as those for the operations
+	// that replaced them; directory buckets are listed at an endpoint of their own.
+	for _, name := range []string{
+		"GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification", "ListDirectoryBuckets",
+	} {
+		delete(m.Operations, name)
+	}
 	expires := m.Shapes["Expires"]
 	if expires == nil {
 		return fmt.Errorf("no Expires")
@@ -124,7 +131,6 @@ func patchS3(m *model) error {
 		"ListBucketInventoryConfigurations":          "ListInventoryConfigurationsResult",
 		"ListBucketMetricsConfigurations":            "ListMetricsConfigurationsResult",
 		"ListBuckets":                                "ListAllMyBucketsResult",
-		"ListDirectoryBuckets":                       "ListAllMyDirectoryBucketsResult",
 		"ListMultipartUploads":                       "ListMultipartUploadsResult",
 		"ListObjectVersions":                         "ListVersionsResult",
 		"ListObjects":                                "ListBucketResult",

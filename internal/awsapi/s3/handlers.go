@@ -61,14 +61,12 @@ type Handlers struct {
 	GetBucketEncryption                             func(ctx context.Context, in *GetBucketEncryptionInput) (*GetBucketEncryptionOutput, error)
 	GetBucketIntelligentTieringConfiguration        func(ctx context.Context, in *GetBucketIntelligentTieringConfigurationInput) (*GetBucketIntelligentTieringConfigurationOutput, error)
 	GetBucketInventoryConfiguration                 func(ctx context.Context, in *GetBucketInventoryConfigurationInput) (*GetBucketInventoryConfigurationOutput, error)
-	GetBucketLifecycle                              func(ctx context.Context, in *GetBucketLifecycleInput) (*GetBucketLifecycleOutput, error)
 	GetBucketLifecycleConfiguration                 func(ctx context.Context, in *GetBucketLifecycleConfigurationInput) (*GetBucketLifecycleConfigurationOutput, error)
 	GetBucketLocation                               func(ctx context.Context, in *GetBucketLocationInput) (*GetBucketLocationOutput, error)
 	GetBucketLogging                                func(ctx context.Context, in *GetBucketLoggingInput) (*GetBucketLoggingOutput, error)
 	GetBucketMetadataConfiguration                  func(ctx context.Context, in *GetBucketMetadataConfigurationInput) (*GetBucketMetadataConfigurationOutput, error)
 	GetBucketMetadataTableConfiguration             func(ctx context.Context, in *GetBucketMetadataTableConfigurationInput) (*GetBucketMetadataTableConfigurationOutput, error)
 	GetBucketMetricsConfiguration                   func(ctx context.Context, in *GetBucketMetricsConfigurationInput) (*GetBucketMetricsConfigurationOutput, error)
-	GetBucketNotification                           func(ctx context.Context, in *GetBucketNotificationInput) (*GetBucketNotificationOutput, error)
 	GetBucketNotificationConfiguration              func(ctx context.Context, in *GetBucketNotificationConfigurationInput) (*GetBucketNotificationConfigurationOutput, error)
 	GetBucketOwnershipControls                      func(ctx context.Context, in *GetBucketOwnershipControlsInput) (*GetBucketOwnershipControlsOutput, error)
 	GetBucketPolicy                                 func(ctx context.Context, in *GetBucketPolicyInput) (*GetBucketPolicyOutput, error)
@@ -94,7 +92,6 @@ type Handlers struct {
 	ListBucketInventoryConfigurations               func(ctx context.Context, in *ListBucketInventoryConfigurationsInput) (*ListBucketInventoryConfigurationsOutput, error)
 	ListBucketMetricsConfigurations                 func(ctx context.Context, in *ListBucketMetricsConfigurationsInput) (*ListBucketMetricsConfigurationsOutput, error)
 	ListBuckets                                     func(ctx context.Context, in *ListBucketsInput) (*ListBucketsOutput, error)
-	ListDirectoryBuckets                            func(ctx context.Context, in *ListDirectoryBucketsInput) (*ListDirectoryBucketsOutput, error)
 	ListMultipartUploads                            func(ctx context.Context, in *ListMultipartUploadsInput) (*ListMultipartUploadsOutput, error)
 	ListObjectVersions                              func(ctx context.Context, in *ListObjectVersionsInput) (*ListObjectVersionsOutput, error)
 	ListObjects                                     func(ctx context.Context, in *ListObjectsInput) (*ListObjectsOutput, error)
@@ -108,11 +105,9 @@ type Handlers struct {
 	PutBucketEncryption                             func(ctx context.Context, in *PutBucketEncryptionInput) (*PutBucketEncryptionOutput, error)
 	PutBucketIntelligentTieringConfiguration        func(ctx context.Context, in *PutBucketIntelligentTieringConfigurationInput) (*PutBucketIntelligentTieringConfigurationOutput, error)
 	PutBucketInventoryConfiguration                 func(ctx context.Context, in *PutBucketInventoryConfigurationInput) (*PutBucketInventoryConfigurationOutput, error)
-	PutBucketLifecycle                              func(ctx context.Context, in *PutBucketLifecycleInput) (*PutBucketLifecycleOutput, error)
 	PutBucketLifecycleConfiguration                 func(ctx context.Context, in *PutBucketLifecycleConfigurationInput) (*PutBucketLifecycleConfigurationOutput, error)
 	PutBucketLogging                                func(ctx context.Context, in *PutBucketLoggingInput) (*PutBucketLoggingOutput, error)
 	PutBucketMetricsConfiguration                   func(ctx context.Context, in *PutBucketMetricsConfigurationInput) (*PutBucketMetricsConfigurationOutput, error)
-	PutBucketNotification                           func(ctx context.Context, in *PutBucketNotificationInput) (*PutBucketNotificationOutput, error)
 	PutBucketNotificationConfiguration              func(ctx context.Context, in *PutBucketNotificationConfigurationInput) (*PutBucketNotificationConfigurationOutput, error)
 	PutBucketOwnershipControls                      func(ctx context.Context, in *PutBucketOwnershipControlsInput) (*PutBucketOwnershipControlsOutput, error)
 	PutBucketPolicy                                 func(ctx context.Context, in *PutBucketPolicyInput) (*PutBucketPolicyOutput, error)
@@ -177,14 +172,12 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("GetBucketEncryption", h.GetBucketEncryption),
 		awsapi.Bind("GetBucketIntelligentTieringConfiguration", h.GetBucketIntelligentTieringConfiguration),
 		awsapi.Bind("GetBucketInventoryConfiguration", h.GetBucketInventoryConfiguration),
-		awsapi.Bind("GetBucketLifecycle", h.GetBucketLifecycle),
 		awsapi.Bind("GetBucketLifecycleConfiguration", h.GetBucketLifecycleConfiguration),
 		awsapi.Bind("GetBucketLocation", h.GetBucketLocation),
 		awsapi.Bind("GetBucketLogging", h.GetBucketLogging),
 		awsapi.Bind("GetBucketMetadataConfiguration", h.GetBucketMetadataConfiguration),
 		awsapi.Bind("GetBucketMetadataTableConfiguration", h.GetBucketMetadataTableConfiguration),
 		awsapi.Bind("GetBucketMetricsConfiguration", h.GetBucketMetricsConfiguration),
-		awsapi.Bind("GetBucketNotification", h.GetBucketNotification),
 		awsapi.Bind("GetBucketNotificationConfiguration", h.GetBucketNotificationConfiguration),
 		awsapi.Bind("GetBucketOwnershipControls", h.GetBucketOwnershipControls),
 		awsapi.Bind("GetBucketPolicy", h.GetBucketPolicy),
@@ -210,7 +203,6 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("ListBucketInventoryConfigurations", h.ListBucketInventoryConfigurations),
 		awsapi.Bind("ListBucketMetricsConfigurations", h.ListBucketMetricsConfigurations),
 		awsapi.Bind("ListBuckets", h.ListBuckets),
-		awsapi.Bind("ListDirectoryBuckets", h.ListDirectoryBuckets),
 		awsapi.Bind("ListMultipartUploads", h.ListMultipartUploads),
 		awsapi.Bind("ListObjectVersions", h.ListObjectVersions),
 		awsapi.Bind("ListObjects", h.ListObjects),
@@ -224,11 +216,9 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("PutBucketEncryption", h.PutBucketEncryption),
 		awsapi.Bind("PutBucketIntelligentTieringConfiguration", h.PutBucketIntelligentTieringConfiguration),
 		awsapi.Bind("PutBucketInventoryConfiguration", h.PutBucketInventoryConfiguration),
-		awsapi.Bind("PutBucketLifecycle", h.PutBucketLifecycle),
 		awsapi.Bind("PutBucketLifecycleConfiguration", h.PutBucketLifecycleConfiguration),
 		awsapi.Bind("PutBucketLogging", h.PutBucketLogging),
 		awsapi.Bind("PutBucketMetricsConfiguration", h.PutBucketMetricsConfiguration),
-		awsapi.Bind("PutBucketNotification", h.PutBucketNotification),
 		awsapi.Bind("PutBucketNotificationConfiguration", h.PutBucketNotificationConfiguration),
 		awsapi.Bind("PutBucketOwnershipControls", h.PutBucketOwnershipControls),
 		awsapi.Bind("PutBucketPolicy", h.PutBucketPolicy),

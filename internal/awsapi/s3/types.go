@@ -162,15 +162,6 @@ type Checksum struct {
 	ChecksumType      string
 }
 
-// CloudFunctionConfiguration is a structure of the API.
-type CloudFunctionConfiguration struct {
-	Id             *string
-	Event          string
-	Events         []string
-	CloudFunction  *string
-	InvocationRole *string
-}
-
 // CommonPrefix is a structure of the API.
 type CommonPrefix struct {
 	Prefix *string
@@ -834,17 +825,6 @@ type GetBucketLifecycleConfigurationInput struct {
 	ExpectedBucketOwner *string
 }
 
-// GetBucketLifecycleOutput is the output of GetBucketLifecycle.
-type GetBucketLifecycleOutput struct {
-	Rules []Rule
-}
-
-// GetBucketLifecycleInput is the input of GetBucketLifecycle.
-type GetBucketLifecycleInput struct {
-	Bucket              string
-	ExpectedBucketOwner *string
-}
-
 // GetBucketLocationOutput is the output of GetBucketLocation.
 type GetBucketLocationOutput struct {
 	LocationConstraint string
@@ -913,8 +893,8 @@ type GetBucketMetricsConfigurationInput struct {
 	ExpectedBucketOwner *string
 }
 
-// GetBucketNotificationConfigurationRequest is a structure of the API.
-type GetBucketNotificationConfigurationRequest struct {
+// GetBucketNotificationConfigurationInput is the input of GetBucketNotificationConfiguration.
+type GetBucketNotificationConfigurationInput struct {
 	Bucket              string
 	ExpectedBucketOwner *string
 }
@@ -1475,11 +1455,6 @@ type LambdaFunctionConfiguration struct {
 	Filter            *NotificationConfigurationFilter
 }
 
-// LifecycleConfiguration is a structure of the API.
-type LifecycleConfiguration struct {
-	Rules []Rule
-}
-
 // LifecycleExpiration is a structure of the API.
 type LifecycleExpiration struct {
 	Date                      *time.Time
@@ -1591,18 +1566,6 @@ type ListBucketsInput struct {
 	ContinuationToken *string
 	Prefix            *string
 	BucketRegion      *string
-}
-
-// ListDirectoryBucketsOutput is the output of ListDirectoryBuckets.
-type ListDirectoryBucketsOutput struct {
-	Buckets           []Bucket
-	ContinuationToken *string
-}
-
-// ListDirectoryBucketsInput is the input of ListDirectoryBuckets.
-type ListDirectoryBucketsInput struct {
-	ContinuationToken   *string
-	MaxDirectoryBuckets *int32
 }
 
 // ListMultipartUploadsOutput is the output of ListMultipartUploads.
@@ -1870,13 +1833,6 @@ type NotificationConfiguration struct {
 	EventBridgeConfiguration     *EventBridgeConfiguration
 }
 
-// NotificationConfigurationDeprecated is a structure of the API.
-type NotificationConfigurationDeprecated struct {
-	TopicConfiguration         *TopicConfigurationDeprecated
-	QueueConfiguration         *QueueConfigurationDeprecated
-	CloudFunctionConfiguration *CloudFunctionConfiguration
-}
-
 // NotificationConfigurationFilter is a structure of the API.
 type NotificationConfigurationFilter struct {
 	Key *S3KeyFilter
@@ -2129,15 +2085,6 @@ type PutBucketLifecycleConfigurationInput struct {
 	TransitionDefaultMinimumObjectSize string
 }
 
-// PutBucketLifecycleInput is the input of PutBucketLifecycle.
-type PutBucketLifecycleInput struct {
-	Bucket                 string
-	ContentMD5             *string
-	ChecksumAlgorithm      string
-	LifecycleConfiguration *LifecycleConfiguration
-	ExpectedBucketOwner    *string
-}
-
 // PutBucketLoggingInput is the input of PutBucketLogging.
 type PutBucketLoggingInput struct {
 	Bucket              string
@@ -2161,15 +2108,6 @@ type PutBucketNotificationConfigurationInput struct {
 	NotificationConfiguration *NotificationConfiguration
 	ExpectedBucketOwner       *string
 	SkipDestinationValidation *bool
-}
-
-// PutBucketNotificationInput is the input of PutBucketNotification.
-type PutBucketNotificationInput struct {
-	Bucket                    string
-	ContentMD5                *string
-	ChecksumAlgorithm         string
-	NotificationConfiguration *NotificationConfigurationDeprecated
-	ExpectedBucketOwner       *string
 }
 
 // PutBucketOwnershipControlsInput is the input of PutBucketOwnershipControls.
@@ -2422,14 +2360,6 @@ type QueueConfiguration struct {
 	Filter   *NotificationConfigurationFilter
 }
 
-// QueueConfigurationDeprecated is a structure of the API.
-type QueueConfigurationDeprecated struct {
-	Id     *string
-	Event  string
-	Events []string
-	Queue  *string
-}
-
 // RecordExpiration is a structure of the API.
 type RecordExpiration struct {
 	Expiration string
@@ -2572,18 +2502,6 @@ type RestoreStatus struct {
 type RoutingRule struct {
 	Condition *Condition
 	Redirect  *Redirect
-}
-
-// Rule is a structure of the API.
-type Rule struct {
-	Expiration                     *LifecycleExpiration
-	ID                             *string
-	Prefix                         string
-	Status                         string
-	Transition                     *Transition
-	NoncurrentVersionTransition    *NoncurrentVersionTransition
-	NoncurrentVersionExpiration    *NoncurrentVersionExpiration
-	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload
 }
 
 // S3KeyFilter is a structure of the API.
@@ -2775,14 +2693,6 @@ type TopicConfiguration struct {
 	TopicArn string
 	Events   []string
 	Filter   *NotificationConfigurationFilter
-}
-
-// TopicConfigurationDeprecated is a structure of the API.
-type TopicConfigurationDeprecated struct {
-	Id     *string
-	Events []string
-	Event  string
-	Topic  *string
 }
 
 // Transition is a structure of the API.
@@ -3028,15 +2938,6 @@ type DeleteBucketWebsiteOutput struct{}
 // DeletePublicAccessBlockOutput is empty.
 type DeletePublicAccessBlockOutput struct{}
 
-// GetBucketNotificationInput is GetBucketNotificationConfigurationRequest.
-type GetBucketNotificationInput = GetBucketNotificationConfigurationRequest
-
-// GetBucketNotificationOutput is NotificationConfigurationDeprecated.
-type GetBucketNotificationOutput = NotificationConfigurationDeprecated
-
-// GetBucketNotificationConfigurationInput is GetBucketNotificationConfigurationRequest.
-type GetBucketNotificationConfigurationInput = GetBucketNotificationConfigurationRequest
-
 // GetBucketNotificationConfigurationOutput is NotificationConfiguration.
 type GetBucketNotificationConfigurationOutput = NotificationConfiguration
 
@@ -3064,17 +2965,11 @@ type PutBucketIntelligentTieringConfigurationOutput struct{}
 // PutBucketInventoryConfigurationOutput is empty.
 type PutBucketInventoryConfigurationOutput struct{}
 
-// PutBucketLifecycleOutput is empty.
-type PutBucketLifecycleOutput struct{}
-
 // PutBucketLoggingOutput is empty.
 type PutBucketLoggingOutput struct{}
 
 // PutBucketMetricsConfigurationOutput is empty.
 type PutBucketMetricsConfigurationOutput struct{}
-
-// PutBucketNotificationOutput is empty.
-type PutBucketNotificationOutput struct{}
 
 // PutBucketNotificationConfigurationOutput is empty.
 type PutBucketNotificationConfigurationOutput struct{}
