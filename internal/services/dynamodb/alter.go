@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"slices"
+	"time"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/service"
@@ -16,7 +17,6 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 	if err := checkAlter(in); err != nil {
 		return nil, err
 	}
-	filling := false
 	t, err := s.changeTable(ctx, placeOf(ctx), in.TableName, func(tx store.Txn, t *table, r *tableRecord) error {
 		if err := s.alterBilling(in, r); err != nil {
 			return err
@@ -33,7 +33,7 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 		if in.OnDemandThroughput != nil {
 			r.OnDemandLimits = in.OnDemandThroughput
 		}
-		filling = false
+		filling := false
 		for _, u := range in.GlobalSecondaryIndexUpdates {
 			if err := alterIndex(tx, t, r, in.AttributeDefinitions, u); err != nil {
 				return err
@@ -44,13 +44,13 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 			return invalidValue("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
 		}
 		r.dropDefinitions()
+		if filling {
+			return enqueue(tx, t.place, jobFill, t.Name, "", time.Time{})
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
-	}
-	if filling {
-		s.worker.wake()
 	}
 	stats, err := s.count(ctx, t)
 	if err != nil {

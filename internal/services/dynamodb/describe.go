@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -112,7 +113,7 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID)} {
 			tx.DeleteRange(k, k.End())
 		}
-		return nil
+		return events.Cancel(tx, jobExpire, t.ID)
 	})
 	if err != nil {
 		return nil, storeError(err)

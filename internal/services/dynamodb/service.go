@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"context"
 	"io"
 	"log/slog"
 
@@ -21,7 +20,6 @@ type Service struct {
 	baseURL string
 	tables  tableCache
 	counts  statisticsCache
-	worker  worker
 }
 
 // New returns DynamoDB on the given collaborators.
@@ -33,8 +31,7 @@ func New(d service.Deps) service.Service {
 		Operations: h.Bindings(),
 		Access:     s.access(),
 		Resources:  []service.ResourceType{s.tableResource()},
-		Start:      func(context.Context) error { return s.worker.start(s) },
-		Close:      func(context.Context) error { s.worker.close(); return nil },
+		Jobs:       s.jobs(),
 	}
 }
 

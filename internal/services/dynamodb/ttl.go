@@ -2,8 +2,10 @@ package dynamodb
 
 import (
 	"context"
+	"time"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/store"
 )
@@ -28,15 +30,15 @@ func (s *Service) updateTimeToLive(ctx context.Context, in *ddb.UpdateTimeToLive
 			rows := t.place.expiry(t.ID)
 			tx.DeleteRange(rows, rows.End())
 			r.TTLAttribute, r.TTLCursor, r.TTLFilling = "", nil, false
+			return events.Cancel(tx, jobExpire, t.ID)
 		default:
 			r.TTLAttribute, r.TTLCursor, r.TTLFilling = spec.AttributeName, nil, true
 		}
-		return nil
+		return enqueue(tx, t.place, jobFill, t.Name, "", time.Time{})
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.worker.wake()
 	return &ddb.UpdateTimeToLiveOutput{TimeToLiveSpecification: spec}, nil
 }
 
@@ -52,61 +54,95 @@ func (s *Service) describeTimeToLive(ctx context.Context, in *ddb.DescribeTimeTo
 	return &ddb.DescribeTimeToLiveOutput{TimeToLiveDescription: d}, nil
 }
 
-const sweepBatch = 100 // items deleted in one transaction
+const (
+	sweepBatch = 100 // items deleted in one transaction
+	// maxOverdue is how long ago an item may have become due to be deleted still: what is older is taken for a mistake
+	// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html).
+	maxOverdue = 5 * 365 * 24 * time.Hour
+	// lastDue is the last time for which a timer is set, in Unix seconds: the year 2200.
+	lastDue = 7258118400
+)
 
-// sweep deletes items of a table that are due at now, in Unix seconds. It returns when the next one is due, 0 for never.
-func (s *Service) sweep(ctx context.Context, p place, name string, now int64) (next int64, err error) {
+// runExpire deletes the items of a table that are due, and leaves a timer for the next one.
+func (s *Service) runExpire(ctx context.Context, p place, name string) error {
+	now := s.clock.Now()
 	for {
-		done, due := 0, int64(0)
+		done := 0
 		err := s.store.Update(ctx, func(tx store.Txn) error {
-			done, due = 0, 0
+			done = 0
 			t, err := s.findTable(tx, p, name)
 			if err != nil || t == nil || t.TTLAttribute == "" {
 				return err
 			}
-			done, due, err = t.expire(tx, now)
+			done, err = t.expire(tx, now)
 			return err
 		})
 		if err != nil || done < sweepBatch {
-			return due, err
+			return err
 		}
 	}
 }
 
-// expire deletes up to a batch of items that are due, and tells when the first that is left is due.
-func (t *table) expire(tx store.Txn, now int64) (done int, next int64, err error) {
+// expire deletes up to a batch of items that are due. When it deletes fewer, it sets the timer for the first that is left.
+func (t *table) expire(tx store.Txn, now time.Time) (done int, err error) {
 	prefix := t.place.expiry(t.ID)
 	span := prefix.Span()
+	span.Lo = prefix.Uint(uint64(max(0, now.Add(-maxOverdue).Unix())))
 	span.Limit = sweepBatch + 1
 	var due [][]byte
+	var next int64
 	for pair, err := range tx.Range(span) {
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
-		at := expiryOf(pair.Key[len(prefix):])
-		if at > now || len(due) == sweepBatch {
-			next = at
+		if next = expiryOf(pair.Key[len(prefix):]); next > now.Unix() || len(due) == sweepBatch {
 			break
 		}
 		due = append(due, append([]byte(nil), pair.Value...))
+		next = 0
 	}
 	for _, itemKey := range due {
 		item, err := readItem(tx, itemKey)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
-		t.store(tx, itemKey, item, nil)
+		if err := t.store(tx, itemKey, item.Clone(), nil); err != nil {
+			return 0, err
+		}
 	}
-	return len(due), next, nil
+	if len(due) < sweepBatch && next > 0 {
+		err = t.setTimer(tx, next)
+	}
+	return len(due), err
+}
+
+// setTimer makes the table's items be swept at a time in Unix seconds.
+func (t *table) setTimer(tx store.Txn, at int64) error {
+	if at > lastDue {
+		return nil
+	}
+	return enqueue(tx, t.place, jobExpire, t.Name, t.ID, time.Unix(at, 0))
+}
+
+// setExpiry writes an expiry row, and sets the timer when it is the first that is due.
+func (t *table) setExpiry(tx store.Txn, row, itemKey []byte) error {
+	prefix := t.place.expiry(t.ID)
+	span := store.Span{Lo: prefix, Hi: row, Limit: 1}
+	tx.Set(row, itemKey)
+	for _, err := range tx.Range(span) {
+		return err // another comes first, or this failed
+	}
+	return t.setTimer(tx, expiryOf(row[len(prefix):]))
 }
 
 // fillTTL writes the expiry rows of items that were there before the time to live was enabled, a batch at a time.
 func (s *Service) fillTTL(ctx context.Context, p place, name string) error {
 	return s.fill(ctx, p, name,
 		func(r *tableRecord) (cursor *[]byte, filling *bool) { return &r.TTLCursor, &r.TTLFilling },
-		func(tx store.Txn, t *table, itemKey []byte, item attr.Map) {
+		func(tx store.Txn, t *table, itemKey []byte, item attr.Map) error {
 			if k := t.expiryKey(itemKey, item); k != nil {
-				tx.Set(k, itemKey)
+				return t.setExpiry(tx, k, itemKey)
 			}
+			return nil
 		})
 }

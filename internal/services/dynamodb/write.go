@@ -98,7 +98,9 @@ func (t *table) apply(tx store.Txn, w *write) (written, error) {
 	}
 	out.new = next
 	if w.action != actionCheck {
-		t.store(tx, itemKey, out.old, next)
+		if err := t.store(tx, itemKey, out.old, next); err != nil {
+			return out, err
+		}
 	}
 	out.units = t.writeUnits(out.old, next, w.action == actionCheck)
 	return out, nil
@@ -138,21 +140,19 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 }
 
 // store writes an item with its index entries.
-func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) {
+func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) error {
 	if old != nil && bytes.Equal(old, item) {
-		return
+		return nil
 	}
 	for _, ix := range t.indexes {
 		ix.move(tx, t, old, item)
 	}
-	t.moveExpiry(tx, itemKey, old, item)
-	if item == nil {
-		if old != nil {
-			tx.Delete(itemKey)
-		}
-		return
+	if item != nil {
+		tx.Set(itemKey, item)
+	} else if old != nil {
+		tx.Delete(itemKey)
 	}
-	tx.Set(itemKey, item)
+	return t.moveExpiry(tx, itemKey, old, item)
 }
 
 // move replaces the entry of an old item by that of a new one; either may be nil.
@@ -177,20 +177,21 @@ func (ix *index) move(tx store.Txn, t *table, old, item attr.Map) {
 }
 
 // moveExpiry keeps the row by which an item with a time to live is found when it is due.
-func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map) {
+func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map) error {
 	if t.TTLAttribute == "" {
-		return
+		return nil
 	}
 	before, after := t.expiryKey(itemKey, old), t.expiryKey(itemKey, item)
 	if bytes.Equal(before, after) {
-		return
+		return nil
 	}
 	if before != nil {
 		tx.Delete(before)
 	}
 	if after != nil {
-		tx.Set(after, itemKey)
+		return t.setExpiry(tx, after, itemKey)
 	}
+	return nil
 }
 
 // expiryKey returns the key of an item's expiry row, or nil when it has no time to live.
