@@ -27,11 +27,15 @@ type world struct {
 	// saves counts; the run dies after the save of that number when dieAt is not 0.
 	saves, dieAt int
 	refuse       string
+	tokens       map[string]bool
+	surprise     string // the logical id of a create that was repeated without saying so
 }
 
 var errDied = errors.New("the process died")
 
-func newWorld() *world { return &world{things: map[string]string{}, rows: map[string]string{}} }
+func newWorld() *world {
+	return &world{things: map[string]string{}, rows: map[string]string{}, tokens: map[string]bool{}}
+}
 
 func (w *world) Save(_ context.Context, s Save) error {
 	w.mu.Lock()
@@ -89,6 +93,12 @@ func (w *world) types() Types {
 	return NewTypes(service.NewResourceType("Test::Thing", service.ResourceSpec[thingProperties]{
 		Attributes: []string{"Arn"},
 		Create: func(_ context.Context, c service.ResourceCall, p *thingProperties) (service.Resource, error) {
+			w.mu.Lock()
+			if w.tokens[c.Token] && !c.Retry {
+				w.surprise = c.LogicalID
+			}
+			w.tokens[c.Token] = true
+			w.mu.Unlock()
 			return put(c.NameSeed, p)
 		},
 		Update: func(_ context.Context, c service.ResourceCall, _, p *thingProperties) (service.Resource, error) {
@@ -183,6 +193,9 @@ func TestOperationsSurviveADeathAtAnySave(t *testing.T) {
 				w.run(t, c.kind, "op2", c.text, dieAt)
 				if w.status != c.status {
 					t.Errorf("death at save %d: status is %s, want %s", dieAt, w.status, c.status)
+				}
+				if w.surprise != "" {
+					t.Errorf("death at save %d: the repeated create of %s did not say so", dieAt, w.surprise)
 				}
 				if diff := cmp.Diff(calm.values(), w.values()); diff != "" {
 					t.Errorf("death at save %d: %s", dieAt, diff)

@@ -23,7 +23,7 @@ func (r *Run) step(ctx context.Context, id string) error {
 		case row.Step == "":
 			return nil
 		}
-		return r.finish(ctx, row)
+		return r.finish(ctx, row, true)
 	}
 	if row != nil && row.PhysicalID == "" {
 		row = nil // an earlier operation failed to make it
@@ -43,7 +43,7 @@ func (r *Run) step(ctx context.Context, id string) error {
 	if err := r.save(ctx, row, begun); err != nil {
 		return err
 	}
-	return r.finish(ctx, row)
+	return r.finish(ctx, row, false)
 }
 
 // begin prepares the row and the event of a step.
@@ -118,9 +118,9 @@ func (r *Run) unresolved(ctx context.Context, id string, row *Resource, err erro
 	return errStep
 }
 
-// finish makes the call of a step that is under way and records its result.
-func (r *Run) finish(ctx context.Context, row *Resource) error {
-	made, err := r.invoke(ctx, row)
+// finish makes the call of a step that is under way, again after a restart, and records its result.
+func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
+	made, err := r.invoke(ctx, row, again)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -168,19 +168,22 @@ func (r *Run) stepFailed(ctx context.Context, row *Resource, made service.Resour
 }
 
 // invoke calls the resource type.
-func (r *Run) invoke(ctx context.Context, row *Resource) (service.Resource, error) {
+func (r *Run) invoke(ctx context.Context, row *Resource, again bool) (service.Resource, error) {
 	typ, want, err := r.typed(row.Type, row.Want)
 	if err != nil {
 		return service.Resource{}, err
 	}
 	if row.Step != "update" {
-		return r.checked(typ.Create(ctx, r.call(row, "", row.Step), want))
+		c := r.call(row, "", row.Step)
+		c.Retry = again
+		return r.checked(typ.Create(ctx, c, want))
 	}
 	_, old, err := r.typed(row.Type, row.Properties)
 	if err != nil {
 		return service.Resource{}, err
 	}
 	c := r.call(row, row.PhysicalID, row.Step)
+	c.Retry = again
 	c.Tags = merged(c.Tags, row.WantTags)
 	return r.kept(row.Snapshot)(r.checked(typ.Update(ctx, c, old, want)))
 }

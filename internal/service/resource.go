@@ -28,6 +28,9 @@ type ResourceCall struct {
 	PhysicalID string
 	// Token is the same for every try of one step and different for every other step; it can serve as a client token.
 	Token string
+	// Retry tells that an earlier try of the same step was cut short: what has the resource's name may then be what that try
+	// made. Otherwise a Create refuses a name that is taken, so that a stack never takes over what it did not make.
+	Retry bool
 	// NameSeed is a name derived from stack, logical id and a suffix that is new for each replacement, for resources
 	// without a name of their own: "photoboard-ImagesTable-1X2Y3Z". [ResourceCall.Name] fits it to a service's limits.
 	NameSeed string

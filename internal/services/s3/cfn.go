@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 )
 
 // bucketProperties are the properties of AWS::S3::Bucket that are honoured
@@ -133,6 +134,11 @@ func (s *Service) createBucketResource(ctx context.Context, c service.ResourceCa
 	if name == "" {
 		name = c.Name(63, foldBucketName)
 	}
+	if !c.Retry {
+		if err := s.nameIsFree(ctx, name); err != nil {
+			return service.Resource{}, err
+		}
+	}
 	in := &api.CreateBucketInput{Bucket: name}
 	region := service.RequestFrom(ctx).Region
 	if region != "us-east-1" {
@@ -144,13 +150,26 @@ func (s *Service) createBucketResource(ctx context.Context, c service.ResourceCa
 	tags := &api.PutBucketTaggingInput{Bucket: name, Tagging: &api.Tagging{TagSet: stackTags(c, p)}}
 	if len(tags.Tagging.TagSet) > 0 {
 		if err := s.call(ctx, "PutBucketTagging", tags); err != nil {
-			return service.Resource{}, err
+			return service.Resource{PhysicalID: name}, err
 		}
 	}
 	if err := s.configure(ctx, name, &bucketProperties{}, p); err != nil {
-		return service.Resource{}, err
+		return service.Resource{PhysicalID: name}, err
 	}
 	return s.bucketResource(name, region), nil
+}
+
+// nameIsFree refuses the name of a bucket that is there: creating it again would answer as if it were new, and the
+// stack would later delete a bucket that it did not make.
+func (s *Service) nameIsFree(ctx context.Context, name string) error {
+	err := s.view(ctx, name, nil, func(store.Reader, *bucket) error { return nil })
+	switch {
+	case err == nil:
+		return service.Errorf("AlreadyExists", "%s already exists", name)
+	case service.Code(err) == "NoSuchBucket":
+		return nil
+	}
+	return err
 }
 
 // foldBucketName keeps what a bucket's name may have.
