@@ -29,7 +29,10 @@ func (t *transform) prepareAPIs() error {
 			implicit = implicit || used
 		case typeHTTPAPI:
 			p, ok := r["Properties"].(object)
-			if !ok {
+			if !ok && r["Properties"] != nil {
+				return t.at(invalid(id, "Properties should be a map."), id)
+			}
+			if p == nil {
 				p = object{}
 				r["Properties"] = p
 			}
@@ -61,7 +64,10 @@ func (t *transform) prepareEvents(id string, r object) (bool, error) {
 			continue
 		}
 		ep, ok := e["Properties"].(object)
-		if !ok {
+		if !ok && e["Properties"] != nil {
+			return false, invalid(id, "Event with id [%s] is invalid. Properties should be a map.", name)
+		}
+		if ep == nil {
 			ep = object{}
 			e["Properties"] = ep
 		}
