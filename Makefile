@@ -3,7 +3,7 @@ GO      ?= go
 PYTHON  ?= python3
 NPM     ?= npm
 VENV    := .venv
-BOTO3   := boto3==1.43.11 botocore==1.43.11
+BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
 AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models

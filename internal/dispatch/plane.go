@@ -129,11 +129,17 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		}
 	}
 	signing := signingName(x.http, x.wire.RawQuery)
+	if signing == objectLambda {
+		signing = "s3"
+	}
 	if signing == "" && x.http.Header.Get("X-Amz-Target") == "" && x.http.Header.Get("Smithy-Protocol") == "" && !isForm(x.http) {
 		signing = "s3"
 	}
 	return p.services.Identify(signing, &x.wire)
 }
+
+// objectLambda is the signing name of the one S3 operation that is not signed for S3.
+const objectLambda = "s3-object-lambda"
 
 func isForm(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || strings.Contains(r.RequestURI, "Action=")
@@ -175,7 +181,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	_, forgeable := front.Forgeable(x.http)
 	head := &auth.Head{
 		Request: sigv4.FromHTTP(x.http),
-		Options: sigv4.Options{S3: x.api.Name == "s3", Services: []string{x.api.SigningName}, Bucket: m.Var("bucket")},
+		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
 		Local: auth.LocalAllowed(auth.LocalFacts{
 			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback(), Forgeable: forgeable,
@@ -209,6 +215,14 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		x.wire.ContentLength = proof.Payload.Length
 	}
 	return nil
+}
+
+// signingNames returns the services for which requests of an API may be signed.
+func signingNames(a *wire.API) []string {
+	if a.SigningName == "s3" {
+		return []string{"s3", objectLambda}
+	}
+	return []string{a.SigningName}
 }
 
 // verified is a body under verification whose errors are those that a client may see.
