@@ -225,7 +225,7 @@ func (a *Authenticator) alive(ctx context.Context, p *service.Principal, sig *si
 func SessionPrincipal(s *token.Session) service.Principal {
 	p := service.Principal{
 		Kind: service.User, Account: s.Account, ARN: s.ARN, UserID: s.UserID, AccessKeyID: s.AccessKeyID, RoleARN: s.RoleARN,
-		SessionPolicies: s.Policies, SessionPolicyARNs: s.PolicyARNs, Tags: s.Tags, SourceIdentity: s.SourceIdentity,
+		SessionPolicies: s.Policies, SessionPolicyARNs: s.PolicyARNs, Tags: s.Tags, TransitiveTags: s.Transitive, SourceIdentity: s.SourceIdentity,
 		TokenIssueTime: s.Issued, MFA: s.MFA,
 	}
 	name, err := arn.Parse(s.ARN)

@@ -115,3 +115,12 @@ func cachedLoad[T any](ctx context.Context, c *Cache, m *lru.Cache[string, *T], 
 	}
 	return v, nil
 }
+
+// Role is what STS needs to know of a role.
+type Role struct {
+	ARN, Account, Name, ID string
+	// Trust is the assume-role policy document.
+	Trust string
+	// MaxSession is the longest session, in seconds.
+	MaxSession int32
+}

@@ -32,6 +32,8 @@ type Principal struct {
 	SessionPolicyARNs []string
 	// Tags are the session's tags (aws:PrincipalTag/…).
 	Tags map[string]string
+	// TransitiveTags are the names of the session's tags that sessions made from it keep.
+	TransitiveTags []string
 	// SourceIdentity is the session's source identity.
 	SourceIdentity string
 	// TokenIssueTime is when the session began, in Unix seconds; 0 without a session.

@@ -125,3 +125,14 @@ func (s *statement) matchesResource(name string, ctx Context) bool {
 	}
 	return s.notResource
 }
+
+// AWSPrincipals returns the accounts, ARNs and unique ids that the document names as principals.
+func (p *Policy) AWSPrincipals() []string {
+	var out []string
+	for i := range p.statements {
+		if ps := p.statements[i].principals; ps != nil {
+			out = append(out, ps.aws...)
+		}
+	}
+	return out
+}

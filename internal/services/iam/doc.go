@@ -1,0 +1,26 @@
+// Package iam is the IAM service: users, groups, roles, access keys, policies and instance
+// profiles, and the [auth.Directory] over them that every call's authentication and authorisation
+// rests on.
+//
+// It is strongly consistent: a change is in force for the next call. Every write commits with a
+// hook that drops the directory's cache before the caller gets its answer.
+//
+// What it deliberately is not: there is no console sign-in (login profiles, MFA devices, password
+// policies), no identity providers, no certificates and no credential reports; their operations
+// have no handler. AWS's managed policies are those of managed.go; others do not exist here.
+//
+// # Keys
+//
+//	iam/ACCOUNT//user|role|group/lower-case name   an entity, with its inline policies
+//	iam/ACCOUNT//policy/lower-case name            a customer managed policy with its versions
+//	iam/ACCOUNT//profile/lower-case name           an instance profile
+//	iam/ACCOUNT//alias/name                        the account's alias
+//	iam///key/ACCESS KEY ID                        an access key, its secret sealed
+//
+// # Invariants
+//
+// Names are unique without regard to case. A stored policy document compiles. The secret of an
+// access key is sealed under the master key for its own id. When a user or role is deleted, its
+// ARN in the trust policies of the account's roles becomes its unique id, so that one of the same
+// name made later is trusted by nobody.
+package iam

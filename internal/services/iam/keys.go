@@ -1,0 +1,25 @@
+package iam
+
+import (
+	"strings"
+
+	"lambent.dev/lambent/internal/store/key"
+)
+
+func all(account, kind string) key.Key { return key.New("iam", account, "", kind) }
+
+func entityKey(account string, k kind, name string) key.Key {
+	return all(account, string(k)).Str(strings.ToLower(name))
+}
+
+func policyKey(account, name string) key.Key {
+	return all(account, "policy").Str(strings.ToLower(name))
+}
+
+func profileKey(account, name string) key.Key {
+	return all(account, "profile").Str(strings.ToLower(name))
+}
+
+func aliasKey(account, name string) key.Key { return all(account, "alias").Str(name) }
+
+func accessKeyKey(id string) key.Key { return all("", "key").Str(id) }

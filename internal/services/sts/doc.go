@@ -1,0 +1,16 @@
+// Package sts is the Security Token Service: it names the caller and hands out temporary
+// credentials. It also gives services the credentials of the roles that their resources run as
+// (package port, Roles).
+//
+// Sessions are stateless (package token): nothing is stored, so a restart ends no session and a
+// call with one reads no session from the store. A session ends with its time, with its role or
+// user, and when the role's sessions are revoked.
+//
+// A role is assumed only if its trust policy allows it; the door takes that decision like any
+// other, with the trust policy as the resource's policy and the caller's identity policies. Unlike
+// on AWS, the root user may assume roles that trust its account: it is the user of a platform on
+// one's own machine.
+//
+// What it deliberately is not: no SAML, web identities, delegated or root sessions, no MFA; these
+// operations have no handler, and SerialNumber and TokenCode are refused.
+package sts

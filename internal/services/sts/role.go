@@ -1,0 +1,155 @@
+package sts
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/token"
+	api "lambent.dev/lambent/internal/awsapi/sts"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// assumeRole runs after the door has found that the trust policy allows it.
+func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.AssumeRoleOutput, error) {
+	switch {
+	case in.SerialNumber != nil || in.TokenCode != nil:
+		return nil, unsupported("AssumeRole", "SerialNumber")
+	case len(in.ProvidedContexts) > 0:
+		return nil, unsupported("AssumeRole", "ProvidedContexts")
+	}
+	p := service.RequestFrom(ctx).Principal
+	role, err := s.roles.Role(ctx, in.RoleArn)
+	if err != nil {
+		return nil, err
+	}
+	if role == nil {
+		return nil, denied("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", p.ARN, in.RoleArn)
+	}
+	length, err := roleLength(&p, role, in.DurationSeconds)
+	if err != nil {
+		return nil, err
+	}
+	sess := roleSession(role, in.RoleSessionName)
+	if err := inherit(sess, &p, in); err != nil {
+		return nil, err
+	}
+	packed, err := restrict(sess, in.Policy, in.PolicyArns, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range in.TransitiveTagKeys {
+		if _, ok := sess.Tags[key]; !ok {
+			return nil, invalid("The specified transitive tag key %s must be included in the requested tags.", key)
+		}
+		if !slices.Contains(sess.Transitive, key) {
+			sess.Transitive = append(sess.Transitive, key)
+		}
+	}
+	creds, err := s.issue(sess, length)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.AssumeRoleOutput{Credentials: creds, PackedPolicySize: packed, AssumedRoleUser: &api.AssumedRoleUser{AssumedRoleId: sess.UserID, Arn: sess.ARN}}
+	if sess.SourceIdentity != "" {
+		out.SourceIdentity = &sess.SourceIdentity
+	}
+	return out, nil
+}
+
+// roleLength returns the length of a role's session. A session that assumes another role gets an
+// hour at most.
+func roleLength(p *service.Principal, role *auth.Role, seconds *int32) (time.Duration, error) {
+	if seconds == nil {
+		return defaultDuration, nil
+	}
+	length := time.Duration(*seconds) * time.Second
+	switch {
+	case length < minDuration:
+		return 0, invalid("DurationSeconds must be at least %d.", int(minDuration.Seconds()))
+	case p.Kind == service.AssumedRole && length > chainDuration:
+		return 0, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	case length > time.Duration(role.MaxSession)*time.Second:
+		return 0, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	return length, nil
+}
+
+func roleSession(role *auth.Role, name string) *token.Session {
+	return &token.Session{
+		Account: role.Account, ARN: "arn:aws:sts::" + role.Account + ":assumed-role/" + role.Name + "/" + name, RoleARN: role.ARN, UserID: role.ID + ":" + name,
+	}
+}
+
+// inherit takes over what role chaining keeps: transitive tags and the source identity.
+func inherit(sess *token.Session, p *service.Principal, in *api.AssumeRoleInput) error {
+	sess.SourceIdentity = p.SourceIdentity
+	if in.SourceIdentity != nil {
+		if p.SourceIdentity != "" && p.SourceIdentity != *in.SourceIdentity {
+			return denied("The source identity of a session cannot be changed.")
+		}
+		sess.SourceIdentity = *in.SourceIdentity
+	}
+	if len(p.TransitiveTags) == 0 {
+		return nil
+	}
+	sess.Tags = map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(p.Tags)) {
+		if slices.Contains(p.TransitiveTags, key) {
+			sess.Tags[key] = p.Tags[key]
+			sess.Transitive = append(sess.Transitive, key)
+		}
+	}
+	return nil
+}
+
+// AssumeForService implements [port.Roles].
+func (s *STS) AssumeForService(ctx context.Context, svc, roleARN, session string, lifetime time.Duration) (port.Credentials, error) {
+	role, err := s.trusted(ctx, svc, roleARN)
+	if err != nil {
+		return port.Credentials{}, err
+	}
+	creds, err := s.issue(roleSession(role, session), lifetime)
+	if err != nil {
+		return port.Credentials{}, err
+	}
+	return port.Credentials{AccessKeyID: creds.AccessKeyId, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken, Expires: creds.Expiration}, nil
+}
+
+// trusted returns the role if its trust policy lets the service assume it.
+func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, error) {
+	role, err := s.roles.Role(ctx, roleARN)
+	if err != nil {
+		return nil, err
+	}
+	if role == nil {
+		return nil, denied("The role %s does not exist.", roleARN)
+	}
+	r := service.RequestFrom(ctx)
+	caller := service.ServiceCaller(svc, r.Principal.SourceARN, r.Principal.SourceAccount)
+	err = s.deps.Door.Allow(service.As(ctx, caller), service.Target{Action: "sts:AssumeRole", ARN: role.ARN, Policy: role.Trust, Owner: role.Account})
+	if service.Code(err) == "AccessDenied" || service.Code(err) == "AccessDeniedException" {
+		e := denied("The role %s cannot be assumed by %s: its trust policy does not allow sts:AssumeRole to that service principal.", role.ARN, svc)
+		e.Err = err
+		return nil, e
+	}
+	return role, err
+}
+
+// CheckPassRole implements [port.Roles].
+func (s *STS) CheckPassRole(ctx context.Context, roleARN, svc string) error {
+	account := service.RequestFrom(ctx).Account
+	if !strings.HasPrefix(roleARN, "arn:aws:iam::"+account+":role/") {
+		return denied("Cross-account pass role is not allowed.")
+	}
+	err := s.deps.Door.Allow(ctx, service.Target{Action: "iam:PassRole", ARN: roleARN, Owner: account, Condition: map[string][]string{"iam:PassedToService": {svc}}})
+	if err != nil {
+		return err
+	}
+	_, err = s.trusted(ctx, svc, roleARN)
+	return err
+}

@@ -1,0 +1,38 @@
+package sts
+
+import (
+	"context"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/token"
+	api "lambent.dev/lambent/internal/awsapi/sts"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Roles finds roles. services/iam implements it; a nil role means that there is none.
+type Roles interface {
+	Role(ctx context.Context, arn string) (*auth.Role, error)
+}
+
+// STS is the service.
+type STS struct {
+	deps  service.Deps
+	ring  *token.Keyring
+	roles Roles
+}
+
+var _ port.Roles = (*STS)(nil)
+
+// New returns the service, and itself as the port by which services get the credentials of roles.
+func New(deps service.Deps, ring *token.Keyring, roles Roles) (service.Service, *STS) {
+	s := &STS{deps, ring, roles}
+	h := api.Handlers{
+		GetCallerIdentity:  s.getCallerIdentity,
+		AssumeRole:         s.assumeRole,
+		GetSessionToken:    s.getSessionToken,
+		GetFederationToken: s.getFederationToken,
+		GetAccessKeyInfo:   s.getAccessKeyInfo,
+	}
+	return service.Service{API: api.API, Operations: h.Bindings(), Access: s.access()}, s
+}
