@@ -48,7 +48,7 @@ type pathRoute struct {
 	pattern []segment
 }
 
-// segment is one label of a host or one element of a path: a literal, or a variable.
+// segment is one label of a host or one element of a path: a literal, or a variable, which may have a literal in front of it.
 type segment struct {
 	literal string
 	name    string
@@ -82,9 +82,9 @@ func compile(pattern, separator string) []segment {
 	var out []segment
 	for part := range strings.SplitSeq(pattern, separator) {
 		s := segment{literal: part}
-		if name, ok := strings.CutPrefix(part, "{"); ok {
+		if lead, name, ok := strings.Cut(part, "{"); ok {
 			name, s.many = strings.CutSuffix(strings.TrimSuffix(name, "}"), "+")
-			s.name, s.literal = name, ""
+			s.name, s.literal = name, lead
 		}
 		out = append(out, s)
 	}
@@ -95,7 +95,7 @@ func compile(pattern, separator string) []segment {
 func rank(pattern []segment) int {
 	n := len(pattern) * 100
 	for _, s := range pattern {
-		if s.name == "" {
+		if s.literal != "" {
 			n++
 		}
 	}
@@ -139,6 +139,15 @@ func hostLabels(host string) []string {
 	return strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
 }
 
+// match returns the value of a segment's variable in a label or element; a literal has none.
+func (s *segment) match(part string) (value string, ok bool) {
+	if s.name == "" {
+		return "", s.literal == part
+	}
+	value, ok = strings.CutPrefix(part, s.literal)
+	return value, ok && value != ""
+}
+
 // matchHost matches labels against pattern followed by any suffix of at least one label.
 func matchHost(pattern []segment, labels []string) ([]string, bool) {
 	if len(pattern) == 0 {
@@ -149,14 +158,15 @@ func matchHost(pattern []segment, labels []string) ([]string, bool) {
 	}
 	s := pattern[0]
 	if !s.many {
-		if s.name == "" && s.literal != labels[0] {
+		value, ok := s.match(labels[0])
+		if !ok {
 			return nil, false
 		}
 		rest, ok := matchHost(pattern[1:], labels[1:])
 		if !ok || s.name == "" {
 			return rest, ok
 		}
-		return append([]string{s.name, labels[0]}, rest...), true
+		return append([]string{s.name, value}, rest...), true
 	}
 	// The longest value wins, so that a bucket named "a.s3" in "a.s3.s3.localhost" is found whole.
 	for n := len(labels) - len(pattern); n >= 1; n-- {
@@ -178,11 +188,12 @@ func matchPath(pattern []segment, path string) (vars []string, rest string, ok b
 		if i := strings.IndexByte(element, '/'); i >= 0 {
 			element = element[:i]
 		}
-		if s.name == "" && s.literal != element || s.name != "" && element == "" {
+		value, ok := s.match(element)
+		if !ok {
 			return nil, "", false
 		}
 		if s.name != "" {
-			vars = append(vars, s.name, element)
+			vars = append(vars, s.name, value)
 		}
 		rest = rest[1+len(element):]
 	}

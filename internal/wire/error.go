@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -25,6 +26,9 @@ func (a *API) WriteError(w http.ResponseWriter, req *Request, err error) error {
 	}
 	e := a.describe(err)
 	ans := &answer{w: w, req: req, api: a, status: e.status}
+	if h, ok := e.extra.(headed); ok {
+		maps.Copy(w.Header(), h.ResponseHeader())
+	}
 	if encodeErr := ans.encodeError(e); encodeErr != nil {
 		return encodeErr
 	}
@@ -38,6 +42,12 @@ func (o *Operation) NotImplemented() error {
 	return service.NotImplemented(o.API.ServiceID, o.Name)
 }
 
+// headed is a detail of an error that has something to say in the head of the
+// answer, such as the ETag of a 304.
+type headed interface {
+	ResponseHeader() http.Header
+}
+
 // failure is an error with all that the protocols say of one.
 type failure struct {
 	shape   *awsapi.Shape // nil when it is not modelled
@@ -47,11 +57,12 @@ type failure struct {
 	sender  bool
 	message string
 	detail  reflect.Value // the generated exception, invalid when there is none
+	extra   any           // the same, as it came
 }
 
 func (a *API) describe(err error) failure {
 	e := asServiceError(err)
-	f := failure{name: e.Code, code: e.Code, status: e.Status, message: e.Message}
+	f := failure{name: e.Code, code: e.Code, status: e.Status, message: e.Message, extra: e.Detail}
 	if l, loadErr := a.load(); loadErr == nil {
 		f.shape = l.errors[e.Code]
 	}

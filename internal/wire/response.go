@@ -146,6 +146,9 @@ func (a *answer) encodeREST(o *Operation, m *message, v reflect.Value) error {
 	if status := writeLocated(a.w.Header(), m.node, v); status != 0 {
 		a.status = status
 	}
+	if a.status == http.StatusOK && a.w.Header().Get("Content-Range") != "" {
+		a.status = http.StatusPartialContent // RFC 9110, section 15.3.7; the models leave it to the server
+	}
 	switch {
 	case m.payload != nil:
 		return a.encodePayload(m.payload, v)
