@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench crash fuzz clients
+.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -49,6 +49,10 @@ fuzz: ## every fuzz target for a minute
 
 bench: ## the tables of bench/README.md
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./bench/...
+
+compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
+	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }
+	DYNAMODB_SUITE="$(abspath $(DIR))" $(GO) test -count=1 -v ./test/compat/dynamodb
 
 clients: $(VENV)/.done ## the AWS clients that tests use, in the project's own folders
 

@@ -84,8 +84,8 @@ func checkCreate(in *ddb.CreateTableInput) error {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return err
 	}
-	if n := len(tableName(in.TableName)); n < 3 {
-		return invalid("TableName must be at least 3 characters long and at most 255 characters long")
+	if len(tableName(in.TableName)) < 3 {
+		return invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3", in.TableName)
 	}
 	for _, u := range []legacy{
 		{"ResourcePolicy", in.ResourcePolicy != nil},
@@ -143,7 +143,10 @@ func checkThroughput(th *ddb.ProvisionedThroughput) error {
 
 // checkSchema checks the keys of a table and its indexes.
 func checkSchema(in *ddb.CreateTableInput) error {
-	if len(in.KeySchema) > len(in.AttributeDefinitions) {
+	if len(in.KeySchema) == 0 {
+		return invalidValue("The table has no KeySchema")
+	}
+	if len(in.KeySchema) > len(in.AttributeDefinitions) && len(in.KeySchema) <= 2 {
 		return invalid("Invalid KeySchema: Some index key attribute have no definition")
 	}
 	if err := checkKeySchema(in.KeySchema, in.AttributeDefinitions); err != nil {
@@ -240,8 +243,15 @@ func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, de
 }
 
 func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition) error {
-	if len(keys) == 0 || len(keys) > 2 {
-		return invalid("Invalid KeySchema: a key has one HASH attribute and at most one RANGE attribute; Lambent does not support keys of %d attributes", len(keys))
+	if len(keys) == 0 {
+		return invalidValue("An index has no KeySchema")
+	}
+	if len(keys) > 2 {
+		shown := make([]string, len(keys))
+		for i, k := range keys {
+			shown[i] = "KeySchemaElement(attributeName=" + k.AttributeName + ", keyType=" + k.KeyType + ")"
+		}
+		return invalid("1 validation error detected: Value '[%s]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2", strings.Join(shown, ", "))
 	}
 	defined := make([]string, len(defs))
 	for i, d := range defs {

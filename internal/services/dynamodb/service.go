@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"io"
-	"log/slog"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/clock"
@@ -16,19 +15,23 @@ type Service struct {
 	door    service.Door
 	clock   clock.Clock
 	random  io.Reader
-	log     *slog.Logger
 	baseURL string
 	tables  tableCache
 	counts  statisticsCache
 }
 
 // New returns DynamoDB on the given collaborators.
-func New(d service.Deps) service.Service {
-	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL}
-	h := s.handlers()
+func New(d service.Deps) service.Service { return newService(d).describe() }
+
+func newService(d service.Deps) *Service {
+	return &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL}
+}
+
+// describe returns the service as the platform sees it.
+func (s *Service) describe() service.Service {
 	return service.Service{
 		API:        ddb.API,
-		Operations: h.Bindings(),
+		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  []service.ResourceType{s.tableResource()},
 		Jobs:       s.jobs(),

@@ -21,7 +21,8 @@ import (
 const (
 	// tokenKeep is for how long a ClientRequestToken makes a request idempotent
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
-	tokenKeep = 10 * time.Minute
+	tokenKeep         = 10 * time.Minute
+	msgManyOperations = "Transaction request cannot include multiple operations on one item"
 	// tokenSweep is how many old tokens a request with a token removes.
 	tokenSweep = 4
 )
@@ -147,7 +148,7 @@ func (s *Service) applyAll(tx store.Txn, p place, writes []*write) ([]written, e
 		}
 		k := string(t.writeKey(w))
 		if seen[k] {
-			return nil, invalid("Transaction request cannot include multiple operations on one item")
+			return nil, invalid(msgManyOperations)
 		}
 		seen[k] = true
 	}
@@ -322,10 +323,18 @@ func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItems
 		consumed := tableUnits{}
 		out.Responses = nil
 		size := 0
+		seen := map[string]bool{}
 		for i, g := range gets {
 			t, err := s.itemTable(r, p, in.TransactItems[i].Get.TableName)
 			if err != nil {
 				return err
+			}
+			if t.checkKey(g.key) == nil {
+				k := string(t.itemKey(g.key))
+				if seen[k] {
+					return invalid(msgManyOperations)
+				}
+				seen[k] = true
 			}
 			item, n, err := g.read(r, t)
 			if err := c.add(err); err != nil {

@@ -1,0 +1,220 @@
+package dynamodb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store/mem"
+)
+
+// countingReader is a source of "randomness" that repeats itself in every test.
+type countingReader byte
+
+func (c *countingReader) Read(b []byte) (int, error) {
+	for i := range b {
+		*c++
+		b[i] = byte(*c)
+	}
+	return len(b), nil
+}
+
+// harness is DynamoDB on a store in memory and a clock that stands still.
+type harness struct {
+	service service.Service
+	impl    *Service
+	clock   *clock.Fake
+	queue   *events.Queue
+	ctx     context.Context
+}
+
+func newHarness(t testing.TB) *harness {
+	t.Helper()
+	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
+	st := mem.New()
+	log := slog.New(slog.DiscardHandler)
+	h.impl = newService(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"})
+	h.service = h.impl.describe()
+	h.queue = events.New(st, h.clock, log)
+	if err := h.queue.Register(h.service.Jobs...); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.queue.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.ctx = service.WithRequest(t.Context(), &service.Request{ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root}})
+	t.Cleanup(func() {
+		if err := h.queue.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// Call implements [service.Door] without asking for permission.
+func (h *harness) Call(ctx context.Context, _, operation string, in any) (any, error) {
+	for _, b := range h.service.Operations {
+		if b.Name == operation && b.Call != nil {
+			return b.Call(ctx, in)
+		}
+	}
+	return nil, service.NotImplemented("dynamodb", operation)
+}
+
+// Allow implements [service.Door].
+func (h *harness) Allow(context.Context, service.Target) error { return nil }
+
+// call makes a call with JSON in and out.
+func (h *harness) call(operation, input string) (string, error) {
+	for _, b := range h.service.Operations {
+		if b.Name != operation || b.Call == nil {
+			continue
+		}
+		in := b.New()
+		d := json.NewDecoder(strings.NewReader(input))
+		d.DisallowUnknownFields()
+		if err := d.Decode(in); err != nil {
+			return "", fmt.Errorf("input of %s: %w", operation, err)
+		}
+		if _, err := h.targets(operation, in); err != nil {
+			return "", err
+		}
+		out, err := b.Call(h.ctx, in)
+		if err != nil {
+			return "", err
+		}
+		return show(out)
+	}
+	return "", fmt.Errorf("no operation %s", operation)
+}
+
+// show returns v as JSON without its empty members.
+func show(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	var tree any
+	if err := json.Unmarshal(b, &tree); err != nil {
+		return "", err
+	}
+	b, err = json.Marshal(prune(tree))
+	return string(b), err
+}
+
+func prune(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if e = prune(e); e == nil || e == "" {
+				delete(v, k)
+			} else {
+				v[k] = e
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = prune(v[i])
+		}
+	}
+	return v
+}
+
+// TestOperations runs the files of testdata: each case is an operation with its input as JSON, and its output or error. "advance" moves the clock,
+// "settle" waits for the durable work that is due.
+func TestOperations(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		synctest.Test(t, func(t *testing.T) { runFile(t, path) })
+	})
+}
+
+func runFile(t *testing.T, path string) {
+	h := newHarness(t)
+	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+		switch d.Cmd {
+		case "advance":
+			by, err := time.ParseDuration(d.Input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.clock.Advance(by)
+			return ""
+		case "settle":
+			synctest.Wait()
+			return ""
+		}
+		out, err := h.call(d.Cmd, d.Input)
+		var e *service.Error
+		if errors.As(err, &e) {
+			detail := ""
+			if e.Detail != nil {
+				detail, _ = show(e.Detail)
+			}
+			return strings.TrimSpace(e.Code+": "+e.Message+"\n"+detail) + "\n"
+		}
+		if err != nil {
+			t.Fatalf("%s %s: %v", d.Cmd, d.Input, err)
+		}
+		return out + "\n"
+	})
+}
+
+func TestEveryHandlerHasAnAccessRule(t *testing.T) {
+	h := newHarness(t)
+	for _, b := range h.service.Operations {
+		if _, ok := h.service.Access[b.Name]; (b.Call != nil) != ok {
+			t.Errorf("%s: handler %v, rule %v", b.Name, b.Call != nil, ok)
+		}
+	}
+}
+
+func TestPoliciesSeePartitionKeysAndAttributes(t *testing.T) {
+	h := newHarness(t)
+	if _, err := h.call("CreateTable", `{"TableName":"orders","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}`); err != nil {
+		t.Fatal(err)
+	}
+	targets, err := h.service.Access["Query"].Targets(h.ctx, &ddb.QueryInput{
+		TableName: "orders", KeyConditionExpression: ptr("#p = :p"), ProjectionExpression: ptr("amount, parts[0].sku"),
+		ExpressionAttributeNames: map[string]string{"#p": "pk"}, ExpressionAttributeValues: decode(t, `{":p":{"S":"alice"}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := show(targets)
+	want := `[{"ARN":"arn:aws:dynamodb:us-east-1:000000000000:table/orders","Condition":{"dynamodb:Attributes":["amount","parts","pk","sku"],"dynamodb:LeadingKeys":["alice"],"dynamodb:Select":["SPECIFIC_ATTRIBUTES"]}}]`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// targets computes what a call needs permission for, as the door does.
+func (h *harness) targets(operation string, in any) ([]service.Target, error) {
+	if f := h.service.Access[operation].Targets; f != nil {
+		return f(h.ctx, in)
+	}
+	return nil, nil
+}
+
+func decode(t testing.TB, src string) (m attr.Map) {
+	t.Helper()
+	if _, err := m.DecodeJSON([]byte(src)); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
