@@ -2,25 +2,17 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"lambent.dev/lambent/internal/cli"
-	"lambent.dev/lambent/internal/cli/term"
-	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/sandbox"
 )
 
 // version is set by the release build.
 var version = "development"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	code := cli.Run(ctx, cli.Process{
-		Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin,
-		Term: term.New(os.Stdout, os.Stderr, os.Getenv), Clock: clock.System{}, Version: version,
-	})
-	stop()
-	os.Exit(code)
+	// The sandbox starts its helpers from this same program; they never come back from here.
+	sandbox.MaybeChild()
+	os.Exit(cli.Main(version))
 }

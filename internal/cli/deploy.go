@@ -80,9 +80,9 @@ func (d *deployment) fill(args, parameters []string) error {
 		abs = filepath.Dir(abs)
 	}
 	if d.stack == "" {
-		d.stack = strings.Trim(notInStackName.ReplaceAllString(filepath.Base(abs), "-"), "-0123456789")
-		if d.stack == "" {
-			return usage{fmt.Errorf("no stack name follows from the folder %s; give one with --stack", abs)}
+		d.stack = strings.Trim(notInStackName.ReplaceAllString(filepath.Base(abs), "-"), "-")
+		if d.stack == "" || d.stack[0] >= '0' && d.stack[0] <= '9' {
+			d.stack = strings.TrimRight("app-"+d.stack, "-") // a stack's name begins with a letter
 		}
 	}
 	if d.cacheDir == "" {

@@ -70,11 +70,12 @@ func checkSystem() check {
 
 func (a *app) checkPlatform(ctx context.Context) check {
 	c := check{Name: "platform", Fix: "lambent up DIR"}
-	endpoint, err := a.find()
+	where, err := a.find()
 	if err != nil {
 		c.Detail = err.Error()
 		return c
 	}
+	endpoint := where.URL
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/_lambent/health", http.NoBody)
 	if err != nil {
 		c.Detail = err.Error()

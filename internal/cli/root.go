@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,7 +110,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.endpoint, "endpoint", "", "URL of the running Lambent (default: the one of this project, or "+defaultEndpoint+")")
 	commands := []*cobra.Command{
 		a.deployCommand(), a.deleteCommand(), a.statusCommand(), a.outputsCommand(), a.invokeCommand(), a.logsCommand(),
-		a.envCommand(), a.execCommand(), a.doctorCommand(), a.versionCommand(),
+		a.envCommand(), a.execCommand(), a.iamCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 	if a.Start != nil {
 		commands = append([]*cobra.Command{a.upCommand()}, commands...)
@@ -152,33 +150,3 @@ func (a *app) getenv(name string) string {
 	}
 	return value
 }
-
-// client returns a client of the running Lambent.
-func (a *app) client() (*client.Client, error) {
-	endpoint, err := a.find()
-	if err != nil {
-		return nil, err
-	}
-	return a.clientOf(endpoint)
-}
-
-func (a *app) clientOf(endpoint string) (*client.Client, error) {
-	c := &client.Client{Endpoint: endpoint, Region: "us-east-1", HTTP: &http.Client{Transport: &http.Transport{}}, Clock: a.Clock}
-	for _, name := range []string{"AWS_DEFAULT_REGION", "AWS_REGION"} {
-		if v := a.getenv(name); v != "" {
-			c.Region = v
-		}
-	}
-	if local(endpoint) {
-		// The keys in the environment may be those of another account, somewhere else: they are not sent here.
-		c.AccessKeyID, c.Secret = "test", "test"
-		return c, nil
-	}
-	c.AccessKeyID, c.Secret, c.Token = a.getenv("AWS_ACCESS_KEY_ID"), a.getenv("AWS_SECRET_ACCESS_KEY"), a.getenv("AWS_SESSION_TOKEN")
-	if c.AccessKeyID == "" || c.Secret == "" {
-		return nil, usage{errors.New(endpoint + " is not on this machine, so it needs credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")}
-	}
-	return c, nil
-}
-
-func workingDir() (string, error) { return os.Getwd() }

@@ -24,31 +24,35 @@ const (
 type running struct {
 	PID int    `json:"pid"`
 	URL string `json:"url"`
+	// Local tells whether the pair test/test works; otherwise the root key of the folder is used.
+	Local bool `json:"local_credentials"`
+	// dataDir is the folder that this was read from.
+	dataDir string
 }
 
-// find returns the endpoint to talk to: the flag, the environment, the Lambent of the project around the working
-// folder, or the default.
-func (a *app) find() (string, error) {
+// find returns what to talk to: the endpoint of the flag or the environment, the Lambent of the project around the
+// working folder, or the default. Its dataDir is empty unless it was found by its folder.
+func (a *app) find() (*running, error) {
 	for _, explicit := range []string{a.endpoint, a.getenv("LAMBENT_ENDPOINT")} {
 		if explicit == "" {
 			continue
 		}
 		u, err := url.Parse(explicit)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return "", usage{fmt.Errorf("the endpoint %q is not a URL such as %s", explicit, defaultEndpoint)}
+			return nil, usage{fmt.Errorf("the endpoint %q is not a URL such as %s", explicit, defaultEndpoint)}
 		}
-		return strings.TrimRight(explicit, "/"), nil
+		return &running{URL: strings.TrimRight(explicit, "/"), Local: true}, nil
 	}
 	dir, err := workingDir()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if r, err := readRunning(filepath.Join(dir, dataFolder)); err == nil && r != nil {
-			return r.URL, nil
+			return r, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return defaultEndpoint, nil
+			return &running{URL: defaultEndpoint, Local: true}, nil
 		}
 	}
 }
@@ -69,6 +73,7 @@ func readRunning(dataDir string) (*running, error) {
 	if err := syscall.Kill(r.PID, 0); errors.Is(err, syscall.ESRCH) {
 		return nil, nil
 	}
+	r.dataDir = dataDir
 	return &r, nil
 }
 
@@ -96,8 +101,9 @@ func hold(dataDir string) (release func(), err error) {
 }
 
 // announce writes running.json, and returns how to remove it.
-func announce(dataDir, url string) (withdraw func(), err error) {
-	raw, err := json.Marshal(running{PID: os.Getpid(), URL: url})
+func announce(dataDir string, r running) (withdraw func(), err error) {
+	r.PID = os.Getpid()
+	raw, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 		err = errors.Join(err, platform.Close(closing))
 	}()
 	if !cfg.Ephemeral {
-		withdraw, err := announce(cfg.DataDir, platform.URL())
+		withdraw, err := announce(cfg.DataDir, running{URL: platform.URL(), Local: cfg.LocalCredentials})
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,8 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
 	if _, err := pack.FindTemplate(d.dir); err == nil {
-		if err := a.deployUp(ctx, platform.URL(), d, began); err != nil {
+		where := &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}
+		if err := a.deployUp(ctx, where, d, began); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -154,8 +155,8 @@ func (a *app) greet(cfg config.Config, url string) {
 	}
 }
 
-func (a *app) deployUp(ctx context.Context, url string, d deployment, began time.Time) error {
-	cl, err := a.clientOf(url)
+func (a *app) deployUp(ctx context.Context, where *running, d deployment, began time.Time) error {
+	cl, err := a.clientOf(where)
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,9 @@ func failure(answer *http.Response, body []byte) error {
 	}
 	if e.Code == "" && e.Message == "" {
 		e.Message = answer.Status
+		if text := strings.TrimSpace(string(body)); text != "" && len(text) < 1000 && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain") {
+			e.Message = text
+		}
 	}
 	return e
 }
