@@ -33,6 +33,8 @@ type Application struct {
 	Dir string
 	// Template is the template with the local folders replaced by s3:// locations.
 	Template []byte
+	// Parameters are the names of the template's parameters.
+	Parameters []string
 	// Artifacts are the objects that the template refers to.
 	Artifacts []Artifact
 	// Syncs are the folders to copy into buckets after the deploy.
@@ -96,6 +98,11 @@ func Pack(ctx context.Context, o Options) (*Application, error) {
 	p := &packer{Options: o, app: app, root: doc.Content[0], file: file, done: map[string]string{}}
 	if p.Progress == nil {
 		p.Progress = func(string, string, bool) {}
+	}
+	if declared := child(p.root, "Parameters"); declared != nil && declared.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(declared.Content); i += 2 {
+			app.Parameters = append(app.Parameters, declared.Content[i].Value)
+		}
 	}
 	if err := p.resources(ctx); err != nil {
 		return nil, err

@@ -1,0 +1,221 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const cloudformationVersion = "2010-05-15"
+
+// NoUpdates is the message of an update that would change nothing.
+const NoUpdates = "No updates are to be performed."
+
+// NoChanges is the reason of a change set that would change nothing.
+const NoChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+// Stack is a stack as DescribeStacks tells it.
+type Stack struct {
+	ID      string   `xml:"StackId" json:"id"`
+	Name    string   `xml:"StackName" json:"name"`
+	Status  string   `xml:"StackStatus" json:"status"`
+	Reason  string   `xml:"StackStatusReason" json:"reason,omitempty"`
+	Created string   `xml:"CreationTime" json:"created"`
+	Updated string   `xml:"LastUpdatedTime" json:"updated,omitempty"`
+	Outputs []Output `xml:"Outputs>member" json:"outputs"`
+	// Parameters are the names of the stack's parameters.
+	Parameters []string `xml:"Parameters>member>ParameterKey" json:"-"`
+}
+
+// Output is an output of a stack.
+type Output struct {
+	Key         string `xml:"OutputKey" json:"key"`
+	Value       string `xml:"OutputValue" json:"value"`
+	Description string `xml:"Description" json:"description,omitempty"`
+}
+
+// OutputMap returns the outputs by key.
+func (s *Stack) OutputMap() map[string]string {
+	m := make(map[string]string, len(s.Outputs))
+	for _, o := range s.Outputs {
+		m[o.Key] = o.Value
+	}
+	return m
+}
+
+// Stacks returns the stack of a name, or all for "".
+func (c *Client) Stacks(ctx context.Context, name string) ([]Stack, error) {
+	var all []Stack
+	params := url.Values{}
+	if name != "" {
+		params.Set("StackName", name)
+	}
+	for {
+		var out struct {
+			Stacks []Stack `xml:"DescribeStacksResult>Stacks>member"`
+			Next   string  `xml:"DescribeStacksResult>NextToken"`
+		}
+		if err := c.query(ctx, "cloudformation", cloudformationVersion, "DescribeStacks", params, &out); err != nil {
+			return nil, err
+		}
+		if all = append(all, out.Stacks...); out.Next == "" {
+			return all, nil
+		}
+		params.Set("NextToken", out.Next)
+	}
+}
+
+// Missing tells whether err says that a stack does not exist.
+func Missing(err error) bool {
+	return HasCode(err, "ValidationError") && strings.Contains(err.Error(), "does not exist")
+}
+
+// StackResource is a resource of a stack.
+type StackResource struct {
+	LogicalID  string `xml:"LogicalResourceId" json:"logical_id"`
+	PhysicalID string `xml:"PhysicalResourceId" json:"physical_id"`
+	Type       string `xml:"ResourceType" json:"type"`
+	Status     string `xml:"ResourceStatus" json:"status"`
+	Reason     string `xml:"ResourceStatusReason" json:"reason,omitempty"`
+}
+
+// StackResources lists the resources of a stack.
+func (c *Client) StackResources(ctx context.Context, stack string) ([]StackResource, error) {
+	var all []StackResource
+	params := url.Values{"StackName": {stack}}
+	for {
+		var out struct {
+			Resources []StackResource `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
+			Next      string          `xml:"ListStackResourcesResult>NextToken"`
+		}
+		if err := c.query(ctx, "cloudformation", cloudformationVersion, "ListStackResources", params, &out); err != nil {
+			return nil, err
+		}
+		if all = append(all, out.Resources...); out.Next == "" {
+			return all, nil
+		}
+		params.Set("NextToken", out.Next)
+	}
+}
+
+// ChangeSet is what a change set is made from.
+type ChangeSet struct {
+	Stack, Name string
+	// Create tells that the stack is new.
+	Create bool
+	// Template is the template itself; TemplateURL is used instead when it is set.
+	Template, TemplateURL string
+	Parameters            map[string]string
+	// KeepParameters are names of parameters that keep their values.
+	KeepParameters []string
+}
+
+// CreateChangeSet starts the making of a change set and returns its id.
+func (c *Client) CreateChangeSet(ctx context.Context, in ChangeSet) (string, error) {
+	kind := "UPDATE"
+	if in.Create {
+		kind = "CREATE"
+	}
+	params := url.Values{
+		"StackName": {in.Stack}, "ChangeSetName": {in.Name}, "ChangeSetType": {kind},
+		"Capabilities.member.1": {"CAPABILITY_IAM"}, "Capabilities.member.2": {"CAPABILITY_NAMED_IAM"}, "Capabilities.member.3": {"CAPABILITY_AUTO_EXPAND"},
+	}
+	if in.TemplateURL != "" {
+		params.Set("TemplateURL", in.TemplateURL)
+	} else {
+		params.Set("TemplateBody", in.Template)
+	}
+	n := 0
+	member := func() string { n++; return "Parameters.member." + strconv.Itoa(n) + "." }
+	for name, value := range in.Parameters {
+		prefix := member()
+		params.Set(prefix+"ParameterKey", name)
+		params.Set(prefix+"ParameterValue", value)
+	}
+	for _, name := range in.KeepParameters {
+		prefix := member()
+		params.Set(prefix+"ParameterKey", name)
+		params.Set(prefix+"UsePreviousValue", "true")
+	}
+	var out struct {
+		ID string `xml:"CreateChangeSetResult>Id"`
+	}
+	err := c.query(ctx, "cloudformation", cloudformationVersion, "CreateChangeSet", params, &out)
+	return out.ID, err
+}
+
+// ChangeSetState returns the status of a change set and the reason for it.
+func (c *Client) ChangeSetState(ctx context.Context, id string) (status, reason string, err error) {
+	var out struct {
+		Status string `xml:"DescribeChangeSetResult>Status"`
+		Reason string `xml:"DescribeChangeSetResult>StatusReason"`
+	}
+	err = c.query(ctx, "cloudformation", cloudformationVersion, "DescribeChangeSet", url.Values{"ChangeSetName": {id}}, &out)
+	return out.Status, out.Reason, err
+}
+
+// ExecuteChangeSet starts a deploy, whose events carry token.
+func (c *Client) ExecuteChangeSet(ctx context.Context, id, token string) error {
+	return c.query(ctx, "cloudformation", cloudformationVersion, "ExecuteChangeSet",
+		url.Values{"ChangeSetName": {id}, "ClientRequestToken": {token}}, nil)
+}
+
+// DeleteChangeSet removes a change set.
+func (c *Client) DeleteChangeSet(ctx context.Context, id string) error {
+	return c.query(ctx, "cloudformation", cloudformationVersion, "DeleteChangeSet", url.Values{"ChangeSetName": {id}}, nil)
+}
+
+// DeleteStack starts the removal of a stack, whose events carry token.
+func (c *Client) DeleteStack(ctx context.Context, stack, token string) error {
+	return c.query(ctx, "cloudformation", cloudformationVersion, "DeleteStack",
+		url.Values{"StackName": {stack}, "ClientRequestToken": {token}}, nil)
+}
+
+// StackEvent is something that happened to a stack or to one of its resources.
+type StackEvent struct {
+	ID         string    `xml:"EventId"`
+	StackID    string    `xml:"StackId"`
+	LogicalID  string    `xml:"LogicalResourceId"`
+	PhysicalID string    `xml:"PhysicalResourceId"`
+	Type       string    `xml:"ResourceType"`
+	Status     string    `xml:"ResourceStatus"`
+	Reason     string    `xml:"ResourceStatusReason"`
+	Token      string    `xml:"ClientRequestToken"`
+	Time       time.Time `xml:"Timestamp"`
+}
+
+// Own tells whether the event is about the stack itself.
+func (e *StackEvent) Own() bool { return e.PhysicalID == e.StackID }
+
+// StackEvents returns the events of a token, oldest first. It stops reading at the newest event of another token.
+func (c *Client) StackEvents(ctx context.Context, stack, token string) ([]StackEvent, error) {
+	var events []StackEvent
+	params := url.Values{"StackName": {stack}}
+	for {
+		var out struct {
+			Events []StackEvent `xml:"DescribeStackEventsResult>StackEvents>member"`
+			Next   string       `xml:"DescribeStackEventsResult>NextToken"`
+		}
+		if err := c.query(ctx, "cloudformation", cloudformationVersion, "DescribeStackEvents", params, &out); err != nil {
+			return nil, err
+		}
+		others := false
+		for _, e := range out.Events {
+			if e.Token != token {
+				others = true
+				break
+			}
+			events = append(events, e)
+		}
+		if others || out.Next == "" {
+			break
+		}
+		params.Set("NextToken", out.Next)
+	}
+	for i, j := 0, len(events)-1; i < j; i, j = i+1, j-1 {
+		events[i], events[j] = events[j], events[i]
+	}
+	return events, nil
+}

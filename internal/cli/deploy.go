@@ -1,0 +1,410 @@
+package cli
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lambent.dev/lambent/internal/cli/client"
+	"lambent.dev/lambent/internal/cli/term"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/deploy/pack"
+)
+
+// inlineTemplate is the largest template that CloudFormation takes in a request, in bytes.
+const inlineTemplate = 51_200
+
+// deployment is one deploy of an application to a running Lambent.
+type deployment struct {
+	dir, stack string
+	cacheDir   string
+	parameters map[string]string
+}
+
+func (a *app) deployCommand() *cobra.Command {
+	var d deployment
+	var parameters []string
+	c := &cobra.Command{
+		Use: "deploy [DIR]", Short: "Deploy an application to the running Lambent",
+		Long: "Deploy builds the functions of the SAM or CloudFormation application in DIR (the working folder by default), deploys its\ntemplate, and copies its web folders.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := d.fill(args, parameters); err != nil {
+				return err
+			}
+			cl, err := a.client()
+			if err != nil {
+				return err
+			}
+			stack, err := a.deploy(cmd.Context(), cl, d)
+			if err != nil {
+				return err
+			}
+			return a.showStack(stack)
+		},
+	}
+	d.flags(c, &parameters)
+	return a.jsonFlag(c)
+}
+
+func (d *deployment) flags(c *cobra.Command, parameters *[]string) {
+	c.Flags().StringVar(&d.stack, "stack", "", "name of the stack (default: the name of the folder)")
+	c.Flags().StringArrayVarP(parameters, "parameter", "p", nil, "a template parameter as NAME=VALUE; repeat for more")
+}
+
+var notInStackName = regexp.MustCompile(`[^A-Za-z0-9-]+`)
+
+// fill completes a deployment from arguments and flags.
+func (d *deployment) fill(args, parameters []string) error {
+	d.dir = "."
+	if len(args) == 1 {
+		d.dir = args[0]
+	}
+	abs, err := filepath.Abs(d.dir)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		abs = filepath.Dir(abs)
+	}
+	if d.stack == "" {
+		d.stack = strings.Trim(notInStackName.ReplaceAllString(filepath.Base(abs), "-"), "-")
+		if d.stack == "" || d.stack[0] >= '0' && d.stack[0] <= '9' {
+			d.stack = strings.TrimRight("app-"+d.stack, "-") // a stack's name begins with a letter
+		}
+	}
+	if d.cacheDir == "" {
+		d.cacheDir = filepath.Join(abs, dataFolder, "build")
+	}
+	d.parameters = map[string]string{}
+	for _, p := range parameters {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return usage{fmt.Errorf("the parameter %q is not of the form NAME=VALUE", p)}
+		}
+		d.parameters[name] = value
+	}
+	return nil
+}
+
+// deploy builds, uploads, deploys and syncs, with progress on the terminal.
+func (a *app) deploy(ctx context.Context, cl *client.Client, d deployment) (*client.Stack, error) {
+	tree := term.NewTree(a.Term, a.Clock)
+	defer tree.Close()
+	account, err := cl.Account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bucket := "lambent-artifacts-" + account + "-" + cl.Region
+	application, err := pack.Pack(ctx, pack.Options{
+		Dir: d.dir, Bucket: bucket, CacheDir: d.cacheDir, Environ: a.Environ,
+		Progress: func(id, what string, done bool) {
+			s := term.Step{ID: "build " + id, Name: id, Detail: what}
+			if done {
+				s.State = term.Done
+			}
+			tree.Step(s)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := upload(ctx, cl, bucket, application); err != nil {
+		return nil, err
+	}
+	stack, err := a.applyTemplate(ctx, cl, d, bucket, application, tree)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.syncFolders(ctx, cl, stack, application, tree); err != nil {
+		return nil, err
+	}
+	return stack, nil
+}
+
+// upload puts the artifacts into the bucket that are not there yet; their names are their content.
+func upload(ctx context.Context, cl *client.Client, bucket string, application *pack.Application) error {
+	if len(application.Artifacts) == 0 && len(application.Template) <= inlineTemplate {
+		return nil
+	}
+	if err := cl.EnsureBucket(ctx, bucket); err != nil {
+		return fmt.Errorf("make the bucket for code: %w", err)
+	}
+	for _, artifact := range application.Artifacts {
+		there, err := cl.HasObject(ctx, bucket, artifact.Key)
+		if err != nil {
+			return fmt.Errorf("look for %s: %w", artifact.Key, err)
+		}
+		if there {
+			continue
+		}
+		body, err := os.ReadFile(artifact.Path)
+		if err != nil {
+			return fmt.Errorf("read artifact: %w", err)
+		}
+		if err := cl.PutObject(ctx, bucket, artifact.Key, "application/zip", body); err != nil {
+			return fmt.Errorf("upload code: %w", err)
+		}
+	}
+	return nil
+}
+
+// applyTemplate makes and runs a change set, and returns the stack as it is then.
+func (a *app) applyTemplate(ctx context.Context, cl *client.Client, d deployment, bucket string, application *pack.Application, tree *term.Tree) (*client.Stack, error) {
+	current, err := cl.Stacks(ctx, d.stack)
+	if err != nil && !client.Missing(err) {
+		return nil, err
+	}
+	in := client.ChangeSet{
+		Stack: d.stack, Name: "lambent-" + strings.ToLower(rand.Text()), Template: string(application.Template),
+		Parameters: d.parameters, Create: len(current) == 0 || current[0].Status == "REVIEW_IN_PROGRESS",
+	}
+	if !in.Create {
+		in.KeepParameters = kept(current[0].Parameters, application.Parameters, d.parameters)
+	}
+	if len(in.Template) > inlineTemplate {
+		key := in.Name + ".template"
+		if err := cl.PutObject(ctx, bucket, key, "", application.Template); err != nil {
+			return nil, fmt.Errorf("upload template: %w", err)
+		}
+		in.TemplateURL = cl.Endpoint + "/" + bucket + "/" + key
+	}
+	id, err := cl.CreateChangeSet(ctx, in)
+	changes := false
+	if err == nil {
+		changes, err = a.awaitChangeSet(ctx, cl, id)
+	}
+	if err != nil && !strings.Contains(err.Error(), client.NoUpdates) {
+		return nil, err
+	}
+	if changes {
+		token := rand.Text()
+		if err := cl.ExecuteChangeSet(ctx, id, token); err != nil {
+			return nil, err
+		}
+		if err := a.follow(ctx, cl, d.stack, token, tree); err != nil {
+			return nil, err
+		}
+	} else {
+		tree.Step(term.Step{ID: d.stack, Name: d.stack, Detail: "unchanged", State: term.Done})
+	}
+	stacks, err := cl.Stacks(ctx, d.stack)
+	if err != nil {
+		return nil, err
+	}
+	return &stacks[0], nil
+}
+
+// kept returns the parameters that a stack has, that its new template still has, and that nobody gave a new value.
+func kept(old, declared []string, given map[string]string) []string {
+	var names []string
+	for _, name := range old {
+		if _, ok := given[name]; !ok && slices.Contains(declared, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// awaitChangeSet waits until a change set is made; it reports false, and removes it, when it would change nothing.
+func (a *app) awaitChangeSet(ctx context.Context, cl *client.Client, id string) (bool, error) {
+	for {
+		status, reason, err := cl.ChangeSetState(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		switch status {
+		case "CREATE_COMPLETE":
+			return true, nil
+		case "FAILED":
+			if err := cl.DeleteChangeSet(ctx, id); err != nil {
+				return false, err
+			}
+			if reason == client.NoChanges || reason == client.NoUpdates {
+				return false, nil
+			}
+			return false, errors.New(reason)
+		}
+		if err := a.pause(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+// follow shows the events of a token until the stack's own last one.
+func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string, tree *term.Tree) error {
+	seen, reason := map[string]bool{}, ""
+	for {
+		events, err := cl.StackEvents(ctx, stack, token)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			done, err := settled(ctx, cl, stack)
+			if done || err != nil {
+				return err
+			}
+		}
+		for _, e := range events {
+			if seen[e.ID] {
+				continue
+			}
+			seen[e.ID] = true
+			failed := strings.HasSuffix(e.Status, "_FAILED")
+			if failed && reason == "" && !strings.Contains(e.Reason, "cancelled") {
+				reason = fmt.Sprintf("%s (%s): %s", e.LogicalID, e.Type, e.Reason)
+			}
+			tree.Step(step(e, stack, failed))
+			if !e.Own() || strings.HasSuffix(e.Status, "_IN_PROGRESS") {
+				continue
+			}
+			if e.Status == "CREATE_COMPLETE" || e.Status == "UPDATE_COMPLETE" || e.Status == "DELETE_COMPLETE" {
+				return nil
+			}
+			if reason == "" {
+				reason = e.Reason
+			}
+			return fmt.Errorf("the stack %s is now %s: %s", stack, e.Status, reason)
+		}
+		if err := a.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// settled tells whether a stack is at rest, for servers whose events carry no token.
+func settled(ctx context.Context, cl *client.Client, stack string) (bool, error) {
+	stacks, err := cl.Stacks(ctx, stack)
+	if client.Missing(err) {
+		return true, nil
+	}
+	if err != nil || len(stacks) == 0 || strings.HasSuffix(stacks[0].Status, "_IN_PROGRESS") {
+		return false, err
+	}
+	switch status := stacks[0].Status; status {
+	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE":
+		return true, nil
+	default:
+		return true, fmt.Errorf("the stack %s is now %s: %s", stack, status, stacks[0].Reason)
+	}
+}
+
+func step(e client.StackEvent, stack string, failed bool) term.Step {
+	s := term.Step{ID: e.LogicalID, Parent: stack, Name: e.LogicalID, Detail: e.Type, Reason: e.Reason, Time: e.Time}
+	if e.Own() {
+		s.ID, s.Parent, s.Name, s.Detail = stack, "", stack, strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))
+	}
+	switch {
+	case failed || strings.Contains(e.Status, "ROLLBACK_COMPLETE"):
+		s.State = term.Failed
+	case strings.HasSuffix(e.Status, "_COMPLETE"):
+		s.State = term.Done
+	}
+	return s
+}
+
+// pause waits between two looks at something that other clients look at in the same way.
+func (a *app) pause(ctx context.Context) error { return clock.Sleep(ctx, a.Clock, 40*time.Millisecond) }
+
+// syncFolders makes buckets equal to the application's web folders.
+func (a *app) syncFolders(ctx context.Context, cl *client.Client, stack *client.Stack, application *pack.Application, tree *term.Tree) error {
+	if len(application.Syncs) == 0 {
+		return nil
+	}
+	resources, err := cl.StackResources(ctx, stack.Name)
+	if err != nil {
+		return err
+	}
+	buckets := map[string]string{}
+	for _, r := range resources {
+		buckets[r.LogicalID] = r.PhysicalID
+	}
+	for _, s := range application.Syncs {
+		line := term.Step{ID: "sync " + s.LogicalID, Name: s.LogicalID, Detail: "copying " + filepath.Base(s.Dir)}
+		tree.Step(line)
+		n, err := syncFolder(ctx, cl, buckets[s.LogicalID], s, stack.OutputMap())
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", s.Dir, err)
+		}
+		line.State, line.Detail = term.Done, fmt.Sprintf("%s: %d files changed", filepath.Base(s.Dir), n)
+		tree.Step(line)
+	}
+	return nil
+}
+
+func syncFolder(ctx context.Context, cl *client.Client, bucket string, s pack.Sync, outputs map[string]string) (changed int, err error) {
+	if bucket == "" {
+		return 0, fmt.Errorf("the stack has no bucket %s", s.LogicalID)
+	}
+	files, err := s.Files(outputs)
+	if err != nil {
+		return 0, err
+	}
+	old, err := cl.Objects(ctx, bucket)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		if f.Content == nil {
+			if f.Content, err = os.ReadFile(f.Path); err != nil {
+				return changed, err
+			}
+		}
+		sum := md5.Sum(f.Content) // what the ETag of an object is, by S3's rules
+		if old[f.Key] != hex.EncodeToString(sum[:]) {
+			if err := cl.PutObject(ctx, bucket, f.Key, contentType(f.Key), f.Content); err != nil {
+				return changed, err
+			}
+			changed++
+		}
+		delete(old, f.Key)
+	}
+	for key := range old {
+		if err := cl.DeleteObject(ctx, bucket, key); err != nil {
+			return changed, err
+		}
+		changed++
+	}
+	return changed, nil
+}
+
+// contentType returns the media type of a file of a web page. The common ones do not depend on the machine's own tables.
+func contentType(key string) string {
+	switch ext := strings.ToLower(filepath.Ext(key)); ext {
+	case ".html", ".htm":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".json", ".map":
+		return "application/json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".ico":
+		return "image/x-icon"
+	case ".webp":
+		return "image/webp"
+	case ".woff2":
+		return "font/woff2"
+	case ".wasm":
+		return "application/wasm"
+	default:
+		if t := mime.TypeByExtension(ext); t != "" {
+			return t
+		}
+		return "application/octet-stream"
+	}
+}

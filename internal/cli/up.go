@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lambent.dev/lambent/internal/cli/term"
+	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deploy/pack"
+)
+
+// closeLimit is how long a clean stop may take before the process ends anyway; what was acknowledged is on disk.
+const closeLimit = 20 * time.Second
+
+func (a *app) upCommand() *cobra.Command {
+	var d deployment
+	var parameters []string
+	var file string
+	c := &cobra.Command{
+		Use: "up [DIR]", Short: "Start Lambent, and deploy the application in DIR",
+		Long: "Up starts the platform and, when there is a template in DIR (the working folder by default), deploys that application. It stays\n" +
+			"up until Ctrl-C. Everything is kept in DIR/.lambent, so that starting again finds it all.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := d.fill(args, parameters); err != nil {
+				return err
+			}
+			cfg, err := config.Load(config.Source{Dir: projectDir(d.dir), File: file, Environ: a.Environ, Flags: changedSettings(cmd.Flags())})
+			if err != nil {
+				return usage{err}
+			}
+			d.cacheDir = filepath.Join(cfg.DataDir, "build")
+			named := len(args) == 1
+			return a.up(cmd.Context(), cfg, d, named)
+		},
+	}
+	d.flags(c, &parameters)
+	c.Flags().StringVar(&file, "config", "", "settings file (default: "+config.FileName+" in DIR)")
+	for _, s := range config.Settings() {
+		value := &settingFlag{setting: s, text: s.Default}
+		f := c.Flags().VarPF(value, s.Name, "", s.Doc)
+		if s.IsBool() {
+			f.NoOptDefVal = "true"
+		}
+	}
+	return c
+}
+
+// settingFlag is a flag that gives a setting its value. Only flags that were used count.
+type settingFlag struct {
+	setting config.Setting
+	text    string
+}
+
+func (f *settingFlag) String() string { return f.text }
+func (f *settingFlag) Type() string {
+	if f.setting.IsBool() {
+		return "bool"
+	}
+	return "string"
+}
+
+// Set checks the value by itself; the settings as a whole are checked when they are loaded.
+func (f *settingFlag) Set(text string) error {
+	var c config.Config
+	f.text = text
+	return f.setting.Set(&c, text)
+}
+
+func changedSettings(flags *pflag.FlagSet) map[string]string {
+	changed := map[string]string{}
+	flags.Visit(func(f *pflag.Flag) {
+		if s, ok := f.Value.(*settingFlag); ok {
+			changed[s.setting.Name] = s.text
+		}
+	})
+	return changed
+}
+
+func projectDir(path string) string {
+	if file, err := pack.FindTemplate(path); err == nil {
+		return filepath.Dir(file)
+	}
+	return path
+}
+
+func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named bool) (err error) {
+	began := a.Clock.Now()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if !cfg.Ephemeral {
+		release, err := hold(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if _, err := pack.FindTemplate(d.dir); err != nil && named {
+		return usage{err}
+	}
+	platform, err := a.Start(ctx, cfg, a.logger(cfg))
+	if err != nil {
+		return fmt.Errorf("start the platform: %w", err)
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		err = errors.Join(err, platform.Close(closing))
+	}()
+	if !cfg.Ephemeral {
+		withdraw, err := announce(cfg.DataDir, running{URL: platform.URL(), Local: cfg.LocalCredentials})
+		if err != nil {
+			return err
+		}
+		defer withdraw()
+	}
+	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
+	a.greet(cfg, platform.URL())
+	if _, err := pack.FindTemplate(d.dir); err == nil {
+		where := &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}
+		if err := a.deployUp(ctx, where, d, began); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			// The platform stays: what was deployed before still serves, and the next deploy may mend it.
+			a.Term.Say("%s %s", a.Term.Paint(term.Red, "error:"), err)
+			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)
+		}
+	}
+	a.Term.Say("Ctrl-C stops it; starting again finds everything.")
+	<-ctx.Done()
+	stop()
+	a.Term.Say("stopping …")
+	return nil
+}
+
+// greet tells where the data lies, and how to point other tools here.
+func (a *app) greet(cfg config.Config, url string) {
+	if cfg.Ephemeral {
+		a.Term.Say("data is in memory and ends with this process")
+	} else {
+		a.Term.Say("data is in %s", cfg.DataDir)
+	}
+	if cfg.LocalCredentials {
+		a.Term.Say("export AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=%s", url, cfg.Region)
+	}
+}
+
+func (a *app) deployUp(ctx context.Context, where *running, d deployment, began time.Time) error {
+	cl, err := a.clientOf(where)
+	if err != nil {
+		return err
+	}
+	stack, err := a.deploy(ctx, cl, d)
+	if err != nil {
+		return err
+	}
+	a.Term.Print("deployed %s (%.1f s)", stack.Name, a.Clock.Now().Sub(began).Seconds())
+	return a.showStack(stack)
+}
+
+func (a *app) logger(cfg config.Config) *slog.Logger {
+	var level slog.Level
+	// The value is one of the four that Validate lets through.
+	_ = level.UnmarshalText([]byte(cfg.LogLevel))
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.Term.Err, options))
+	}
+	return slog.New(slog.NewTextHandler(a.Term.Err, options))
+}
