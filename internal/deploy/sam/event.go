@@ -31,9 +31,17 @@ func (e event) check(known ...string) error {
 	return nil
 }
 
+// arn is the ARN of what the event invokes.
+func (e event) arn() object {
+	if e.target != e.source.id {
+		return ref(e.target)
+	}
+	return getAtt(e.source.id, "Arn")
+}
+
 // permission lets a service invoke the function.
 func (e event) permission(principal string, more object) object {
-	p := object{"Action": "lambda:InvokeFunction", "FunctionName": ref(e.source.id), "Principal": principal}
+	p := object{"Action": "lambda:InvokeFunction", "FunctionName": ref(e.target), "Principal": principal}
 	for k, v := range more {
 		p[k] = v
 	}
@@ -88,7 +96,7 @@ func (t *transform) s3Event(e event) error {
 		kinds = []any{e.properties["Events"]}
 	}
 	for _, kind := range kinds {
-		c := object{"Event": kind, "Function": getAtt(e.source.id, "Arn")}
+		c := object{"Event": kind, "Function": e.arn()}
 		if f, has := e.properties["Filter"]; has {
 			c["Filter"] = f
 		}
@@ -104,7 +112,7 @@ func (t *transform) s3Event(e event) error {
 func pull(from, policy string) func(t *transform, e event) error {
 	_ = policy
 	return func(t *transform, e event) error {
-		p := object{"FunctionName": ref(e.source.id)}
+		p := object{"FunctionName": ref(e.target)}
 		if e.properties[from] == nil {
 			return e.invalid("No %s (for SQS: Queue, for DynamoDB and Kinesis: Stream) provided.", from)
 		}
@@ -148,7 +156,7 @@ func (t *transform) scheduleEvent(e event) error {
 	if err := e.check("Schedule", "Input", "Enabled", "Name", "Description", "State"); err != nil {
 		return err
 	}
-	target := object{"Arn": getAtt(e.source.id, "Arn"), "Id": e.id() + "LambdaTarget"}
+	target := object{"Arn": e.arn(), "Id": e.id() + "LambdaTarget"}
 	if v, has := e.properties["Input"]; has {
 		target["Input"] = v
 	}
@@ -171,7 +179,7 @@ func (t *transform) ruleEvent(e event) error {
 	if err := e.check("Pattern", "Input", "InputPath", "EventBusName", "State", "RuleName"); err != nil {
 		return err
 	}
-	target := object{"Arn": getAtt(e.source.id, "Arn"), "Id": e.id() + "LambdaTarget"}
+	target := object{"Arn": e.arn(), "Id": e.id() + "LambdaTarget"}
 	for _, k := range []string{"Input", "InputPath"} {
 		if v, has := e.properties[k]; has {
 			target[k] = v
@@ -196,7 +204,7 @@ func (t *transform) snsEvent(e event) error {
 	if err := e.check("Topic", "Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy"); err != nil {
 		return err
 	}
-	p := object{"Protocol": "lambda", "Endpoint": getAtt(e.source.id, "Arn"), "TopicArn": e.properties["Topic"]}
+	p := object{"Protocol": "lambda", "Endpoint": e.arn(), "TopicArn": e.properties["Topic"]}
 	for _, k := range []string{"Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy"} {
 		if v, has := e.properties[k]; has {
 			p[k] = v

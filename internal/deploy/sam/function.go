@@ -44,6 +44,12 @@ func (t *transform) function(s source) error {
 		f["Role"] = getAtt(s.id+"Role", "Arn")
 	}
 	t.out[s.id] = s.primary("AWS::Lambda::Function", f)
+	if s.target, err = t.alias(s, f); err != nil {
+		return err
+	}
+	if err := t.functionURL(s, s.target); err != nil {
+		return err
+	}
 	return t.events(s)
 }
 
@@ -111,7 +117,7 @@ func location(id, property string, v any, bucket, key, version string) (object, 
 func (t *transform) role(s source, tags []any) (object, error) {
 	managed := []any{managedARN("AWSLambdaBasicExecutionRole")}
 	if mode, has := s.properties["Tracing"]; has && t.resolve(mode) != "Disabled" {
-		managed = append(managed, "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess")
+		managed = append(managed, "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess")
 	}
 	if s.properties["VpcConfig"] != nil {
 		managed = append(managed, managedARN("AWSLambdaVPCAccessExecutionRole"))

@@ -13,7 +13,7 @@ var globalSections = map[string]struct {
 	typ string
 	not []string
 }{
-	"Function":     {typeFunction, []string{"Events", "FunctionName", "InlineCode", "Policies", "Role", "DeadLetterQueue"}},
+	"Function":     {typeFunction, []string{"Events", "FunctionName", "InlineCode", "Policies", "Role", "DeadLetterQueue", "AutoPublishCodeSha256"}},
 	"HttpApi":      {typeHTTPAPI, []string{"DefinitionBody", "Description", "Name", "StageName", "DisableExecuteApiEndpoint"}},
 	"SimpleTable":  {typeTable, []string{"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags"}},
 	"LayerVersion": {typeLayer, supported[typeLayer]},

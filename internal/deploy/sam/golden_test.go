@@ -43,7 +43,7 @@ func runGolden(t *testing.T, in, out string) string {
 	if err != nil {
 		return err.Error()
 	}
-	values := map[string]any{}
+	values := map[string]any{"AWS::Region": "ap-southeast-1"}
 	if ps, ok := d.Root["Parameters"].(map[string]any); ok {
 		for name, p := range ps {
 			if m, ok := p.(map[string]any); ok {

@@ -135,7 +135,7 @@ func (t *transform) httpEvent(e event) error {
 
 // permitRoute adds the permission unless the function's default route covers it.
 func (t *transform) permitRoute(e event, api object, path, method string) {
-	if path != defaultPath && hasDefaultRoute(api, e.source.id) {
+	if path != defaultPath && hasDefaultRoute(api, e.reference()) {
 		return
 	}
 	wild := wildPath(path)
@@ -146,10 +146,22 @@ func (t *transform) permitRoute(e event, api object, path, method string) {
 	if method == anyMethod {
 		verb = "*"
 	}
+	route := verb + wild
+	if method == anyMethod && path == "/"+defaultPath {
+		route = defaultPath
+	}
 	t.out[e.id()+"Permission"] = e.permission("apigateway.amazonaws.com", object{"SourceArn": object{"Fn::Sub": []any{
-		"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/" + verb + wild,
+		"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/" + route,
 		object{"__ApiId__": e.properties["ApiId"], "__Stage__": "*"},
 	}}})
+}
+
+// reference is the ARN of what the event invokes, as it stands inside of a Fn::Sub.
+func (e event) reference() string {
+	if e.target != e.source.id {
+		return "${" + e.target + "}"
+	}
+	return "${" + e.source.id + ".Arn}"
 }
 
 func hasDefaultRoute(api object, function string) bool {
@@ -160,7 +172,7 @@ func hasDefaultRoute(api object, function string) bool {
 	i, _ := m[integration].(object)
 	uri, _ := i["uri"].(object)
 	text, _ := uri["Fn::Sub"].(string)
-	return strings.Contains(text, "${"+function+".Arn}")
+	return strings.Contains(text, function)
 }
 
 func (t *transform) addRoute(e event, managed bool, paths object, path, method string) error {
@@ -185,7 +197,7 @@ func (t *transform) addRoute(e event, managed bool, paths object, path, method s
 	}
 	i := object{
 		"type": "aws_proxy", "httpMethod": "POST", "payloadFormatVersion": "2.0",
-		"uri": object{"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${" + e.source.id + ".Arn}/invocations"},
+		"uri": object{"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/" + e.reference() + "/invocations"},
 	}
 	if v, has := e.properties["PayloadFormatVersion"]; has {
 		i["payloadFormatVersion"] = v

@@ -33,8 +33,3 @@ func (t *transform) table(s source) error {
 	t.out[s.id] = s.primary("AWS::DynamoDB::Table", p)
 	return nil
 }
-
-// layer expands AWS::Serverless::LayerVersion; its logical id changes with its content, so that a change makes a new version.
-func (t *transform) layer(s source) error {
-	return invalid(s.id, "Lambent does not support AWS::Serverless::LayerVersion yet.")
-}

@@ -21,7 +21,7 @@ func Transform(d *template.Document, parameters map[string]any) (*template.Docum
 	if !ok || len(resources) == 0 {
 		return nil, template.Errorf("Template format error: At least one Resources member must be defined.")
 	}
-	t := &transform{doc: d, resources: resources, out: object{}, parameters: parameters}
+	t := &transform{doc: d, resources: resources, out: object{}, parameters: parameters, renamed: map[string]string{}}
 	if err := t.globals(root["Globals"]); err != nil {
 		return nil, err
 	}
@@ -31,6 +31,9 @@ func Transform(d *template.Document, parameters map[string]any) (*template.Docum
 		return nil, err
 	}
 	root["Resources"] = t.out
+	if len(t.renamed) > 0 {
+		t.rename(root)
+	}
 	return d.WithRoot(root), nil
 }
 
@@ -39,6 +42,8 @@ type transform struct {
 	// resources are the template's own resources with the globals merged in; out is what becomes of them.
 	resources, out object
 	parameters     map[string]any
+	// renamed maps what a template may refer to, to the logical ids that it got.
+	renamed map[string]string
 }
 
 // run expands functions first, since their events add to APIs and buckets.
@@ -57,6 +62,9 @@ func (t *transform) run() error {
 			typ, _ := r["Type"].(string)
 			if !strings.HasPrefix(typ, "AWS::Serverless::") {
 				if want == "" {
+					if _, has := r["Connectors"]; has {
+						return t.at(invalid(id, "Lambent does not support the resource attribute Connectors."), id)
+					}
 					t.out[id] = r
 				}
 				continue
@@ -115,6 +123,8 @@ func (t *transform) expand(typ, id string, r object) error {
 type source struct {
 	id                     string
 	attributes, properties object
+	// target is the logical id that events name: the function, or its alias.
+	target string
 }
 
 // derived returns a new resource with the attributes that SAM hands down to what it makes beside the main resource.
@@ -168,9 +178,9 @@ func checkKeys(id string, p object, known []string) error {
 // supported are the properties that the transform expands.
 var supported = map[string][]string{
 	typeFunction: {
-		"Architectures", "AssumeRolePolicyDocument", "CodeUri", "DeadLetterQueue", "Description", "Environment", "EphemeralStorage", "Events", "FileSystemConfigs",
-		"FunctionName", "Handler", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "PermissionsBoundary", "Policies",
-		"RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "Tags", "Timeout", "Tracing", "VpcConfig",
+		"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishCodeSha256", "CodeUri", "DeadLetterQueue", "Description", "Environment", "EphemeralStorage", "Events", "FileSystemConfigs",
+		"FunctionName", "FunctionUrlConfig", "Handler", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig",
+		"RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "Tags", "Timeout", "Tracing", "VersionDescription", "VpcConfig",
 	},
 	typeHTTPAPI: {
 		"AccessLogSettings", "CorsConfiguration", "DefaultRouteSettings", "DefinitionBody", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings", "Name",
@@ -198,9 +208,8 @@ func clone(v any) any {
 	return v
 }
 
-func ref(id string) object                  { return object{"Ref": id} }
-func getAtt(id, attribute string) object    { return object{"Fn::GetAtt": []any{id, attribute}} }
-func isIntrinsic(v any) (string, any, bool) { return intrinsic(v) }
+func ref(id string) object               { return object{"Ref": id} }
+func getAtt(id, attribute string) object { return object{"Fn::GetAtt": []any{id, attribute}} }
 
 func intrinsic(v any) (string, any, bool) {
 	m, ok := v.(object)

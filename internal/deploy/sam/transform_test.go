@@ -13,7 +13,7 @@ func TestUnsupportedInputIsRefusedByName(t *testing.T) {
 	const function = "Type: AWS::Serverless::Function, Properties: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: s3://b/k"
 	for _, c := range []struct{ text, want string }{
 		{"Resources: {A: {Type: AWS::Serverless::Api}}", "does not support the resource type AWS::Serverless::Api (resource A)"},
-		{"Resources: {F: {" + function + ", AutoPublishAlias: live}}}", "[F] is invalid. Lambent does not support the property AutoPublishAlias"},
+		{"Resources: {F: {" + function + ", DeploymentPreference: {}}}}", "[F] is invalid. Lambent does not support the property DeploymentPreference"},
 		{"Resources: {F: {" + function + ", Events: {E: {Type: Api, Properties: {Path: /, Method: get}}}}}}", "Event with id [E] is invalid. Lambent does not support the event type Api"},
 		{"Resources: {F: {" + function + ", Events: {E: {Type: HttpApi, Properties: {Auth: {Authorizer: x}}}}}}}", "Lambent does not support the property Auth"},
 		{"Globals: {Function: {Policies: []}}\nResources: {F: {" + function + "}}}", "'Policies' is not a supported property of 'Function'"},

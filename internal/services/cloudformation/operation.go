@@ -172,7 +172,7 @@ func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecor
 	for _, v := range op.Deployment.Parameters {
 		given[v.Key] = v.Value
 	}
-	e, err := expand(text, given)
+	e, err := expand(text, placeOf(ctx).region, given)
 	if err != nil {
 		return nil, err
 	}

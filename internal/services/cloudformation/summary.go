@@ -54,7 +54,7 @@ func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.Get
 			return nil, err
 		}
 	}
-	e, err := summarise(text)
+	e, err := summarise(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +92,11 @@ func because2(types []string) *string {
 }
 
 // summarise reads a template for its summary.
-func summarise(text string) (*expanded, error) {
+func summarise(ctx context.Context, text string) (*expanded, error) {
 	if text == "" {
 		return nil, invalid("Either Template URL or Template Body must be specified.")
 	}
-	return expand(text, nil)
+	return expand(text, placeOf(ctx).region, nil)
 }
 
 func (s *Service) validateTemplate(ctx context.Context, in *cloudformation.ValidateTemplateInput) (*cloudformation.ValidateTemplateOutput, error) {
@@ -104,7 +104,7 @@ func (s *Service) validateTemplate(ctx context.Context, in *cloudformation.Valid
 	if err != nil {
 		return nil, err
 	}
-	e, err := summarise(text)
+	e, err := summarise(ctx, text)
 	if err != nil {
 		return nil, err
 	}

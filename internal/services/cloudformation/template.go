@@ -25,7 +25,7 @@ type expanded struct {
 }
 
 // expand reads a template's text and runs its transforms. given are the values that a call passes for its parameters.
-func expand(text string, given map[string]string) (*expanded, error) {
+func expand(text, region string, given map[string]string) (*expanded, error) {
 	d, err := template.Parse([]byte(text))
 	if err != nil {
 		return nil, visible(err)
@@ -43,7 +43,7 @@ func expand(text string, given map[string]string) (*expanded, error) {
 		return nil, invalid("Lambent does not support Fn::ForEach. Write the repeated entries out.")
 	}
 	if slices.Contains(e.transforms, sam.Name) {
-		if d, err = sam.Transform(d, defaults(d.Root, given)); err != nil {
+		if d, err = sam.Transform(d, defaults(d.Root, region, given)); err != nil {
 			return nil, visible(err)
 		}
 	} else if len(e.transforms) > 0 {
@@ -79,8 +79,8 @@ func usesForEach(v any) bool {
 }
 
 // defaults returns the parameter values that a transform may use.
-func defaults(root map[string]any, given map[string]string) map[string]any {
-	values := map[string]any{}
+func defaults(root map[string]any, region string, given map[string]string) map[string]any {
+	values := map[string]any{"AWS::Region": region}
 	parameters, _ := root["Parameters"].(map[string]any)
 	for name, p := range parameters {
 		m, _ := p.(map[string]any)
@@ -182,7 +182,7 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		return nil, err
 	}
 	p := &proposal{text: text}
-	if p.expanded, err = expand(text, given); err != nil {
+	if p.expanded, err = expand(text, placeOf(ctx).region, given); err != nil {
 		return nil, err
 	}
 	if err := p.expanded.checkCapabilities(q.capabilities, q.direct); err != nil {
