@@ -184,7 +184,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
 		Local: auth.LocalAllowed(auth.LocalFacts{
-			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback(), Forgeable: forgeable,
+			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
 		}),
 		Body: func() (string, error) {
 			x.read = true

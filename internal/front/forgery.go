@@ -32,7 +32,9 @@ func Forgeable(r *http.Request) (reason string, forgeable bool) {
 }
 
 // LocalHost reports whether a Host header names this machine in a form that a web page cannot take over: a loopback
-// address, localhost or a name below it (RFC 6761, section 6.3), or a name under amazonaws.com, which no attacker can point here.
+// address, localhost or a name below it (RFC 6761, section 6.3), a name under amazonaws.com, which no attacker can point here, or
+// a label in front of 127.0.0.1, which some clients make of the endpoint and browsers refuse (URL Standard, host parsing: a host that
+// ends in a number is an IPv4 address or invalid).
 func LocalHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -41,6 +43,6 @@ func LocalHost(host string) bool {
 	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return addr.Unmap().IsLoopback()
 	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".127.0.0.1") ||
 		strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }

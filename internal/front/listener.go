@@ -22,16 +22,17 @@ const tlsRecord = 0x16
 type splitListener struct {
 	net.Listener
 
-	tls   *tls.Config // nil refuses TLS
-	conns chan net.Conn
-	ctx   context.Context //nolint:containedctx // the lifetime of the listener, which net.Listener has no way to pass
-	stop  context.CancelFunc
-	wg    sync.WaitGroup
+	tls       *tls.Config // nil refuses TLS
+	sandboxed bool        // marks the connections
+	conns     chan net.Conn
+	ctx       context.Context //nolint:containedctx // the lifetime of the listener, which net.Listener has no way to pass
+	stop      context.CancelFunc
+	wg        sync.WaitGroup
 }
 
-func split(l net.Listener, config *tls.Config) *splitListener {
+func split(l net.Listener, config *tls.Config, sandboxed bool) *splitListener {
 	ctx, stop := context.WithCancel(context.Background())
-	s := &splitListener{Listener: l, tls: config, conns: make(chan net.Conn), ctx: ctx, stop: stop}
+	s := &splitListener{Listener: l, tls: config, sandboxed: sandboxed, conns: make(chan net.Conn), ctx: ctx, stop: stop}
 	s.wg.Go(s.accept)
 	return s
 }
@@ -94,7 +95,7 @@ func (s *splitListener) identify(c net.Conn) (net.Conn, error) {
 	}
 	var conn net.Conn
 	if p.first[0] != tlsRecord {
-		conn = &headConn{Conn: p}
+		conn = &headConn{Conn: p, sandboxed: s.sandboxed}
 	} else {
 		if s.tls == nil {
 			return nil, errors.New("tls is not configured")

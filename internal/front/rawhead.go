@@ -17,8 +17,8 @@ var headEnd = []byte("\r\n\r\n")
 type headConn struct {
 	net.Conn
 
-	// secure tells that Conn is a TLS connection.
-	secure bool
+	// secure tells that Conn is a TLS connection, sandboxed that it comes from inside a sandbox.
+	secure, sandboxed bool
 
 	mu sync.Mutex // guards the fields below
 	// head holds what was read since the current request began, up to the end of its head.
@@ -105,6 +105,13 @@ func Secure(r *http.Request) bool {
 	}
 	c, ok := r.Context().Value(connKey{}).(*headConn)
 	return ok && c.secure
+}
+
+// Sandboxed tells whether r came over a listener inside a function's sandbox. Such a caller's address looks like this machine's own and
+// earns none of the trust of a person at this machine.
+func Sandboxed(r *http.Request) bool {
+	c, ok := r.Context().Value(connKey{}).(*headConn)
+	return ok && c.sandboxed
 }
 
 // withConn is the server's ConnContext.

@@ -65,9 +65,17 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 		config.NextProtos = []string{"h2", "http/1.1"}
 		s.http.TLSConfig = config
 	}
-	s.listener = split(l, s.http.TLSConfig)
+	s.listener = split(l, s.http.TLSConfig, false)
 	go func() { s.done <- s.http.Serve(s.listener) }()
 	return s, nil
+}
+
+// ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
+func (s *Server) ServeSandbox(l net.Listener) {
+	inner := split(l, nil, true)
+	// The error tells that the listener or the server was closed, which is how this ends.
+	_ = s.http.Serve(inner)
+	_ = inner.Close()
 }
 
 // Shutdown stops listening and waits for the running requests until ctx ends; then it closes what is left.

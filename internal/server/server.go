@@ -115,7 +115,9 @@ func (s *Server) URL() string { return s.url }
 func (s *Server) RootKey() auth.RootKey { return s.keys.Root }
 
 // Implements reports whether an operation of an API has a handler.
-func (s *Server) Implements(api, operation string) bool { return s.registry.Implemented(api, operation) }
+func (s *Server) Implements(api, operation string) bool {
+	return s.registry.Implemented(api, operation)
+}
 
 // Services returns what each service declares, for the coverage page.
 func (s *Server) Services() []service.Service { return s.services }
