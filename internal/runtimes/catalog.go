@@ -76,9 +76,9 @@ type version struct {
 	major, minor int
 }
 
-// identifiers are the runtimes of AWS as of November 2026,
+// Identifiers returns the runtimes of AWS as of November 2026,
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, with older ones that templates still name.
-func identifiers() []string {
+func Identifiers() []string {
 	return []string{
 		"nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
 		"python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
@@ -88,7 +88,7 @@ func identifiers() []string {
 }
 
 // Known tells whether id is one of AWS's identifiers.
-func Known(id string) bool { return slices.Contains(identifiers(), id) }
+func Known(id string) bool { return slices.Contains(Identifiers(), id) }
 
 func parseID(id string) (version, error) {
 	if !Known(id) {

@@ -348,3 +348,20 @@ func syncFile(name string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// Sweep removes the code for which live reports false.
+func (s *Store) Sweep(live func(Hash) bool) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("sweep code: %w", err)
+	}
+	var failure error
+	for _, e := range entries {
+		b, err := hex.DecodeString(e.Name())
+		if err != nil || len(b) != sha256.Size || live(Hash(b)) {
+			continue
+		}
+		failure = errors.Join(failure, s.Remove(Hash(b)))
+	}
+	return failure
+}

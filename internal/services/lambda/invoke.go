@@ -1,0 +1,166 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+
+	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
+)
+
+// Sizes of events, in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+const (
+	maxPayload = 6 << 20
+	maxAsync   = 1_000_000
+)
+
+func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOutput, error) {
+	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}, {"DurableExecutionName", in.DurableExecutionName != nil}}); err != nil {
+		return nil, err
+	}
+	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID}
+	if c.requestID == "" {
+		if c.requestID, err = l.newID(); err != nil {
+			return nil, err
+		}
+	}
+	if c.clientContext, err = decodeClientContext(in.ClientContext); err != nil {
+		return nil, err
+	}
+	if err := l.load(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := c.checkPayload(); err != nil {
+		return nil, err
+	}
+	switch in.InvocationType {
+	case "DryRun":
+		return &api.InvokeOutput{StatusCode: ptr(int32(204)), ExecutedVersion: ptr(c.version.Number)}, nil
+	case "Event":
+		if len(c.payload) > maxAsync {
+			return nil, payloadTooLarge(maxAsync, "InvokeFunction")
+		}
+		job := asyncJob{Ref: r.arn(), RequestID: c.requestID, ClientContext: c.clientContext, payload: c.payload}
+		err := l.deps.Store.Update(ctx, func(tx store.Txn) error { return job.enqueue(tx) })
+		return &api.InvokeOutput{StatusCode: ptr(int32(202))}, unavailable(err)
+	}
+	out, err := l.run(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	answer := &api.InvokeOutput{StatusCode: ptr(int32(200)), Payload: out.payload, ExecutedVersion: ptr(c.version.Number)}
+	if out.failure != "" {
+		answer.FunctionError = ptr(out.failure)
+	}
+	if in.LogType == "Tail" {
+		answer.LogResult = ptr(base64.StdEncoding.EncodeToString(out.tail))
+	}
+	return answer, nil
+}
+
+// checkPayload fails for an event that is too large or not JSON. No event is the empty object.
+func (c *call) checkPayload() error {
+	if len(c.payload) == 0 {
+		c.payload = []byte("{}")
+		return nil
+	}
+	if len(c.payload) > maxPayload {
+		return payloadTooLarge(maxPayload, "InvokeFunction")
+	}
+	if json.Valid(c.payload) && utf8.Valid(c.payload) {
+		return nil
+	}
+	reason := "invalid UTF-8"
+	var v json.RawMessage
+	if err := json.Unmarshal(c.payload, &v); err != nil {
+		reason = err.Error()
+	}
+	return service.Errorf("InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: %s", reason).WithStatus(400)
+}
+
+// decodeClientContext decodes the header X-Amz-Client-Context.
+func decodeClientContext(v *string) (string, error) {
+	if orZero(v) == "" {
+		return "", nil
+	}
+	b, err := base64.StdEncoding.DecodeString(*v)
+	if err != nil || !json.Valid(b) {
+		return "", service.Errorf("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.").WithStatus(400)
+	}
+	return string(b), nil
+}
+
+// Invoke implements [port.Functions].
+func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, payload []byte) (port.Invocation, error) {
+	r, err := parseARN(function)
+	if err != nil {
+		return port.Invocation{}, err
+	}
+	if err := l.allow(ctx, from, r); err != nil {
+		return port.Invocation{}, err
+	}
+	id, err := l.newID()
+	if err != nil {
+		return port.Invocation{}, err
+	}
+	c := &call{ref: r, payload: payload, requestID: id}
+	if err := l.load(ctx, c); err != nil {
+		return port.Invocation{}, err
+	}
+	if err := c.checkPayload(); err != nil {
+		return port.Invocation{}, err
+	}
+	out, err := l.run(ctx, c)
+	if err != nil {
+		return port.Invocation{}, err
+	}
+	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, LogTail: out.tail, RequestID: id}, nil
+}
+
+// CheckInvoke implements [port.Functions].
+func (l *Lambda) CheckInvoke(ctx context.Context, from port.Source, function string) error {
+	r, err := parseARN(function)
+	if err != nil {
+		return err
+	}
+	if err := l.deps.Store.View(ctx, func(rd store.Reader) error {
+		_, _, err := resolve(rd, r)
+		return err
+	}); err != nil {
+		return err
+	}
+	return l.allow(ctx, from, r)
+}
+
+// allow decides whether a service may invoke r on behalf of one of its resources.
+func (l *Lambda) allow(ctx context.Context, from port.Source, r ref) error {
+	t, err := l.target(ctx, "lambda:InvokeFunction", r)
+	if err != nil {
+		return err
+	}
+	ctx = service.WithRequest(ctx, &service.Request{
+		ID: service.RequestFrom(ctx).ID, API: "lambda", Operation: "Invoke", Account: r.account, Region: r.region,
+		Principal: service.ServiceCaller(from.Service, from.ARN, from.Account), Time: l.deps.Clock.Now(), Secure: true,
+	})
+	return l.deps.Door.Allow(ctx, t)
+}
+
+var errNoARN = errors.New("a function must be named by its ARN here")
+
+// parseARN reads the ARN of a function.
+func parseARN(arn string) (ref, error) {
+	r, err := parseRef(context.Background(), arn, nil)
+	if err == nil && r.region == "" {
+		err = errNoARN
+	}
+	return r, err
+}

@@ -1,0 +1,201 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/service/port"
+)
+
+const (
+	maxTail = 4 << 10 // bytes of the log that an invocation can return
+	// maxLine is the longest log event, https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html.
+	maxLine = 256 << 10
+)
+
+// logWriter is the log of one environment. It takes what the function writes, a line at a time, and the lines that the
+// platform adds.
+type logWriter struct {
+	l      *Lambda
+	ref    ref
+	config logConfig
+	stream string
+
+	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
+	partial []byte
+	held    []port.LogLine // lines that go with the next ones
+	tail    []byte
+}
+
+// Write implements io.Writer for the function's output.
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(p)
+	for len(p) > 0 {
+		line, rest, ended := bytes.Cut(p, []byte("\n"))
+		p = rest
+		if room := maxLine - len(w.partial); len(line) > room {
+			p = append(append([]byte(nil), line[room:]...), p...)
+			if ended {
+				p = append(append([]byte(nil), line[room:]...), append([]byte("\n"), rest...)...)
+			}
+			line, ended = line[:room], true
+		}
+		w.partial = append(w.partial, line...)
+		if ended {
+			w.addLocked(string(w.partial))
+			w.partial = w.partial[:0]
+		}
+	}
+	w.flushLocked()
+	return n, nil
+}
+
+// system adds a line of the platform; it is handed on together with the next line of the function, or by flush.
+func (w *logWriter) system(text string, record func() (kind string, fields map[string]any)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.config.Format != logJSON {
+		w.addLocked(text)
+		return
+	}
+	kind, fields := record()
+	if w.config.SystemLevel == "WARN" && fields["status"] == nil {
+		return
+	}
+	line, err := json.Marshal(struct {
+		Time   string         `json:"time"`
+		Type   string         `json:"type"`
+		Record map[string]any `json:"record"`
+	}{w.l.deps.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), kind, fields})
+	if err == nil {
+		w.addLocked(string(line))
+	}
+}
+
+// begin starts the tail of a new invocation.
+func (w *logWriter) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tail = w.tail[:0]
+}
+
+// lastLines is the end of the log since begin.
+func (w *logWriter) lastLines() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Clone(w.tail[max(0, len(w.tail)-maxTail):])
+}
+
+// flush hands on what is there, an unfinished line included.
+func (w *logWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.partial) > 0 {
+		w.addLocked(string(w.partial))
+		w.partial = w.partial[:0]
+	}
+	w.flushLocked()
+}
+
+// addLocked adds one line. The runtime clients separate the lines of one event by CR.
+func (w *logWriter) addLocked(line string) {
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		return
+	}
+	line = strings.ReplaceAll(line, "\r", "\n")
+	w.held = append(w.held, port.LogLine{Time: w.l.deps.Clock.Now(), Message: line})
+	w.tail = append(append(w.tail, line...), '\n')
+	if len(w.tail) > 4*maxTail {
+		w.tail = append(w.tail[:0], w.tail[len(w.tail)-maxTail:]...)
+	}
+}
+
+func (w *logWriter) flushLocked() {
+	if len(w.held) == 0 {
+		return
+	}
+	lines := w.held
+	w.held = nil
+	if w.l.o.Logs == nil {
+		return
+	}
+	err := w.l.o.Logs.PutLog(context.Background(), w.ref.account, w.ref.region, w.config.Group, w.stream, lines)
+	if err != nil {
+		w.l.deps.Log.Error("function log was not kept", slog.String("function", w.ref.function()), slog.Int("lines", len(lines)), slog.Any("error", err))
+	}
+}
+
+// The lines around an invocation, https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html and
+// https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
+
+func (w *logWriter) started(requestID, version string) {
+	w.begin()
+	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
+		return "platform.start", map[string]any{"requestId": requestID, "version": version}
+	})
+}
+
+// report is what is known about an invocation at its end.
+type report struct {
+	requestID          string
+	duration, initTime time.Duration // initTime is 0 for a warm start
+	memory             int32
+	peak               int64
+	status, errorType  string // "", "error" or "timeout"; the type of the error
+}
+
+func (w *logWriter) ended(r report) {
+	w.system("END RequestId: "+r.requestID, func() (string, map[string]any) {
+		status := r.status
+		if status == "" {
+			status = "success"
+		}
+		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": status}
+	})
+	billed := (r.duration + r.initTime + time.Millisecond - 1).Milliseconds()
+	used := max((r.peak+1<<20-1)>>20, 1)
+	text := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
+		r.requestID, milliseconds(r.duration), billed, r.memory, min(used, int64(r.memory)))
+	if r.initTime > 0 {
+		text += fmt.Sprintf("Init Duration: %.2f ms\t", milliseconds(r.initTime))
+	}
+	if r.status != "" {
+		text += "Status: " + r.status + "\t"
+	}
+	if r.errorType != "" {
+		text += "Error Type: " + r.errorType + "\t"
+	}
+	w.system(text, func() (string, map[string]any) {
+		metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
+		if r.initTime > 0 {
+			metrics["initDurationMs"] = milliseconds(r.initTime)
+		}
+		fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
+		if r.status != "" {
+			fields["status"] = r.status
+		}
+		if r.errorType != "" {
+			fields["errorType"] = r.errorType
+		}
+		return "platform.report", fields
+	})
+	w.flush()
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// line adds a line that is the same in both formats.
+func (w *logWriter) line(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.addLocked(text)
+}

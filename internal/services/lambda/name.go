@@ -1,0 +1,103 @@
+package lambda
+
+import (
+	"context"
+	"strings"
+
+	"lambent.dev/lambent/internal/service"
+)
+
+// latest is the qualifier of the unpublished version.
+const latest = "$LATEST"
+
+// ref names a function, with a version or alias if the qualifier is not empty.
+type ref struct {
+	scope
+	name, qualifier string
+}
+
+// function is the ARN without a qualifier.
+func (r ref) function() string {
+	return "arn:aws:lambda:" + r.region + ":" + r.account + ":function:" + r.name
+}
+
+// arn is the ARN with the qualifier, if there is one.
+func (r ref) arn() string {
+	if r.qualifier == "" {
+		return r.function()
+	}
+	return r.function() + ":" + r.qualifier
+}
+
+// with returns r with another qualifier.
+func (r ref) with(qualifier string) ref {
+	r.qualifier = qualifier
+	return r
+}
+
+// qualified is r with the qualifier that an empty one stands for.
+func (r ref) qualified() ref {
+	if r.qualifier == "" {
+		r.qualifier = latest
+	}
+	return r
+}
+
+func scopeOf(ctx context.Context) scope {
+	r := service.RequestFrom(ctx)
+	return scope{r.Account, r.Region}
+}
+
+// parseRef reads the name of a function in the forms that the API accepts: a name, a partial ARN (account:function:name) or an ARN,
+// each with or without a qualifier behind a colon (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html). The qualifier parameter must
+// not contradict.
+func parseRef(ctx context.Context, name string, qualifier *string) (ref, error) {
+	here := scopeOf(ctx)
+	r := ref{scope: here}
+	parts := strings.Split(name, ":")
+	if parts[0] == "arn" {
+		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
+			return r, validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function name or a function ARN", name)
+		}
+		if parts[3] != here.region && here.region != "" {
+			return r, notFound("Functions from '%s' are not reachable in this region ('%s')", parts[3], here.region)
+		}
+		r.region, r.account = parts[3], parts[4]
+		parts = parts[6:]
+	} else if len(parts) >= 3 && parts[1] == "function" {
+		r.account = parts[0]
+		parts = parts[2:]
+	} else if len(parts) >= 2 && parts[0] == "function" {
+		parts = parts[1:]
+	}
+	if len(parts) == 2 {
+		r.qualifier = parts[1]
+	}
+	if len(parts) > 2 || parts[0] == "" {
+		return r, validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function name or a function ARN", name)
+	}
+	if r.name = parts[0]; len(r.name) > 64 {
+		return r, invalid("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", r.name)
+	}
+	if qualifier != nil && *qualifier != "" {
+		if r.qualifier != "" && r.qualifier != *qualifier {
+			return r, invalid("The derived qualifier from the function name does not match the specified qualifier.")
+		}
+		r.qualifier = *qualifier
+	}
+	return r, nil
+}
+
+// isNumber tells whether a qualifier names a published version.
+func isNumber(q string) bool {
+	return q != "" && strings.Trim(q, "0123456789") == ""
+}
+
+// unqualified is parseRef for operations on functions as a whole.
+func unqualified(ctx context.Context, name string) (ref, error) {
+	r, err := parseRef(ctx, name, nil)
+	if err == nil && r.qualifier != "" {
+		err = invalid("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	return r, err
+}

@@ -1,0 +1,213 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+)
+
+// poolKey names the environments that can stand in for each other: those of one revision of one version.
+type poolKey struct {
+	function string // ARN without a qualifier
+	version  string
+	revision string
+}
+
+// pools holds the environments that wait for work.
+type pools struct {
+	l *Lambda
+
+	mu sync.Mutex // guards the fields below
+	// idle holds, for each key, the environments that wait, the one used last at the end.
+	idle   map[poolKey][]*worker
+	live   int // environments that exist, idle or not
+	closed bool
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+	wake chan struct{}
+}
+
+var errClosing = errors.New("the platform is shutting down")
+
+func newPools(l *Lambda) *pools {
+	return &pools{l: l, idle: map[poolKey][]*worker{}, wake: make(chan struct{}, 1)}
+}
+
+// start begins to end environments that have been idle for long.
+func (p *pools) start(ctx context.Context) error {
+	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	p.wg.Go(func() { p.reap(ctx) })
+	return p.l.sweepCode(ctx)
+}
+
+// close ends every environment.
+func (p *pools) close(context.Context) error {
+	if p.stop != nil {
+		p.stop()
+	}
+	p.mu.Lock()
+	p.closed = true
+	var all []*worker
+	for _, list := range p.idle {
+		all = append(all, list...)
+	}
+	clear(p.idle)
+	p.mu.Unlock()
+	for _, w := range all {
+		p.end(w)
+	}
+	p.wg.Wait()
+	return nil
+}
+
+// get returns an idle environment, or nil with a place for a new one. It fails when the machine's bound is reached.
+func (p *pools) get(k poolKey) (*worker, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosing
+	}
+	for {
+		list := p.idle[k]
+		if len(list) == 0 {
+			break
+		}
+		w := list[len(list)-1]
+		p.setIdleLocked(k, list[:len(list)-1])
+		if w.usable() {
+			return w, nil
+		}
+		p.wg.Go(func() { p.end(w) })
+	}
+	if p.live >= p.l.o.MaxEnvironments && !p.evictLocked() {
+		return nil, throttled(reasonAccount)
+	}
+	p.live++
+	return nil, nil //nolint:nilnil // no environment, but a place for one
+}
+
+func (p *pools) setIdleLocked(k poolKey, list []*worker) {
+	if len(list) == 0 {
+		delete(p.idle, k)
+		return
+	}
+	p.idle[k] = list
+}
+
+// evictLocked ends the environment that has been idle for longest. p.mu is held.
+func (p *pools) evictLocked() bool {
+	var oldest *worker
+	for _, list := range p.idle {
+		if w := list[0]; oldest == nil || w.since.Before(oldest.since) {
+			oldest = w
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	p.setIdleLocked(oldest.key, p.idle[oldest.key][1:])
+	p.wg.Go(func() { p.end(oldest) })
+	return true
+}
+
+// put gives an environment back after use. One of a revision that has changed meanwhile finds no more work and ends as idle.
+func (p *pools) put(w *worker) {
+	w.since = p.l.deps.Clock.Now()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.end(w)
+		return
+	}
+	p.idle[w.key] = append(p.idle[w.key], w)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// end ends an environment and frees its place.
+func (p *pools) end(w *worker) {
+	w.close()
+	p.free()
+}
+
+func (p *pools) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live--
+}
+
+// retire ends the idle environments of a function's unpublished version whose revision is not keep, and leaves the busy ones
+// to the idle timeout. With an empty keep all versions are meant.
+func (p *pools) retire(r ref, keep string) {
+	p.retireIf(func(k poolKey) bool {
+		return k.function == r.function() && (keep == "" || k.version == latest && k.revision != keep)
+	})
+}
+
+// retireVersion is retire for one published version.
+func (p *pools) retireVersion(r ref) {
+	p.retireIf(func(k poolKey) bool { return k.function == r.function() && k.version == r.qualifier })
+}
+
+func (p *pools) retireIf(match func(k poolKey) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k, list := range p.idle {
+		if match(k) {
+			delete(p.idle, k)
+			for _, w := range list {
+				p.wg.Go(func() { p.end(w) })
+			}
+		}
+	}
+}
+
+// reap ends environments that have been idle for longer than the timeout.
+func (p *pools) reap(ctx context.Context) {
+	for {
+		// With a first one that becomes due nothing that comes later changes when to look again; without one, wait for one.
+		if next := p.reapNow(); next > 0 {
+			if clock.Sleep(ctx, p.l.deps.Clock, next) != nil {
+				return
+			}
+			continue
+		}
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reapNow ends what is due and returns how long it is until the next one is; 0 if there is none.
+func (p *pools) reapNow() time.Duration {
+	now := p.l.deps.Clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var next time.Duration
+	for k, list := range p.idle {
+		n := 0
+		for n < len(list) {
+			left := list[n].since.Add(p.l.o.IdleTimeout).Sub(now)
+			if left > 0 {
+				if next == 0 || left < next {
+					next = left
+				}
+				break
+			}
+			w := list[n]
+			p.wg.Go(func() { p.end(w) })
+			n++
+		}
+		p.setIdleLocked(k, list[n:])
+	}
+	return next
+}

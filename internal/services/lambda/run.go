@@ -1,0 +1,230 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// call is one invocation.
+type call struct {
+	ref                    ref
+	function               function
+	version                version
+	unreserved             int // of the account's concurrency
+	requestID              string
+	payload                []byte
+	clientContext, traceID string
+}
+
+// outcome is what became of an invocation that was carried out. A function that failed is an outcome, not an error.
+type outcome struct {
+	payload []byte
+	// failure is "", "Handled" or "Unhandled".
+	failure string
+	tail    []byte
+}
+
+// load fills in what an invocation needs of the store.
+func (l *Lambda) load(ctx context.Context, c *call) error {
+	return l.deps.Store.View(ctx, func(rd store.Reader) error {
+		var err error
+		if c.function, c.version, err = resolve(rd, c.ref); err != nil {
+			return err
+		}
+		reserved, _, err := record.Get[int32](rd, c.ref.scope.reserved())
+		c.unreserved = l.o.Concurrency - int(reserved)
+		return err
+	})
+}
+
+var errTimeout = errors.New("task timed out")
+
+// run carries an invocation out. It goes on when the caller goes away, as on AWS.
+func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
+	ctx = context.WithoutCancel(ctx)
+	release, reason := l.slots.take(c.ref, c.function.Reserved, c.unreserved)
+	if reason != "" {
+		return outcome{}, throttled(reason)
+	}
+	defer release()
+	k := keyOf(c.ref, &c.version)
+	for {
+		w, err := l.pools.get(k)
+		if err != nil {
+			return outcome{}, err
+		}
+		if w == nil {
+			break
+		}
+		// A process that has ended while it was idle is nobody's fault: take another.
+		if err := w.env.WaitReady(ctx); err == nil {
+			return l.use(ctx, w, c, 0), nil
+		}
+		l.pools.end(w)
+	}
+	began := l.deps.Clock.Now()
+	w, err := l.startWorker(ctx, c.ref, &c.version)
+	if err != nil {
+		l.pools.free()
+		if errors.Is(err, errClosing) {
+			return outcome{}, serviceError("The invocation was not carried out", err)
+		}
+		return outcome{}, err
+	}
+	return l.first(ctx, w, c, began), nil
+}
+
+// first waits for the initialisation of a new environment and uses it. The initialisation has a limit of its own; what takes longer counts as
+// part of the invocation.
+func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time) outcome {
+	limit := initLimit + time.Duration(c.version.Timeout)*time.Second
+	ready, cancel := withTimeout(ctx, l.deps.Clock, limit)
+	err := w.env.WaitReady(ready)
+	cancel()
+	initTime := l.deps.Clock.Now().Sub(began)
+	if err == nil {
+		w.initTime = initTime
+		return l.use(ctx, w, c, max(initTime-initLimit, 0))
+	}
+	w.log.started(c.requestID, c.version.Number)
+	return l.failed(w, c, err, initTime)
+}
+
+// use hands the event to an environment that is ready. spent is what is used up of the function's timeout.
+func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duration) outcome {
+	w.log.started(c.requestID, c.version.Number)
+	began := l.deps.Clock.Now()
+	timeout := time.Duration(c.version.Timeout)*time.Second - spent
+	ctx, cancel := withTimeout(ctx, l.deps.Clock, timeout)
+	defer cancel()
+	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
+		RequestID: c.requestID, FunctionARN: c.ref.arn(), TraceID: c.traceID, ClientContext: c.clientContext,
+		Deadline: began.Add(timeout), Payload: c.payload,
+	})
+	duration := l.deps.Clock.Now().Sub(began) + spent
+	if err != nil {
+		return l.failed(w, c, err, duration)
+	}
+	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.env.PeakBytes()}
+	out := outcome{payload: answer.Body}
+	if answer.Failed {
+		out.failure = "Unhandled"
+		if !strings.HasPrefix(answer.ErrorType, "Runtime.") || answer.ErrorType == "Runtime.Unknown" {
+			r.errorType = ""
+		}
+	}
+	w.log.ended(r)
+	out.tail = w.log.lastLines()
+	l.pools.put(w)
+	return out
+}
+
+// takeInit returns the duration of the initialisation once.
+func (w *worker) takeInit() time.Duration {
+	d := w.initTime
+	w.initTime = 0
+	return d
+}
+
+// failed is the outcome of an invocation without an answer. The environment is ended, unless the answer was only too large.
+func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration) outcome {
+	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, status: "error"}
+	out := outcome{failure: "Unhandled"}
+	var initError *rapi.InitError
+	var exit *runtimes.ExitError
+	keep := false
+	switch {
+	case errors.Is(cause, errTimeout):
+		limit := float64(c.version.Timeout)
+		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
+		out.payload = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
+		w.env.Drain()
+		w.log.line(fmt.Sprintf("%s %s Task timed out after %.2f seconds", l.deps.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), c.requestID, limit))
+	case errors.Is(cause, rapi.ErrTooLarge):
+		keep = true
+		out.payload = errorDocument("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", rapi.MaxResponse))
+	case errors.Is(cause, rapi.ErrTruncated):
+		out.payload = errorDocument("Runtime.TruncatedResponse", fmt.Sprintf("RequestId: %s Error: Runtime sent a truncated response", c.requestID))
+	case errors.As(cause, &initError):
+		out.payload = initError.Body
+		r.errorType = initError.Type
+	case errors.As(cause, &exit):
+		r.errorType, out.payload = exitDocument(c, exit)
+	default:
+		r.errorType = "Runtime.ExitError"
+		out.payload = errorDocument(r.errorType, fmt.Sprintf("RequestId: %s Error: %v", c.requestID, cause))
+	}
+	r.peak = w.env.PeakBytes()
+	if !keep {
+		w.env.Kill()
+		w.env.Drain()
+	}
+	w.log.ended(r)
+	out.tail = w.log.lastLines()
+	if keep {
+		l.pools.put(w)
+	} else {
+		l.pools.end(w)
+	}
+	return out
+}
+
+// exitDocument describes a process that ended, in the types of AWS.
+func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
+	kind, message := "Runtime.ExitError", e.Error()
+	switch {
+	case e.Exit.Err != nil:
+		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
+	case e.Exit.OutOfMemory:
+		kind, message = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed"
+	}
+	return kind, errorDocument(kind, fmt.Sprintf("RequestId: %s Error: %s", c.requestID, message))
+}
+
+func entrypointMessage(v *version, e *runtimes.ExitError) string {
+	if strings.HasPrefix(v.Runtime, runtimes.FamilyProvided) {
+		return fmt.Sprintf("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap] (%v)", e.Exit.Err)
+	}
+	return e.Error()
+}
+
+func errorDocument(kind, message string) []byte {
+	b, err := json.Marshal(struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}{kind, message})
+	if err != nil {
+		return []byte("{}")
+	}
+	return b
+}
+
+// withTimeout returns a context that ends with errTimeout after d on the clock.
+func withTimeout(ctx context.Context, c clock.Clock, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := c.NewTimer(d)
+	go func() {
+		select {
+		case <-t.C():
+			cancel(errTimeout)
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func payloadTooLarge(limit int, operation string) *service.Error {
+	return service.Errorf("RequestTooLargeException", "Request must be smaller than %d bytes for the %s operation", limit, operation).WithStatus(413)
+}

@@ -1,0 +1,135 @@
+package lambda
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/runtimes/code"
+	"lambent.dev/lambent/internal/sandbox"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Options are the collaborators and settings of the service beside those that every service has.
+type Options struct {
+	// Host starts the sandboxes, Runtimes finds the language runtimes, Code keeps the unpacked code.
+	Host     *sandbox.Host
+	Runtimes *runtimes.Catalog
+	Code     *code.Store
+	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
+	// drops lines; nil Roles starts functions without credentials.
+	Objects port.Objects
+	Logs    port.LogSink
+	Roles   port.Roles
+	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
+	// functions without the platform.
+	Serve func(l net.Listener)
+	// Egress is the functions' way to the internet; nil means that there is none.
+	Egress *sandbox.Egress
+	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
+	Concurrency int
+	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
+	MaxEnvironments int
+	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.
+	IdleTimeout time.Duration
+}
+
+// Lambda is the service. What it keeps in memory are its execution environments and their counters.
+type Lambda struct {
+	deps  service.Deps
+	o     Options
+	slots *slots
+	pools *pools
+	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
+	endpoint    netip.AddrPort
+	endpointURL string
+}
+
+var _ port.Functions = (*Lambda)(nil)
+
+// New returns the service, and itself as the port by which other services invoke functions.
+func New(deps service.Deps, o Options) (service.Service, *Lambda) {
+	if o.Concurrency == 0 {
+		o.Concurrency = 1000
+	}
+	if o.MaxEnvironments == 0 {
+		o.MaxEnvironments = 256
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = 5 * time.Minute
+	}
+	l := &Lambda{deps: deps, o: o, slots: newSlots()}
+	l.pools = newPools(l)
+	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
+	h := api.Handlers{
+		CreateFunction:              l.createFunction,
+		GetFunction:                 l.getFunction,
+		GetFunctionConfiguration:    l.getFunctionConfiguration,
+		ListFunctions:               l.listFunctions,
+		UpdateFunctionCode:          l.updateFunctionCode,
+		UpdateFunctionConfiguration: l.updateFunctionConfiguration,
+		DeleteFunction:              l.deleteFunction,
+
+		PublishVersion:         l.publishVersion,
+		ListVersionsByFunction: l.listVersionsByFunction,
+		CreateAlias:            l.createAlias,
+		GetAlias:               l.getAlias,
+		ListAliases:            l.listAliases,
+		UpdateAlias:            l.updateAlias,
+		DeleteAlias:            l.deleteAlias,
+
+		Invoke:           l.invoke,
+		AddPermission:    l.addPermission,
+		RemovePermission: l.removePermission,
+		GetPolicy:        l.getPolicy,
+
+		PutFunctionConcurrency:          l.putFunctionConcurrency,
+		GetFunctionConcurrency:          l.getFunctionConcurrency,
+		DeleteFunctionConcurrency:       l.deleteFunctionConcurrency,
+		PutFunctionEventInvokeConfig:    l.putFunctionEventInvokeConfig,
+		UpdateFunctionEventInvokeConfig: l.updateFunctionEventInvokeConfig,
+		GetFunctionEventInvokeConfig:    l.getFunctionEventInvokeConfig,
+		DeleteFunctionEventInvokeConfig: l.deleteFunctionEventInvokeConfig,
+
+		ListTags:           l.listTags,
+		TagResource:        l.tagResource,
+		UntagResource:      l.untagResource,
+		GetAccountSettings: l.getAccountSettings,
+	}
+	return service.Service{
+		API:        api.API,
+		Operations: h.Bindings(),
+		Access:     l.access(),
+		Resources:  l.resources(),
+		Jobs:       []events.Kind{l.asyncKind()},
+		Start:      l.pools.start,
+		Close:      l.pools.close,
+	}, l
+}
+
+// endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function
+// are valid outside of it, else the same port there. Inside of a sandbox it is plain HTTP; nobody else can listen.
+func endpointOf(base string) (netip.AddrPort, string) {
+	addr := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	port := uint16(4566)
+	if u, err := url.Parse(base); err == nil {
+		if ap, err := netip.ParseAddrPort(u.Host); err == nil {
+			port = ap.Port()
+			if ap.Addr().Is4() && ap.Addr().IsLoopback() {
+				addr = ap.Addr()
+			}
+		} else if u.Port() != "" {
+			if p, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", u.Port()); err == nil {
+				port = uint16(p)
+			}
+		}
+	}
+	ap := netip.AddrPortFrom(addr, port)
+	return ap, "http://" + ap.String()
+}

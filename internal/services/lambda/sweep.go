@@ -1,0 +1,72 @@
+package lambda
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"lambent.dev/lambent/internal/runtimes/code"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// sweepCode removes unpacked code that no version of any function has.
+func (l *Lambda) sweepCode(ctx context.Context) error {
+	used := map[code.Hash]bool{}
+	note := func(v version) {
+		if h, err := code.ParseHash(v.CodeHash); err == nil {
+			used[h] = true
+		}
+	}
+	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
+		for _, s := range scopesOf(rd) {
+			for f, err := range record.Range[function](rd, s.functions().Span()) {
+				if err != nil {
+					return err
+				}
+				note(f.Value.Latest)
+			}
+			for v, err := range record.Range[version](rd, s.root("v").Span()) {
+				if err != nil {
+					return err
+				}
+				note(v.Value)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look for unused code: %w", err)
+	}
+	if err := l.o.Code.Sweep(func(h code.Hash) bool { return used[h] }); err != nil {
+		l.deps.Log.WarnContext(ctx, "unused code was not removed", slog.Any("error", err))
+	}
+	return nil
+}
+
+// scopesOf lists the accounts and regions that have functions, by skipping from one to the next.
+func scopesOf(rd store.Reader) []scope {
+	var out []scope
+	span := key.New("lambda").Span()
+	for {
+		span.Limit = 1
+		found := false
+		for p, err := range rd.Range(span) {
+			if err != nil {
+				return out
+			}
+			d := key.Decode(p.Key).Skip(key.New("lambda"))
+			s := scope{d.Str(), d.Str()}
+			if d.Err() != nil {
+				return out
+			}
+			out = append(out, s)
+			span.Lo = key.New("lambda", s.account, s.region).End()
+			found = true
+		}
+		if !found {
+			return out
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package lambda
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/sandbox"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// worker is one execution environment of one version.
+type worker struct {
+	key      poolKey
+	env      *runtimes.Environment
+	log      *logWriter
+	initTime time.Duration // of the initialisation, reported by the first invocation
+	since    time.Time     // when it became idle
+	expires  time.Time     // of the role's credentials; zero without any
+	clock    interface{ Now() time.Time }
+}
+
+// Times of an environment.
+const (
+	// initLimit bounds the initialisation before the first invocation, https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+	initLimit = 10 * time.Second
+	// credentialLife is how long the credentials of an environment are valid, credentialReserve how much of that a new invocation needs.
+	credentialLife    = 12 * time.Hour
+	credentialReserve = 20 * time.Minute
+)
+
+// usable tells whether the environment can take another invocation.
+func (w *worker) usable() bool {
+	select {
+	case <-w.env.Done():
+		return false
+	default:
+	}
+	return w.expires.IsZero() || w.clock.Now().Add(credentialReserve).Before(w.expires)
+}
+
+// close ends the environment and waits until it is gone.
+func (w *worker) close() {
+	w.env.Kill()
+	<-w.env.Done()
+	w.log.flush()
+}
+
+// startWorker starts an environment; its initialisation is still going on then.
+func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, error) {
+	rt, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
+	if err != nil {
+		return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
+	}
+	if rt.Warning != "" {
+		l.deps.Log.WarnContext(ctx, "another runtime version is used", slog.String("function", r.function()), slog.String("warning", rt.Warning))
+	}
+	folder, err := l.ensureCode(ctx, v)
+	if err != nil {
+		return nil, serviceError("The function's code cannot be read", err)
+	}
+	credentials, err := l.credentials(ctx, r, v)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := l.newStream(v)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}}
+	if rt.Warning != "" {
+		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
+			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
+		})
+	}
+	spec := runtimes.Spec{
+		Name: r.name, Runtime: rt, Code: folder, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
+		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
+	}
+	if l.o.Serve != nil {
+		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
+	}
+	if w.env, err = runtimes.Start(ctx, l.o.Host, spec); err != nil {
+		return nil, serviceError("The function's sandbox could not be started", err)
+	}
+	if listener := w.env.Listener("platform"); listener != nil {
+		go l.o.Serve(listener)
+	}
+	return w, nil
+}
+
+func keyOf(r ref, v *version) poolKey {
+	return poolKey{function: r.function(), version: v.Number, revision: v.Revision}
+}
+
+// credentials are those of the version's role.
+func (l *Lambda) credentials(ctx context.Context, r ref, v *version) (port.Credentials, error) {
+	if l.o.Roles == nil {
+		return port.Credentials{}, nil
+	}
+	ctx = service.As(ctx, service.ServiceCaller(servicePrincipal, r.function(), r.account))
+	c, err := l.o.Roles.AssumeForService(ctx, servicePrincipal, v.Role, r.name, credentialLife)
+	if err != nil {
+		var e *service.Error
+		if errors.As(err, &e) {
+			return c, service.Errorf("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda: %s", e.Message).WithStatus(403)
+		}
+		return c, err
+	}
+	return c, nil
+}
+
+// newStream is the name of a new log stream.
+func (l *Lambda) newStream(v *version) (string, error) {
+	var id [16]byte
+	if _, err := io.ReadFull(l.deps.Random, id[:]); err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	return fmt.Sprintf("%s/[%s]%s", l.deps.Clock.Now().UTC().Format("2006/01/02"), v.Number, hex.EncodeToString(id[:])), nil
+}
+
+// environment lists the variables of a version: Lambda's, the role's credentials, and the function's own, which win where they may be set.
+// See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+func (l *Lambda) environment(r ref, v *version, c port.Credentials, stream string) []string {
+	env := []string{
+		"_HANDLER=" + v.Handler, "AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
+		"AWS_LAMBDA_FUNCTION_NAME=" + r.name, "AWS_LAMBDA_FUNCTION_VERSION=" + v.Number, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(int(v.Memory)),
+		"AWS_LAMBDA_LOG_GROUP_NAME=" + v.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME=" + stream, "AWS_LAMBDA_LOG_FORMAT=" + v.Log.Format,
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		// The SDKs look for a tracing daemon and for instance metadata, of which there are none.
+		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "AWS_EC2_METADATA_DISABLED=true",
+	}
+	if v.Log.ApplicationLevel != "" {
+		env = append(env, "AWS_LAMBDA_LOG_LEVEL="+v.Log.ApplicationLevel)
+	}
+	if l.o.Serve != nil {
+		env = append(env, "AWS_ENDPOINT_URL="+l.endpointURL)
+	}
+	if c.AccessKeyID != "" {
+		env = append(env, "AWS_ACCESS_KEY_ID="+c.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+c.SecretAccessKey, "AWS_SESSION_TOKEN="+c.SessionToken)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Env)) {
+		env = append(env, name+"="+v.Env[name])
+	}
+	return env
+}
