@@ -25,10 +25,6 @@ type Service struct {
 	Resources []ResourceType
 	// Routes are the hosts and paths of the service's data planes and virtual hosts.
 	Routes []Route
-	// Before, when set, sees every HTTP request of the API before it is authenticated. It may add fields to the head of the answer, also of an
-	// error's, and returns true when it has answered: CORS, where browsers ask without credentials. target is the raw path; for
-	// a host route with the bucket in front, as operations are matched.
-	Before func(w http.ResponseWriter, r *http.Request, target string) (answered bool)
 	// Jobs are the kinds of durable work that the service runs.
 	Jobs []events.Kind
 	// Preflight, when set, sees every HTTP request of the API before it is authenticated. rawPath has the bucket of a virtual
