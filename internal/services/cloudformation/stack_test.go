@@ -65,13 +65,13 @@ func (c *cloud) put(call service.ResourceCall, what, id string, p *thing) (servi
 
 type env struct {
 	*cloud
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	store store.Store
 	ops   map[string]awsapi.Binding
 }
 
-func newEnv(t *testing.T) *env {
+func newEnv(t testing.TB) *env {
 	t.Helper()
 	c := &cloud{things: map[string]thing{}}
 	st := mem.New()
@@ -311,5 +311,23 @@ func TestBadTemplatesAreRefusedBeforeAnythingIsTouched(t *testing.T) {
 				t.Errorf("calls were made: %v", e.calls)
 			}
 		})
+	}
+}
+
+// BenchmarkUnchangedUpdate is the plan of a stack of thirty resources that finds nothing to do.
+func BenchmarkUnchangedUpdate(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("Resources:\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "  R%d: {Type: Test::Thing, Properties: {Value: v%d}}\n", i, i)
+	}
+	body, name := text.String(), "s"
+	e := newEnv(b)
+	e.create(name, body)
+	e.want(name, "CREATE_COMPLETE")
+	for b.Loop() {
+		if err := e.update(name, body); err == nil || !strings.Contains(err.Error(), "No updates") {
+			b.Fatal(err)
+		}
 	}
 }
