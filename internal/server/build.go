@@ -2,13 +2,23 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 
 	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/runtimes/code"
+	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/iam"
+	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/sts"
@@ -24,7 +34,13 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.identities = auth.NewCache(directory)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
-	logService, _ := logs.New(p.deps)
+	logService, sink := logs.New(p.deps)
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles})
+	if err != nil {
+		return nil, err
+	}
+	buckets := s3.New(p.deps, functions)
+	objects.Objects = buckets
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -32,8 +48,45 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	buckets := s3.New(p.deps, nil)
-	objects.Objects = buckets
-	services = []service.Service{iamService, stsService, logService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, nil), cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles})}
+	services = []service.Service{
+		iamService, stsService, logService, functionService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, functions),
+		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
+	}
 	return services, nil
+}
+
+// functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.
+func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (service.Service, *lambda.Lambda, error) {
+	dir := p.cfg.DataDir
+	if p.cfg.Ephemeral {
+		var err error
+		if dir, err = os.MkdirTemp("", "lambent-"); err != nil {
+			return service.Service{}, nil, err
+		}
+		s.onClose(func(context.Context) error { return os.RemoveAll(dir) })
+	}
+	host, err := sandbox.Open(ctx, sandbox.Options{Logger: p.deps.Log, Plain: p.cfg.Sandbox == config.SandboxOff})
+	if err != nil {
+		return service.Service{}, nil, fmt.Errorf("start the sandbox: %w", err)
+	}
+	s.onClose(func(context.Context) error { return host.Close() })
+	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
+		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
+	}
+	o.Host = host
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes")}); err != nil {
+		return service.Service{}, nil, err
+	}
+	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
+		return service.Service{}, nil, err
+	}
+	o.Serve = func(l net.Listener) {
+		<-s.serving
+		s.front.ServeSandbox(l)
+	}
+	if p.cfg.Egress {
+		o.Egress = &sandbox.Egress{}
+	}
+	made, functions := lambda.New(p.deps, o)
+	return made, functions, nil
 }

@@ -38,6 +38,7 @@ type Server struct {
 	url      string
 	keys     *keyfile.Keys
 	front    *front.Server
+	serving  chan struct{} // closed when front is set
 	registry *dispatch.Registry
 	services []service.Service
 	// closers undo what Start did, in the reverse order.
@@ -46,7 +47,7 @@ type Server struct {
 
 // Start starts a Lambent with cfg, which is valid. When it returns, requests are answered; Close ends it.
 func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{}
+	s := &Server{serving: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -56,9 +57,8 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; set listen to another address, or stop what uses this one", cfg.Listen, err)
 	}
-	serving := false
 	s.onClose(func(context.Context) error {
-		if serving {
+		if s.front != nil {
 			return nil
 		}
 		return l.Close()
@@ -103,7 +103,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 	if err != nil {
 		return nil, err
 	}
-	serving = true
+	close(s.serving)
 	s.onClose(s.front.Shutdown)
 	return s, nil
 }
