@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb
+.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -16,6 +16,7 @@ build: ## the product, as it is released
 test: clients ## everything that must pass
 	$(GO) build ./...
 	$(GO) test ./...
+	cd examples/photoboard && $(GO) vet ./... && $(GO) test ./...
 
 check: generated lint race test ## what a change needs before it is proposed
 
@@ -29,6 +30,7 @@ race:
 generate: $(MODELS)
 	$(GO) run ./tools/modelgen -models $(MODELS)/botocore/data
 	$(GO) run ./tools/coverage
+	$(GO) test ./internal/config -run TestManualMatchesSettings -update
 
 generated: $(MODELS) ## fails when generated files are out of date
 	$(GO) run ./tools/modelgen -models $(MODELS)/botocore/data -check
@@ -54,9 +56,26 @@ compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) 
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }
 	DYNAMODB_SUITE="$(abspath $(DIR))" $(GO) test -count=1 -v ./test/compat/dynamodb
 
-clients: $(VENV)/.done ## the AWS clients that tests use, in the project's own folders
+clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 
 $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
 	touch $@
+
+test/js/node_modules/.done: test/js/package-lock.json
+	cd test/js && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 $(NPM) ci --silent
+	touch $@
+
+# Language runtimes and a browser come from the system. Root installs them; anybody else is told how.
+debian:
+	@missing=""; \
+	for pair in chromium:chromium node:nodejs npm:npm python3:python3; do \
+	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	test -n "$$missing" || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	else \
+	  echo "The tests need:$$missing. Install with: sudo apt-get install$$missing"; exit 1; \
+	fi

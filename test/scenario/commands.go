@@ -1,0 +1,190 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// world is what the commands of one script work on.
+type world struct {
+	platform *platform
+	client   *driver // the client under test
+	boto3    *driver
+	last     answer
+}
+
+type worldKey struct{}
+
+func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	with := func(fn func(w *world, ts *testscript.TestScript, neg bool, args []string)) func(*testscript.TestScript, bool, []string) {
+		return func(ts *testscript.TestScript, neg bool, args []string) {
+			fn(ts.Value(worldKey{}).(*world), ts, neg, args)
+		}
+	}
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"call": with(call), "error": with(failure), "want": with(want), "set": with(set), "http": with(request1),
+		"presign": with(presign), "lambent": with(lambent), "crash": with(crash),
+	}
+}
+
+func (w *world) request(ts *testscript.TestScript, service, operation, input string) request {
+	input = os.Expand(input, ts.Getenv) // single quotes keep testscript from doing it
+	if !json.Valid([]byte(input)) {
+		ts.Fatalf("the input of %s is not JSON: %s", operation, input)
+	}
+	return request{Service: service, Operation: operation, Input: json.RawMessage(input), Endpoint: w.platform.url(), Key: ts.Getenv("KEY"), Secret: ts.Getenv("SECRET")}
+}
+
+func call(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 2 {
+		args = append(args, "{}")
+	}
+	if len(args) != 3 {
+		ts.Fatalf("usage: call SERVICE Operation [JSON]")
+	}
+	a, err := w.client.call(w.request(ts, args[0], args[1], args[2]))
+	ts.Check(err)
+	w.last = a
+	switch {
+	case a.Code != "" && !neg:
+		ts.Fatalf("%s failed: %s: %s", args[1], a.Code, a.Message)
+	case a.Code == "" && neg:
+		ts.Fatalf("%s succeeded: %v", args[1], a.Output)
+	}
+}
+
+func failure(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: error CODE [TEXT]")
+	}
+	if w.last.Code != args[0] || len(args) == 2 && !strings.Contains(w.last.Message, args[1]) {
+		ts.Fatalf("the error is %s: %s", w.last.Code, w.last.Message)
+	}
+}
+
+func want(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: want PATH VALUE")
+	}
+	got, ok := lookup(w.last.Output, args[0])
+	if !ok && args[1] == "absent" {
+		return
+	}
+	if !ok || text(got) != args[1] {
+		ts.Fatalf("%s is %q, want %q in %s", args[0], text(got), args[1], text(w.last.Output))
+	}
+}
+
+func set(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: set VAR PATH")
+	}
+	got, ok := lookup(w.last.Output, args[1])
+	if !ok {
+		ts.Fatalf("there is no %s in %s", args[1], text(w.last.Output))
+	}
+	ts.Setenv(args[0], text(got))
+}
+
+func request1(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: http METHOD URL [BODY [HEADER: VALUE]…]")
+	}
+	body := ""
+	if len(args) > 2 {
+		body = args[2]
+	}
+	r, err := http.NewRequest(args[0], args[1], strings.NewReader(body))
+	ts.Check(err)
+	for _, h := range args[min(3, len(args)):] {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	got, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer got.Body.Close()
+	raw, err := io.ReadAll(got.Body)
+	ts.Check(err)
+	w.last = answer{Output: map[string]any{"status": got.StatusCode, "body": string(raw)}}
+}
+
+func presign(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 6 {
+		ts.Fatalf("usage: presign VAR METHOD SERVICE Operation JSON SECONDS")
+	}
+	r := w.request(ts, args[2], args[3], args[4])
+	var err error
+	r.Method = args[1]
+	r.Presign, err = strconv.Atoi(args[5])
+	ts.Check(err)
+	a, err := w.boto3.call(r)
+	ts.Check(err)
+	if a.Code != "" {
+		ts.Fatalf("presign: %s: %s", a.Code, a.Message)
+	}
+	ts.Setenv(args[0], text(a.Output))
+}
+
+func lambent(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(w.platform.binary, args...)
+	if _, ended := err.(*exec.ExitError); err != nil && !ended {
+		ts.Check(err)
+	}
+	if (err != nil) != neg {
+		ts.Fatalf("lambent %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+func crash(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: crash")
+	}
+	w.platform.kill()
+	ts.Check(w.platform.start())
+}
+
+// lookup follows a path of names and indexes, separated by dots.
+func lookup(v any, path string) (any, bool) {
+	for part := range strings.SplitSeq(path, ".") {
+		switch typed := v.(type) {
+		case map[string]any:
+			next, ok := typed[part]
+			if !ok {
+				return nil, false
+			}
+			v = next
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(typed) {
+				return nil, false
+			}
+			v = typed[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+func text(v any) string {
+	switch typed := v.(type) {
+	case string:
+		return typed
+	case map[string]any, []any, nil:
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err.Error()
+		}
+		return string(raw)
+	default:
+		return fmt.Sprint(typed)
+	}
+}
