@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,24 @@ func TestCallersAreNamed(t *testing.T) {
 				t.Errorf("the cause of %v is no signature error", err)
 			}
 		})
+	}
+}
+
+func TestS3ShowsWhatWasComputed(t *testing.T) {
+	p := newPlatform(t)
+	h := head(t, start, sigv4.Signer{AccessKeyID: "AKIAALICE", Secret: "x"})
+	h.Family = sigv4.FamilyS3
+	_, err := p.who.Authenticate(t.Context(), h)
+	var e *service.Error
+	if !errors.As(err, &e) || e.Code != "SignatureDoesNotMatch" {
+		t.Fatal(err)
+	}
+	shown := reflect.ValueOf(e.Detail).Elem()
+	if got := shown.FieldByName("StringToSign").String(); !strings.HasPrefix(got, "AWS4-HMAC-SHA256\n") {
+		t.Errorf("StringToSign = %q", got)
+	}
+	if got := shown.FieldByName("AWSAccessKeyId").String(); got != "AKIAALICE" {
+		t.Errorf("AWSAccessKeyId = %q", got)
 	}
 }
 

@@ -107,8 +107,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, h *Head) (*Proof, erro
 	p, err := a.authenticate(ctx, h)
 	var e *sigv4.Error
 	if errors.As(err, &e) {
-		code, status, msg := e.Wire(h.Family)
-		return nil, &service.Error{Code: code, Status: status, Message: msg, Err: e}
+		return nil, Refusal(e, h.Family)
 	}
 	return p, err
 }

@@ -237,8 +237,7 @@ func (v *verified) Read(b []byte) (int, error) {
 	n, err := v.Reader.Read(b)
 	var e *sigv4.Error
 	if errors.As(err, &e) {
-		code, status, message := e.Wire(v.family)
-		err = &service.Error{Code: code, Status: status, Message: message, Err: e}
+		err = auth.Refusal(e, v.family)
 	}
 	return n, err
 }

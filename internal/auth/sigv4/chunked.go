@@ -80,6 +80,19 @@ func (c *chunks) data(b []byte) (int, error) {
 	if err != nil && (c.left > 0 || !errors.Is(err, io.EOF)) {
 		c.err = c.broken(err)
 	}
+	if c.total == c.p.Length && c.err == nil {
+		// The last bytes wait for the proof of everything behind them.
+		for c.err == nil && c.left == 0 {
+			if c.inside {
+				c.err = c.endChunk()
+			} else {
+				c.err = c.startChunk()
+			}
+		}
+		if !errors.Is(c.err, io.EOF) {
+			return 0, c.err
+		}
+	}
 	if n > 0 {
 		return n, nil
 	}

@@ -18,8 +18,9 @@
 //	payload, err := v.Verify(req, sig, secret, opt)
 //	body := payload.Reader(r.Body)              // verifies while reading; an error before EOF
 //
-// Invariants: an error of the body reader comes in place of io.EOF, so a caller that commits
-// only after io.EOF never commits a body that was not signed. Comparisons of signatures take
+// Invariants: an error of the body reader comes in place of io.EOF, and in place of the last bytes
+// of a body whose length was announced, so a caller that commits only after io.EOF or after that
+// many bytes never commits a body that was not signed. Comparisons of signatures take
 // constant time. Every parse is bounded by the length of its input, every chunk header and
 // trailer by a constant, every cache by a number of entries.
 //

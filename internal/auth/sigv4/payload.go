@@ -66,17 +66,19 @@ type Payload struct {
 	// Trailers are the names that the request announced in x-amz-trailer, lower case.
 	Trailers []string
 
-	sig   *Signature
-	hmac  [sha256.Size]byte
-	ecdsa *ecdsa.PublicKey
-	seed  string
+	sig *Signature
+	// announced is the Content-Length of a plain body; -1 when there is none.
+	announced int64
+	hmac      [sha256.Size]byte
+	ecdsa     *ecdsa.PublicKey
+	seed      string
 }
 
 // with adds what the head tells about the body, and checks it.
 func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
-	p.sig, p.Hash, p.Length = s, s.Hash, -1
+	p.sig, p.Hash, p.Length, p.announced = s, s.Hash, -1, -1
 	if !p.Chunked() {
-		return p, nil
+		return p, p.plain(r)
 	}
 	if (s.Version == V4a) != strings.Contains(s.Hash, "ECDSA") && s.Hash != streamOpenTrailer {
 		return nil, &Error{Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
@@ -101,12 +103,25 @@ func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
 	return p, nil
 }
 
+// plain notes the announced length of a plain body. An empty one is compared with its hash here,
+// because nobody may read it.
+func (p *Payload) plain(r *Request) error {
+	if n, err := strconv.ParseInt(r.Get("Content-Length"), 10, 63); err == nil && n >= 0 {
+		p.announced = n
+	}
+	if p.announced == 0 && p.Hash != "" && p.Hash != Unsigned256 && p.Hash != EmptyHash {
+		return &Error{Kind: PayloadMismatch, InQuery: p.sig.Query, AccessKeyID: p.sig.AccessKeyID}
+	}
+	return nil
+}
+
 // Chunked reports whether the body is in AWS's chunked framing, which [Payload.Reader] removes.
 func (p *Payload) Chunked() bool { return strings.HasPrefix(p.Hash, "STREAMING-") }
 
 // Reader returns the decoded body. It checks the signed hash, the chunk signatures, the
 // announced length and the trailers while it reads; an [*Error] comes in place of io.EOF when
-// one of them is wrong.
+// one of them is wrong, and in place of the last bytes when the length was announced: who reads
+// exactly that many bytes and never meets io.EOF has a proven body too.
 func (p *Payload) Reader(body io.Reader) *Reader {
 	r := &Reader{payload: p}
 	switch {
@@ -115,7 +130,7 @@ func (p *Payload) Reader(body io.Reader) *Reader {
 	case p.Hash == Unsigned256 || p.Hash == "":
 		r.src = body
 	default:
-		r.src = &hashed{body: body, sum: sha256.New(), want: p.Hash, sig: p.sig}
+		r.src = &hashed{body: body, sum: sha256.New(), want: p.Hash, sig: p.sig, left: p.announced}
 	}
 	return r
 }
@@ -149,6 +164,8 @@ type hashed struct {
 	sum  hash.Hash
 	want string
 	sig  *Signature
+	// left is what remains of the announced length; negative when none was announced.
+	left int64
 	err  error
 }
 
@@ -158,14 +175,24 @@ func (h *hashed) Read(b []byte) (int, error) {
 	}
 	n, err := h.body.Read(b)
 	h.sum.Write(b[:n])
-	if errors.Is(err, io.EOF) {
-		got := hex.EncodeToString(h.sum.Sum(nil))
-		if subtle.ConstantTimeCompare([]byte(got), []byte(h.want)) != 1 {
-			err = &Error{Kind: PayloadMismatch, InQuery: h.sig.Query, AccessKeyID: h.sig.AccessKeyID, Extra: []Field{
-				{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", got},
-			}}
+	last := n > 0 && h.left == int64(n)
+	h.left -= int64(n)
+	if errors.Is(err, io.EOF) || last {
+		if e := h.compare(); e != nil {
+			h.err = e
+			return 0, e
 		}
 	}
 	h.err = err
 	return n, err
+}
+
+func (h *hashed) compare() error {
+	got := hex.EncodeToString(h.sum.Sum(nil))
+	if subtle.ConstantTimeCompare([]byte(got), []byte(h.want)) == 1 {
+		return nil
+	}
+	return &Error{Kind: PayloadMismatch, InQuery: h.sig.Query, AccessKeyID: h.sig.AccessKeyID, Extra: []Field{
+		{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", got},
+	}}
 }

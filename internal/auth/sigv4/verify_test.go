@@ -348,3 +348,53 @@ func chunkedBody(t testing.TB, s *sigv4.Signer, r *sigv4.Request, signed bool, p
 	b.WriteString("\r\n")
 	return b.String()
 }
+
+// TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes is about callers that stop at the length.
+func TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes(t *testing.T) {
+	payload := func(fields []sigv4.Field, hash string) (*sigv4.Payload, *sigv4.Request) {
+		r := &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: fields}
+		if err := signer().Sign(r, hash, now); err != nil {
+			t.Fatal(err)
+		}
+		sig, err := sigv4.Parse(r, sigv4.Options{S3: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := sigv4.NewVerifier(clock.NewFake(now)).Verify(r, sig, exampleSecret, sigv4.Options{S3: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, r
+	}
+	buf := make([]byte, 11)
+	p, _ := payload([]sigv4.Field{{Name: "Content-Length", Value: "11"}}, sigv4.Hash([]byte("hello world")))
+	if _, err := io.ReadFull(p.Reader(strings.NewReader("hello worlD")), buf); err == nil {
+		t.Error("plain: accepted")
+	}
+	if n, err := io.ReadFull(p.Reader(strings.NewReader("hello world")), buf); err != nil || n != 11 {
+		t.Errorf("plain: %d, %v", n, err)
+	}
+	p, r := payload([]sigv4.Field{{Name: "X-Amz-Decoded-Content-Length", Value: "11"}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"}}, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+	body := chunkedBody(t, signer(), r, true, []string{"hello ", "world"}, "x-amz-checksum-crc32:DUoRhQ==")
+	if n, err := io.ReadFull(p.Reader(strings.NewReader(body)), buf); err != nil || n != 11 {
+		t.Errorf("chunked: %d, %v", n, err)
+	}
+	for _, change := range []string{"world", "DUoRhQ=="} {
+		m := strings.Replace(body, change, strings.ToUpper(change[:1])+strings.ToLower(change[1:]), 1)
+		if m == body {
+			m = strings.Replace(body, change, "E"+change[1:], 1)
+		}
+		if _, err := io.ReadFull(p.Reader(strings.NewReader(m)), buf); err == nil {
+			t.Errorf("chunked with another %q: accepted", change)
+		}
+	}
+	r = &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: []sigv4.Field{{Name: "Content-Length", Value: "0"}}}
+	s := signer()
+	s.S3 = false
+	if err := s.Sign(r, sigv4.Hash([]byte("x")), now); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(sigv4.NewVerifier(clock.NewFake(now)), r, exampleSecret, sigv4.Options{}, nil); err == nil {
+		t.Error("a body that was taken away: accepted")
+	}
+}

@@ -1,0 +1,213 @@
+package sts_test
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/iam"
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/auth/token"
+	api "lambent.dev/lambent/internal/awsapi/sts"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/dispatch"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/sts"
+)
+
+const account = "000000000000"
+
+var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
+// roles is a directory of one role, "app".
+type roles struct{ trust string }
+
+const roleARN = "arn:aws:iam::" + account + ":role/app"
+
+func (r *roles) Role(_ context.Context, arn string) (*auth.Role, error) {
+	if arn != roleARN {
+		return nil, nil
+	}
+	return &auth.Role{ARN: roleARN, Account: account, Name: "app", ID: "AROAAPP", Trust: r.trust, MaxSession: 7200}, nil
+}
+
+func (r *roles) AccessKey(context.Context, string) (*auth.AccessKey, error) { return nil, nil }
+
+func (r *roles) Identity(_ context.Context, arn string) (*auth.Identity, error) {
+	id := &auth.Identity{UserID: "AIDAALICE", Name: "alice"}
+	if arn == roleARN {
+		id = &auth.Identity{UserID: "AROAAPP", Name: "app"}
+	}
+	p, err := iam.Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:*","iam:PassRole"],"Resource":"*"}}`, iam.Identity)
+	id.Documents = []iam.Document{{Name: "all of STS", Policy: p}}
+	return id, err
+}
+
+func (r *roles) ManagedPolicy(context.Context, string) (*iam.Document, error) { return nil, nil }
+
+type platform struct {
+	door  *dispatch.Door
+	who   *auth.Authenticator
+	sts   *sts.STS
+	clock *clock.Fake
+}
+
+func newPlatform(t *testing.T, trust string) *platform {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	p := &platform{clock: clock.NewFake(start)}
+	p.door = dispatch.NewDoor(p.clock, rand.Reader, log)
+	ring, err := token.NewKeyring(map[uint32][]byte{1: make([]byte, token.KeySize)}, 1, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &roles{trust: `{"Version":"2012-10-17","Statement":[` + trust + `]}`}
+	svc, s := sts.New(service.Deps{Door: p.door, Clock: p.clock, Random: rand.Reader, Log: log}, ring, r)
+	p.sts = s
+	registry, err := dispatch.NewRegistry([]service.Service{svc}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := auth.NewCache(r)
+	p.door.Open(registry, auth.NewAuthorizer(cache, auth.NewJournal(16), log))
+	p.who = auth.NewAuthenticator(cache, ring, auth.RootKey{}, p.clock)
+	return p
+}
+
+func as(p service.Principal) context.Context {
+	return service.WithRequest(context.Background(), &service.Request{ID: "r", Account: account, Region: "us-east-1", Principal: p, Time: start})
+}
+
+var alice = service.Principal{Kind: service.User, Account: account, ARN: "arn:aws:iam::" + account + ":user/alice", UserID: "AIDAALICE"}
+
+const (
+	trustsAlice = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}`
+	trustsHome  = `{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"secret"}}}`
+	trustsFn    = `{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}`
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// principal proves a request that is signed with the credentials, and returns its caller.
+func (p *platform) principal(t *testing.T, id, secret, tok string) service.Principal {
+	t.Helper()
+	s := sigv4.Signer{AccessKeyID: id, Secret: secret, Token: tok, Region: "us-east-1", Service: "sts"}
+	r := &sigv4.Request{Method: "POST", Target: "/", Host: "h"}
+	if err := s.Sign(r, sigv4.EmptyHash, p.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	proof, err := p.who.Authenticate(t.Context(), &auth.Head{Request: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof.Principal
+}
+
+func TestAssumedRolesCarryWhatTheCallGaveThem(t *testing.T) {
+	p := newPlatform(t, trustsAlice)
+	out, err := service.Call[api.AssumeRoleOutput](as(alice), p.door, "sts", "AssumeRole", &api.AssumeRoleInput{
+		RoleArn: roleARN, RoleSessionName: "build", DurationSeconds: ptr(int32(7200)), SourceIdentity: ptr("alice"),
+		Tags: []api.Tag{{Key: "team", Value: "blue"}, {Key: "env", Value: "dev"}}, TransitiveTagKeys: []string{"team"},
+		Policy: ptr(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := out.Credentials
+	if !c.Expiration.Equal(start.Add(2*time.Hour)) || out.AssumedRoleUser.AssumedRoleId != "AROAAPP:build" || !strings.HasPrefix(c.AccessKeyId, "ASIA") || *out.PackedPolicySize < 1 {
+		t.Errorf("answer = %+v %+v", c, out.AssumedRoleUser)
+	}
+	who := p.principal(t, c.AccessKeyId, c.SecretAccessKey, c.SessionToken)
+	if who.ARN != "arn:aws:sts::000000000000:assumed-role/app/build" || who.RoleARN != roleARN || who.Tags["team"] != "blue" || who.SourceIdentity != "alice" || len(who.SessionPolicies) != 1 {
+		t.Errorf("principal = %+v", who)
+	}
+	id, err := service.Call[api.GetCallerIdentityOutput](as(who), p.door, "sts", "GetCallerIdentity", &api.GetCallerIdentityInput{})
+	if err != nil || *id.Arn != who.ARN || *id.UserId != "AROAAPP:build" {
+		t.Errorf("identity = %+v, %v", id, err)
+	}
+}
+
+func TestAssumeRoleIsRefused(t *testing.T) {
+	chained := service.Principal{Kind: service.AssumedRole, Account: account, ARN: "arn:aws:sts::000000000000:assumed-role/app/s", RoleARN: roleARN, UserID: "AROAAPP:s"}
+	for _, tc := range []struct {
+		name, trust string
+		who         service.Principal
+		in          api.AssumeRoleInput
+		want, text  string
+	}{
+		{"the role trusts a service only", trustsFn, alice, api.AssumeRoleInput{}, "AccessDenied", "not authorized to perform: sts:AssumeRole on resource: " + roleARN},
+		{"no external id", trustsHome, alice, api.AssumeRoleInput{}, "AccessDenied", "sts:AssumeRole"},
+		{"another external id", trustsHome, alice, api.AssumeRoleInput{ExternalId: ptr("guess")}, "AccessDenied", "sts:AssumeRole"},
+		{"the external id", trustsHome, alice, api.AssumeRoleInput{ExternalId: ptr("secret")}, "", ""},
+		{"no such role", trustsHome, alice, api.AssumeRoleInput{RoleArn: roleARN + "x"}, "AccessDenied", "sts:AssumeRole"},
+		{"a source identity that the trust does not allow", trustsHome, alice, api.AssumeRoleInput{ExternalId: ptr("secret"), SourceIdentity: ptr("me")}, "AccessDenied", "sts:SetSourceIdentity"},
+		{"longer than the role allows", trustsAlice, alice, api.AssumeRoleInput{DurationSeconds: ptr(int32(7201))}, "ValidationError", "MaxSessionDuration"},
+		{"chaining for more than an hour", trustsHome, chained, api.AssumeRoleInput{ExternalId: ptr("secret"), DurationSeconds: ptr(int32(3601))}, "ValidationError", "role chaining"},
+		{"a session policy that is none", trustsAlice, alice, api.AssumeRoleInput{Policy: ptr("{}")}, "MalformedPolicyDocument", "Syntax errors"},
+		{"MFA", trustsAlice, alice, api.AssumeRoleInput{SerialNumber: ptr("arn:aws:iam::000000000000:mfa/x"), TokenCode: ptr("123456")}, "ValidationError", "SerialNumber"},
+		{"a transitive key without its tag", trustsAlice, alice, api.AssumeRoleInput{TransitiveTagKeys: []string{"x"}}, "ValidationError", "transitive"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newPlatform(t, tc.trust)
+			if tc.in.RoleArn == "" {
+				tc.in.RoleArn = roleARN
+			}
+			tc.in.RoleSessionName = "build"
+			_, err := p.door.Call(as(tc.who), "sts", "AssumeRole", &tc.in)
+			if service.Code(err) != tc.want || tc.want != "" && !strings.Contains(err.Error(), tc.text) {
+				t.Errorf("error = %v, want %s and %q", err, tc.want, tc.text)
+			}
+		})
+	}
+}
+
+func TestServicesGetTheCredentialsOfRolesThatTrustThem(t *testing.T) {
+	p := newPlatform(t, trustsFn)
+	ctx := as(alice)
+	c, err := p.sts.AssumeForService(ctx, "lambda.amazonaws.com", roleARN, "f", 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who := p.principal(t, c.AccessKeyID, c.SecretAccessKey, c.SessionToken); who.ARN != "arn:aws:sts::000000000000:assumed-role/app/f" {
+		t.Errorf("principal = %+v", who)
+	}
+	if _, err := p.sts.AssumeForService(ctx, "states.amazonaws.com", roleARN, "f", time.Hour); service.Code(err) != "AccessDenied" || !strings.Contains(err.Error(), "cannot be assumed by states.amazonaws.com") {
+		t.Errorf("another service: %v", err)
+	}
+	if err := p.sts.CheckPassRole(ctx, roleARN, "lambda.amazonaws.com"); err != nil {
+		t.Errorf("pass the role: %v", err)
+	}
+	if err := p.sts.CheckPassRole(ctx, "arn:aws:iam::111111111111:role/app", "lambda.amazonaws.com"); service.Code(err) != "AccessDenied" {
+		t.Errorf("pass a role of another account: %v", err)
+	}
+}
+
+func TestSessionTokensOfUsers(t *testing.T) {
+	p := newPlatform(t, trustsFn)
+	out, err := service.Call[api.GetSessionTokenOutput](as(alice), p.door, "sts", "GetSessionToken", &api.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := out.Credentials
+	who := p.principal(t, c.AccessKeyId, c.SecretAccessKey, c.SessionToken)
+	if who.ARN != alice.ARN || who.Kind != service.User || !c.Expiration.Equal(start.Add(12*time.Hour)) {
+		t.Errorf("principal = %+v until %v", who, c.Expiration)
+	}
+	if _, err := p.door.Call(as(who), "sts", "GetSessionToken", &api.GetSessionTokenInput{}); service.Code(err) != "AccessDenied" {
+		t.Errorf("a session asks for a session: %v", err)
+	}
+	fed, err := service.Call[api.GetFederationTokenOutput](as(alice), p.door, "sts", "GetFederationToken", &api.GetFederationTokenInput{Name: "bob"})
+	if err != nil || fed.FederatedUser.Arn != "arn:aws:sts::000000000000:federated-user/bob" {
+		t.Fatalf("federation = %+v, %v", fed, err)
+	}
+	fc := fed.Credentials
+	bob := p.principal(t, fc.AccessKeyId, fc.SecretAccessKey, fc.SessionToken)
+	if _, err := p.door.Call(as(bob), "sts", "GetAccessKeyInfo", &api.GetAccessKeyInfoInput{AccessKeyId: fc.AccessKeyId}); service.Code(err) != "AccessDenied" {
+		t.Errorf("a federated user without a policy: %v", err)
+	}
+}
