@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -101,11 +102,20 @@ func startSelf(dir string) (*target, error) {
 
 // startDynalite starts dynalite in memory.
 func startDynalite(cli string) (*target, error) {
-	cmd := exec.Command("node", cli, "--port", "14567", "--createTableMs", "1")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil { // dynalite listens there instead
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command("node", cli, "--host", "127.0.0.1", "--port", port, "--createTableMs", "1")
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	t := newTarget("http://127.0.0.1:14567", "test", "test", cmd, func() error {
+	t := newTarget("http://"+addr, "test", "test", cmd, func() error {
 		err := cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 		return err
