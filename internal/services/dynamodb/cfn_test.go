@@ -22,6 +22,7 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.Retry = true
 			if r.PhysicalID != "app-Orders-ABC" || r.Attributes["Arn"] != "arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC" {
 				t.Errorf("created %+v", r)
 			}
