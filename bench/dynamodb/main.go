@@ -30,10 +30,12 @@ import (
 
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/server"
 )
 
 func main() {
+	sandbox.MaybeChild() // when this process is the one that the server's sandbox starts
 	serve := flag.String("serve", "", "run the server on this data directory (used by the command itself)")
 	dynalite := flag.String("dynalite", "", "path of dynalite's cli.js to compare with")
 	n := flag.Int("n", 20000, "requests per operation")
