@@ -104,7 +104,7 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 		t.ARN += "/index/" + index
 	}
 	if len(f.keys) > 0 {
-		table, err := s.peekTable(ctx, p, nameOrARN)
+		table, err := s.knownTable(ctx, p, nameOrARN)
 		if err != nil {
 			return nil, err
 		}
@@ -166,6 +166,15 @@ func selectOf(mode string, projection *string) string {
 	return ddb.SelectAllAttributes
 }
 
+// knownTable returns a table for what a decision about permissions needs of it, the names of its keys. These change only with another table
+// of the name: the one that is kept in memory is right, and is dropped when this process deletes the table.
+func (s *Service) knownTable(ctx context.Context, p place, nameOrARN string) (*table, error) {
+	if t := s.tables.known(p.table(tableName(nameOrARN))); t != nil {
+		return t, nil
+	}
+	return s.peekTable(ctx, p, nameOrARN)
+}
+
 // peekTable returns a table, or nil.
 func (s *Service) peekTable(ctx context.Context, p place, nameOrARN string) (t *table, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
@@ -180,7 +189,7 @@ func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]servi
 		names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression, in.FilterExpression, in.KeyConditionExpression},
 		capacity: in.ReturnConsumedCapacity, selects: selectOf(in.Select, in.ProjectionExpression),
 	}
-	table, err := s.peekTable(ctx, placeOf(ctx), in.TableName)
+	table, err := s.knownTable(ctx, placeOf(ctx), in.TableName)
 	if err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 	}
 	in := p.createInput(c)
 	_, err := service.Call[ddb.CreateTableOutput](ctx, s.door, ddb.API.Name, "CreateTable", in)
-	if service.Code(err) == codeInUse && s.madeByStack(ctx, c, in.TableName) {
+	if c.Retry && service.Code(err) == codeInUse && s.madeByStack(ctx, c, in.TableName) {
 		err = nil // by an earlier try of this step
 	}
 	if err != nil {
@@ -234,7 +234,7 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 	}
 	for _, in := range p.changes(name, old) {
 		_, err := service.Call[ddb.UpdateTableOutput](ctx, s.door, ddb.API.Name, "UpdateTable", in)
-		if err != nil && !doneBefore(in, err) {
+		if err != nil && !(c.Retry && doneBefore(in, err)) {
 			return service.Resource{}, err
 		}
 	}

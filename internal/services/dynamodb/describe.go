@@ -113,6 +113,7 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID)} {
 			tx.DeleteRange(k, k.End())
 		}
+		tx.OnCommit(func() { s.tables.forget(p.table(t.Name)) })
 		return events.Cancel(tx, jobExpire, t.ID)
 	})
 	if err != nil {

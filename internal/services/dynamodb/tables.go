@@ -49,6 +49,20 @@ func (c *tableCache) get(p place, recordKey, recordBytes []byte) (*table, error)
 	return t, nil
 }
 
+// known returns the version of a table that was seen last, or nil.
+func (c *tableCache) known(recordKey []byte) *table {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byKey[string(recordKey)].table
+}
+
+// forget drops a table that was deleted.
+func (c *tableCache) forget(recordKey []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byKey, string(recordKey))
+}
+
 // findTable returns a table, or nil when there is none of that name.
 func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, error) {
 	name := tableName(nameOrARN)

@@ -11,11 +11,18 @@ import (
 	"testing"
 
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/server"
 )
 
 //go:embed failures.txt
 var failures string
+
+// TestMain lets this binary be the child process that the server's sandbox starts.
+func TestMain(m *testing.M) {
+	sandbox.MaybeChild()
+	os.Exit(m.Run())
+}
 
 // expected returns the tests that may fail, by "file :: title".
 func expected(t *testing.T) map[string]bool {

@@ -1,0 +1,297 @@
+// Command dynamodb measures DynamoDB's item operations through HTTP: signed requests of one kilobyte items on kept connections.
+//
+//	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-n requests] [-c clients]
+//
+// It starts a Lambent of its own in a process of its own, durable on a temporary directory, and prints per operation the throughput, the median
+// latency, and the processor time that the server used per request, which is what the targets are about. With -dynalite the same load runs against dynalite (in
+// memory), and the last column is the ratio of the two.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/sandbox"
+	"lambent.dev/lambent/internal/server"
+)
+
+func main() {
+	sandbox.MaybeChild() // when this process is the one that the server's sandbox starts
+	serve := flag.String("serve", "", "run the server on this data directory (used by the command itself)")
+	dynalite := flag.String("dynalite", "", "path of dynalite's cli.js to compare with")
+	n := flag.Int("n", 20000, "requests per operation")
+	c := flag.Int("c", 64, "clients")
+	flag.Parse()
+	var err error
+	if *serve != "" {
+		err = runServer(*serve)
+	} else {
+		err = compare(*dynalite, *n, *c)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/dynamodb:", err)
+		os.Exit(1)
+	}
+}
+
+// runServer serves until its standard input ends. It prints its URL and its key.
+func runServer(dir string) error {
+	cfg := config.Default()
+	cfg.DataDir, cfg.Listen, cfg.Sandbox = dir, "127.0.0.1:0", config.SandboxOff
+	s, err := server.Start(context.Background(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.URL(), s.RootKey().AccessKeyID, s.RootKey().Secret)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return s.Close(context.Background())
+}
+
+// target is a server under load.
+type target struct {
+	url    string
+	signer sigv4.Signer
+	pid    int
+	client *http.Client
+	stop   func() error
+}
+
+// startSelf starts this command as a server.
+func startSelf(dir string) (*target, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, "-serve", dir)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	f := strings.Fields(line)
+	if err != nil || len(f) != 3 {
+		return nil, fmt.Errorf("the server did not start: %q, %w", line, err)
+	}
+	return newTarget(f[0], f[1], f[2], cmd, func() error { return errors.Join(in.Close(), cmd.Wait()) }), nil
+}
+
+// startDynalite starts dynalite in memory.
+func startDynalite(cli string) (*target, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil { // dynalite listens there instead
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command("node", cli, "--host", "127.0.0.1", "--port", port, "--createTableMs", "1")
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	t := newTarget("http://"+addr, "test", "test", cmd, func() error {
+		err := cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+		return err
+	})
+	for range 100 {
+		if _, err := t.call("ListTables", "{}"); err == nil {
+			return t, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil, errors.New("dynalite did not start")
+}
+
+func newTarget(url, id, secret string, cmd *exec.Cmd, stop func() error) *target {
+	return &target{
+		url: url, pid: cmd.Process.Pid, stop: stop,
+		signer: sigv4.Signer{AccessKeyID: id, Secret: secret, Region: "us-east-1", Service: "dynamodb"},
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+	}
+}
+
+// call makes one signed call.
+func (t *target) call(operation, body string) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodPost, t.url+"/", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	sum := sha256.Sum256([]byte(body))
+	if err := t.signer.SignHTTP(req, hex.EncodeToString(sum[:]), time.Now()); err != nil {
+		return nil, err
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", operation, resp.Status, out)
+	}
+	return out, err
+}
+
+// cpu returns the processor time that the server's process used so far.
+func (t *target) cpu() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
+	if err != nil {
+		return 0, err
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
+	user, err1 := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+}
+
+// result is what one operation cost.
+type result struct {
+	perSecond float64
+	median    time.Duration
+	cpu       time.Duration
+}
+
+// load makes n calls with c clients.
+func (t *target) load(operation string, n, c int, body func(i int) string) (result, error) {
+	before, err := t.cpu()
+	if err != nil {
+		return result{}, err
+	}
+	times := make([]time.Duration, n)
+	errs := make([]error, c)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for w := range c {
+		wg.Go(func() {
+			for i := w; i < n; i += c {
+				began := time.Now()
+				if _, errs[w] = t.call(operation, body(i)); errs[w] != nil {
+					return
+				}
+				times[i] = time.Since(began)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	after, err := t.cpu()
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return result{}, err
+	}
+	slices.Sort(times)
+	return result{float64(n) / took.Seconds(), times[n/2], (after - before) / time.Duration(n)}, nil
+}
+
+// operation is one row of the table.
+type operation struct {
+	name, call string
+	share      int // of n
+	body       func(i int) string
+}
+
+func operations() []operation {
+	text := strings.Repeat("x", 900)
+	key := func(i int) string {
+		return fmt.Sprintf(`"pk":{"S":"partition-%d"},"sk":{"S":"sort-%02d"}`, i%1000/20, i%20)
+	}
+	return []operation{
+		{"PutItem", "PutItem", 1, func(i int) string {
+			return `{"TableName":"bench","Item":{` + key(i) + `,"n":{"N":"1"},"body":{"S":"` + text + `"},"tags":{"SS":["a","b"]}}}`
+		}},
+		{"GetItem", "GetItem", 1, func(i int) string { return `{"TableName":"bench","Key":{` + key(i) + `}}` }},
+		{"UpdateItem", "UpdateItem", 2, func(i int) string {
+			return `{"TableName":"bench","Key":{` + key(i) + `},"UpdateExpression":"SET n = n + :one","ConditionExpression":"attribute_exists(pk)","ExpressionAttributeValues":{":one":{"N":"1"}}}`
+		}},
+		{"Query20", "Query", 5, func(i int) string {
+			return fmt.Sprintf(`{"TableName":"bench","KeyConditionExpression":"pk = :p","ExpressionAttributeValues":{":p":{"S":"partition-%d"}}}`, i%50)
+		}},
+	}
+}
+
+// measure runs all operations on a new table.
+func (t *target) measure(n, c int) ([]result, error) {
+	_, err := t.call("CreateTable", `{"TableName":"bench","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],`+
+		`"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"BillingMode":"PAY_PER_REQUEST"}`)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(100 * time.Millisecond) // dynalite makes tables slowly
+	var out []result
+	for _, op := range operations() {
+		r, err := t.load(op.call, n/op.share, c, op.body)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func compare(dynalite string, n, c int) (err error) {
+	dir, err := os.MkdirTemp("", "lambent-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ours, err := measured(func() (*target, error) { return startSelf(dir) }, n, c)
+	if err != nil {
+		return err
+	}
+	var theirs []result
+	if dynalite != "" {
+		if theirs, err = measured(func() (*target, error) { return startDynalite(dynalite) }, n/4, c); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%-11s %10s %10s %12s %14s %8s\n", "operation", "ops/s", "p50", "CPU per op", "dynalite's CPU", "ratio")
+	for i, op := range operations() {
+		r := ours[i]
+		fmt.Printf("%-11s %10.0f %10s %12s", op.name, r.perSecond, r.median.Round(10*time.Microsecond), r.cpu.Round(time.Microsecond))
+		if theirs != nil {
+			fmt.Printf(" %14s %7.2fx", theirs[i].cpu.Round(time.Microsecond), float64(r.cpu)/float64(theirs[i].cpu))
+		}
+		fmt.Println()
+	}
+	return nil
+}
+
+func measured(start func() (*target, error), n, c int) ([]result, error) {
+	t, err := start()
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.measure(n, c)
+	return out, errors.Join(err, t.stop())
+}
