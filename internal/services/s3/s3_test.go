@@ -27,13 +27,13 @@ const account = "000000000000"
 // fixture is an object store in memory with one bucket, "pictures".
 type fixture struct {
 	*Service
-	t         *testing.T
+	t         testing.TB
 	clock     *clock.Fake
 	functions *functions
 	door      *door
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}, door: &door{}}
 	st := storemem.New()
@@ -94,7 +94,7 @@ func (f *fixture) wantBody(object string, want []byte) {
 }
 
 // code checks the code of an error that a client would see.
-func code(t *testing.T, err error, want string) {
+func code(t testing.TB, err error, want string) {
 	t.Helper()
 	if got := service.Code(err); got != want {
 		t.Errorf("error code is %q, want %q: %v", got, want, err)
