@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,10 @@ func detectCgroups() *cgroups {
 					continue
 				}
 				c.v1[ctl] = base
+				if ctl == "cpu" {
+					// All cells together weigh as much as a busy process on every processor.
+					_ = writeCgroup(filepath.Join(base, "cpu.shares"), strconv.Itoa(1024*runtime.NumCPU()))
+				}
 			}
 		}
 	}

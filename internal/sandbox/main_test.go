@@ -1,3 +1,5 @@
+//go:build linux
+
 package sandbox
 
 import (
@@ -5,7 +7,13 @@ import (
 	"testing"
 )
 
+// payloadVariable makes the test binary act as a payload: its value names the act.
+const payloadVariable = "LAMBENT_TEST_PAYLOAD"
+
 func TestMain(m *testing.M) {
 	MaybeChild()
+	if act := os.Getenv(payloadVariable); act != "" {
+		os.Exit(runPayload(act))
+	}
 	os.Exit(m.Run())
 }

@@ -211,9 +211,6 @@ func (p *functionProperties) storage() *api.EphemeralStorage {
 	return &api.EphemeralStorage{Size: p.EphemeralStorage.Size}
 }
 
-// tokenTag marks the function that a step of a deploy has made, so that the same step finds it when it is run again.
-const tokenTag = "lambent:deploy-token"
-
 func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceCall, p *functionProperties) (service.Resource, error) {
 	name := c.Name(64, nil)
 	if p.FunctionName != nil {
@@ -224,15 +221,13 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 		return service.Resource{}, err
 	}
 	vpc, dlq, tracing, snap := p.refusable()
-	tags := tagsOf(c, p.Tags)
-	tags[tokenTag] = c.Token
 	err = l.do(ctx, "CreateFunction", &api.CreateFunctionInput{
 		FunctionName: name, Runtime: orZero(p.Runtime), Role: p.Role, Handler: p.Handler, Code: source, Description: p.Description, Timeout: p.Timeout,
 		MemorySize: p.MemorySize, PackageType: orZero(p.PackageType), Environment: p.environment(), EphemeralStorage: p.storage(), LoggingConfig: p.logging(),
-		Architectures: p.Architectures, Layers: p.Layers, KMSKeyArn: p.KmsKeyArn, VpcConfig: vpc, DeadLetterConfig: dlq, TracingConfig: tracing, SnapStart: snap, Tags: tags,
+		Architectures: p.Architectures, Layers: p.Layers, KMSKeyArn: p.KmsKeyArn, VpcConfig: vpc, DeadLetterConfig: dlq, TracingConfig: tracing, SnapStart: snap, Tags: tagsOf(c, p.Tags),
 	})
-	if service.Code(err) == "ResourceConflictException" && l.madeBy(ctx, name, c.Token) {
-		err = nil
+	if c.Retry {
+		err = unless(err, "ResourceConflictException")
 	}
 	if err == nil && p.ReservedConcurrentExecutions != nil {
 		err = l.do(ctx, "PutFunctionConcurrency", &api.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: *p.ReservedConcurrentExecutions})
@@ -241,12 +236,6 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 		return service.Resource{}, err
 	}
 	return functionResource(ctx, name), nil
-}
-
-// madeBy tells whether the step with this token has made the function.
-func (l *Lambda) madeBy(ctx context.Context, name, token string) bool {
-	out, err := service.Call[api.GetFunctionOutput](ctx, l.deps.Door, "lambda", "GetFunction", &api.GetFunctionInput{FunctionName: name})
-	return err == nil && out.Tags[tokenTag] == token
 }
 
 func functionResource(ctx context.Context, name string) service.Resource {
@@ -381,14 +370,10 @@ func (l *Lambda) deleteVersionResource(ctx context.Context, c service.ResourceCa
 	return unless(l.do(ctx, "DeleteFunction", &api.DeleteFunctionInput{FunctionName: c.PhysicalID}), "ResourceNotFoundException")
 }
 
-func (l *Lambda) createAliasResource(ctx context.Context, _ service.ResourceCall, p *aliasProperties) (service.Resource, error) {
+func (l *Lambda) createAliasResource(ctx context.Context, c service.ResourceCall, p *aliasProperties) (service.Resource, error) {
 	err := l.do(ctx, "CreateAlias", &api.CreateAliasInput{FunctionName: p.FunctionName, Name: p.Name, FunctionVersion: p.FunctionVersion, Description: p.Description})
-	if service.Code(err) == "ResourceConflictException" {
-		// An alias that is just like the one to be made was made by an earlier try of this step.
-		a, e := service.Call[api.GetAliasOutput](ctx, l.deps.Door, "lambda", "GetAlias", &api.GetAliasInput{FunctionName: p.FunctionName, Name: p.Name})
-		if e == nil && orZero(a.FunctionVersion) == p.FunctionVersion && orZero(a.Description) == orZero(p.Description) {
-			err = nil
-		}
+	if c.Retry && service.Code(err) == "ResourceConflictException" {
+		return l.updateAliasResource(ctx, c, p, p)
 	}
 	return aliasResource(ctx, p), err
 }
