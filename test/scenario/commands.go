@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	}
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"call": with(call), "error": with(failure), "want": with(want), "set": with(set), "http": with(request1),
-		"presign": with(presign), "lambent": with(lambent), "crash": with(crash), "until": with(until),
+		"presign": with(presign), "lambent": with(lambent), "eventually": with(eventually), "crash": with(crash), "until": with(until),
 	}
 }
 
@@ -165,6 +166,25 @@ func lambent(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	if (err != nil) != neg {
 		ts.Fatalf("lambent %s: %v", strings.Join(args, " "), err)
 	}
+}
+
+// eventually is for what is documented to be late, such as a log: it asks again until the output matches.
+func eventually(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually REGEXP ARG…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for range 100 {
+		ts.Check(ts.Exec(w.platform.binary, args[1:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		<-again.C
+	}
+	ts.Fatalf("no match for %q within 10 s", args[0])
 }
 
 func crash(w *world, ts *testscript.TestScript, neg bool, args []string) {
