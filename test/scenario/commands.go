@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -31,7 +33,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	}
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"call": with(call), "error": with(failure), "want": with(want), "set": with(set), "http": with(request1),
-		"presign": with(presign), "lambent": with(lambent), "crash": with(crash),
+		"presign": with(presign), "lambent": with(lambent), "eventually": with(eventually), "crash": with(crash), "until": with(until),
 	}
 }
 
@@ -58,6 +60,29 @@ func call(w *world, ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s failed: %s: %s", args[1], a.Code, a.Message)
 	case a.Code == "" && neg:
 		ts.Fatalf("%s succeeded: %v", args[1], a.Output)
+	}
+}
+
+// patience is how long until waits.
+const patience = 15 * time.Second
+
+// until repeats a call until a value of its answer is as wanted, for what the platform does after it answered.
+func until(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: until PATH VALUE SERVICE Operation [JSON]")
+	}
+	end := time.After(patience)
+	for {
+		call(w, ts, false, args[2:])
+		got, _ := lookup(w.last.Output, args[0])
+		if text(got) == args[1] {
+			return
+		}
+		select {
+		case <-end:
+			ts.Fatalf("%s stays %q, want %q in %s", args[0], text(got), args[1], text(w.last.Output))
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 
@@ -141,6 +166,25 @@ func lambent(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	if (err != nil) != neg {
 		ts.Fatalf("lambent %s: %v", strings.Join(args, " "), err)
 	}
+}
+
+// eventually is for what is documented to be late, such as a log: it asks again until the output matches.
+func eventually(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually REGEXP ARG…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for range 100 {
+		ts.Check(ts.Exec(w.platform.binary, args[1:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		<-again.C
+	}
+	ts.Fatalf("no match for %q within 10 s", args[0])
 }
 
 func crash(w *world, ts *testscript.TestScript, neg bool, args []string) {

@@ -24,6 +24,7 @@ type cloud struct {
 	made   int
 	calls  []string
 	fail   string // a Value that is refused
+	stuck  string // a logical id that cannot be deleted
 }
 
 type thing struct {
@@ -45,6 +46,9 @@ func (c *cloud) typ() service.ResourceType {
 		Delete: func(_ context.Context, call service.ResourceCall, _ *thing) error {
 			c.mu.Lock()
 			defer c.mu.Unlock()
+			if call.LogicalID == c.stuck {
+				return service.Errorf("ThingInUse", "it is in use")
+			}
 			delete(c.things, call.PhysicalID)
 			c.calls = append(c.calls, "delete "+call.LogicalID)
 			return nil
@@ -311,6 +315,37 @@ func TestBadTemplatesAreRefusedBeforeAnythingIsTouched(t *testing.T) {
 				t.Errorf("calls were made: %v", e.calls)
 			}
 		})
+	}
+}
+
+func TestAFailedDeleteCanBeRepeated(t *testing.T) {
+	e := newEnv(t)
+	e.create("s", twoThings)
+	e.want("s", "CREATE_COMPLETE")
+	e.stuck = "A"
+	remove := func(retain ...string) error {
+		_, err := call[cloudformation.DeleteStackOutput](e, "DeleteStack", &cloudformation.DeleteStackInput{StackName: "s", RetainResources: retain})
+		return err
+	}
+	if err := remove("A"); err == nil || !strings.Contains(err.Error(), "DELETE_FAILED state") {
+		t.Errorf("retaining at the first try: %v", err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	s := e.want("s", "DELETE_FAILED")
+	if got := deref(s.StackStatusReason); got != "The following resource(s) failed to delete: [A]. " {
+		t.Errorf("reason is %q", got)
+	}
+	if len(e.things) != 1 {
+		t.Errorf("things are %v", e.things)
+	}
+	if err := remove("A"); err != nil {
+		t.Fatal(err)
+	}
+	e.want(*s.StackId, "DELETE_COMPLETE")
+	if len(e.things) != 1 {
+		t.Errorf("the retained thing is gone: %v", e.things)
 	}
 }
 
