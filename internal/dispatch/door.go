@@ -78,14 +78,14 @@ func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in an
 }
 
 func (d *Door) admit(ctx context.Context, access *service.Access, r *service.Request, in any) error {
-	if access.Open {
-		return nil
-	}
 	if r.Principal.Kind == service.Anonymous && !access.Anonymous {
 		return &service.Error{
 			Code: "MissingAuthenticationToken", Status: http.StatusForbidden,
 			Message: "The request is not signed. Set credentials (`lambent env` prints them) or use an SDK that signs.",
 		}
+	}
+	if access.Open {
+		return nil
 	}
 	targets := []service.Target{{ARN: "*"}}
 	if access.Targets != nil {

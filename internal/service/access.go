@@ -25,9 +25,9 @@ type Access struct {
 	Action string
 	// Targets returns what must be allowed, all of it. Nil means the one target "*".
 	Targets func(ctx context.Context, in any) ([]Target, error)
-	// Open marks the few calls that need no permission (such as sts:GetCallerIdentity).
+	// Open marks the few calls that need no permission (such as sts:GetCallerIdentity), but credentials unless Anonymous is set too.
 	Open bool
-	// Anonymous marks calls that may be made without credentials; they are still evaluated, as the anonymous principal.
+	// Anonymous marks calls that may be made without credentials; unless Open they are still evaluated, as the anonymous principal.
 	Anonymous bool
 }
 
