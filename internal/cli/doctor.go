@@ -4,13 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
 	"os/exec"
-	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lambent.dev/lambent/internal/cli/term"
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/sandbox"
 )
 
 // check is one thing that doctor looks at.
@@ -30,10 +34,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			checks := []check{
 				a.checkPlatform(cmd.Context()),
 				checkTool("go", "builds Go functions", "install Go from https://go.dev/dl"),
-				checkTool("node", "runs nodejs functions", "apt-get install nodejs"),
-				checkTool("python3", "runs python functions", "apt-get install python3"),
-				checkSystem(),
 			}
+			checks = append(checks, a.checkSandbox(cmd.Context())...)
+			checks = append(checks, checkRuntimes(cmd.Context())...)
 			if a.json {
 				return a.Term.JSON(checks)
 			}
@@ -60,10 +63,48 @@ func checkTool(name, purpose, fix string) check {
 	return check{Name: name, OK: true, Detail: path + " " + purpose}
 }
 
-func checkSystem() check {
-	c := check{Name: "isolation", OK: runtime.GOOS == "linux", Detail: "functions can be isolated on " + runtime.GOOS}
+// checkSandbox starts a sandbox of its own, in the way the platform does, and tells which layers of isolation it has.
+func (a *app) checkSandbox(ctx context.Context) []check {
+	host, err := sandbox.Open(ctx, sandbox.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return []check{{Name: "isolation", Detail: err.Error(), Fix: "run Lambent on Linux where functions must be isolated from each other"}}
+	}
+	defer host.Close()
+	report := host.Report()
+	checks := []check{{Name: "isolation", OK: report.Isolated(), Detail: "functions run in " + report.Mode}}
+	if !report.Isolated() {
+		checks[0].Detail = "functions run as plain processes and can see this machine"
+		checks[0].Fix = "see the layers below; the setting sandbox=require refuses to start in this state"
+	}
+	for _, l := range report.Layers {
+		checks = append(checks, check{Name: "isolation: " + l.Name, OK: l.Active, Detail: l.Detail})
+	}
+	return checks
+}
+
+// checkRuntimes looks for the languages of functions.
+func checkRuntimes(ctx context.Context) []check {
+	dir, err := os.MkdirTemp("", "lambent-doctor-")
+	if err != nil {
+		return []check{{Name: "runtimes", Detail: err.Error()}}
+	}
+	defer os.RemoveAll(dir)
+	catalog, err := runtimes.NewCatalog(runtimes.Options{Dir: dir})
+	if err != nil {
+		return []check{{Name: "runtimes", Detail: err.Error()}}
+	}
+	var checks []check
+	for _, s := range catalog.Installed(ctx) {
+		checks = append(checks, runtimeCheck(s))
+	}
+	return checks
+}
+
+func runtimeCheck(s runtimes.Status) check {
+	c := check{Name: s.Language, OK: len(s.Versions) > 0, Detail: strings.Join(s.Versions, ", ")}
 	if !c.OK {
-		c.Detail, c.Fix = "functions run as plain processes on "+runtime.GOOS, "run Lambent on Linux where functions must be isolated from each other"
+		c.Detail = "not installed; functions in " + s.Language + " cannot run"
+		c.Fix = "apt-get install " + s.Package
 	}
 	return c
 }
