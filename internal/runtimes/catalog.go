@@ -129,8 +129,14 @@ type Catalog struct {
 	o       Options
 	clients string
 
-	mu    sync.Mutex // guards found, and is held while programs are asked for their version
-	found map[string][]program
+	mu    sync.Mutex // guards asked, and is held while programs are asked for their version
+	asked map[string]answer
+}
+
+// answer is what the file of a program said about itself.
+type answer struct {
+	program program
+	err     error
 }
 
 // program is an installed language runtime.
@@ -142,7 +148,7 @@ type program struct {
 
 // NewCatalog unpacks the runtime clients into the catalog's folder.
 func NewCatalog(o Options) (*Catalog, error) {
-	c := &Catalog{o: o, clients: filepath.Join(o.Dir, "clients"), found: map[string][]program{}}
+	c := &Catalog{o: o, clients: filepath.Join(o.Dir, "clients"), asked: map[string]answer{}}
 	if len(c.o.Path) == 0 {
 		c.o.Path = append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin")
 	}
@@ -185,7 +191,10 @@ func (c *Catalog) Lookup(ctx context.Context, id string) (*Runtime, error) {
 	if want.family == FamilyProvided {
 		return &Runtime{ID: id, Family: FamilyProvided, argv: []string{"/var/task/bootstrap"}}, nil
 	}
-	p, exact, ok := choose(c.programs(ctx, want.family), want)
+	p, exact, ok := choose(c.programs(ctx, want.family, want.file()), want)
+	if !exact {
+		p, exact, ok = choose(c.programs(ctx, want.family, ""), want)
+	}
 	missing := &MissingError{ID: id, Package: want.debianPackage()}
 	if !ok {
 		return nil, missing
@@ -220,12 +229,20 @@ func (c *Catalog) Installed(ctx context.Context) []Status {
 	var out []Status
 	for _, v := range []version{{family: FamilyNode}, {family: FamilyPython, major: 3}} {
 		s := Status{Language: v.family, Package: map[string]string{FamilyNode: "nodejs", FamilyPython: "python3"}[v.family]}
-		for _, p := range c.programs(ctx, v.family) {
+		for _, p := range c.programs(ctx, v.family, "") {
 			s.Versions = append(s.Versions, fmt.Sprintf("%s at %s", p, p.path))
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// file is the usual name of the program of exactly this version.
+func (v version) file() string {
+	if v.family == FamilyNode {
+		return "node"
+	}
+	return fmt.Sprintf("python%d.%d", v.major, v.minor)
 }
 
 func (v version) client() string {
@@ -284,24 +301,36 @@ func choose(list []program, want version) (p program, exact, ok bool) {
 	return list[best], false, true
 }
 
-// programs returns the installed programs of a family; they are looked for once.
-func (c *Catalog) programs(ctx context.Context, family string) []program {
+// programs returns the installed programs of a family, or those whose file has the given name. Each file is asked once, the files of one call at the
+// same time: what stands in PATH may be a script that takes long to find the real program.
+func (c *Catalog) programs(ctx context.Context, family, name string) []program {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if list, ok := c.found[family]; ok && len(list) > 0 {
-		return list
+	files := c.candidates(family)
+	if name != "" {
+		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) != name })
 	}
-	var list []program
-	seen := map[string]bool{}
-	for _, file := range c.candidates(family) {
-		p, err := inspect(ctx, family, file)
-		if err != nil || seen[p.path] {
+	answers := make([]answer, len(files))
+	var wg sync.WaitGroup
+	for i, file := range files {
+		if known, ok := c.asked[file]; ok {
+			answers[i] = known
 			continue
 		}
-		seen[p.path] = true
-		list = append(list, p)
+		wg.Go(func() { answers[i].program, answers[i].err = inspect(ctx, family, file) })
 	}
-	c.found[family] = list
+	wg.Wait()
+	var list []program
+	seen := map[string]bool{}
+	for i, a := range answers {
+		if a.err == nil {
+			c.asked[files[i]] = a
+		}
+		if a.err == nil && !seen[a.program.path] {
+			seen[a.program.path] = true
+			list = append(list, a.program)
+		}
+	}
 	return list
 }
 
@@ -311,8 +340,8 @@ func (c *Catalog) candidates(family string) []string {
 		pattern = "python3*"
 	}
 	var out []string
-	for _, dir := range c.o.Path {
-		if !filepath.IsAbs(dir) {
+	for i, dir := range c.o.Path {
+		if !filepath.IsAbs(dir) || slices.Contains(c.o.Path[:i], dir) {
 			continue
 		}
 		files, err := filepath.Glob(filepath.Join(dir, pattern))

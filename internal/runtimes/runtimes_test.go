@@ -2,12 +2,17 @@ package runtimes
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/sandbox"
@@ -99,16 +104,142 @@ func event(id, payload string) *rapi.Invocation {
 	}
 }
 
-func TestQuick(t *testing.T) {
+// TestClients runs the functions of testdata/*.txtar. In each file, "function" names the runtime and the handler, the files that follow are
+// the code, "event" is what it is invoked with, twice, and "answer" (or "error", or "init" for a failed initialisation) is the JSON that is expected,
+// with ... for any text. "log" lists texts that the output must have, "lacks" those that it must not have.
+func TestClients(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
 	b := newBench(t)
-	for _, tc := range []struct{ id, handler, file, code string }{
-		{"nodejs20.x", "index.handler", "index.js", "exports.handler = async (e, c) => { console.log('hi', e); return {got: e, c}; }"},
-		{"python3.11", "app.handler", "app.py", "def handler(e, c):\n    print('hi')\n    return {'got': e, 'rem': c.get_remaining_time_in_millis()}\n"},
-	} {
-		e, out := b.start(t, tc.id, tc.handler, map[string]string{tc.file: tc.code})
-		for _, id := range []string{"1", "2"} {
-			a, err := e.Invoke(t.Context(), event(id, `{"a":1}`))
-			t.Logf("%s %+v %v\n%s", a.Body, a, err, strings.TrimSpace(out.String()))
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runCase(t, b, a)
+		})
+	}
+}
+
+func runCase(t *testing.T, b *bench, a *txtar.Archive) {
+	t.Helper()
+	parts := map[string]string{}
+	code := map[string]string{}
+	for _, f := range a.Files {
+		switch f.Name {
+		case "function", "event", "answer", "error", "init", "log", "lacks", "env":
+			parts[f.Name] = strings.TrimSpace(string(f.Data))
+		default:
+			code[f.Name] = string(f.Data)
 		}
+	}
+	function := strings.Fields(parts["function"])
+	e, out := b.start(t, function[0], function[1], code, strings.Fields(parts["env"])...)
+	if want, ok := parts["init"]; ok {
+		var failed *rapi.InitError
+		if err := e.WaitReady(t.Context()); !errors.As(err, &failed) {
+			t.Fatalf("initialisation: %v\n%s", err, out)
+		}
+		match(t, string(failed.Body), want)
+		<-e.Done()
+	} else {
+		for _, id := range []string{"id-1", "id-2"} {
+			answer, err := e.Invoke(t.Context(), event(id, parts["event"]))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			want, failed := parts["error"]
+			if !failed {
+				want = parts["answer"]
+			}
+			if answer.Failed != failed {
+				t.Errorf("failed is %v", answer.Failed)
+			}
+			match(t, string(answer.Body), want)
+		}
+	}
+	for line := range strings.Lines(parts["log"]) {
+		if line = strings.TrimSpace(strings.ReplaceAll(line, `\t`, "\t")); !strings.Contains(out.String(), line) {
+			t.Errorf("output lacks %q:\n%s", line, out)
+		}
+	}
+	for line := range strings.Lines(parts["lacks"]) {
+		if line = strings.TrimSpace(line); strings.Contains(out.String(), line) {
+			t.Errorf("output has %q:\n%s", line, out)
+		}
+	}
+}
+
+// match compares with a text in which ... stands for anything.
+func match(t *testing.T, got, want string) {
+	t.Helper()
+	quoted := strings.ReplaceAll(regexp.QuoteMeta(want), `\.\.\.`, `(?s:.*)`)
+	if !regexp.MustCompile("^" + quoted + "$").MatchString(got) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestEndOfAProcessIsDescribed(t *testing.T) {
+	b := newBench(t)
+	for _, tc := range []struct{ source, want string }{
+		{"import os\ndef handler(e, c): os._exit(0)\n", "Runtime exited without providing a reason"},
+		{"import os\ndef handler(e, c): os._exit(9)\n", "Runtime exited with error: exit status 9"},
+		{"import os\ndef handler(e, c): os.kill(os.getpid(), 9)\n", "Runtime exited with error: signal: killed"},
+	} {
+		e, _ := b.start(t, "python3.11", "app.handler", map[string]string{"app.py": tc.source})
+		_, err := e.Invoke(t.Context(), event("1", `{}`))
+		var exit *ExitError
+		if !errors.As(err, &exit) || err.Error() != tc.want {
+			t.Errorf("error %v, want %s", err, tc.want)
+		}
+	}
+}
+
+func TestLookupNeverReplacesSilently(t *testing.T) {
+	list := []program{{version: [3]int{3, 10, 2}}, {version: [3]int{3, 12, 1}}, {version: [3]int{3, 13, 0}}}
+	for _, tc := range []struct {
+		minor, want int
+		exact       bool
+	}{{12, 12, true}, {11, 12, false}, {14, 13, false}, {9, 10, false}} {
+		p, exact, ok := choose(list, version{family: FamilyPython, major: 3, minor: tc.minor})
+		if !ok || p.version[1] != tc.want || exact != tc.exact {
+			t.Errorf("for 3.%d: %v, exact %v", tc.minor, p, exact)
+		}
+	}
+	if _, _, ok := choose(nil, version{family: FamilyNode, major: 22}); ok {
+		t.Error("something was chosen of nothing")
+	}
+	c, err := NewCatalog(Options{Dir: t.TempDir(), Path: []string{t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"nodejs22.x": "apt-get install nodejs", "python3.13": "apt-get install python3.13", "java21": "does not run java21 yet", "cobol": `"cobol" is not a Lambda runtime`,
+	} {
+		if _, err := c.Lookup(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", id, err, want)
+		}
+	}
+}
+
+// BenchmarkInvoke measures a round trip to a warm function of each runtime.
+func BenchmarkInvoke(b *testing.B) {
+	for _, tc := range []struct{ id, handler, file, code string }{
+		{"nodejs20.x", "index.handler", "index.js", "exports.handler = async (e) => e"},
+		{"python3.11", "app.handler", "app.py", "def handler(e, c): return e\n"},
+	} {
+		b.Run(tc.id, func(b *testing.B) {
+			e, _ := newBench(b).start(b, tc.id, tc.handler, map[string]string{tc.file: tc.code})
+			n := 0
+			for b.Loop() {
+				n++
+				if _, err := e.Invoke(b.Context(), event(strconv.Itoa(n), `{"a":1}`)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
