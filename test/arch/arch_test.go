@@ -1,4 +1,4 @@
-// Package arch holds the house rules of ARCHITECTURE.md and docs/STYLE.md that a machine can check: who may import whom, and where
+// Package arch holds the house rules of ARCHITECTURE.md and CONTRIBUTING.md that a machine can check: who may import whom, and where
 // the operating system's clock, environment and panics may be used.
 package arch
 
