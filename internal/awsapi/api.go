@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -71,10 +72,5 @@ func (a *API) Schema() (*Schema, error) { return a.parse() }
 
 // Has reports whether the API accepts protocol p.
 func (a *API) Has(p Protocol) bool {
-	for _, q := range a.Protocols {
-		if q == p {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.Protocols, p)
 }

@@ -234,7 +234,7 @@ func TestChunkedBodyOfTheDocumentation(t *testing.T) {
 	if err := check(v, r, chunkedSecret, opt, body); err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(body); i++ {
+	for i := range body {
 		if 100 < i && i < 65500 || 65700 < i && i < 66600 {
 			continue // One byte of a chunk's data is as good as another.
 		}

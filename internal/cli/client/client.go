@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -72,9 +73,7 @@ func (c *Client) do(ctx context.Context, in call) (*http.Response, []byte, error
 	if err != nil {
 		return nil, nil, fmt.Errorf("call %s: %w", c.Endpoint, err)
 	}
-	for name, values := range in.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, in.header)
 	sum := sha256.Sum256(in.body)
 	signer := sigv4.Signer{
 		AccessKeyID: c.AccessKeyID, Secret: c.Secret, Token: c.Token,

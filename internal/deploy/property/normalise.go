@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"lambent.dev/lambent/internal/deploy/template"
 )
@@ -110,11 +111,7 @@ func (n *normaliser) name() string {
 	if len(n.path) == 0 {
 		return "Properties"
 	}
-	out := n.path[0]
-	for _, p := range n.path[1:] {
-		out += "/" + p
-	}
-	return out
+	return strings.Join(n.path, "/")
 }
 
 func (n *normaliser) scalar(s *Shape, v any) any {

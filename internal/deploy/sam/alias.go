@@ -211,9 +211,7 @@ func (t *transform) functionURL(s source, target string) error {
 		return invalid(s.id, "AuthType is required to configure function property `FunctionUrlConfig`. Please provide either AWS_IAM or NONE.")
 	}
 	p := object{"TargetFunctionArn": ref(target)}
-	for k, e := range c {
-		p[k] = e
-	}
+	maps.Copy(p, c)
 	t.out[s.id+"Url"] = s.derived("AWS::Lambda::Url", p)
 	if c["AuthType"] == "NONE" {
 		t.out[s.id+"UrlPublicPermissions"] = s.derived("AWS::Lambda::Permission", object{

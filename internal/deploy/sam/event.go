@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,9 +43,7 @@ func (e event) arn() object {
 // permission lets a service invoke the function.
 func (e event) permission(principal string, more object) object {
 	p := object{"Action": "lambda:InvokeFunction", "FunctionName": ref(e.target), "Principal": principal}
-	for k, v := range more {
-		p[k] = v
-	}
+	maps.Copy(p, more)
 	return e.derived("AWS::Lambda::Permission", p)
 }
 

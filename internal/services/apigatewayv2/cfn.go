@@ -3,6 +3,7 @@ package apigatewayv2
 import (
 	"context"
 	"encoding/json"
+	"maps"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/service"
@@ -149,12 +150,8 @@ func (g *Gateway) overlay(ctx context.Context, id string, p *apiProperties) erro
 
 func (g *Gateway) tagAPI(ctx context.Context, id string, c service.ResourceCall, own map[string]string) error {
 	tags := make(map[string]string, len(own)+len(c.Tags))
-	for k, v := range c.Tags {
-		tags[k] = v
-	}
-	for k, v := range own {
-		tags[k] = v
-	}
+	maps.Copy(tags, c.Tags)
+	maps.Copy(tags, own)
 	if len(tags) == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"maps"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
 	"lambent.dev/lambent/internal/service"
@@ -113,9 +114,7 @@ func groupResource(ctx context.Context, name string) service.Resource {
 
 func tagsOf(c service.ResourceCall, own []tag) map[string]string {
 	out := make(map[string]string, len(own)+len(c.Tags))
-	for k, v := range c.Tags {
-		out[k] = v
-	}
+	maps.Copy(out, c.Tags)
 	for _, t := range own {
 		out[t.Key] = t.Value
 	}

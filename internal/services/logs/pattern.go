@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/service"
@@ -76,10 +77,5 @@ func every(terms []string, in func(string) bool) bool {
 }
 
 func contains(terms []string, in func(string) bool) bool {
-	for _, t := range terms {
-		if in(t) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(terms, in)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,7 +87,7 @@ func (*suite) TestNoWriteSkew(t *testing.T, s store.Store) {
 func (*suite) TestRangesHaveNoPhantoms(t *testing.T, s store.Store) {
 	const bound = 7
 	for _, reverse := range []bool{false, true} {
-		prefix := []byte(fmt.Sprintf("rows%v/", reverse))
+		prefix := fmt.Appendf(nil, "rows%v/", reverse)
 		var wg sync.WaitGroup
 		for i := range 24 {
 			wg.Go(func() {
@@ -246,11 +247,11 @@ func bankModel(accounts int) porcupine.Model {
 		Step: func(state, input, output any) (bool, any) {
 			st, op := state.([]int), input.(bankOp)
 			if op.read {
-				want := ""
+				var want strings.Builder
 				for _, n := range st {
-					want += fmt.Sprint(n, " ")
+					want.WriteString(fmt.Sprint(n, " "))
 				}
-				return output == want, st
+				return output == want.String(), st
 			}
 			next := append([]int(nil), st...)
 			next[op.from] -= op.amount

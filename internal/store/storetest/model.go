@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -129,9 +130,7 @@ func (m *Model) Apply(ops []Op) []string {
 	if wrote {
 		m.last++
 	}
-	for k, v := range appended {
-		m.pairs[k] = v
-	}
+	maps.Copy(m.pairs, appended)
 	return seen
 }
 
