@@ -18,6 +18,15 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
 		return nil, unsupported("CompleteMultipartUpload", "SSECustomerKey")
 	}
+	if in.ChecksumType != "" && in.ChecksumType != composite && in.ChecksumType != fullObject {
+		return nil, invalidRequest("Value for x-amz-checksum-type header is invalid.")
+	}
+	if in.MpuObjectSize != nil && *in.MpuObjectSize < 0 {
+		return nil, invalidRequest("Value for x-amz-mp-object-size header is less than zero: '%d'", *in.MpuObjectSize)
+	}
+	if _, _, err := completeInSums(in).get(); err != nil {
+		return nil, err
+	}
 	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
@@ -25,7 +34,7 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 		return nil, err
 	}
 	if v, err := s.completedBefore(ctx, in); err != nil || v != nil {
-		return completed(in, v), err
+		return s.completed(in, v), err
 	}
 	v := &version{Upload: in.UploadId}
 	err := s.commit(ctx, write{
@@ -36,7 +45,7 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if err != nil {
 		return nil, err
 	}
-	return completed(in, v), nil
+	return s.completed(in, v), nil
 }
 
 // completedBefore returns the object when this upload made it already: completing is idempotent, for clients that lost the answer.
@@ -61,13 +70,13 @@ func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipart
 	return done, err
 }
 
-func completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
+func (s *Service) completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
 	if v == nil {
 		return nil
 	}
 	out := &api.CompleteMultipartUploadOutput{
 		Bucket: ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
-		Location: ptr("/" + in.Bucket + "/" + escapeKey(in.Key)),
+		Location: ptr(s.baseURL + "/" + in.Bucket + "/" + escapeKey(in.Key)),
 	}
 	completeOutSums(out).set(v.Sum)
 	return out
@@ -139,14 +148,14 @@ func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []
 			i++
 		}
 		if i == len(all) || all[i].Number != *want.PartNumber || strings.Trim(*want.ETag, `"`) != all[i].ETag {
-			return nil, nil, invalidPart(*want.PartNumber)
+			return nil, nil, invalidPart()
 		}
 		p := all[i]
 		if err := checkPart(&want, p, u); err != nil {
 			return nil, nil, err
 		}
 		if p.Size < minPart && n < len(named)-1 {
-			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes, and all but the last need %d.", p.Number, p.Size, minPart)
+			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size")
 		}
 		chosen = append(chosen, p)
 		i++
@@ -163,7 +172,9 @@ func checkPart(want *api.CompletedPart, p part, u *upload) error {
 	_, kind := u.kept()
 	switch {
 	case value != "" && algorithm == p.Sum.Algorithm && value != p.Sum.Value:
-		return invalidPart(p.Number)
+		return invalidPart()
+	case value != "" && algorithm != p.Sum.Algorithm && u.Algorithm != "":
+		return fail("BadDigest", http.StatusBadRequest, "The %s you specified for part %d did not match what we received.", strings.ToLower(algorithm), p.Number)
 	case value == "" && kind == composite:
 		return invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), p.Number)
 	}
@@ -190,7 +201,7 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 		return checksum{}, err
 	}
 	bare, _, _ := strings.Cut(sum, "-")
-	if value != "" && named == algorithm && value != sum && value != bare {
+	if value != "" && named == algorithm && value != sum && value != bare && u.Algorithm != "" {
 		return checksum{}, fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", algorithm)
 	}
 	return checksum{Algorithm: algorithm, Type: kind, Value: sum}, nil

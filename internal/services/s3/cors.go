@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -49,6 +50,11 @@ func checkCORS(r api.CORSRule) error {
 			return invalidRequest("%q can not have more than one wildcard.", o)
 		}
 	}
+	for _, h := range slices.Concat(r.AllowedHeaders, r.ExposeHeaders) {
+		if !token(h) {
+			return invalidRequest("Header %q contains invalid character.", h)
+		}
+	}
 	for _, h := range r.ExposeHeaders {
 		if strings.Contains(h, "*") {
 			return invalidRequest("ExposeHeader %q contains wildcard. We currently do not support wildcard for ExposeHeader.", h)
@@ -92,8 +98,8 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 	if preflight {
 		method = r.Header.Get("Access-Control-Request-Method")
 		headers = splitList(r.Header.Get("Access-Control-Request-Headers"))
-		if origin == "" || method == "" {
-			s.refusePreflight(w, http.StatusBadRequest, "BadRequest", "Insufficient information. Origin request header and Access-Control-Request-Method are needed.")
+		if reason := badPreflight(origin, method, headers); reason != "" {
+			s.refusePreflight(w, http.StatusBadRequest, "BadRequest", reason)
 			return true
 		}
 	}
@@ -125,11 +131,34 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 		return false
 	}
 	if len(rules) == 0 {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket. Put a CORS configuration on it first.")
+		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
 	} else {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evaluation of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
+		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
 	}
 	return true
+}
+
+// badPreflight returns what is wrong with the head of a preflight, or "".
+func badPreflight(origin, method string, headers []string) string {
+	switch {
+	case origin == "":
+		return "Insufficient information. Origin request header needed."
+	case !slices.Contains(corsMethods(), method):
+		return "Invalid Access-Control-Request-Method: " + cmp.Or(method, "null")
+	}
+	for _, h := range headers {
+		if !token(h) {
+			return "Access-Control-Request-Headers contains invalid header: " + h
+		}
+	}
+	return ""
+}
+
+// token tells whether s is a token: RFC 9110, section 5.6.2.
+func token(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
 }
 
 const corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"

@@ -158,7 +158,7 @@ func uploadType(algorithm, kind string) (string, error) {
 
 func checkPartNumber(n int32) error {
 	if n < 1 || n > maxParts {
-		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
+		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive.")
 	}
 	return nil
 }
@@ -179,8 +179,11 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 		if err != nil {
 			return err
 		}
+		if u.Type == composite && e.algorithm == "" {
+			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: null", u.Algorithm)
+		}
 		if u.Algorithm != "" && e.algorithm != "" && u.Algorithm != e.algorithm {
-			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", strings.ToLower(u.Algorithm), strings.ToLower(e.algorithm))
+			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", u.Algorithm, e.algorithm)
 		}
 		e.keep, _ = u.kept()
 		return nil
@@ -280,12 +283,13 @@ func tableParts(r store.Reader, b *bucket, upload string) ([]part, error) {
 }
 
 func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipartUploadInput) (*api.AbortMultipartUploadOutput, error) {
-	if in.IfMatchInitiatedTime != nil {
-		return nil, unsupported("AbortMultipartUpload", "IfMatchInitiatedTime (directory buckets)")
-	}
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		if _, err := findUpload(tx, b, in.Key, in.UploadId); err != nil {
+		u, err := findUpload(tx, b, in.Key, in.UploadId)
+		if err != nil {
 			return err
+		}
+		if in.IfMatchInitiatedTime != nil && !in.IfMatchInitiatedTime.Equal(u.Initiated) {
+			return preconditionFailed()
 		}
 		parts, err := rangeParts(tx, b.partsKey(in.UploadId).Span(), false)
 		if err != nil {
@@ -314,6 +318,6 @@ func partBlobs(parts []part) []blob.ID {
 	return ids
 }
 
-func invalidPart(number int32) error {
-	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag: part %d.", number)
+func invalidPart() error {
+	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
 }

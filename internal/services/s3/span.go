@@ -10,7 +10,7 @@ func parseRange(header string, size int64) (at span, partial, ok bool) {
 	if !found || strings.Contains(spec, ",") {
 		return whole, false, true
 	}
-	from, to, found := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, found := strings.Cut(spec, "-")
 	if !found {
 		return whole, false, true
 	}
