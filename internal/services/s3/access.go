@@ -72,6 +72,9 @@ func (s *Service) listAccess(ctx context.Context, bucketName string, prefix, del
 
 // copyAccess is what a copy needs: to read the source, and to write the target.
 func (s *Service) copyAccess(ctx context.Context, bucketName, key, source string) ([]service.Target, error) {
+	if _, _, err := parseCopySource(source); err != nil {
+		return nil, err
+	}
 	to, err := s.objectTarget(ctx, bucketName, key)
 	if err != nil {
 		return nil, err

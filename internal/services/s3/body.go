@@ -202,8 +202,8 @@ func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 			return fail("MalformedTrailerError", http.StatusBadRequest, "The request contained trailing data that was not well-formed or did not conform to our published schema.")
 		}
 	}
-	if err := (expect{algorithm: e.algorithm, value: want}).checkValue(); err != nil {
-		return err
+	if (expect{algorithm: e.algorithm, value: want}).checkValue() != nil {
+		return invalidRequest("Value for x-amz-checksum-%s trailing header is invalid.", strings.ToLower(e.algorithm))
 	}
 	if want != "" && want != d.sum(e.algorithm) {
 		return fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", e.algorithm)

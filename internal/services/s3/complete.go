@@ -24,7 +24,12 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if in.MpuObjectSize != nil && *in.MpuObjectSize < 0 {
 		return nil, invalidRequest("Value for x-amz-mp-object-size header is less than zero: '%d'", *in.MpuObjectSize)
 	}
-	if _, _, err := completeInSums(in).get(); err != nil {
+	algorithm, value, err := completeInSums(in).get()
+	if err != nil {
+		return nil, err
+	}
+	bare, _, _ := strings.Cut(value, "-")
+	if err := (expect{algorithm: algorithm, value: bare}).checkValue(); err != nil {
 		return nil, err
 	}
 	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
@@ -37,12 +42,11 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 		return s.completed(in, v), err
 	}
 	v := &version{Upload: in.UploadId}
-	err := s.commit(ctx, write{
+	if err := s.commit(ctx, write{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:CompleteMultipartUpload",
 		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
 		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	return s.completed(in, v), nil
@@ -89,6 +93,9 @@ func checkOrder(parts []api.CompletedPart) error {
 		if p.PartNumber == nil || p.ETag == nil {
 			return malformedXML()
 		}
+		if n < 1 {
+			return invalidArgument("PartNumber must be >= 1")
+		}
 		if err := checkPartNumber(n); err != nil {
 			return err
 		}
@@ -125,7 +132,7 @@ func (s *Service) assemble(tx store.Txn, b *bucket, in *api.CompleteMultipartUpl
 		tx.Set(table.Uint(uint64(p.Number)), row)
 	}
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != size {
-		return invalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
+		return invalidRequest("The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", *in.MpuObjectSize, size)
 	}
 	v.Headers, v.Tags, v.Size, v.Parts, v.ETag = u.Headers, u.Tags, size, int32(len(chosen)), multipartETag(chosen)
 	if v.Sum, err = wholeSum(u, chosen, in); err != nil {
@@ -166,8 +173,8 @@ func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []
 // checkPart compares the checksum that the client repeats of a part.
 func checkPart(want *api.CompletedPart, p part, u *upload) error {
 	algorithm, value, err := completedSums(want).get()
-	if err != nil {
-		return err
+	if err != nil || (expect{algorithm: algorithm, value: value}).checkValue() != nil {
+		return invalidArgument("Invalid Base64 or multiple checksums present in request")
 	}
 	_, kind := u.kept()
 	switch {

@@ -3,6 +3,7 @@ package s3
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,14 +46,21 @@ func checkCORS(r api.CORSRule) error {
 			return invalidRequest("Found unsupported HTTP method in CORS config. Unsupported method is %s", m)
 		}
 	}
-	for _, o := range slices.Concat(r.AllowedOrigins, r.AllowedHeaders) {
+	for _, o := range r.AllowedOrigins {
 		if strings.Count(o, "*") > 1 {
-			return invalidRequest("%q can not have more than one wildcard.", o)
+			return invalidRequest("AllowedOrigin %q can not have more than one wildcard.", o)
 		}
 	}
-	for _, h := range slices.Concat(r.AllowedHeaders, r.ExposeHeaders) {
-		if !token(h) {
-			return invalidRequest("Header %q contains invalid character.", h)
+	for _, h := range r.AllowedHeaders {
+		if strings.Count(h, "*") > 1 {
+			return invalidRequest("AllowedHeader %q can not have more than one wildcard.", h)
+		}
+	}
+	for name, headers := range map[string][]string{"AllowedHeader": r.AllowedHeaders, "ExposeHeader": r.ExposeHeaders} {
+		for _, h := range headers {
+			if !token(h) {
+				return invalidRequest("%s %q contains invalid character.", name, h)
+			}
 		}
 	}
 	for _, h := range r.ExposeHeaders {
@@ -112,8 +120,12 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 		rules, _, err = record.Get[[]api.CORSRule](rd, b.confKey(corsConf))
 		return err
 	})
+	if e, known := asError(err); known && preflight {
+		s.refusePreflight(w, e.Status, e.Code, e.Message)
+		return true
+	}
 	if err != nil {
-		rules = nil // an unknown bucket has no rules; the operation itself tells the client more
+		rules = nil // the operation itself tells the client more
 	}
 	for _, rule := range rules {
 		if allowed, any := matchCORS(rule, origin, method, headers); allowed {
@@ -148,7 +160,7 @@ func badPreflight(origin, method string, headers []string) string {
 	}
 	for _, h := range headers {
 		if !token(h) {
-			return "Access-Control-Request-Headers contains invalid header: " + h
+			return fmt.Sprintf("Access-Control-Request-Headers %q contains invalid character.", h)
 		}
 	}
 	return ""

@@ -238,7 +238,7 @@ func (q query) answer(o *object) (*answer, error) {
 	}
 	at, partial, ok := parseRange(*q.rangeHeader, o.Size)
 	if !ok {
-		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable: %s of %d bytes", *q.rangeHeader, o.Size)
+		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable")
 	}
 	if partial {
 		a.at, a.contentRange = at, contentRange(at, o.Size)

@@ -16,7 +16,7 @@ import (
 
 // upload is the record of a multipart upload.
 type upload struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"id"` // begins with its time, so that the uploads of a key are listed in their order
 	Initiated time.Time `json:"at"`
 	Headers   headers   `json:"h"`
 	Tags      []tag     `json:"t,omitempty"`
@@ -112,12 +112,13 @@ func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadIn
 	if err != nil {
 		return nil, err
 	}
-	kind, err := uploadType(in.ChecksumAlgorithm, in.ChecksumType)
+	algorithm := strings.ToUpper(in.ChecksumAlgorithm)
+	kind, err := uploadType(algorithm, strings.ToUpper(in.ChecksumType))
 	if err != nil {
 		return nil, err
 	}
 	u := &upload{
-		ID: s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: in.ChecksumAlgorithm, Type: kind,
+		ID: fmt.Sprintf("%016x", s.nextSeq(nil)) + s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: algorithm, Type: kind,
 		Initiator: service.RequestFrom(ctx).Principal.ARN,
 		Headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
@@ -134,6 +135,9 @@ func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadIn
 // uploadType returns the checksum type of an upload: the algorithms' table of
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html.
 func uploadType(algorithm, kind string) (string, error) {
+	if kind != "" && kind != composite && kind != fullObject {
+		return "", invalidRequest("Value for x-amz-checksum-type header is invalid.")
+	}
 	if algorithm == "" {
 		if kind != "" {
 			return "", invalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -150,8 +154,6 @@ func uploadType(algorithm, kind string) (string, error) {
 		return composite, nil
 	case kind == composite && algorithm == crc64nvmeSum, kind == fullObject && !linear(algorithm):
 		return "", invalidRequest("The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm))
-	case kind != composite && kind != fullObject:
-		return "", invalidRequest("Value for x-amz-checksum-type header is invalid.")
 	}
 	return kind, nil
 }

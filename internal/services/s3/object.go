@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -359,8 +360,11 @@ func parseTagging(header string) ([]tag, error) {
 	}
 	var tags []tag
 	for pair := range strings.SplitSeq(header, "&") {
-		k, v, found := strings.Cut(pair, "=")
-		if !found || k == "" {
+		if pair == "" {
+			continue
+		}
+		k, v, _ := strings.Cut(pair, "=")
+		if k == "" {
 			return nil, badTagging()
 		}
 		name, err := url.QueryUnescape(k)
@@ -369,6 +373,9 @@ func parseTagging(header string) ([]tag, error) {
 		}
 		value, err := url.QueryUnescape(v)
 		if err != nil {
+			return nil, badTagging()
+		}
+		if slices.ContainsFunc(tags, func(t tag) bool { return t.Key == name }) {
 			return nil, badTagging()
 		}
 		tags = append(tags, tag{name, value})

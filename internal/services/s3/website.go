@@ -65,7 +65,7 @@ func checkRoutingRule(r api.RoutingRule) error {
 	case r.Redirect.ReplaceKeyWith != nil && r.Redirect.ReplaceKeyPrefixWith != nil:
 		return invalidRequest("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
 	case r.Condition != nil && r.Condition.KeyPrefixEquals == nil && r.Condition.HttpErrorCodeReturnedEquals == nil:
-		return invalidRequest("Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.")
+		return malformedXML()
 	}
 	if c := r.Redirect.HttpRedirectCode; c != nil {
 		if _, err := strconv.Atoi(*c); err != nil {
@@ -76,8 +76,8 @@ func checkRoutingRule(r api.RoutingRule) error {
 		return invalidRequest("The provided HTTP redirect code (%s) is not valid. Valid codes are 3XX except 300.", *c)
 	}
 	if r.Condition != nil && r.Condition.HttpErrorCodeReturnedEquals != nil {
-		if c := *r.Condition.HttpErrorCodeReturnedEquals; len(c) != 3 || c[0] != '4' && c[0] != '5' {
-			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", c)
+		if c, err := strconv.Atoi(*r.Condition.HttpErrorCodeReturnedEquals); err != nil || http.StatusText(c) == "" || c < 400 || c == http.StatusTeapot {
+			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", *r.Condition.HttpErrorCodeReturnedEquals)
 		}
 	}
 	return nil
