@@ -47,7 +47,12 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
 		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
 	}); err != nil {
-		return nil, err
+		if service.Code(err) != "NoSuchUpload" {
+			return nil, err
+		}
+		// Another call may have completed the upload meanwhile; then this one has nothing left to do.
+		v, err := s.completedBefore(ctx, in)
+		return s.completed(in, v), err
 	}
 	return s.completed(in, v), nil
 }
