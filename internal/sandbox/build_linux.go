@@ -109,7 +109,7 @@ func (b *builder) root() error {
 	b.mkdirs("/proc")
 	b.mount("mount /proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	b.mkdirs("/tmp")
-	size := fmt.Sprintf("size=%dm,nr_inodes=%d,mode=700", b.spec.Limits.TmpMB, b.spec.Limits.TmpMB*256)
+	size := fmt.Sprintf("size=%dm,nr_inodes=%d,mode=700", b.spec.Limits.TmpMB, b.spec.Limits.TmpMB*tmpInodesPerMB)
 	b.mount("mount /tmp", "tmpfs", "tmp", unix.MS_NOSUID|unix.MS_NODEV, size)
 	for _, f := range b.files() {
 		b.writeFile(f.target, f.source)

@@ -236,10 +236,21 @@ func TestMemoryPastTheLimitEndsTheCell(t *testing.T) {
 		t.Skip(l.Detail)
 	}
 	spec := payloadSpec(helper(t), "memory", nil)
-	spec.Limits = Limits{MemoryMB: 128, TmpMB: 16}
+	spec.Limits = Limits{MemoryMB: 128, TmpMB: 512}
 	_, exit := runAct(t, h, spec)
-	if exit.Signal != syscall.SIGKILL || !exit.OutOfMemory || exit.PeakBytes < 100<<20 || exit.PeakBytes > 145<<20 {
+	// What the function can use of the room for /tmp before it is ended depends on how long the watch takes.
+	if exit.Signal != syscall.SIGKILL || !exit.OutOfMemory || exit.PeakBytes < 100<<20 || exit.PeakBytes > 500<<20 {
 		t.Errorf("exit %+v", exit)
+	}
+	t.Logf("ended at %d MiB of 128", exit.PeakBytes>>20)
+}
+
+func TestTmpDoesNotCountAsMemory(t *testing.T) {
+	h := isolatedHost(t)
+	spec := payloadSpec(helper(t), "tmp", nil)
+	spec.Limits = Limits{MemoryMB: 64, TmpMB: 256}
+	if out, exit := runAct(t, h, spec); exit.OutOfMemory || !strings.Contains(out, "wrote 25") {
+		t.Errorf("exit %+v, output %s", exit, out)
 	}
 }
 

@@ -55,6 +55,9 @@ type spawned struct {
 	pid   int
 	group *cellCgroup
 	tmp   string
+	watch *memoryWatch
+	// overMemory tells that the watch has ended the cell.
+	overMemory bool
 }
 
 func runSpawner() error {
@@ -163,6 +166,13 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 		return err
 	}
 	s.cells[id] = c
+	if c.watch, err = s.env.cgroups.newMemoryWatch(group); err != nil {
+		c.kill()
+		return err
+	}
+	if c.watch != nil {
+		go c.watch.run(int64(spec.Limits.MemoryMB)<<20, func() { s.endForMemory(c) })
+	}
 	peak, _ := group.memoryFiles()
 	return sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak})
 }
@@ -255,6 +265,16 @@ func (s *spawner) nextUID() int {
 	return s.env.uidBase + int(s.slots%uidCount)
 }
 
+// endForMemory ends a cell that has used up its memory.
+func (s *spawner) endForMemory(c *spawned) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cells[c.id] == c {
+		c.overMemory = true
+		c.kill()
+	}
+}
+
 // mapUser gives the cell's one user its identity outside. Without privileges that can only be the caller's own, and the kernel asks for
 // setgroups to be denied first, see user_namespaces(7).
 func (s *spawner) mapUser(pid, uid int) error {
@@ -298,6 +318,7 @@ func (s *spawner) reap() {
 // endLocked finishes a cell whose init has been reaped. s.mu is held.
 func (s *spawner) endLocked(c *spawned) {
 	delete(s.cells, c.id)
+	c.watch.close()
 	if c.tmp != "" {
 		c.group.kill()
 		s.killOrphansLocked()
@@ -307,6 +328,9 @@ func (s *spawner) endLocked(c *spawned) {
 	e.PeakBytes, _ = readNumber(peak, "")
 	kills, _ := readNumber(oom, "oom_kill")
 	e.OOMKills = int(kills)
+	if c.overMemory {
+		e.OOMKills++
+	}
 	for range 64 { // a cgroup can stay busy for a moment after its last process is gone
 		if c.group.remove() {
 			break
