@@ -289,11 +289,6 @@ func (c *Cell) send(r request) {
 	}
 }
 
-func readPeak(file string) int64 {
-	n, _ := readNumber(file, "")
-	return n
-}
-
 // probePath is a program that no cell has.
 const probePath = "/.lambent-probe"
 
