@@ -295,7 +295,7 @@ const probePath = "/.lambent-probe"
 // probe finds out what works by starting a cell whose program does not exist: when that is the first thing that fails,
 // everything before it worked. A layer that fails is left out of the next try.
 func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
-	h.layers = layers{Namespaces: !plain, Seccomp: true, Landlock: hi.Landlock > 0}
+	h.layers = layers{Namespaces: !plain, Users: !plain, Seccomp: true, Landlock: hi.Landlock > 0}
 	why := map[string]string{}
 	if plain {
 		why[LayerNamespaces] = "switched off"
@@ -329,8 +329,10 @@ func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
 			h.layers.Landlock, why[LayerLandlock] = false, reason
 		case spec.Egress != nil && (strings.Contains(step, "netlink") || strings.Contains(step, "redirect") || strings.Contains(step, "local")):
 			h.noEgress = reason
+		case h.layers.Users && hi.Root:
+			h.layers.Users, why[layerUsers] = false, reason
 		case h.layers.Namespaces:
-			h.layers.Namespaces, why[LayerNamespaces] = false, reason
+			h.layers.Namespaces, h.layers.Users, why[LayerNamespaces] = false, false, reason
 		default:
 			return fmt.Errorf("no process can be started on this machine: %w", err)
 		}
@@ -369,10 +371,13 @@ func (h *Host) makeReport(hi hello, why map[string]string) Report {
 	if hi.Root {
 		identity = "user, mount, pid, network, ipc, uts and cgroup; every cell has a uid of its own"
 	}
+	if ns && !h.layers.Users {
+		identity = "mount, pid, network, ipc, uts and cgroup, without a user namespace (" + why[layerUsers] + "); every cell has a uid of its own"
+	}
 	if ns {
 		r.Mode = modeNamespaces
 	} else {
-		why[LayerNamespaces] += " (functions run as plain processes and can see files, processes and ports of this host; allow unprivileged user namespaces, or run as root)"
+		why[LayerNamespaces] += " (functions run as plain processes of this user and can see its files, processes and ports; allow unprivileged user namespaces, or run as root)"
 	}
 	add(LayerNamespaces, ns, identity)
 	why[LayerNetwork] = "functions share the host's network"

@@ -207,9 +207,9 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	}
 	uid := s.nextUID()
 	if !spec.Namespaces {
-		tmp, err := s.env.processTmp(uid)
+		tmp, err := os.MkdirTemp("", "lambent-cell-*")
 		if err != nil {
-			return err
+			return fmt.Errorf("make temporary folder: %w", err)
 		}
 		c.tmp = tmp
 		spec.onHost(tmp)
@@ -229,7 +229,7 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	if c.pid, err = b.Start(flags, cgroup); err != nil {
 		return err
 	}
-	if spec.Namespaces {
+	if spec.Users {
 		if err := s.mapUser(c.pid, uid); err != nil {
 			return err // closing the gate ends the child
 		}
@@ -243,7 +243,10 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 func (c *spawned) flags(spec *cellSpec) (uint64, int, error) {
 	var flags uint64
 	if spec.Namespaces {
-		flags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+		flags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	}
+	if spec.Users {
+		flags |= unix.CLONE_NEWUSER
 	}
 	if c.group.v2 == "" {
 		return flags, -1, nil
