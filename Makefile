@@ -42,7 +42,8 @@ $(MODELS):
 	$(PYTHON) -m zipfile -e .tools/botocore-1.43.11-py3-none-any.whl $(MODELS)
 
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
-	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/... -args -long
+	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
+	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
 
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \
