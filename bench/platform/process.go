@@ -33,6 +33,8 @@ type platform struct {
 	cmd *exec.Cmd
 	// ready and deployed are the times from the process's start to the lines that say so.
 	ready, deployed time.Duration
+	// used is the processor time until ready, in steps of 10 ms.
+	used time.Duration
 }
 
 // up starts the binary on a data folder, with an application unless app is empty, and returns when it says that it is ready.
@@ -77,6 +79,9 @@ func (b *bench) up(ctx context.Context, dataDir, app string) (*platform, error) 
 		switch f := strings.Fields(line); {
 		case strings.HasPrefix(line, "lambent ready "):
 			p.ready = time.Since(began)
+			if p.used, err = cpuOf(cmd.Process.Pid); err != nil {
+				return nil, err
+			}
 			p.Client = &client.Client{Endpoint: f[2], Region: "us-east-1", AccessKeyID: "test", Secret: "test", HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Clock: clock.System{}}
 		case strings.HasPrefix(line, "deployed "):
 			p.deployed = time.Since(began)
