@@ -89,6 +89,7 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if x.api, err = p.identify(x, m); err != nil {
 		return err
 	}
+	x.wire.MaxBody = maxBody(x.api.Name)
 	entry := p.Registry.entries[x.api.Name]
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
@@ -136,6 +137,15 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		signing = "s3"
 	}
 	return p.services.Identify(signing, &x.wire)
+}
+
+// maxBody returns the limit of a buffered body of an API in bytes. Lambda's calls may carry an archive of 50 MiB in base64; AWS cuts them
+// off at 70,167,211 bytes (its RequestEntityTooLargeException says so).
+func maxBody(api string) int64 {
+	if api == "lambda" {
+		return 70_167_211
+	}
+	return wire.DefaultMaxBody
 }
 
 // objectLambda is the signing name of the one S3 operation that is not signed for S3.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"os/exec"
@@ -96,6 +97,16 @@ func TestHostileArchivesMakeNoFunction(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestArchivesAreBoundedBySizeAndNoSooner sends archives inside the call, as the SDKs do: AWS takes 50 MiB.
+func TestArchivesAreBoundedBySizeAndNoSooner(t *testing.T) {
+	p := start(t)
+	role := p.role()
+	noise := rand.NewChaCha8([32]byte{})
+	p.want(p.create(role, "large", 3, archive(t, entry{"bootstrap", io.LimitReader(noise, 20<<20), 0o755})), 201, `"CodeSize":`)
+	p.want(p.create(role, "too-large", 3, make([]byte, code.MaxZip+1)), 413, "RequestEntityTooLargeException")
+	p.want(p.create(role, "huge", 3, make([]byte, 60<<20)), 413, "RequestEntityTooLargeException")
 }
 
 // payload builds the hostile function.
