@@ -1,22 +1,32 @@
 package scenario
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// clients are the clients under test, and the programs that drive them.
-func clients(root string) map[string][]string {
+var sdks = flag.String("sdk", "boto3,cli,js", "the clients to run the scripts with, separated by commas")
+
+// client is a client under test.
+type client struct {
+	command   []string // starts its driver
+	installed string   // is there when make clients has installed it
+}
+
+func clients(root string) map[string]client {
 	python := filepath.Join(root, ".venv", "bin", "python")
 	drivers := filepath.Join(root, "test", "scenario", "drivers")
-	return map[string][]string{
-		"boto3": {python, filepath.Join(drivers, "boto3_driver.py")},
-		"cli":   {python, filepath.Join(drivers, "cli_driver.py")},
+	return map[string]client{
+		"boto3": {[]string{python, filepath.Join(drivers, "boto3_driver.py")}, python},
+		"cli":   {[]string{python, filepath.Join(drivers, "cli_driver.py")}, filepath.Join(root, ".venv", "bin", "aws")},
+		"js":    {[]string{"node", filepath.Join(drivers, "js_driver.mjs")}, filepath.Join(root, "test", "js", "node_modules", "@aws-sdk", "client-s3")},
 	}
 }
 
@@ -26,27 +36,44 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := clients(root)
-	if _, err := os.Stat(all["boto3"][0]); err != nil {
-		t.Skip("the AWS clients are not installed; make clients installs them")
-	}
+	skipWithout(t, "boto3", all["boto3"]) // it makes the presigned URLs of every client
 	binary := filepath.Join(t.TempDir(), "lambent")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/lambent")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	boto3 := resident(t, all["boto3"])
-	for name, command := range all {
+	boto3 := resident(t, all["boto3"].command)
+	for name := range strings.SplitSeq(*sdks, ",") {
 		t.Run(name, func(t *testing.T) {
-			client := boto3
+			c, known := all[name]
+			if !known {
+				t.Fatalf("there is no client %q; -sdk takes boto3, cli and js", name)
+			}
+			skipWithout(t, name, c)
+			d := boto3
 			if name != "boto3" {
-				client = resident(t, command)
+				d = resident(t, c.command)
 			}
 			testscript.Run(t, testscript.Params{
 				Dir: "testdata", Cmds: commands(), RequireExplicitExec: true, RequireUniqueNames: true,
-				Setup: func(env *testscript.Env) error { return setup(env, root, binary, client, boto3) },
+				Setup: func(env *testscript.Env) error { return setup(env, root, binary, d, boto3) },
 			})
 		})
+	}
+}
+
+// skipWithout skips a test whose client is not installed.
+func skipWithout(t *testing.T, name string, c client) {
+	t.Helper()
+	for _, path := range []string{c.command[0], c.installed} {
+		_, err := os.Stat(path)
+		if !filepath.IsAbs(path) {
+			_, err = exec.LookPath(path)
+		}
+		if err != nil {
+			t.Skipf("the client %s is not installed (%v); make clients installs it", name, err)
+		}
 	}
 }
 
