@@ -42,7 +42,8 @@ $(MODELS):
 	$(PYTHON) -m zipfile -e .tools/botocore-1.43.11-py3-none-any.whl $(MODELS)
 
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
-	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/... -args -long
+	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
+	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
 
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \
@@ -50,8 +51,11 @@ fuzz: ## every fuzz target for a minute
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
 	  done; done
 
-bench: ## the tables of bench/README.md
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./bench/...
+bench: ## the tables of bench/README.md (needs nginx, from the Debian package nginx-light)
+	$(GO) run ./bench/platform
+	$(GO) run ./bench/store
+	$(GO) run ./bench/dynamodb
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
 compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }

@@ -29,9 +29,9 @@ type bench struct {
 	catalog *Catalog
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, o sandbox.Options) *bench {
 	t.Helper()
-	host, err := sandbox.Open(t.Context(), sandbox.Options{})
+	host, err := sandbox.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +112,24 @@ func TestClients(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(err)
 	}
-	b := newBench(t)
+	b := newBench(t, sandbox.Options{})
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runCase(t, b, a)
+		})
+	}
+}
+
+// TestClientsAsPlainProcesses runs some of the functions where there are no namespaces: paths and addresses of the cell are then those of the host.
+func TestClientsAsPlainProcesses(t *testing.T) {
+	b := newBench(t, sandbox.Options{Plain: true})
+	for _, name := range []string{"node-esm", "python-marshal", "provided-shell", "provided-chunked"} {
+		t.Run(name, func(t *testing.T) {
+			a, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +197,7 @@ func match(t *testing.T, got, want string) {
 }
 
 func TestEndOfAProcessIsDescribed(t *testing.T) {
-	b := newBench(t)
+	b := newBench(t, sandbox.Options{})
 	for _, tc := range []struct{ source, want string }{
 		{"import os\ndef handler(e, c): os._exit(0)\n", "Runtime exited without providing a reason"},
 		{"import os\ndef handler(e, c): os._exit(9)\n", "Runtime exited with error: exit status 9"},
@@ -232,7 +246,7 @@ func BenchmarkInvoke(b *testing.B) {
 		{"python3.11", "app.handler", "app.py", "def handler(e, c): return e\n"},
 	} {
 		b.Run(tc.id, func(b *testing.B) {
-			e, _ := newBench(b).start(b, tc.id, tc.handler, map[string]string{tc.file: tc.code})
+			e, _ := newBench(b, sandbox.Options{}).start(b, tc.id, tc.handler, map[string]string{tc.file: tc.code})
 			n := 0
 			for b.Loop() {
 				n++

@@ -56,7 +56,10 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 		if e.Kind == evFailed {
 			return errors.New(e.Error)
 		}
-		b.cell.pid, b.cell.peakFile = e.PID, e.PeakFile
+		b.cell.pid = e.PID
+		if e.PeakFile != "" {
+			b.cell.peak, _ = os.Open(e.PeakFile) // without it the use is not known
+		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -235,6 +238,9 @@ func (c *Cell) end(streams *sync.WaitGroup, p *pending) {
 }
 
 func (c *Cell) closeChannels() {
+	if c.peak != nil {
+		_ = c.peak.Close()
+	}
 	if c.socket != nil {
 		_ = c.socket.Close()
 	}

@@ -39,7 +39,9 @@ func (b *builder) build() error {
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()
 	if b.spec.Namespaces {
-		b.becomeUser(UID, GID)
+		if b.spec.Users {
+			b.becomeUser(UID, GID)
+		}
 		b.network()
 		if err := b.root(); err != nil {
 			return err
@@ -49,9 +51,6 @@ func (b *builder) build() error {
 	} else {
 		b.Call("send ready", unix.SYS_WRITE, program.Fd(b.fds.status), b.readyReport(), program.Int(program.ReportSize))
 		b.Call("become a subreaper", unix.SYS_PRCTL, program.Int(unix.PR_SET_CHILD_SUBREAPER), program.Int(1), program.Int(0), program.Int(0), program.Int(0))
-		if b.env.root {
-			b.becomeUser(b.uid, b.uid)
-		}
 	}
 	b.limits()
 	b.dropPrivileges()
@@ -89,6 +88,14 @@ func (b *builder) becomeUser(uid, gid int) {
 	b.Call("set user id", unix.SYS_SETRESUID, program.Int(uid), program.Int(uid), program.Int(uid))
 }
 
+// identity is the user and group of the payload as the cell sees them.
+func (b *builder) identity() (uid, gid int) {
+	if b.spec.Users {
+		return UID, GID
+	}
+	return b.uid, b.uid
+}
+
 // root puts the root file system together and moves into it.
 func (b *builder) root() error {
 	trees, err := b.openTrees()
@@ -109,7 +116,8 @@ func (b *builder) root() error {
 	b.mkdirs("/proc")
 	b.mount("mount /proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	b.mkdirs("/tmp")
-	size := fmt.Sprintf("size=%dm,nr_inodes=%d,mode=700", b.spec.Limits.TmpMB, b.spec.Limits.TmpMB*256)
+	uid, gid := b.identity()
+	size := fmt.Sprintf("size=%dm,nr_inodes=%d,mode=700,uid=%d,gid=%d", b.spec.Limits.TmpMB, b.spec.Limits.TmpMB*tmpInodesPerMB, uid, gid)
 	b.mount("mount /tmp", "tmpfs", "tmp", unix.MS_NOSUID|unix.MS_NODEV, size)
 	for _, f := range b.files() {
 		b.writeFile(f.target, f.source)
@@ -135,12 +143,13 @@ func (b *builder) files() []pair {
 	if b.spec.Egress {
 		resolv = "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"
 	}
+	uid, gid := b.identity()
 	return []pair{
 		{resolv, "/etc/resolv.conf"},
 		{"127.0.0.1 localhost lambent\n::1 localhost\n", "/etc/hosts"},
 		{"hosts: files dns\npasswd: files\ngroup: files\n", "/etc/nsswitch.conf"},
-		{fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\n%s:x:%d:%d::/home/%s:/sbin/nologin\n", User, UID, GID, User), "/etc/passwd"},
-		{fmt.Sprintf("root:x:0:\n%s:x:%d:\n", User, GID), "/etc/group"},
+		{fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\n%s:x:%d:%d::/home/%s:/sbin/nologin\n", User, uid, gid, User), "/etc/passwd"},
+		{fmt.Sprintf("root:x:0:\n%s:x:%d:\n", User, gid), "/etc/group"},
 	}
 }
 
@@ -242,8 +251,8 @@ func (b *builder) limits() {
 // threads, of which programs reserve more than they use.
 const rlimitDataSlackMB = 512
 
-// dropPrivileges gives up everything that a payload could turn against the host. The order matters: a change of
-// capabilities clears the parent-death signal, and Landlock and seccomp need no_new_privs.
+// dropPrivileges gives up everything that a payload could turn against the host. The order matters: the bounding set and the user
+// can be changed only with capabilities, a change of them clears the parent-death signal, and Landlock and seccomp need no_new_privs.
 func (b *builder) dropPrivileges() {
 	prctl := func(name string, option int, arg Arg) {
 		b.Call(name, unix.SYS_PRCTL, program.Int(option), arg, program.Int(0), program.Int(0), program.Int(0))
@@ -252,6 +261,9 @@ func (b *builder) dropPrivileges() {
 		for c := range b.env.lastCap + 1 {
 			b.Try("drop a capability", unix.SYS_PRCTL, program.Int(unix.PR_CAPBSET_DROP), program.Int(c), program.Int(0), program.Int(0), program.Int(0))
 		}
+	}
+	if b.spec.Namespaces && !b.spec.Users {
+		b.becomeUser(b.uid, b.uid)
 	}
 	head := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	b.Call("drop all capabilities", unix.SYS_CAPSET, program.Pointer(b.Program, head), program.Pointer(b.Program, new([2]unix.CapUserData)))
@@ -289,7 +301,8 @@ func (b *builder) landlockRules() []landlockRule {
 			rules = append(rules, landlockRule{m.Source, landlockExec})
 		}
 	}
-	return append(rules, landlockRule{b.spec.Tmp, all})
+	// Functions write to /tmp by that name; it cannot be made their own without a mount namespace.
+	return append(rules, landlockRule{"/tmp", all}, landlockRule{b.spec.Tmp, all})
 }
 
 // payload turns the forked process into the program.

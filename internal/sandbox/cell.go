@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -17,7 +20,7 @@ type Cell struct {
 	listeners map[string]net.Listener
 	relay     *relay
 	pumps     []*pump
-	peakFile  string
+	peak      *os.File // the kernel's count of the most memory used; nil where there is none
 	host      *Host
 
 	done chan struct{}
@@ -114,6 +117,15 @@ func (c *Cell) PeakBytes() int64 {
 	case <-c.done:
 		return c.Exit().PeakBytes
 	default:
-		return readPeak(c.peakFile)
 	}
+	if c.peak == nil {
+		return 0
+	}
+	var buf [24]byte
+	n, _ := c.peak.ReadAt(buf[:], 0)
+	peak, err := strconv.ParseInt(strings.TrimSpace(string(buf[:n])), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return peak
 }

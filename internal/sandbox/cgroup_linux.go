@@ -179,10 +179,17 @@ type cgroupWrite struct {
 	optional    bool
 }
 
-// limits lists what to write. A function's quota is never below one processor: a small function that runs alone need not be
+// tmpInodesPerMB is how many files /tmp may have for each MiB of its size. The kernel needs about 1 KiB for each, which counts as memory of the cell,
+// as do page tables and other things of the kernel, for which there is kernelSlackMB, in MiB.
+const (
+	tmpInodesPerMB = 96
+	kernelSlackMB  = 16
+)
+
+// limits lists what to write. The kernel's memory limit has room for /tmp; memoryWatch holds a cell to its own. A function's quota is never below one processor: a small function that runs alone need not be
 // slow, and under contention its weight still gives it no more than its share.
 func (c *cgroups) limits(g *cellCgroup, l Limits) []cgroupWrite {
-	memory := strconv.Itoa((l.MemoryMB + l.TmpMB) << 20)
+	memory := strconv.Itoa((l.MemoryMB + l.TmpMB + l.TmpMB/8 + kernelSlackMB) << 20)
 	pids := strconv.Itoa(l.PIDs + 1) // the init of the cell is one of them
 	quota := strconv.Itoa(max(l.MilliCPU, 1000) * 100)
 	var out []cgroupWrite

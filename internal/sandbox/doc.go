@@ -26,8 +26,8 @@
 // # Where the kernel refuses
 //
 // What this machine allows is found out once, by starting a cell; [Host.Report] says which layers are on and why others
-// are not. Without user namespaces a cell is a plain process with what needs no privileges (no_new_privs, seccomp, Landlock, resource
-// limits), and mount targets in its arguments and environment are replaced by the folders on the host. The report of such a
+// are not. Root does without user namespaces where those are switched off. Everybody else gets plain processes of his own user with what needs no
+// privileges (no_new_privs, no capabilities, seccomp, Landlock, resource limits), and mount targets in its arguments and environment are replaced by the folders on the host. The report of such a
 // host is not [Report.Isolated] and must be shown to the operator.
 //
 // # What it is not

@@ -150,20 +150,6 @@ func baseSystem() ([]Mount, []pair) {
 	return mounts, links
 }
 
-// processTmp makes the folder that stands in for /tmp in process mode.
-func (e *spawnEnv) processTmp(uid int) (string, error) {
-	dir, err := os.MkdirTemp("", "lambent-cell-*")
-	if err != nil {
-		return "", fmt.Errorf("make temporary folder: %w", err)
-	}
-	if e.root {
-		if err := os.Chown(dir, uid, uid); err != nil {
-			return dir, fmt.Errorf("give temporary folder to the function: %w", err)
-		}
-	}
-	return dir, nil
-}
-
 // onHost replaces what a cell would find under its own paths and addresses by where it is on the host.
 func (s *cellSpec) onHost(tmp string) {
 	s.Tmp = tmp

@@ -30,7 +30,12 @@ type Options struct {
 
 // Host starts cells on this machine. It is safe for concurrent use.
 type Host struct {
-	log    *slog.Logger
+	log *slog.Logger
+
+	// known is closed when it is known what cells can have here; the fields below are then set for good.
+	known  chan struct{}
+	stop   context.CancelFunc // ends finding it out
+	failed error              // no cell can be started at all
 	report Report
 	layers layers
 	// noEgress is why cells cannot have a way to the internet here; empty when they can.
@@ -57,36 +62,64 @@ type pending struct {
 	reaped  chan event // one event
 }
 
-// Open starts the spawner and finds out what cells can have here. It fails only when no process can be started at all.
+// Open returns a host that is being set up: the spawner is started, and what cells can have here is found out, while the caller goes on. The first call
+// of another method waits for that.
 func Open(ctx context.Context, o Options) (*Host, error) {
-	h := &Host{log: o.Logger, cells: map[uint64]*pending{}}
+	h := &Host{log: o.Logger, cells: map[uint64]*pending{}, known: make(chan struct{})}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	s, err := h.connect()
-	if err != nil {
-		return nil, err
-	}
-	if err := h.probe(ctx, s.hello, o.Plain); err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(h.known)
+		h.failed = h.find(ctx, o.Plain)
+	}()
 	return h, nil
 }
 
-// Report says what this machine gives a cell.
-func (h *Host) Report() Report { return h.report }
+// find starts the spawner and finds out what works. Operators are told what is missing.
+func (h *Host) find(ctx context.Context, plain bool) error {
+	s, err := h.connect()
+	if err != nil {
+		return err
+	}
+	if err := h.probe(ctx, s.hello, plain); err != nil {
+		return err
+	}
+	if !h.report.Isolated() {
+		h.log.Error("functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
+			slog.String("reason", h.report.Layer(LayerNamespaces).Detail))
+		return nil
+	}
+	for _, l := range h.report.Missing() {
+		h.log.Warn("a layer of the functions' isolation is missing on this machine", slog.String("layer", l.Name), slog.String("reason", l.Detail))
+	}
+	return nil
+}
+
+// Report says what this machine gives a cell. On a machine that cannot start cells at all it says why.
+func (h *Host) Report() Report {
+	<-h.known
+	if h.failed != nil {
+		return Report{Mode: modeProcess, Layers: []Layer{{Name: LayerNamespaces, Detail: h.failed.Error()}}}
+	}
+	return h.report
+}
 
 // Close kills every cell, and waits until their processes are gone. It is idempotent.
 func (h *Host) Close() error {
+	h.stop()
 	h.mu.Lock()
 	h.closed = true
 	s := h.spawner
 	h.mu.Unlock()
 	if s == nil {
+		<-h.known
 		return nil
 	}
 	_ = s.conn.CloseWrite()
 	<-s.done
+	<-h.known
 	return nil
 }
 
@@ -204,6 +237,14 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) {
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case <-h.known:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if h.failed != nil {
+		return nil, h.failed
+	}
 	if spec.Egress != nil && h.noEgress != "" {
 		spec.Egress = nil
 	}
@@ -248,18 +289,13 @@ func (c *Cell) send(r request) {
 	}
 }
 
-func readPeak(file string) int64 {
-	n, _ := readNumber(file, "")
-	return n
-}
-
 // probePath is a program that no cell has.
 const probePath = "/.lambent-probe"
 
 // probe finds out what works by starting a cell whose program does not exist: when that is the first thing that fails,
 // everything before it worked. A layer that fails is left out of the next try.
 func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
-	h.layers = layers{Namespaces: !plain, Seccomp: true, Landlock: hi.Landlock > 0}
+	h.layers = layers{Namespaces: !plain, Users: !plain, Seccomp: true, Landlock: hi.Landlock > 0}
 	why := map[string]string{}
 	if plain {
 		why[LayerNamespaces] = "switched off"
@@ -293,8 +329,10 @@ func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
 			h.layers.Landlock, why[LayerLandlock] = false, reason
 		case spec.Egress != nil && (strings.Contains(step, "netlink") || strings.Contains(step, "redirect") || strings.Contains(step, "local")):
 			h.noEgress = reason
+		case h.layers.Users && hi.Root:
+			h.layers.Users, why[layerUsers] = false, reason
 		case h.layers.Namespaces:
-			h.layers.Namespaces, why[LayerNamespaces] = false, reason
+			h.layers.Namespaces, h.layers.Users, why[LayerNamespaces] = false, false, reason
 		default:
 			return fmt.Errorf("no process can be started on this machine: %w", err)
 		}
@@ -333,10 +371,13 @@ func (h *Host) makeReport(hi hello, why map[string]string) Report {
 	if hi.Root {
 		identity = "user, mount, pid, network, ipc, uts and cgroup; every cell has a uid of its own"
 	}
+	if ns && !h.layers.Users {
+		identity = "mount, pid, network, ipc, uts and cgroup, without a user namespace (" + why[layerUsers] + "); every cell has a uid of its own"
+	}
 	if ns {
 		r.Mode = modeNamespaces
 	} else {
-		why[LayerNamespaces] += " (functions run as plain processes and can see files, processes and ports of this host; allow unprivileged user namespaces, or run as root)"
+		why[LayerNamespaces] += " (functions run as plain processes of this user and can see its files, processes and ports; allow unprivileged user namespaces, or run as root)"
 	}
 	add(LayerNamespaces, ns, identity)
 	why[LayerNetwork] = "functions share the host's network"

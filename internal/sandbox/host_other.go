@@ -49,8 +49,6 @@ type pump struct{}
 
 func (*pump) drain() bool { return true }
 
-func readPeak(string) int64 { return 0 }
-
 func originalDestination(*net.TCPConn) (netip.AddrPort, error) { return netip.AddrPort{}, errSystem }
 
 func hostResolvers() []netip.AddrPort { return nil }

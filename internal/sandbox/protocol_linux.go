@@ -41,6 +41,8 @@ type cellSpec struct {
 // layers says which parts of the isolation a cell gets; the host finds out which ones work.
 type layers struct {
 	Namespaces, Seccomp, Landlock bool
+	// Users adds a user namespace to the others. Root can do without.
+	Users bool
 }
 
 // rewrite replaces one text by another in arguments and environment.

@@ -77,4 +77,6 @@ const (
 	LayerMemory     = "memory limit"
 	LayerPIDs       = "process limit"
 	LayerCPU        = "cpu limit"
+
+	layerUsers = "user namespace" // a part of namespaces
 )

@@ -55,6 +55,9 @@ type spawned struct {
 	pid   int
 	group *cellCgroup
 	tmp   string
+	watch *memoryWatch
+	// overMemory tells that the watch has ended the cell.
+	overMemory bool
 }
 
 func runSpawner() error {
@@ -163,6 +166,13 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 		return err
 	}
 	s.cells[id] = c
+	if c.watch, err = s.env.cgroups.newMemoryWatch(group); err != nil {
+		c.kill()
+		return err
+	}
+	if c.watch != nil {
+		go c.watch.run(int64(spec.Limits.MemoryMB)<<20, func() { s.endForMemory(c) })
+	}
 	peak, _ := group.memoryFiles()
 	return sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak})
 }
@@ -197,9 +207,9 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	}
 	uid := s.nextUID()
 	if !spec.Namespaces {
-		tmp, err := s.env.processTmp(uid)
+		tmp, err := os.MkdirTemp("", "lambent-cell-*")
 		if err != nil {
-			return err
+			return fmt.Errorf("make temporary folder: %w", err)
 		}
 		c.tmp = tmp
 		spec.onHost(tmp)
@@ -219,7 +229,7 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	if c.pid, err = b.Start(flags, cgroup); err != nil {
 		return err
 	}
-	if spec.Namespaces {
+	if spec.Users {
 		if err := s.mapUser(c.pid, uid); err != nil {
 			return err // closing the gate ends the child
 		}
@@ -233,7 +243,10 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 func (c *spawned) flags(spec *cellSpec) (uint64, int, error) {
 	var flags uint64
 	if spec.Namespaces {
-		flags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+		flags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	}
+	if spec.Users {
+		flags |= unix.CLONE_NEWUSER
 	}
 	if c.group.v2 == "" {
 		return flags, -1, nil
@@ -253,6 +266,16 @@ func (s *spawner) nextUID() int {
 	}
 	s.slots++
 	return s.env.uidBase + int(s.slots%uidCount)
+}
+
+// endForMemory ends a cell that has used up its memory.
+func (s *spawner) endForMemory(c *spawned) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cells[c.id] == c {
+		c.overMemory = true
+		c.kill()
+	}
 }
 
 // mapUser gives the cell's one user its identity outside. Without privileges that can only be the caller's own, and the kernel asks for
@@ -298,6 +321,7 @@ func (s *spawner) reap() {
 // endLocked finishes a cell whose init has been reaped. s.mu is held.
 func (s *spawner) endLocked(c *spawned) {
 	delete(s.cells, c.id)
+	c.watch.close()
 	if c.tmp != "" {
 		c.group.kill()
 		s.killOrphansLocked()
@@ -307,6 +331,9 @@ func (s *spawner) endLocked(c *spawned) {
 	e.PeakBytes, _ = readNumber(peak, "")
 	kills, _ := readNumber(oom, "oom_kill")
 	e.OOMKills = int(kills)
+	if c.overMemory {
+		e.OOMKills++
+	}
 	for range 64 { // a cgroup can stay busy for a moment after its last process is gone
 		if c.group.remove() {
 			break

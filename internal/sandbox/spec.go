@@ -52,7 +52,7 @@ type Mount struct {
 type Limits struct {
 	// MemoryMB is the memory that the cell's processes may use together, in MiB (128).
 	MemoryMB int
-	// TmpMB is the size of /tmp, in MiB (512). What lies in /tmp is memory of the cell too and is granted on top of MemoryMB.
+	// TmpMB is the size of /tmp, in MiB (512). What lies in /tmp is memory of the host too, and is granted on top of MemoryMB.
 	TmpMB int
 	// PIDs is how many processes and threads there may be (1024).
 	PIDs int

@@ -283,6 +283,23 @@ func TestAStageServesItsDeploymentUntilTheNext(t *testing.T) {
 	}
 }
 
+func TestAStageIsFoundAfterItsPathWasAskedForInVain(t *testing.T) {
+	b := run(t)
+	id := b.deploy(t, samBody("get /prod"), nil)
+	path := "/_aws/execute-api/" + id + "/prod/prod"
+	for range 2 { // the second answer comes from memory
+		if resp, _ := b.do(t, "GET", path, ""); resp.StatusCode != 404 {
+			t.Fatalf("without the stage: %d", resp.StatusCode)
+		}
+	}
+	if _, err := b.gateway.createStage(b.ctx, &api.CreateStageInput{ApiId: id, StageName: "prod", AutoDeploy: ptr(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := b.do(t, "GET", path, ""); resp.StatusCode != 200 {
+		t.Errorf("with the stage: %d %s", resp.StatusCode, body)
+	}
+}
+
 func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
 	b := run(t)
 	for name, err := range map[string]error{

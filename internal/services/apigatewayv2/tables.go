@@ -17,6 +17,8 @@ const maxTables = 1024
 
 // table is one stage of one API, compiled. It is immutable.
 type table struct {
+	// missing tells that the API has no such stage. Paths are asked for a stage's name first, so this is the usual answer.
+	missing bool
 	scope
 	api, stage string
 	variables  map[string]string
@@ -76,7 +78,7 @@ func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
 	k := [2]string{id, name}
 	t, generation := g.tables.get(k)
 	if t != nil {
-		return t, nil
+		return t.found(), nil
 	}
 	err := g.deps.Store.View(ctx, func(r store.Reader) (err error) {
 		t, err = loadTable(r, id, name)
@@ -86,9 +88,19 @@ func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
 		return nil, err
 	}
 	g.tables.put(k, t, generation)
-	return t, nil
+	return t.found(), nil
 }
 
+// found returns the table, or nil when there is no such stage.
+func (t *table) found() *table {
+	if t.missing {
+		return nil
+	}
+	return t
+}
+
+// loadTable reads and compiles a stage. It returns nil when there is no such API, and a missing table when the API has no such stage: the making of
+// a stage drops its API's entries from the cache, and the making of an API need not.
 func loadTable(r store.Reader, id, name string) (*table, error) {
 	o, ok, err := record.Get[owner](r, ownerKey(id))
 	if err != nil || !ok {
@@ -100,8 +112,11 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		return nil, err
 	}
 	st, ok, err := record.Get[stage](r, s.stage(id, name))
-	if err != nil || !ok {
+	if err != nil {
 		return nil, err
+	}
+	if !ok {
+		return &table{missing: true}, nil
 	}
 	c := a.Config
 	if !st.Auto {

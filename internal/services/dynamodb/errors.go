@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
@@ -22,6 +23,7 @@ const (
 	codeMismatch       = "IdempotentParameterMismatchException"
 	codeLimit          = "LimitExceededException"
 	codeInternal       = "InternalServerError"
+	codeUnavailable    = "ServiceUnavailable"
 	codeAccessDenied   = "AccessDeniedException"
 	msgConditionFailed = "The conditional request failed"
 	invalidParameters  = "One or more parameter values were invalid: "
@@ -79,6 +81,11 @@ func storeError(err error) error {
 		return err
 	case errors.Is(err, store.ErrConflict):
 		return &service.Error{Code: codeConflict, Message: "Transaction is ongoing for the item", Err: err}
+	case errors.Is(err, store.ErrFull):
+		return &service.Error{
+			Code: codeUnavailable, Status: http.StatusServiceUnavailable, Err: err,
+			Message: "The disk has no room for this write. Nothing was stored; free space in the data directory and try again.",
+		}
 	case errors.Is(err, store.ErrTooLarge):
 		return &service.Error{Code: codeValidation, Message: "The request writes more than 4 MB with its indexes, which is more than one transaction holds. Split it.", Err: err}
 	}

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,13 +40,47 @@ type outcome struct {
 func (l *Lambda) load(ctx context.Context, c *call) error {
 	return l.deps.Store.View(ctx, func(rd store.Reader) error {
 		var err error
-		if c.function, c.version, err = resolve(rd, c.ref); err != nil {
+		if q := c.ref.qualifier; q == "" || q == latest {
+			c.function, err = l.parseFunction(rd, c.ref)
+			c.version = c.function.Latest
+		} else {
+			c.function, c.version, err = resolve(rd, c.ref)
+		}
+		if err != nil {
 			return err
 		}
 		reserved, _, err := record.Get[int32](rd, c.ref.scope.reserved())
 		c.unreserved = l.o.Concurrency - int(reserved)
 		return err
 	})
+}
+
+// parsed is a function's record as it was read, and what it says.
+type parsed struct {
+	raw      []byte
+	function function
+}
+
+// parseFunction is loadFunction for the path of every invocation: a record that has not changed is not parsed again. The caller must not change
+// what the record refers to.
+func (l *Lambda) parseFunction(rd store.Reader, r ref) (function, error) {
+	at := r.scope.function(r.name)
+	raw, err := rd.Get(at)
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = functionNotFound(r)
+		}
+		return function{}, err
+	}
+	if p, ok := l.parsed.Get(string(at)); ok && bytes.Equal(p.raw, raw) {
+		return p.function, nil
+	}
+	p := parsed{raw: bytes.Clone(raw)}
+	if err := json.Unmarshal(raw, &p.function); err != nil {
+		return function{}, fmt.Errorf("decode function %s: %w", r.name, err)
+	}
+	l.parsed.Put(string(at), p)
+	return p.function, nil
 }
 
 var errTimeout = errors.New("task timed out")

@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/lru"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -46,6 +47,8 @@ type Lambda struct {
 	o     Options
 	slots *slots
 	pools *pools
+	// parsed saves parsing the records of functions that are invoked often.
+	parsed *lru.Cache[string, parsed]
 	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
 	endpoint    netip.AddrPort
 	endpointURL string
@@ -64,7 +67,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = 5 * time.Minute
 	}
-	l := &Lambda{deps: deps, o: o, slots: newSlots()}
+	l := &Lambda{deps: deps, o: o, slots: newSlots(), parsed: lru.New[string, parsed](1024)}
 	l.pools = newPools(l)
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{

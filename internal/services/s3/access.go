@@ -42,23 +42,19 @@ func (s *Service) effectivePolicy(ctx context.Context, r store.Reader, b *bucket
 
 // onBucket is the rule of an operation on one bucket.
 func onBucket[In any](s *Service, action string, name func(in *In) string) service.Access {
-	a := service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
 		t, err := s.bucketTarget(ctx, name(in))
 		return []service.Target{t}, err
 	})
-	a.Anonymous = true
-	return a
 }
 
 // onObject is the rule of an operation on one object.
 func onObject[In any](s *Service, action string, name func(in *In) (bucketName, key string)) service.Access {
-	a := service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
 		b, k := name(in)
 		t, err := s.objectTarget(ctx, b, k)
 		return []service.Target{t}, err
 	})
-	a.Anonymous = true
-	return a
 }
 
 // listAccess adds the condition keys of listings.
@@ -76,6 +72,9 @@ func (s *Service) listAccess(ctx context.Context, bucketName string, prefix, del
 
 // copyAccess is what a copy needs: to read the source, and to write the target.
 func (s *Service) copyAccess(ctx context.Context, bucketName, key, source string) ([]service.Target, error) {
+	if _, _, err := parseCopySource(source); err != nil {
+		return nil, err
+	}
 	to, err := s.objectTarget(ctx, bucketName, key)
 	if err != nil {
 		return nil, err
@@ -84,14 +83,18 @@ func (s *Service) copyAccess(ctx context.Context, bucketName, key, source string
 	return []service.Target{to, from}, err
 }
 
-func anonymously(a service.Access) service.Access {
-	a.Anonymous = true
-	return a
-}
-
 // access lists what each operation needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html.
 // DeleteObjects is decided for each key, in its handler, because some keys may be allowed and others not.
 func (s *Service) access() map[string]service.Access {
+	rules := s.rules()
+	for name, rule := range rules {
+		rule.Anonymous = true // callers without credentials are decided like others, by the bucket's policy
+		rules[name] = rule
+	}
+	return rules
+}
+
+func (s *Service) rules() map[string]service.Access {
 	return map[string]service.Access{
 		"ListBuckets":  service.OnAny("s3:ListAllMyBuckets"),
 		"CreateBucket": service.On("s3:CreateBucket", func(_ context.Context, in *api.CreateBucketInput) string { return "arn:aws:s3:::" + in.Bucket }),
@@ -125,14 +128,14 @@ func (s *Service) access() map[string]service.Access {
 		"PutBucketNotificationConfiguration": onBucket(s, "s3:PutBucketNotification", func(in *api.PutBucketNotificationConfigurationInput) string { return in.Bucket }),
 		"GetBucketNotificationConfiguration": onBucket(s, "s3:GetBucketNotification", func(in *api.GetBucketNotificationConfigurationInput) string { return in.Bucket }),
 		"ListMultipartUploads":               onBucket(s, "s3:ListBucketMultipartUploads", func(in *api.ListMultipartUploadsInput) string { return in.Bucket }),
-		"ListObjects": anonymously(service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsInput) ([]service.Target, error) {
+		"ListObjects": service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsInput) ([]service.Target, error) {
 			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
-		})),
-		"ListObjectsV2": anonymously(service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsV2Input) ([]service.Target, error) {
+		}),
+		"ListObjectsV2": service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsV2Input) ([]service.Target, error) {
 			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
-		})),
+		}),
 
-		"DeleteObjects":       {Open: true, Anonymous: true},
+		"DeleteObjects":       {Open: true},
 		"PutObject":           onObject(s, "s3:PutObject", func(in *api.PutObjectInput) (string, string) { return in.Bucket, in.Key }),
 		"GetObject":           onObject(s, "s3:GetObject", func(in *api.GetObjectInput) (string, string) { return in.Bucket, in.Key }),
 		"HeadObject":          onObject(s, "s3:GetObject", func(in *api.HeadObjectInput) (string, string) { return in.Bucket, in.Key }),
@@ -149,11 +152,11 @@ func (s *Service) access() map[string]service.Access {
 		"CompleteMultipartUpload": onObject(s, "s3:PutObject", func(in *api.CompleteMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"AbortMultipartUpload":    onObject(s, "s3:AbortMultipartUpload", func(in *api.AbortMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"ListParts":               onObject(s, "s3:ListMultipartUploadParts", func(in *api.ListPartsInput) (string, string) { return in.Bucket, in.Key }),
-		"CopyObject": anonymously(service.OnAll("s3:PutObject", func(ctx context.Context, in *api.CopyObjectInput) ([]service.Target, error) {
+		"CopyObject": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.CopyObjectInput) ([]service.Target, error) {
 			return s.copyAccess(ctx, in.Bucket, in.Key, in.CopySource)
-		})),
-		"UploadPartCopy": anonymously(service.OnAll("s3:PutObject", func(ctx context.Context, in *api.UploadPartCopyInput) ([]service.Target, error) {
+		}),
+		"UploadPartCopy": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.UploadPartCopyInput) ([]service.Target, error) {
 			return s.copyAccess(ctx, in.Bucket, in.Key, in.CopySource)
-		})),
+		}),
 	}
 }

@@ -11,9 +11,12 @@ func (s *Service) getObjectAttributes(ctx context.Context, in *api.GetObjectAttr
 	if err := checkVersionID("GetObjectAttributes", in.VersionId); err != nil {
 		return nil, err
 	}
+	if len(in.ObjectAttributes) == 0 {
+		return nil, invalidRequest("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
+	}
 	for _, name := range in.ObjectAttributes {
 		if !slices.Contains([]string{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}, name) {
-			return nil, invalidArgument("Invalid attribute name specified: %s", name)
+			return nil, invalidArgument("Invalid attribute name specified.")
 		}
 	}
 	o, err := s.read(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner)

@@ -65,7 +65,7 @@ func uploadOf(r *service.Request, length *int64, md5 *string, algorithm string, 
 	}
 	if md5 != nil {
 		if _, valid := sameMD5(*md5, ""); !valid {
-			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified was invalid: it is not the base64 form of 16 bytes.")
+			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-Md5 you specified is not valid.")
 		}
 		e.md5 = *md5
 	}
@@ -78,7 +78,7 @@ func uploadOf(r *service.Request, length *int64, md5 *string, algorithm string, 
 	}
 	if name := header("X-Amz-Trailer"); name != "" {
 		if e.algorithm != "" {
-			return e, invalidRequest("Expecting a single x-amz-checksum- header")
+			return e, invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
 		e.algorithm = strings.ToUpper(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), "x-amz-checksum-"))
 		e.trailer = true
@@ -201,6 +201,9 @@ func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 		if want == "" {
 			return fail("MalformedTrailerError", http.StatusBadRequest, "The request contained trailing data that was not well-formed or did not conform to our published schema.")
 		}
+	}
+	if (expect{algorithm: e.algorithm, value: want}).checkValue() != nil {
+		return invalidRequest("Value for x-amz-checksum-%s trailing header is invalid.", strings.ToLower(e.algorithm))
 	}
 	if want != "" && want != d.sum(e.algorithm) {
 		return fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", e.algorithm)

@@ -56,10 +56,10 @@ func findBucket(r store.Reader, name string, expected *string) (*bucket, error) 
 		return nil, wrap("read bucket", err)
 	}
 	if !ok {
-		return nil, noSuchBucket(name)
+		return nil, noSuchBucket()
 	}
 	if expected != nil && *expected != b.Account {
-		return nil, accessDenied("The bucket %s is not owned by the account %s that the request expects.", name, *expected)
+		return nil, accessDenied("Access Denied.")
 	}
 	return &b, nil
 }
@@ -138,7 +138,7 @@ func existingBucket(old *bucket, account, region string) error {
 
 func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (region string, err error) {
 	if !validBucketName(in.Bucket) {
-		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid: %s", in.Bucket)
+		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid.")
 	}
 	switch {
 	case in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket:
@@ -211,8 +211,8 @@ func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (
 				return notEmpty(err)
 			}
 		}
-		if used, err := hasAny(tx, b.row("up").Span()); err != nil || used {
-			return notEmpty(err)
+		if err := s.queuePurge(tx, b); err != nil {
+			return err
 		}
 		tx.DeleteRange(b.row("conf"), b.row("conf").End())
 		tx.Delete(listKey(b.Account, b.Region).Str(b.Name))
@@ -229,7 +229,7 @@ func notEmpty(err error) error {
 	if err != nil {
 		return err
 	}
-	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. Delete its objects and abort its multipart uploads first.")
+	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty.")
 }
 
 func hasAny(r store.Reader, span store.Span) (bool, error) {
@@ -265,7 +265,7 @@ func (s *Service) listBuckets(ctx context.Context, in *api.ListBucketsInput) (*a
 	limit := 10_000
 	if in.MaxBuckets != nil {
 		if limit = int(*in.MaxBuckets); limit < 1 || limit > 10_000 {
-			return nil, invalidArgument("MaxBuckets must be between 1 and 10000")
+			return nil, invalidArgument("Argument max-buckets must be an integer between 1 and 10000.")
 		}
 	}
 	out := &api.ListBucketsOutput{Owner: owner(req.Account), Prefix: in.Prefix}

@@ -340,7 +340,7 @@ func TestCORS(t *testing.T) {
 	r.Header.Set("Origin", "http://x")
 	r.Header.Set("Access-Control-Request-Method", "PUT")
 	w := httptest.NewRecorder()
-	if !f.CORS(w, r, "/none/k") || w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "<Code>AccessForbidden</Code>") {
+	if !f.CORS(w, r, "/none/k") || w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "<Code>NoSuchBucket</Code>") {
 		t.Errorf("preflight of a bucket that is not there: %d %s", w.Code, w.Body)
 	}
 	_, err = f.putBucketCors(f.ctx(), &api.PutBucketCorsInput{Bucket: "pictures", CORSConfiguration: &api.CORSConfiguration{CORSRules: []api.CORSRule{

@@ -10,12 +10,12 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 
 	"lambent.dev/lambent/internal/service"
 )
@@ -31,14 +31,16 @@ const (
 	sha512Sum    = "SHA512"
 	md5Sum       = "MD5"
 	xxhash64Sum  = "XXHASH64"
+	xxhash3Sum   = "XXHASH3"
+	xxhash128Sum = "XXHASH128"
 
 	fullObject = "FULL_OBJECT"
 	composite  = "COMPOSITE"
 )
 
-// algorithms has the names in the order of the members of [sums]. The last two are known by name only.
+// algorithms has the names in the order of the members of [sums].
 func algorithms() [10]string {
-	return [10]string{crc32Sum, crc32cSum, crc64nvmeSum, sha1Sum, sha256Sum, sha512Sum, md5Sum, xxhash64Sum, "XXHASH3", "XXHASH128"}
+	return [10]string{crc32Sum, crc32cSum, crc64nvmeSum, sha1Sum, sha256Sum, sha512Sum, md5Sum, xxhash64Sum, xxhash3Sum, xxhash128Sum}
 }
 
 // checksum is a stored checksum: its algorithm, its type and its base64 value (with "-parts" when composite).
@@ -48,7 +50,7 @@ type checksum struct {
 	Value     string `json:"v,omitempty"`
 }
 
-// newHash returns the hash of an algorithm, or nil for one that is not computed here.
+// newHash returns the hash of an algorithm, or nil for a name that is none.
 func newHash(algorithm string) hash.Hash {
 	switch algorithm {
 	case crc32Sum:
@@ -67,19 +69,32 @@ func newHash(algorithm string) hash.Hash {
 		return md5.New() //nolint:gosec // see the import.
 	case xxhash64Sum:
 		return xxhash.New()
+	case xxhash3Sum:
+		return xxh3.New()
+	case xxhash128Sum:
+		return xxh128{xxh3.New()}
 	}
 	return nil
 }
 
-// checkAlgorithm refuses the name of an algorithm that is not computed here.
+// xxh128 is the 128-bit form of XXH3 as a hash.Hash.
+type xxh128 struct{ *xxh3.Hasher }
+
+// Size returns the number of bytes of the sum.
+func (xxh128) Size() int { return 16 }
+
+// Sum appends the sum in its canonical, big-endian form.
+func (h xxh128) Sum(b []byte) []byte {
+	sum := h.Sum128().Bytes()
+	return append(b, sum[:]...)
+}
+
+// checkAlgorithm refuses a name that is no algorithm.
 func checkAlgorithm(name string) *service.Error {
 	if name == "" || newHash(name) != nil {
 		return nil
 	}
-	if all := algorithms(); slices.Contains(all[:], name) {
-		return unsupported("uploads", "ChecksumAlgorithm "+name)
-	}
-	return invalidRequest("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64]")
+	return invalidRequest("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]")
 }
 
 // linear tells whether the checksum of a whole can be computed from those of its parts.

@@ -18,6 +18,20 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
 		return nil, unsupported("CompleteMultipartUpload", "SSECustomerKey")
 	}
+	if in.ChecksumType != "" && in.ChecksumType != composite && in.ChecksumType != fullObject {
+		return nil, invalidRequest("Value for x-amz-checksum-type header is invalid.")
+	}
+	if in.MpuObjectSize != nil && *in.MpuObjectSize < 0 {
+		return nil, invalidRequest("Value for x-amz-mp-object-size header is less than zero: '%d'", *in.MpuObjectSize)
+	}
+	algorithm, value, err := completeInSums(in).get()
+	if err != nil {
+		return nil, err
+	}
+	bare, _, _ := strings.Cut(value, "-")
+	if err := (expect{algorithm: algorithm, value: bare}).checkValue(); err != nil {
+		return nil, err
+	}
 	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
@@ -25,18 +39,22 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 		return nil, err
 	}
 	if v, err := s.completedBefore(ctx, in); err != nil || v != nil {
-		return completed(in, v), err
+		return s.completed(in, v), err
 	}
 	v := &version{Upload: in.UploadId}
-	err := s.commit(ctx, write{
+	if err := s.commit(ctx, write{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:CompleteMultipartUpload",
 		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
 		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
-	})
-	if err != nil {
-		return nil, err
+	}); err != nil {
+		if service.Code(err) != "NoSuchUpload" {
+			return nil, err
+		}
+		// Another call may have completed the upload meanwhile; then this one has nothing left to do.
+		v, err := s.completedBefore(ctx, in)
+		return s.completed(in, v), err
 	}
-	return completed(in, v), nil
+	return s.completed(in, v), nil
 }
 
 // completedBefore returns the object when this upload made it already: completing is idempotent, for clients that lost the answer.
@@ -61,13 +79,13 @@ func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipart
 	return done, err
 }
 
-func completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
+func (s *Service) completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
 	if v == nil {
 		return nil
 	}
 	out := &api.CompleteMultipartUploadOutput{
 		Bucket: ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
-		Location: ptr("/" + in.Bucket + "/" + escapeKey(in.Key)),
+		Location: ptr(s.baseURL + "/" + in.Bucket + "/" + escapeKey(in.Key)),
 	}
 	completeOutSums(out).set(v.Sum)
 	return out
@@ -79,6 +97,9 @@ func checkOrder(parts []api.CompletedPart) error {
 		n := deref(p.PartNumber)
 		if p.PartNumber == nil || p.ETag == nil {
 			return malformedXML()
+		}
+		if n < 1 {
+			return invalidArgument("PartNumber must be >= 1")
 		}
 		if err := checkPartNumber(n); err != nil {
 			return err
@@ -116,7 +137,7 @@ func (s *Service) assemble(tx store.Txn, b *bucket, in *api.CompleteMultipartUpl
 		tx.Set(table.Uint(uint64(p.Number)), row)
 	}
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != size {
-		return invalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
+		return invalidRequest("The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", *in.MpuObjectSize, size)
 	}
 	v.Headers, v.Tags, v.Size, v.Parts, v.ETag = u.Headers, u.Tags, size, int32(len(chosen)), multipartETag(chosen)
 	if v.Sum, err = wholeSum(u, chosen, in); err != nil {
@@ -139,14 +160,14 @@ func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []
 			i++
 		}
 		if i == len(all) || all[i].Number != *want.PartNumber || strings.Trim(*want.ETag, `"`) != all[i].ETag {
-			return nil, nil, invalidPart(*want.PartNumber)
+			return nil, nil, invalidPart()
 		}
 		p := all[i]
 		if err := checkPart(&want, p, u); err != nil {
 			return nil, nil, err
 		}
 		if p.Size < minPart && n < len(named)-1 {
-			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes, and all but the last need %d.", p.Number, p.Size, minPart)
+			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size")
 		}
 		chosen = append(chosen, p)
 		i++
@@ -157,13 +178,15 @@ func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []
 // checkPart compares the checksum that the client repeats of a part.
 func checkPart(want *api.CompletedPart, p part, u *upload) error {
 	algorithm, value, err := completedSums(want).get()
-	if err != nil {
-		return err
+	if err != nil || (expect{algorithm: algorithm, value: value}).checkValue() != nil {
+		return invalidArgument("Invalid Base64 or multiple checksums present in request")
 	}
 	_, kind := u.kept()
 	switch {
 	case value != "" && algorithm == p.Sum.Algorithm && value != p.Sum.Value:
-		return invalidPart(p.Number)
+		return invalidPart()
+	case value != "" && algorithm != p.Sum.Algorithm && u.Algorithm != "":
+		return fail("BadDigest", http.StatusBadRequest, "The %s you specified for part %d did not match what we received.", strings.ToLower(algorithm), p.Number)
 	case value == "" && kind == composite:
 		return invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), p.Number)
 	}
@@ -190,7 +213,7 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 		return checksum{}, err
 	}
 	bare, _, _ := strings.Cut(sum, "-")
-	if value != "" && named == algorithm && value != sum && value != bare {
+	if value != "" && named == algorithm && value != sum && value != bare && u.Algorithm != "" {
 		return checksum{}, fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", algorithm)
 	}
 	return checksum{Algorithm: algorithm, Type: kind, Value: sum}, nil

@@ -12,22 +12,22 @@ import (
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 func checkWriteConditions(ifMatch, ifNoneMatch *string) error {
 	if ifNoneMatch != nil && *ifNoneMatch != "*" {
-		return notImplementedHeader("If-None-Match")
+		return notImplementedHeader()
 	}
 	if ifMatch != nil && ifNoneMatch != nil {
-		return notImplementedHeader("If-Match with If-None-Match")
+		return notImplementedHeader()
 	}
 	return nil
 }
 
-func notImplementedHeader(name string) error {
-	return fail("NotImplemented", http.StatusNotImplemented, "A header you provided implies functionality that is not implemented: %s", name)
+func notImplementedHeader() error {
+	return fail("NotImplemented", http.StatusNotImplemented, "A header you provided implies functionality that is not implemented.")
 }
 
 // writeConditions decides If-Match and If-None-Match of a write over prev.
 func writeConditions(ifMatch, ifNoneMatch *string, prev *version, exists bool) error {
 	if ifNoneMatch != nil && exists {
-		return preconditionFailed("If-None-Match")
+		return preconditionFailed()
 	}
 	if ifMatch == nil {
 		return nil
@@ -36,7 +36,7 @@ func writeConditions(ifMatch, ifNoneMatch *string, prev *version, exists bool) e
 		return noSuchKey()
 	}
 	if !etagIn(*ifMatch, prev.ETag) {
-		return preconditionFailed("If-Match")
+		return preconditionFailed()
 	}
 	return nil
 }
@@ -52,10 +52,10 @@ type readConditions struct {
 func (c readConditions) check(v *version) error {
 	if c.match != nil {
 		if !etagIn(*c.match, v.ETag) {
-			return preconditionFailed("If-Match")
+			return preconditionFailed()
 		}
 	} else if c.unmodifed != nil && v.Modified.After(*c.unmodifed) {
-		return preconditionFailed("If-Unmodified-Since")
+		return preconditionFailed()
 	}
 	if c.noneMatch != nil {
 		if etagIn(*c.noneMatch, v.ETag) {
@@ -78,7 +78,7 @@ func notModified(v *version) error {
 func (c readConditions) checkCopy(v *version) error {
 	err := c.check(v)
 	if service.Code(err) == "NotModified" {
-		return preconditionFailed("x-amz-copy-source-If-None-Match or x-amz-copy-source-If-Modified-Since")
+		return preconditionFailed()
 	}
 	return err
 }

@@ -19,8 +19,11 @@ func parseCopySource(header string) (bucketName, key string, err error) {
 		return "", "", unsupported("CopyObject", "CopySource with an access point")
 	}
 	path, uerr := url.PathUnescape(strings.TrimPrefix(path, "/"))
+	if uerr != nil {
+		return "", "", invalidArgument("Invalid copy source encoding")
+	}
 	bucketName, key, found := strings.Cut(path, "/")
-	if uerr != nil || !found || bucketName == "" || key == "" {
+	if !found || bucketName == "" || key == "" {
 		return "", "", invalidArgument("Invalid copy source bucket name or object key: %s", header)
 	}
 	if id, ok := strings.CutPrefix(query, "versionId="); ok {
@@ -173,11 +176,12 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 	if err != nil {
 		return nil, err
 	}
-	keep := ""
+	keep, asked := "", false
 	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
 		u, err := findUpload(r, b, in.Key, in.UploadId)
 		if err == nil {
 			keep, _ = u.kept()
+			asked = u.Algorithm != ""
 		}
 		return err
 	})
@@ -210,7 +214,9 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 		return nil, err
 	}
 	out := &api.UploadPartCopyOutput{CopyPartResult: &api.CopyPartResult{ETag: quoted(p.ETag), LastModified: ptr(p.Modified.Truncate(time.Second))}}
-	copyPartSums(out.CopyPartResult).set(p.Sum)
+	if asked {
+		copyPartSums(out.CopyPartResult).set(p.Sum)
+	}
 	return out, nil
 }
 

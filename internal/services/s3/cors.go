@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -44,9 +46,21 @@ func checkCORS(r api.CORSRule) error {
 			return invalidRequest("Found unsupported HTTP method in CORS config. Unsupported method is %s", m)
 		}
 	}
-	for _, o := range slices.Concat(r.AllowedOrigins, r.AllowedHeaders) {
+	for _, o := range r.AllowedOrigins {
 		if strings.Count(o, "*") > 1 {
-			return invalidRequest("%q can not have more than one wildcard.", o)
+			return invalidRequest("AllowedOrigin %q can not have more than one wildcard.", o)
+		}
+	}
+	for _, h := range r.AllowedHeaders {
+		if strings.Count(h, "*") > 1 {
+			return invalidRequest("AllowedHeader %q can not have more than one wildcard.", h)
+		}
+	}
+	for name, headers := range map[string][]string{"AllowedHeader": r.AllowedHeaders, "ExposeHeader": r.ExposeHeaders} {
+		for _, h := range headers {
+			if !token(h) {
+				return invalidRequest("%s %q contains invalid character.", name, h)
+			}
 		}
 	}
 	for _, h := range r.ExposeHeaders {
@@ -92,8 +106,8 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 	if preflight {
 		method = r.Header.Get("Access-Control-Request-Method")
 		headers = splitList(r.Header.Get("Access-Control-Request-Headers"))
-		if origin == "" || method == "" {
-			s.refusePreflight(w, http.StatusBadRequest, "BadRequest", "Insufficient information. Origin request header and Access-Control-Request-Method are needed.")
+		if reason := badPreflight(origin, method, headers); reason != "" {
+			s.refusePreflight(w, http.StatusBadRequest, "BadRequest", reason)
 			return true
 		}
 	}
@@ -106,8 +120,12 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 		rules, _, err = record.Get[[]api.CORSRule](rd, b.confKey(corsConf))
 		return err
 	})
+	if e, known := asError(err); known && preflight {
+		s.refusePreflight(w, e.Status, e.Code, e.Message)
+		return true
+	}
 	if err != nil {
-		rules = nil // an unknown bucket has no rules; the operation itself tells the client more
+		rules = nil // the operation itself tells the client more
 	}
 	for _, rule := range rules {
 		if allowed, any := matchCORS(rule, origin, method, headers); allowed {
@@ -125,11 +143,34 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 		return false
 	}
 	if len(rules) == 0 {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket. Put a CORS configuration on it first.")
+		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
 	} else {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evaluation of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
+		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
 	}
 	return true
+}
+
+// badPreflight returns what is wrong with the head of a preflight, or "".
+func badPreflight(origin, method string, headers []string) string {
+	switch {
+	case origin == "":
+		return "Insufficient information. Origin request header needed."
+	case !slices.Contains(corsMethods(), method):
+		return "Invalid Access-Control-Request-Method: " + cmp.Or(method, "null")
+	}
+	for _, h := range headers {
+		if !token(h) {
+			return fmt.Sprintf("Access-Control-Request-Headers %q contains invalid character.", h)
+		}
+	}
+	return ""
+}
+
+// token tells whether s is a token: RFC 9110, section 5.6.2.
+func token(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
 }
 
 const corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"

@@ -25,11 +25,11 @@ func invalidRequest(format string, args ...any) *service.Error {
 }
 
 func malformedXML() *service.Error {
-	return fail("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
+	return fail("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema.")
 }
 
-func noSuchBucket(name string) *service.Error {
-	return fail("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist: %s", name)
+func noSuchBucket() *service.Error {
+	return fail("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist.")
 }
 
 func noSuchKey() *service.Error {
@@ -37,11 +37,11 @@ func noSuchKey() *service.Error {
 }
 
 func noSuchUpload() *service.Error {
-	return fail("NoSuchUpload", http.StatusNotFound, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+	return fail("NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
 }
 
-func preconditionFailed(condition string) *service.Error {
-	return fail("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold: %s", condition)
+func preconditionFailed() *service.Error {
+	return fail("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold.")
 }
 
 func accessDenied(format string, args ...any) *service.Error {

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -15,6 +16,9 @@ import (
 
 const (
 	garbageKind = "s3-garbage"
+	purgeKind   = "s3-purge"
+	// purgeBatch is how many parts one transaction removes.
+	purgeBatch = 200
 	// garbageDelay is how long a body without references stays, so that whoever is reading it can finish.
 	garbageDelay = 10 * time.Minute
 )
@@ -93,4 +97,56 @@ func (s *Service) BlobInUse(ctx context.Context, id blob.ID) (bool, error) {
 		return err
 	})
 	return n > 0, err
+}
+
+// queuePurge queues the removal of the multipart uploads that a deleted bucket leaves. Nobody sees them anymore, because a bucket's id is never used again.
+func (s *Service) queuePurge(tx store.Txn, b *bucket) error {
+	left, err := hasAny(tx, b.row("up").Span())
+	if err != nil || !left {
+		return err
+	}
+	payload, err := json.Marshal(bucket{ID: b.ID, Account: b.Account, Region: b.Region})
+	if err != nil {
+		return fmt.Errorf("encode purge: %w", err)
+	}
+	return events.Enqueue(tx, events.Job{Kind: purgeKind, Payload: payload})
+}
+
+// purge removes the uploads and parts of a deleted bucket, some at a time.
+func (s *Service) purge(ctx context.Context, job events.Job) error {
+	var b bucket
+	if err := json.Unmarshal(job.Payload, &b); err != nil {
+		return events.Permanent(fmt.Errorf("decode purge: %w", err))
+	}
+	for more := true; more; {
+		err := s.store.Update(ctx, func(tx store.Txn) error {
+			rows := b.row("part").Span()
+			rows.Limit = purgeBatch
+			var parts []part
+			var keys [][]byte
+			for row, err := range tx.Range(rows) {
+				if err != nil {
+					return fmt.Errorf("read parts: %w", err)
+				}
+				var p part
+				if _, err := decodeRow(row.Value, &p); err != nil {
+					return err
+				}
+				parts = append(parts, p)
+				keys = append(keys, bytes.Clone(row.Key))
+			}
+			for _, k := range keys {
+				tx.Delete(k)
+			}
+			more = len(parts) == purgeBatch
+			if !more {
+				tx.DeleteRange(b.row("up"), b.row("up").End())
+			}
+			return s.release(tx, partBlobs(parts))
+		})
+		if err != nil {
+			return fmt.Errorf("purge bucket: %w", err)
+		}
+	}
+	return nil
 }

@@ -26,6 +26,9 @@ type object struct {
 // read returns the current version of an object. A caller who may not list the bucket is told "access denied" for a missing one,
 // so that names are not given away (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, permissions).
 func (s *Service) read(ctx context.Context, bucketName, key string, owner *string) (*object, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
 	var o *object
 	var b *bucket
 	policy := ""
@@ -171,6 +174,14 @@ func (q *partReader) Close() error {
 
 // openRead reads an object and opens the wanted part of its body. It tries again when the body was replaced and collected in between.
 func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
+	if q.part != nil {
+		if err := checkPartNumber(*q.part); err != nil {
+			return nil, err
+		}
+		if q.rangeHeader != nil {
+			return nil, invalidRequest("Cannot specify both Range header and partNumber query parameter")
+		}
+	}
 	for try := 0; ; try++ {
 		o, err := s.read(ctx, q.bucket, q.key, q.owner)
 		if err != nil {
@@ -215,9 +226,6 @@ func (q query) answer(o *object) (*answer, error) {
 	}
 	a := &answer{object: o, at: span{0, o.Size}}
 	if q.part != nil {
-		if q.rangeHeader != nil {
-			return nil, invalidRequest("Cannot specify both Range header and partNumber query parameter")
-		}
 		at, err := partSpan(o, *q.part)
 		if err != nil {
 			return nil, err
@@ -230,7 +238,7 @@ func (q query) answer(o *object) (*answer, error) {
 	}
 	at, partial, ok := parseRange(*q.rangeHeader, o.Size)
 	if !ok {
-		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable: %s of %d bytes", *q.rangeHeader, o.Size)
+		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable")
 	}
 	if partial {
 		a.at, a.contentRange = at, contentRange(at, o.Size)
@@ -246,9 +254,6 @@ func contentRange(at span, size int64) *string {
 }
 
 func partSpan(o *object, number int32) (span, error) {
-	if number < 1 || number > maxParts {
-		return span{}, invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
-	}
 	if o.Upload == "" {
 		if number == 1 {
 			return span{0, o.Size}, nil
@@ -260,7 +265,7 @@ func partSpan(o *object, number int32) (span, error) {
 		}
 		return span{start, o.parts[number-1].Size}, nil
 	}
-	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable")
+	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable.")
 }
 
 // rangeApplies decides If-Range: RFC 9110, section 13.1.5.

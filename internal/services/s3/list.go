@@ -92,7 +92,7 @@ func listLimit(n *int32) (int, error) {
 		return maxListed, nil
 	}
 	if *n < 0 {
-		return 0, invalidArgument("Argument maxKeys must be an integer between 0 and 2147483647")
+		return 0, invalidArgument("Argument %d must be an integer between 0 and 2147483647", *n)
 	}
 	return int(min(*n, maxListed)), nil
 }

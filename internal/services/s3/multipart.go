@@ -16,7 +16,7 @@ import (
 
 // upload is the record of a multipart upload.
 type upload struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"id"` // begins with its time, so that the uploads of a key are listed in their order
 	Initiated time.Time `json:"at"`
 	Headers   headers   `json:"h"`
 	Tags      []tag     `json:"t,omitempty"`
@@ -112,12 +112,13 @@ func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadIn
 	if err != nil {
 		return nil, err
 	}
-	kind, err := uploadType(in.ChecksumAlgorithm, in.ChecksumType)
+	algorithm := strings.ToUpper(in.ChecksumAlgorithm)
+	kind, err := uploadType(algorithm, strings.ToUpper(in.ChecksumType))
 	if err != nil {
 		return nil, err
 	}
 	u := &upload{
-		ID: s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: in.ChecksumAlgorithm, Type: kind,
+		ID: fmt.Sprintf("%016x", s.nextSeq(nil)) + s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: algorithm, Type: kind,
 		Initiator: service.RequestFrom(ctx).Principal.ARN,
 		Headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
@@ -134,6 +135,9 @@ func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadIn
 // uploadType returns the checksum type of an upload: the algorithms' table of
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html.
 func uploadType(algorithm, kind string) (string, error) {
+	if kind != "" && kind != composite && kind != fullObject {
+		return "", invalidRequest("Value for x-amz-checksum-type header is invalid.")
+	}
 	if algorithm == "" {
 		if kind != "" {
 			return "", invalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -150,15 +154,13 @@ func uploadType(algorithm, kind string) (string, error) {
 		return composite, nil
 	case kind == composite && algorithm == crc64nvmeSum, kind == fullObject && !linear(algorithm):
 		return "", invalidRequest("The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm))
-	case kind != composite && kind != fullObject:
-		return "", invalidRequest("Value for x-amz-checksum-type header is invalid.")
 	}
 	return kind, nil
 }
 
 func checkPartNumber(n int32) error {
 	if n < 1 || n > maxParts {
-		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
+		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive.")
 	}
 	return nil
 }
@@ -179,8 +181,11 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 		if err != nil {
 			return err
 		}
+		if u.Type == composite && e.algorithm == "" {
+			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: null", u.Algorithm)
+		}
 		if u.Algorithm != "" && e.algorithm != "" && u.Algorithm != e.algorithm {
-			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", strings.ToLower(u.Algorithm), strings.ToLower(e.algorithm))
+			return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", u.Algorithm, e.algorithm)
 		}
 		e.keep, _ = u.kept()
 		return nil
@@ -280,12 +285,13 @@ func tableParts(r store.Reader, b *bucket, upload string) ([]part, error) {
 }
 
 func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipartUploadInput) (*api.AbortMultipartUploadOutput, error) {
-	if in.IfMatchInitiatedTime != nil {
-		return nil, unsupported("AbortMultipartUpload", "IfMatchInitiatedTime (directory buckets)")
-	}
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		if _, err := findUpload(tx, b, in.Key, in.UploadId); err != nil {
+		u, err := findUpload(tx, b, in.Key, in.UploadId)
+		if err != nil {
 			return err
+		}
+		if in.IfMatchInitiatedTime != nil && !in.IfMatchInitiatedTime.Equal(u.Initiated) {
+			return preconditionFailed()
 		}
 		parts, err := rangeParts(tx, b.partsKey(in.UploadId).Span(), false)
 		if err != nil {
@@ -314,6 +320,6 @@ func partBlobs(parts []part) []blob.ID {
 	return ids
 }
 
-func invalidPart(number int32) error {
-	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag: part %d.", number)
+func invalidPart() error {
+	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"testing"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/store"
 )
 
 // begin starts an upload of "movie" with parts of the given sizes, and returns its id, the parts to complete it and the whole body.
@@ -21,12 +24,18 @@ func (f *fixture) begin(in api.CreateMultipartUploadInput, sizes ...int) (id str
 	for i, size := range sizes {
 		body := pattern(size + i)[i:]
 		number := int32(2*i + 1)
-		out, err := f.uploadPart(f.ctx(), &api.UploadPartInput{Bucket: "pictures", Key: "movie", UploadId: *up.UploadId, PartNumber: number, Body: bytes.NewReader(body)})
+		in := &api.UploadPartInput{Bucket: "pictures", Key: "movie", UploadId: *up.UploadId, PartNumber: number, Body: bytes.NewReader(body)}
+		if up.ChecksumAlgorithm != "" {
+			d := newDigest(up.ChecksumAlgorithm)
+			d.write(body)
+			partInSums(in).set(checksum{Algorithm: up.ChecksumAlgorithm, Value: d.sum(up.ChecksumAlgorithm)})
+		}
+		out, err := f.uploadPart(f.ctx(), in)
 		if err != nil {
 			f.t.Fatal(err)
 		}
 		parts = append(parts, api.CompletedPart{
-			ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32, ChecksumSHA256: out.ChecksumSHA256, ChecksumCRC32C: out.ChecksumCRC32C,
+			ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32, ChecksumSHA256: out.ChecksumSHA256, ChecksumCRC32C: out.ChecksumCRC32C, ChecksumXXHASH128: out.ChecksumXXHASH128,
 		})
 		whole = append(whole, body...)
 	}
@@ -47,6 +56,7 @@ func TestMultipartObjectIsItsParts(t *testing.T) {
 		{api.CreateMultipartUploadInput{}, fullObject},
 		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC32"}, composite},
 		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "SHA256"}, composite},
+		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "XXHASH128"}, composite},
 		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC32", ChecksumType: fullObject}, fullObject},
 		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC32C", ChecksumType: fullObject}, fullObject},
 		{api.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC64NVME"}, fullObject},
@@ -142,8 +152,6 @@ func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
 func TestAbortReleasesTheParts(t *testing.T) {
 	f := newFixture(t)
 	id, _, _ := f.begin(api.CreateMultipartUploadInput{}, 100_000, 10)
-	_, err := f.deleteBucket(f.ctx(), &api.DeleteBucketInput{Bucket: "pictures"})
-	code(t, err, "BucketNotEmpty")
 	listed, err := f.listParts(f.ctx(), &api.ListPartsInput{Bucket: "pictures", Key: "movie", UploadId: id, MaxParts: ptr(int32(1))})
 	if err != nil || len(listed.Parts) != 1 || !*listed.IsTruncated || *listed.NextPartNumberMarker != 1 {
 		t.Errorf("first page of parts: %+v, %v", listed, err)
@@ -163,6 +171,40 @@ func TestAbortReleasesTheParts(t *testing.T) {
 	code(t, err, "NoSuchUpload")
 	if _, err := f.deleteBucket(f.ctx(), &api.DeleteBucketInput{Bucket: "pictures"}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestABucketTakesItsUploadsWithIt(t *testing.T) {
+	f := newFixture(t)
+	f.begin(api.CreateMultipartUploadInput{}, 100_000, 10)
+	var b *bucket
+	if err := f.view(t.Context(), "pictures", nil, func(_ store.Reader, found *bucket) error { b = found; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.deleteBucket(f.ctx(), &api.DeleteBucketInput{Bucket: "pictures"}); err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(bucket{ID: b.ID, Account: b.Account, Region: b.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.purge(t.Context(), events.Job{Payload: payload}); err != nil {
+		t.Fatal(err)
+	}
+	err = f.store.View(t.Context(), func(r store.Reader) error {
+		for _, sort := range []string{"up", "part"} {
+			if left, err := hasAny(r, b.row(sort).Span()); left || err != nil {
+				t.Errorf("rows of %q are left: %v", sort, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	f.clock.Advance(garbageDelay)
+	if jobs := f.garbage(); len(jobs) != 1 {
+		t.Errorf("%d garbage jobs, want 1", len(jobs))
 	}
 }
 

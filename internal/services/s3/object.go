@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -39,7 +40,7 @@ func checkMeta(meta map[string]string) error {
 		size += len(k) + len(v)
 	}
 	if size > maxMeta {
-		return fail("MetadataTooLarge", http.StatusBadRequest, "Your metadata headers exceed the maximum allowed metadata size of %d bytes.", maxMeta)
+		return fail("MetadataTooLarge", http.StatusBadRequest, "Your metadata headers exceed the maximum allowed metadata size")
 	}
 	return nil
 }
@@ -56,7 +57,7 @@ type rejected struct {
 func (p rejected) check() error {
 	switch {
 	case p.acl != "" && p.acl != "bucket-owner-full-control", anySet(p.grants...):
-		return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs")
+		return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
 	case p.encryption != "":
 		return unsupported(p.operation, "ServerSideEncryption "+p.encryption)
 	case anySet(p.customerKey, p.customerKeyMD):
@@ -216,11 +217,11 @@ func (s *Service) deleteObject(ctx context.Context, in *api.DeleteObjectInput) (
 	if in.MFA != nil {
 		return nil, unsupported("DeleteObject", "MFA")
 	}
-	if in.IfMatchLastModifiedTime != nil || in.IfMatchSize != nil {
-		return nil, unsupported("DeleteObject", "IfMatchLastModifiedTime (directory buckets)")
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
 	}
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		return s.remove(ctx, tx, b, in.Key, in.IfMatch)
+		return s.remove(ctx, tx, b, in.Key, removeConditions{in.IfMatch, in.IfMatchSize, in.IfMatchLastModifiedTime})
 	})
 	if err != nil {
 		return nil, err
@@ -228,22 +229,31 @@ func (s *Service) deleteObject(ctx context.Context, in *api.DeleteObjectInput) (
 	return &api.DeleteObjectOutput{}, nil
 }
 
+// removeConditions are the conditions of a deletion.
+type removeConditions struct {
+	match    *string
+	size     *int64
+	modified *time.Time
+}
+
+func (c removeConditions) hold(v *version) bool {
+	return (c.match == nil || etagIn(*c.match, v.ETag)) && (c.size == nil || *c.size == v.Size) && (c.modified == nil || c.modified.Equal(v.Modified))
+}
+
 // remove deletes an object. A missing object is no error and no event.
-func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, object string, ifMatch *string) error {
+func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, object string, c removeConditions) error {
 	v, exists, err := findVersion(tx, b, object)
 	if err != nil {
 		return err
 	}
-	if ifMatch != nil {
-		if !exists {
+	if !exists {
+		if c.match != nil {
 			return noSuchKey()
 		}
-		if !etagIn(*ifMatch, v.ETag) {
-			return preconditionFailed("If-Match")
-		}
-	}
-	if !exists {
 		return nil
+	}
+	if !c.hold(v) {
+		return preconditionFailed()
 	}
 	if err := s.dropVersion(tx, b, object, v); err != nil {
 		return err
@@ -280,6 +290,9 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 		if err == nil {
 			err = checkVersionID("DeleteObjects", o.VersionId)
 		}
+		if err == nil {
+			err = checkKey(o.Key)
+		}
 		if err != nil {
 			out.Errors = append(out.Errors, deleteError(o, err))
 			continue
@@ -302,7 +315,7 @@ func (s *Service) deleteSome(ctx context.Context, in *api.DeleteObjectsInput, ob
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
 		deleted, failed = nil, nil
 		for _, o := range objects {
-			err := s.remove(ctx, tx, b, o.Key, o.ETag)
+			err := s.remove(ctx, tx, b, o.Key, removeConditions{o.ETag, o.Size, o.LastModifiedTime})
 			switch {
 			case err != nil && service.Code(err) == "InternalFailure":
 				return err
@@ -347,16 +360,29 @@ func parseTagging(header string) ([]tag, error) {
 	}
 	var tags []tag
 	for pair := range strings.SplitSeq(header, "&") {
+		if pair == "" {
+			continue
+		}
 		k, v, _ := strings.Cut(pair, "=")
+		if k == "" {
+			return nil, badTagging()
+		}
 		name, err := url.QueryUnescape(k)
 		if err != nil {
-			return nil, invalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+			return nil, badTagging()
 		}
 		value, err := url.QueryUnescape(v)
 		if err != nil {
-			return nil, invalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+			return nil, badTagging()
+		}
+		if slices.ContainsFunc(tags, func(t tag) bool { return t.Key == name }) {
+			return nil, badTagging()
 		}
 		tags = append(tags, tag{name, value})
 	}
 	return tags, checkObjectTags(tags)
+}
+
+func badTagging() error {
+	return invalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
 }

@@ -70,7 +70,7 @@ func TestABodyThatIsNotWhatWasPromisedIsNotStored(t *testing.T) {
 		"storage class":    {api.PutObjectInput{StorageClass: "GLACIER"}, "NotImplemented"},
 		"acl":              {api.PutObjectInput{ACL: "public-read"}, "AccessControlListNotSupported"},
 		"metadata":         {api.PutObjectInput{Metadata: map[string]string{"k": strings.Repeat("v", 2048)}}, "MetadataTooLarge"},
-		"tags":             {api.PutObjectInput{Tagging: ptr("a=1&a=2")}, "InvalidTag"},
+		"tags":             {api.PutObjectInput{Tagging: ptr("a=1&a=2")}, "InvalidArgument"},
 	} {
 		in := c.in
 		in.Bucket, in.Key = "pictures", "bad"

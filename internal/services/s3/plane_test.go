@@ -140,10 +140,10 @@ func TestWebsiteConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		"index":              {api.WebsiteConfiguration{IndexDocument: index}, ""},
 		"redirect":           {api.WebsiteConfiguration{RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, ""},
 		"nothing":            {api.WebsiteConfiguration{}, "InvalidArgument"},
-		"both":               {api.WebsiteConfiguration{IndexDocument: index, RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, "InvalidArgument"},
+		"both":               {api.WebsiteConfiguration{IndexDocument: index, RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, "MalformedXML"},
 		"index with a slash": {api.WebsiteConfiguration{IndexDocument: &api.IndexDocument{Suffix: "a/b"}}, "InvalidArgument"},
 		"bad code":           {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{HttpRedirectCode: ptr("200")}}}}, "InvalidRequest"},
-		"bad condition":      {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{}, Condition: &api.Condition{HttpErrorCodeReturnedEquals: ptr("200")}}}}, "InvalidRequest"},
+		"bad condition":      {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{HostName: ptr("x")}, Condition: &api.Condition{HttpErrorCodeReturnedEquals: ptr("200")}}}}, "InvalidRequest"},
 		"two replacements":   {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{ReplaceKeyWith: ptr("a"), ReplaceKeyPrefixWith: ptr("b")}}}}, "InvalidRequest"},
 	} {
 		if got := service.Code(checkWebsite(&c.conf)); got != c.want {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"lambent.dev/lambent/internal/auth/iam"
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -64,7 +65,7 @@ func parsePolicy(document, bucketName string) ([]statement, error) {
 		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'")
 	}
 	if err := json.Unmarshal([]byte(document), &doc); err != nil {
-		return nil, malformedPolicy("This policy contains invalid Json: %s", err)
+		return nil, malformedPolicy("This policy contains invalid Json")
 	}
 	if doc.Version != "" && doc.Version != "2012-10-17" && doc.Version != "2008-10-17" {
 		return nil, malformedPolicy("The policy must contain a valid version string")
@@ -87,6 +88,9 @@ func parsePolicy(document, bucketName string) ([]statement, error) {
 		if err := all[i].check(bucketName); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := iam.Parse(document, iam.ResourceBased); err != nil {
+		return nil, malformedPolicy("%s", err)
 	}
 	return all, nil
 }
@@ -112,7 +116,7 @@ func (st *statement) check(bucketName string) error {
 	arn := "arn:aws:s3:::" + bucketName
 	for _, r := range slices.Concat(st.Resource, st.NotResource) {
 		if r != arn && !strings.HasPrefix(r, arn+"/") && r != arn+"*" {
-			return malformedPolicy("Policy has invalid resource: %s. It must name this bucket or objects in it.", r)
+			return malformedPolicy("Policy has invalid resource")
 		}
 	}
 	return nil
@@ -197,7 +201,7 @@ func (s *Service) putBucketPolicy(ctx context.Context, in *api.PutBucketPolicyIn
 }
 
 func noSuchPolicy() error {
-	return fail("NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist")
+	return fail("NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist.")
 }
 
 func (s *Service) policyOf(ctx context.Context, name string, owner *string) (p bucketPolicy, err error) {

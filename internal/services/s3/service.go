@@ -76,7 +76,7 @@ func (s *Service) Service() service.Service {
 			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},
-		Jobs: []events.Kind{{Name: garbageKind, Handle: s.collect, Concurrency: 2}},
+		Jobs: []events.Kind{{Name: garbageKind, Handle: s.collect, Concurrency: 2}, {Name: purgeKind, Handle: s.purge, Concurrency: 1}},
 	}
 }
 

@@ -10,7 +10,7 @@ func parseRange(header string, size int64) (at span, partial, ok bool) {
 	if !found || strings.Contains(spec, ",") {
 		return whole, false, true
 	}
-	from, to, found := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, found := strings.Cut(spec, "-")
 	if !found {
 		return whole, false, true
 	}
@@ -39,8 +39,10 @@ func suffixRange(length string, size int64) (span, bool, bool) {
 	switch {
 	case !valid:
 		return span{0, size}, false, true
-	case n == 0 || size == 0:
+	case n == 0:
 		return span{}, false, false
+	case size == 0:
+		return span{}, false, true // RFC 9110: a suffix of some length is always satisfiable, and that of nothing is nothing
 	}
 	n = min(n, size)
 	return span{size - n, n}, true, true

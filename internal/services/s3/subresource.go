@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/service"
@@ -113,7 +114,7 @@ func (s *Service) getBucketOwnershipControls(ctx context.Context, in *api.GetBuc
 	}}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		if b.OwnershipDeleted {
-			return fail("OwnershipControlsNotFoundError", http.StatusNotFound, "The bucket ownership controls were not found")
+			return fail("OwnershipControlsNotFoundError", http.StatusNotFound, "The bucket ownership controls were not found.")
 		}
 		return nil
 	})
@@ -137,7 +138,7 @@ func (s *Service) putBucketTagging(ctx context.Context, in *api.PutBucketTagging
 }
 
 func (s *Service) getBucketTagging(ctx context.Context, in *api.GetBucketTaggingInput) (*api.GetBucketTaggingOutput, error) {
-	tags, err := getConf[[]api.Tag](ctx, s, in.Bucket, in.ExpectedBucketOwner, tagsConf, fail("NoSuchTagSet", http.StatusNotFound, "The TagSet does not exist"))
+	tags, err := getConf[[]api.Tag](ctx, s, in.Bucket, in.ExpectedBucketOwner, tagsConf, fail("NoSuchTagSet", http.StatusNotFound, "The TagSet does not exist."))
 	return answerOf(&api.GetBucketTaggingOutput{TagSet: tags}, err)
 }
 
@@ -162,16 +163,19 @@ func checkObjectTags(tags []tag) error { return checkTagSet(tags, maxObjectTags)
 
 func checkTagSet(tags []tag, most int) error {
 	if len(tags) > most {
+		if most == maxBucketTags {
+			return fail("BadRequest", http.StatusBadRequest, "Bucket tag count cannot be greater than %d", most)
+		}
 		return fail("BadRequest", http.StatusBadRequest, "Object tags cannot be greater than %d", most)
 	}
 	for i, t := range tags {
 		switch {
-		case t.Key == "" || len([]rune(t.Key)) > 128:
-			return fail("InvalidTag", http.StatusBadRequest, "The TagKey you have provided is invalid: it must have 1 to 128 characters.")
-		case len([]rune(t.Value)) > 256:
-			return fail("InvalidTag", http.StatusBadRequest, "The TagValue you have provided is invalid: it must have up to 256 characters.")
+		case t.Key == "" || len([]rune(t.Key)) > 128 || !tagText(t.Key):
+			return fail("InvalidTag", http.StatusBadRequest, "The TagKey you have provided is invalid")
+		case len([]rune(t.Value)) > 256 || !tagText(t.Value):
+			return fail("InvalidTag", http.StatusBadRequest, "The TagValue you have provided is invalid")
 		case slices.ContainsFunc(tags[:i], func(o tag) bool { return o.Key == t.Key }):
-			return fail("InvalidTag", http.StatusBadRequest, "Cannot provide multiple Tags with the same key: %s", t.Key)
+			return fail("InvalidTag", http.StatusBadRequest, "Cannot provide multiple Tags with the same key")
 		}
 	}
 	return nil
@@ -219,7 +223,7 @@ func (s *Service) getObjectAcl(ctx context.Context, in *api.GetObjectAclInput) (
 }
 
 func noACLs() error {
-	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs")
+	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
 }
 
 func (s *Service) putBucketAcl(ctx context.Context, in *api.PutBucketAclInput) (*api.PutBucketAclOutput, error) {
@@ -238,4 +242,11 @@ func answerOf[T any](out *T, err error) (*T, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// tagText tells whether a tag's key or value has only letters, numbers, spaces and + - = . _ : / @.
+func tagText(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r)
+	})
 }

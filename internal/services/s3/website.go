@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
@@ -28,12 +29,12 @@ func (s *Service) putBucketWebsite(ctx context.Context, in *api.PutBucketWebsite
 func checkWebsite(c *api.WebsiteConfiguration) error {
 	if all := c.RedirectAllRequestsTo; all != nil {
 		if c.IndexDocument != nil || c.ErrorDocument != nil || len(c.RoutingRules) > 0 {
-			return invalidArgument("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
-		}
-		if all.HostName == "" || !validProtocol(all.Protocol) {
 			return malformedXML()
 		}
-		return nil
+		if all.HostName == "" {
+			return malformedXML()
+		}
+		return checkProtocol(all.Protocol)
 	}
 	if c.IndexDocument == nil {
 		return invalidArgument("A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
@@ -45,7 +46,7 @@ func checkWebsite(c *api.WebsiteConfiguration) error {
 		return invalidArgument("The ErrorDocument Key is not well formed")
 	}
 	if len(c.RoutingRules) > 50 {
-		return invalidRequest("The number of routing rules must not exceed the allowed limit of 50 rules.")
+		return invalidRequest("%d routing rules provided, the number of routing rules in a website configuration is limited to 50.", len(c.RoutingRules))
 	}
 	for _, r := range c.RoutingRules {
 		if err := checkRoutingRule(r); err != nil {
@@ -57,27 +58,37 @@ func checkWebsite(c *api.WebsiteConfiguration) error {
 
 func checkRoutingRule(r api.RoutingRule) error {
 	switch {
-	case r.Redirect == nil:
+	case r.Redirect == nil || *r.Redirect == (api.Redirect{}):
 		return malformedXML()
-	case !validProtocol(r.Redirect.Protocol):
-		return invalidRequest("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
+	case checkProtocol(r.Redirect.Protocol) != nil:
+		return checkProtocol(r.Redirect.Protocol)
 	case r.Redirect.ReplaceKeyWith != nil && r.Redirect.ReplaceKeyPrefixWith != nil:
 		return invalidRequest("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
 	case r.Condition != nil && r.Condition.KeyPrefixEquals == nil && r.Condition.HttpErrorCodeReturnedEquals == nil:
-		return invalidRequest("Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.")
+		return malformedXML()
+	}
+	if c := r.Redirect.HttpRedirectCode; c != nil {
+		if _, err := strconv.Atoi(*c); err != nil {
+			return malformedXML()
+		}
 	}
 	if c := r.Redirect.HttpRedirectCode; c != nil && !slices.Contains([]string{"301", "302", "303", "304", "305", "307", "308"}, *c) {
 		return invalidRequest("The provided HTTP redirect code (%s) is not valid. Valid codes are 3XX except 300.", *c)
 	}
 	if r.Condition != nil && r.Condition.HttpErrorCodeReturnedEquals != nil {
-		if c := *r.Condition.HttpErrorCodeReturnedEquals; len(c) != 3 || c[0] != '4' && c[0] != '5' {
-			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", c)
+		if c, err := strconv.Atoi(*r.Condition.HttpErrorCodeReturnedEquals); err != nil || http.StatusText(c) == "" || c < 400 || c == http.StatusTeapot {
+			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", *r.Condition.HttpErrorCodeReturnedEquals)
 		}
 	}
 	return nil
 }
 
-func validProtocol(p string) bool { return p == "" || p == "http" || p == "https" }
+func checkProtocol(p string) error {
+	if p == "" || p == "http" || p == "https" {
+		return nil
+	}
+	return invalidRequest("Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.")
+}
 
 func (s *Service) getBucketWebsite(ctx context.Context, in *api.GetBucketWebsiteInput) (*api.GetBucketWebsiteOutput, error) {
 	c, err := getConf[api.WebsiteConfiguration](ctx, s, in.Bucket, in.ExpectedBucketOwner, websiteConf, noSuchWebsite())

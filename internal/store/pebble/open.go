@@ -96,7 +96,8 @@ func open(dir string, o Options, lock *pebble.Lock) (*optimistic.Store, error) {
 		return nil, fmt.Errorf("write %s: %w", ownerFile, err)
 	}
 	e := &engine{lock: lock, room: newRoom(o, dir)}
-	cache := pebble.NewCache(o.CacheBytes)
+	// Pebble counts its memtables against the cache, and has two of them while one is flushed. Without room for both nothing would stay cached.
+	cache := pebble.NewCache(o.CacheBytes + 2*int64(o.MemTableBytes))
 	defer cache.Unref()
 	db, err := pebble.Open(dir, e.pebbleOptions(o, cache))
 	if err != nil {

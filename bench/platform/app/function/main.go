@@ -1,0 +1,61 @@
+// Command function is the function of the platform's benchmark. It speaks the Lambda runtime API by itself, so that what is measured is the
+// platform and not a client library. For an upload it logs "entered KEY NANOSECONDS", the Unix time at which it was entered; everything else it
+// answers with "ok".
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	for {
+		if err := serve(base); err != nil {
+			fmt.Fprintln(os.Stderr, "bench function:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// serve takes one invocation and answers it.
+func serve(base string) error {
+	next, err := http.Get(base + "next")
+	if err != nil {
+		return err
+	}
+	entered := time.Now()
+	defer next.Body.Close()
+	body, err := io.ReadAll(next.Body)
+	if err != nil {
+		return err
+	}
+	var event struct {
+		Records []struct {
+			S3 struct {
+				Object struct {
+					Key string `json:"key"`
+				} `json:"object"`
+			} `json:"s3"`
+		}
+	}
+	if err := json.Unmarshal(body, &event); err != nil {
+		return err
+	}
+	for _, r := range event.Records {
+		fmt.Println("entered", r.S3.Object.Key, entered.UnixNano())
+	}
+	answer, err := http.Post(base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json",
+		strings.NewReader(`{"statusCode":200,"headers":{"content-type":"text/plain"},"body":"ok"}`))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}

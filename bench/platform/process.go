@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/cli/client"
+	"lambent.dev/lambent/internal/clock"
+)
+
+// startLimit is how long a platform may take until it has deployed; the first time it builds the functions.
+const startLimit = 10 * time.Minute
+
+// platform is a running `lambent up`.
+type platform struct {
+	*client.Client
+	cmd *exec.Cmd
+	// ready and deployed are the times from the process's start to the lines that say so.
+	ready, deployed time.Duration
+	// used is the processor time until ready, in steps of 10 ms.
+	used time.Duration
+}
+
+// up starts the binary on a data folder, with an application unless app is empty, and returns when it says that it is ready.
+func (b *bench) up(ctx context.Context, dataDir, app string) (*platform, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"up", "--data-dir", dataDir, "--listen", addr, "--log-level", "error"}
+	if app != "" {
+		abs, err := filepath.Abs(app)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, abs)
+	}
+	binary, err := filepath.Abs(b.binary)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = b.dir
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &platform{cmd: cmd}
+	timer := time.AfterFunc(startLimit, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	lines := bufio.NewReader(out)
+	for p.ready == 0 || app != "" && p.deployed == 0 {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("the platform did not start: %w: %s", errors.Join(err, cmd.Wait()), problems.Bytes())
+		}
+		switch f := strings.Fields(line); {
+		case strings.HasPrefix(line, "lambent ready "):
+			p.ready = time.Since(began)
+			if p.used, err = cpuOf(cmd.Process.Pid); err != nil {
+				return nil, err
+			}
+			p.Client = &client.Client{Endpoint: f[2], Region: "us-east-1", AccessKeyID: "test", Secret: "test", HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Clock: clock.System{}}
+		case strings.HasPrefix(line, "deployed "):
+			p.deployed = time.Since(began)
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	return p, nil
+}
+
+// freeAddress returns a loopback address with a port that nothing listens on, below those that connections take by themselves.
+func freeAddress() (string, error) {
+	for port := 21_000; port < 21_200; port++ {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
+	}
+	return "", errors.New("no free port from 21000 to 21199")
+}
+
+// stop ends the platform cleanly.
+func (p *platform) stop() error {
+	return errors.Join(p.cmd.Process.Signal(syscall.SIGTERM), p.cmd.Wait())
+}
+
+// dynamodb makes one signed call.
+func (p *platform) dynamodb(ctx context.Context, operation, body string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint+"/", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	sum := sha256.Sum256([]byte(body))
+	signer := sigv4.Signer{AccessKeyID: p.AccessKeyID, Secret: p.Secret, Region: p.Region, Service: "dynamodb"}
+	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), time.Now()); err != nil {
+		return err
+	}
+	return exchange(p.HTTP, r)
+}
+
+// exchange sends a request and wants a good answer.
+func exchange(c *http.Client, r *http.Request) error {
+	answer, err := c.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s: %s", r.Method, r.URL.Path, answer.Status, text)
+	}
+	return err
+}
+
+// cpuOf returns the processor time that a process has used, apart from its children.
+func cpuOf(pid int) (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	f := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+2:]))
+	user, err1 := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+}
+
+// residentOf returns the resident memory of a process, in bytes.
+func residentOf(pid int) (int64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(raw), "VmRSS:")
+	f := strings.Fields(rest)
+	if len(f) == 0 {
+		return 0, fmt.Errorf("process %d tells no resident memory", pid)
+	}
+	kb, err := strconv.ParseInt(f[0], 10, 64)
+	return kb << 10, err
+}
+
+// childrenCPU returns the processor time of all children that were waited for.
+func childrenCPU() (time.Duration, error) {
+	var u syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
+}
