@@ -49,7 +49,6 @@ var (
 	typeTime    = reflect.TypeFor[time.Time]()
 	typeBytes   = reflect.TypeFor[[]byte]()
 	typeStrings = reflect.TypeFor[[]string]()
-	typeStrMap  = reflect.TypeFor[map[string]string]()
 	typeRaw     = reflect.TypeFor[json.RawMessage]()
 	typeCodec   = reflect.TypeFor[awsapi.JSONCodec]()
 	typeSource  = reflect.TypeFor[awsapi.EventSource]()

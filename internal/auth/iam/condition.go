@@ -147,19 +147,18 @@ func compileValue(c class, s string, vars bool) (v value, ok bool) {
 			v.arn, ok = compileResource(s, true)
 			return v, ok
 		}
-		if !dynamic(v.parts) {
-			v.glob, _ = pattern(v.parts, nil, c == classStringLike)
-			var b strings.Builder
-			for _, p := range v.parts {
-				b.WriteString(p.text)
-			}
-			v.text = b.String()
-			v.parts = nil
-			if c == classStringLike {
-				return v, true
-			}
-		} else {
+		if dynamic(v.parts) {
 			return v, c == classString || c == classStringFold || c == classStringLike
+		}
+		v.glob, _ = pattern(v.parts, nil, c == classStringLike)
+		var b strings.Builder
+		for _, p := range v.parts {
+			b.WriteString(p.text)
+		}
+		v.text = b.String()
+		v.parts = nil
+		if c == classStringLike {
+			return v, true
 		}
 	}
 	return v, v.fix(c)

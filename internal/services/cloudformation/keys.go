@@ -24,7 +24,6 @@ func (p place) stacks() store.Span        { return p.base("stack").Span() }
 func (p place) template(id, stage string) key.Key {
 	return p.base("template").Str(id).Str(stage)
 }
-func (p place) templates(id string) key.Key { return p.base("template").Str(id) }
 func (p place) resource(stack, logicalID string) key.Key {
 	return p.resources(stack).Str(logicalID)
 }
@@ -36,7 +35,6 @@ func (p place) changeSet(stack, name string) key.Key {
 func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str(stack) }
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) export(name string) key.Key      { return p.base("export").Str(name) }
-func (p place) exports() store.Span             { return p.base("export").Span() }
 func (p place) importers(name string) key.Key   { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {
 	return p.importers(name).Str(stack)

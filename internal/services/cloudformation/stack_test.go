@@ -21,7 +21,6 @@ import (
 type cloud struct {
 	mu     sync.Mutex
 	things map[string]thing
-	made   int
 	calls  []string
 	fail   string // a Value that is refused
 	stuck  string // a logical id that cannot be deleted

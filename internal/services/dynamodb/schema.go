@@ -146,15 +146,6 @@ func (t *table) isKey(name string) bool {
 	return name == t.hash.name || t.sort != nil && name == t.sort.name
 }
 
-// keyOf returns the key attributes of an item.
-func (t *table) keyOf(item attr.Map) attr.Map {
-	fields := []attr.Field{{Name: t.hash.name, Value: item.Get(t.hash.name)}}
-	if t.sort != nil {
-		fields = append(fields, attr.Field{Name: t.sort.name, Value: item.Get(t.sort.name)})
-	}
-	return attr.NewMap(fields...)
-}
-
 // index returns the index with a name, or nil.
 func (t *table) index(name string) *index {
 	for _, ix := range t.indexes {

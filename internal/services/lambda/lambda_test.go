@@ -66,7 +66,7 @@ func (s *lines) text() string {
 }
 
 // door allows what its policy documents name the calling service for.
-type door struct{ denied []service.Target }
+type door struct{}
 
 func (d *door) Call(context.Context, string, string, any) (any, error) {
 	return nil, service.Errorf("NotHere", "no calls in this test")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -65,9 +66,7 @@ func TestWebsite(t *testing.T) {
 		if host != "" {
 			r.Host = host
 		}
-		for k, v := range header {
-			r.Header[k] = v
-		}
+		maps.Copy(r.Header, header)
 		resp, err := client.Do(r)
 		if err != nil {
 			t.Fatal(err)

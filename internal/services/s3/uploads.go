@@ -101,7 +101,7 @@ func listUploads(r store.Reader, b *bucket, l listing, from uploadPlace, yield f
 	base := b.row("up")
 	rows := within(base, l.prefix)
 	if from.name != "" {
-		lo := []byte(base.Str(from.name).End())
+		lo := base.Str(from.name).End()
 		if from.id != "" {
 			lo = base.Str(from.name).Str(from.id).End()
 		}
