@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"lambent.dev/lambent/internal/cli/term"
@@ -39,8 +37,8 @@ func (a *app) iamCommand() *cobra.Command {
 				if d.Message != "" {
 					a.Term.Print("    %s", d.Message)
 				}
-				for _, t := range d.Trace {
-					a.Term.Print("    - %s", strings.TrimSpace(string(t)))
+				for i := range d.Trace {
+					a.Term.Print("    - %s", d.Trace[i].String())
 				}
 			}
 			return nil

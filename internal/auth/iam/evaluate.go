@@ -1,6 +1,9 @@
 package iam
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Layer is the kind of a document in a decision.
 type Layer uint8
@@ -329,6 +332,22 @@ type Trace struct {
 	// principal, resource, or "condition KEY".
 	Matched bool
 	Failed  string
+}
+
+// String returns the trace as a sentence, for people.
+func (t *Trace) String() string {
+	effect, verdict := "Deny", "applies"
+	if t.Allow {
+		effect = "Allow"
+	}
+	if !t.Matched {
+		verdict = "does not apply: its " + t.Failed + " does not match"
+	}
+	name := "statement " + strconv.Itoa(t.Statement.Index+1)
+	if t.Statement.Sid != "" {
+		name += " (" + t.Statement.Sid + ")"
+	}
+	return effect + " in " + name + " of " + t.Statement.Policy + ", " + article(t.Layer) + t.Layer.String() + ", " + verdict
 }
 
 // Explain decides r and returns what every statement of the service said.

@@ -364,3 +364,20 @@ func BenchmarkEvaluate(b *testing.B) {
 		}
 	}
 }
+
+func TestTraceReadsAsSentence(t *testing.T) {
+	r := &iam.Request{Principal: alice, Action: getObject, Resource: "arn:aws:s3:::other/x"}
+	_, trace := iam.Explain(r, &iam.Policies{Identity: docs(t, iam.Identity, allowGet, `{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*"}`)})
+	want := []string{
+		"Allow in statement 1 of policy-0, an identity-based policy, does not apply: its resource does not match",
+		"Deny in statement 1 (No) of policy-1, an identity-based policy, applies",
+	}
+	if len(trace) != len(want) {
+		t.Fatalf("the trace has %d lines, want %d", len(trace), len(want))
+	}
+	for i := range trace {
+		if got := trace[i].String(); got != want[i] {
+			t.Errorf("line %d is %q, want %q", i, got, want[i])
+		}
+	}
+}

@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"lambent.dev/lambent/internal/auth/iam"
 )
 
 // Decision is one permission decision of a request, as the platform explains it.
 type Decision struct {
-	RequestID string            `json:"requestId"`
-	Time      string            `json:"time"`
-	API       string            `json:"service"`
-	Operation string            `json:"operation"`
-	Principal string            `json:"principal"`
-	Action    string            `json:"action"`
-	Resource  string            `json:"resource"`
-	Allowed   bool              `json:"allowed"`
-	Message   string            `json:"message"`
-	Trace     []json.RawMessage `json:"trace,omitempty"`
+	RequestID string      `json:"requestId"`
+	Time      string      `json:"time"`
+	API       string      `json:"service"`
+	Operation string      `json:"operation"`
+	Principal string      `json:"principal"`
+	Action    string      `json:"action"`
+	Resource  string      `json:"resource"`
+	Allowed   bool        `json:"allowed"`
+	Message   string      `json:"message"`
+	Trace     []iam.Trace `json:"trace,omitempty"`
 }
 
 // Decisions returns the permission decisions of a request. Only the root user may read them.
