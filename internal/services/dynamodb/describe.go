@@ -38,6 +38,9 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 			})
 			continue
 		}
+		if ix.Filling {
+			n.items, n.bytes = 0, 0 // as on AWS, an index is counted when it is complete
+		}
 		g := ddb.GlobalSecondaryIndexDescription{
 			IndexName: &ix.Name, KeySchema: ix.Keys, Projection: &ix.Projection, IndexStatus: ddb.IndexStatusActive,
 			ProvisionedThroughput: throughput(ix.Throughput), IndexSizeBytes: &n.bytes, ItemCount: &n.items, IndexArn: arn,
