@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb debian
+.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb compat-s3 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -60,6 +60,10 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }
 	DYNAMODB_SUITE="$(abspath $(DIR))" $(GO) test -count=1 -v ./test/compat/dynamodb
+
+compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) against Lambent
+	@test -n "$(TOOL)" || { echo "usage: make compat-s3 TOOL=path/to/versitygw"; exit 2; }
+	S3_SUITE="$(abspath $(TOOL))" $(GO) test -count=1 -timeout 20m -v ./test/compat/s3
 
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 

@@ -56,11 +56,13 @@ func checkCORS(r api.CORSRule) error {
 			return invalidRequest("AllowedHeader %q can not have more than one wildcard.", h)
 		}
 	}
-	for name, headers := range map[string][]string{"AllowedHeader": r.AllowedHeaders, "ExposeHeader": r.ExposeHeaders} {
-		for _, h := range headers {
-			if !token(h) {
-				return invalidRequest("%s %q contains invalid character.", name, h)
-			}
+	for i, h := range slices.Concat(r.AllowedHeaders, r.ExposeHeaders) {
+		name := "AllowedHeader"
+		if i >= len(r.AllowedHeaders) {
+			name = "ExposeHeader"
+		}
+		if !token(h) {
+			return invalidRequest("%s %q contains invalid character.", name, h)
 		}
 	}
 	for _, h := range r.ExposeHeaders {

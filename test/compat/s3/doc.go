@@ -1,0 +1,12 @@
+// Package s3 runs a public conformance suite for S3 against Lambent.
+//
+// The suite is the test command of versitygw (Apache-2.0), about 900 tests through the AWS SDK for Go. It is a program of its own and not part of
+// this repository: install it with `go install github.com/versity/versitygw/cmd/versitygw@v1.8.0`, then
+//
+//	make compat-s3 TOOL=path/to/versitygw
+//
+// Each test runs in a process of its own, because some of them end the process when a server answers something else than they expect.
+//
+// failures.txt lists the tests that are expected to fail, and excluded.txt those that are not run because they test versitygw
+// itself, each under its reason. A test that fails and is not listed fails the run, and so does a listed one that passes, so that the list only gets shorter.
+package s3

@@ -1,0 +1,136 @@
+package s3
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/sandbox"
+	"lambent.dev/lambent/internal/server"
+)
+
+//go:embed failures.txt
+var failures string
+
+//go:embed excluded.txt
+var excluded string
+
+// TestMain lets the sandbox of the servers start its helper from this binary.
+func TestMain(m *testing.M) {
+	sandbox.MaybeChild()
+	os.Exit(m.Run())
+}
+
+// limit is how long one test may take.
+const limit = 60 * time.Second
+
+// list returns the lines of a file that are not comments.
+func list(t *testing.T, text string) []string {
+	t.Helper()
+	var names []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if slices.Contains(names, line) {
+			t.Errorf("%q is listed twice", line)
+		}
+		names = append(names, line)
+	}
+	return names
+}
+
+func TestConformanceSuite(t *testing.T) {
+	tool := os.Getenv("S3_SUITE")
+	if tool == "" {
+		t.Skip("S3_SUITE is not set: run make compat-s3 TOOL=…")
+	}
+	run := func(args ...string) (string, error) {
+		// Every test gets a Lambent of its own, because all of them use the same bucket names and some leave buckets behind.
+		cfg := config.Default()
+		cfg.DataDir, cfg.Ephemeral, cfg.Listen, cfg.Sandbox = t.TempDir(), true, "127.0.0.1:0", config.SandboxOff
+		s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return "", err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		key := s.RootKey()
+		all := append([]string{"test", "-a", key.AccessKeyID, "-s", key.Secret, "-e", s.URL()}, args...)
+		cmd := exec.CommandContext(ctx, tool, all...)
+		cmd.Dir = cfg.DataDir
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "AWS_") })
+		out, err := cmd.CombinedOutput()
+		return string(out), errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	help, err := run("--help")
+	if err != nil {
+		t.Fatalf("list the tests: %v\n%s", err, help)
+	}
+	judge(t, names(help), run)
+}
+
+// names returns the tests in the tool's help. Groups have names in lower case with dashes.
+func names(help string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^ {3,}([A-Za-z0-9]+_[A-Za-z0-9_-]+)\b`).FindAllStringSubmatch(help, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// judge runs the tests and compares their results with the lists.
+func judge(t *testing.T, all []string, run func(args ...string) (string, error)) {
+	t.Helper()
+	want, skip := list(t, failures), list(t, excluded)
+	for _, n := range slices.Concat(want, skip) {
+		if !slices.Contains(all, n) && !strings.HasSuffix(n, "*") {
+			t.Errorf("%s is listed and not in the suite", n)
+		}
+	}
+	var mu sync.Mutex // guards the fields below
+	passed, failed, skipped := 0, 0, 0
+	work := make(chan string)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for n := range work {
+				out, err := run(n)
+				ok := err == nil && !strings.Contains(out, "FAIL")
+				mu.Lock()
+				switch expected := slices.Contains(want, n); {
+				case ok && expected:
+					t.Errorf("%s passes: remove it from failures.txt", n)
+				case ok:
+					passed++
+				case expected:
+					failed++
+				default:
+					t.Errorf("%s failed: %v\n%s", n, err, out)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, n := range all {
+		if slices.ContainsFunc(skip, func(p string) bool { return p == n || strings.HasSuffix(p, "*") && strings.HasPrefix(n, strings.TrimSuffix(p, "*")) }) {
+			skipped++
+			continue
+		}
+		work <- n
+	}
+	close(work)
+	wg.Wait()
+	t.Logf("passed %d, failed as expected %d, excluded %d", passed, failed, skipped)
+}
