@@ -124,7 +124,9 @@ func judge(t *testing.T, all []string, run func(args ...string) (string, error))
 		})
 	}
 	for _, n := range all {
-		if slices.ContainsFunc(skip, func(p string) bool { return p == n || strings.HasSuffix(p, "*") && strings.HasPrefix(n, strings.TrimSuffix(p, "*")) }) {
+		if slices.ContainsFunc(skip, func(p string) bool {
+			return p == n || strings.HasSuffix(p, "*") && strings.HasPrefix(n, strings.TrimSuffix(p, "*"))
+		}) {
 			skipped++
 			continue
 		}
