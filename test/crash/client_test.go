@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -41,9 +42,7 @@ func (c *client) do(ctx context.Context, service, method, target string, header 
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	signer := sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: service, S3: service == "s3"}
 	if err := signer.SignHTTP(r, sigv4.Hash(body), time.Now()); err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func batchRead(r store.Reader, t *table, gets []get, size *int, each func(size i
 		if err := t.checkKey(g.key); err != nil {
 			return nil, nil, err
 		}
-		if k := string(g.key); seen[k] {
+		if seen[string(g.key)] {
 			return nil, nil, invalid(msgDuplicateKeys)
 		}
 		seen[string(g.key)] = true

@@ -201,15 +201,13 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 
 // query is a GetObject or HeadObject.
 type query struct {
-	bucket, key   string
-	owner         *string
-	conditions    readConditions
-	rangeHeader   *string
-	ifRange       string
-	part          *int32
-	checksums     bool
-	head          bool
-	contentSHA256 string
+	bucket, key string
+	owner       *string
+	conditions  readConditions
+	rangeHeader *string
+	ifRange     string
+	part        *int32
+	head        bool
 }
 
 // answer is what a query found.
