@@ -168,7 +168,7 @@ func lambent(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// eventually is for what is documented to be late, such as a log: it asks again until the output matches.
+// eventually is for what is documented to be late, such as a log: it asks again until the command succeeds and its output matches.
 func eventually(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: eventually REGEXP ARG…")
@@ -178,13 +178,12 @@ func eventually(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for range 100 {
-		ts.Check(ts.Exec(w.platform.binary, args[1:]...))
-		if pattern.MatchString(ts.ReadFile("stdout")) {
+		if err = ts.Exec(w.platform.binary, args[1:]...); err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
 		<-again.C
 	}
-	ts.Fatalf("no match for %q within 10 s", args[0])
+	ts.Fatalf("no match for %q within 10 s (last error: %v)", args[0], err)
 }
 
 func crash(w *world, ts *testscript.TestScript, neg bool, args []string) {
