@@ -111,14 +111,23 @@ func runAct(t *testing.T, h *Host, spec Spec) (string, Exit) {
 	return out.String(), c.Exit()
 }
 
-func TestFilesOfTheHostAreOutOfReach(t *testing.T) {
-	h := isolatedHost(t)
-	secret, err := os.CreateTemp("/tmp", "lambent-secret-")
+// hostSecret makes a file of the host that no cell may see.
+func hostSecret(t *testing.T) string {
+	t.Helper()
+	f, err := os.CreateTemp("/tmp", "lambent-secret-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(secret.Name())
-	out, _ := runAct(t, h, payloadSpec(helper(t), "files", nil, "SECRET="+secret.Name()))
+	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+func TestFilesOfTheHostAreOutOfReach(t *testing.T) {
+	h := isolatedHost(t)
+	out, _ := runAct(t, h, payloadSpec(helper(t), "files", nil, "SECRET="+hostSecret(t)))
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
 		switch {
@@ -638,7 +647,7 @@ func TestRootNeedsNoUserNamespace(t *testing.T) {
 			t.Errorf("output lacks %q:\n%s", want, out)
 		}
 	}
-	out, _ = runAct(t, h, payloadSpec(m, "files", nil, "SECRET=/root/.profile"))
+	out, _ = runAct(t, h, payloadSpec(m, "files", nil, "SECRET="+hostSecret(t)))
 	if strings.Count(out, "done") != 1 || !strings.Contains(out, "write /tmp done") || !strings.Contains(out, "processes 2") {
 		t.Errorf("output %s", out)
 	}
