@@ -32,6 +32,14 @@ type Functions interface {
 	EnqueueAsync(ctx context.Context, tx store.Txn, from Source, function string, payload []byte) error
 }
 
+// Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
+// again and again. Implemented by each service that functions and pipes read from.
+type Arrivals interface {
+	// Arrivals returns a channel of capacity one that holds a value after each durable commit that added something to source, an ARN.
+	// It may hold one without a reason, and several commits may share one. stop ends the notifications; the channel is never closed.
+	Arrivals(source string) (arrived <-chan struct{}, stop func())
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.
