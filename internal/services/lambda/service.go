@@ -113,6 +113,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Jobs:       []events.Kind{l.asyncKind()},
 		Start:      l.pools.start,
 		Close:      l.pools.close,
+		HoldsBody:  l.holdsBody,
 	}, l
 }
 
