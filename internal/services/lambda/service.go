@@ -112,6 +112,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Jobs:       []events.Kind{l.asyncKind()},
 		Start:      l.pools.start,
 		Close:      l.close,
+		HoldsBody:  l.holdsBody,
 	}, l
 }
 
