@@ -41,6 +41,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	buckets := s3.New(p.deps, functions)
 	objects.Objects = buckets
+	tables := dynamodb.New(p.deps)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -49,7 +50,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

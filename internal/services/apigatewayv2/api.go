@@ -93,7 +93,7 @@ func (g *Gateway) read(ctx context.Context, id string) (a httpAPI, err error) {
 	return a, err
 }
 
-// change runs fn on an API's record in one transaction, and drops its compiled stages when that is durable.
+// change runs fn on an API's record in one transaction.
 func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a *httpAPI) error) (a httpAPI, err error) {
 	s := scopeOf(ctx)
 	err = g.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -103,7 +103,6 @@ func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a
 		if err := fn(tx, &a); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { g.tables.drop(id) })
 		return record.Set(tx, s.api(id), a)
 	})
 	return a, err
@@ -210,7 +209,6 @@ func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.D
 		tx.Delete(ownerKey(in.ApiId))
 		tx.DeleteRange(s.stages(in.ApiId), s.stages(in.ApiId).End())
 		tx.DeleteRange(s.deployments(in.ApiId), s.deployments(in.ApiId).End())
-		tx.OnCommit(func() { g.tables.drop(in.ApiId) })
 		return nil
 	})
 	return &api.DeleteApiOutput{}, err

@@ -56,10 +56,10 @@ func run(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{functions: &functions{answer: `{"statusCode":200,"body":"ok"}`}}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
-	b.gateway = &Gateway{functions: b.functions, deps: service.Deps{
+	b.gateway = newGateway(service.Deps{
 		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), Random: rand.NewChaCha8([32]byte{1}),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}}
+	}, b.functions)
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -155,19 +156,7 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 	out := &ddb.BatchWriteItemOutput{UnprocessedItems: map[string][]ddb.WriteRequest{}}
 	consumed := tableUnits{}
 	for len(writes) > 0 {
-		n := batchPart(writes)
-		var done []written
-		err := s.store.Update(ctx, func(tx store.Txn) error {
-			done = done[:0]
-			for _, w := range writes[:n] {
-				d, err := s.apply(tx, p, w)
-				if err != nil {
-					return err
-				}
-				done = append(done, d)
-			}
-			return nil
-		})
+		done, err := s.writePart(ctx, p, writes)
 		if err != nil {
 			return nil, storeError(err)
 		}
@@ -184,10 +173,30 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 				out.ItemCollectionMetrics[d.table.Name] = append(out.ItemCollectionMetrics[d.table.Name], *m)
 			}
 		}
-		writes = writes[n:]
+		writes = writes[len(done):]
 	}
 	out.ConsumedCapacity = consumed.report(in.ReturnConsumedCapacity, capacityPlain)
 	return out, nil
+}
+
+// writePart makes the first of the writes in one transaction: as many as fit with their indexes and stream records.
+func (s *Service) writePart(ctx context.Context, p place, writes []*write) (done []written, err error) {
+	for n := batchPart(writes); ; n = (n + 1) / 2 {
+		err = s.store.Update(ctx, func(tx store.Txn) error {
+			done = done[:0]
+			for _, w := range writes[:n] {
+				d, err := s.apply(tx, p, w)
+				if err != nil {
+					return err
+				}
+				done = append(done, d)
+			}
+			return nil
+		})
+		if n == 1 || !errors.Is(err, store.ErrTooLarge) {
+			return done, err
+		}
+	}
 }
 
 // batchPart returns how many of the writes go into the next transaction.

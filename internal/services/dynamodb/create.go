@@ -46,7 +46,6 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 	for _, ix := range in.GlobalSecondaryIndexes {
 		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
 	}
-	t := newTable(p, r)
 	err = s.store.Update(ctx, func(tx store.Txn) error {
 		other, err := s.findTable(tx, p, r.Name)
 		if err != nil {
@@ -55,12 +54,17 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 		if other != nil {
 			return service.Errorf(codeInUse, "Table already exists: %s", r.Name)
 		}
+		if spec := in.StreamSpecification; spec != nil && spec.StreamEnabled {
+			if err := r.openStream(tx, p, spec.StreamViewType, r.Created); err != nil {
+				return err
+			}
+		}
 		return saveTable(tx, p, r)
 	})
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &ddb.CreateTableOutput{TableDescription: t.describe(ddb.TableStatusCreating, statistics{})}, nil
+	return &ddb.CreateTableOutput{TableDescription: newTable(p, r).describe(ddb.TableStatusCreating, statistics{})}, nil
 }
 
 // newIndex makes the record of an index with an id of its own.
@@ -92,13 +96,15 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		{"WarmThroughput", in.WarmThroughput != nil},
 		{"GlobalTableSourceArn", in.GlobalTableSourceArn != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != ""},
-		{"StreamSpecification", in.StreamSpecification != nil && in.StreamSpecification.StreamEnabled},
 	} {
 		if u.set {
 			return unsupported("CreateTable", u.name)
 		}
 	}
 	if err := checkEncryption(in.SSESpecification, "CreateTable"); err != nil {
+		return err
+	}
+	if err := checkStream(in.StreamSpecification); err != nil {
 		return err
 	}
 	if err := checkBilling(in.BillingMode, in.ProvisionedThroughput); err != nil {

@@ -279,10 +279,10 @@ func TestReplacedBodiesAreCollected(t *testing.T) {
 		t.Errorf("the replaced body is still there: %v", err)
 	}
 	f.wantBody("k", pattern(50_000))
-	if used, err := f.BlobInUse(t.Context(), first); used || err != nil {
+	if used, err := f.holdsBody(t.Context(), first); used || err != nil {
 		t.Errorf("the replaced body counts as used: %v", err)
 	}
-	if used, err := f.BlobInUse(t.Context(), f.version("k").Blob); !used || err != nil {
+	if used, err := f.holdsBody(t.Context(), f.version("k").Blob); !used || err != nil {
 		t.Errorf("the current body counts as unused: %v", err)
 	}
 }
