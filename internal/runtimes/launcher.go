@@ -19,7 +19,7 @@ type LauncherOptions struct {
 	Clock clock.Clock
 	// Log is told when parking does not work; nil discards.
 	Log *slog.Logger
-	// MaxParked is how much memory parked cells may take together, in bytes; 0 means 3 % of the machine's, a negative number switches parking off.
+	// MaxParked is how much memory parked cells may take together, in bytes, see [PartOfMemory]; 0 switches parking off.
 	MaxParked int64
 }
 
@@ -42,13 +42,13 @@ type Launcher struct {
 	closed  bool
 }
 
+// PartOfMemory is so many percent of the machine's memory, in bytes; 0 when its size is not known.
+func PartOfMemory(percent int) int64 { return totalMemory() / 100 * int64(percent) }
+
 // NewLauncher returns a launcher. It parks nothing before something has been started.
 func NewLauncher(o LauncherOptions) *Launcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.MaxParked == 0 {
-		o.MaxParked = totalMemory() * 3 / 100
 	}
 	l := &Launcher{o: o, wake: make(chan struct{}, 1), pools: map[kind]*pool{}}
 	l.ctx, l.end = context.WithCancel(context.Background())
@@ -58,7 +58,7 @@ func NewLauncher(o LauncherOptions) *Launcher {
 // Start starts an environment. Its initialisation goes on after Start has returned; see [Environment.WaitReady].
 func (l *Launcher) Start(ctx context.Context, s Spec) (*Environment, error) {
 	k, ok := kindOf(&s)
-	if ok && l.o.MaxParked >= 0 && l.o.Host.CanPark() {
+	if ok && l.o.MaxParked > 0 && l.o.Host.CanPark() {
 		for p := l.take(k, &s); p != nil; p = l.take(k, nil) {
 			e, err := p.assign(ctx, &s)
 			if err == nil {
