@@ -89,12 +89,12 @@ func (h *Host) find(ctx context.Context, plain bool) error {
 		return err
 	}
 	if !h.report.Isolated() {
-		h.log.Error("functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
+		h.log.ErrorContext(ctx, "functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
 			slog.String("reason", h.report.Layer(LayerNamespaces).Detail))
 		return nil
 	}
 	for _, l := range h.report.Missing() {
-		h.log.Warn("a layer of the functions' isolation is missing on this machine", slog.String("layer", l.Name), slog.String("reason", l.Detail))
+		h.log.WarnContext(ctx, "a layer of the functions' isolation is missing on this machine", slog.String("layer", l.Name), slog.String("reason", l.Detail))
 	}
 	return nil
 }
@@ -466,7 +466,7 @@ func readReport(c *net.UnixConn) (program.Report, string, []int, error) {
 	}
 	n, _, err = receive(c, buf)
 	if err != nil {
-		return r, "unknown step", fds, nil
+		return r, "unknown step", fds, nil //nolint:nilerr // the failure is reported; only its name is lost
 	}
 	return r, string(buf[:n]), fds, nil
 }

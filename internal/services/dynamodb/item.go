@@ -242,10 +242,11 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		if err != nil {
 			return err
 		}
-		size := 0
-		if out.Item, size, err = g.read(r, t); err != nil {
+		item, size, err := g.read(r, t)
+		if err != nil {
 			return err
 		}
+		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil

@@ -67,8 +67,10 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	err := checkParameters("Query",
 		[]expression{{"FilterExpression", in.FilterExpression}, {"KeyConditionExpression", in.KeyConditionExpression}, {"ProjectionExpression", in.ProjectionExpression}},
 		[]legacy{
-			{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil},
-			{"ConditionalOperator", in.ConditionalOperator != ""}, {"KeyConditions", in.KeyConditions != nil},
+			{"AttributesToGet", in.AttributesToGet != nil},
+			{"QueryFilter", in.QueryFilter != nil},
+			{"ConditionalOperator", in.ConditionalOperator != ""},
+			{"KeyConditions", in.KeyConditions != nil},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -254,7 +255,7 @@ func parseTransactWrite(in *ddb.TransactWriteItemsInput) ([]*write, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkName("transactItems."+fmt.Sprint(i+1)+".member.tableName", w.table); err != nil {
+		if err := checkName("transactItems."+strconv.Itoa(i+1)+".member.tableName", w.table); err != nil {
 			return nil, err
 		}
 		if err := w.item.Err(); err != nil {

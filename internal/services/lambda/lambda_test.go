@@ -358,8 +358,10 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 		"zip":     {func(in *api.CreateFunctionInput) { in.Code.ZipFile = []byte("x") }, "InvalidParameterValueException", "Could not unzip uploaded file."},
 		"climb":   {func(in *api.CreateFunctionInput) { in.Code.ZipFile = zipOf(t, map[string]string{"../x": ""}) }, "InvalidParameterValueException", "leaves the folder"},
 		"layers":  {func(in *api.CreateFunctionInput) { in.Layers = []string{"arn"} }, "InvalidParameterValueException", "parameter Layers of CreateFunction"},
-		"vpc": {func(in *api.CreateFunctionInput) { in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"s"}} }, "InvalidParameterValueException",
-			"parameter VpcConfig of CreateFunction"},
+		"vpc": {
+			func(in *api.CreateFunctionInput) { in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"s"}} }, "InvalidParameterValueException",
+			"parameter VpcConfig of CreateFunction",
+		},
 		"variable": {func(in *api.CreateFunctionInput) {
 			in.Environment = &api.Environment{Variables: map[string]string{"AWS_REGION": "x"}}
 		}, "InvalidParameterValueException", "Reserved keys used in this request: AWS_REGION"},
