@@ -134,6 +134,9 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	}
 	base := old
 	if base == nil {
+		if w.update != nil && !w.update.Creates() {
+			return nil, nil
+		}
 		base = w.key
 	}
 	if w.update == nil {

@@ -19,8 +19,8 @@ import (
 
 // Options are the collaborators and settings of the service beside those that every service has.
 type Options struct {
-	// Host starts the sandboxes, Runtimes finds the language runtimes, Code keeps the unpacked code.
-	Host     *sandbox.Host
+	// Launcher starts the execution environments, Runtimes finds the language runtimes, Code keeps the unpacked code.
+	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
