@@ -119,7 +119,7 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 		}
 		if table != nil {
 			for _, k := range f.keys {
-				f.hashes = append(f.hashes, k.Get(table.hash.name))
+				f.hashes = append(f.hashes, k.Get(table.keys.hash[0].name))
 			}
 		}
 	}
@@ -214,10 +214,11 @@ func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]servi
 		if in.IndexName != nil {
 			src.index = table.index(*in.IndexName)
 		}
-		hash, _ := src.keys()
-		for _, t := range tests {
-			if t.Name == hash.name {
-				f.hashes = append(f.hashes, t.Low)
+		for _, a := range src.schema().hash {
+			for _, t := range tests {
+				if t.Name == a.name {
+					f.hashes = append(f.hashes, t.Low)
+				}
 			}
 		}
 	}
@@ -379,12 +380,15 @@ func (t *table) partitions(stmt *partiql.Statement) []attr.Value {
 			return nil
 		}
 	}
-	hash, _ := src.keys()
+	hash := src.schema().hash
+	if len(hash) > 1 {
+		return nil
+	}
 	for _, c := range stmt.Where.Conjuncts() {
-		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash.name {
+		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash[0].name {
 			return []attr.Value{test.Low}
 		}
-		if name, values, ok := c.Choices(); ok && name == hash.name {
+		if name, values, ok := c.Choices(); ok && name == hash[0].name {
 			return values
 		}
 	}

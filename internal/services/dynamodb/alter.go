@@ -202,7 +202,7 @@ func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGl
 			return invalidValue("Attribute %s is defined with type %s and cannot be defined with type %s", d.AttributeName, r.Attributes[known].AttributeType, d.AttributeType)
 		}
 	}
-	if err := checkIndex(c.IndexName, c.KeySchema, c.Projection, r.Attributes, names); err != nil {
+	if err := checkIndex(c.IndexName, c.KeySchema, c.Projection, r.Attributes, maxIndexKeys, names); err != nil {
 		return err
 	}
 	mode := ddb.BillingModeProvisioned

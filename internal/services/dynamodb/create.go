@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -16,6 +17,7 @@ import (
 // Limits of tables (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html).
 const (
 	maxGlobalIndexes = 20
+	maxIndexKeys     = 4 // hash and range attributes each, of a global index
 	maxLocalIndexes  = 5
 	maxThroughput    = 1_000_000_000_000
 	maxTags          = 50
@@ -170,7 +172,7 @@ func checkSchema(in *ddb.CreateTableInput) error {
 	if len(in.KeySchema) > len(in.AttributeDefinitions) && len(in.KeySchema) <= 2 {
 		return invalid("Invalid KeySchema: Some index key attribute have no definition")
 	}
-	if err := checkKeySchema(in.KeySchema, in.AttributeDefinitions); err != nil {
+	if err := checkKeySchema(in.KeySchema, in.AttributeDefinitions, 1); err != nil {
 		return err
 	}
 	if in.LocalSecondaryIndexes == nil && in.GlobalSecondaryIndexes == nil && len(in.KeySchema) != len(in.AttributeDefinitions) {
@@ -184,7 +186,7 @@ func checkSchema(in *ddb.CreateTableInput) error {
 		return invalidValue("List of GlobalSecondaryIndexes is empty")
 	}
 	for _, ix := range in.GlobalSecondaryIndexes {
-		err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, names)
+		err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, maxIndexKeys, names)
 		if err != nil {
 			return err
 		}
@@ -223,7 +225,7 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 	}
 	tableHash := in.KeySchema[0].AttributeName
 	for _, ix := range in.LocalSecondaryIndexes {
-		if err := checkKeySchema(ix.KeySchema, in.AttributeDefinitions); err != nil {
+		if err := checkKeySchema(ix.KeySchema, in.AttributeDefinitions, 1); err != nil {
 			return err
 		}
 		if len(ix.KeySchema) != 2 {
@@ -232,7 +234,7 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 		if h := ix.KeySchema[0].AttributeName; h != tableHash {
 			return invalidValue("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s", ix.IndexName, h, tableHash)
 		}
-		if err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, names); err != nil {
+		if err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, 1, names); err != nil {
 			return err
 		}
 	}
@@ -242,9 +244,9 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 	return nil
 }
 
-// checkIndex checks one index and adds its name to names.
-func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, defs []ddb.AttributeDefinition, names map[string]bool) error {
-	if err := checkKeySchema(keys, defs); err != nil {
+// checkIndex checks one index, which may have up to most hash and most range attributes, and adds its name to names.
+func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, defs []ddb.AttributeDefinition, most int, names map[string]bool) error {
+	if err := checkKeySchema(keys, defs, most); err != nil {
 		return err
 	}
 	if pr == nil || pr.ProjectionType == "" {
@@ -263,16 +265,17 @@ func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, de
 	return nil
 }
 
-func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition) error {
+// checkKeySchema checks a key schema, which may have up to most hash and most range attributes.
+func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition, most int) error {
 	if len(keys) == 0 {
 		return invalidValue("An index has no KeySchema")
 	}
-	if len(keys) > 2 {
+	if len(keys) > 2*most {
 		shown := make([]string, len(keys))
 		for i, k := range keys {
 			shown[i] = "KeySchemaElement(attributeName=" + k.AttributeName + ", keyType=" + k.KeyType + ")"
 		}
-		return violated("'["+strings.Join(shown, ", ")+"]'", "keySchema", "Member must have length less than or equal to 2")
+		return violated("'["+strings.Join(shown, ", ")+"]'", "keySchema", "Member must have length less than or equal to "+strconv.Itoa(2*most))
 	}
 	defined := make([]string, len(defs))
 	for i, d := range defs {
@@ -292,8 +295,26 @@ func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition)
 		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	case keys[0].KeyType != ddb.KeyTypeHash:
 		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-	case len(keys) == 2 && keys[1].KeyType != ddb.KeyTypeRange:
+	case most == 1 && len(keys) == 2 && keys[1].KeyType != ddb.KeyTypeRange:
 		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	}
+	return checkKeyOrder(keys, most)
+}
+
+// checkKeyOrder checks a key schema of several attributes: those of the partition key stand before those of the sort key.
+func checkKeyOrder(keys []ddb.KeySchemaElement, most int) error {
+	counts, seen := map[string]int{}, map[string]bool{}
+	for _, k := range keys {
+		counts[k.KeyType]++
+		switch {
+		case seen[k.AttributeName]:
+			return invalid("Invalid KeySchema: The attribute %s is in it twice", k.AttributeName)
+		case k.KeyType == ddb.KeyTypeHash && counts[ddb.KeyTypeRange] > 0:
+			return invalid("Invalid KeySchema: HASH key attributes must come before RANGE key attributes")
+		case counts[k.KeyType] > most:
+			return invalid("Invalid KeySchema: There are more than %d %s key attributes", most, k.KeyType)
+		}
+		seen[k.AttributeName] = true
 	}
 	return nil
 }

@@ -107,10 +107,12 @@ func (ix *index) coversTyped(item attr.Map) bool {
 		v := item.Get(a.name)
 		return v.Type() == a.typ && (a.typ == attr.N || v.Len() > 0)
 	}
-	if !fits(ix.hash) || item.Get(ix.hash.name).Len() > maxHashKey {
-		return false
+	for _, a := range ix.keys.all {
+		if !fits(a) {
+			return false
+		}
 	}
-	return ix.sort == nil || fits(*ix.sort) && item.Get(ix.sort.name).Len() <= maxSortKey
+	return checkKeyLengths(&ix.keys, item) == nil
 }
 
 // fill runs each over the items of a table in batches, and keeps in the table's record how far it came. state returns where.

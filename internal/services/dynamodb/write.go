@@ -70,7 +70,7 @@ func (t *table) check(w *write) error {
 	if w.update == nil {
 		return nil
 	}
-	for _, a := range t.keyAttrs() {
+	for _, a := range t.keys.all {
 		if w.update.Touches(a.name) {
 			return invalidValue("Cannot update attribute %s. This attribute is part of the key", a.name)
 		}
