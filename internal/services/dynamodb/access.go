@@ -28,11 +28,32 @@ const (
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
-		"BatchExecuteStatement": {Open: true}, // each statement is decided for itself, where it is run
-		"ExecuteStatement":      service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
-		"ExecuteTransaction":    service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
-		"BatchGetItem":          service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
-		"BatchWriteItem":        service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
+		"CreateBackup":             onTableOf("dynamodb:CreateBackup", func(in *ddb.CreateBackupInput) string { return in.TableName }),
+		"DeleteBackup":             service.On("dynamodb:DeleteBackup", func(_ context.Context, in *ddb.DeleteBackupInput) string { return in.BackupArn }),
+		"DescribeBackup":           service.On("dynamodb:DescribeBackup", func(_ context.Context, in *ddb.DescribeBackupInput) string { return in.BackupArn }),
+		"ListBackups":              service.OnAny("dynamodb:ListBackups"),
+		"DescribeExport":           service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
+		"DescribeImport":           service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
+		"ExportTableToPointInTime": onTableOf("dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
+		"ImportTable":              onTableOf("dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
+		"ListExports":              service.OnAny("dynamodb:ListExports"),
+		"ListImports":              service.OnAny("dynamodb:ListImports"),
+		"RestoreTableFromBackup": service.OnAll("dynamodb:RestoreTableFromBackup", func(ctx context.Context, in *ddb.RestoreTableFromBackupInput) ([]service.Target, error) {
+			return append(onTable(ctx, in.TargetTableName), service.Target{ARN: in.BackupArn}), nil
+		}),
+		"RestoreTableToPointInTime": service.OnAll("dynamodb:RestoreTableToPointInTime", func(ctx context.Context, in *ddb.RestoreTableToPointInTimeInput) ([]service.Target, error) {
+			source := deref(in.SourceTableName)
+			if in.SourceTableArn != nil {
+				source = *in.SourceTableArn
+			}
+			return append(onTable(ctx, in.TargetTableName), onTable(ctx, source)...), nil
+		}),
+		"UpdateContinuousBackups": onTableOf("dynamodb:UpdateContinuousBackups", func(in *ddb.UpdateContinuousBackupsInput) string { return in.TableName }),
+		"BatchExecuteStatement":   {Open: true}, // each statement is decided for itself, where it is run
+		"ExecuteStatement":        service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
+		"ExecuteTransaction":      service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
+		"BatchGetItem":            service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
+		"BatchWriteItem":          service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
 		"CreateTable": service.OnAll("dynamodb:CreateTable", func(ctx context.Context, in *ddb.CreateTableInput) ([]service.Target, error) {
 			targets := onTable(ctx, in.TableName)
 			if len(in.Tags) > 0 {

@@ -18,6 +18,9 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 		return nil, err
 	}
 	t, err := s.changeTable(ctx, placeOf(ctx), in.TableName, func(tx store.Txn, t *table, r *tableRecord) error {
+		if t.loading() {
+			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created: %s", t.Name)
+		}
 		if err := s.alterBilling(in, r); err != nil {
 			return err
 		}

@@ -3,13 +3,13 @@ package dynamodb
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -27,27 +27,11 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 	if err := checkCreate(in); err != nil {
 		return nil, err
 	}
-	id, err := s.newID()
+	r, err := s.newRecord(in)
 	if err != nil {
 		return nil, err
 	}
 	p := placeOf(ctx)
-	r := &tableRecord{
-		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
-		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
-		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
-	}
-	if r.OnDemand {
-		r.OnDemandSince = r.Created
-	} else {
-		r.Throughput = *in.ProvisionedThroughput
-	}
-	for _, ix := range in.LocalSecondaryIndexes {
-		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil))
-	}
-	for _, ix := range in.GlobalSecondaryIndexes {
-		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
-	}
 	err = s.store.Update(ctx, func(tx store.Txn) error {
 		other, err := s.findTable(tx, p, r.Name)
 		if err != nil {
@@ -69,20 +53,35 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 	return &ddb.CreateTableOutput{TableDescription: newTable(p, r).describe(ddb.TableStatusCreating, statistics{})}, nil
 }
 
+// newRecord makes the record of the table that a checked request describes.
+func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
+	id, err := uuid.New(s.random)
+	if err != nil {
+		return nil, err
+	}
+	r := &tableRecord{
+		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
+		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
+		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
+	}
+	if r.OnDemand {
+		r.OnDemandSince = r.Created
+	} else {
+		r.Throughput = *in.ProvisionedThroughput
+	}
+	for _, ix := range in.LocalSecondaryIndexes {
+		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil))
+	}
+	for _, ix := range in.GlobalSecondaryIndexes {
+		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
+	}
+	return r, nil
+}
+
 // newIndex makes the record of an index with an id of its own.
 func (r *tableRecord) newIndex(name string, keys []ddb.KeySchemaElement, pr ddb.Projection, th *ddb.ProvisionedThroughput) indexRecord {
 	r.NextIndex++
 	return indexRecord{Name: name, ID: r.NextIndex, Keys: keys, Projection: pr, Throughput: deref(th)}
-}
-
-// newID returns a random UUID, version 4.
-func (s *Service) newID() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(s.random, b[:]); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }
 
 // checkCreate checks a CreateTable request beyond its model.

@@ -35,6 +35,14 @@ type tableRecord struct {
 	// Stream is the stream that records the writes, and LastStream the label of the newest stream that the table has or had.
 	Stream     *streamState `json:"stream,omitempty"`
 	LastStream string       `json:"last_stream,omitempty"`
+	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
+	Snapshots []string `json:"snapshots,omitempty"`
+	Undoing   []string `json:"undoing,omitempty"`
+	// Recovery is set while the table has point-in-time recovery, Restore when it was restored.
+	Recovery *recoveryState `json:"recovery,omitempty"`
+	Restore  *restoreState  `json:"restore,omitempty"`
+	// Import is the ARN of the import that writes the table's items, until they are there.
+	Import string `json:"import,omitempty"`
 }
 
 // indexRecord is a secondary index as it is stored. Its id is never given again in the table.
@@ -161,6 +169,12 @@ func tableName(nameOrARN string) string {
 	}
 	return nameOrARN
 }
+
+// loading tells whether the table's items are not all there yet: it is being restored or imported.
+func (t *table) loading() bool { return t.Import != "" || t.Restore != nil && !t.Restore.Done }
+
+// busy tells whether the table must stay as it is because its items are being written, or because a snapshot of it is being made.
+func (t *table) busy() bool { return t.loading() || len(t.Snapshots)+len(t.Undoing) > 0 }
 
 // isKey tells whether name is part of the table's key.
 func (t *table) isKey(name string) bool {
