@@ -21,6 +21,7 @@ import (
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
 )
 
@@ -41,6 +42,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	buckets := s3.New(p.deps, functions)
 	objects.Objects = buckets
+	queueService, _ := sqs.New(p.deps)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -49,7 +51,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, functions), queueService,
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

@@ -6,6 +6,10 @@ import "lambent.dev/lambent/internal/awsapi"
 type dialect struct {
 	// validates is false where the service checks its input itself.
 	validates bool
+	// presence is true where only missing parameters are found here, and the service checks the values itself.
+	presence bool
+	// pathMember is the parameter that a query request may have in its path instead: the queue's URL.
+	pathMember string
 	// invalid and missing are the codes of a broken constraint and of a missing
 	// parameter.
 	invalid, missing string
@@ -45,6 +49,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "sqs":
 		d.errorNamespace = "com.amazonaws.sqs#"
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValueException", "MissingRequiredParameterException", true
+		d.presence, d.pathMember = true, "QueueUrl"
 	case "sns":
 		d.invalid, d.missing = "InvalidParameter", "InvalidParameter"
 	case "rds":

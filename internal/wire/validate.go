@@ -33,6 +33,9 @@ func (o *Operation) Validate(req *Request, in any) error {
 		v.missing[m.path] = true
 	}
 	v.structure(p.input.node, reflect.ValueOf(in).Elem())
+	if d.presence {
+		v.found = slices.DeleteFunc(v.found, func(f violation) bool { return !f.missing })
+	}
 	if len(v.found) == 0 {
 		return nil
 	}
