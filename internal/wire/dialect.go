@@ -1,13 +1,15 @@
 package wire
 
-import "lambent.dev/lambent/internal/awsapi"
+import (
+	"strings"
+
+	"lambent.dev/lambent/internal/awsapi"
+)
 
 // dialect is in what the services of one protocol differ from each other.
 type dialect struct {
 	// validates is false where the service checks its input itself.
 	validates bool
-	// presence is true where only missing parameters are found here, and the service checks the values itself.
-	presence bool
 	// pathMember is the parameter that a query request may have in its path instead: the queue's URL.
 	pathMember string
 	// invalid and missing are the codes of a broken constraint and of a missing
@@ -16,6 +18,8 @@ type dialect struct {
 	// plainMissing words a missing parameter as "The request must contain the
 	// parameter X." instead of a validation error.
 	plainMissing bool
+	// unlessEmpty are the names of required lists that answers leave out when they are empty; clients see other required lists empty.
+	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
 	errorNamespace string
 	// validationNamespace is the same for validation errors.
@@ -24,6 +28,9 @@ type dialect struct {
 	bareErrors bool
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
 	crc32 bool
+	// wording, when set, tells how the service words a broken constraint of an operation in a way of its own: with the whole message of the error, or own for
+	// constraints that the service checks itself.
+	wording func(operation string, v *violation) (message string, own bool)
 }
 
 // dialectOf returns an API's dialect: that of its protocol, and what is known
@@ -42,14 +49,14 @@ func dialectOf(api *awsapi.API) dialect {
 	case "dynamodb", "dynamodbstreams":
 		d.errorNamespace = "com.amazonaws.dynamodb.v20120810#"
 		d.validationNamespace = "com.amazon.coral.validate#"
-		d.crc32 = true
+		d.crc32, d.wording = true, dynamodbWording
 	case "cloudwatch":
 		d.errorNamespace = "com.amazonaws.cloudwatch.v2010_08_01#"
 		d.validationNamespace = "com.amazon.coral.validate#"
 	case "sqs":
 		d.errorNamespace = "com.amazonaws.sqs#"
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValueException", "MissingRequiredParameterException", true
-		d.presence, d.pathMember = true, "QueueUrl"
+		d.wording, d.pathMember, d.unlessEmpty = queueWording, "QueueUrl", []string{"Successful", "Failed"}
 	case "sns":
 		d.invalid, d.missing = "InvalidParameter", "InvalidParameter"
 	case "rds":
@@ -66,6 +73,26 @@ func dialectOf(api *awsapi.API) dialect {
 	return d
 }
 
+// dynamodbWording is for the constraints of which DynamoDB's messages differ from those of other services.
+func dynamodbWording(operation string, v *violation) (message string, own bool) {
+	switch operation {
+	case "CreateTable":
+		if v.path == "tableName" && v.missing {
+			return "The parameter 'TableName' is required but was not present in the request", false
+		}
+		return "", v.path == "keySchema" || strings.HasSuffix(v.path, ".attributeType")
+	case "BatchGetItem":
+		return "", v.path == "requestItems" || strings.HasSuffix(v.path, ".member.keys")
+	case "BatchWriteItem":
+		return "", v.path == "requestItems" || strings.HasSuffix(v.path, ".member") && strings.HasPrefix(v.rule, "Member must have length")
+	case "Query":
+		return "", v.path == "limit" || v.path == "select"
+	case "TransactGetItems", "TransactWriteItems":
+		return "", v.path == "transactItems"
+	}
+	return "", false
+}
+
 func restJSONCode(name string) string {
 	switch name {
 	case "efs":
@@ -74,4 +101,10 @@ func restJSONCode(name string) string {
 		return "InvalidRequestException"
 	}
 	return "BadRequestException"
+}
+
+// queueWording leaves every constraint but the presence of a parameter to the service, which knows empty batches too: in the query protocol they cannot
+// be told from missing ones.
+func queueWording(_ string, v *violation) (message string, own bool) {
+	return "", !v.missing || v.path == "entries"
 }

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +41,8 @@ type field struct {
 	pointer bool
 	// ordinal is one bit for a required field, 0 for an optional one.
 	ordinal uint64
+	// unlessEmpty tells that the service leaves a required list out of its answers when it is empty.
+	unlessEmpty bool
 	// jsonName is the name in JSON and CBOR, queryName in awsQuery and ec2
 	// requests, xmlName in XML.
 	jsonName, xmlName, queryName string
@@ -56,6 +60,9 @@ var (
 
 // compiler builds nodes for one API; a shape with a type is compiled once.
 type compiler struct {
+	// unlessEmpty are the names of required lists that answers leave out when they are empty.
+	unlessEmpty []string
+
 	mu    sync.Mutex // guards the fields below
 	nodes map[planKey]*node
 }
@@ -89,19 +96,19 @@ func (c *compiler) fillLocked(n *node) error {
 	switch n.kind {
 	case awsapi.Structure:
 		if n.typ.Kind() != reflect.Struct {
-			return fmt.Errorf("a structure needs a struct")
+			return errors.New("a structure needs a struct")
 		}
 		return c.structLocked(n)
 	case awsapi.List:
 		if n.typ.Kind() != reflect.Slice {
-			return fmt.Errorf("a list needs a slice")
+			return errors.New("a list needs a slice")
 		}
 		var err error
 		n.element, err = c.fieldLocked(&n.shape.Element, n.typ.Elem())
 		return err
 	case awsapi.Map:
 		if n.typ.Kind() != reflect.Map {
-			return fmt.Errorf("a map needs a map")
+			return errors.New("a map needs a map")
 		}
 		var err error
 		if n.key, err = c.fieldLocked(&n.shape.Key, n.typ.Key()); err != nil {
@@ -111,11 +118,11 @@ func (c *compiler) fillLocked(n *node) error {
 		return err
 	case awsapi.Opaque:
 		if !reflect.PointerTo(n.typ).Implements(typeCodec) {
-			return fmt.Errorf("an opaque shape needs an awsapi.JSONCodec")
+			return errors.New("an opaque shape needs an awsapi.JSONCodec")
 		}
 	default:
 		if !fits(n.kind, n.typ) {
-			return fmt.Errorf("the Go type does not fit")
+			return errors.New("the Go type does not fit")
 		}
 	}
 	return nil
@@ -137,6 +144,7 @@ func (c *compiler) structLocked(n *node) error {
 			return err
 		}
 		f.index = sf.Index[0]
+		f.unlessEmpty = slices.Contains(c.unlessEmpty, m.Name)
 		if m.Required {
 			f.ordinal = ordinal
 			if m.Location == awsapi.Body && m.Name != n.shape.Payload {
@@ -226,7 +234,7 @@ func (f *field) value(parent reflect.Value) (reflect.Value, bool) {
 	}
 	switch f.kind {
 	case awsapi.List, awsapi.Map:
-		return v, f.Required || !v.IsNil()
+		return v, f.Required && !f.unlessEmpty || !v.IsNil()
 	case awsapi.Blob, awsapi.Document:
 		return v, !v.IsNil()
 	case awsapi.Opaque, awsapi.Timestamp:

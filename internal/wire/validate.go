@@ -33,13 +33,23 @@ func (o *Operation) Validate(req *Request, in any) error {
 		v.missing[m.path] = true
 	}
 	v.structure(p.input.node, reflect.ValueOf(in).Elem())
-	if d.presence {
-		v.found = slices.DeleteFunc(v.found, func(f violation) bool { return !f.missing })
+	found := v.found
+	if d.wording != nil {
+		found = found[:0]
+		for i := range v.found {
+			message, own := d.wording(o.Name, &v.found[i])
+			if message != "" {
+				return badRequest(d.invalid, "%s", message)
+			}
+			if !own {
+				found = append(found, v.found[i])
+			}
+		}
 	}
-	if len(v.found) == 0 {
+	if len(found) == 0 {
 		return nil
 	}
-	return d.violationError(v.found)
+	return d.violationError(found)
 }
 
 // violationError words broken constraints as AWS does.

@@ -108,12 +108,9 @@ func (p *packer) architecture(properties *yaml.Node) string {
 
 // goFunction returns the zip of a Go function, from the cache when none of its sources changed.
 func (p *packer) goFunction(ctx context.Context, id, dir, arch string) ([]byte, error) {
-	dir, err := filepath.Abs(dir)
+	cached := ""
+	key, err := p.sourceKey(dir, arch)
 	if err != nil {
-		return nil, err
-	}
-	key, cached := "", ""
-	if key, err = p.sourceKey(dir, arch); err != nil {
 		return nil, err
 	}
 	if key != "" {
@@ -211,8 +208,8 @@ func (p *packer) toolchain() string {
 	if err != nil {
 		return ""
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	info, err := os.Stat(path)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
@@ -30,6 +31,8 @@ type write struct {
 	condition *expr.Condition
 	// showOnFailure tells that a failed condition returns the item.
 	showOnFailure bool
+	// insert tells that there must be no item, and existing that there must be one.
+	insert, existing bool
 	// needOld tells that the caller wants to know the item as it was.
 	needOld bool
 }
@@ -47,7 +50,13 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
-	return t.apply(tx, w)
+	by := origin{at: s.clock.Now()}
+	if w.action != actionCheck {
+		if t, err = t.beginShard(tx, by.at); err != nil {
+			return written{}, err
+		}
+	}
+	return t.apply(tx, w, by)
 }
 
 // check checks a write against its table: what can be known without the item.
@@ -69,7 +78,7 @@ func (t *table) check(w *write) error {
 	return nil
 }
 
-func (t *table) apply(tx store.Txn, w *write) (written, error) {
+func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {
 	out := written{table: t}
 	if err := t.check(w); err != nil {
 		return out, err
@@ -79,14 +88,17 @@ func (t *table) apply(tx store.Txn, w *write) (written, error) {
 		key = w.item
 	}
 	itemKey := t.itemKey(key)
-	if w.needOld || w.condition != nil || w.action != actionPut || len(t.indexes) > 0 || t.TTLAttribute != "" {
+	if w.needOld || w.condition != nil || w.action != actionPut || t.needsOld() {
 		old, err := readItem(tx, itemKey)
 		if err != nil {
 			return out, err
 		}
 		out.old = old
 	}
-	if w.condition != nil && !w.condition.Match(out.old) {
+	if w.insert && out.old != nil {
+		return out, duplicateItem()
+	}
+	if w.existing && out.old == nil || w.condition != nil && !w.condition.Match(out.old) {
 		if w.showOnFailure {
 			return out, conditionFailed(out.old)
 		}
@@ -98,7 +110,7 @@ func (t *table) apply(tx store.Txn, w *write) (written, error) {
 	}
 	out.new = next
 	if w.action != actionCheck {
-		if err := t.store(tx, itemKey, out.old, next); err != nil {
+		if err := t.store(tx, itemKey, out.old, next, by); err != nil {
 			return out, err
 		}
 	}
@@ -127,6 +139,9 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	}
 	base := old
 	if base == nil {
+		if w.update != nil && !w.update.Creates() {
+			return nil, nil
+		}
 		base = w.key
 	}
 	if w.update == nil {
@@ -139,8 +154,20 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	return item, t.checkItem(item, true)
 }
 
-// store writes an item with its index entries.
-func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) error {
+// origin says when a write is made, and by whom.
+type origin struct {
+	at time.Time
+	// expired tells that the item's time to live ended, rather than that a client asked.
+	expired bool
+}
+
+// needsOld tells whether any write of the table needs the item as it was.
+func (t *table) needsOld() bool {
+	return len(t.indexes) > 0 || t.TTLAttribute != "" || t.Stream != nil
+}
+
+// store writes an item with its index entries and its stream record.
+func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origin) error {
 	if old != nil && bytes.Equal(old, item) {
 		return nil
 	}
@@ -152,6 +179,7 @@ func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) error {
 	} else if old != nil {
 		tx.Delete(itemKey)
 	}
+	t.record(tx, old, item, by)
 	return t.moveExpiry(tx, itemKey, old, item)
 }
 

@@ -5,7 +5,6 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // access names what each operation needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html).
@@ -44,6 +43,9 @@ func (l *Lambda) access() map[string]service.Access {
 		"GetFunctionEventInvokeConfig": on(l, "lambda:GetFunctionEventInvokeConfig", func(in *api.GetFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),
+		"ListFunctionEventInvokeConfigs": on(l, "lambda:ListFunctionEventInvokeConfigs", func(in *api.ListFunctionEventInvokeConfigsInput) (string, *string) {
+			return in.FunctionName, nil
+		}),
 		"DeleteFunctionEventInvokeConfig": on(l, "lambda:DeleteFunctionEventInvokeConfig", func(in *api.DeleteFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),
@@ -70,11 +72,6 @@ func on[In any](l *Lambda, action string, name func(in *In) (string, *string)) s
 
 // target is what must be allowed for an action on r.
 func (l *Lambda) target(ctx context.Context, action string, r ref) (service.Target, error) {
-	t := service.Target{Action: action, ARN: r.arn(), Owner: r.account}
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var err error
-		t.Policy, err = policyOf(rd, r)
-		return err
-	})
-	return t, err
+	policy, err := l.policy(ctx, r)
+	return service.Target{Action: action, ARN: r.arn(), Owner: r.account, Policy: policy}, err
 }

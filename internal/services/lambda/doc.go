@@ -9,6 +9,8 @@
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
 // new environments, and the idle ones of the old revision are ended.
 //
+// What an invocation needs of the store (snapshot.go) is kept in memory, decoded, until a commit changes a record that it is made of.
+//
 // # Invocations
 //
 // An invocation takes a slot (slots.go: the account's and the function's concurrency), then an environment that waits for work, or a new one
@@ -18,11 +20,13 @@
 //
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
-// until their event is six hours old.
+// until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
+//
+// Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
 // # What it is not, yet
 //
-// No layers, images, extensions, function URLs, event source mappings, destinations and dead-letter queues, provisioned concurrency, SnapStart,
+// No layers, images, extensions, function URLs, event source mappings, provisioned concurrency, SnapStart,
 // VPCs, file systems, durable functions. Each is refused by name.
 //
 // # Locks

@@ -117,5 +117,8 @@ func (s *Service) cancelTargets(ctx context.Context, in *api.CancelMessageMoveTa
 	if err != nil {
 		return nil, err
 	}
+	if _, _, ok := resolveARN(source); !ok {
+		return nil, noResource("SourceArn")
+	}
 	return s.arnTargets(ctx, source)
 }

@@ -96,7 +96,7 @@ func mergeAttributes(p place, r *queueRecord, changes map[string]string, creatin
 	}
 	fifo := strings.HasSuffix(r.Name, fifoSuffix)
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
-		value := changes[name]
+		value := plain(name, changes[name])
 		if err := checkAttribute(name, value, fifo, creating); err != nil {
 			return nil, err
 		}
@@ -162,6 +162,15 @@ func checkAttribute(name, value string, fifo, creating bool) error {
 		return service.Errorf(codeAttributeName, "Unknown Attribute %s.", name)
 	}
 	return nil
+}
+
+// plain returns the value of an attribute as it is kept: booleans are taken in any case.
+func plain(name, value string) string {
+	switch name {
+	case "FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled":
+		return strings.ToLower(value)
+	}
+	return value
 }
 
 func oneOf(name, value string, allowed ...string) error {
@@ -298,6 +307,9 @@ func (s *Service) checkRedrive(r store.Reader, p place, q *queueRecord) error {
 
 // attribute returns an attribute that is not computed, with its default, and whether the queue has it.
 func (q *queue) attribute(name string) (string, bool) {
+	if name == "KmsDataKeyReusePeriodSeconds" && q.Attributes["KmsMasterKeyId"] == "" {
+		return "", false
+	}
 	if v, ok := q.Attributes[name]; ok {
 		return v, true
 	}
@@ -306,9 +318,6 @@ func (q *queue) attribute(name string) (string, bool) {
 	}
 	if name == "SqsManagedSseEnabled" {
 		return "true", true
-	}
-	if name == "KmsDataKeyReusePeriodSeconds" {
-		return "300", q.Attributes["KmsMasterKeyId"] != ""
 	}
 	if n, ok := numberAttributes[name]; ok {
 		return strconv.FormatInt(n.byDefault, 10), true

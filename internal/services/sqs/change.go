@@ -139,6 +139,10 @@ func (w *work) onHandle(q *queue, e handled, r receipt, changed *groups) (client
 	}
 	current := ok && st.received == r.received && st.where != delayed
 	held := current && st.where == inFlight && st.due > w.now
+	if !q.fifo && e.visibility != nil {
+		// On a standard queue the handle of an earlier receive may still change the visibility.
+		held = ok && st.where == inFlight && st.due > w.now && r.received <= st.received
+	}
 	switch {
 	case q.fifo && ok && !held:
 		return invalid(e.handle, "ReceiptHandle", "The receipt handle has expired."), nil
@@ -149,7 +153,7 @@ func (w *work) onHandle(q *queue, e handled, r receipt, changed *groups) (client
 	case e.visibility == nil:
 		return nil, nil // deleted before, or received by someone else
 	case !ok:
-		return invalid(e.handle, "ReceiptHandle", "Reason: Message does not exist or is not available for visibility timeout change."), nil
+		return invalid(e.handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."), nil
 	case held:
 		return w.extend(q, r.id, &st, int64(*e.visibility), changed), nil
 	}

@@ -22,7 +22,7 @@
 //
 // id is 24 bytes: a sequence number of 8 and the 16 bytes of the message's UUID. The sequence number is the time of sending in milliseconds
 // shifted left by 20 bits plus a counter, so that messages lie in the order of sending and those past their retention come first. A queue that is deleted and made
-// again has another id. Purging is one range deletion of "m"; deduplication outlives it.
+// again has another id. Purging is one range deletion of everything.
 //
 // # What is in memory
 //

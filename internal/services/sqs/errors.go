@@ -20,7 +20,6 @@ const (
 	codeAddress          = "InvalidAddress"
 	codeHandle           = "ReceiptHandleIsInvalid"
 	codeNotFound         = "ResourceNotFoundException"
-	codeUnsupported      = "UnsupportedOperation"
 	codePurging          = "PurgeQueueInProgress"
 	codeOverLimit        = "OverLimit"
 	codeContents         = "InvalidMessageContents"

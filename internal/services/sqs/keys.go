@@ -29,7 +29,6 @@ func (p place) arn(name string) string {
 func secretKey() key.Key                            { return key.New("sqs", "secret") }
 func allQueues() key.Key                            { return key.New("sqs", "q") }
 func (q *queue) base(letters string) key.Key        { return q.data.Raw([]byte(letters)) }
-func (q *queue) messages() key.Key                  { return q.base("m") }
 func (q *queue) bodyKey(id id, part byte) []byte    { return append(q.withID("mb", id), part) }
 func (q *queue) stateKey(id id) key.Key             { return q.withID("ms", id) }
 func (q *queue) visibleKey(id id) key.Key           { return q.withID("mv", id) }

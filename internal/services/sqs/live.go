@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 
 	"github.com/tidwall/btree"
@@ -21,6 +22,9 @@ type entry struct {
 	key   string
 	group string
 }
+
+// sequence returns the sequence number that the key begins with.
+func (e entry) sequence() uint64 { return binary.BigEndian.Uint64([]byte(e.key[:8])) }
 
 // live is the memory of a queue. Everything in it can be made again from the store.
 type live struct {

@@ -150,7 +150,7 @@ func (s *Service) checkTask(tx store.Txn, q *queue, t *moveTask) error {
 		return err
 	}
 	if slices.ContainsFunc(tasks, func(t moveTask) bool { return t.Status == taskRunning || t.Status == taskCancelling }) {
-		return service.Errorf(codeUnsupported, "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+		return service.Errorf(codeValue, "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
 	}
 	for _, old := range tasks[min(len(tasks), maxTasks-1):] {
 		tx.Delete(q.place.task(q.Name, old.ID))
@@ -229,7 +229,7 @@ func (s *Service) moveNext(ctx context.Context, job events.Job) error {
 		n = min(n, int(t.Rate))
 		wait = time.Second * time.Duration(n) / time.Duration(t.Rate)
 	}
-	m := &taking{request: &request{max: n}, live: q.live}
+	m := &taking{request: &request{max: n}, live: q.live, groups: q.fifo}
 	if err := m.fill(ctx, q); err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func (m *taking) moveEntry(w *work, q *queue, t *moveTask, e entry, limit int) (
 	n := 0
 	for ; n < limit && m.moved < moveBudget; n++ {
 		g, ok, err := q.group(w.tx, e.group)
-		if err != nil || !ok || g.ready == 0 {
+		if err != nil || !ok || g.ready == 0 || n == 0 && g.ready != e.sequence() {
 			return n, err
 		}
 		st, ok, err := q.state(w.tx, g.head)

@@ -194,6 +194,9 @@ func resolve(ctx context.Context, url string) (place, string, error) {
 	if url == "" {
 		return place{}, "", missing("QueueUrl")
 	}
+	if path == url && plainName(strings.TrimSuffix(url, fifoSuffix)) {
+		return placeOf(ctx), url, nil // a name alone is taken too
+	}
 	return place{}, "", service.Errorf(codeAddress, "The address %s is not valid for this endpoint. It ends with the account and the name of the queue: %s.", url, "http://127.0.0.1:4566/000000000000/name").WithStatus(404)
 }
 
@@ -243,7 +246,7 @@ func plainName(s string) bool {
 
 func (s *Service) createQueue(ctx context.Context, in *api.CreateQueueInput) (*api.CreateQueueOutput, error) {
 	p := placeOf(ctx)
-	fifo := in.Attributes["FifoQueue"]
+	fifo := strings.ToLower(in.Attributes["FifoQueue"])
 	switch {
 	case fifo != "" && fifo != "true":
 		// A standard queue is one without the attribute.
@@ -286,7 +289,7 @@ func (s *Service) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 // sameQueue tells whether asking for a queue that is there is no change: what is named has the value that the queue has.
 func sameQueue(q *queue, wanted map[string]string) error {
 	for name, value := range wanted {
-		if have, ok := q.attribute(name); !ok || !sameValue(have, value) {
+		if have, ok := q.attribute(name); !ok || !sameValue(have, plain(name, value)) {
 			return service.Errorf(codeExists, "A queue already exists with the same name and a different value for attribute %s", name)
 		}
 	}
@@ -343,7 +346,7 @@ func (s *Service) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 			return service.Errorf(codePurging, "Only one PurgeQueue operation on %s is allowed every 60 seconds.", name)
 		}
 		r.Purged = now
-		span := q.messages().Span()
+		span := q.data.Span()
 		tx.DeleteRange(span.Lo, span.Hi)
 		tx.OnCommit(q.live.clear)
 		return nil

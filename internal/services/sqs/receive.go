@@ -146,7 +146,7 @@ func (s *Service) take(ctx context.Context, q *queue, r *request) ([]received, e
 		}
 	}
 	for {
-		t := &taking{request: r, live: q.live}
+		t := &taking{request: r, live: q.live, groups: q.fifo}
 		if err := t.fill(ctx, q); err != nil {
 			return nil, storeError(err)
 		}
@@ -189,6 +189,7 @@ type taking struct {
 	*request
 
 	live    *live
+	groups  bool // the entries are groups
 	claimed []entry
 	got     []received
 	// unused are entries that were claimed and stay ready.
@@ -198,12 +199,8 @@ type taking struct {
 
 // fill claims entries to begin with, reading from the store when memory has none.
 func (t *taking) fill(ctx context.Context, q *queue) error {
-	n := t.max
-	if q.fifo {
-		n = 1 // more groups are claimed when the first does not suffice
-	}
 	for {
-		if t.claimed = t.live.claim(n); len(t.claimed) > 0 || t.live.exhausted() {
+		if t.claimed = t.live.claim(t.lacking()); len(t.claimed) > 0 || t.live.exhausted() {
 			return nil
 		}
 		if err := q.load(ctx); err != nil {
@@ -226,11 +223,12 @@ func (t *taking) run(w *work, known *queue) error {
 	if err != nil {
 		return err
 	}
-	if q.fifo {
-		err = t.runGroups(w, q, dead)
-	} else {
-		err = t.runMessages(w, q, dead)
-	}
+	err = t.each(func(e entry) error {
+		if q.fifo {
+			return t.runGroup(w, q, dead, e)
+		}
+		return t.runMessage(w, q, dead, e)
+	})
 	if err != nil || t.attempt == "" || len(t.got) == 0 {
 		return err
 	}
@@ -238,39 +236,19 @@ func (t *taking) run(w *work, known *queue) error {
 	return nil
 }
 
-func (t *taking) runMessages(w *work, q, dead *queue) error {
-	for i, e := range t.claimed {
-		if t.moved >= moveBudget {
-			t.unused = append(t.unused, t.claimed[i:]...)
-			return nil
-		}
-		id := idAt([]byte(e.key))
-		st, ok, err := q.state(w.tx, id)
-		if err != nil {
-			return err
-		}
-		if !ok || st.where != visible {
-			continue // taken by someone else since
-		}
-		if _, err := t.one(w, q, dead, id, &st); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// runGroups takes messages of ready groups in order: as many as possible of the first group, then of the next.
-func (t *taking) runGroups(w *work, q, dead *queue) error {
+// each calls fn with the claimed entries in order until there are enough messages. It claims more where entries turned out to be from an earlier
+// time, and leaves unused what it did not come to.
+func (t *taking) each(fn func(e entry) error) error {
 	i := 0
 	for ; len(t.got) < t.max && t.moved < moveBudget; i++ {
 		if i == len(t.claimed) {
-			more := t.live.claim(1)
+			more := t.live.claim(t.lacking())
 			if len(more) == 0 {
 				return nil
 			}
 			t.claimed = append(t.claimed, more...)
 		}
-		if err := t.runGroup(w, q, dead, t.claimed[i].group); err != nil {
+		if err := fn(t.claimed[i]); err != nil {
 			return err
 		}
 	}
@@ -278,10 +256,28 @@ func (t *taking) runGroups(w *work, q, dead *queue) error {
 	return nil
 }
 
-func (t *taking) runGroup(w *work, q, dead *queue, name string) error {
+// lacking returns how many entries to claim next. A group may hold all that is wanted.
+func (t *taking) lacking() int {
+	if t.groups {
+		return 1
+	}
+	return t.max - len(t.got)
+}
+
+func (t *taking) runMessage(w *work, q, dead *queue, e entry) error {
+	id := idAt([]byte(e.key))
+	st, ok, err := q.state(w.tx, id)
+	if err != nil || !ok || st.where != visible {
+		return err // taken by someone else since
+	}
+	return t.one(w, q, dead, id, &st)
+}
+
+func (t *taking) runGroup(w *work, q, dead *queue, e entry) error {
+	name := e.group
 	g, ok, err := q.group(w.tx, name)
-	if err != nil || !ok || g.ready == 0 {
-		return err
+	if err != nil || !ok || g.ready == 0 || g.ready != e.sequence() {
+		return err // the entry is from an earlier time
 	}
 	span := q.groupMessages(name).Span()
 	span.Lo = q.groupMessage(name, g.head)
@@ -300,27 +296,27 @@ func (t *taking) runGroup(w *work, q, dead *queue, name string) error {
 		if !ok || st.where != visible {
 			break // what is behind a hidden message waits for it
 		}
-		if _, err := t.one(w, q, dead, id, &st); err != nil {
+		if err := t.one(w, q, dead, id, &st); err != nil {
 			return err
 		}
 	}
 	return w.refresh(q, name)
 }
 
-// one receives a visible message, or sends it to where it belongs instead. It reports whether it was received.
-func (t *taking) one(w *work, q, dead *queue, id id, st *state) (bool, error) {
+// one receives a visible message, or sends it to where it belongs instead.
+func (t *taking) one(w *work, q, dead *queue, id id, st *state) error {
 	if id.enqueued()+q.retention*1000 <= w.now {
 		w.remove(q, id, *st)
-		return false, nil
+		return nil
 	}
 	if dead != nil && st.received >= uint64(q.redrive.maxReceives) {
 		n, err := w.bury(q, dead, id, *st)
 		t.moved += n
-		return false, err
+		return err
 	}
 	content, err := q.readContent(w.tx, id, st.parts)
 	if err != nil {
-		return false, err
+		return err
 	}
 	st.received++
 	if st.first == 0 {
@@ -336,7 +332,7 @@ func (t *taking) one(w *work, q, dead *queue, id id, st *state) (bool, error) {
 		w.hide(q, id, st, w.now+t.visibility*1000)
 	}
 	t.got = append(t.got, received{id: id, state: *st, content: content})
-	return true, nil
+	return nil
 }
 
 // giveBack makes messages visible again, as if they had not been received, when their receiver is gone.
@@ -519,7 +515,7 @@ type nameFilter struct {
 func newNameFilter(wanted []string) nameFilter {
 	var f nameFilter
 	for _, name := range wanted {
-		if name == "All" || name == ".*" {
+		if name == "All" || name == "*" || name == ".*" {
 			f.all = true
 		} else if prefix, ok := strings.CutSuffix(name, ".*"); ok {
 			f.prefixes = append(f.prefixes, prefix)

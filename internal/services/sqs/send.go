@@ -222,8 +222,8 @@ func (m *outgoing) addSystem(r *service.Request, system map[string]api.MessageSy
 		m.content.trace = *v.StringValue
 		m.systemDigest = digestAttributes([]attribute{{name, v.DataType, *v.StringValue}})
 	}
-	if m.content.trace == "" && r.HTTP != nil && r.HTTP.Header != nil {
-		m.content.trace = r.HTTP.Header("X-Amzn-Trace-Id")
+	if m.content.trace == "" {
+		m.content.trace = r.Trace
 	}
 	return nil
 }
@@ -297,7 +297,8 @@ func checkText(s string) error {
 	return nil
 }
 
-var attributeName = regexp.MustCompile(`^[a-zA-Z0-9_\-]+(\.[a-zA-Z0-9_\-]+)*$`)
+// attributeName takes letters of every script, as SQS does.
+var attributeName = regexp.MustCompile(`^[\p{L}\p{N}_\-]+(\.[\p{L}\p{N}_\-]+)*$`)
 
 func checkMessageAttributes(all map[string]api.MessageAttributeValue) error {
 	if len(all) > maxAttributes {
@@ -332,7 +333,10 @@ func checkMessageAttribute(name string, v api.MessageAttributeValue) error {
 		if kind == "Number" && !number.MatchString(*v.StringValue) {
 			return service.Errorf(codeValue, "Can't cast the value of message (user) attribute '%s' to a number.", name)
 		}
-		return checkText(*v.StringValue)
+		if checkText(*v.StringValue) != nil {
+			return service.Errorf(codeValue, "Message (user) attribute '%s' has a value with characters that are not allowed. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", name)
+		}
+		return nil
 	case "Binary":
 		if len(v.BinaryValue) == 0 {
 			return service.Errorf(codeValue, "Message (user) attribute '%s' must contain a non-empty value of type 'Binary'.", name)
