@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -48,6 +49,7 @@ func (a *app) upCommand() *cobra.Command {
 	for _, s := range config.Settings() {
 		value := &settingFlag{setting: s, text: s.Default}
 		f := c.Flags().VarPF(value, s.Name, "", s.Doc)
+		f.Hidden = s.Hidden()
 		if s.IsBool() {
 			f.NoOptDefVal = "true"
 		}
@@ -137,10 +139,27 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 		}
 	}
 	a.Term.Say("Ctrl-C stops it; starting again finds everything.")
-	<-ctx.Done()
-	stop()
-	a.Term.Say("stopping …")
-	return nil
+	return a.stay(ctx, platform, stop)
+}
+
+// stay waits until Ctrl-C, or until the platform cannot go on. SIGHUP reopens the log files.
+func (a *app) stay(ctx context.Context, platform Platform, stop func()) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			platform.Reopen()
+		case err := <-platform.Failed():
+			stop()
+			return err
+		case <-ctx.Done():
+			stop()
+			a.Term.Say("stopping …")
+			return nil
+		}
+	}
 }
 
 // greet tells where the data lies, and how to point other tools here.

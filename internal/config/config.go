@@ -25,6 +25,8 @@ type Config struct {
 	Egress           bool
 	LogLevel         string
 	LogFormat        string
+	AccessLog        string
+	TestClock        bool
 }
 
 // The values of the setting "sandbox".
@@ -32,6 +34,12 @@ const (
 	SandboxAuto    = "auto"
 	SandboxRequire = "require"
 	SandboxOff     = "off"
+)
+
+// The values of the setting "access-log" that are not a file.
+const (
+	AccessLogOff    = "off"
+	AccessLogStderr = "stderr"
 )
 
 // Default returns the settings of a Lambent that nobody configured.
@@ -69,11 +77,17 @@ func (c *Config) Validate() error {
 			refuse(setting, "%q is not one of %v", value, values)
 		}
 	}
+	if c.AccessLog == "" {
+		refuse("access-log", "is empty; set off, stderr or a file")
+	}
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
+	}
+	if c.TestClock && !c.Loopback() {
+		refuse("test-clock", "is for tests on loopback alone")
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
