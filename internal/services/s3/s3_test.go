@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/datakey"
+	keyring "lambent.dev/lambent/internal/auth/token"
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
@@ -37,6 +39,10 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}, door: &door{}}
 	st := storemem.New()
+	ring, err := keyring.NewKeyring(map[uint32][]byte{1: make([]byte, keyring.KeySize)}, 1, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	blobs := blobmem.New()
 	t.Cleanup(func() {
 		if err := errors.Join(st.Close(), blobs.Close()); err != nil {
@@ -45,7 +51,7 @@ func newFixture(t testing.TB) *fixture {
 	})
 	f.Service = New(service.Deps{
 		Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}, f.functions)
+	}, Options{Functions: f.functions, Keys: datakey.New(ring, rand.Reader)})
 	f.door.service = f.Service.Service()
 	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
 		t.Fatal(err)
