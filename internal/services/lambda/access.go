@@ -5,7 +5,6 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // access names what each operation needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html).
@@ -70,11 +69,6 @@ func on[In any](l *Lambda, action string, name func(in *In) (string, *string)) s
 
 // target is what must be allowed for an action on r.
 func (l *Lambda) target(ctx context.Context, action string, r ref) (service.Target, error) {
-	t := service.Target{Action: action, ARN: r.arn(), Owner: r.account}
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var err error
-		t.Policy, err = policyOf(rd, r)
-		return err
-	})
-	return t, err
+	policy, err := l.policy(ctx, r)
+	return service.Target{Action: action, ARN: r.arn(), Owner: r.account, Policy: policy}, err
 }

@@ -39,7 +39,7 @@ func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*ap
 	}
 	a := alias{Name: in.Name, Version: in.FunctionVersion, Description: orZero(in.Description), Revision: id}
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, _, err := resolveVersion(tx, r.with(in.FunctionVersion)); err != nil {
+		if err := checkVersion(tx, r.with(in.FunctionVersion)); err != nil {
 			return err
 		}
 		if exists, err := record.Has(tx, r.scope.alias(r.name, in.Name)); err != nil || exists {
@@ -60,12 +60,13 @@ func hasWeights(c *api.AliasRoutingConfiguration) bool {
 	return c != nil && len(c.AdditionalVersionWeights) > 0
 }
 
-// resolveVersion is resolve for a qualifier that must be a version.
-func resolveVersion(rd store.Reader, r ref) (function, version, error) {
+// checkVersion tells whether a qualifier is a version that exists.
+func checkVersion(rd store.Reader, r ref) error {
 	if r.qualifier != latest && !isNumber(r.qualifier) {
-		return function{}, version{}, validation("Value '%s' at 'functionVersion' failed to satisfy constraint: Member must satisfy regular expression pattern: (\\$LATEST|[0-9]+)", r.qualifier)
+		return validation("Value '%s' at 'functionVersion' failed to satisfy constraint: Member must satisfy regular expression pattern: (\\$LATEST|[0-9]+)", r.qualifier)
 	}
-	return resolve(rd, r)
+	_, _, err := resolve(rd, r)
+	return err
 }
 
 func loadAlias(rd store.Reader, r ref, name string) (alias, error) {
@@ -113,7 +114,7 @@ func (l *Lambda) updateAlias(ctx context.Context, in *api.UpdateAliasInput) (*ap
 			return err
 		}
 		if in.FunctionVersion != nil {
-			if _, _, err := resolveVersion(tx, r.with(*in.FunctionVersion)); err != nil {
+			if err := checkVersion(tx, r.with(*in.FunctionVersion)); err != nil {
 				return err
 			}
 			a.Version = *in.FunctionVersion

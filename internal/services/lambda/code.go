@@ -123,8 +123,8 @@ func (l *Lambda) ensureCode(ctx context.Context, v *version) (string, error) {
 	return l.o.Code.Path(h), nil
 }
 
-// BlobLive tells whether a blob is the zip file of a function, for the sweep of the blob store.
-func (l *Lambda) BlobLive(ctx context.Context, id blob.ID) (live bool, err error) {
+// holdsBody tells whether a blob is the zip file of a function.
+func (l *Lambda) holdsBody(ctx context.Context, id blob.ID) (live bool, err error) {
 	err = l.deps.Store.View(ctx, func(r store.Reader) error {
 		live, err = record.Has(r, blobRef(string(id)))
 		return err

@@ -9,6 +9,8 @@
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
 // new environments, and the idle ones of the old revision are ended.
 //
+// What an invocation needs of the store (snapshot.go) is kept in memory, decoded, until a commit changes a record that it is made of.
+//
 // # Invocations
 //
 // An invocation takes a slot (slots.go: the account's and the function's concurrency), then an environment that waits for work, or a new one

@@ -337,8 +337,10 @@ func (l *Lambda) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput
 		}
 		tx.Delete(r.scope.function(r.name))
 		for _, k := range [][2][]byte{
-			{r.versions(r.name), r.versions(r.name).End()}, {r.aliases(r.name), r.aliases(r.name).End()},
-			{r.policies(r.name), r.policies(r.name).End()}, {r.asyncs(r.name), r.asyncs(r.name).End()},
+			{r.versions(r.name), r.versions(r.name).End()},
+			{r.aliases(r.name), r.aliases(r.name).End()},
+			{r.policies(r.name), r.policies(r.name).End()},
+			{r.asyncs(r.name), r.asyncs(r.name).End()},
 		} {
 			tx.DeleteRange(k[0], k[1])
 		}

@@ -181,7 +181,7 @@ func (in aclInput) given() bool { return in.canned != "" || in.byHeaders() }
 // grants returns what the request asks for. owner owns the resource; nil means that nothing was asked for.
 func (in aclInput) grants(b *bucket, owner string, onObject bool) ([]grant, error) {
 	if in.canned != "" && in.byHeaders() {
-		return nil, invalidRequest("Specifying both Canned ACLs and Header Grants is not allowed")
+		return nil, invalidRequest("Specifying both Canned ACLs and Header Grants is not allowed.")
 	}
 	if in.canned != "" {
 		return cannedGrants(b, in.canned, owner, onObject)
@@ -272,7 +272,7 @@ func validCanonicalID(id string) bool {
 }
 
 func malformedACL() error {
-	return fail("MalformedACLError", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
+	return fail("MalformedACLError", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema.")
 }
 
 // documentGrants reads an AccessControlPolicy.
@@ -339,7 +339,7 @@ func shownGrants(grants []grant) []api.Grant {
 }
 
 func noACLs() error {
-	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs")
+	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
 }
 
 // putGrants returns the list of a PutBucketAcl or PutObjectAcl.
@@ -353,7 +353,7 @@ func putGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owner 
 	}
 	if document != nil {
 		if in.given() {
-			return nil, fail("UnexpectedContent", http.StatusBadRequest, "This request does not support content")
+			return nil, fail("UnexpectedContent", http.StatusBadRequest, "This request does not support content.")
 		}
 		grants, err := documentGrants(document, owner)
 		if err != nil {
@@ -362,7 +362,7 @@ func putGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owner 
 		return grants, b.checkGrants(grants)
 	}
 	if !in.given() {
-		return nil, fail("MissingSecurityHeader", http.StatusBadRequest, "Your request was missing a required header")
+		return nil, fail("MissingSecurityHeader", http.StatusBadRequest, "Your request was missing a required header.")
 	}
 	grants, err := in.grants(b, owner, onObject)
 	if err != nil {

@@ -83,7 +83,7 @@ func (s *Service) completed(ctx context.Context, in *api.CompleteMultipartUpload
 	}
 	x := v.Seal.shown()
 	out := &api.CompleteMultipartUploadOutput{
-		VersionId: v.shownID(b), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, BucketKeyEnabled: x.bucketKey,
+		VersionId: v.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, BucketKeyEnabled: x.bucketKey,
 		Expiration: s.expiration(ctx, b, in.Key, v),
 		Bucket:     ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
 		Location: ptr(s.baseURL + "/" + in.Bucket + "/" + escapeKey(in.Key)),
@@ -200,7 +200,8 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 	if in.ChecksumType != "" && u.Algorithm != "" && in.ChecksumType != kind {
 		return checksum{}, invalidRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", kind)
 	}
-	sum, ok := "", false
+	var sum string
+	var ok bool
 	if kind == fullObject {
 		sum, ok = combinedSum(algorithm, parts)
 	} else {

@@ -81,7 +81,7 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 	x := v.Seal.shown()
 	out := &api.CopyObjectOutput{
 		CopyObjectResult: &api.CopyObjectResult{ETag: quoted(v.ETag), LastModified: ptr(v.Modified), ChecksumType: v.Sum.Type},
-		VersionId:        v.shownID(b), CopySourceVersionId: src.shownID(src.bucket), Expiration: s.expiration(ctx, b, in.Key, v),
+		VersionId:        v.newID(), CopySourceVersionId: src.shownID(src.bucket), Expiration: s.expiration(ctx, b, in.Key, v),
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm,
 		SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
 	}

@@ -42,6 +42,9 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 	if err := checkKey(from.key); err != nil {
 		return nil, err
 	}
+	if from.id != nil && *from.id == "" {
+		return nil, invalidValue("versionId", "", "Version id cannot be the empty string")
+	}
 	if err := checkVersionID(from.id); err != nil {
 		return nil, err
 	}

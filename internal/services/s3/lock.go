@@ -179,12 +179,12 @@ func (s *Service) relock(ctx context.Context, bucketName, object string, owner, 
 		return err
 	}
 	return s.update(ctx, bucketName, owner, func(tx store.Txn, b *bucket) error {
-		if b.Lock == nil {
-			return invalidRequest("Bucket is missing Object Lock Configuration")
-		}
 		v, err := pick(tx, b, object, id)
 		if err != nil {
 			return err
+		}
+		if b.Lock == nil {
+			return invalidRequest("Bucket is missing Object Lock Configuration")
 		}
 		policy, err := s.effectivePolicy(ctx, tx, b)
 		if err != nil {
@@ -248,7 +248,7 @@ func (s *Service) mayRetain(ctx context.Context, b *bucket, policy, object strin
 }
 
 func noSuchLock() error {
-	return fail("NoSuchObjectLockConfiguration", http.StatusNotFound, "The specified object does not have a ObjectLock configuration")
+	return fail("NoSuchObjectLockConfiguration", http.StatusNotFound, "The specified object does not have a ObjectLock configuration.")
 }
 
 func (s *Service) getObjectRetention(ctx context.Context, in *api.GetObjectRetentionInput) (*api.GetObjectRetentionOutput, error) {
@@ -265,14 +265,15 @@ func (s *Service) lockOf(ctx context.Context, bucketName, object string, owner, 
 		return l, err
 	}
 	err := s.view(ctx, bucketName, owner, func(r store.Reader, b *bucket) error {
+		v, err := pick(r, b, object, id)
+		if err != nil {
+			return err
+		}
 		if b.Lock == nil {
 			return invalidRequest("Bucket is missing Object Lock Configuration")
 		}
-		v, err := pick(r, b, object, id)
-		if err == nil {
-			l = v.Lock
-		}
-		return err
+		l = v.Lock
+		return nil
 	})
 	return l, err
 }

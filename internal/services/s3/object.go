@@ -78,7 +78,7 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectInput) (*api.P
 	}
 	x := v.Seal.shown()
 	out := &api.PutObjectOutput{
-		ETag: quoted(v.ETag), ChecksumType: v.Sum.Type, VersionId: v.shownID(b), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
+		ETag: quoted(v.ETag), ChecksumType: v.Sum.Type, VersionId: v.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
 		SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
 		Expiration: s.expiration(ctx, b, in.Key, v),
 	}

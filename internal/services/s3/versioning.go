@@ -38,6 +38,14 @@ func (v *version) id() string {
 	return idOf(v.Seq)
 }
 
+// newID returns the version id that the answer to a write shows: only the ids of its own that a version got.
+func (v *version) newID() *string {
+	if !v.Versioned {
+		return nil
+	}
+	return ptr(v.id())
+}
+
 // shownID returns the version id for the answers about v: nil where the bucket never had versioning.
 func (v *version) shownID(b *bucket) *string {
 	if b.Versioning == "" {
@@ -88,11 +96,8 @@ func invalidValue(name, value, message string) *service.Error {
 
 // checkVersionID refuses ids that no version can have; nil and the empty one name the current version.
 func checkVersionID(id *string) error {
-	if id == nil {
+	if id == nil || *id == "" {
 		return nil
-	}
-	if *id == "" {
-		return invalidValue("versionId", "", "Version id cannot be the empty string")
 	}
 	if !wellFormedID(*id) {
 		return invalidValue("versionId", *id, "Invalid version id specified")
@@ -142,7 +147,7 @@ func isMarker(object string, v *version) error {
 
 // pick returns the version that a request is about: that with the id, or the current one. Delete markers are refused.
 func pick(r store.Reader, b *bucket, object string, id *string) (*version, error) {
-	if id != nil {
+	if id != nil && *id != "" {
 		v, err := findByID(r, b, object, *id)
 		switch {
 		case err != nil:
