@@ -3,7 +3,9 @@ package s3
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -97,6 +99,46 @@ func (f *fixture) wantBody(object string, want []byte) {
 	if !bytes.Equal(body, want) {
 		f.t.Errorf("get %q: %d bytes that are not the %d that were put", object, len(body), len(want))
 	}
+}
+
+// wantGet reads as in says, over TLS, and compares the body.
+func (f *fixture) wantGet(in *api.GetObjectInput, want []byte) {
+	f.t.Helper()
+	out, err := f.getObject(f.secure(), in)
+	if err != nil {
+		f.t.Fatalf("get %q: %v", in.Key, err)
+	}
+	defer out.Body.Close()
+	got, err := io.ReadAll(out.Body)
+	if err != nil || !bytes.Equal(got, want) {
+		f.t.Errorf("get %q: %d bytes that are not the %d that were put (%v)", in.Key, len(got), len(want), err)
+	}
+}
+
+// secure is a call by the account's root over TLS.
+func (f *fixture) secure() context.Context {
+	r := *service.RequestFrom(f.ctx())
+	r.Secure = true
+	return service.WithRequest(f.t.Context(), &r)
+}
+
+// current returns the current version of an object of the bucket.
+func (f *fixture) current(object string) (v *version, ok bool, err error) {
+	err = f.store.View(f.t.Context(), func(r store.Reader) error {
+		b, err := findBucket(r, "pictures", nil)
+		if err != nil {
+			return err
+		}
+		v, ok, err = findVersion(r, b, object)
+		return err
+	})
+	return v, ok, err
+}
+
+// customerHeaders are the headers of a customer's key.
+func customerHeaders(key []byte) customerKey {
+	sum := md5.Sum(key)
+	return customerKey{ptr("AES256"), ptr(base64.StdEncoding.EncodeToString(key)), ptr(base64.StdEncoding.EncodeToString(sum[:]))}
 }
 
 // code checks the code of an error that a client would see.

@@ -104,7 +104,7 @@ func openBuckets(t *testing.T, s *server.Server, key auth.RootKey) http.Handler 
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
-			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.Opaque = "", "", r.In.RequestURI
+			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.RawQuery, r.Out.URL.Opaque = "", "", "", r.In.RequestURI
 			r.Out.Host = r.In.Host
 			r.Out.Header["X-Forwarded-For"] = nil
 		},
