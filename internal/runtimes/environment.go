@@ -23,6 +23,8 @@ type Spec struct {
 	Runtime *Runtime
 	// Code is the folder of the function's unpacked code.
 	Code string
+	// Layers is the folder of the function's layers, laid over each other; empty for none.
+	Layers string
 	// Env are the function's variables and those of its configuration, as KEY=value. They come after, and win over, those of the runtime.
 	Env []string
 	// Limits of the cell.
@@ -62,6 +64,9 @@ func Start(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error
 		Name: s.Name, Argv: s.Runtime.argv, Env: s.Runtime.environ(s.Env), Dir: "/var/task",
 		Mounts: append(s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)], sandbox.Mount{Source: s.Code, Target: "/var/task"}),
 		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
+	}
+	if s.Layers != "" {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
 	}
 	if provided {
 		addr := netip.MustParseAddrPort(runtimeAPI)

@@ -178,7 +178,4 @@ func (l *Lambda) dropAsync(ctx context.Context, _ store.Txn, job events.Job, cau
 }
 
 // requestIDOf makes a UUID of a job's id, which is the same for every try.
-func requestIDOf(jobID string) string {
-	s := seed("request", jobID)
-	return s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:32]
-}
+func requestIDOf(jobID string) string { return uuidOf("request", jobID) }

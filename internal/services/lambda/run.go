@@ -44,7 +44,7 @@ func (l *Lambda) load(ctx context.Context, c *call) error {
 			c.function, err = l.parseFunction(rd, c.ref)
 			c.version = c.function.Latest
 		} else {
-			c.function, c.version, err = resolve(rd, c.ref)
+			c.function, c.version, err = l.route(rd, c.ref)
 		}
 		if err != nil {
 			return err

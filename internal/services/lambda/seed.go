@@ -14,3 +14,9 @@ func seed(parts ...string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
+
+// uuidOf is a UUID that is the same for the same parts.
+func uuidOf(parts ...string) string {
+	s := seed(parts...)
+	return s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:32]
+}
