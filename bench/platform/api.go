@@ -38,7 +38,9 @@ func (b *bench) api(ctx context.Context) (err error) {
 		return err
 	}
 	ours := &target{addr: platformAddr, host: at.Host, path: strings.TrimRight(at.Path, "/") + "/answer", pid: p.cmd.Process.Pid}
-	one, err := ours.load(ctx, 1, roundTime) // also starts the first function
+	if _, err := ours.load(ctx, 1); err != nil { // starts the first function
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -47,20 +49,21 @@ func (b *bench) api(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if _, err := ours.load(ctx, connections, roundTime); err != nil { // starts the functions
+	if _, err := ours.load(ctx, connections); err != nil { // starts the functions
 		return err
 	}
 	var us, them, single []time.Duration
 	for range b.rounds {
-		o, err := ours.load(ctx, connections, roundTime)
+		o, err := ours.load(ctx, connections)
 		if err != nil {
 			return err
 		}
-		t, err := theirs.load(ctx, connections, roundTime)
+		t, err := theirs.load(ctx, connections)
 		if err != nil {
 			return err
 		}
-		if one, err = ours.load(ctx, 1, roundTime); err != nil {
+		one, err := ours.load(ctx, 1)
+		if err != nil {
 			return err
 		}
 		us, them, single = append(us, o.cpu), append(them, t.cpu), append(single, one.p50)
@@ -132,15 +135,15 @@ type target struct {
 // result is what the requests of one round cost: processor time each, and the median latency.
 type result struct{ cpu, p50 time.Duration }
 
-// load sends requests on kept connections for a time.
-func (t *target) load(ctx context.Context, conns int, length time.Duration) (result, error) {
+// load sends requests on kept connections for one round.
+func (t *target) load(ctx context.Context, conns int) (result, error) {
 	before, err := cpuOf(t.pid)
 	if err != nil {
 		return result{}, err
 	}
 	times := make([][]time.Duration, conns)
 	failed := make([]error, conns)
-	end := time.Now().Add(length)
+	end := time.Now().Add(roundTime)
 	var wg sync.WaitGroup
 	for i := range conns {
 		wg.Go(func() { times[i], failed[i] = t.loop(ctx, end) })
@@ -155,7 +158,7 @@ func (t *target) load(ctx context.Context, conns int, length time.Duration) (res
 		all = append(all, some...)
 	}
 	if len(all) == 0 {
-		return result{}, fmt.Errorf("%s answered nothing in %s", t.addr, length)
+		return result{}, fmt.Errorf("%s answered nothing in %s", t.addr, roundTime)
 	}
 	return result{cpu: (after - before) / time.Duration(len(all)), p50: median(all)}, nil
 }

@@ -3,7 +3,7 @@
 //
 // A body is written and made durable before the store transaction that refers to it, so that the
 // store never refers to a body that a power loss can take. A body that no transaction refers to is garbage: the
-// drivers' owners delete what their garbage rows name, and a sweep removes what a crash left.
+// drivers' owners delete what their garbage rows name, and a sweep removes what a crash or a failed delete left.
 package blob
 
 import (
@@ -39,7 +39,8 @@ type Store interface {
 	Open(ctx context.Context, id ID) (ReadSeekCloser, error)
 	// Delete removes a blob. Readers that have it open keep it. A missing blob is no error.
 	Delete(ctx context.Context, id ID) error
-	// Sweep deletes every blob that existed when the store was opened and for which live reports false.
+	// Sweep deletes the blobs for which live reports false. It leaves alone those that were written since the last Sweep began (since
+	// the store was opened, for the first), because the transaction that refers to them may still be on its way.
 	Sweep(ctx context.Context, live func(ID) (bool, error)) error
 	// Close releases the store. It is idempotent.
 	Close() error

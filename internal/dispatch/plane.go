@@ -73,7 +73,8 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}}
 	x.request = service.Request{
 		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
-		HTTP: &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
+		Trace: r.Header.Get("X-Amzn-Trace-Id"),
+		HTTP:  &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
 	}
 	if err := p.serve(r.Context(), x, m); err != nil {
 		p.fail(r.Context(), x, err)

@@ -41,6 +41,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	buckets := s3.New(p.deps, functions)
 	objects.Objects = buckets
+	tables := dynamodb.New(p.deps)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -49,7 +50,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), dynamodb.New(p.deps), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
@@ -73,8 +74,13 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	o.Host = host
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes")}); err != nil {
+	parked, err := p.cfg.ParkedPercent()
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
+	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {

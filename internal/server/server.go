@@ -104,6 +104,9 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 		return nil, err
 	}
 	close(s.serving)
+	bodies := &sweeper{blobs: p.deps.Blobs, services: services, clock: p.deps.Clock, log: log}
+	bodies.start(ctx)
+	s.onClose(bodies.close)
 	s.onClose(s.front.Shutdown)
 	return s, nil
 }

@@ -23,6 +23,8 @@ type Request struct {
 	SourceIP netip.Addr
 	// UserAgent is the client's User-Agent header.
 	UserAgent string
+	// Trace is the tracing header (X-Amzn-Trace-Id) of the call: its root, parent and lineage; empty when it has none.
+	Trace string
 	// Secure tells whether the call came over TLS (or from inside this machine).
 	Secure bool
 	// HTTP is what a handler may see of the HTTP request; nil for calls inside the process.

@@ -27,6 +27,9 @@ type Service struct {
 	Routes []Route
 	// Jobs are the kinds of durable work that the service runs.
 	Jobs []events.Kind
+	// HoldsBody, when set, tells whether something of the service refers to a body in Deps.Blobs. Every service that keeps bodies sets it:
+	// bodies that no service holds are deleted by the sweep.
+	HoldsBody func(ctx context.Context, id blob.ID) (bool, error)
 	// Preflight, when set, sees every HTTP request of the API before it is authenticated. rawPath has the bucket of a virtual
 	// host in front. It may add response headers (CORS), and reports true when it answered the request itself.
 	Preflight func(w http.ResponseWriter, r *http.Request, rawPath string) bool

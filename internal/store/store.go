@@ -23,13 +23,14 @@
 // keys that begin with 0xff, which are the driver's own, are refused with [ErrBadKey].
 //
 // The conformance suite for drivers is package storetest; the key encoding that all services
-// share is package key; typed records are in package record.
+// share is package key; typed records are in package record, and decoded ones are kept in memory by package memo.
 package store
 
 import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 	"time"
 )
 
@@ -141,8 +142,9 @@ func PrefixEnd(p []byte) []byte {
 
 // Watcher receives wake-ups; see [Store.Watch].
 type Watcher struct {
-	c    chan struct{}
-	stop func()
+	c     chan struct{}
+	count atomic.Uint64
+	stop  func()
 }
 
 // NewWatcher returns a watcher for a driver, which calls Wake; stop is called once by Close.
@@ -151,8 +153,13 @@ func NewWatcher(stop func()) *Watcher { return &Watcher{c: make(chan struct{}, 1
 // C returns the channel on which wake-ups arrive.
 func (w *Watcher) C() <-chan struct{} { return w.c }
 
-// Wake leaves a wake-up unless one is waiting already. It never blocks.
+// Count returns how many times the watcher was woken. A durable commit below the prefix is counted before the Update that made it returns,
+// so what was read after Count returned n is up to date with everything acknowledged for as long as Count returns n.
+func (w *Watcher) Count() uint64 { return w.count.Load() }
+
+// Wake counts a commit, and leaves a wake-up unless one is waiting already. It never blocks.
 func (w *Watcher) Wake() {
+	w.count.Add(1)
 	select {
 	case w.c <- struct{}{}:
 	default:

@@ -3,6 +3,7 @@
 package arch
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -65,12 +67,13 @@ var layers = []layer{
 	{"internal/awsapi", []string{"internal/awsapi", "internal/lib"}},
 	{"internal/auth", []string{"internal/auth", "internal/service", "internal/lib", "internal/clock"}},
 	{"internal/service", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/clock"}},
-	{"internal/services/lambda", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/clock", "internal/lib", "internal/sandbox", "internal/runtimes", "internal/front", "internal/services/lambda", "internal/auth"}},
+	{"internal/services/lambda", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/sandbox", "internal/runtimes", "internal/front", "internal/services/lambda", "internal/auth"}},
 	{"internal/services/cloudformation", []string{"internal/service", "internal/awsapi", "internal/store", "internal/events", "internal/clock", "internal/lib", "internal/deploy", "internal/services/cloudformation"}},
-	{"internal/services", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/services/"}},
+	{"internal/services", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/services/"}},
 	{"internal/store", []string{"internal/store", "internal/clock"}},
 	{"internal/blob", []string{"internal/blob", "internal/clock"}},
 	{"internal/events", []string{"internal/store", "internal/clock"}},
+	{"internal/deliver", []string{"internal/service", "internal/awsapi", "internal/store", "internal/events", "internal/clock", "internal/lib"}},
 	{"internal/sandbox", []string{"internal/sandbox", "internal/lib", "internal/clock"}},
 	{"internal/runtimes", []string{"internal/sandbox", "internal/runtimes", "internal/lib", "internal/clock"}},
 	{"internal/deploy", []string{"internal/deploy", "internal/service", "internal/store", "internal/events", "internal/clock", "internal/lib"}},
@@ -208,5 +211,33 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		if len(p.GoFiles) > 0 && !said {
 			t.Errorf("%s has no package comment", p.ImportPath)
 		}
+	}
+}
+
+// TestServicesThatKeepBodiesHoldThem guards bodies from the sweep: it deletes what no service says it holds.
+func TestServicesThatKeepBodiesHoldThem(t *testing.T) {
+	creates, holds := map[string]bool{}, map[string]bool{}
+	for _, p := range packages(t) {
+		own, ok := strings.CutPrefix(p.ImportPath, module+"internal/services/")
+		if !ok {
+			continue
+		}
+		own, _, _ = strings.Cut(own, "/")
+		for _, name := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			creates[own] = creates[own] || bytes.Contains(source, []byte(`"lambent.dev/lambent/internal/blob"`))
+			holds[own] = holds[own] || bytes.Contains(source, []byte("HoldsBody:"))
+		}
+	}
+	for own := range creates {
+		if creates[own] && !holds[own] {
+			t.Errorf("services/%s uses package blob and sets no HoldsBody in its service.Service: its bodies would be swept away", own)
+		}
+	}
+	if !creates["s3"] || !creates["lambda"] {
+		t.Error("the services that keep bodies were not found")
 	}
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,7 +33,7 @@ func freePort() (int, error) {
 			return port, l.Close()
 		}
 	}
-	return 0, fmt.Errorf("no free port")
+	return 0, errors.New("no free port")
 }
 
 func (p *platform) url() string { return fmt.Sprintf("http://127.0.0.1:%d", p.port) }

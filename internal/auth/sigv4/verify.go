@@ -80,8 +80,10 @@ func (v *Verifier) Verify(r *Request, s *Signature, secret string, opt Options) 
 // inScope compares the credential scope with what the service accepts.
 func (s *Signature) inScope(opt Options) error {
 	if len(opt.Services) > 0 && !slices.Contains(opt.Services, s.Service) {
-		return &Error{Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			Message: "Credential should be scoped to correct service: '" + opt.Services[0] + "'. "}
+		return &Error{
+			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "Credential should be scoped to correct service: '" + opt.Services[0] + "'. ",
+		}
 	}
 	if opt.Region == "" {
 		return nil
@@ -160,8 +162,10 @@ func (v *Verifier) verify4(r *Request, s *Signature, secret string, opt Options)
 	}
 	*buf = canonical
 	if !ok {
-		return nil, &Error{Kind: Mismatch, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			StringToSign: string(toSign), Canonical: string(canonical), Signature: s.Value}
+		return nil, &Error{
+			Kind: Mismatch, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			StringToSign: string(toSign), Canonical: string(canonical), Signature: s.Value,
+		}
 	}
 	return payload.with(r, s)
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) (blob.Store, func() blob.Store)) 
 		"ManyWritersAtOnce":         manyWritersAtOnce,
 		"MissingIsNotFound":         missingIsNotFound,
 		"SweepTakesWhatIsNotLive":   sweepTakesWhatIsNotLive,
+		"SweepLeavesWhatIsYoung":    sweepLeavesWhatIsYoung,
 		"IDsAreNeverUsedAgain":      idsAreNeverUsedAgain,
 		"CloseRefusesWhatFollows":   closeRefusesWhatFollows,
 		"EndedWriterRefusesWrites":  endedWriterRefusesWrites,
@@ -177,6 +178,44 @@ func sweepTakesWhatIsNotLive(t *testing.T, s blob.Store, reopen func() blob.Stor
 	}
 	if got := string(Get(t, s, keep)) + string(Get(t, s, young)); got != "keepyoung" {
 		t.Errorf("read %q", got)
+	}
+}
+
+func sweepLeavesWhatIsYoung(t *testing.T, s blob.Store, _ func() blob.Store) {
+	sweep := func() {
+		t.Helper()
+		if err := s.Sweep(t.Context(), func(blob.ID) (bool, error) { return false, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := func(id blob.ID) bool {
+		t.Helper()
+		r, err := s.Open(t.Context(), id)
+		if err == nil {
+			_ = r.Close()
+		}
+		return errors.Is(err, blob.ErrNotFound)
+	}
+	slow, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := Put(t, s, []byte("before"))
+	sweep()
+	if gone(before) {
+		t.Error("a blob of the first sweep's time was taken by it")
+	}
+	late, err := slow.Commit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep()
+	if gone(late) {
+		t.Error("a blob that was being written when the last sweep began was taken")
+	}
+	sweep()
+	if !gone(before) || !gone(late) {
+		t.Error("blobs that nobody holds outlive every sweep")
 	}
 }
 

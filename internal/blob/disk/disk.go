@@ -37,13 +37,14 @@ type Store struct {
 	fs      FS
 	dir     string
 	reserve uint64
-	opened  uint64 // ids below existed before
 
-	mu     sync.Mutex // guards the fields below
-	next   uint64
-	limit  uint64 // ids below are reserved on disk
-	known  map[string]*folder
-	closed bool
+	mu      sync.Mutex // guards the fields below
+	settled uint64     // blobs with ids below were whole when the last sweep began, or when the store was opened
+	writing map[uint64]struct{}
+	next    uint64
+	limit   uint64 // ids below are reserved on disk
+	known   map[string]*folder
+	closed  bool
 }
 
 // Open opens the store in dir and makes the folder when there is none. One process has
@@ -55,7 +56,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Reserve == 0 {
 		o.Reserve = 128 << 20
 	}
-	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}}
+	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}, writing: map[uint64]struct{}{}}
 	if err := s.makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make blob folder: %w", err)
 	}
@@ -63,7 +64,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blobs in %s: %w", dir, err)
 	}
-	s.opened, s.next, s.limit = next, next, next
+	s.settled, s.next, s.limit = next, next, next
 	return s, nil
 }
 
@@ -154,7 +155,27 @@ func (s *Store) take() (uint64, *folder, error) {
 		s.known[name] = d
 	}
 	s.next++
+	s.writing[id] = struct{}{}
 	return id, d, nil
+}
+
+// ended notes that a writer is done with its id.
+func (s *Store) ended(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.writing, id)
+}
+
+// settle returns the id below which this sweep may delete, and notes that for the next one.
+func (s *Store) settle() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bound := s.settled
+	s.settled = s.next
+	for id := range s.writing {
+		s.settled = min(s.settled, id)
+	}
+	return bound
 }
 
 // Create implements blob.Store.
@@ -171,6 +192,7 @@ func (s *Store) Create(ctx context.Context) (blob.Writer, error) {
 	}
 	w := &writer{s: s, id: id, folder: d, name: path.Join(d.path, formatID(id))}
 	if w.f, err = s.fs.Create(w.name); err != nil {
+		s.ended(id)
 		return nil, fmt.Errorf("create blob: %w", wrapFull(err))
 	}
 	return w, nil
@@ -229,7 +251,7 @@ func (s *Store) Delete(ctx context.Context, id blob.ID) error {
 	}
 	name, err := s.path(id)
 	if err != nil {
-		return nil // what cannot exist is missing
+		return nil //nolint:nilerr // what cannot exist is missing
 	}
 	if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete blob %s: %w", id, err)
@@ -239,6 +261,7 @@ func (s *Store) Delete(ctx context.Context, id blob.ID) error {
 
 // Sweep implements blob.Store.
 func (s *Store) Sweep(ctx context.Context, live func(blob.ID) (bool, error)) error {
+	bound := s.settle()
 	folders, err := s.fs.List(s.dir)
 	if err != nil {
 		return fmt.Errorf("sweep blobs: %w", err)
@@ -247,14 +270,14 @@ func (s *Store) Sweep(ctx context.Context, live func(blob.ID) (bool, error)) err
 		if len(d) != 3 {
 			continue
 		}
-		if err := s.sweepFolder(ctx, d, live); err != nil {
+		if err := s.sweepFolder(ctx, d, bound, live); err != nil {
 			return fmt.Errorf("sweep blobs: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) sweepFolder(ctx context.Context, d string, live func(blob.ID) (bool, error)) error {
+func (s *Store) sweepFolder(ctx context.Context, d string, bound uint64, live func(blob.ID) (bool, error)) error {
 	names, err := s.fs.List(path.Join(s.dir, d))
 	if err != nil {
 		return err
@@ -264,7 +287,7 @@ func (s *Store) sweepFolder(ctx context.Context, d string, live func(blob.ID) (b
 			return err
 		}
 		id, err := parseID(name)
-		if err != nil || id >= s.opened {
+		if err != nil || id >= bound {
 			continue
 		}
 		if keep, err := live(blob.ID(name)); keep || err != nil {

@@ -58,6 +58,7 @@ func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
 		return "", fmt.Errorf("sync folder of blob: %w", wrapFull(err))
 	}
 	w.done = true
+	w.s.ended(w.id)
 	if err := w.f.Close(); err != nil {
 		return "", fmt.Errorf("close blob: %w", err)
 	}
@@ -72,6 +73,7 @@ func (w *writer) Abort() {
 	w.done = true
 	_ = w.f.Close()
 	_ = w.s.fs.Remove(w.name)
+	w.s.ended(w.id)
 }
 
 // folder makes the names in one folder durable, many at a time.

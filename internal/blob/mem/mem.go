@@ -15,10 +15,11 @@ import (
 func New() blob.Store { return &memory{blobs: map[blob.ID][]byte{}} }
 
 type memory struct {
-	mu     sync.Mutex // guards the fields below
-	blobs  map[blob.ID][]byte
-	last   uint64
-	closed bool
+	mu      sync.Mutex // guards the fields below
+	blobs   map[blob.ID][]byte
+	last    uint64
+	settled uint64 // the value of last when the last sweep began
+	closed  bool
 }
 
 // Create implements blob.Store.
@@ -54,10 +55,42 @@ func (m *memory) Delete(ctx context.Context, id blob.ID) error {
 	return nil
 }
 
-// Sweep implements blob.Store: nothing existed when the store was opened.
-func (m *memory) Sweep(ctx context.Context, _ func(blob.ID) (bool, error)) error {
-	return m.usable(ctx)
+// Sweep implements blob.Store.
+func (m *memory) Sweep(ctx context.Context, live func(blob.ID) (bool, error)) error {
+	if err := m.usable(ctx); err != nil {
+		return err
+	}
+	for _, id := range m.settle() {
+		keep, err := live(id)
+		if err != nil {
+			return fmt.Errorf("sweep blobs: %w", err)
+		}
+		if keep {
+			continue
+		}
+		if err := m.Delete(ctx, id); err != nil {
+			return fmt.Errorf("sweep blobs: %w", err)
+		}
+	}
+	return nil
 }
+
+// settle returns the blobs that this sweep may delete, and notes those of the next one.
+func (m *memory) settle() []blob.ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bound := formatID(m.settled)
+	m.settled = m.last
+	var old []blob.ID
+	for id := range m.blobs {
+		if id <= bound {
+			old = append(old, id)
+		}
+	}
+	return old
+}
+
+func formatID(n uint64) blob.ID { return blob.ID(fmt.Sprintf("%016x", n)) }
 
 // Close implements blob.Store.
 func (m *memory) Close() error {
@@ -110,7 +143,7 @@ func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
 	w.m.last++
-	id := blob.ID(fmt.Sprintf("%016x", w.m.last))
+	id := formatID(w.m.last)
 	w.m.blobs[id] = w.buf
 	return id, nil
 }

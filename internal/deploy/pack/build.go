@@ -112,10 +112,11 @@ func (p *packer) goFunction(ctx context.Context, id, dir, arch string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	key, cached := "", ""
-	if key, err = p.sourceKey(dir, arch); err != nil {
+	key, err := p.sourceKey(dir, arch)
+	if err != nil {
 		return nil, err
 	}
+	cached := ""
 	if key != "" {
 		cached = filepath.Join(p.CacheDir, "go-"+key+".zip")
 		if zip, err := os.ReadFile(cached); err == nil {
@@ -211,8 +212,8 @@ func (p *packer) toolchain() string {
 	if err != nil {
 		return ""
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	info, err := os.Stat(path)
 	if err != nil {

@@ -57,16 +57,16 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 			}
 			return nil
 		}
-		real := path
+		source := path
 		if d.Type()&fs.ModeSymlink != 0 {
-			if real, err = filepath.EvalSymlinks(path); err != nil {
+			if source, err = filepath.EvalSymlinks(path); err != nil {
 				return err
 			}
-			if !strings.HasPrefix(real, root+string(filepath.Separator)) {
+			if !strings.HasPrefix(source, root+string(filepath.Separator)) {
 				return fmt.Errorf("%s is a link out of its folder; replace it with a copy", path)
 			}
 		}
-		info, err := os.Stat(real)
+		info, err := os.Stat(source)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 			return errTooManyFiles
 		}
 		files = append(files, sourceFile{
-			name: filepath.ToSlash(rel), path: real, executable: info.Mode()&0o111 != 0, size: info.Size(),
+			name: filepath.ToSlash(rel), path: source, executable: info.Mode()&0o111 != 0, size: info.Size(),
 		})
 		return nil
 	})

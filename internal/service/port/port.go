@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -80,6 +81,8 @@ type LogLine struct {
 type Roles interface {
 	// AssumeForService returns session credentials of role for service (such as "lambda.amazonaws.com"), when the role's trust policy allows it.
 	AssumeForService(ctx context.Context, service, role, session string, lifetime time.Duration) (Credentials, error)
+	// SessionForService returns the principal of a session of role for service, for calls inside the process, when the role's trust policy allows it.
+	SessionForService(ctx context.Context, service, role, session string) (service.Principal, error)
 	// CheckPassRole tells whether the principal of ctx may pass role to service, and whether the role's trust policy lets the service assume it.
 	CheckPassRole(ctx context.Context, role, service string) error
 }

@@ -28,7 +28,7 @@ func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.C
 	if err := g.insert(ctx, &a); err != nil {
 		return nil, err
 	}
-	return g.view(a, nil), nil
+	return g.view(a), nil
 }
 
 // insert gives a its id and stores it.
@@ -65,13 +65,13 @@ func orTaken(err error, id string) error {
 const routeSelection = "$request.method $request.path"
 
 // view returns the API's public form. The outputs of the other API calls have the same members.
-func (g *Gateway) view(a httpAPI, warnings []string) *api.CreateApiOutput {
+func (g *Gateway) view(a httpAPI) *api.CreateApiOutput {
 	return &api.CreateApiOutput{
 		ApiEndpoint: ptr(g.endpoint(a.ID)), ApiId: ptr(a.ID), ApiGatewayManaged: nil,
 		ApiKeySelectionExpression: ptr("$request.header.x-api-key"), RouteSelectionExpression: ptr(routeSelection),
 		CorsConfiguration: a.Config.CORS, CreatedDate: ptr(a.Created), Description: a.Description,
 		DisableExecuteApiEndpoint: ptr(a.NoEndpoint), IpAddressType: "ipv4", Name: ptr(a.Name), ProtocolType: "HTTP",
-		Tags: a.Tags, Version: a.Version, Warnings: warnings,
+		Tags: a.Tags, Version: a.Version,
 	}
 }
 
@@ -93,7 +93,7 @@ func (g *Gateway) read(ctx context.Context, id string) (a httpAPI, err error) {
 	return a, err
 }
 
-// change runs fn on an API's record in one transaction, and drops its compiled stages when that is durable.
+// change runs fn on an API's record in one transaction.
 func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a *httpAPI) error) (a httpAPI, err error) {
 	s := scopeOf(ctx)
 	err = g.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -103,7 +103,6 @@ func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a
 		if err := fn(tx, &a); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { g.tables.drop(id) })
 		return record.Set(tx, s.api(id), a)
 	})
 	return a, err
@@ -114,7 +113,7 @@ func (g *Gateway) getAPI(ctx context.Context, in *api.GetApiInput) (*api.GetApiO
 	if err != nil {
 		return nil, err
 	}
-	return (*api.GetApiOutput)(g.view(a, nil)), nil
+	return (*api.GetApiOutput)(g.view(a)), nil
 }
 
 func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetApisOutput, error) {
@@ -148,7 +147,7 @@ func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetAp
 }
 
 func (g *Gateway) item(a httpAPI) api.Api {
-	v := g.view(a, nil)
+	v := g.view(a)
 	return api.Api{
 		ApiEndpoint: v.ApiEndpoint, ApiId: v.ApiId, ApiKeySelectionExpression: v.ApiKeySelectionExpression, CorsConfiguration: v.CorsConfiguration,
 		CreatedDate: v.CreatedDate, Description: v.Description, DisableExecuteApiEndpoint: v.DisableExecuteApiEndpoint, IpAddressType: v.IpAddressType,
@@ -197,7 +196,7 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 	if err != nil {
 		return nil, err
 	}
-	return (*api.UpdateApiOutput)(g.view(a, nil)), nil
+	return (*api.UpdateApiOutput)(g.view(a)), nil
 }
 
 func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.DeleteApiOutput, error) {
@@ -210,7 +209,6 @@ func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.D
 		tx.Delete(ownerKey(in.ApiId))
 		tx.DeleteRange(s.stages(in.ApiId), s.stages(in.ApiId).End())
 		tx.DeleteRange(s.deployments(in.ApiId), s.deployments(in.ApiId).End())
-		tx.OnCommit(func() { g.tables.drop(in.ApiId) })
 		return nil
 	})
 	return &api.DeleteApiOutput{}, err

@@ -40,7 +40,6 @@ func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeployment
 				return err
 			}
 		}
-		tx.OnCommit(func() { g.tables.drop(in.ApiId) })
 		return record.Set(tx, s.deployment(in.ApiId, d.ID), d)
 	})
 	if err != nil {

@@ -5,7 +5,7 @@
 // stage the copy that its deployment made.
 //
 // The data plane ([Gateway.plane]) answers under {api}.execute-api.{region}.* and under /_aws/execute-api/{api}. It compiles an API's
-// stage into a route table on first use and drops it in the commit that changes the API, before the change is acknowledged.
+// stage into a route table on first use and keeps it until this service commits a change (package store/memo).
 // Functions are invoked as apigateway.amazonaws.com with the route's ARN as the source; without a permission in the function's
 // policy the client gets a 500, as on AWS, and the log says which grant is missing.
 //

@@ -7,18 +7,19 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Gateway is the service: its dependencies and the cache of compiled stages, which can be dropped at any time.
 type Gateway struct {
 	deps      service.Deps
 	functions port.Functions
-	tables    tables
+	tables    *memo.Cache[struct{}, tableKey, *table]
 }
 
 // New returns the service. functions runs the Lambda integrations.
 func New(deps service.Deps, functions port.Functions) service.Service {
-	g := &Gateway{deps: deps, functions: functions}
+	g := newGateway(deps, functions)
 	h := api.Handlers{
 		CreateApi:         g.createAPI,
 		ImportApi:         g.importAPI,
@@ -56,11 +57,16 @@ func New(deps service.Deps, functions port.Functions) service.Service {
 		Operations: h.Bindings(),
 		Access:     access(),
 		Resources:  g.resources(),
+		Close:      func(context.Context) error { g.tables.Close(); return nil },
 		Routes: []service.Route{
 			{Host: "{api}.execute-api.{region}.*", Handler: plane, Public: true},
 			{Path: "/_aws/execute-api/{api}", Handler: plane, Public: true},
 		},
 	}
+}
+
+func newGateway(deps service.Deps, functions port.Functions) *Gateway {
+	return &Gateway{deps: deps, functions: functions, tables: newTables(deps.Store)}
 }
 
 func scopeOf(ctx context.Context) scope {

@@ -52,7 +52,6 @@ func (g *Gateway) createStage(ctx context.Context, in *api.CreateStageInput) (*a
 		if err := checkDeployment(tx, s, in.ApiId, &st); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { g.tables.drop(in.ApiId) })
 		return record.Set(tx, s.stage(in.ApiId, st.Name), st)
 	})
 	if err != nil {
@@ -147,7 +146,6 @@ func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(tx s
 		if err := checkDeployment(tx, s, id, &st); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { g.tables.drop(id) })
 		return record.Set(tx, s.stage(id, name), st)
 	})
 	return st, err
@@ -192,7 +190,6 @@ func (g *Gateway) deleteStage(ctx context.Context, in *api.DeleteStageInput) (*a
 			return err
 		}
 		tx.Delete(s.stage(in.ApiId, in.StageName))
-		tx.OnCommit(func() { g.tables.drop(in.ApiId) })
 		return nil
 	})
 	return &api.DeleteStageOutput{}, err

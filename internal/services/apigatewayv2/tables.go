@@ -5,10 +5,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/memo"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -17,8 +18,6 @@ const maxTables = 1024
 
 // table is one stage of one API, compiled. It is immutable.
 type table struct {
-	// missing tells that the API has no such stage. Paths are asked for a stage's name first, so this is the usual answer.
-	missing bool
 	scope
 	api, stage string
 	variables  map[string]string
@@ -36,71 +35,20 @@ type compiled struct {
 	timeoutMS   int32
 }
 
-// tables is the cache of compiled stages. Commits that change an API drop its entries; a load that overlaps a drop is not kept.
-type tables struct {
-	mu sync.Mutex // guards the fields below
-	// generation counts the drops.
-	generation uint64
-	stages     map[[2]string]*table
-}
+// tableKey names a stage of an API.
+type tableKey struct{ api, stage string }
 
-func (t *tables) drop(id string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.generation++
-	for k := range t.stages {
-		if k[0] == id {
-			delete(t.stages, k)
-		}
-	}
-}
-
-func (t *tables) get(k [2]string) (*table, uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.stages[k], t.generation
-}
-
-func (t *tables) put(k [2]string, v *table, generation uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.generation != generation {
-		return
-	}
-	if t.stages == nil || len(t.stages) >= maxTables {
-		t.stages = make(map[[2]string]*table)
-	}
-	t.stages[k] = v
+// newTables returns the cache of compiled stages. Every commit of this service drops them all: an API changes seldom, and compiling takes microseconds.
+func newTables(s store.Store) *memo.Cache[struct{}, tableKey, *table] {
+	return memo.New[struct{}, tableKey, *table](s, maxTables, func(struct{}) [][]byte { return [][]byte{key.New("apigatewayv2")} })
 }
 
 // table returns the compiled stage, or nil when there is no such API or stage.
 func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
-	k := [2]string{id, name}
-	t, generation := g.tables.get(k)
-	if t != nil {
-		return t.found(), nil
-	}
-	err := g.deps.Store.View(ctx, func(r store.Reader) (err error) {
-		t, err = loadTable(r, id, name)
-		return err
-	})
-	if err != nil || t == nil {
-		return nil, err
-	}
-	g.tables.put(k, t, generation)
-	return t.found(), nil
+	return g.tables.Get(ctx, struct{}{}, tableKey{id, name}, func(r store.Reader) (*table, error) { return loadTable(r, id, name) })
 }
 
-// found returns the table, or nil when there is no such stage.
-func (t *table) found() *table {
-	if t.missing {
-		return nil
-	}
-	return t
-}
-
-// loadTable reads and compiles a stage. It returns nil when there is no such API, and a missing table when the API has no such stage: the making of
-// a stage drops its API's entries from the cache, and the making of an API need not.
+// loadTable reads and compiles a stage. It returns nil when there is no such API or stage: paths are asked for a stage's name first, so this is the usual answer.
 func loadTable(r store.Reader, id, name string) (*table, error) {
 	o, ok, err := record.Get[owner](r, ownerKey(id))
 	if err != nil || !ok {
@@ -112,11 +60,8 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		return nil, err
 	}
 	st, ok, err := record.Get[stage](r, s.stage(id, name))
-	if err != nil {
+	if err != nil || !ok {
 		return nil, err
-	}
-	if !ok {
-		return &table{missing: true}, nil
 	}
 	c := a.Config
 	if !st.Auto {

@@ -36,6 +36,7 @@ func (s *Service) access() map[string]service.Access {
 		}),
 		"DeleteItem": service.OnAll("dynamodb:DeleteItem", func(ctx context.Context, in *ddb.DeleteItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.ConditionExpression}, returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity}
+			f.attributes = keysOf(in.Expected)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"DeleteTable":               onTableOf("dynamodb:DeleteTable", func(in *ddb.DeleteTableInput) string { return in.TableName }),
@@ -46,20 +47,21 @@ func (s *Service) access() map[string]service.Access {
 		"DescribeTimeToLive":        onTableOf("dynamodb:DescribeTimeToLive", func(in *ddb.DescribeTimeToLiveInput) string { return in.TableName }),
 		"GetItem": service.OnAll("dynamodb:GetItem", func(ctx context.Context, in *ddb.GetItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression}, capacity: in.ReturnConsumedCapacity}
-			f.selects = selectOf("", in.ProjectionExpression)
+			f.attributes, f.selects = in.AttributesToGet, selectOf("", in.ProjectionExpression, in.AttributesToGet)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"ListTables":         service.OnAny("dynamodb:ListTables"),
 		"ListTagsOfResource": onTableOf("dynamodb:ListTagsOfResource", func(in *ddb.ListTagsOfResourceInput) string { return in.ResourceArn }),
 		"PutItem": service.OnAll("dynamodb:PutItem", func(ctx context.Context, in *ddb.PutItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Item}, names: in.ExpressionAttributeNames, sources: []*string{in.ConditionExpression}, returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity}
+			f.attributes = keysOf(in.Expected)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"Query": service.OnAll("dynamodb:Query", s.queryTargets),
 		"Scan": service.OnAll("dynamodb:Scan", func(ctx context.Context, in *ddb.ScanInput) ([]service.Target, error) {
 			f := facts{
 				names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression, in.FilterExpression}, capacity: in.ReturnConsumedCapacity,
-				selects: selectOf(in.Select, in.ProjectionExpression),
+				selects: selectOf(in.Select, in.ProjectionExpression, in.AttributesToGet), attributes: append(keysOf(in.ScanFilter), in.AttributesToGet...),
 			}
 			return s.onItems(ctx, in.TableName, deref(in.IndexName), f)
 		}),
@@ -70,7 +72,7 @@ func (s *Service) access() map[string]service.Access {
 		"UpdateItem": service.OnAll("dynamodb:UpdateItem", func(ctx context.Context, in *ddb.UpdateItemInput) ([]service.Target, error) {
 			f := facts{
 				keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.UpdateExpression, in.ConditionExpression},
-				returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity,
+				returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity, attributes: append(keysOf(in.Expected), keysOf(in.AttributeUpdates)...),
 			}
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
@@ -91,6 +93,7 @@ func onTableOf[In any](action string, name func(in *In) string) service.Access {
 type facts struct {
 	keys                       []attr.Map // items or keys
 	hashes                     []attr.Value
+	attributes                 []string // named by parameters of the time before expressions
 	names                      map[string]string
 	sources                    []*string
 	selects, returns, capacity string
@@ -126,6 +129,9 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 // conditions adds the condition keys that do not depend on the table.
 func (f *facts) conditions(c map[string][]string) {
 	attrs := map[string]bool{}
+	for _, name := range f.attributes {
+		attrs[name] = true
+	}
 	for _, k := range f.keys {
 		for name := range k.All() {
 			attrs[string(name)] = true
@@ -156,11 +162,14 @@ func leadingKey(v attr.Value) string {
 	return v.Text()
 }
 
-func selectOf(mode string, projection *string) string {
+// keysOf returns the attributes that are the keys of a parameter.
+func keysOf[V any](m map[string]V) []string { return slices.Collect(maps.Keys(m)) }
+
+func selectOf(mode string, projection *string, attributes []string) string {
 	switch {
 	case mode != "":
 		return mode
-	case projection != nil:
+	case projection != nil || attributes != nil:
 		return ddb.SelectSpecificAttributes
 	}
 	return ddb.SelectAllAttributes
@@ -187,7 +196,8 @@ func (s *Service) peekTable(ctx context.Context, p place, nameOrARN string) (t *
 func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]service.Target, error) {
 	f := facts{
 		names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression, in.FilterExpression, in.KeyConditionExpression},
-		capacity: in.ReturnConsumedCapacity, selects: selectOf(in.Select, in.ProjectionExpression),
+		capacity: in.ReturnConsumedCapacity, selects: selectOf(in.Select, in.ProjectionExpression, in.AttributesToGet),
+		attributes: slices.Concat(keysOf(in.KeyConditions), keysOf(in.QueryFilter), in.AttributesToGet),
 	}
 	table, err := s.knownTable(ctx, placeOf(ctx), in.TableName)
 	if err != nil {
@@ -213,7 +223,7 @@ func (s *Service) batchGetTargets(ctx context.Context, in *ddb.BatchGetItemInput
 		req := in.RequestItems[name]
 		f := facts{
 			keys: req.Keys, names: req.ExpressionAttributeNames, sources: []*string{req.ProjectionExpression},
-			selects: selectOf("", req.ProjectionExpression), capacity: in.ReturnConsumedCapacity,
+			selects: selectOf("", req.ProjectionExpression, req.AttributesToGet), attributes: req.AttributesToGet, capacity: in.ReturnConsumedCapacity,
 		}
 		t, err := s.onItems(ctx, name, "", f)
 		if err != nil {
@@ -250,7 +260,7 @@ func (s *Service) transactGetTargets(ctx context.Context, in *ddb.TransactGetIte
 			continue // refused by the operation
 		}
 		g := item.Get
-		f := facts{keys: []attr.Map{g.Key}, names: g.ExpressionAttributeNames, sources: []*string{g.ProjectionExpression}, selects: selectOf("", g.ProjectionExpression), capacity: in.ReturnConsumedCapacity}
+		f := facts{keys: []attr.Map{g.Key}, names: g.ExpressionAttributeNames, sources: []*string{g.ProjectionExpression}, selects: selectOf("", g.ProjectionExpression, nil), capacity: in.ReturnConsumedCapacity}
 		t, err := s.onItems(ctx, g.TableName, "", f)
 		if err != nil {
 			return nil, err

@@ -33,6 +33,11 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 		if in.OnDemandThroughput != nil {
 			r.OnDemandLimits = in.OnDemandThroughput
 		}
+		if in.StreamSpecification != nil {
+			if err := r.alterStream(tx, t.place, in.StreamSpecification, s.clock.Now().UTC()); err != nil {
+				return err
+			}
+		}
 		filling := false
 		for _, u := range in.GlobalSecondaryIndexUpdates {
 			if err := alterIndex(tx, t, r, in.AttributeDefinitions, u); err != nil {
@@ -62,7 +67,6 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 // checkAlter checks what can be checked without the table.
 func checkAlter(in *ddb.UpdateTableInput) error {
 	for _, u := range []legacy{
-		{"StreamSpecification", in.StreamSpecification != nil && in.StreamSpecification.StreamEnabled},
 		{"ReplicaUpdates", in.ReplicaUpdates != nil},
 		{"MultiRegionConsistency", in.MultiRegionConsistency != ""},
 		{"GlobalTableWitnessUpdates", in.GlobalTableWitnessUpdates != nil},
@@ -74,6 +78,9 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 		}
 	}
 	if err := checkEncryption(in.SSESpecification, "UpdateTable"); err != nil {
+		return err
+	}
+	if err := checkStream(in.StreamSpecification); err != nil {
 		return err
 	}
 	if in.ProvisionedThroughput == nil && in.BillingMode == "" && len(in.GlobalSecondaryIndexUpdates) == 0 && in.SSESpecification == nil &&
@@ -90,7 +97,7 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 	}
 	names, changes := map[string]bool{}, 0
 	for _, u := range in.GlobalSecondaryIndexUpdates {
-		name := ""
+		var name string
 		switch {
 		case u.Create != nil:
 			name = u.Create.IndexName

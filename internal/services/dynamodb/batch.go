@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -124,17 +125,24 @@ func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get,
 			return nil, err
 		}
 		req := in.RequestItems[name]
-		err := checkParameters("BatchGetItem", []expression{{"ProjectionExpression", req.ProjectionExpression}},
+		err := checkParameters([]expression{{"ProjectionExpression", req.ProjectionExpression}},
 			[]legacy{{"AttributesToGet", req.AttributesToGet != nil}}, req.ExpressionAttributeNames != nil, false)
 		if err != nil {
 			return nil, err
 		}
 		for _, k := range req.Keys {
-			g, err := parseGet(k, req.ProjectionExpression, req.ExpressionAttributeNames)
+			g, err := parseGet(k, req.ProjectionExpression, req.AttributesToGet, req.ExpressionAttributeNames)
 			if err != nil {
 				return nil, err
 			}
 			out[name] = append(out[name], g)
+		}
+		if len(req.Keys) == 0 || len(req.Keys) > maxBatchGets {
+			bound := "less than or equal to 100"
+			if len(req.Keys) == 0 {
+				bound = "greater than or equal to 1"
+			}
+			return nil, violated("", "RequestItems."+name+".member.Keys", "Member must have length "+bound)
 		}
 		if n += len(req.Keys); n > maxBatchGets {
 			return nil, invalid("Too many items requested for the BatchGetItem call")
@@ -155,19 +163,7 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 	out := &ddb.BatchWriteItemOutput{UnprocessedItems: map[string][]ddb.WriteRequest{}}
 	consumed := tableUnits{}
 	for len(writes) > 0 {
-		n := batchPart(writes)
-		var done []written
-		err := s.store.Update(ctx, func(tx store.Txn) error {
-			done = done[:0]
-			for _, w := range writes[:n] {
-				d, err := s.apply(tx, p, w)
-				if err != nil {
-					return err
-				}
-				done = append(done, d)
-			}
-			return nil
-		})
+		done, err := s.writePart(ctx, p, writes)
 		if err != nil {
 			return nil, storeError(err)
 		}
@@ -184,10 +180,30 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 				out.ItemCollectionMetrics[d.table.Name] = append(out.ItemCollectionMetrics[d.table.Name], *m)
 			}
 		}
-		writes = writes[n:]
+		writes = writes[len(done):]
 	}
 	out.ConsumedCapacity = consumed.report(in.ReturnConsumedCapacity, capacityPlain)
 	return out, nil
+}
+
+// writePart makes the first of the writes in one transaction: as many as fit with their indexes and stream records.
+func (s *Service) writePart(ctx context.Context, p place, writes []*write) (done []written, err error) {
+	for n := batchPart(writes); ; n = (n + 1) / 2 {
+		err = s.store.Update(ctx, func(tx store.Txn) error {
+			done = done[:0]
+			for _, w := range writes[:n] {
+				d, err := s.apply(tx, p, w)
+				if err != nil {
+					return err
+				}
+				done = append(done, d)
+			}
+			return nil
+		})
+		if n == 1 || !errors.Is(err, store.ErrTooLarge) {
+			return done, err
+		}
+	}
 }
 
 // batchPart returns how many of the writes go into the next transaction.
@@ -238,6 +254,10 @@ func parseBatchWrite(in *ddb.BatchWriteItemInput) ([]*write, error) {
 	}
 	var writes []*write
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		if n := len(in.RequestItems[name]); n == 0 || n > maxBatchWrites {
+			return nil, violated("'{"+name+"="+shownList("WriteRequest", n)+"}'", "requestItems",
+				"Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]")
+		}
 		if err := checkName("requestItems", name); err != nil {
 			return nil, err
 		}

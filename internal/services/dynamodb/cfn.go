@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/service"
@@ -96,7 +97,7 @@ type tagProperty struct {
 // tableResource returns the resource type AWS::DynamoDB::Table.
 func (s *Service) tableResource() service.ResourceType {
 	return service.NewResourceType("AWS::DynamoDB::Table", service.ResourceSpec[tableProperties]{
-		Attributes: []string{"Arn"},
+		Attributes: []string{"Arn", "StreamArn"},
 		Create:     s.createResource,
 		Update:     s.updateResource,
 		Delete:     s.deleteResource,
@@ -107,8 +108,6 @@ func (s *Service) tableResource() service.ResourceType {
 func (p *tableProperties) check() error {
 	const typ = "AWS::DynamoDB::Table"
 	switch {
-	case p.StreamSpecification != nil:
-		return unsupported(typ, "StreamSpecification")
 	case p.PointInTimeRecovery != nil && p.PointInTimeRecovery.Enabled:
 		return unsupported(typ, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled: true")
 	case p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "":
@@ -132,11 +131,17 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 	if err := s.callTTL(ctx, in.TableName, nil, p.TimeToLiveSpecification); err != nil {
 		return service.Resource{}, err
 	}
-	return resource(ctx, in.TableName), nil
+	return s.resource(ctx, in.TableName)
 }
 
-func resource(ctx context.Context, name string) service.Resource {
-	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": tableARN(placeOf(ctx), name)}}
+// resource returns what a template sees of a table.
+func (s *Service) resource(ctx context.Context, name string) (service.Resource, error) {
+	r := service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": tableARN(placeOf(ctx), name)}}
+	out, err := service.Call[ddb.DescribeTableOutput](ctx, s.door, ddb.API.Name, "DescribeTable", &ddb.DescribeTableInput{TableName: name})
+	if err == nil && out.Table.StreamSpecification != nil {
+		r.Attributes["StreamArn"] = *out.Table.LatestStreamArn
+	}
+	return r, err
 }
 
 // madeByStack tells whether a table has the tags that its stack and logical id give it.
@@ -172,6 +177,9 @@ func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableIn
 		if e.Key != "" {
 			in.SSESpecification.KMSMasterKeyId = &e.Key
 		}
+	}
+	if v := p.StreamSpecification; v != nil {
+		in.StreamSpecification = &ddb.StreamSpecification{StreamEnabled: true, StreamViewType: v.View}
 	}
 	for _, ix := range p.GlobalSecondaryIndexes {
 		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, ddb.GlobalSecondaryIndex{
@@ -241,7 +249,10 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 	if err := s.callTTL(ctx, name, old.TimeToLiveSpecification, p.TimeToLiveSpecification); err != nil {
 		return service.Resource{}, err
 	}
-	return resource(ctx, name), s.retag(ctx, c, old, p)
+	if err := s.retag(ctx, c, old, p); err != nil {
+		return service.Resource{}, err
+	}
+	return s.resource(ctx, name)
 }
 
 // doneBefore tells whether an error of UpdateTable says that an earlier try of the step made the change.
@@ -253,6 +264,10 @@ func doneBefore(in *ddb.UpdateTableInput, err error) bool {
 		if u.Create != nil && messageOf(err) == "Attempting to create an index which already exists" {
 			return true
 		}
+	}
+	if in.StreamSpecification != nil {
+		m := messageOf(err)
+		return strings.HasPrefix(m, msgStreamEnabled) || strings.HasPrefix(m, msgNoStream)
 	}
 	return in.ProvisionedThroughput != nil && in.BillingMode == "" && service.Code(err) == codeValidation
 }
@@ -287,6 +302,7 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 	if !reflect.DeepEqual(settings, &ddb.UpdateTableInput{TableName: name}) {
 		out = append(out, settings)
 	}
+	out = append(out, streamChanges(name, old.StreamSpecification, p.StreamSpecification)...)
 	index := func(u ddb.GlobalSecondaryIndexUpdate) {
 		out = append(out, &ddb.UpdateTableInput{TableName: name, AttributeDefinitions: p.definitions(), GlobalSecondaryIndexUpdates: []ddb.GlobalSecondaryIndexUpdate{u}})
 	}
@@ -321,14 +337,28 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 	return out
 }
 
+// streamChanges returns the requests that change a table's stream. Another view needs another stream.
+func streamChanges(name string, old, spec *streamProperty) (out []*ddb.UpdateTableInput) {
+	if reflect.DeepEqual(old, spec) {
+		return nil
+	}
+	if old != nil {
+		out = append(out, &ddb.UpdateTableInput{TableName: name, StreamSpecification: &ddb.StreamSpecification{}})
+	}
+	if spec != nil {
+		out = append(out, &ddb.UpdateTableInput{TableName: name, StreamSpecification: &ddb.StreamSpecification{StreamEnabled: true, StreamViewType: spec.View}})
+	}
+	return out
+}
+
 // callTTL makes the time to live of a table what the properties say.
 func (s *Service) callTTL(ctx context.Context, name string, old, ttl *ttlProperty) error {
 	call := func(enabled bool, attribute string) error {
 		_, err := service.Call[ddb.UpdateTimeToLiveOutput](ctx, s.door, ddb.API.Name, "UpdateTimeToLive", &ddb.UpdateTimeToLiveInput{
 			TableName: name, TimeToLiveSpecification: &ddb.TimeToLiveSpecification{Enabled: enabled, AttributeName: attribute},
 		})
-		if m := ""; err != nil {
-			if m = messageOf(err); m == "TimeToLive is already enabled" || m == "TimeToLive is already disabled" {
+		if err != nil {
+			if m := messageOf(err); m == "TimeToLive is already enabled" || m == "TimeToLive is already disabled" {
 				return nil
 			}
 		}

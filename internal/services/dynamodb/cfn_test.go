@@ -33,10 +33,15 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.AttributeDefinitions = append(second.AttributeDefinitions, attributeProperty{"owner", "S"})
 		second.GlobalSecondaryIndexes = []globalProperty{{Name: "byOwner", Keys: []keyProperty{{"owner", "HASH"}}, Projection: projectionProperty{Type: "ALL"}}}
 		second.TimeToLiveSpecification = &ttlProperty{"expires", true}
+		second.StreamSpecification = &streamProperty{"NEW_IMAGE"}
 		second.Tags = []tagProperty{{"team", "green"}}
 		for range 2 {
-			if _, err := typ.Update(h.ctx, c, first, &second); err != nil {
+			r, err := typ.Update(h.ctx, c, first, &second)
+			if err != nil {
 				t.Fatal(err)
+			}
+			if r.Attributes["StreamArn"] != "arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC/stream/2026-11-25T12:00:00.000" {
+				t.Errorf("updated %+v", r)
 			}
 		}
 		synctest.Wait()
@@ -61,7 +66,6 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 func TestTableResourceRefusesWhatItDoesNotDo(t *testing.T) {
 	h := newHarness(t)
 	for name, p := range map[string]*tableProperties{
-		"StreamSpecification":              {StreamSpecification: &streamProperty{"NEW_IMAGE"}},
 		"PointInTimeRecoverySpecification": {PointInTimeRecovery: &recoveryProperty{true}},
 	} {
 		p.AttributeDefinitions, p.KeySchema, p.BillingMode = []attributeProperty{{"id", "S"}}, []keyProperty{{"id", "HASH"}}, "PAY_PER_REQUEST"

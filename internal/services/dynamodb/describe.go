@@ -29,6 +29,12 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 	if t.Class != "" {
 		d.TableClassSummary = &ddb.TableClassSummary{TableClass: t.Class}
 	}
+	if t.LastStream != "" {
+		d.LatestStreamLabel, d.LatestStreamArn = &t.LastStream, ptr(streamARN(t.place, t.Name, t.LastStream))
+	}
+	if t.Stream != nil {
+		d.StreamSpecification = &ddb.StreamSpecification{StreamEnabled: true, StreamViewType: t.Stream.View}
+	}
 	for _, ix := range t.indexes {
 		n := stats.indexes[ix.ID]
 		arn := ptr(t.arn() + "/index/" + ix.Name)
@@ -112,6 +118,9 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 			return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 		}
 		gone = t
+		if err := t.closeStream(tx, p, s.clock.Now().UTC()); err != nil {
+			return err
+		}
 		tx.Delete(p.table(t.Name))
 		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID)} {
 			tx.DeleteRange(k, k.End())

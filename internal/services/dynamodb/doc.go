@@ -6,8 +6,8 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. The legacy parameters (Expected, KeyConditions and so on), PartiQL,
-// streams, backups, global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// It has no throughput limits: capacity is accounted for and reported, never throttled. PartiQL, backups,
+// global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
 // # Keys
@@ -18,6 +18,8 @@
 //	"i", table id, hash, sort                    an item
 //	"x", table id, index id, hash, sort, item    an entry of a secondary index: the projected item
 //	"e", table id, expiry, item                  an item with a time to live, by its second of expiry
+//	"r", table name, label                       a stream (record), which outlives its table
+//	"s", table name, label, shard, stamp         a row of a stream's log
 //	"k", token                                   a TransactWriteItems request that was done, for its token
 //	"y", expiry, token                           the tokens by the time until which they are kept
 //
@@ -25,6 +27,14 @@
 // rely on, and parallel segments are ranges of the hash. sort is the sort key in an encoding that keeps order; item is the key of the item in its table.
 // Long partition keys are replaced by a digest, as they are only compared for equality, which keeps all keys under the store's limit.
 // A table that is deleted and made again has another id, so that deleting one is deleting ranges of keys.
+//
+// # Streams
+//
+// A write appends its record to the log of the table's stream in its own transaction; the stamp that the store gives it is its sequence number, so that
+// readers see records in commit order and none that is not durable. A stream has one open shard at a time. Its number is in the table's record, which
+// every write reads: a record never lands in a shard that was closed. A shard is closed four hours after its first record and dropped a day later,
+// by a timer that exists only while there is something to close or to drop. Marks in the log tell where a shard begins and ends. Iterators are text that
+// clients keep; nothing of them is stored. [Service.Arrivals] wakes readers, so that none has to ask again and again.
 //
 // # Caches
 //

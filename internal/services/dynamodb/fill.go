@@ -16,9 +16,10 @@ import (
 const (
 	jobFill   = "dynamodb.fill"   // fill what a change of a table added: an index, a time to live
 	jobExpire = "dynamodb.expire" // delete items that are due; its name is the table's id
+	jobStream = "dynamodb.stream" // close and trim the shards of a stream; its name is the stream's ARN
 )
 
-// tableJob is the payload of both kinds.
+// tableJob is the payload of the kinds that work on a table.
 type tableJob struct {
 	Account string `json:"account"`
 	Region  string `json:"region"`
@@ -29,6 +30,7 @@ func (s *Service) jobs() []events.Kind {
 	return []events.Kind{
 		{Name: jobFill, Concurrency: 2, Handle: onTableJob(s.runFill)},
 		{Name: jobExpire, Concurrency: 4, Handle: onTableJob(s.runExpire)},
+		{Name: jobStream, Concurrency: 4, Handle: s.runStream},
 	}
 }
 

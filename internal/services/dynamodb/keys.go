@@ -23,6 +23,15 @@ func (p place) tokenExpiries() key.Key      { return p.root("y") }
 func (p place) items(table string) key.Key  { return p.root("i").Str(table) }
 func (p place) expiry(table string) key.Key { return p.root("e").Str(table) }
 
+func (p place) streams() key.Key { return p.root("r") }
+
+func (p place) stream(table, label string) key.Key { return p.streams().Str(table).Str(label) }
+func (p place) log(table, label string) key.Key    { return p.root("s").Str(table).Str(label) }
+
+func (p place) shard(table, label string, number uint64) key.Key {
+	return p.log(table, label).Uint(number)
+}
+
 func (p place) indexes(table string) key.Key { return p.root("x").Str(table) }
 
 func (p place) index(table string, id uint64) key.Key { return p.indexes(table).Uint(id) }

@@ -23,6 +23,8 @@ type reading struct {
 	filter     *expr.Condition
 	projection *expr.Projection
 	capacity   string
+	// These tell that filter and projection come from parameters of the time before expressions.
+	legacyFilter, legacyProjection bool
 }
 
 // source is what a reading reads: a table or one of its indexes.
@@ -211,7 +213,11 @@ func (rd *reading) units(src source, size int, fetched float64) units {
 func (rd *reading) checkSelect() error {
 	switch {
 	case rd.projection != nil && rd.selectMode != "" && rd.selectMode != ddb.SelectSpecificAttributes:
-		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", rd.selectMode)
+		parameter := "ProjectionExpression"
+		if rd.legacyProjection {
+			parameter = "AttributesToGet"
+		}
+		return invalid("Cannot specify the %s when choosing to get %s", parameter, rd.selectMode)
 	case rd.projection == nil && rd.selectMode == ddb.SelectSpecificAttributes:
 		return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 	}

@@ -52,7 +52,7 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("Scan", []expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+	err := checkParameters([]expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
 		[]legacy{
 			{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != ""},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
@@ -76,6 +76,9 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 		return nil, validation(err)
 	}
 	if err := sc.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+		return nil, err
+	}
+	if err := sc.parseLegacy(in.AttributesToGet, in.ScanFilter, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
 	return sc, sc.checkSelect()

@@ -32,6 +32,9 @@ type tableRecord struct {
 	TTLFilling bool              `json:"ttl_filling,omitempty"`
 	TTLCursor  []byte            `json:"ttl_cursor,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
+	// Stream is the stream that records the writes, and LastStream the label of the newest stream that the table has or had.
+	Stream     *streamState `json:"stream,omitempty"`
+	LastStream string       `json:"last_stream,omitempty"`
 }
 
 // indexRecord is a secondary index as it is stored. Its id is never given again in the table.

@@ -4,12 +4,13 @@ import (
 	"io"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
 
-// Service is DynamoDB.
+// Service is DynamoDB with its streams. It implements [port.Arrivals] for the streams.
 type Service struct {
 	store   store.Store
 	door    service.Door
@@ -21,14 +22,12 @@ type Service struct {
 }
 
 // New returns DynamoDB on the given collaborators.
-func New(d service.Deps) service.Service { return newService(d).describe() }
-
-func newService(d service.Deps) *Service {
+func New(d service.Deps) *Service {
 	return &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL}
 }
 
-// describe returns the service as the platform sees it.
-func (s *Service) describe() service.Service {
+// Tables returns the API of tables and items as the platform sees it.
+func (s *Service) Tables() service.Service {
 	return service.Service{
 		API:        ddb.API,
 		Operations: s.handlers().Bindings(),
@@ -36,6 +35,17 @@ func (s *Service) describe() service.Service {
 		Resources:  []service.ResourceType{s.tableResource()},
 		Jobs:       s.jobs(),
 	}
+}
+
+// Streams returns the API of streams as the platform sees it.
+func (s *Service) Streams() service.Service {
+	h := &streams.Handlers{
+		DescribeStream:   s.describeStream,
+		GetRecords:       s.getRecords,
+		GetShardIterator: s.getShardIterator,
+		ListStreams:      s.listStreams,
+	}
+	return service.Service{API: streams.API, Operations: h.Bindings(), Access: s.streamAccess()}
 }
 
 func (s *Service) handlers() *ddb.Handlers {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,6 +38,7 @@ func (c *countingReader) Read(b []byte) (int, error) {
 // harness is DynamoDB on a store in memory and a clock that stands still.
 type harness struct {
 	service service.Service
+	streams service.Service
 	impl    *Service
 	clock   *clock.Fake
 	queue   *events.Queue
@@ -46,8 +50,8 @@ func newHarness(t testing.TB) *harness {
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
 	st := mem.New()
 	log := slog.New(slog.DiscardHandler)
-	h.impl = newService(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"})
-	h.service = h.impl.describe()
+	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"})
+	h.service, h.streams = h.impl.Tables(), h.impl.Streams()
 	h.queue = events.New(st, h.clock, log)
 	if err := h.queue.Register(h.service.Jobs...); err != nil {
 		t.Fatal(err)
@@ -82,7 +86,7 @@ func (h *harness) Allow(context.Context, service.Target) error { return nil }
 
 // call makes a call with JSON in and out.
 func (h *harness) call(operation, input string) (string, error) {
-	for _, b := range h.service.Operations {
+	for _, b := range slices.Concat(h.service.Operations, h.streams.Operations) {
 		if b.Name != operation || b.Call == nil {
 			continue
 		}
@@ -92,7 +96,7 @@ func (h *harness) call(operation, input string) (string, error) {
 		if err := d.Decode(in); err != nil {
 			return "", fmt.Errorf("input of %s: %w", operation, err)
 		}
-		if _, err := h.targets(operation, in); err != nil {
+		if err := h.targets(operation, in); err != nil {
 			return "", err
 		}
 		out, err := b.Call(h.ctx, in)
@@ -137,7 +141,7 @@ func prune(v any) any {
 }
 
 // TestOperations runs the files of testdata: each case is an operation with its input as JSON, and its output or error. "advance" moves the clock,
-// "settle" waits for the durable work that is due.
+// "settle" waits for the durable work that is due. save=(name,path) keeps a part of the output, and $name in an input stands for it.
 func TestOperations(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) { runFile(t, path) })
@@ -146,6 +150,7 @@ func TestOperations(t *testing.T) {
 
 func runFile(t *testing.T, path string) {
 	h := newHarness(t)
+	saved := map[string]string{}
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "advance":
@@ -159,7 +164,7 @@ func runFile(t *testing.T, path string) {
 			synctest.Wait()
 			return ""
 		}
-		out, err := h.call(d.Cmd, d.Input)
+		out, err := h.call(d.Cmd, os.Expand(d.Input, func(name string) string { return saved[name] }))
 		var e *service.Error
 		if errors.As(err, &e) {
 			detail := ""
@@ -171,15 +176,48 @@ func runFile(t *testing.T, path string) {
 		if err != nil {
 			t.Fatalf("%s %s: %v", d.Cmd, d.Input, err)
 		}
+		if d.HasArg("save") {
+			var name, path string
+			d.ScanArgs(t, "save", &name, &path)
+			saved[name] = lookup(t, out, path)
+		}
 		return out + "\n"
 	})
 }
 
+// lookup returns the text at a path such as "Shards.0.ShardId" of a document.
+func lookup(t *testing.T, document, path string) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(document), &v); err != nil {
+		t.Fatal(err)
+	}
+	for step := range strings.SplitSeq(path, ".") {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(node) {
+				t.Fatalf("no element %s of %s", step, document)
+			}
+			v = node[i]
+		}
+	}
+	text, ok := v.(string)
+	if !ok {
+		t.Fatalf("%s of %s is no text", path, document)
+	}
+	return text
+}
+
 func TestEveryHandlerHasAnAccessRule(t *testing.T) {
 	h := newHarness(t)
-	for _, b := range h.service.Operations {
-		if _, ok := h.service.Access[b.Name]; (b.Call != nil) != ok {
-			t.Errorf("%s: handler %v, rule %v", b.Name, b.Call != nil, ok)
+	for _, svc := range []service.Service{h.service, h.streams} {
+		for _, b := range svc.Operations {
+			if _, ok := svc.Access[b.Name]; (b.Call != nil) != ok {
+				t.Errorf("%s: handler %v, rule %v", b.Name, b.Call != nil, ok)
+			}
 		}
 	}
 }
@@ -204,11 +242,12 @@ func TestPoliciesSeePartitionKeysAndAttributes(t *testing.T) {
 }
 
 // targets computes what a call needs permission for, as the door does.
-func (h *harness) targets(operation string, in any) ([]service.Target, error) {
+func (h *harness) targets(operation string, in any) error {
 	if f := h.service.Access[operation].Targets; f != nil {
-		return f(h.ctx, in)
+		_, err := f(h.ctx, in)
+		return err
 	}
-	return nil, nil
+	return nil
 }
 
 func decode(t testing.TB, src string) (m attr.Map) {

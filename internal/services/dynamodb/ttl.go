@@ -74,6 +74,9 @@ func (s *Service) runExpire(ctx context.Context, p place, name string) error {
 			if err != nil || t == nil || t.TTLAttribute == "" {
 				return err
 			}
+			if t, err = t.beginShard(tx, now); err != nil {
+				return err
+			}
 			done, err = t.expire(tx, now)
 			return err
 		})
@@ -106,7 +109,7 @@ func (t *table) expire(tx store.Txn, now time.Time) (done int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := t.store(tx, itemKey, item.Clone(), nil); err != nil {
+		if err := t.store(tx, itemKey, item.Clone(), nil, origin{at: now, expired: true}); err != nil {
 			return 0, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
@@ -47,7 +48,13 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
-	return t.apply(tx, w)
+	by := origin{at: s.clock.Now()}
+	if w.action != actionCheck {
+		if t, err = t.beginShard(tx, by.at); err != nil {
+			return written{}, err
+		}
+	}
+	return t.apply(tx, w, by)
 }
 
 // check checks a write against its table: what can be known without the item.
@@ -69,7 +76,7 @@ func (t *table) check(w *write) error {
 	return nil
 }
 
-func (t *table) apply(tx store.Txn, w *write) (written, error) {
+func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {
 	out := written{table: t}
 	if err := t.check(w); err != nil {
 		return out, err
@@ -79,7 +86,7 @@ func (t *table) apply(tx store.Txn, w *write) (written, error) {
 		key = w.item
 	}
 	itemKey := t.itemKey(key)
-	if w.needOld || w.condition != nil || w.action != actionPut || len(t.indexes) > 0 || t.TTLAttribute != "" {
+	if w.needOld || w.condition != nil || w.action != actionPut || t.needsOld() {
 		old, err := readItem(tx, itemKey)
 		if err != nil {
 			return out, err
@@ -98,7 +105,7 @@ func (t *table) apply(tx store.Txn, w *write) (written, error) {
 	}
 	out.new = next
 	if w.action != actionCheck {
-		if err := t.store(tx, itemKey, out.old, next); err != nil {
+		if err := t.store(tx, itemKey, out.old, next, by); err != nil {
 			return out, err
 		}
 	}
@@ -127,6 +134,9 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	}
 	base := old
 	if base == nil {
+		if w.update != nil && !w.update.Creates() {
+			return nil, nil
+		}
 		base = w.key
 	}
 	if w.update == nil {
@@ -139,8 +149,20 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	return item, t.checkItem(item, true)
 }
 
-// store writes an item with its index entries.
-func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) error {
+// origin says when a write is made, and by whom.
+type origin struct {
+	at time.Time
+	// expired tells that the item's time to live ended, rather than that a client asked.
+	expired bool
+}
+
+// needsOld tells whether any write of the table needs the item as it was.
+func (t *table) needsOld() bool {
+	return len(t.indexes) > 0 || t.TTLAttribute != "" || t.Stream != nil
+}
+
+// store writes an item with its index entries and its stream record.
+func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origin) error {
 	if old != nil && bytes.Equal(old, item) {
 		return nil
 	}
@@ -152,6 +174,7 @@ func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map) error {
 	} else if old != nil {
 		tx.Delete(itemKey)
 	}
+	t.record(tx, old, item, by)
 	return t.moveExpiry(tx, itemKey, old, item)
 }
 

@@ -187,11 +187,6 @@ func versionIn(arn string) int64 {
 
 // target is what must be allowed for an action on r.
 func (l *Lambda) target(ctx context.Context, action string, r ref) (service.Target, error) {
-	t := service.Target{Action: action, ARN: r.arn(), Owner: r.account}
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var err error
-		t.Policy, err = policyOf(rd, r)
-		return err
-	})
-	return t, err
+	policy, err := l.policy(ctx, r)
+	return service.Target{Action: action, ARN: r.arn(), Owner: r.account, Policy: policy}, err
 }

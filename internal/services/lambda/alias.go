@@ -2,11 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"io"
-	"maps"
-	"slices"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/store"
@@ -28,35 +23,6 @@ func (a *alias) configuration(r ref) *api.AliasConfiguration {
 		c.RoutingConfig = &api.AliasRoutingConfiguration{AdditionalVersionWeights: a.Weights}
 	}
 	return c
-}
-
-// choose is the version for one invocation; draw is a random number in [0, 1).
-func (a *alias) choose(draw float64) string {
-	for _, number := range slices.Sorted(maps.Keys(a.Weights)) {
-		if draw -= a.Weights[number]; draw < 0 {
-			return number
-		}
-	}
-	return a.Version
-}
-
-// route is resolve for one invocation: an alias sends a share of them to another version.
-func (l *Lambda) route(rd store.Reader, r ref) (function, version, error) {
-	var failure error
-	f, v, err := resolveWith(rd, r, func(a alias) string {
-		if len(a.Weights) == 0 {
-			return a.Version
-		}
-		var b [8]byte
-		if _, err := io.ReadFull(l.deps.Random, b[:]); err != nil {
-			failure = fmt.Errorf("choose a version: %w", err)
-		}
-		return a.choose(float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53))
-	})
-	if failure != nil {
-		return f, v, failure
-	}
-	return f, v, err
 }
 
 // isAlias tells whether a qualifier names an alias.

@@ -76,8 +76,8 @@ func blobUsed(rd store.Reader, id blob.ID) (bool, error) {
 	return false, nil
 }
 
-// BlobLive tells whether a blob is the zip file of a function or a layer, for the sweep of the blob store.
-func (l *Lambda) BlobLive(ctx context.Context, id blob.ID) (live bool, err error) {
+// holdsBody tells whether a blob is the zip file of a function or a layer.
+func (l *Lambda) holdsBody(ctx context.Context, id blob.ID) (live bool, err error) {
 	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
 		live, err = blobUsed(rd, id)
 		return err

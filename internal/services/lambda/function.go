@@ -269,11 +269,6 @@ func loadFunction(rd store.Reader, r ref) (function, error) {
 
 // resolve returns a function and the version that the qualifier of r names, directly or by an alias.
 func resolve(rd store.Reader, r ref) (function, version, error) {
-	return resolveWith(rd, r, func(a alias) string { return a.Version })
-}
-
-// resolveWith is resolve with a choice of an alias's version.
-func resolveWith(rd store.Reader, r ref, choose func(a alias) string) (function, version, error) {
 	f, err := loadFunction(rd, r)
 	if err != nil {
 		return f, version{}, err
@@ -284,7 +279,7 @@ func resolveWith(rd store.Reader, r ref, choose func(a alias) string) (function,
 		if err != nil || !ok {
 			return f, version{}, orNotFound(err, r)
 		}
-		q = choose(a)
+		q = a.Version
 	}
 	if q == "" || q == latest {
 		return f, f.Latest, nil

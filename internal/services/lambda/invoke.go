@@ -132,10 +132,7 @@ func (l *Lambda) CheckInvoke(ctx context.Context, from port.Source, function str
 	if err != nil {
 		return err
 	}
-	if err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		_, _, err := resolve(rd, r)
-		return err
-	}); err != nil {
+	if _, err := l.snapshot(ctx, r); err != nil {
 		return err
 	}
 	return l.allow(ctx, from, r)

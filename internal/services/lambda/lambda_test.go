@@ -83,6 +83,7 @@ func (d *door) Allow(ctx context.Context, t service.Target) error {
 type fixture struct {
 	*Lambda
 	svc   service.Service
+	host  *sandbox.Host
 	store store.Store
 	sink  *lines
 	ctx   context.Context
@@ -103,7 +104,9 @@ func newFixture(t testing.TB, change func(o *Options)) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{store: mem.New(), sink: &lines{}}
-	o := Options{Host: host, Runtimes: catalog, Code: folders, Logs: f.sink}
+	f.host = host
+	launcher := runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: clock.System{}, MaxParked: 256 << 20})
+	o := Options{Launcher: launcher, Runtimes: catalog, Code: folders, Logs: f.sink}
 	if change != nil {
 		change(&o)
 	}
@@ -118,6 +121,7 @@ func newFixture(t testing.TB, change func(o *Options)) *fixture {
 		if err := f.svc.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
+		launcher.Close()
 		if err := host.Close(); err != nil {
 			t.Error(err)
 		}
@@ -246,8 +250,8 @@ def handler(event, context):
 		{"memory", `{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: ID Error: Runtime exited with error: signal: killed"}`, "Error Type: Runtime.OutOfMemory"},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
-			if tc.kind == "memory" && !f.o.Host.Report().Layer(sandbox.LayerMemory).Active {
-				t.Skip(f.o.Host.Report().Layer(sandbox.LayerMemory).Detail)
+			if tc.kind == "memory" && !f.host.Report().Layer(sandbox.LayerMemory).Active {
+				t.Skip(f.host.Report().Layer(sandbox.LayerMemory).Detail)
 			}
 			ctx := service.WithRequest(f.ctx, &service.Request{ID: "id-" + tc.kind, Account: "000000000000", Region: "us-east-1"})
 			out, err := f.invoke(ctx, &api.InvokeInput{FunctionName: "fails", Payload: []byte(`{"kind":"` + tc.kind + `"}`), LogType: "Tail"})
@@ -356,10 +360,11 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 		"key":     {func(in *api.CreateFunctionInput) { in.KMSKeyArn = ptr("arn") }, "InvalidParameterValueException", "parameter KMSKeyArn of CreateFunction"},
 		"vpc":     {func(in *api.CreateFunctionInput) { in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"s"}} }, "InvalidParameterValueException", "must coexist"},
 		"image":   {func(in *api.CreateFunctionInput) { in.ImageConfig = &api.ImageConfig{} }, "InvalidParameterValueException", "packageType Image"},
-		"dlq": {func(in *api.CreateFunctionInput) {
-			in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr("arn:aws:s3:::b")}
-		}, "InvalidParameterValueException",
-			"is not a queue of SQS or a topic of SNS"},
+		"dlq": {
+			func(in *api.CreateFunctionInput) {
+				in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr("arn:aws:s3:::b")}
+			}, "InvalidParameterValueException", "is not a queue of SQS or a topic of SNS",
+		},
 		"variable": {func(in *api.CreateFunctionInput) {
 			in.Environment = &api.Environment{Variables: map[string]string{"AWS_REGION": "x"}}
 		}, "InvalidParameterValueException", "Reserved keys used in this request: AWS_REGION"},
@@ -507,8 +512,8 @@ func TestFunctionReachesThePlatformOnly(t *testing.T) {
 			}))
 		}
 	})
-	if !f.o.Host.Report().Isolated() {
-		t.Skip(f.o.Host.Report())
+	if !f.host.Report().Isolated() {
+		t.Skip(f.host.Report())
 	}
 	other, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,16 +12,12 @@ import (
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
-	"lambent.dev/lambent/internal/store/record"
 )
 
 // call is one invocation.
 type call struct {
-	ref                    ref
-	function               function
-	version                version
-	unreserved             int // of the account's concurrency
+	ref ref
+	*snapshot
 	requestID              string
 	payload                []byte
 	clientContext, traceID string
@@ -37,50 +32,11 @@ type outcome struct {
 }
 
 // load fills in what an invocation needs of the store.
-func (l *Lambda) load(ctx context.Context, c *call) error {
-	return l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var err error
-		if q := c.ref.qualifier; q == "" || q == latest {
-			c.function, err = l.parseFunction(rd, c.ref)
-			c.version = c.function.Latest
-		} else {
-			c.function, c.version, err = l.route(rd, c.ref)
-		}
-		if err != nil {
-			return err
-		}
-		reserved, _, err := record.Get[int32](rd, c.ref.scope.reserved())
-		c.unreserved = l.o.Concurrency - int(reserved)
-		return err
-	})
-}
-
-// parsed is a function's record as it was read, and what it says.
-type parsed struct {
-	raw      []byte
-	function function
-}
-
-// parseFunction is loadFunction for the path of every invocation: a record that has not changed is not parsed again. The caller must not change
-// what the record refers to.
-func (l *Lambda) parseFunction(rd store.Reader, r ref) (function, error) {
-	at := r.scope.function(r.name)
-	raw, err := rd.Get(at)
-	if err != nil {
-		if errors.Is(err, store.ErrNotFound) {
-			err = functionNotFound(r)
-		}
-		return function{}, err
+func (l *Lambda) load(ctx context.Context, c *call) (err error) {
+	if c.snapshot, err = l.snapshot(ctx, c.ref); err == nil {
+		c.snapshot, err = c.snapshot.route(l.deps.Random)
 	}
-	if p, ok := l.parsed.Get(string(at)); ok && bytes.Equal(p.raw, raw) {
-		return p.function, nil
-	}
-	p := parsed{raw: bytes.Clone(raw)}
-	if err := json.Unmarshal(raw, &p.function); err != nil {
-		return function{}, fmt.Errorf("decode function %s: %w", r.name, err)
-	}
-	l.parsed.Put(string(at), p)
-	return p.function, nil
+	return err
 }
 
 var errTimeout = errors.New("task timed out")
@@ -93,9 +49,8 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		return outcome{}, throttled(reason)
 	}
 	defer release()
-	k := keyOf(c.ref, &c.version)
 	for {
-		w, err := l.pools.get(k)
+		w, err := l.pools.get(c.key)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -144,7 +99,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	ctx, cancel := withTimeout(ctx, l.deps.Clock, timeout)
 	defer cancel()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
-		RequestID: c.requestID, FunctionARN: c.ref.arn(), TraceID: c.traceID, ClientContext: c.clientContext,
+		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
 		Deadline: began.Add(timeout), Payload: c.payload,
 	})
 	duration := l.deps.Clock.Now().Sub(began) + spent

@@ -9,7 +9,6 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/events"
-	"lambent.dev/lambent/internal/lib/lru"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -19,8 +18,8 @@ import (
 
 // Options are the collaborators and settings of the service beside those that every service has.
 type Options struct {
-	// Host starts the sandboxes, Runtimes finds the language runtimes, Code keeps the unpacked code.
-	Host     *sandbox.Host
+	// Launcher starts the execution environments, Runtimes finds the language runtimes, Code keeps the unpacked code.
+	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
@@ -49,8 +48,8 @@ type Lambda struct {
 	o     Options
 	slots *slots
 	pools *pools
-	// parsed saves parsing the records of functions that are invoked often.
-	parsed *lru.Cache[string, parsed]
+	// snapshots are what the store says about functions that are invoked.
+	snapshots snapshots
 	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
 	endpoint    netip.AddrPort
 	endpointURL string
@@ -69,7 +68,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = 5 * time.Minute
 	}
-	l := &Lambda{deps: deps, o: o, slots: newSlots(), parsed: lru.New[string, parsed](1024)}
+	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
@@ -152,8 +151,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Routes:     l.routes(),
 		Jobs:       []events.Kind{l.asyncKind()},
 		Start:      l.pools.start,
-		Close:      l.pools.close,
+		Close:      l.close,
+		HoldsBody:  l.holdsBody,
 	}, l
+}
+
+// close ends every environment and lets go of what is kept in memory.
+func (l *Lambda) close(ctx context.Context) error {
+	err := l.pools.close(ctx)
+	l.snapshots.close()
+	return err
 }
 
 // endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function

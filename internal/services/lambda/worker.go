@@ -93,7 +93,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 	if l.o.Serve != nil {
 		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
 	}
-	if w.env, err = runtimes.Start(ctx, l.o.Host, spec); err != nil {
+	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
 	}
 	if listener := w.env.Listener("platform"); listener != nil {

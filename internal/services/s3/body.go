@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -312,6 +313,6 @@ func (s *Service) drop(ctx context.Context, b stored) {
 		return
 	}
 	if err := s.blobs.Delete(context.WithoutCancel(ctx), b.Blob); err != nil {
-		s.log.WarnContext(ctx, "body of a failed upload stays until the next sweep", "blob", string(b.Blob), "error", err)
+		s.log.WarnContext(ctx, "body of a failed upload stays until the next sweep", slog.String("blob", string(b.Blob)), slog.Any("error", err))
 	}
 }

@@ -199,7 +199,8 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 	if in.ChecksumType != "" && u.Algorithm != "" && in.ChecksumType != kind {
 		return checksum{}, invalidRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", kind)
 	}
-	sum, ok := "", false
+	var sum string
+	var ok bool
 	if kind == fullObject {
 		sum, ok = combinedSum(algorithm, parts)
 	} else {

@@ -53,7 +53,7 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 	if src.Size > maxUpload {
 		return nil, invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(maxUpload))
 	}
-	v, err := copiedVersion(ctx, in, src, fromBucket == in.Bucket && fromKey == in.Key)
+	v, err := copiedVersion(in, src, fromBucket == in.Bucket && fromKey == in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func checkCopyInput(in *api.CopyObjectInput) error {
 }
 
 // copiedVersion returns the head of the copy, without its body.
-func copiedVersion(ctx context.Context, in *api.CopyObjectInput, src *object, onto bool) (*version, error) {
+func copiedVersion(in *api.CopyObjectInput, src *object, onto bool) (*version, error) {
 	v := &version{Headers: src.Headers, Tags: src.Tags}
 	v.Headers.Redirect = deref(in.WebsiteRedirectLocation) // never copied: the target says where it redirects
 	if in.MetadataDirective == "REPLACE" {

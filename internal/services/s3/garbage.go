@@ -89,8 +89,8 @@ func (s *Service) collect(ctx context.Context, job events.Job) error {
 	return nil
 }
 
-// BlobInUse tells whether an object or a part refers to a body, for the sweep after a crash.
-func (s *Service) BlobInUse(ctx context.Context, id blob.ID) (bool, error) {
+// holdsBody tells whether an object or a part refers to a body.
+func (s *Service) holdsBody(ctx context.Context, id blob.ID) (bool, error) {
 	var n uint64
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
 		n, err = references(r, id)

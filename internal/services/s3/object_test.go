@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -241,7 +242,7 @@ func TestOnlyOneOfManyCreatorsWins(t *testing.T) {
 	errs := make([]error, 16)
 	for i := range errs {
 		wg.Go(func() {
-			_, errs[i] = f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "once", Body: strings.NewReader(fmt.Sprint(i)), IfNoneMatch: ptr("*")})
+			_, errs[i] = f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "once", Body: strings.NewReader(strconv.Itoa(i)), IfNoneMatch: ptr("*")})
 		})
 	}
 	wg.Wait()
@@ -261,7 +262,7 @@ func TestOnlyOneOfManyCreatorsWins(t *testing.T) {
 	if winner < 0 {
 		t.Fatal("nobody created the object")
 	}
-	f.wantBody("once", []byte(fmt.Sprint(winner)))
+	f.wantBody("once", []byte(strconv.Itoa(winner)))
 }
 
 func TestReplacedBodiesAreCollected(t *testing.T) {
@@ -279,10 +280,10 @@ func TestReplacedBodiesAreCollected(t *testing.T) {
 		t.Errorf("the replaced body is still there: %v", err)
 	}
 	f.wantBody("k", pattern(50_000))
-	if used, err := f.BlobInUse(t.Context(), first); used || err != nil {
+	if used, err := f.holdsBody(t.Context(), first); used || err != nil {
 		t.Errorf("the replaced body counts as used: %v", err)
 	}
-	if used, err := f.BlobInUse(t.Context(), f.version("k").Blob); !used || err != nil {
+	if used, err := f.holdsBody(t.Context(), f.version("k").Blob); !used || err != nil {
 		t.Errorf("the current body counts as unused: %v", err)
 	}
 }

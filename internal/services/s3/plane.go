@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -239,7 +240,7 @@ func (v *visit) object(a *answer, status int) {
 		return
 	}
 	if _, err := io.CopyN(v.w, a.body, a.at.length); err != nil && !errors.Is(err, context.Canceled) {
-		v.s.log.DebugContext(v.r.Context(), "website answer was cut off", "bucket", v.bucket.Name, "error", err)
+		v.s.log.DebugContext(v.r.Context(), "website answer was cut off", slog.String("bucket", v.bucket.Name), slog.Any("error", err))
 	}
 }
 
@@ -253,7 +254,7 @@ func (v *visit) head(a *answer) {
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Content-Length", strconv.FormatInt(a.at.length, 10))
 	h.Set("Content-Type", a.Headers.ContentType)
-	h.Set("Etag", *quoted(a.ETag))
+	h.Set("ETag", *quoted(a.ETag))
 	h.Set("Last-Modified", httpTime(a.Modified))
 	set("Content-Range", deref(a.contentRange))
 	set("Cache-Control", a.Headers.CacheControl)
@@ -294,7 +295,7 @@ func (v *visit) fail(err error) {
 func (v *visit) page(err error) {
 	e, known := asError(err)
 	if !known {
-		v.s.log.ErrorContext(v.r.Context(), "website request failed", "error", err)
+		v.s.log.ErrorContext(v.r.Context(), "website request failed", slog.Any("error", err))
 		e = fail("InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again.")
 	}
 	status := e.Status

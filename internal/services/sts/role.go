@@ -120,6 +120,17 @@ func (s *STS) AssumeForService(ctx context.Context, svc, roleARN, session string
 	return port.Credentials{AccessKeyID: creds.AccessKeyId, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken, Expires: creds.Expiration}, nil
 }
 
+// SessionForService implements [port.Roles].
+func (s *STS) SessionForService(ctx context.Context, svc, roleARN, session string) (service.Principal, error) {
+	role, err := s.trusted(ctx, svc, roleARN)
+	if err != nil {
+		return service.Principal{}, err
+	}
+	sess := roleSession(role, session)
+	sess.Issued = s.deps.Clock.Now().Unix()
+	return auth.SessionPrincipal(sess), nil
+}
+
 // trusted returns the role if its trust policy lets the service assume it.
 func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, error) {
 	role, err := s.roles.Role(ctx, roleARN)

@@ -238,7 +238,11 @@ func (*suite) TestWatchNeverMisses(t *testing.T, s store.Store) {
 		"append":       func(tx store.Txn) { tx.Append([]byte("a/log"), nil) },
 		"delete range": func(tx store.Txn) { tx.DeleteRange([]byte("a"), []byte("a/5")) },
 	} {
+		before := a.Count()
 		update(t, s, func(tx store.Txn) error { fn(tx); return nil })
+		if a.Count() == before || other.Count() != 0 {
+			t.Errorf("%s: the watchers counted %d to %d and %d", name, before, a.Count(), other.Count())
+		}
 		if !woken(a) || !woken(all) || woken(other) {
 			t.Errorf("%s: wrong watchers woke", name)
 		}

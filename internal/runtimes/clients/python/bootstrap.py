@@ -2,6 +2,9 @@
 
 It speaks HTTP/1.1 itself, over the socket that it inherits (LAMBENT_RUNTIME_FD) or over TCP (AWS_LAMBDA_RUNTIME_API), because
 one read and one write an invocation are what make a warm call cheap.
+
+Started ahead of need (LAMBENT_PARKED) it runs a handler of its own, which brings in the modules that a real one will use, until an answer to "next"
+carries an assignment: the environment of a function, whose code is in place by then.
 """
 
 import datetime
@@ -163,7 +166,7 @@ def set_up_logging():
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.addHandler(handler)
+    root.handlers = [handler]
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL")
     if level:
         root.setLevel({"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}.get(level, level))
@@ -233,6 +236,7 @@ def error_fields(document):
 
 
 def serve(connection, handler):
+    """Serves invocations; returns the variables of an assignment."""
     ask = connection.send("GET", "invocation/next")
     out = ask
     while True:
@@ -242,6 +246,8 @@ def serve(connection, handler):
             request_id = fields.get("lambda-runtime-aws-request-id")
             if request_id:
                 break
+            if "lambent-assignment" in fields:
+                return json.loads(body)
         current["id"] = request_id
         trace = fields.get("lambda-runtime-trace-id")
         if trace:
@@ -262,10 +268,29 @@ def serve(connection, handler):
         out += ask
 
 
+def park(connection):
+    """Warms the paths that every function takes, and becomes the function that is assigned."""
+    set_up_logging()
+    handler = load("lambent_warm.handler")
+    del sys.modules["lambent_warm"]
+    variables = serve(connection, handler)
+    locale = os.environ.get("LC_CTYPE")  # set by the interpreter itself
+    os.environ.clear()
+    os.environ.update(v.split("=", 1) for v in variables)
+    if locale:
+        os.environ.setdefault("LC_CTYPE", locale)
+    current["id"] = ""
+    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+
+
 def main():
     connection = Connection()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
+    if os.environ.pop("LAMBENT_PARKED", ""):
+        park(connection)
     root = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     sys.path[0] = root
     for extra in ("/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2], "/opt/python"):
