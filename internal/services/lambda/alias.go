@@ -33,6 +33,9 @@ func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*ap
 	if err != nil {
 		return nil, err
 	}
+	if isNumber(in.Name) {
+		return nil, validation("Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)", in.Name)
+	}
 	id, err := l.newID()
 	if err != nil {
 		return nil, err

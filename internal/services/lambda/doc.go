@@ -11,8 +11,8 @@
 // A version's layers are laid over each other once, in a folder of the code store, and mounted as /opt.
 //
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
-// new environments, and the idle ones of the old revision are ended. A change of a policy gives what it belongs to a new revision id in the API
-// (version.PolicyRevision), and leaves the environments alone. What is answered to a create or an update is the version as it is "being prepared",
+// new environments, and the idle ones of the old revision are ended. A change of a policy or of tags gives what it belongs to a new revision
+// id in the API (version.OuterRevision), and leaves the environments alone. What is answered to a create or an update is the version as it is "being prepared",
 // with a revision id of its own, as AWS does it; the next call finds it ready.
 //
 // Settings are checked before the transaction, because the checks call other services, and applied inside of it (settings.go, Lambda.change).

@@ -29,9 +29,10 @@ type function struct {
 type version struct {
 	// Number is latest or a decimal.
 	Number string
-	// Revision is new with every change; execution environments belong to one. PolicyRevision is that of a policy that was changed after it.
+	// Revision is new with every change; execution environments belong to one. OuterRevision is that of what was changed after it and does not
+	// concern them: a policy, tags, the publication of a version.
 	Revision       string
-	PolicyRevision string `json:",omitempty"`
+	OuterRevision string `json:",omitempty"`
 	Modified       time.Time
 
 	Runtime, Handler, Role, Description string
@@ -99,10 +100,10 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	return c
 }
 
-// revision is what the API shows: a policy's change counts there.
+// revision is what the API shows.
 func (v *version) revision() string {
-	if v.PolicyRevision != "" {
-		return v.PolicyRevision
+	if v.OuterRevision != "" {
+		return v.OuterRevision
 	}
 	return v.Revision
 }
@@ -159,19 +160,18 @@ func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput
 		return nil, err
 	}
 	shown := f.Latest
-	shownRef := r
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		if exists, err := record.Has(tx, r.scope.function(r.name)); err != nil || exists {
 			return orConflict(err, r)
 		}
-		shown, shownRef = f.Latest, r
+		shown = f.Latest
 		saved := f
 		if orZero(in.Publish) {
 			published, err := l.publish(tx, r, &saved, "")
 			if err != nil {
 				return err
 			}
-			shown, shownRef = published, r.with(published.Number)
+			shown = published
 		}
 		saved.Latest.keepAll(tx, r)
 		return record.Set(tx, r.scope.function(r.name), saved)
@@ -180,7 +180,7 @@ func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput
 		l.dropBlobs(ctx, f.Latest.Code.Blob)
 		return nil, unavailable(err)
 	}
-	return created(shown.configuration(shownRef)), nil
+	return created(shown.configuration(r)), nil
 }
 
 // newFunction is the record of a function that is about to be made. Its code is in the blob store then.

@@ -41,6 +41,8 @@ func (p *policy) document() (string, error) {
 	return string(b), err
 }
 
+var servicePrincipals = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?$`)
+
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
 // text is document, and empty for a policy without statements.
@@ -103,7 +105,7 @@ func principalOf(p string) (any, error) {
 		return map[string]string{"AWS": p}, nil
 	case accountID.MatchString(p):
 		return map[string]string{"AWS": "arn:aws:iam::" + p + ":root"}, nil
-	case strings.Contains(p, ".") && !strings.ContainsAny(p, " :/"):
+	case servicePrincipals.MatchString(p):
 		return map[string]string{"Service": p}, nil
 	}
 	return nil, invalid("The provided principal was invalid. Please check the principal and try again.")
@@ -241,7 +243,7 @@ func reviseFor(tx store.Txn, r ref, want *string, id string) error {
 		if err != nil {
 			return err
 		}
-		f.Latest.PolicyRevision = id
+		f.Latest.OuterRevision = id
 		return record.Set(tx, r.scope.function(r.name), f)
 	}
 	v, ok, err := record.Get[published](tx, r.scope.version(r.name, r.qualifier))
@@ -251,7 +253,7 @@ func reviseFor(tx store.Txn, r ref, want *string, id string) error {
 	if err := check(v.revision()); err != nil {
 		return err
 	}
-	v.PolicyRevision = id
+	v.OuterRevision = id
 	return record.Set(tx, r.scope.version(r.name, r.qualifier), v)
 }
 

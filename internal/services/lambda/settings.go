@@ -380,7 +380,7 @@ func (l *Lambda) changeLatest(ctx context.Context, r ref, revision *string, chan
 		if err := f.Latest.releaseAll(tx, r, &unused); err != nil {
 			return err
 		}
-		f.Latest.Revision, f.Latest.PolicyRevision, f.Latest.Modified = id, "", l.deps.Clock.Now().UTC()
+		f.Latest.Revision, f.Latest.OuterRevision, f.Latest.Modified = id, "", l.deps.Clock.Now().UTC()
 		if err := change(tx, &f); err != nil {
 			return err
 		}

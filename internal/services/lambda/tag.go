@@ -34,7 +34,7 @@ func (l *Lambda) taggable(ctx context.Context, arn string) (tagged, error) {
 	}
 	switch parts[5] {
 	case "function":
-		return taggedFunction(ctx, arn)
+		return l.taggedFunction(ctx, arn)
 	case "code-signing-config":
 		return taggedSigning(ctx, arn), nil
 	case "event-source-mapping":
@@ -45,7 +45,11 @@ func (l *Lambda) taggable(ctx context.Context, arn string) (tagged, error) {
 	return tagged{}, unsupported("TagResource", "Resource with the ARN of a layer")
 }
 
-func taggedFunction(ctx context.Context, arn string) (tagged, error) {
+func (l *Lambda) taggedFunction(ctx context.Context, arn string) (tagged, error) {
+	revision, err := l.newID()
+	if err != nil {
+		return tagged{}, err
+	}
 	r, err := parseRef(ctx, arn, nil)
 	if err == nil && r.qualifier != "" {
 		err = invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
@@ -56,7 +60,7 @@ func taggedFunction(ctx context.Context, arn string) (tagged, error) {
 			return f.Tags, err
 		},
 		save: func(tx store.Txn, tags map[string]string) error {
-			return changeFunction(tx, r, func(f *function) { f.Tags = tags })
+			return changeFunction(tx, r, func(f *function) { f.Tags, f.Latest.OuterRevision = tags, revision })
 		},
 	}, err
 }

@@ -25,7 +25,7 @@ type published struct {
 
 // fingerprint is the same for versions that run the same code with the same configuration.
 func (v version) fingerprint() (string, error) {
-	v.Number, v.Revision, v.PolicyRevision, v.Modified, v.Code.Blob = "", "", "", time.Time{}, ""
+	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob = "", "", "", time.Time{}, ""
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("compare versions: %w", err)
@@ -56,11 +56,12 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 	}
 	f.Versions++
 	v := published{version: f.Latest, Fingerprint: print}
-	v.PolicyRevision = ""
+	v.OuterRevision = ""
 	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
 	if description != "" {
 		v.Description = description
 	}
+	f.Latest.OuterRevision = uuidOf("published", id)
 	v.keepAll(tx, r)
 	return v.version, record.Set(tx, r.scope.version(r.name, v.Number), v)
 }
