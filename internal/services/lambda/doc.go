@@ -28,11 +28,13 @@
 //
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
-// until their event is six hours old.
+// until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
+//
+// Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
 // # What it is not, yet
 //
-// No extensions, event source mappings, destinations, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
+// No extensions, event source mappings, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
 // is refused by name. A VPC is kept as data: there is no such network. Provisioned concurrency is accounted for and starts nothing ahead of need.
 // Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //

@@ -2,11 +2,10 @@ package lambda
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -31,9 +30,9 @@ type version struct {
 	Number string
 	// Revision is new with every change; execution environments belong to one. OuterRevision is that of what was changed after it and does not
 	// concern them: a policy, tags, the publication of a version.
-	Revision       string
+	Revision      string
 	OuterRevision string `json:",omitempty"`
-	Modified       time.Time
+	Modified      time.Time
 
 	Runtime, Handler, Role, Description string
 	Architecture                        string
@@ -131,17 +130,10 @@ func updating(c *api.FunctionConfiguration) *api.FunctionConfiguration {
 }
 
 // passing is the revision id of a version that is still being prepared; as on AWS, it is another one than that of the finished version.
-func passing(revision string) string { return uuidOf("passing", revision) }
+func passing(revision string) string { return uuid.Of("passing", revision) }
 
 // newID returns a random UUID.
-func (l *Lambda) newID() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(l.deps.Random, b[:]); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
-}
+func (l *Lambda) newID() (string, error) { return uuid.New(l.deps.Random) }
 
 // touch gives a version a new revision.
 func (l *Lambda) touch(v *version) error {

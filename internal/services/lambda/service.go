@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -50,6 +51,11 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
+	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
+	execute func(ctx context.Context, c *call) (outcome, error)
+	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
+	sender       *deliver.Sender
+	destinations *deliver.Queue
 	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
 	endpoint    netip.AddrPort
 	endpointURL string
@@ -70,6 +76,9 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	}
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
+	l.execute = l.run
+	l.sender = deliver.New(deps, o.Roles)
+	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
 		CreateFunction:              l.createFunction,
@@ -131,6 +140,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		PutFunctionEventInvokeConfig:       l.putFunctionEventInvokeConfig,
 		UpdateFunctionEventInvokeConfig:    l.updateFunctionEventInvokeConfig,
 		GetFunctionEventInvokeConfig:       l.getFunctionEventInvokeConfig,
+		ListFunctionEventInvokeConfigs:     l.listFunctionEventInvokeConfigs,
 		DeleteFunctionEventInvokeConfig:    l.deleteFunctionEventInvokeConfig,
 
 		PutRuntimeManagementConfig: l.putRuntimeManagementConfig,
@@ -149,7 +159,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Access:     l.access(),
 		Resources:  l.resources(),
 		Routes:     l.routes(),
-		Jobs:       []events.Kind{l.asyncKind()},
+		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
 		Start:      l.pools.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -246,10 +247,13 @@ func checkVPC(in *api.VpcConfig) error {
 func newVPC(s scope, in *api.VpcConfig) *vpc {
 	v := &vpc{Subnets: in.SubnetIds, SecurityGroups: in.SecurityGroupIds, IPv6: orZero(in.Ipv6AllowedForDualStack)}
 	if len(in.SubnetIds) > 0 {
-		v.ID = "vpc-" + seed("vpc", s.account, s.region)[:17]
+		v.ID = "vpc-" + hexOf(uuid.Of("vpc", s.account, s.region))[:17]
 	}
 	return v
 }
+
+// hexOf is a UUID without its hyphens.
+func hexOf(id string) string { return strings.ReplaceAll(id, "-", "") }
 
 func (v *vpc) response() *api.VpcConfigResponse {
 	return &api.VpcConfigResponse{

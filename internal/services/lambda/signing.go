@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -89,7 +88,7 @@ func (l *Lambda) createCodeSigningConfig(ctx context.Context, in *api.CreateCode
 		return nil, err
 	}
 	c := signingConfig{
-		ID: "csc-" + strings.ReplaceAll(id, "-", "")[:17], Description: orZero(in.Description), Publishers: in.AllowedPublishers.SigningProfileVersionArns,
+		ID: "csc-" + hexOf(id)[:17], Description: orZero(in.Description), Publishers: in.AllowedPublishers.SigningProfileVersionArns,
 		Policy: api.CodeSigningPolicyWarn, Modified: l.deps.Clock.Now().UTC(), Tags: in.Tags,
 	}
 	if in.CodeSigningPolicies != nil {

@@ -70,10 +70,11 @@ func (l *Lambda) createFunctionUrlConfig(ctx context.Context, in *api.CreateFunc
 	if err != nil {
 		return nil, err
 	}
-	id, err := l.newURLID()
+	id, err := l.newID()
 	if err != nil {
 		return nil, err
 	}
+	id = hexOf(id)
 	now := l.deps.Clock.Now().UTC()
 	u := urlConfig{ID: id, Qualifier: r.qualifier, Auth: in.AuthType, Mode: in.InvokeMode, CORS: in.Cors, Created: now, Modified: now}
 	if u.Mode == "" {
@@ -102,15 +103,6 @@ func (l *Lambda) createFunctionUrlConfig(ctx context.Context, in *api.CreateFunc
 	return &api.CreateFunctionUrlConfigOutput{
 		FunctionUrl: c.FunctionUrl, FunctionArn: c.FunctionArn, AuthType: c.AuthType, Cors: c.Cors, CreationTime: c.CreationTime, InvokeMode: in.InvokeMode,
 	}, nil
-}
-
-// newURLID is 32 random characters that may stand in a host name.
-func (l *Lambda) newURLID() (string, error) {
-	a, err := l.newID()
-	if err != nil {
-		return "", err
-	}
-	return seed("url", a), nil
 }
 
 // loadURL returns the record of the URL of a function or an alias.

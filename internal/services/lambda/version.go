@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -61,7 +62,7 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 	if description != "" {
 		v.Description = description
 	}
-	f.Latest.OuterRevision = uuidOf("published", id)
+	f.Latest.OuterRevision = uuid.Of("published", id)
 	v.keepAll(tx, r)
 	return v.version, record.Set(tx, r.scope.version(r.name, v.Number), v)
 }
