@@ -26,6 +26,8 @@ type Spec struct {
 	Runtime *Runtime
 	// Code is the folder of the function's unpacked code.
 	Code string
+	// Layers is the folder of the function's layers, laid over each other; empty for none.
+	Layers string
 	// Env are the function's variables and those of its configuration, as KEY=value. They come after, and win over, those of the runtime.
 	Env []string
 	// Limits of the cell.
@@ -76,6 +78,9 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		Name: s.Name, Argv: s.Runtime.command(s.Limits.MemoryMB), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
+	}
+	if s.Layers != "" {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
 	}
 	if provided {
 		addr := netip.MustParseAddrPort(runtimeAPI)
