@@ -4,11 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/services/dynamodb/partiql"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -19,14 +21,18 @@ const (
 	conditionAttrs    = "dynamodb:Attributes"
 	conditionSelect   = "dynamodb:Select"
 	conditionReturn   = "dynamodb:ReturnValues"
+	conditionScan     = "dynamodb:FullTableScan"
 	conditionCapacity = "dynamodb:ReturnConsumedCapacity"
 )
 
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
-		"BatchGetItem":   service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
-		"BatchWriteItem": service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
+		"BatchExecuteStatement": {Open: true}, // each statement is decided for itself, where it is run
+		"ExecuteStatement":      service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
+		"ExecuteTransaction":    service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
+		"BatchGetItem":          service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
+		"BatchWriteItem":        service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
 		"CreateTable": service.OnAll("dynamodb:CreateTable", func(ctx context.Context, in *ddb.CreateTableInput) ([]service.Target, error) {
 			targets := onTable(ctx, in.TableName)
 			if len(in.Tags) > 0 {
@@ -299,4 +305,88 @@ func (s *Service) transactWriteTargets(ctx context.Context, in *ddb.TransactWrit
 		}
 	}
 	return targets, nil
+}
+
+func (s *Service) executeTargets(ctx context.Context, in *ddb.ExecuteStatementInput) ([]service.Target, error) {
+	stmt, err := parseStatement(in.Statement, in.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	return s.statementTargets(ctx, stmt)
+}
+
+func (s *Service) executeTransactionTargets(ctx context.Context, in *ddb.ExecuteTransactionInput) (targets []service.Target, err error) {
+	for _, st := range in.TransactStatements {
+		stmt, err := parseStatement(st.Statement, st.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		t, err := s.statementTargets(ctx, stmt)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t...)
+	}
+	return targets, nil
+}
+
+// statementTargets returns what a PartiQL statement needs permission for.
+func (s *Service) statementTargets(ctx context.Context, stmt *partiql.Statement) ([]service.Target, error) {
+	f := facts{}
+	action := "dynamodb:PartiQLSelect"
+	switch stmt.Kind {
+	case partiql.Insert:
+		action, f.keys = "dynamodb:PartiQLInsert", []attr.Map{stmt.Item}
+	case partiql.Update:
+		action, f.attributes = "dynamodb:PartiQLUpdate", stmt.Changes.Names()
+	case partiql.Delete:
+		action = "dynamodb:PartiQLDelete"
+	default:
+		f.selects = ddb.SelectAllAttributes
+		if stmt.Columns != nil {
+			f.selects = ddb.SelectSpecificAttributes
+		}
+		for _, path := range stmt.Columns {
+			f.attributes = append(f.attributes, path[0].Name)
+		}
+	}
+	t, err := s.knownTable(ctx, placeOf(ctx), stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if stmt.Where != nil {
+		f.attributes = append(f.attributes, stmt.Where.Names()...)
+	}
+	if t != nil {
+		f.hashes = t.partitions(stmt)
+	}
+	targets, err := s.onItems(ctx, stmt.Table, stmt.Index, f)
+	if err != nil {
+		return nil, err
+	}
+	targets[0].Action = action
+	if stmt.Kind == partiql.Select {
+		targets[0].Condition[conditionScan] = []string{strconv.FormatBool(f.hashes == nil)}
+	}
+	return targets, nil
+}
+
+// partitions returns the partition keys that the condition of a statement limits it to; nil means all.
+func (t *table) partitions(stmt *partiql.Statement) []attr.Value {
+	src := source{table: t}
+	if stmt.Index != "" {
+		if src.index = t.index(stmt.Index); src.index == nil {
+			return nil
+		}
+	}
+	hash, _ := src.keys()
+	for _, c := range stmt.Where.Conjuncts() {
+		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash.name {
+			return []attr.Value{test.Low}
+		}
+		if name, values, ok := c.Choices(); ok && name == hash.name {
+			return values
+		}
+	}
+	return nil
 }

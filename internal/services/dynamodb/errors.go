@@ -20,6 +20,7 @@ const (
 	codeNotFound       = "ResourceNotFoundException"
 	codeInUse          = "ResourceInUseException"
 	codeCondition      = "ConditionalCheckFailedException"
+	codeDuplicate      = "DuplicateItemException"
 	codeCanceled       = "TransactionCanceledException"
 	codeConflict       = "TransactionConflictException"
 	codeMismatch       = "IdempotentParameterMismatchException"
@@ -77,6 +78,10 @@ func noItemTable() error { return service.Errorf(codeNotFound, "Requested resour
 
 func noTable(name string) error {
 	return service.Errorf(codeNotFound, "Requested resource not found: Table: %s not found", name)
+}
+
+func duplicateItem() error {
+	return service.Errorf(codeDuplicate, "Duplicate primary key exists in table")
 }
 
 // conditionFailed returns the error of a condition that is not met; item is shown when the caller asked for it.

@@ -168,11 +168,7 @@ func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
 	if h.Op != expr.KeyEqual {
 		return store.Span{}, invalid("Query key condition not supported")
 	}
-	prefix := src.items
-	if src.index != nil {
-		prefix = src.index.entries
-	}
-	prefix = prefix.Raw(appendHash(nil, h.Low))
+	prefix := src.prefix().Raw(appendHash(nil, h.Low))
 	if len(tests) == 1 {
 		return prefix.Span(), nil
 	}

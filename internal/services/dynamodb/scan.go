@@ -24,11 +24,7 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 		if err != nil {
 			return err
 		}
-		prefix := t.items
-		if src.index != nil {
-			prefix = src.index.entries
-		}
-		span := segment(prefix, uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
+		span := segment(src.prefix(), uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
 		if sc.startKey != nil {
 			if err := src.checkStart(sc.startKey); err != nil {
 				return err

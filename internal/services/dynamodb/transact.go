@@ -54,6 +54,8 @@ func (c *canceled) add(err error) error {
 		if d, ok := e.Detail.(*ddb.ConditionalCheckFailedException); ok {
 			reason.Item = d.Item.Clone()
 		}
+	case codeDuplicate:
+		reason.Code = ptr("DuplicateItem")
 	case codeValidation:
 		reason.Code = ptr("ValidationError")
 	default:
@@ -96,7 +98,7 @@ func (s *Service) transactWriteItems(ctx context.Context, in *ddb.TransactWriteI
 	if err != nil {
 		return nil, err
 	}
-	digest, err := requestDigest(in)
+	digest, err := requestDigest(in.TransactItems)
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +257,8 @@ func sweepTokens(tx store.Txn, p place, now time.Time) error {
 }
 
 // requestDigest returns a digest of what a request asks for.
-func requestDigest(in *ddb.TransactWriteItemsInput) (string, error) {
-	b, err := json.Marshal(in.TransactItems)
+func requestDigest(actions any) (string, error) {
+	b, err := json.Marshal(actions)
 	if err != nil {
 		return "", fmt.Errorf("digest the request: %w", err)
 	}

@@ -175,6 +175,20 @@ func (u *Update) paths(removed bool) []attr.Path {
 	return paths
 }
 
+// Names returns the top-level attributes that the update writes or reads, with repetitions.
+func (u *Update) Names() []string {
+	var names []string
+	for _, list := range [][]assignment{u.sets, u.adds, u.deletes} {
+		for _, a := range list {
+			names = a.operand.names(append(names, a.path[0].Name))
+		}
+	}
+	for _, path := range u.removes {
+		names = append(names, path[0].Name)
+	}
+	return names
+}
+
 // Touches tells whether the update writes or removes the attribute, or a part of it.
 func (u *Update) Touches(name string) bool {
 	for _, p := range u.paths(true) {
