@@ -108,15 +108,11 @@ func (p *packer) architecture(properties *yaml.Node) string {
 
 // goFunction returns the zip of a Go function, from the cache when none of its sources changed.
 func (p *packer) goFunction(ctx context.Context, id, dir, arch string) ([]byte, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
+	cached := ""
 	key, err := p.sourceKey(dir, arch)
 	if err != nil {
 		return nil, err
 	}
-	cached := ""
 	if key != "" {
 		cached = filepath.Join(p.CacheDir, "go-"+key+".zip")
 		if zip, err := os.ReadFile(cached); err == nil {

@@ -40,14 +40,14 @@ a{}
 
 func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	dir, cache := extract(t, goApp), t.TempDir()
-	built := 0
-	o := Options{Dir: dir, Bucket: "code", CacheDir: cache, Environ: os.Environ(), Progress: func(string, string, bool) { built++ }}
+	builds := 0
+	o := Options{Dir: dir, Bucket: "code", CacheDir: cache, Environ: os.Environ(), Progress: func(string, string, bool) { builds++ }}
 	first, err := Pack(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 2 || len(first.Artifacts) != 1 {
-		t.Fatalf("%d progress calls and %d artifacts, want one build of one folder", built, len(first.Artifacts))
+	if builds != 2 || len(first.Artifacts) != 1 {
+		t.Fatalf("%d progress calls and %d artifacts, want one build of one folder", builds, len(first.Artifacts))
 	}
 	text := string(first.Template)
 	if n := strings.Count(text, "s3://code/"+first.Artifacts[0].Key); n != 2 {
@@ -71,10 +71,10 @@ func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 2 {
+	if builds != 2 {
 		t.Error("an unchanged function was built again")
 	}
-	if diff := cmp.Diff(first, second); diff != "" {
+	if diff := cmp.Diff(first, second, cmp.AllowUnexported(Application{}, built{})); diff != "" {
 		t.Error(diff)
 	}
 	write(t, filepath.Join(dir, "a", "main.go"), "package main\n\nfunc main() { println(1) }\n")
@@ -82,8 +82,51 @@ func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 4 || third.Artifacts[0].Key == first.Artifacts[0].Key {
+	if builds != 4 || third.Artifacts[0].Key == first.Artifacts[0].Key {
 		t.Error("a changed function was not built again")
+	}
+}
+
+func TestRepackTakesOverWhatDidNotChange(t *testing.T) {
+	const template = `
+-- template.yaml --
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.11, Handler: app.handler}}
+Resources:
+  A: {Type: AWS::Serverless::Function, Properties: {CodeUri: a}}
+  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: b}}
+-- a/app.py --
+one
+-- b/app.py --
+one
+`
+	dir := extract(t, template)
+	o := Options{Dir: dir, Bucket: "code", CacheDir: t.TempDir(), Environ: os.Environ()}
+	first, err := Pack(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Code[0].LogicalID != "A" || !first.Code[0].Function || first.Code[0].Artifact != first.Code[1].Artifact {
+		t.Fatalf("code %+v, want A and B with equal artifacts", first.Code)
+	}
+	write(t, filepath.Join(dir, "a", "app.py"), "two")
+	write(t, filepath.Join(dir, "b", "app.py"), "two")
+	second, err := first.Repack(t.Context(), o, []string{filepath.Join(dir, "a", "app.py")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Code[0].Artifact == first.Code[0].Artifact {
+		t.Error("what was named as changed was not packed again")
+	}
+	if second.Code[1].Artifact != first.Code[1].Artifact {
+		t.Error("what was not named as changed was packed again")
+	}
+	third, err := second.Repack(t.Context(), o, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third.Code[1].Artifact != second.Code[0].Artifact {
+		t.Error("a change of the folder around a function did not pack it again")
 	}
 }
 

@@ -43,6 +43,9 @@ func (l *Lambda) access() map[string]service.Access {
 		"GetFunctionEventInvokeConfig": on(l, "lambda:GetFunctionEventInvokeConfig", func(in *api.GetFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),
+		"ListFunctionEventInvokeConfigs": on(l, "lambda:ListFunctionEventInvokeConfigs", func(in *api.ListFunctionEventInvokeConfigsInput) (string, *string) {
+			return in.FunctionName, nil
+		}),
 		"DeleteFunctionEventInvokeConfig": on(l, "lambda:DeleteFunctionEventInvokeConfig", func(in *api.DeleteFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),

@@ -20,11 +20,13 @@
 //
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
-// until their event is six hours old.
+// until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
+//
+// Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
 // # What it is not, yet
 //
-// No layers, images, extensions, function URLs, event source mappings, destinations and dead-letter queues, provisioned concurrency, SnapStart,
+// No layers, images, extensions, function URLs, event source mappings, provisioned concurrency, SnapStart,
 // VPCs, file systems, durable functions. Each is refused by name.
 //
 // # Locks

@@ -21,6 +21,8 @@ type function struct {
 	Versions uint64            // the number of the version that was published last
 	Reserved *int32            `json:",omitempty"`
 	Tags     map[string]string `json:",omitempty"`
+	// Recursion is what is done with the function's recursive loops: api.RecursiveLoopAllow, or empty, which ends them.
+	Recursion string `json:",omitempty"`
 }
 
 // version is the code and the configuration that an invocation runs with.
@@ -35,6 +37,7 @@ type version struct {
 	Timeout, Memory, Tmp                int32
 	Env                                 map[string]string `json:",omitempty"`
 	Log                                 logConfig
+	DeadLetter                          string `json:",omitempty"` // the ARN of a queue or topic
 
 	CodeHash string // base64 of the zip's SHA-256
 	CodeSize int64

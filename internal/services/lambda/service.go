@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -48,6 +49,11 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
+	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
+	execute func(ctx context.Context, c *call) (outcome, error)
+	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
+	sender       *deliver.Sender
+	destinations *deliver.Queue
 	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
 	endpoint    netip.AddrPort
 	endpointURL string
@@ -68,6 +74,9 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	}
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
+	l.execute = l.run
+	l.sender = deliver.New(deps, o.Roles)
+	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
 		CreateFunction:              l.createFunction,
@@ -97,6 +106,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		PutFunctionEventInvokeConfig:    l.putFunctionEventInvokeConfig,
 		UpdateFunctionEventInvokeConfig: l.updateFunctionEventInvokeConfig,
 		GetFunctionEventInvokeConfig:    l.getFunctionEventInvokeConfig,
+		ListFunctionEventInvokeConfigs:  l.listFunctionEventInvokeConfigs,
 		DeleteFunctionEventInvokeConfig: l.deleteFunctionEventInvokeConfig,
 
 		ListTags:           l.listTags,
@@ -109,7 +119,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Operations: h.Bindings(),
 		Access:     l.access(),
 		Resources:  l.resources(),
-		Jobs:       []events.Kind{l.asyncKind()},
+		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
 		Start:      l.pools.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,

@@ -15,7 +15,8 @@ const maxSnapshots = 4096
 type snapshot struct {
 	function   function
 	version    version
-	unreserved int // of the account's concurrency
+	async      asyncConfig // of the qualifier
+	unreserved int         // of the account's concurrency
 	// arn is that which was invoked, with its qualifier.
 	arn string
 	// key names the environments of the version.
@@ -34,7 +35,7 @@ type snapshots struct {
 func newSnapshots(s store.Store) snapshots {
 	return snapshots{
 		calls: memo.New[scope, named, *snapshot](s, maxSnapshots, func(s scope) [][]byte {
-			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.reserved()}
+			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.root("e"), s.reserved()}
 		}),
 		policies: memo.New[scope, named, string](s, maxSnapshots, func(s scope) [][]byte { return [][]byte{s.root("p")} }),
 	}
@@ -52,8 +53,12 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
+		async, _, err := record.Get[asyncConfig](rd, r.scope.async(r.name, r.qualified().qualifier))
+		if err != nil {
+			return nil, err
+		}
 		reserved, _, err := record.Get[int32](rd, r.scope.reserved())
-		return &snapshot{function: f, version: v, unreserved: l.o.Concurrency - int(reserved), arn: r.arn(), key: keyOf(r, &v)}, err
+		return &snapshot{function: f, version: v, async: async, unreserved: l.o.Concurrency - int(reserved), arn: r.arn(), key: keyOf(r, &v)}, err
 	})
 }
 
