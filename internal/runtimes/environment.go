@@ -44,6 +44,7 @@ type Spec struct {
 type Environment struct {
 	cell    *sandbox.Cell
 	session *rapi.Session
+	parked  bool
 }
 
 // ExitError says that the process of an environment ended.
@@ -135,6 +136,12 @@ func (e *Environment) Done() <-chan struct{} { return e.cell.Done() }
 
 // PeakBytes is the most memory that the environment has used at one time so far; 0 when it is not known.
 func (e *Environment) PeakBytes() int64 { return e.cell.PeakBytes() }
+
+// PID is the process id of the sandbox's init on the host.
+func (e *Environment) PID() int { return e.cell.PID() }
+
+// WasParked tells whether the environment was made from a parked cell.
+func (e *Environment) WasParked() bool { return e.parked }
 
 // Listener is the listener of that name; nil where the cell shares the host's network.
 func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }
