@@ -82,7 +82,7 @@ func (a *app) report(ctx context.Context, err error) int {
 		a.Term.Say("interrupted")
 		return ExitInterrupted
 	}
-	a.Term.Say("%s %s", a.Term.Paint(term.Red, "error:"), err)
+	a.complain(err)
 	switch {
 	case errors.Is(err, client.ErrNotRunning):
 		a.Term.Say("Start one with: lambent up DIR")
@@ -117,7 +117,7 @@ func (a *app) root() *cobra.Command {
 		a.envCommand(), a.execCommand(), a.iamCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 	if a.Start != nil {
-		commands = append([]*cobra.Command{a.upCommand()}, commands...)
+		commands = append([]*cobra.Command{a.upCommand(), a.devCommand()}, commands...)
 	}
 	root.AddCommand(commands...)
 	markUsage(root)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Config is the settings of one Lambent. Make one with [Default] or [Load]; the meaning of each field is
@@ -23,6 +24,8 @@ type Config struct {
 	Account, Region  string
 	Sandbox          string
 	Egress           bool
+	ParkedMemory     string
+	StrictRuntimes   bool
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -81,6 +84,9 @@ func (c *Config) Validate() error {
 		refuse("access-log", "is empty; set off, stderr or a file")
 	}
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
+	if _, err := c.ParkedPercent(); err != nil {
+		refuse("parked-memory", "%v", err)
+	}
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
@@ -96,6 +102,16 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, c.validateListen()...)
 	return errors.Join(errs...)
+}
+
+// ParkedPercent is the setting parked-memory as a number.
+func (c *Config) ParkedPercent() (int, error) {
+	text, ok := strings.CutSuffix(c.ParkedMemory, "%")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 0 || n > 50 {
+		return 0, fmt.Errorf("%q is not a part of the memory from 0%% to 50%%", c.ParkedMemory)
+	}
+	return n, nil
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.
