@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -40,7 +41,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, functions)
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
 	objects.Objects = buckets
 	queueService, _ := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
