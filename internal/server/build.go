@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -21,6 +22,7 @@ import (
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
 )
 
@@ -39,8 +41,9 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, functions)
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
 	objects.Objects = buckets
+	queueService, _ := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -51,6 +54,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		queueService,
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

@@ -16,7 +16,7 @@ func addReserved(tx store.Txn, s scope, n int32) error {
 	if n == 0 {
 		return nil
 	}
-	sum, _, err := record.Get[int32](tx, s.reserved())
+	sum, err := reservedIn(tx, s)
 	if err != nil {
 		return err
 	}
@@ -41,11 +41,14 @@ func (l *Lambda) setReserved(ctx context.Context, name string, n *int32) error {
 		return err
 	}
 	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		f, err := loadFunction(tx, r)
+		f, ok, err := record.Get[function](tx, r.scope.function(r.name))
 		if err != nil {
 			return err
 		}
-		sum, _, err := record.Get[int32](tx, r.reserved())
+		if !ok {
+			return functionNotFound(r.qualified()) // as on AWS, unlike elsewhere
+		}
+		sum, err := reservedIn(tx, r.scope)
 		if err != nil {
 			return err
 		}

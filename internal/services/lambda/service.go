@@ -31,6 +31,8 @@ type Options struct {
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
 	// functions without the platform.
 	Serve func(l net.Listener)
+	// Images finds container images; nil refuses functions of them.
+	Images Images
 	// Egress is the functions' way to the internet; nil means that there is none.
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
@@ -95,19 +97,56 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateAlias:            l.updateAlias,
 		DeleteAlias:            l.deleteAlias,
 
-		Invoke:           l.invoke,
-		AddPermission:    l.addPermission,
-		RemovePermission: l.removePermission,
-		GetPolicy:        l.getPolicy,
+		Invoke:                   l.invoke,
+		InvokeAsync:              l.invokeAsync,
+		InvokeWithResponseStream: l.invokeWithResponseStream,
+		AddPermission:            l.addPermission,
+		RemovePermission:         l.removePermission,
+		GetPolicy:                l.getPolicy,
 
-		PutFunctionConcurrency:          l.putFunctionConcurrency,
-		GetFunctionConcurrency:          l.getFunctionConcurrency,
-		DeleteFunctionConcurrency:       l.deleteFunctionConcurrency,
-		PutFunctionEventInvokeConfig:    l.putFunctionEventInvokeConfig,
-		UpdateFunctionEventInvokeConfig: l.updateFunctionEventInvokeConfig,
-		GetFunctionEventInvokeConfig:    l.getFunctionEventInvokeConfig,
-		ListFunctionEventInvokeConfigs:  l.listFunctionEventInvokeConfigs,
-		DeleteFunctionEventInvokeConfig: l.deleteFunctionEventInvokeConfig,
+		PublishLayerVersion:          l.publishLayerVersion,
+		GetLayerVersion:              l.getLayerVersion,
+		GetLayerVersionByArn:         l.getLayerVersionByArn,
+		ListLayerVersions:            l.listLayerVersions,
+		ListLayers:                   l.listLayers,
+		DeleteLayerVersion:           l.deleteLayerVersion,
+		AddLayerVersionPermission:    l.addLayerVersionPermission,
+		GetLayerVersionPolicy:        l.getLayerVersionPolicy,
+		RemoveLayerVersionPermission: l.removeLayerVersionPermission,
+
+		CreateFunctionUrlConfig: l.createFunctionUrlConfig,
+		GetFunctionUrlConfig:    l.getFunctionUrlConfig,
+		UpdateFunctionUrlConfig: l.updateFunctionUrlConfig,
+		DeleteFunctionUrlConfig: l.deleteFunctionUrlConfig,
+		ListFunctionUrlConfigs:  l.listFunctionUrlConfigs,
+
+		CreateCodeSigningConfig:          l.createCodeSigningConfig,
+		GetCodeSigningConfig:             l.getCodeSigningConfig,
+		UpdateCodeSigningConfig:          l.updateCodeSigningConfig,
+		DeleteCodeSigningConfig:          l.deleteCodeSigningConfig,
+		ListCodeSigningConfigs:           l.listCodeSigningConfigs,
+		ListFunctionsByCodeSigningConfig: l.listFunctionsByCodeSigningConfig,
+		PutFunctionCodeSigningConfig:     l.putFunctionCodeSigningConfig,
+		GetFunctionCodeSigningConfig:     l.getFunctionCodeSigningConfig,
+		DeleteFunctionCodeSigningConfig:  l.deleteFunctionCodeSigningConfig,
+
+		PutFunctionConcurrency:             l.putFunctionConcurrency,
+		GetFunctionConcurrency:             l.getFunctionConcurrency,
+		DeleteFunctionConcurrency:          l.deleteFunctionConcurrency,
+		PutProvisionedConcurrencyConfig:    l.putProvisionedConcurrencyConfig,
+		GetProvisionedConcurrencyConfig:    l.getProvisionedConcurrencyConfig,
+		ListProvisionedConcurrencyConfigs:  l.listProvisionedConcurrencyConfigs,
+		DeleteProvisionedConcurrencyConfig: l.deleteProvisionedConcurrencyConfig,
+		PutFunctionEventInvokeConfig:       l.putFunctionEventInvokeConfig,
+		UpdateFunctionEventInvokeConfig:    l.updateFunctionEventInvokeConfig,
+		GetFunctionEventInvokeConfig:       l.getFunctionEventInvokeConfig,
+		ListFunctionEventInvokeConfigs:     l.listFunctionEventInvokeConfigs,
+		DeleteFunctionEventInvokeConfig:    l.deleteFunctionEventInvokeConfig,
+
+		PutRuntimeManagementConfig: l.putRuntimeManagementConfig,
+		GetRuntimeManagementConfig: l.getRuntimeManagementConfig,
+		PutFunctionRecursionConfig: l.putFunctionRecursionConfig,
+		GetFunctionRecursionConfig: l.getFunctionRecursionConfig,
 
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
@@ -119,6 +158,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Operations: h.Bindings(),
 		Access:     l.access(),
 		Resources:  l.resources(),
+		Routes:     l.routes(),
 		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
 		Start:      l.pools.start,
 		Close:      l.close,

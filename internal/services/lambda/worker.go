@@ -68,6 +68,10 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 	if err != nil {
 		return nil, serviceError("The function's code cannot be read", err)
 	}
+	layers, err := l.ensureLayers(ctx, v)
+	if err != nil {
+		return nil, serviceError("The function's layers cannot be read", err)
+	}
 	credentials, err := l.credentials(ctx, r, v)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 		})
 	}
 	spec := runtimes.Spec{
-		Name: r.name, Runtime: rt, Code: folder, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
+		Name: r.name, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
 		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
 	}
 	if l.o.Serve != nil {

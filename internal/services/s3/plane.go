@@ -129,7 +129,7 @@ func (v *visit) serve() {
 
 // get reads an object as the visitor.
 func (v *visit) get(key string, conditional bool) (*answer, error) {
-	t, err := v.s.objectTarget(v.ctx, v.bucket.Name, key)
+	t, err := v.s.objectTarget(v.ctx, v.bucket.Name, key, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (v *visit) get(key string, conditional bool) (*answer, error) {
 	if err := v.s.door.Allow(v.ctx, t); err != nil {
 		return nil, err
 	}
-	q := query{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}
+	q := query{source: source{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}}
 	if conditional {
 		h := v.r.Header
 		q.rangeHeader, q.ifRange = optional(h.Get("Range")), h.Get("If-Range")
