@@ -37,8 +37,9 @@ const decisions = 4096
 type Server struct {
 	url      string
 	keys     *keyfile.Keys
+	plane    *dispatch.Plane
 	front    *front.Server
-	serving  chan struct{} // closed when front is set
+	serving  chan struct{} // closed when plane and front are set
 	registry *dispatch.Registry
 	services []service.Service
 	// closers undo what Start did, in the reverse order.
@@ -89,7 +90,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 		return nil, err
 	}
 	loopback := isLoopback(l.Addr())
-	plane := dispatch.NewPlane(dispatch.PlaneOptions{
+	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log, Access: accessLog(log),
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
@@ -98,7 +99,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 		routes = append(routes, services[i].Routes...)
 	}
 	s.front, err = front.Serve(l, front.Options{
-		Routes: routes, API: plane, Health: health{services: services}, TLS: certificates, Loopback: loopback, Log: log,
+		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback, Log: log,
 	})
 	if err != nil {
 		return nil, err
