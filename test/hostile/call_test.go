@@ -39,6 +39,18 @@ func TestBodiesAreBounded(t *testing.T) {
 	p.want(p.dynamodb("ListTables", "{}"), 200, `"TableNames":[]`)
 }
 
+// TestLargeBodiesAreForArchives announces for an event what only an archive may be: it is refused before anything is read.
+func TestLargeBodiesAreForArchives(t *testing.T) {
+	p := start(t)
+	caller := p.as("lambda")
+	r := p.request("POST", "/2015-03-31/functions/f/invocations")
+	if err := caller.Sign(r, sigv4.Hash(nil), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.Fields = append(r.Fields, sigv4.Field{Name: "Content-Length", Value: strconv.Itoa(60 << 20)})
+	p.want(p.talk(false, head(r)), 413, "RequestEntityTooLargeException")
+}
+
 // allocated returns the bytes that were allocated since the process began. A buffer that grows to 16 MiB, the limit of a body, takes about 100 MiB
 // on its way; one that grows to 100 MiB would take some 500.
 func allocated() uint64 {
