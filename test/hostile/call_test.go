@@ -143,3 +143,37 @@ func TestWebPagesCannotCreateFunctions(t *testing.T) {
 		t.Errorf("functions: %s", list.body)
 	}
 }
+
+// TestURLSignedWithTheKnownPairIsNoBearer is docs/adr/0084: whoever can read can presign with test/test, a hostile page too.
+func TestURLSignedWithTheKnownPairIsNoBearer(t *testing.T) {
+	p := start(t)
+	pair := &sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: "s3", S3: true}
+	p.must(p.s3("PUT", "/drop", nil))
+	for name, c := range map[string]struct {
+		signer *sigv4.Signer
+		origin string
+		status int
+	}{
+		"program":             {pair, "", 200},
+		"page of this origin": {pair, "http://" + p.addr, 200},
+		"other page":          {pair, "http://localhost:3000", 403},
+		"other page, secret":  {p.as("s3"), "http://localhost:3000", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := p.with(t)
+			r := p.request("GET", "/drop?list-type=2")
+			target, err := c.signer.Presign(r, time.Now(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = p.request("GET", target)
+			if c.origin != "" {
+				r.Fields = append(r.Fields, sigv4.Field{Name: "Origin", Value: c.origin})
+			}
+			a := p.talk(false, head(r))
+			if a.status != c.status || a.status == 403 && !strings.Contains(a.body, "lambent env --root") {
+				t.Errorf("status %d, want %d: %s", a.status, c.status, a.body)
+			}
+		})
+	}
+}
