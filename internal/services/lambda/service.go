@@ -28,6 +28,8 @@ type Options struct {
 	Objects port.Objects
 	Logs    port.LogSink
 	Roles   port.Roles
+	// Arrivals tells the event source mappings of new messages and records; nil means that there are no sources.
+	Arrivals port.Arrivals
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
 	// functions without the platform.
 	Serve func(l net.Listener)
@@ -51,6 +53,7 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
+	runner       *runner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -77,6 +80,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
 	l.execute = l.run
+	l.runner = newRunner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
