@@ -3,9 +3,9 @@ package lambda
 import (
 	"context"
 
-	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
+	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/pattern"

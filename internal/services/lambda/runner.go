@@ -256,14 +256,18 @@ func (l *Lambda) workerDeps(s scope, e *eventSource) mapping.Deps {
 	d := mapping.Deps{
 		Door: l.deps.Door, Store: l.deps.Store, Clock: l.deps.Clock, Log: l.deps.Log, Arrivals: l.o.Arrivals,
 		Caller: (&roleCache{l: l, function: function, target: e.Source}).context,
-		Invoke: func(ctx context.Context, payload []byte, trace string) (mapping.Answer, error) { return l.invokeMapped(ctx, function, payload, trace) },
+		Invoke: func(ctx context.Context, payload []byte, trace string) (mapping.Answer, error) {
+			return l.invokeMapped(ctx, function, payload, trace)
+		},
 		Result: func(result string) { l.setResult(context.WithoutCancel(l.runner.ctx), s, uuid, result) },
 	}
 	if a, err := arn.Parse(e.Source); err == nil && a.Service == "sqs" {
 		d.QueueURL = l.sender.QueueURL(a)
 	}
 	if target := e.OnFailure; target != "" {
-		d.Failed = func(ctx context.Context, tx store.Txn, f *mapping.Failure) error { return l.mappingFailed(ctx, tx, function, uuid, target, f) }
+		d.Failed = func(ctx context.Context, tx store.Txn, f *mapping.Failure) error {
+			return l.mappingFailed(ctx, tx, function, uuid, target, f)
+		}
 	}
 	return d
 }
@@ -319,7 +323,7 @@ type roleCache struct {
 	l                *Lambda
 	function, target string
 
-	mu   sync.Mutex // guards the fields below
+	mu   sync.Mutex      // guards the fields below
 	ctx  context.Context //nolint:containedctx // carries nothing but a request
 	role string
 	made time.Time

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -53,7 +54,7 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
-	runner       *runner
+	runner    *runner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -152,6 +153,12 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		PutFunctionRecursionConfig: l.putFunctionRecursionConfig,
 		GetFunctionRecursionConfig: l.getFunctionRecursionConfig,
 
+		CreateEventSourceMapping: l.createEventSourceMapping,
+		GetEventSourceMapping:    l.getEventSourceMapping,
+		ListEventSourceMappings:  l.listEventSourceMappings,
+		UpdateEventSourceMapping: l.updateEventSourceMapping,
+		DeleteEventSourceMapping: l.deleteEventSourceMapping,
+
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
 		UntagResource:      l.untagResource,
@@ -164,15 +171,20 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Resources:  l.resources(),
 		Routes:     l.routes(),
 		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
-		Start:      l.pools.start,
+		Start:      l.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,
 	}, l
 }
 
-// close ends every environment and lets go of what is kept in memory.
+// start begins to keep environments, and to read the sources of functions.
+func (l *Lambda) start(ctx context.Context) error {
+	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+}
+
+// close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(ctx context.Context) error {
-	err := l.pools.close(ctx)
+	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
 	l.snapshots.close()
 	return err
 }
