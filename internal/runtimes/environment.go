@@ -80,9 +80,6 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
 	}
-	if s.Layers != "" {
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
-	}
 	if provided {
 		addr := netip.MustParseAddrPort(runtimeAPI)
 		spec.Listen = append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr})
@@ -92,7 +89,11 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 
 // functionMounts are the folders of the function.
 func (s *Spec) functionMounts() []sandbox.Mount {
-	return []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
+	mounts := []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
+	if s.Layers != "" {
+		mounts = append(mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
+	}
+	return mounts
 }
 
 // newEnvironment serves the Runtime API to a sandbox.
