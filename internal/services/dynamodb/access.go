@@ -28,11 +28,32 @@ const (
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
-		"BatchExecuteStatement": {Open: true}, // each statement is decided for itself, where it is run
-		"ExecuteStatement":      service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
-		"ExecuteTransaction":    service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
-		"BatchGetItem":          service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
-		"BatchWriteItem":        service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
+		"CreateBackup":             onTableOf("dynamodb:CreateBackup", func(in *ddb.CreateBackupInput) string { return in.TableName }),
+		"DeleteBackup":             service.On("dynamodb:DeleteBackup", func(_ context.Context, in *ddb.DeleteBackupInput) string { return in.BackupArn }),
+		"DescribeBackup":           service.On("dynamodb:DescribeBackup", func(_ context.Context, in *ddb.DescribeBackupInput) string { return in.BackupArn }),
+		"ListBackups":              service.OnAny("dynamodb:ListBackups"),
+		"DescribeExport":           service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
+		"DescribeImport":           service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
+		"ExportTableToPointInTime": onTableOf("dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
+		"ImportTable":              onTableOf("dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
+		"ListExports":              service.OnAny("dynamodb:ListExports"),
+		"ListImports":              service.OnAny("dynamodb:ListImports"),
+		"RestoreTableFromBackup": service.OnAll("dynamodb:RestoreTableFromBackup", func(ctx context.Context, in *ddb.RestoreTableFromBackupInput) ([]service.Target, error) {
+			return append(onTable(ctx, in.TargetTableName), service.Target{ARN: in.BackupArn}), nil
+		}),
+		"RestoreTableToPointInTime": service.OnAll("dynamodb:RestoreTableToPointInTime", func(ctx context.Context, in *ddb.RestoreTableToPointInTimeInput) ([]service.Target, error) {
+			source := deref(in.SourceTableName)
+			if in.SourceTableArn != nil {
+				source = *in.SourceTableArn
+			}
+			return append(onTable(ctx, in.TargetTableName), onTable(ctx, source)...), nil
+		}),
+		"UpdateContinuousBackups": onTableOf("dynamodb:UpdateContinuousBackups", func(in *ddb.UpdateContinuousBackupsInput) string { return in.TableName }),
+		"BatchExecuteStatement":   {Open: true}, // each statement is decided for itself, where it is run
+		"ExecuteStatement":        service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
+		"ExecuteTransaction":      service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
+		"BatchGetItem":            service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
+		"BatchWriteItem":          service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
 		"CreateTable": service.OnAll("dynamodb:CreateTable", func(ctx context.Context, in *ddb.CreateTableInput) ([]service.Target, error) {
 			targets := onTable(ctx, in.TableName)
 			if len(in.Tags) > 0 {
@@ -119,7 +140,7 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 		}
 		if table != nil {
 			for _, k := range f.keys {
-				f.hashes = append(f.hashes, k.Get(table.hash.name))
+				f.hashes = append(f.hashes, k.Get(table.keys.hash[0].name))
 			}
 		}
 	}
@@ -214,10 +235,11 @@ func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]servi
 		if in.IndexName != nil {
 			src.index = table.index(*in.IndexName)
 		}
-		hash, _ := src.keys()
-		for _, t := range tests {
-			if t.Name == hash.name {
-				f.hashes = append(f.hashes, t.Low)
+		for _, a := range src.schema().hash {
+			for _, t := range tests {
+				if t.Name == a.name {
+					f.hashes = append(f.hashes, t.Low)
+				}
 			}
 		}
 	}
@@ -379,12 +401,15 @@ func (t *table) partitions(stmt *partiql.Statement) []attr.Value {
 			return nil
 		}
 	}
-	hash, _ := src.keys()
+	hash := src.schema().hash
+	if len(hash) > 1 {
+		return nil
+	}
 	for _, c := range stmt.Where.Conjuncts() {
-		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash.name {
+		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash[0].name {
 			return []attr.Value{test.Low}
 		}
-		if name, values, ok := c.Choices(); ok && name == hash.name {
+		if name, values, ok := c.Choices(); ok && name == hash[0].name {
 			return values
 		}
 	}

@@ -82,7 +82,8 @@ type encryptionProperty struct {
 }
 
 type recoveryProperty struct {
-	Enabled bool `cfn:"PointInTimeRecoveryEnabled"`
+	Enabled bool   `cfn:"PointInTimeRecoveryEnabled"`
+	Days    *int32 `cfn:"RecoveryPeriodInDays"`
 }
 
 type streamProperty struct {
@@ -106,11 +107,7 @@ func (s *Service) tableResource() service.ResourceType {
 
 // checkProperties refuses what this version does not do.
 func (p *tableProperties) check() error {
-	const typ = "AWS::DynamoDB::Table"
-	switch {
-	case p.PointInTimeRecovery != nil && p.PointInTimeRecovery.Enabled:
-		return unsupported(typ, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled: true")
-	case p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "":
+	if p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "" {
 		return invalid("TimeToLiveSpecification.AttributeName is missing")
 	}
 	return nil
@@ -129,6 +126,9 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callTTL(ctx, in.TableName, nil, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callRecovery(ctx, in.TableName, nil, p.PointInTimeRecovery); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, in.TableName)
@@ -247,6 +247,9 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		}
 	}
 	if err := s.callTTL(ctx, name, old.TimeToLiveSpecification, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callRecovery(ctx, name, old.PointInTimeRecovery, p.PointInTimeRecovery); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.retag(ctx, c, old, p); err != nil {
@@ -377,6 +380,21 @@ func (s *Service) callTTL(ctx context.Context, name string, old, ttl *ttlPropert
 		return nil
 	}
 	return call(true, ttl.Attribute)
+}
+
+// callRecovery makes the point-in-time recovery of a table what the properties say.
+func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *recoveryProperty) error {
+	was, is := old != nil && old.Enabled, recovery != nil && recovery.Enabled
+	if !was && !is || reflect.DeepEqual(old, recovery) {
+		return nil
+	}
+	spec := &ddb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: is}
+	if is {
+		spec.RecoveryPeriodInDays = recovery.Days
+	}
+	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
+		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
+	return err
 }
 
 // retag makes the tags of a table what the properties and the stack say.

@@ -83,7 +83,7 @@ func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, 
 // itemTable returns the table of an operation on items.
 func (s *Service) itemTable(r store.Reader, p place, nameOrARN string) (*table, error) {
 	t, err := s.findTable(r, p, nameOrARN)
-	if err == nil && t == nil {
+	if err == nil && (t == nil || t.loading()) {
 		err = noItemTable()
 	}
 	return t, err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -83,10 +82,7 @@ func (l *Lambda) findURL(r *http.Request, x *exchange) (found bool, err error) {
 	}
 	x.request = service.Request{
 		ID: id, API: "lambda", Operation: "InvokeFunctionUrl", Account: x.target.account, Region: x.target.region, Time: l.deps.Clock.Now(), UserAgent: r.UserAgent(),
-		Secure: front.Secure(r),
-	}
-	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		x.request.SourceIP = a.Addr().Unmap()
+		Secure: front.Secure(r), SourceIP: front.Peer(r),
 	}
 	if c := x.url.CORS; c != nil {
 		x.cors = &httpevent.CORS{
