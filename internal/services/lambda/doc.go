@@ -32,14 +32,20 @@
 //
 // Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
+// # Event source mappings
+//
+// A mapping is a record (eventsource.go) that the runner (runner.go) follows: one goroutine a mapping starts and stops the worker that reads its
+// source, package mapping, and writes the state that is reached. The records lie under ("lambda.mapping") account region uuid, so that one watch
+// covers them. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
+//
 // # What it is not, yet
 //
-// No extensions, event source mappings, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
+// No extensions, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
 // is refused by name. A VPC is kept as data: there is no such network. Provisioned concurrency is accounted for and starts nothing ahead of need.
 // Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //
 // # Locks
 //
-// slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda
