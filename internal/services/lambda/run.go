@@ -94,8 +94,8 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	w.log.started(c.requestID, c.version.Number)
 	began := l.deps.Clock.Now()
 	timeout := time.Duration(c.version.Timeout)*time.Second - spent
-	ctx, cancel := withTimeout(ctx, l.deps.Clock, timeout)
-	defer cancel()
+	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
+	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
 		Deadline: began.Add(timeout), Payload: c.payload,
