@@ -53,6 +53,7 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 		err := l.deps.Store.Update(ctx, func(tx store.Txn) error { return job.enqueue(tx) })
 		return &api.InvokeOutput{StatusCode: ptr(int32(202))}, unavailable(err)
 	}
+	c.wantsTail = in.LogType == "Tail"
 	out, err := l.run(ctx, c)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if out.failure != "" {
 		answer.FunctionError = ptr(out.failure)
 	}
-	if in.LogType == "Tail" {
+	if c.wantsTail {
 		answer.LogResult = ptr(base64.StdEncoding.EncodeToString(out.tail))
 	}
 	return answer, nil
@@ -116,14 +117,14 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 	if err := l.load(ctx, c); err != nil {
 		return port.Invocation{}, err
 	}
-	if err := c.checkPayload(); err != nil {
-		return port.Invocation{}, err
+	if len(payload) > maxPayload {
+		return port.Invocation{}, payloadTooLarge(maxPayload, "InvokeFunction")
 	}
 	out, err := l.run(ctx, c)
 	if err != nil {
 		return port.Invocation{}, err
 	}
-	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, LogTail: out.tail, RequestID: id}, nil
+	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: id}, nil
 }
 
 // CheckInvoke implements [port.Functions].

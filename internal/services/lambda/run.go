@@ -21,6 +21,7 @@ type call struct {
 	requestID              string
 	payload                []byte
 	clientContext, traceID string
+	wantsTail              bool // the outcome holds the end of the log
 }
 
 // outcome is what became of an invocation that was carried out. A function that failed is an outcome, not an error.
@@ -104,7 +105,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if err != nil {
 		return l.failed(w, c, err, duration)
 	}
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.env.PeakBytes()}
+	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
 	out := outcome{payload: answer.Body}
 	if answer.Failed {
 		out.failure = "Unhandled"
@@ -112,8 +113,10 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 			r.errorType = ""
 		}
 	}
-	w.log.ended(r)
-	out.tail = w.log.lastLines()
+	w.log.ended(&r)
+	if c.wantsTail {
+		out.tail = w.log.lastLines()
+	}
 	l.pools.put(w)
 	return out
 }
@@ -158,7 +161,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 		w.env.Kill()
 		w.env.Drain()
 	}
-	w.log.ended(r)
+	w.log.ended(&r)
 	out.tail = w.log.lastLines()
 	if keep {
 		l.pools.put(w)
