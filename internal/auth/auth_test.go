@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net/netip"
 	"reflect"
@@ -73,8 +72,10 @@ func newPlatform(t testing.TB) *platform {
 			"AKIAOFF":   {ID: "AKIAOFF", Secret: "s", Account: account},
 		},
 		identities: map[string]*auth.Identity{
-			"arn:aws:iam::" + account + ":user/alice": {UserID: "AIDA1", Name: "alice", Tags: map[string]string{"Team": "blue"},
-				Documents: policy(`{"Effect":"Allow","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:*:*:table/${aws:username}","Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`)},
+			"arn:aws:iam::" + account + ":user/alice": {
+				UserID: "AIDA1", Name: "alice", Tags: map[string]string{"Team": "blue"},
+				Documents: policy(`{"Effect":"Allow","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:*:*:table/${aws:username}","Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`),
+			},
 			"arn:aws:iam::" + account + ":role/app": {UserID: "AROA1", Name: "app", Documents: policy(`{"Effect":"Allow","Action":"*","Resource":"*"}`)},
 		},
 	}}
@@ -84,7 +85,7 @@ func newPlatform(t testing.TB) *platform {
 	}
 	p.cache = auth.NewCache(p.dir)
 	p.who = auth.NewAuthenticator(p.cache, p.ring, auth.RootKey{AccessKeyID: "AKIAROOT", Secret: "root-secret", Account: account}, p.clock)
-	p.may = auth.NewAuthorizer(p.cache, p.book, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p.may = auth.NewAuthorizer(p.cache, p.book, slog.New(slog.DiscardHandler))
 	return p
 }
 
@@ -102,8 +103,10 @@ func head(t testing.TB, at time.Time, s sigv4.Signer) *auth.Head {
 
 func TestCallersAreNamed(t *testing.T) {
 	p := newPlatform(t)
-	s := &token.Session{AccessKeyID: "ASIA1", Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/app/s", RoleARN: "arn:aws:iam::" + account + ":role/app",
-		UserID: "AROA1:s", Issued: start.Unix(), Expires: start.Add(time.Hour).Unix()}
+	s := &token.Session{
+		AccessKeyID: "ASIA1", Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/app/s", RoleARN: "arn:aws:iam::" + account + ":role/app",
+		UserID: "AROA1:s", Issued: start.Unix(), Expires: start.Add(time.Hour).Unix(),
+	}
 	tok, secret, err := p.ring.SealSession(s)
 	if err != nil {
 		t.Fatal(err)
@@ -206,8 +209,10 @@ func TestLocalPairNeedsEveryFact(t *testing.T) {
 }
 
 func call(p service.Principal) *service.Request {
-	return &service.Request{ID: "req-1", API: "dynamodb", Operation: "PutItem", Account: account, Region: "us-east-1", Principal: p, Time: start,
-		SourceIP: netip.MustParseAddr("127.0.0.1"), UserAgent: "Boto3/1.43", Secure: true}
+	return &service.Request{
+		ID: "req-1", API: "dynamodb", Operation: "PutItem", Account: account, Region: "us-east-1", Principal: p, Time: start,
+		SourceIP: netip.MustParseAddr("127.0.0.1"), UserAgent: "Boto3/1.43", Secure: true,
+	}
 }
 
 var alice = service.Principal{Kind: service.User, Account: account, ARN: "arn:aws:iam::" + account + ":user/alice", UserID: "AIDA1"}

@@ -31,6 +31,8 @@ type deployment struct {
 	dir, stack string
 	cacheDir   string
 	parameters map[string]string
+	// packed, when set, is told what was deployed.
+	packed func(*pack.Application)
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -103,21 +105,19 @@ func (d *deployment) fill(args, parameters []string) error {
 func (a *app) deploy(ctx context.Context, cl *client.Client, d deployment) (*client.Stack, error) {
 	tree := term.NewTree(a.Term, a.Clock)
 	defer tree.Close()
-	account, err := cl.Account(ctx)
+	options, err := a.packing(ctx, cl, d)
 	if err != nil {
 		return nil, err
 	}
-	bucket := "lambent-artifacts-" + account + "-" + cl.Region
-	application, err := pack.Pack(ctx, pack.Options{
-		Dir: d.dir, Bucket: bucket, CacheDir: d.cacheDir, Environ: a.Environ,
-		Progress: func(id, what string, done bool) {
-			s := term.Step{ID: "build " + id, Name: id, Detail: what}
-			if done {
-				s.State = term.Done
-			}
-			tree.Step(s)
-		},
-	})
+	bucket := options.Bucket
+	options.Progress = func(id, what string, done bool) {
+		s := term.Step{ID: "build " + id, Name: id, Detail: what}
+		if done {
+			s.State = term.Done
+		}
+		tree.Step(s)
+	}
+	application, err := pack.Pack(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,16 @@ func (a *app) deploy(ctx context.Context, cl *client.Client, d deployment) (*cli
 	if err := a.syncFolders(ctx, cl, stack, application, tree); err != nil {
 		return nil, err
 	}
+	if d.packed != nil {
+		d.packed(application)
+	}
 	return stack, nil
+}
+
+// packing returns how the application is packed.
+func (a *app) packing(ctx context.Context, cl *client.Client, d deployment) (pack.Options, error) {
+	account, err := cl.Account(ctx)
+	return pack.Options{Dir: d.dir, Bucket: "lambent-artifacts-" + account + "-" + cl.Region, CacheDir: d.cacheDir, Environ: a.Environ}, err
 }
 
 // upload puts the artifacts into the bucket that are not there yet; their names are their content.
@@ -323,13 +332,9 @@ func (a *app) syncFolders(ctx context.Context, cl *client.Client, stack *client.
 	if len(application.Syncs) == 0 {
 		return nil
 	}
-	resources, err := cl.StackResources(ctx, stack.Name)
+	buckets, err := physical(ctx, cl, stack.Name)
 	if err != nil {
 		return err
-	}
-	buckets := map[string]string{}
-	for _, r := range resources {
-		buckets[r.LogicalID] = r.PhysicalID
 	}
 	for _, s := range application.Syncs {
 		line := term.Step{ID: "sync " + s.LogicalID, Name: s.LogicalID, Detail: "copying " + filepath.Base(s.Dir)}
@@ -342,6 +347,16 @@ func (a *app) syncFolders(ctx context.Context, cl *client.Client, stack *client.
 		tree.Step(line)
 	}
 	return nil
+}
+
+// physical returns the ids of a stack's resources by their names in the template.
+func physical(ctx context.Context, cl *client.Client, stack string) (map[string]string, error) {
+	resources, err := cl.StackResources(ctx, stack)
+	ids := map[string]string{}
+	for _, r := range resources {
+		ids[r.LogicalID] = r.PhysicalID
+	}
+	return ids, err
 }
 
 func syncFolder(ctx context.Context, cl *client.Client, bucket string, s pack.Sync, outputs map[string]string) (changed int, err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +68,7 @@ func (a *app) payload(data string) ([]byte, error) {
 		return nil, fmt.Errorf("read the event: %w", err)
 	}
 	if !json.Valid(raw) {
-		return nil, usage{fmt.Errorf("the event is not JSON; a text needs its quotes, as in --data '\"text\"'")}
+		return nil, usage{errors.New("the event is not JSON; a text needs its quotes, as in --data '\"text\"'")}
 	}
 	return raw, nil
 }
@@ -168,7 +169,7 @@ func (l *logFollower) run(ctx context.Context, a *app, cl *client.Client) error 
 			}
 		}
 		if clock.Sleep(ctx, a.Clock, 500*time.Millisecond) != nil {
-			return nil
+			return nil //nolint:nilerr // Ctrl-C is how this ends
 		}
 	}
 }

@@ -27,6 +27,10 @@ const (
 type Platform interface {
 	// URL is the base URL that clients use, without a trailing slash.
 	URL() string
+	// Failed receives the reason when the platform cannot go on, such as a disk that no longer takes what was acknowledged.
+	Failed() <-chan error
+	// Reopen opens log files anew, after they were rotated.
+	Reopen()
 	// Close stops taking requests, finishes what was begun, and returns when everything is on disk.
 	Close(ctx context.Context) error
 }
@@ -78,7 +82,7 @@ func (a *app) report(ctx context.Context, err error) int {
 		a.Term.Say("interrupted")
 		return ExitInterrupted
 	}
-	a.Term.Say("%s %s", a.Term.Paint(term.Red, "error:"), err)
+	a.complain(err)
 	switch {
 	case errors.Is(err, client.ErrNotRunning):
 		a.Term.Say("Start one with: lambent up DIR")
@@ -113,7 +117,7 @@ func (a *app) root() *cobra.Command {
 		a.envCommand(), a.execCommand(), a.iamCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 	if a.Start != nil {
-		commands = append([]*cobra.Command{a.upCommand()}, commands...)
+		commands = append([]*cobra.Command{a.upCommand(), a.devCommand()}, commands...)
 	}
 	root.AddCommand(commands...)
 	markUsage(root)

@@ -68,7 +68,7 @@ func readRunning(dataDir string) (*running, error) {
 	}
 	var r running
 	if err := json.Unmarshal(raw, &r); err != nil || r.PID <= 0 {
-		return nil, nil // cut off by a crash: nobody's
+		return nil, nil //nolint:nilerr // cut off by a crash: nobody's
 	}
 	if err := syscall.Kill(r.PID, 0); errors.Is(err, syscall.ESRCH) {
 		return nil, nil

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,32 +24,38 @@ import (
 const closeLimit = 20 * time.Second
 
 func (a *app) upCommand() *cobra.Command {
-	var d deployment
-	var parameters []string
-	var file string
-	c := &cobra.Command{
+	return a.platformCommand(&cobra.Command{
 		Use: "up [DIR]", Short: "Start Lambent, and deploy the application in DIR",
 		Long: "Up starts the platform and, when there is a template in DIR (the working folder by default), deploys that application. It stays\n" +
 			"up until Ctrl-C. Everything is kept in DIR/.lambent, so that starting again finds it all.",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := d.fill(args, parameters); err != nil {
-				return err
-			}
-			cfg, err := config.Load(config.Source{Dir: projectDir(d.dir), File: file, Environ: a.Environ, Flags: changedSettings(cmd.Flags())})
-			if err != nil {
-				return usage{err}
-			}
-			d.cacheDir = filepath.Join(cfg.DataDir, "build")
-			named := len(args) == 1
-			return a.up(cmd.Context(), cfg, d, named)
-		},
+	}, func(ctx context.Context, cfg config.Config, d deployment, named bool) error {
+		return a.up(ctx, cfg, d, named, a.serve)
+	})
+}
+
+// platformCommand completes a command that starts a platform for the application in a folder, with a flag for each setting.
+func (a *app) platformCommand(c *cobra.Command, run func(ctx context.Context, cfg config.Config, d deployment, named bool) error) *cobra.Command {
+	var d deployment
+	var parameters []string
+	var file string
+	c.Args = cobra.MaximumNArgs(1)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := d.fill(args, parameters); err != nil {
+			return err
+		}
+		cfg, err := config.Load(config.Source{Dir: projectDir(d.dir), File: file, Environ: a.Environ, Flags: changedSettings(cmd.Flags())})
+		if err != nil {
+			return usage{err}
+		}
+		d.cacheDir = filepath.Join(cfg.DataDir, "build")
+		return run(cmd.Context(), cfg, d, len(args) == 1)
 	}
 	d.flags(c, &parameters)
 	c.Flags().StringVar(&file, "config", "", "settings file (default: "+config.FileName+" in DIR)")
 	for _, s := range config.Settings() {
 		value := &settingFlag{setting: s, text: s.Default}
 		f := c.Flags().VarPF(value, s.Name, "", s.Doc)
+		f.Hidden = s.Hidden()
 		if s.IsBool() {
 			f.NoOptDefVal = "true"
 		}
@@ -93,7 +101,8 @@ func projectDir(path string) string {
 	return path
 }
 
-func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named bool) (err error) {
+// up starts a platform and runs serve until that returns, which it does when ctx ends.
+func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named bool, serve func(ctx context.Context, where *running, d deployment, began time.Time) error) (err error) {
 	began := a.Clock.Now()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -123,25 +132,68 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 		}
 		defer withdraw()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer attend(ctx, platform, cancel)()
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
+	if err := serve(ctx, &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}, d, began); err != nil {
+		return err
+	}
+	stop()
+	var broken failure
+	if errors.As(context.Cause(ctx), &broken) {
+		return broken.error
+	}
+	a.Term.Say("stopping …")
+	return nil
+}
+
+// failure is why a platform could not go on.
+type failure struct{ error }
+
+// attend ends ctx with a [failure] when the platform cannot go on, and reopens the log files at SIGHUP, until what it returns is called.
+func attend(ctx context.Context, platform Platform, end context.CancelCauseFunc) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-hangup:
+				platform.Reopen()
+			case err := <-platform.Failed():
+				end(failure{err})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(hangup)
+		end(nil)
+		wg.Wait()
+	}
+}
+
+// serve deploys the application of a platform that has started, and waits for its end.
+func (a *app) serve(ctx context.Context, where *running, d deployment, began time.Time) error {
 	if _, err := pack.FindTemplate(d.dir); err == nil {
-		where := &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}
 		if err := a.deployUp(ctx, where, d, began); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			// The platform stays: what was deployed before still serves, and the next deploy may mend it.
-			a.Term.Say("%s %s", a.Term.Paint(term.Red, "error:"), err)
+			a.complain(err)
 			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)
 		}
 	}
 	a.Term.Say("Ctrl-C stops it; starting again finds everything.")
 	<-ctx.Done()
-	stop()
-	a.Term.Say("stopping …")
 	return nil
 }
+
+// complain shows an error that does not end the command.
+func (a *app) complain(err error) { a.Term.Say("%s %s", a.Term.Paint(term.Red, "error:"), err) }
 
 // greet tells where the data lies, and how to point other tools here.
 func (a *app) greet(cfg config.Config, url string) {

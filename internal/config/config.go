@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Config is the settings of one Lambent. Make one with [Default] or [Load]; the meaning of each field is
@@ -23,8 +24,12 @@ type Config struct {
 	Account, Region  string
 	Sandbox          string
 	Egress           bool
+	ParkedMemory     string
+	StrictRuntimes   bool
 	LogLevel         string
 	LogFormat        string
+	AccessLog        string
+	TestClock        bool
 }
 
 // The values of the setting "sandbox".
@@ -32,6 +37,12 @@ const (
 	SandboxAuto    = "auto"
 	SandboxRequire = "require"
 	SandboxOff     = "off"
+)
+
+// The values of the setting "access-log" that are not a file.
+const (
+	AccessLogOff    = "off"
+	AccessLogStderr = "stderr"
 )
 
 // Default returns the settings of a Lambent that nobody configured.
@@ -69,11 +80,20 @@ func (c *Config) Validate() error {
 			refuse(setting, "%q is not one of %v", value, values)
 		}
 	}
+	if c.AccessLog == "" {
+		refuse("access-log", "is empty; set off, stderr or a file")
+	}
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
+	if _, err := c.ParkedPercent(); err != nil {
+		refuse("parked-memory", "%v", err)
+	}
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
+	}
+	if c.TestClock && !c.Loopback() {
+		refuse("test-clock", "is for tests on loopback alone")
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
@@ -82,6 +102,16 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, c.validateListen()...)
 	return errors.Join(errs...)
+}
+
+// ParkedPercent is the setting parked-memory as a number.
+func (c *Config) ParkedPercent() (int, error) {
+	text, ok := strings.CutSuffix(c.ParkedMemory, "%")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 0 || n > 50 {
+		return 0, fmt.Errorf("%q is not a part of the memory from 0%% to 50%%", c.ParkedMemory)
+	}
+	return n, nil
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.

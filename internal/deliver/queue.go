@@ -9,6 +9,9 @@ import (
 	"lambent.dev/lambent/internal/store"
 )
 
+// MaxBody is the largest body of a message that a queue takes, in bytes.
+const MaxBody = events.MaxPayload - 16<<10
+
 // Queue delivers messages as durable jobs of one kind. A service has one for each way of giving up that it has; its fields are set once.
 type Queue struct {
 	// Name is the kind of the jobs, such as "s3.notification".

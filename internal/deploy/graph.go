@@ -64,9 +64,9 @@ func reverse(deps map[string][]string) map[string][]string {
 // errStep tells that the step of one resource failed and that this is recorded.
 var errStep = errors.New("a resource failed")
 
-// parallel calls do for every node after it returned nil for the node's dependencies, at most limit at a time. After an
+// parallel calls do for every node after it returned nil for the node's dependencies, at most maxParallel at a time. After an
 // error nothing new begins (with keepGoing: nothing that depends on the failed node). It returns an error that is not errStep first.
-func parallel(ctx context.Context, deps map[string][]string, limit int, keepGoing bool, do func(ctx context.Context, id string) error) error {
+func parallel(ctx context.Context, deps map[string][]string, keepGoing bool, do func(ctx context.Context, id string) error) error {
 	type result struct {
 		id  string
 		err error
@@ -91,7 +91,7 @@ func parallel(ctx context.Context, deps map[string][]string, limit int, keepGoin
 	var first error
 	running := 0
 	for running > 0 || len(ready) > 0 && (first == nil || keepGoing && errors.Is(first, errStep)) {
-		for len(ready) > 0 && running < limit && (first == nil || keepGoing && errors.Is(first, errStep)) {
+		for len(ready) > 0 && running < maxParallel && (first == nil || keepGoing && errors.Is(first, errStep)) {
 			id := ready[0]
 			ready = ready[1:]
 			running++

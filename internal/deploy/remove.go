@@ -58,7 +58,7 @@ func (r *Run) order(rows map[string]bool, garbage bool) map[string][]string {
 
 // cleanup deletes rows and garbage. What cannot be deleted is reported and left behind, as CloudFormation does.
 func (r *Run) cleanup(ctx context.Context, rows map[string]bool, status, why string) error {
-	err := parallel(ctx, r.order(rows, true), maxParallel, false, func(ctx context.Context, id string) error {
+	err := parallel(ctx, r.order(rows, true), false, func(ctx context.Context, id string) error {
 		if err := r.sweep(ctx, id); err != nil || !rows[id] {
 			return err
 		}
@@ -153,7 +153,7 @@ func (r *Run) tearDown(ctx context.Context, good, bad string) error {
 	for id := range r.rows {
 		all[id] = true
 	}
-	err := parallel(ctx, r.order(all, true), maxParallel, true, func(ctx context.Context, id string) error {
+	err := parallel(ctx, r.order(all, true), true, func(ctx context.Context, id string) error {
 		if err := r.sweep(ctx, id); err != nil {
 			return err
 		}

@@ -120,7 +120,7 @@ func (r *Run) lookup(id, attribute string) (any, error) {
 }
 
 func (r *Run) forward(ctx context.Context) error {
-	err := parallel(ctx, r.Target.deps, maxParallel, false, r.step)
+	err := parallel(ctx, r.Target.deps, false, r.step)
 	if err != nil && !errors.Is(err, errStep) {
 		return err
 	}

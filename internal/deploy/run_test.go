@@ -235,9 +235,11 @@ func TestPlanSaysWhatForcesAReplacement(t *testing.T) {
 	var got []string
 	for _, c := range plan.Changes {
 		line := fmt.Sprintf("%s %s %s %v", c.Action, c.LogicalID, c.Replacement, c.Scope)
+		var lineSb238 strings.Builder
 		for _, d := range c.Differences {
-			line += fmt.Sprintf(" %s replaces=%v maybe=%v", d.Path, d.Replaces, d.Maybe)
+			lineSb238.WriteString(fmt.Sprintf(" %s replaces=%v maybe=%v", d.Path, d.Replaces, d.Maybe))
 		}
+		line += lineSb238.String()
 		got = append(got, line)
 	}
 	want := []string{

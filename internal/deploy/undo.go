@@ -23,7 +23,7 @@ func (r *Run) rollback(ctx context.Context) error {
 		deps = independent(deps)
 	}
 	var failed []string
-	err := parallel(ctx, within(deps), maxParallel, true, r.restore)
+	err := parallel(ctx, within(deps), true, r.restore)
 	if err != nil && !errors.Is(err, errStep) {
 		return err
 	}

@@ -6,13 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/wire"
 )
@@ -31,8 +31,6 @@ type PlaneOptions struct {
 	Clock         clock.Clock
 	Random        io.Reader
 	Log           *slog.Logger
-	// Access receives one record per request; nil writes none.
-	Access *slog.Logger
 	// Account and Region are those of callers whose credentials name none.
 	Account, Region string
 	// Loopback tells that the listener is on loopback; LocalKeys, that the conventional pair test/test is accepted there.
@@ -53,7 +51,7 @@ func NewPlane(o PlaneOptions) *Plane {
 
 // exchange is one request and what is learnt of it on its way.
 type exchange struct {
-	w       *recorder
+	w       *front.Recorder
 	http    *http.Request
 	wire    wire.Request
 	api     *wire.API
@@ -67,20 +65,22 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := front.MatchOf(r)
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	id := NewRequestID(p.Random)
-	x := &exchange{w: &recorder{ResponseWriter: w}, http: r, wire: wire.Request{
+	x := &exchange{w: front.Record(w), http: r, wire: wire.Request{
 		Method: r.Method, RawPath: m.Rest, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
 		ID: id, HostID: id,
 	}}
 	x.request = service.Request{
-		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
+		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: front.Peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
 		Trace: r.Header.Get("X-Amzn-Trace-Id"),
-		HTTP: &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
+		HTTP:  &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
 	}
-	if err := p.serve(r.Context(), x, m); err != nil {
+	err := p.serve(r.Context(), x, m)
+	if m.Access != nil {
+		x.note(m.Access)
+		m.Access.ErrorCode = service.Code(err)
+	}
+	if err != nil {
 		p.fail(r.Context(), x, err)
-	}
-	if p.Access != nil {
-		p.logAccess(r.Context(), x)
 	}
 }
 
@@ -260,7 +260,7 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 		p.Log.ErrorContext(ctx, "call failed", slog.String("request_id", x.request.ID), slog.String("service", x.request.API),
 			slog.String("operation", x.request.Operation), slog.Any("error", err))
 	}
-	if x.w.status != 0 {
+	if x.w.Status != 0 {
 		// The answer has begun; ending the connection is the only way left to say that it is not whole.
 		panic(http.ErrAbortHandler)
 	}
@@ -273,57 +273,8 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 	}
 }
 
-func (p *Plane) logAccess(ctx context.Context, x *exchange) {
-	p.Access.LogAttrs(ctx, slog.LevelInfo, "request",
-		slog.String("request_id", x.request.ID), slog.String("service", x.request.API), slog.String("operation", x.request.Operation),
-		slog.String("principal", x.request.Principal.ARN), slog.String("region", x.request.Region), slog.String("method", x.http.Method),
-		slog.Int("status", x.w.status), slog.Int64("bytes", x.w.written), slog.Duration("took", p.Clock.Now().Sub(x.request.Time)))
+// note fills in what the door knows of a request in the access log.
+func (x *exchange) note(e *access.Entry) {
+	e.RequestID, e.Service, e.Operation = x.request.ID, x.request.API, x.request.Operation
+	e.Principal, e.Region = x.request.Principal.ARN, x.request.Region
 }
-
-// peer returns the address of the client.
-func peer(r *http.Request) netip.Addr {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr().Unmap()
-}
-
-// recorder notes the status and the size of an answer. It passes ReadFrom on, so that files still leave by sendfile.
-type recorder struct {
-	http.ResponseWriter
-
-	status  int
-	written int64
-}
-
-// WriteHeader notes the status.
-func (w *recorder) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write counts the bytes.
-func (w *recorder) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(b)
-	w.written += int64(n)
-	return n, err
-}
-
-// ReadFrom hands a file to the connection itself where that is possible.
-func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.Copy(w.ResponseWriter, r)
-	w.written += n
-	return n, err
-}
-
-// Unwrap lets [http.ResponseController] reach the connection.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -72,7 +72,7 @@ type Job struct {
 type Kind struct {
 	Name string
 	// Handle does the work; it must bear being run twice for one job. An error wrapped by
-	// [Permanent] ends the job at once. Its context ends when the queue stops waiting for it.
+	// [Permanent] ends the job at once, one made by [Done] ends it well. Its context ends when the queue stops waiting for it.
 	Handle func(ctx context.Context, job Job) error
 	// Concurrency is how many jobs of the kind run at the same time; 0 means 16.
 	Concurrency int
@@ -110,6 +110,16 @@ func Permanent(err error) error {
 	}
 	return &permanentError{err}
 }
+
+// Done is what a handler returns instead of nil when the end of its job changes something: write runs in the transaction that removes the job, so that both
+// happen or neither. It may run several times. A handler that must plan its own next try enqueues another job there.
+func Done(write func(ctx context.Context, tx store.Txn) error) error { return &done{write} }
+
+type done struct {
+	write func(ctx context.Context, tx store.Txn) error
+}
+
+func (d *done) Error() string { return "done" }
 
 type permanentError struct{ err error }
 

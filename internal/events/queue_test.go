@@ -187,6 +187,26 @@ func TestPermanentErrorEndsAJob(t *testing.T) {
 	})
 }
 
+func TestJobEndsTogetherWithWhatItWrites(t *testing.T) {
+	bubble(t, func(t *testing.T, s store.Store) {
+		var got seen
+		q := start(t, s, events.Kind{Name: "k", Handle: func(_ context.Context, j events.Job) error {
+			got.add("%s", j.Payload)
+			if string(j.Payload) == "second" {
+				return nil
+			}
+			return fmt.Errorf("first: %w", events.Done(func(_ context.Context, tx store.Txn) error {
+				return events.Enqueue(tx, events.Job{Kind: "k", Payload: []byte("second"), NotBefore: time.Now().Add(time.Minute)})
+			}))
+		}})
+		defer closeQueue(t, q)
+		enqueue(t, s, events.Job{Kind: "k", Payload: []byte("first")})
+		got.want(t, "first")
+		time.Sleep(time.Minute)
+		got.want(t, "second")
+	})
+}
+
 func TestOldJobIsNotTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, s store.Store) {
 		var got seen

@@ -65,7 +65,7 @@ func (r *runner) loop(ctx, work context.Context) {
 	for ctx.Err() == nil {
 		next, err := r.fill(ctx, work)
 		if err != nil && ctx.Err() == nil {
-			r.q.log.Error("cannot read jobs", slog.String("kind", r.kind.Name), slog.String("error", err.Error()))
+			r.q.log.ErrorContext(ctx, "cannot read jobs", slog.String("kind", r.kind.Name), slog.String("error", err.Error()))
 			next = r.q.clk.Now().Add(storeRetry)
 			if errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed) {
 				return
@@ -262,7 +262,7 @@ func (r *runner) run(ctx context.Context, t task) {
 		if end == nil || ctx.Err() != nil || errors.Is(end, store.ErrClosed) || errors.Is(end, store.ErrFailed) {
 			return
 		}
-		r.q.log.Error("cannot write the outcome of a job", slog.String("kind", r.kind.Name),
+		r.q.log.ErrorContext(ctx, "cannot write the outcome of a job", slog.String("kind", r.kind.Name),
 			slog.String("id", t.job.ID), slog.String("error", end.Error()))
 		if clock.Sleep(ctx, r.q.clk, storeRetry) != nil {
 			return
@@ -279,7 +279,7 @@ func (r *runner) tooOld(j Job) bool {
 func (r *runner) handle(ctx context.Context, j Job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.q.log.Error("job handler panicked", slog.String("kind", j.Kind), slog.String("id", j.ID),
+			r.q.log.ErrorContext(ctx, "job handler panicked", slog.String("kind", j.Kind), slog.String("id", j.ID),
 				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("handler panicked: %v", p)
 		}

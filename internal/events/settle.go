@@ -20,8 +20,15 @@ func (r *runner) settle(ctx context.Context, tx store.Txn, t task, cause error) 
 	if cause == nil {
 		return r.remove(tx, t)
 	}
+	var d *done
+	if errors.As(cause, &d) {
+		if err := d.write(ctx, tx); err != nil {
+			return err
+		}
+		return r.remove(tx, t)
+	}
 	if r.usedUp(j, cause) {
-		r.q.log.Warn("job given up", slog.String("kind", j.Kind), slog.String("id", j.ID),
+		r.q.log.WarnContext(ctx, "job given up", slog.String("kind", j.Kind), slog.String("id", j.ID),
 			slog.Int("attempts", j.Attempt), slog.String("error", cause.Error()))
 		if r.kind.Exhausted != nil {
 			if err := r.kind.Exhausted(ctx, tx, j, cause); err != nil {

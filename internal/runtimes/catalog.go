@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -37,6 +39,28 @@ type Runtime struct {
 
 	argv   []string
 	mounts []sandbox.Mount
+}
+
+// command is the program with its arguments for a function with that much memory, in MiB. Node's collector has to know the limit: it would let garbage lie
+// until the kernel ends the function. The shares are those of AWS's runtime.
+func (r *Runtime) command(memory int) []string {
+	class := r.heapClass(memory)
+	if class == 0 {
+		return r.argv
+	}
+	heap := []string{r.argv[0], fmt.Sprintf("--max-old-space-size=%d", class*9/10), fmt.Sprintf("--max-semi-space-size=%d", max(class/20, 1))}
+	return append(heap, r.argv[1:]...)
+}
+
+// heapClass is the memory, in MiB, by which the runtime's heap is sized when it starts; 0 if it is not.
+func (r *Runtime) heapClass(memory int) int {
+	if r.Family != FamilyNode {
+		return 0
+	}
+	if memory == 0 {
+		return 128
+	}
+	return memory
 }
 
 // UnknownError says that an identifier is none of AWS's.
@@ -116,6 +140,8 @@ type Options struct {
 	Dir string
 	// Strict refuses other versions than the ones asked for.
 	Strict bool
+	// Clock tells when to look again for a runtime that was replaced; nil is the system's.
+	Clock clock.Clock
 	// Path lists the folders in which runtimes are looked for; empty means those of PATH and the usual ones.
 	Path []string
 }
@@ -127,7 +153,18 @@ type Catalog struct {
 
 	mu    sync.Mutex // guards asked, and is held while programs are asked for their version
 	asked map[string]answer
+
+	found sync.Map // finding by identifier
 }
+
+// finding is a runtime that was found, and when.
+type finding struct {
+	runtime *Runtime
+	at      time.Time
+}
+
+// replaceable is how long a replacement for a runtime that is not installed is used before the real one is looked for again.
+const replaceable = time.Minute
 
 // answer is what the file of a program said about itself.
 type answer struct {
@@ -140,6 +177,9 @@ func NewCatalog(o Options) (*Catalog, error) {
 	c := &Catalog{o: o, clients: filepath.Join(o.Dir, "clients"), asked: map[string]answer{}}
 	if len(c.o.Path) == 0 {
 		c.o.Path = append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin")
+	}
+	if c.o.Clock == nil {
+		c.o.Clock = clock.System{}
 	}
 	if err := unpackClients(c.clients); err != nil {
 		return nil, fmt.Errorf("unpack runtime clients: %w", err)
@@ -171,8 +211,23 @@ func unpackClients(dir string) error {
 	})
 }
 
-// Lookup returns the runtime with AWS's identifier id, or an [UnknownError], [UnsupportedError] or [MissingError].
+// Lookup returns the runtime with AWS's identifier id, or an [UnknownError], [UnsupportedError] or [MissingError]. A runtime that was found is
+// not looked for again.
 func (c *Catalog) Lookup(ctx context.Context, id string) (*Runtime, error) {
+	now := c.o.Clock.Now()
+	if v, ok := c.found.Load(id); ok {
+		if f := v.(finding); f.runtime.Warning == "" || now.Sub(f.at) < replaceable {
+			return f.runtime, nil
+		}
+	}
+	r, err := c.lookup(ctx, id)
+	if err == nil {
+		c.found.Store(id, finding{r, now})
+	}
+	return r, err
+}
+
+func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	want, err := parseID(id)
 	if err != nil {
 		return nil, err
@@ -198,7 +253,8 @@ func (c *Catalog) Lookup(ctx context.Context, id string) (*Runtime, error) {
 	}
 	client := filepath.Join(c.clients, want.client())
 	r.mounts = append(p.mounts(), sandbox.Mount{Source: client, Target: "/var/runtime"})
-	r.argv = []string{p.path, "/var/runtime/bootstrap.py"}
+	// Without its site module Python starts in a third of the time, and runs none of the host's start-up files. The client adds what is missing.
+	r.argv = []string{p.path, "-S", "/var/runtime/bootstrap.py"}
 	if want.family == FamilyNode {
 		r.argv = []string{p.path, "/var/runtime/index.cjs"}
 	}

@@ -2,10 +2,22 @@
 // answers invocations.
 //
 // A [Catalog] knows the identifiers of AWS, finds the language runtimes that are installed on this machine, and unpacks Lambent's
-// own runtime clients (clients/, embedded) where cells can be given them. [Start] puts a runtime, a function's code and its
+// own runtime clients (clients/, embedded) where cells can be given them. [Launcher.Start] puts a runtime, a function's code and its
 // environment together into a sandbox cell and serves the Runtime API to it (package rapi); the result is an
 // [Environment]: what AWS calls an execution environment. What invokes it, how many there are and what becomes of its log is the business of
 // the Lambda service. Package code keeps the unpacked code.
+//
+// # Parked cells
+//
+// A [Launcher] hides the boot of the languages: it parks cells in which a runtime of ours has booted, answered events of the platform's own, and waits.
+// An assignment attaches the function's code, sets the cell's limits, and sends the function's variables as the answer to the runtime's "next"; the
+// client takes them over, loads the handler and asks again. For programs that functions bring, and for functions that set variables which a
+// runtime reads only when it boots (NODE_OPTIONS, LD_PRELOAD and the like), cells are held just before the program is run. Nothing of a
+// function is in a parked cell; an assigned one serves one version of one function until it ends. A function cannot tell a parked cell from a
+// fresh one: a test compares what it sees.
+//
+// Pools are made by demand, one for each kind (runtime, heap size, addresses of the platform), and bounded in cells and in memory. Launcher.mu guards
+// the pools and is never held while a cell is started, assigned or killed.
 //
 // A runtime is never replaced silently: when the major version that a function asks for is not installed, the catalog
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is

@@ -15,6 +15,9 @@ import (
 // runtimeAPI is the address of the Runtime API inside a cell.
 const runtimeAPI = "127.0.0.1:9001"
 
+// runtimeFD is the variable that tells Lambent's own clients the descriptor of the Runtime API; they take it out of the environment.
+const runtimeFD = "LAMBENT_RUNTIME_FD"
+
 // Spec describes an execution environment.
 type Spec struct {
 	// Name appears in logs.
@@ -23,6 +26,8 @@ type Spec struct {
 	Runtime *Runtime
 	// Code is the folder of the function's unpacked code.
 	Code string
+	// Layers is the folder of the function's layers, laid over each other; empty for none.
+	Layers string
 	// Env are the function's variables and those of its configuration, as KEY=value. They come after, and win over, those of the runtime.
 	Env []string
 	// Limits of the cell.
@@ -39,6 +44,7 @@ type Spec struct {
 type Environment struct {
 	cell    *sandbox.Cell
 	session *rapi.Session
+	parked  bool
 }
 
 // ExitError says that the process of an environment ended.
@@ -55,22 +61,43 @@ func (e *ExitError) Error() string {
 // Unwrap returns why the process could not be started, if that is the case.
 func (e *ExitError) Unwrap() error { return e.Exit.Err }
 
-// Start starts an environment. Its initialisation goes on after Start has returned; see [Environment.WaitReady].
-func Start(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error) {
+// startFresh starts an environment in a sandbox of its own making.
+func startFresh(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error) {
+	spec := s.sandboxSpec()
+	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
+	cell, err := host.Start(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return newEnvironment(cell), nil
+}
+
+// sandboxSpec describes the sandbox without the function's code.
+func (s *Spec) sandboxSpec() sandbox.Spec {
 	provided := s.Runtime.Family == FamilyProvided
 	spec := sandbox.Spec{
-		Name: s.Name, Argv: s.Runtime.argv, Env: s.Runtime.environ(s.Env), Dir: "/var/task",
-		Mounts: append(s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)], sandbox.Mount{Source: s.Code, Target: "/var/task"}),
+		Name: s.Name, Argv: s.Runtime.command(s.Limits.MemoryMB), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
+		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
 	}
 	if provided {
 		addr := netip.MustParseAddrPort(runtimeAPI)
 		spec.Listen = append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr})
 	}
-	cell, err := host.Start(ctx, spec)
-	if err != nil {
-		return nil, err
+	return spec
+}
+
+// functionMounts are the folders of the function.
+func (s *Spec) functionMounts() []sandbox.Mount {
+	mounts := []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
+	if s.Layers != "" {
+		mounts = append(mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
 	}
+	return mounts
+}
+
+// newEnvironment serves the Runtime API to a sandbox.
+func newEnvironment(cell *sandbox.Cell) *Environment {
 	e := &Environment{cell: cell, session: rapi.NewSession()}
 	if l := cell.Listener(runtimeAPI); l != nil {
 		go e.session.ServeListener(l)
@@ -82,7 +109,7 @@ func Start(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error
 		<-cell.Done()
 		e.session.Close(&ExitError{Exit: cell.Exit()})
 	}()
-	return e, nil
+	return e
 }
 
 // WaitReady returns when the function is initialised. It fails with a [rapi.InitError], an [ExitError], or the cause of ctx.
@@ -114,6 +141,12 @@ func (e *Environment) Done() <-chan struct{} { return e.cell.Done() }
 // PeakBytes is the most memory that the environment has used at one time so far; 0 when it is not known.
 func (e *Environment) PeakBytes() int64 { return e.cell.PeakBytes() }
 
+// PID is the process id of the sandbox's init on the host.
+func (e *Environment) PID() int { return e.cell.PID() }
+
+// WasParked tells whether the environment was made from a parked cell.
+func (e *Environment) WasParked() bool { return e.parked }
+
 // Listener is the listener of that name; nil where the cell shares the host's network.
 func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }
 
@@ -129,10 +162,10 @@ func (r *Runtime) environ(given []string) []string {
 	switch r.Family {
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, "LAMBENT_RUNTIME_FD=3",
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task/node_modules", major))
 	case FamilyPython:
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, "LAMBENT_RUNTIME_FD=3",
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")
 	default:
 		env = append(env, "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin")

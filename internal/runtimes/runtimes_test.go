@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 type bench struct {
 	host    *sandbox.Host
 	catalog *Catalog
+	// parked has every environment made from a cell that was parked before.
+	parked bool
 }
 
 func newBench(t testing.TB, o sandbox.Options) *bench {
@@ -44,7 +46,7 @@ func newBench(t testing.TB, o sandbox.Options) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bench{host, catalog}
+	return &bench{host: host, catalog: catalog}
 }
 
 // output collects what an environment writes.
@@ -65,8 +67,8 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// start starts files as the code of a function.
-func (b *bench) start(t testing.TB, id, handler string, files map[string]string, env ...string) (*Environment, *output) {
+// spec describes a function whose code are files.
+func (b *bench) spec(t testing.TB, id, handler string, files map[string]string, env ...string) (Spec, *output) {
 	t.Helper()
 	r, err := b.catalog.Lookup(t.Context(), id)
 	if err != nil {
@@ -82,11 +84,24 @@ func (b *bench) start(t testing.TB, id, handler string, files map[string]string,
 			t.Fatal(err)
 		}
 	}
-	var out output
-	e, err := Start(t.Context(), b.host, Spec{
-		Name: t.Name(), Runtime: r, Code: dir, Output: &out,
+	out := &output{}
+	return Spec{
+		Name: t.Name(), Runtime: r, Code: dir, Output: out,
 		Env: append([]string{"_HANDLER=" + handler, "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128"}, env...),
-	})
+	}, out
+}
+
+// start starts files as the code of a function.
+func (b *bench) start(t testing.TB, id, handler string, files map[string]string, env ...string) (*Environment, *output) {
+	t.Helper()
+	s, out := b.spec(t, id, handler, files, env...)
+	var e *Environment
+	var err error
+	if b.parked {
+		e, err = b.park(t, &s).assign(t.Context(), &s)
+	} else {
+		e, err = startFresh(t.Context(), b.host, s)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +109,18 @@ func (b *bench) start(t testing.TB, id, handler string, files map[string]string,
 		e.Kill()
 		<-e.Done()
 	})
-	return e, &out
+	return e, out
+}
+
+// park parks a cell for functions like s.
+func (b *bench) park(t testing.TB, s *Spec) *parkedCell {
+	t.Helper()
+	k, _ := kindOf(s)
+	c, err := park(t.Context(), b.host, k, parkedSpec(k, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func event(id, payload string) *rapi.Invocation {
@@ -113,13 +139,19 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, sandbox.Options{})
+	parked := &bench{host: b.host, catalog: b.catalog, parked: true}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) { runCase(t, b, a) })
+		t.Run(name+"-parked", func(t *testing.T) {
+			if !b.host.CanPark() {
+				t.Skip("cells cannot be parked here: that takes root and a memory controller")
 			}
-			runCase(t, b, a)
+			runCase(t, parked, a)
 		})
 	}
 }

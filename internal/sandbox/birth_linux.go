@@ -36,7 +36,8 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 	}()
 	wire := &cellSpec{
 		Name: b.spec.Name, Argv: b.spec.Argv, Env: b.spec.Env, Dir: b.spec.Dir, Mounts: b.spec.Mounts, Limits: b.spec.Limits,
-		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Socket: b.spec.Socket, layers: l,
+		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Socket: b.spec.Socket,
+		Parked: b.spec.Parked, Held: b.spec.Held, layers: l,
 	}
 	if !l.Namespaces {
 		if err := b.listenOnHost(wire); err != nil {

@@ -24,6 +24,9 @@ type builder struct {
 	uid int
 	// made are the folders that exist in the new root already.
 	made map[string]bool
+	// hold is where the program of a held cell will be read to, from the descriptor holdFD.
+	hold   []byte
+	holdFD int
 	// opened are descriptors of this process that the child inherits, to be closed after the clone.
 	opened []int
 }
@@ -38,11 +41,17 @@ type cellFDs struct {
 func (b *builder) build() error {
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()
+	ready := func() {}
 	if b.spec.Namespaces {
 		if b.spec.Users {
 			b.becomeUser(UID, GID)
 		}
-		b.network()
+		listeners := b.network()
+		ready = func() { b.sendReady(listeners) }
+		if !b.spec.Parked {
+			ready()
+			ready = func() {}
+		}
 		if err := b.root(); err != nil {
 			return err
 		}
@@ -54,6 +63,7 @@ func (b *builder) build() error {
 	}
 	b.limits()
 	b.dropPrivileges()
+	ready() // nothing can be attached before the root is complete
 	b.Fork()
 	b.payload()
 	return b.Err()
@@ -122,7 +132,8 @@ func (b *builder) root() error {
 	for _, f := range b.files() {
 		b.writeFile(f.target, f.source)
 	}
-	for _, dir := range []string{"/var/task", "/var/runtime", "/opt", "/mnt"} {
+	// The loader remembers which folders of LD_LIBRARY_PATH it did not find: those that a parked cell is given later must be there.
+	for _, dir := range []string{"/var/task/lib", "/var/runtime/lib", "/opt/lib", "/mnt"} {
 		b.mkdirs(dir)
 	}
 	dot := b.String(".")
@@ -234,17 +245,17 @@ func relative(p string) string { return strings.TrimPrefix(p, "/") }
 // limits sets the resource limits, including those that stand in for missing cgroup controllers.
 func (b *builder) limits() {
 	l := b.spec.Limits
-	set := func(name string, resource int, value uint64) {
-		b.Call("limit "+name, unix.SYS_PRLIMIT64, program.Int(0), program.Int(resource), program.Pointer(b.Program, &unix.Rlimit{Cur: value, Max: value}), program.Int(0))
-	}
-	set("open files", unix.RLIMIT_NOFILE, min(uint64(l.Files), b.env.maxFiles))
-	set("core dumps", unix.RLIMIT_CORE, 0)
+	b.limit("core dumps", unix.RLIMIT_CORE, 0)
 	if !b.env.cgroups.has("pids") {
-		set("processes", unix.RLIMIT_NPROC, uint64(l.PIDs+1))
+		b.limit("processes", unix.RLIMIT_NPROC, uint64(l.PIDs+1))
 	}
 	if !b.env.cgroups.has("memory") {
-		set("data", unix.RLIMIT_DATA, uint64(l.MemoryMB+rlimitDataSlackMB)<<20)
+		b.limit("data", unix.RLIMIT_DATA, uint64(l.MemoryMB+rlimitDataSlackMB)<<20)
 	}
+}
+
+func (b *builder) limit(name string, resource int, value uint64) {
+	b.Call("limit "+name, unix.SYS_PRLIMIT64, program.Int(0), program.Int(resource), program.Pointer(b.Program, &unix.Rlimit{Cur: value, Max: value}), program.Int(0))
 }
 
 // rlimitDataSlackMB is what RLIMIT_DATA allows beyond a function's memory, in MiB: it counts address space, such as the stacks of
@@ -315,8 +326,23 @@ func (b *builder) payload() {
 	for i, fd := range fds {
 		b.Call("set up a standard stream", unix.SYS_DUP3, program.Fd(fd), program.Int(i), program.Int(0))
 	}
-	b.Call("close the rest on exec", unix.SYS_CLOSE_RANGE, program.Int(len(fds)), program.Int(^uint32(0)), program.Int(unix.CLOSE_RANGE_CLOEXEC))
+	// Not earlier: until its program runs, the child has the descriptors of the spawner, which knows many cells.
+	b.limit("open files", unix.RLIMIT_NOFILE, min(uint64(b.spec.Limits.Files), b.env.maxFiles))
+	if b.spec.Held {
+		b.heldPayload(len(fds))
+		return
+	}
+	b.closeOnExec(len(fds))
 	b.Call("enter the working directory "+b.spec.Dir, unix.SYS_CHDIR, b.String(b.spec.Dir))
+	b.execute("run "+b.spec.Argv[0], b.String(b.spec.Argv[0]), b.Strings(b.spec.Argv), b.Strings(b.spec.Env))
+}
+
+func (b *builder) closeOnExec(first int) {
+	b.Call("close the rest on exec", unix.SYS_CLOSE_RANGE, program.Int(first), program.Int(^uint32(0)), program.Int(unix.CLOSE_RANGE_CLOEXEC))
+}
+
+// execute replaces the process by a program.
+func (b *builder) execute(name string, file, argv, env Arg) {
 	b.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Int(unix.SIG_SETMASK), b.Bytes(make([]byte, 8)), program.Int(0), program.Int(8))
-	b.Call("run "+b.spec.Argv[0], unix.SYS_EXECVE, b.String(b.spec.Argv[0]), b.Strings(b.spec.Argv), b.Strings(b.spec.Env))
+	b.Call(name, unix.SYS_EXECVE, file, argv, env)
 }

@@ -22,6 +22,8 @@ type Cell struct {
 	pumps     []*pump
 	peak      *os.File // the kernel's count of the most memory used; nil where there is none
 	host      *Host
+	parked    *pending // of a cell that can be assigned; nil for others
+	held      bool
 
 	done chan struct{}
 

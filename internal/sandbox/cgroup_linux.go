@@ -165,13 +165,22 @@ func (c *cgroups) create(name string, l Limits) (*cellCgroup, error) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
 		}
 	}
-	for _, w := range c.limits(g, l) {
-		if err := writeCgroup(w.path, w.value); err != nil && !w.optional {
-			g.remove()
-			return nil, fmt.Errorf("limit cell: %w", err)
-		}
+	if err := c.setLimits(g, l); err != nil {
+		g.remove()
+		return nil, err
 	}
 	return g, nil
+}
+
+// setLimits bounds a cell. Its memory may be made less, but not more than it was: the two limits of version 1 would have to be written in
+// the other order.
+func (c *cgroups) setLimits(g *cellCgroup, l Limits) error {
+	for _, w := range c.limits(g, l) {
+		if err := writeCgroup(w.path, w.value); err != nil && !w.optional {
+			return fmt.Errorf("limit cell: %w", err)
+		}
+	}
+	return nil
 }
 
 type cgroupWrite struct {

@@ -13,6 +13,14 @@
 // makes and removes cgroups, reaps, and kills. When the daemon goes away, by whatever means, the spawner sees the end of its
 // socket, and kills every cell before it leaves; when the spawner is killed, the kernel kills the cells (parent-death signal).
 //
+// # Parked cells
+//
+// A cell can be started ahead of need ([Spec.Parked]): with a language runtime of the platform's own choice that waits, or held just before it would
+// run a program ([Spec.Held]). [Cell.Assign] then attaches folders to it, sets its limits, and names the program. For that the spawner takes the folder from the host
+// (open_tree), restricts it, enters the cell's mount namespace on its main thread, and puts it there (move_mount). A held program comes as one
+// datagram that is laid out for the address of a buffer, which the child of a clone has where its parent had it. A parked cell runs nothing but
+// the platform's own code; an assigned one never goes back.
+//
 // # Network
 //
 // A cell has a network namespace with nothing but a loopback device. Listeners of a cell (the Runtime API, the platform's

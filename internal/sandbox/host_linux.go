@@ -40,6 +40,7 @@ type Host struct {
 	layers layers
 	// noEgress is why cells cannot have a way to the internet here; empty when they can.
 	noEgress string
+	canPark  bool
 
 	mu      sync.Mutex // guards the fields below
 	spawner *connection
@@ -58,8 +59,9 @@ type connection struct {
 
 // pending is a cell and the answers of its spawner.
 type pending struct {
-	spawned chan event // one event: spawned or failed
-	reaped  chan event // one event
+	spawned  chan event // one event: spawned or failed
+	assigned chan event // one event for the assignment
+	reaped   chan event // one event
 }
 
 // Open returns a host that is being set up: the spawner is started, and what cells can have here is found out, while the caller goes on. The first call
@@ -87,12 +89,12 @@ func (h *Host) find(ctx context.Context, plain bool) error {
 		return err
 	}
 	if !h.report.Isolated() {
-		h.log.Error("functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
+		h.log.ErrorContext(ctx, "functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
 			slog.String("reason", h.report.Layer(LayerNamespaces).Detail))
 		return nil
 	}
 	for _, l := range h.report.Missing() {
-		h.log.Warn("a layer of the functions' isolation is missing on this machine", slog.String("layer", l.Name), slog.String("reason", l.Detail))
+		h.log.WarnContext(ctx, "a layer of the functions' isolation is missing on this machine", slog.String("layer", l.Name), slog.String("reason", l.Detail))
 	}
 	return nil
 }
@@ -209,7 +211,7 @@ func (h *Host) listen(s *connection, buf []byte) {
 		case p.spawned <- event{Kind: evFailed, Error: "the sandbox spawner ended"}:
 		default:
 		}
-		p.reaped <- event{Kind: evReaped}
+		p.end(event{Kind: evReaped})
 	}
 	close(s.done)
 }
@@ -217,17 +219,28 @@ func (h *Host) listen(s *connection, buf []byte) {
 func (h *Host) deliver(e event) {
 	h.mu.Lock()
 	p := h.cells[e.ID]
-	if e.Kind != evSpawned {
+	if e.Kind == evFailed || e.Kind == evReaped {
 		delete(h.cells, e.ID)
 	}
 	h.mu.Unlock()
 	switch {
 	case p == nil:
 	case e.Kind == evReaped:
-		p.reaped <- e
+		p.end(e)
+	case e.Kind == evAssigned:
+		p.assigned <- e
 	default:
 		p.spawned <- e
 	}
+}
+
+// end passes the end of a cell on, also to an assignment that waits.
+func (p *pending) end(e event) {
+	select {
+	case p.assigned <- event{Kind: evAssigned, Error: "the sandbox has ended"}:
+	default:
+	}
+	p.reaped <- e
 }
 
 // Start starts a cell. It returns when the cell's network is there; the payload may not run yet, and may turn out to be
@@ -259,7 +272,10 @@ func (h *Host) start(ctx context.Context, spec Spec, l layers) (*Cell, error) {
 	h.mu.Lock()
 	h.next++
 	c := &Cell{id: h.next, name: cellName(spec.Name, h.next), host: h, done: make(chan struct{}), listeners: map[string]net.Listener{}}
-	p := &pending{spawned: make(chan event, 1), reaped: make(chan event, 1)}
+	p := &pending{spawned: make(chan event, 1), assigned: make(chan event, 1), reaped: make(chan event, 1)}
+	if spec.Parked {
+		c.parked, c.held = p, spec.Held
+	}
 	h.cells[c.id] = p
 	h.mu.Unlock()
 	b := &birth{host: h, cell: c, spec: spec, pending: p, conn: s.conn}
@@ -270,6 +286,36 @@ func (h *Host) start(ctx context.Context, spec Spec, l layers) (*Cell, error) {
 		return nil, fmt.Errorf("start sandbox %s: %w", spec.Name, err)
 	}
 	return c, nil
+}
+
+// CanPark tells whether cells can be started ahead of need here: folders can be attached to them, and limits set, while they run.
+func (h *Host) CanPark() bool {
+	<-h.known
+	return h.failed == nil && h.canPark
+}
+
+// Assign gives a parked cell what it lacks. It returns when the mounts are attached; the program of a held cell may not run yet then. A cell can be
+// assigned once. After an error the cell is of no more use, and has been killed.
+func (c *Cell) Assign(ctx context.Context, a Assignment) error {
+	a, err := a.withDefaults(c.name, c.held)
+	if err == nil && c.parked == nil {
+		err = fmt.Errorf("sandbox %s was not started to be assigned", c.name)
+	}
+	if err != nil {
+		c.Kill()
+		return err
+	}
+	c.send(request{Op: opAssign, ID: c.id, Assign: &a})
+	select {
+	case e := <-c.parked.assigned:
+		if e.Error != "" {
+			return fmt.Errorf("assign sandbox %s: %s", c.name, e.Error)
+		}
+		return nil
+	case <-ctx.Done():
+		c.Kill()
+		return ctx.Err()
+	}
 }
 
 // Kill ends every process of the cell at once. Done tells when they are gone.
@@ -316,6 +362,7 @@ func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
 		switch {
 		case err == nil:
 			h.report = h.makeReport(hi, why)
+			h.canPark = hi.Root && h.layers.Namespaces && hi.Cgroups["memory"] != ""
 			return nil
 		case !errors.As(err, &failed):
 			failed = &StartError{Step: "clone", Err: err}
@@ -419,7 +466,7 @@ func readReport(c *net.UnixConn) (program.Report, string, []int, error) {
 	}
 	n, _, err = receive(c, buf)
 	if err != nil {
-		return r, "unknown step", fds, nil
+		return r, "unknown step", fds, nil //nolint:nilerr // the failure is reported; only its name is lost
 	}
 	return r, string(buf[:n]), fds, nil
 }

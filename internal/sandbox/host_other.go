@@ -45,7 +45,15 @@ func (*Cell) Kill() {}
 // Signal does nothing.
 func (*Cell) Signal(syscall.Signal) {}
 
+// CanPark is false on this system.
+func (*Host) CanPark() bool { return false }
+
+// Assign fails on this system.
+func (*Cell) Assign(context.Context, Assignment) error { return errSystem }
+
 type pump struct{}
+
+type pending struct{}
 
 func (*pump) drain() bool { return true }
 

@@ -53,7 +53,7 @@ func isolatedHost(t testing.TB) *Host {
 // helper is a copy of the test binary where every user can run it.
 func helper(t testing.TB) Mount {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "lambent-helper-")
+	dir, err := os.MkdirTemp("/tmp", "lambent-helper-") //nolint:usetesting // the folder of a test may be closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,8 @@ func (s *cellSpec) sockets() []Listen {
 	return list
 }
 
-// network brings the loopback device up, makes the listeners and sends them to the daemon.
-func (b *builder) network() {
+// network brings the loopback device up and makes the listeners.
+func (b *builder) network() []program.Result {
 	udp := b.Get("open a socket", unix.SYS_SOCKET, program.Int(unix.AF_INET), program.Int(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC), program.Int(0))
 	ifreq := make([]byte, 40) // struct ifreq: a name of 16 bytes, then the flags
 	copy(ifreq, "lo")
@@ -50,7 +50,7 @@ func (b *builder) network() {
 	for _, l := range b.spec.sockets() {
 		results = append(results, b.listen(l))
 	}
-	b.sendReady(results)
+	return results
 }
 
 func (b *builder) netlink(name string, protocol int, messages []byte) {

@@ -30,6 +30,8 @@ type cellSpec struct {
 	Listen []Listen
 	Egress bool
 	Socket bool
+	Parked bool
+	Held   bool
 	layers
 
 	// Rewrite maps addresses inside the cell to those on the host, in process mode.
@@ -53,14 +55,16 @@ const (
 	opSpawn  = "spawn"
 	opKill   = "kill"
 	opSignal = "signal"
+	opAssign = "assign"
 )
 
 // request goes from the daemon to the spawner. A spawn carries the descriptors status, stdout, stderr and, if asked for, socket.
 type request struct {
 	Op     string
 	ID     uint64
-	Spec   *cellSpec `json:",omitempty"`
-	Signal int       `json:",omitempty"`
+	Spec   *cellSpec   `json:",omitempty"`
+	Signal int         `json:",omitempty"`
+	Assign *Assignment `json:",omitempty"`
 }
 
 // The kinds of an event.
@@ -69,13 +73,15 @@ const (
 	evSpawned = "spawned"
 	evFailed  = "failed"
 	evReaped  = "reaped"
+	// evAssigned answers an assignment; with an error the cell has been killed.
+	evAssigned = "assigned"
 )
 
 // event goes from the spawner to the daemon.
 type event struct {
 	Kind string
 	ID   uint64 `json:",omitempty"`
-	// Error is why a spawn failed.
+	// Error is why a spawn or an assignment failed.
 	Error string `json:",omitempty"`
 	// PID and the files to read memory use from are told when a cell has been spawned.
 	PID       int    `json:",omitempty"`

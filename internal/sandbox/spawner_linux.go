@@ -43,6 +43,8 @@ type spawner struct {
 	conn *net.UnixConn
 	env  *spawnEnv
 	null int
+	// home is the spawner's own mount namespace, to come back to; -1 when it cannot leave it.
+	home int
 
 	mu    sync.Mutex // guards the fields below, and is held over a clone and its announcement
 	cells map[uint64]*spawned
@@ -58,6 +60,8 @@ type spawned struct {
 	watch *memoryWatch
 	// overMemory tells that the watch has ended the cell.
 	overMemory bool
+	// parked is what a cell needs for its assignment; nil for others and after it.
+	parked *parked
 }
 
 func runSpawner() error {
@@ -75,7 +79,12 @@ func runSpawner() error {
 	if err != nil {
 		return err
 	}
-	s := &spawner{conn: conn, env: env, null: null, cells: map[uint64]*spawned{}}
+	s := &spawner{conn: conn, env: env, null: null, home: -1, cells: map[uint64]*spawned{}}
+	if env.root {
+		if s.home, err = freeToMove(); err != nil {
+			return err
+		}
+	}
 	// Processes that outlive their cell's init in process mode come to the spawner, which ends them.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become a subreaper: %w", err)
@@ -122,6 +131,10 @@ func (s *spawner) handle(r request, fds []int) {
 		if err := s.spawn(r.ID, r.Spec, fds); err != nil {
 			_ = sendMessage(s.conn, event{Kind: evFailed, ID: r.ID, Error: err.Error()})
 		}
+	case opAssign:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.assignLocked(r.ID, r.Assign)
 	case opKill:
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -163,18 +176,30 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 	if err := s.clone(c, spec, fds); err != nil {
 		group.remove()
 		_ = removeTmp(c.tmp)
+		c.parked.close()
 		return err
 	}
 	s.cells[id] = c
-	if c.watch, err = s.env.cgroups.newMemoryWatch(group); err != nil {
-		c.kill()
-		return err
-	}
-	if c.watch != nil {
-		go c.watch.run(int64(spec.Limits.MemoryMB)<<20, func() { s.endForMemory(c) })
+	if c.parked == nil {
+		if err := s.watchMemory(c, spec.Limits); err != nil {
+			c.kill()
+			return err
+		}
 	}
 	peak, _ := group.memoryFiles()
 	return sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak})
+}
+
+// watchMemory holds a cell to its memory.
+func (s *spawner) watchMemory(c *spawned, l Limits) error {
+	var err error
+	if c.watch, err = s.env.cgroups.newMemoryWatch(c.group); err != nil {
+		return err
+	}
+	if c.watch != nil {
+		go c.watch.run(int64(l.MemoryMB)<<20, func() { s.endForMemory(c) })
+	}
+	return nil
 }
 
 func removeTmp(dir string) error {
@@ -216,6 +241,12 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	}
 	b := &builder{Program: program.New(cell.status), env: s.env, spec: spec, fds: cell, group: c.group, uid: uid}
 	defer func() { closeAll(b.opened) }()
+	if spec.Parked {
+		c.parked = &parked{mounts: -1, hold: -1, tmpMB: spec.Limits.TmpMB}
+		if err := c.parked.prepare(b); err != nil {
+			return err
+		}
+	}
 	if err := b.build(); err != nil {
 		return err
 	}
@@ -228,6 +259,11 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	}
 	if c.pid, err = b.Start(flags, cgroup); err != nil {
 		return err
+	}
+	if c.parked != nil {
+		if c.parked.mounts, err = unix.Open(fmt.Sprintf("/proc/%d/ns/mnt", c.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("open the cell's mount namespace: %w", err)
+		}
 	}
 	if spec.Users {
 		if err := s.mapUser(c.pid, uid); err != nil {
@@ -322,6 +358,7 @@ func (s *spawner) reap() {
 func (s *spawner) endLocked(c *spawned) {
 	delete(s.cells, c.id)
 	c.watch.close()
+	c.parked.close()
 	if c.tmp != "" {
 		c.group.kill()
 		s.killOrphansLocked()

@@ -36,6 +36,11 @@ type Spec struct {
 	Egress *Egress
 	// Socket gives the payload descriptor 3, one end of a stream socket whose other end is [Cell.Socket].
 	Socket bool
+	// Parked makes a cell that is started ahead of need: [Cell.Assign] gives it what it lacks, and its final limits. Until then it must run
+	// nothing but programs of the platform's own.
+	Parked bool
+	// Held makes a parked cell wait, finished but for the program: [Cell.Assign] says what to run. Argv, Env and Dir are not used then.
+	Held bool
 	// Stdout and Stderr take what the payload writes, called from one goroutine each; nil discards.
 	Stdout, Stderr io.Writer
 }
@@ -80,7 +85,17 @@ const (
 
 // withDefaults returns s with the defaults filled in, or why it cannot be run.
 func (s Spec) withDefaults() (Spec, error) {
-	l := &s.Limits
+	var err error
+	if s.Limits, err = s.Limits.withDefaults(); err != nil {
+		return s, err
+	}
+	if s.Dir == "" {
+		s.Dir = "/"
+	}
+	return s, s.validate()
+}
+
+func (l Limits) withDefaults() (Limits, error) {
 	for _, d := range []struct {
 		field *int
 		value int
@@ -89,45 +104,59 @@ func (s Spec) withDefaults() (Spec, error) {
 			*d.field = d.value
 		}
 		if *d.field < 0 {
-			return s, errors.New("sandbox limits must not be negative")
+			return l, errors.New("sandbox limits must not be negative")
 		}
 	}
 	if l.MilliCPU == 0 {
 		l.MilliCPU = max(l.MemoryMB*1000/1769, 10)
 	}
-	if s.Dir == "" {
-		s.Dir = "/"
-	}
-	return s, s.validate()
+	return l, nil
 }
 
 func (s *Spec) validate() error {
-	if len(s.Argv) == 0 || !path.IsAbs(s.Argv[0]) {
-		return fmt.Errorf("sandbox %s: the program must be an absolute path", s.Name)
+	if !s.Held {
+		if err := validateProgram(s.Name, s.Argv, s.Env); err != nil {
+			return err
+		}
+	}
+	if err := validateMounts(s.Name, s.Mounts); err != nil {
+		return err
+	}
+	for _, l := range s.Listen {
+		if !l.Addr.Addr().Is4() || !l.Addr.Addr().IsLoopback() || l.Addr.Port() == 0 {
+			return fmt.Errorf("sandbox %s: listener %s at %s: it must be an IPv4 loopback address with a port", s.Name, l.Name, l.Addr)
+		}
+	}
+	return nil
+}
+
+// validateProgram checks what is to be run.
+func validateProgram(name string, argv, env []string) error {
+	if len(argv) == 0 || !path.IsAbs(argv[0]) {
+		return fmt.Errorf("sandbox %s: the program must be an absolute path", name)
 	}
 	size := 0
-	for _, list := range [][]string{s.Argv, s.Env} {
+	for _, list := range [][]string{argv, env} {
 		for _, v := range list {
 			if strings.IndexByte(v, 0) >= 0 {
-				return fmt.Errorf("sandbox %s: an argument or variable contains a NUL byte", s.Name)
+				return fmt.Errorf("sandbox %s: an argument or variable contains a NUL byte", name)
 			}
 			size += len(v) + 1
 		}
 	}
 	if size > maxArgs {
-		return fmt.Errorf("sandbox %s: arguments and environment take %d bytes, at most %d are possible", s.Name, size, maxArgs)
+		return fmt.Errorf("sandbox %s: arguments and environment take %d bytes, at most %d are possible", name, size, maxArgs)
 	}
-	if len(s.Mounts) > maxBinds {
-		return fmt.Errorf("sandbox %s: %d mounts, at most %d are possible", s.Name, len(s.Mounts), maxBinds)
+	return nil
+}
+
+func validateMounts(name string, mounts []Mount) error {
+	if len(mounts) > maxBinds {
+		return fmt.Errorf("sandbox %s: %d mounts, at most %d are possible", name, len(mounts), maxBinds)
 	}
-	for _, m := range s.Mounts {
+	for _, m := range mounts {
 		if !path.IsAbs(m.Source) || !path.IsAbs(m.Target) || path.Clean(m.Target) != m.Target || m.Target == "/" {
-			return fmt.Errorf("sandbox %s: mount of %q at %q: both must be clean absolute paths below the root", s.Name, m.Source, m.Target)
-		}
-	}
-	for _, l := range s.Listen {
-		if !l.Addr.Addr().Is4() || !l.Addr.Addr().IsLoopback() || l.Addr.Port() == 0 {
-			return fmt.Errorf("sandbox %s: listener %s at %s: it must be an IPv4 loopback address with a port", s.Name, l.Name, l.Addr)
+			return fmt.Errorf("sandbox %s: mount of %q at %q: both must be clean absolute paths below the root", name, m.Source, m.Target)
 		}
 	}
 	return nil

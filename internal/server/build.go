@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -39,7 +40,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, functions)
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
 	objects.Objects = buckets
 	tables := dynamodb.New(p.deps)
 	var services []service.Service
@@ -74,8 +75,13 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	o.Host = host
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes")}); err != nil {
+	parked, err := p.cfg.ParkedPercent()
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
+	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {

@@ -19,7 +19,6 @@ func TestSweepTakesBodiesThatNoServiceHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blobs, now := mem.New(), clock.NewFake(time.Unix(0, 0))
 		ours, theirs, nobodys, doubtful := body(t, blobs), body(t, blobs), body(t, blobs), body(t, blobs)
-		doubt := errors.New("the store does not tell")
 		holds := func(which blob.ID, err error) service.Service {
 			return service.Service{HoldsBody: func(_ context.Context, id blob.ID) (bool, error) {
 				if id == doubtful {
@@ -30,7 +29,7 @@ func TestSweepTakesBodiesThatNoServiceHolds(t *testing.T) {
 		}
 		s := &sweeper{
 			blobs: blobs, clock: now, log: slog.New(slog.DiscardHandler),
-			services: []service.Service{holds(ours, nil), {}, holds(theirs, doubt)},
+			services: []service.Service{holds(ours, nil), {}, holds(theirs, errors.New("the store does not tell"))},
 		}
 		s.start(t.Context())
 		defer func() { _ = s.close(t.Context()) }()
@@ -44,7 +43,6 @@ func TestSweepTakesBodiesThatNoServiceHolds(t *testing.T) {
 				t.Errorf("body %s is there: %v, want %v", id, !want, want)
 			}
 		}
-		doubt = nil
 		s.services[2] = holds(theirs, nil)
 		now.Advance(sweepEvery)
 		synctest.Wait()

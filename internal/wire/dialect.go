@@ -1,6 +1,10 @@
 package wire
 
-import "lambent.dev/lambent/internal/awsapi"
+import (
+	"strings"
+
+	"lambent.dev/lambent/internal/awsapi"
+)
 
 // dialect is in what the services of one protocol differ from each other.
 type dialect struct {
@@ -20,6 +24,9 @@ type dialect struct {
 	bareErrors bool
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
 	crc32 bool
+	// wording, when set, tells how the service words a broken constraint of an operation in a way of its own: with the whole message of the error, or own for
+	// constraints that the service checks itself.
+	wording func(operation string, v *violation) (message string, own bool)
 }
 
 // dialectOf returns an API's dialect: that of its protocol, and what is known
@@ -38,7 +45,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "dynamodb", "dynamodbstreams":
 		d.errorNamespace = "com.amazonaws.dynamodb.v20120810#"
 		d.validationNamespace = "com.amazon.coral.validate#"
-		d.crc32 = true
+		d.crc32, d.wording = true, dynamodbWording
 	case "cloudwatch":
 		d.errorNamespace = "com.amazonaws.cloudwatch.v2010_08_01#"
 		d.validationNamespace = "com.amazon.coral.validate#"
@@ -59,6 +66,26 @@ func dialectOf(api *awsapi.API) dialect {
 		d.validates, d.bareErrors = false, true
 	}
 	return d
+}
+
+// dynamodbWording is for the constraints of which DynamoDB's messages differ from those of other services.
+func dynamodbWording(operation string, v *violation) (message string, own bool) {
+	switch operation {
+	case "CreateTable":
+		if v.path == "tableName" && v.missing {
+			return "The parameter 'TableName' is required but was not present in the request", false
+		}
+		return "", v.path == "keySchema" || strings.HasSuffix(v.path, ".attributeType")
+	case "BatchGetItem":
+		return "", v.path == "requestItems" || strings.HasSuffix(v.path, ".member.keys")
+	case "BatchWriteItem":
+		return "", v.path == "requestItems" || strings.HasSuffix(v.path, ".member") && strings.HasPrefix(v.rule, "Member must have length")
+	case "Query":
+		return "", v.path == "limit" || v.path == "select"
+	case "TransactGetItems", "TransactWriteItems":
+		return "", v.path == "transactItems"
+	}
+	return "", false
 }
 
 func restJSONCode(name string) string {

@@ -174,7 +174,7 @@ func (a *answer) encodeErrorJSON(e failure, typed bool) error {
 		if status := writeLocated(a.w.Header(), n, e.detail); status != 0 {
 			a.status = status
 		}
-		if b, _, err = appendJSONMembers(b, n, e.detail, !typed, 0); err != nil {
+		if b, err = appendJSONMembers(b, n, e.detail, !typed, 0); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // fuzzDecode decodes a body as an operation's input: whatever comes, it must
 // end without a panic, and what was decoded must validate without one.
-func fuzzDecode(t *testing.T, a *API, operation string, protocol awsapi.Protocol, body []byte) {
+func fuzzDecode(a *API, operation string, protocol awsapi.Protocol, body []byte) {
 	op := a.Operation(operation)
 	req := &Request{
 		Method: "POST", RawPath: "/", Header: http.Header{}, Protocol: protocol,
@@ -33,28 +33,28 @@ func FuzzDecodeJSON(f *testing.F) {
 	a := New(dynamodb.API, (&dynamodb.Handlers{}).Bindings())
 	f.Add([]byte(`{"TableName":"t","KeySchema":[{"AttributeName":"a","KeyType":"HASH"}],"Tags":[{"Key":"k","Value":"\u00e9\ud83d\ude00"}]}`))
 	f.Add([]byte(`{"ProvisionedThroughput":{"ReadCapacityUnits":1.5e3,"WriteCapacityUnits":null},"x":[{}]}`))
-	f.Fuzz(func(t *testing.T, body []byte) { fuzzDecode(t, a, "CreateTable", awsapi.JSON, body) })
+	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "CreateTable", awsapi.JSON, body) })
 }
 
 func FuzzDecodeCBOR(f *testing.F) {
 	a := New(cloudwatch.API, (&cloudwatch.Handlers{}).Bindings())
 	f.Add([]byte("\xbf\x69Namespace\x61n\x6aMetricData\x81\xa2\x6aMetricName\x61m\x65Value\xfb\x3f\xf0\x00\x00\x00\x00\x00\x00\xff"))
 	f.Add([]byte("\xa1\x6aMetricData\x9f\xa1\x69Timestamp\xc1\x1a\x5f\x00\x00\x00\xff"))
-	f.Fuzz(func(t *testing.T, body []byte) { fuzzDecode(t, a, "PutMetricData", awsapi.CBOR, body) })
+	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "PutMetricData", awsapi.CBOR, body) })
 }
 
 func FuzzDecodeQuery(f *testing.F) {
 	a := New(cloudwatch.API, (&cloudwatch.Handlers{}).Bindings())
 	f.Add([]byte("Action=PutMetricData&Namespace=n&MetricData.member.1.MetricName=m&MetricData.member.1.Value=1"))
 	f.Add([]byte("MetricData.member.2.Dimensions.member.1.Name=%41+b&&=&.&a..b=1"))
-	f.Fuzz(func(t *testing.T, body []byte) { fuzzDecode(t, a, "PutMetricData", awsapi.Query, body) })
+	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "PutMetricData", awsapi.Query, body) })
 }
 
 func FuzzDecodeEC2(f *testing.F) {
 	a := New(ec2.API, (&ec2.Handlers{}).Bindings())
 	f.Add([]byte("Action=AuthorizeSecurityGroupIngress&GroupId=sg-1&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fuzzDecode(t, a, "AuthorizeSecurityGroupIngress", awsapi.EC2, body)
+		fuzzDecode(a, "AuthorizeSecurityGroupIngress", awsapi.EC2, body)
 	})
 }
 
@@ -62,7 +62,7 @@ func FuzzDecodeXML(f *testing.F) {
 	a := New(s3.API, (&s3.Handlers{}).Bindings())
 	f.Add([]byte(`<AccessControlPolicy xmlns="x"><AccessControlList><Grant><Grantee xmlns:xsi="y" xsi:type="Group"><URI>u</URI></Grantee></Grant></AccessControlList></AccessControlPolicy>`))
 	f.Add([]byte(`<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`))
-	f.Fuzz(func(t *testing.T, body []byte) { fuzzDecode(t, a, "PutBucketAcl", awsapi.RESTXML, body) })
+	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "PutBucketAcl", awsapi.RESTXML, body) })
 }
 
 func FuzzMatchPath(f *testing.F) {

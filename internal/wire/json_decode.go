@@ -151,7 +151,7 @@ func (d *jsonDecoder) stringValue(f *field, v reflect.Value) error {
 		b := make([]byte, base64.StdEncoding.DecodedLen(len(raw)))
 		n, err := base64.StdEncoding.Decode(b, raw)
 		if err != nil {
-			return &mismatch{fmt.Sprintf("%s is not valid base64", d.path(""))}
+			return &mismatch{d.path("") + " is not valid base64"}
 		}
 		v.SetBytes(b[:n])
 		return nil

@@ -21,7 +21,7 @@ func appendJSON(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error
 	switch f.kind {
 	case awsapi.Structure:
 		dst = append(dst, '{')
-		dst, _, err := appendJSONMembers(dst, f.node, v, true, depth)
+		dst, err := appendJSONMembers(dst, f.node, v, true, depth)
 		return append(dst, '}'), err
 	case awsapi.List:
 		return appendJSONList(dst, f.node, v, depth)
@@ -74,7 +74,7 @@ func appendJSONScalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
 
 // appendJSONMembers appends the members that travel in the body, without the
 // braces. first tells whether none was written before.
-func appendJSONMembers(dst []byte, n *node, v reflect.Value, first bool, depth int) ([]byte, bool, error) {
+func appendJSONMembers(dst []byte, n *node, v reflect.Value, first bool, depth int) ([]byte, error) {
 	for i := range n.fields {
 		f := &n.fields[i]
 		if !f.body() || f.shape.EventStream {
@@ -91,10 +91,10 @@ func appendJSONMembers(dst []byte, n *node, v reflect.Value, first bool, depth i
 		dst = append(dst, f.jsonKey...)
 		var err error
 		if dst, err = appendJSON(dst, f, value, depth+1); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	return dst, first, nil
+	return dst, nil
 }
 
 func appendJSONList(dst []byte, n *node, v reflect.Value, depth int) ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -57,7 +58,7 @@ func (f *field) setHeader(v reflect.Value, req *Request, name string) (bool, err
 		if !strings.EqualFold(name, "Content-Length") || req.ContentLength < 0 {
 			return false, nil
 		}
-		values = []string{fmt.Sprint(req.ContentLength)}
+		values = []string{strconv.FormatInt(req.ContentLength, 10)}
 	}
 	target := f.target(v)
 	switch {

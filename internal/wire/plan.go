@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -89,19 +90,19 @@ func (c *compiler) fillLocked(n *node) error {
 	switch n.kind {
 	case awsapi.Structure:
 		if n.typ.Kind() != reflect.Struct {
-			return fmt.Errorf("a structure needs a struct")
+			return errors.New("a structure needs a struct")
 		}
 		return c.structLocked(n)
 	case awsapi.List:
 		if n.typ.Kind() != reflect.Slice {
-			return fmt.Errorf("a list needs a slice")
+			return errors.New("a list needs a slice")
 		}
 		var err error
 		n.element, err = c.fieldLocked(&n.shape.Element, n.typ.Elem())
 		return err
 	case awsapi.Map:
 		if n.typ.Kind() != reflect.Map {
-			return fmt.Errorf("a map needs a map")
+			return errors.New("a map needs a map")
 		}
 		var err error
 		if n.key, err = c.fieldLocked(&n.shape.Key, n.typ.Key()); err != nil {
@@ -111,11 +112,11 @@ func (c *compiler) fillLocked(n *node) error {
 		return err
 	case awsapi.Opaque:
 		if !reflect.PointerTo(n.typ).Implements(typeCodec) {
-			return fmt.Errorf("an opaque shape needs an awsapi.JSONCodec")
+			return errors.New("an opaque shape needs an awsapi.JSONCodec")
 		}
 	default:
 		if !fits(n.kind, n.typ) {
-			return fmt.Errorf("the Go type does not fit")
+			return errors.New("the Go type does not fit")
 		}
 	}
 	return nil

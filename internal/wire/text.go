@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -132,7 +133,7 @@ func formatFloat(n float64, bits int) string {
 // not all send the same one.
 func parseTime(text string) (time.Time, error) {
 	if text == "" {
-		return time.Time{}, fmt.Errorf("an empty text is not a timestamp")
+		return time.Time{}, errors.New("an empty text is not a timestamp")
 	}
 	if n, err := strconv.ParseFloat(text, 64); err == nil {
 		return epochTime(n)

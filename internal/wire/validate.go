@@ -33,10 +33,23 @@ func (o *Operation) Validate(req *Request, in any) error {
 		v.missing[m.path] = true
 	}
 	v.structure(p.input.node, reflect.ValueOf(in).Elem())
-	if len(v.found) == 0 {
+	found := v.found
+	if d.wording != nil {
+		found = found[:0]
+		for i := range v.found {
+			message, own := d.wording(o.Name, &v.found[i])
+			if message != "" {
+				return badRequest(d.invalid, "%s", message)
+			}
+			if !own {
+				found = append(found, v.found[i])
+			}
+		}
+	}
+	if len(found) == 0 {
 		return nil
 	}
-	return d.violationError(v.found)
+	return d.violationError(found)
 }
 
 // violationError words broken constraints as AWS does.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 func TestBodiesAreBounded(t *testing.T) {
 	p := start(t)
 	const size = 100 << 20
-	for name, framing := range map[string]string{"announced": "Content-Length: " + fmt.Sprint(size), "chunked": "Transfer-Encoding: chunked"} {
+	for name, framing := range map[string]string{"announced": "Content-Length: " + strconv.Itoa(size), "chunked": "Transfer-Encoding: chunked"} {
 		t.Run(name, func(t *testing.T) {
 			p := p.with(t)
 			r := p.request("POST", "/", "Content-Type", "application/x-amz-json-1.0", "X-Amz-Target", "DynamoDB_20120810.PutItem")

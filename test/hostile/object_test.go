@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestBodyThatIsCutKeepsNothing(t *testing.T) {
 		for _, sent := range []int{0, 1, 1 << 20, len(large) - 1} {
 			t.Run(fmt.Sprintf("%.8s after %d", hash, sent), func(t *testing.T) {
 				p := p.with(t)
-				r := p.request("PUT", "/drop/key", "Content-Length", fmt.Sprint(len(large)))
+				r := p.request("PUT", "/drop/key", "Content-Length", strconv.Itoa(len(large)))
 				if err := p.as("s3").Sign(r, hash, time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -121,7 +122,7 @@ func TestBytesBehindTheBodyAreNotTheObject(t *testing.T) {
 func chunked(t *testing.T, p *platform, sum []byte) (*sigv4.Request, string) {
 	t.Helper()
 	s := p.as("s3")
-	r := p.request("PUT", "/drop/key", "Content-Encoding", "aws-chunked", "X-Amz-Decoded-Content-Length", fmt.Sprint(len(large)),
+	r := p.request("PUT", "/drop/key", "Content-Encoding", "aws-chunked", "X-Amz-Decoded-Content-Length", strconv.Itoa(len(large)),
 		"X-Amz-Trailer", "x-amz-checksum-sha256")
 	if err := s.Sign(r, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", time.Now()); err != nil {
 		t.Fatal(err)

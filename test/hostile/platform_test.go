@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func (p *platform) send(s *sigv4.Signer, r *sigv4.Request, body []byte, now time
 // whole sends a request with its length.
 func (p *platform) whole(r *sigv4.Request, body []byte) answer {
 	p.Helper()
-	r.Fields = append(r.Fields, sigv4.Field{Name: "Content-Length", Value: fmt.Sprint(len(body))})
+	r.Fields = append(r.Fields, sigv4.Field{Name: "Content-Length", Value: strconv.Itoa(len(body))})
 	return p.talk(false, head(r), bytes.NewReader(body))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -79,7 +80,7 @@ const (
 func patchDynamoDB(m *model) error {
 	value := m.Shapes["AttributeValue"]
 	if value == nil {
-		return fmt.Errorf("no AttributeValue")
+		return errors.New("no AttributeValue")
 	}
 	value.GoType = attrValue
 	for _, s := range m.Shapes {
@@ -103,7 +104,7 @@ func patchS3(m *model) error {
 	}
 	expires := m.Shapes["Expires"]
 	if expires == nil {
-		return fmt.Errorf("no Expires")
+		return errors.New("no Expires")
 	}
 	expires.Type = "string"
 	m.Metadata.XMLNamespace = "http://s3.amazonaws.com/doc/2006-03-01/"

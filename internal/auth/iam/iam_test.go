@@ -32,8 +32,10 @@ func docs(t testing.TB, role iam.Role, texts ...string) []iam.Document {
 
 var (
 	alice   = iam.Principal{Kind: iam.User, Account: home, ARN: "arn:aws:iam::" + home + ":user/alice", UserID: "AIDAALICEALICEALICE"}
-	session = iam.Principal{Kind: iam.Session, Account: home, ARN: "arn:aws:sts::" + home + ":assumed-role/app/s1",
-		RoleARN: "arn:aws:iam::" + home + ":role/app", UserID: "AROAAPPAPPAPPAPPAPP:s1"}
+	session = iam.Principal{
+		Kind: iam.Session, Account: home, ARN: "arn:aws:sts::" + home + ":assumed-role/app/s1",
+		RoleARN: "arn:aws:iam::" + home + ":role/app", UserID: "AROAAPPAPPAPPAPPAPP:s1",
+	}
 	root     = iam.Principal{Kind: iam.Root, Account: home, ARN: "arn:aws:iam::" + home + ":root", UserID: home}
 	stranger = iam.Principal{Kind: iam.User, Account: other, ARN: "arn:aws:iam::" + other + ":user/bob", UserID: "AIDABOBBOBBOBBOBBOB"}
 	s3svc    = iam.Principal{Kind: iam.Service, Service: "s3.amazonaws.com"}
@@ -88,8 +90,10 @@ func TestDecisions(t *testing.T) {
 		{name: "boundary limits a grant to the role", who: session, boundary: []string{allowSQS}, resource: []string{bucket("Allow", aws(session.RoleARN), "")}, want: "no permissions boundary"},
 		{name: "boundary does not limit a grant to the session", who: session, boundary: []string{allowSQS}, resource: []string{bucket("Allow", aws(session.ARN), "")}},
 		{name: "boundary does not limit a grant to everybody", who: session, boundary: []string{allowSQS}, resource: []string{bucket("Allow", `"*"`, "")}},
-		{name: "NotPrincipal denies whoever has a boundary", who: alice, identity: []string{allowAll}, boundary: []string{allowAll},
-			resource: []string{`{"Effect":"Deny","NotPrincipal":` + aws(alice.ARN) + `,"Action":"*","Resource":"*"}`}, want: "explicit deny in a resource-based policy"},
+		{
+			name: "NotPrincipal denies whoever has a boundary", who: alice, identity: []string{allowAll}, boundary: []string{allowAll},
+			resource: []string{`{"Effect":"Deny","NotPrincipal":` + aws(alice.ARN) + `,"Action":"*","Resource":"*"}`}, want: "explicit deny in a resource-based policy",
+		},
 		{name: "NotPrincipal spares the named user", who: alice, identity: []string{allowAll}, resource: []string{`{"Effect":"Deny","NotPrincipal":` + aws(alice.ARN) + `,"Action":"*","Resource":"*"}`}},
 
 		{name: "role allows", who: session, identity: []string{allowGet}},

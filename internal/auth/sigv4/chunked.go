@@ -185,7 +185,7 @@ func (c *chunks) signed(suffix, claimed, tail string) error {
 		alg = algV4a
 	}
 	toSign := alg + suffix + "\n" + s.Time.Format(timeFormat) + "\n" + s.scopeText() + "\n" + c.previous + tail
-	ok := false
+	var ok bool
 	if s.Version == V4a {
 		ok = verifyECDSA(c.p.ecdsa, []byte(toSign), claimed)
 	} else {

@@ -11,7 +11,7 @@ type Claim struct {
 // PeekScope returns the scope that r claims; ok is false for requests without a readable one.
 // Nothing in it may be trusted before [Verifier.Verify].
 func PeekScope(r *Request) (s Claim, ok bool) {
-	cred := ""
+	var cred string
 	if auth, n := r.lookup("Authorization"); n > 0 {
 		_, rest, found := strings.Cut(auth, "Credential=")
 		if !found {

@@ -105,16 +105,25 @@ func answers(k Kind, inQuery bool) [families]answer {
 		s3Malformed = answer{"AuthorizationQueryParametersError", 400}
 	}
 	incomplete := [families]answer{
-		{"IncompleteSignature", 400}, {"IncompleteSignatureException", 400}, {"IncompleteSignatureException", 403},
-		{"IncompleteSignature", 400}, s3Malformed,
+		{"IncompleteSignature", 400},
+		{"IncompleteSignatureException", 400},
+		{"IncompleteSignatureException", 403},
+		{"IncompleteSignature", 400},
+		s3Malformed,
 	}
 	mismatch := [families]answer{
-		{"SignatureDoesNotMatch", 403}, {"InvalidSignatureException", 400}, {"InvalidSignatureException", 403},
-		{"AuthFailure", 401}, {"SignatureDoesNotMatch", 403},
+		{"SignatureDoesNotMatch", 403},
+		{"InvalidSignatureException", 400},
+		{"InvalidSignatureException", 403},
+		{"AuthFailure", 401},
+		{"SignatureDoesNotMatch", 403},
 	}
 	unknown := [families]answer{
-		{"InvalidClientTokenId", 403}, {"UnrecognizedClientException", 400}, {"UnrecognizedClientException", 403},
-		{"AuthFailure", 401}, {"InvalidAccessKeyId", 403},
+		{"InvalidClientTokenId", 403},
+		{"UnrecognizedClientException", 400},
+		{"UnrecognizedClientException", 403},
+		{"AuthFailure", 401},
+		{"InvalidAccessKeyId", 403},
 	}
 	with := func(a [families]answer, s3 answer) [families]answer {
 		a[FamilyS3] = s3
@@ -123,8 +132,11 @@ func answers(k Kind, inQuery bool) [families]answer {
 	switch k {
 	case Missing:
 		return [families]answer{
-			{"MissingAuthenticationToken", 403}, {"MissingAuthenticationTokenException", 400},
-			{"MissingAuthenticationTokenException", 403}, {"AuthFailure", 401}, {"AccessDenied", 403},
+			{"MissingAuthenticationToken", 403},
+			{"MissingAuthenticationTokenException", 400},
+			{"MissingAuthenticationTokenException", 403},
+			{"AuthFailure", 401},
+			{"AccessDenied", 403},
 		}
 	case Duplicate:
 		return with(incomplete, answer{"InvalidArgument", 400})
@@ -136,8 +148,11 @@ func answers(k Kind, inQuery bool) [families]answer {
 		return with(unknown, answer{"InvalidToken", 400})
 	case ExpiredToken:
 		return [families]answer{
-			{"ExpiredToken", 403}, {"ExpiredTokenException", 400}, {"ExpiredTokenException", 403},
-			{"RequestExpired", 400}, {"ExpiredToken", 400},
+			{"ExpiredToken", 403},
+			{"ExpiredTokenException", 400},
+			{"ExpiredTokenException", 403},
+			{"RequestExpired", 400},
+			{"ExpiredToken", 400},
 		}
 	case Scope:
 		return with(mismatch, s3Malformed)

@@ -283,15 +283,19 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 		return nil, malformed(s, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if s.Hash != "" && !validHash(s.Hash) {
-		return nil, &Error{Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+		return nil, &Error{
+			Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 			Message: "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, " +
 				"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, " +
-				"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."}
+				"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+		}
 	}
 	if s.Date != t.Format("20060102") {
-		return nil, &Error{Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+		return nil, &Error{
+			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 			Message: "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
-				clip(s.Date) + "' != '" + t.Format("20060102") + "', from '" + clip(date) + "'."}
+				clip(s.Date) + "' != '" + t.Format("20060102") + "', from '" + clip(date) + "'.",
+		}
 	}
 	return s, s.covers(r)
 }
@@ -337,9 +341,11 @@ func (s *Signature) covers(r *Request) error {
 	if len(open) == 0 {
 		return nil
 	}
-	return &Error{Kind: Unsigned, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+	return &Error{
+		Kind: Unsigned, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 		Message: "There were headers present in the request which were not signed: " + clip(strings.Join(open, ", ")),
-		Extra:   []Field{{"HeadersNotSigned", clip(strings.Join(open, ", "))}}}
+		Extra:   []Field{{"HeadersNotSigned", clip(strings.Join(open, ", "))}},
+	}
 }
 
 // sortedNames reports whether names are lower case, not empty, and in strictly rising order.

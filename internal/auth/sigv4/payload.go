@@ -81,14 +81,18 @@ func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
 		return p, p.plain(r)
 	}
 	if (s.Version == V4a) != strings.Contains(s.Hash, "ECDSA") && s.Hash != streamOpenTrailer {
-		return nil, &Error{Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			Message: "The streaming payload " + s.Hash + " does not belong to the algorithm of the signature."}
+		return nil, &Error{
+			Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "The streaming payload " + s.Hash + " does not belong to the algorithm of the signature.",
+		}
 	}
 	length := r.Get("X-Amz-Decoded-Content-Length")
 	n, err := strconv.ParseInt(length, 10, 63)
 	if err != nil || n < 0 || length[0] == '+' {
-		return nil, &Error{Kind: NoLength, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			Message: "A chunked upload needs x-amz-decoded-content-length."}
+		return nil, &Error{
+			Kind: NoLength, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "A chunked upload needs x-amz-decoded-content-length.",
+		}
 	}
 	p.Length = n
 	if names := r.Get("X-Amz-Trailer"); names != "" {
@@ -97,8 +101,10 @@ func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
 		}
 	}
 	if len(p.Trailers) > maxTrailers || len(p.Trailers) > 0 != strings.HasSuffix(s.Hash, "-TRAILER") && s.Hash != streamOpenTrailer {
-		return nil, &Error{Kind: Trailer, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			Message: "x-amz-trailer must name the trailers of a -TRAILER payload, and of no other."}
+		return nil, &Error{
+			Kind: Trailer, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "x-amz-trailer must name the trailers of a -TRAILER payload, and of no other.",
+		}
 	}
 	return p, nil
 }

@@ -112,8 +112,10 @@ func (s *Signer) algorithm() string {
 
 // signature prepares the parts that do not depend on the form.
 func (s *Signer) signature(r *Request, now time.Time, include func(name string) bool) *Signature {
-	sig := &Signature{Version: V4, AccessKeyID: s.AccessKeyID, Date: now.Format("20060102"), Region: s.Region,
-		Service: s.Service, Time: now, SignedHeaders: []string{"host"}}
+	sig := &Signature{
+		Version: V4, AccessKeyID: s.AccessKeyID, Date: now.Format("20060102"), Region: s.Region,
+		Service: s.Service, Time: now, SignedHeaders: []string{"host"},
+	}
 	if s.V4a {
 		sig.Version, sig.Region = V4a, ""
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // Signature Version 2 is defined with HMAC-SHA1.
 	"encoding/base64"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func parseV2(r *Request, list []param, opt Options) (*Signature, error) {
 		return nil, &Error{Kind: Unsupported, InQuery: true}
 	}
 	switch r.Method {
-	case "GET", "HEAD", "PUT", "DELETE":
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
 	default:
 		return nil, &Error{Kind: Unsupported, InQuery: true}
 	}

@@ -58,6 +58,9 @@ func NewVerifier(c clock.Clock) *Verifier {
 // opt asks for. It returns how to read the body. Every refusal is an [*Error].
 func (v *Verifier) Verify(r *Request, s *Signature, secret string, opt Options) (*Payload, error) {
 	now := v.clock.Now().UTC()
+	if !s.Query {
+		now = clock.Unmoved(v.clock).Now().UTC() // a header is signed by the time of day
+	}
 	switch s.Version {
 	case V4, V4a:
 		if err := s.inScope(opt); err != nil {
@@ -80,8 +83,10 @@ func (v *Verifier) Verify(r *Request, s *Signature, secret string, opt Options) 
 // inScope compares the credential scope with what the service accepts.
 func (s *Signature) inScope(opt Options) error {
 	if len(opt.Services) > 0 && !slices.Contains(opt.Services, s.Service) {
-		return &Error{Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			Message: "Credential should be scoped to correct service: '" + opt.Services[0] + "'. "}
+		return &Error{
+			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Message: "Credential should be scoped to correct service: '" + opt.Services[0] + "'. ",
+		}
 	}
 	if opt.Region == "" {
 		return nil
@@ -160,8 +165,10 @@ func (v *Verifier) verify4(r *Request, s *Signature, secret string, opt Options)
 	}
 	*buf = canonical
 	if !ok {
-		return nil, &Error{Kind: Mismatch, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
-			StringToSign: string(toSign), Canonical: string(canonical), Signature: s.Value}
+		return nil, &Error{
+			Kind: Mismatch, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			StringToSign: string(toSign), Canonical: string(canonical), Signature: s.Value,
+		}
 	}
 	return payload.with(r, s)
 }

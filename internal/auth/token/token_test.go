@@ -22,8 +22,10 @@ func ring(t testing.TB, current uint32) *token.Keyring {
 }
 
 func TestSessionRoundTrip(t *testing.T) {
-	want := &token.Session{AccessKeyID: "ASIAX", Account: "000000000000", ARN: "arn:aws:sts::000000000000:assumed-role/r/s", RoleARN: "arn:aws:iam::000000000000:role/r",
-		UserID: "AROAX:s", Policies: []string{"{}"}, Tags: map[string]string{"a": "b"}, SourceIdentity: "me", Issued: 1, Expires: 2}
+	want := &token.Session{
+		AccessKeyID: "ASIAX", Account: "000000000000", ARN: "arn:aws:sts::000000000000:assumed-role/r/s", RoleARN: "arn:aws:iam::000000000000:role/r",
+		UserID: "AROAX:s", Policies: []string{"{}"}, Tags: map[string]string{"a": "b"}, SourceIdentity: "me", Issued: 1, Expires: 2,
+	}
 	tok, secret, err := ring(t, 1).SealSession(want)
 	if err != nil {
 		t.Fatal(err)

@@ -251,7 +251,7 @@ func (s *Store) Delete(ctx context.Context, id blob.ID) error {
 	}
 	name, err := s.path(id)
 	if err != nil {
-		return nil // what cannot exist is missing
+		return nil //nolint:nilerr // what cannot exist is missing
 	}
 	if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete blob %s: %w", id, err)

@@ -35,6 +35,19 @@ func (c *Client) Invoke(ctx context.Context, function string, payload []byte) (*
 	return out, nil
 }
 
+// UpdateCode gives a function new code, a zip file.
+func (c *Client) UpdateCode(ctx context.Context, function string, zip []byte) error {
+	body, err := json.Marshal(map[string][]byte{"ZipFile": zip})
+	if err != nil {
+		return err
+	}
+	_, _, err = c.do(ctx, call{
+		service: "lambda", method: http.MethodPut, target: "/2015-03-31/functions/" + url.PathEscape(function) + "/code",
+		header: http.Header{"Content-Type": {"application/json"}}, body: body,
+	})
+	return err
+}
+
 // LogEvent is a line of a log.
 type LogEvent struct {
 	ID      string `json:"eventId"`

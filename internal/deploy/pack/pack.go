@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -37,8 +39,18 @@ type Application struct {
 	Parameters []string
 	// Artifacts are the objects that the template refers to.
 	Artifacts []Artifact
+	// Code says which resource has which artifact.
+	Code []Code
 	// Syncs are the folders to copy into buckets after the deploy.
 	Syncs []Sync
+	// built is what was made, by folder and kind of build.
+	built map[string]built
+}
+
+// built is an artifact, and the folder that it was made of.
+type built struct {
+	sources  string
+	artifact Artifact
 }
 
 // Artifact is a zip file to put into the bucket.
@@ -47,6 +59,16 @@ type Artifact struct {
 	Key string
 	// Path is the file.
 	Path string
+}
+
+// Code is the code of one function or layer.
+type Code struct {
+	// LogicalID is the resource, Function whether it is a function and not a layer.
+	LogicalID string
+	Function  bool
+	// Sources is the folder (or the zip file) that the artifact is made of.
+	Sources  string
+	Artifact Artifact
 }
 
 // Sync is a folder that belongs into a bucket.
@@ -78,7 +100,26 @@ func FindTemplate(path string) (string, error) {
 }
 
 // Pack builds and packs the application.
-func Pack(ctx context.Context, o Options) (*Application, error) {
+func Pack(ctx context.Context, o Options) (*Application, error) { return pack(ctx, o, nil) }
+
+// Repack packs the application again after the files named by changed have. What was made of other folders is taken over as it is.
+func (a *Application) Repack(ctx context.Context, o Options, changed []string) (*Application, error) {
+	kept := map[string]built{}
+	for memo, b := range a.built {
+		if !slices.ContainsFunc(changed, func(path string) bool { return Touches(path, b.sources) }) {
+			kept[memo] = b
+		}
+	}
+	return pack(ctx, o, kept)
+}
+
+// Touches tells whether a change of path may change what is made of root: one is the other, or lies below it.
+func Touches(path, root string) bool {
+	const below = string(filepath.Separator)
+	return path == root || strings.HasPrefix(path, root+below) || strings.HasPrefix(root, path+below)
+}
+
+func pack(ctx context.Context, o Options, kept map[string]built) (*Application, error) {
 	file, err := FindTemplate(o.Dir)
 	if err != nil {
 		return nil, err
@@ -95,7 +136,8 @@ func Pack(ctx context.Context, o Options) (*Application, error) {
 		return nil, fmt.Errorf("read template %s: it is not a mapping", file)
 	}
 	app := &Application{Dir: filepath.Dir(file)}
-	p := &packer{Options: o, app: app, root: doc.Content[0], file: file, done: map[string]string{}}
+	p := &packer{Options: o, app: app, root: doc.Content[0], file: file, kept: kept}
+	app.built = map[string]built{}
 	if p.Progress == nil {
 		p.Progress = func(string, string, bool) {}
 	}
@@ -124,7 +166,7 @@ type packer struct {
 	root    *yaml.Node
 	file    string
 	changed bool
-	done    map[string]string // folder and kind of build → object key
+	kept    map[string]built // what need not be made again
 }
 
 // location says where a resource type keeps the path of its code.
@@ -185,55 +227,77 @@ func (p *packer) resource(ctx context.Context, id string, resource *yaml.Node) e
 	if properties.Kind != yaml.MappingNode {
 		return nil // the deploy says what is wrong with it
 	}
-	key, err := p.artifact(ctx, id, resource, properties, path.Value, loc)
+	b, err := p.artifact(ctx, id, resource, properties, path.Value, loc)
 	if err != nil {
 		return err
 	}
-	setChild(properties, loc.property, "s3://"+p.Bucket+"/"+key)
+	p.app.Code = append(p.app.Code, Code{LogicalID: id, Function: loc.function, Sources: b.sources, Artifact: b.artifact})
+	setChild(properties, loc.property, "s3://"+p.Bucket+"/"+b.artifact.Key)
 	p.changed = true
 	return nil
 }
 
 // artifact builds and zips one folder, once for all the resources that use it in the same way.
-func (p *packer) artifact(ctx context.Context, id string, resource, properties *yaml.Node, path string, loc location) (string, error) {
+func (p *packer) artifact(ctx context.Context, id string, resource, properties *yaml.Node, path string, loc location) (b built, err error) {
 	dir := path
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(p.app.Dir, path)
 	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return b, err
+	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", loc.property, err)
+		return b, fmt.Errorf("%s: %w", loc.property, err)
 	}
-	build := buildPlain
-	if loc.function {
-		if build, err = p.buildOf(dir, resource, properties); err != nil {
-			return "", err
+	r := recipe{kind: buildPlain, dir: dir}
+	if loc.function && info.IsDir() {
+		if r, err = p.recipeOf(dir, resource, properties); err != nil {
+			return b, err
 		}
 	}
-	arch := p.architecture(properties)
-	memo := string(build) + "\x00" + arch + "\x00" + dir
-	if key, ok := p.done[memo]; ok {
-		return key, nil
+	memo := r.key()
+	if b, ok := p.app.built[memo]; ok {
+		return b, nil
 	}
+	b, ok := p.kept[memo]
+	if !ok {
+		if b, err = p.make(ctx, id, &r, info.IsDir()); err != nil {
+			return b, err
+		}
+	}
+	p.app.built[memo] = b
+	p.app.Artifacts = append(p.app.Artifacts, b.artifact)
+	return b, nil
+}
+
+// make makes the artifact of a folder, or takes a zip file as it is.
+func (p *packer) make(ctx context.Context, id string, r *recipe, folder bool) (built, error) {
+	b := built{sources: r.dir}
 	var zip []byte
+	var err error
 	switch {
-	case build == buildGo:
-		zip, err = p.goFunction(ctx, id, dir, arch)
-	case info.IsDir():
-		zip, err = zipFolder(dir)
+	case r.kind == buildGo:
+		if root := moduleRoot(r.dir); root != "" {
+			b.sources = root
+		}
+		zip, err = p.goFunction(ctx, id, r.dir, r.arch)
+	case r.kind == buildPip:
+		zip, err = p.pythonFunction(ctx, id, r)
+	case r.kind == buildNPM:
+		zip, err = p.nodeFunction(ctx, id, r)
+	case r.kind == buildBundle:
+		zip, err = p.bundledFunction(ctx, id, r)
+	case folder:
+		zip, err = zipFolder(r.dir)
 	default:
-		zip, err = os.ReadFile(dir) // a zip file, as it is
+		zip, err = os.ReadFile(r.dir)
 	}
 	if err != nil {
-		return "", err
+		return b, err
 	}
-	a, err := p.store(zip)
-	if err != nil {
-		return "", err
-	}
-	p.done[memo] = a.Key
-	p.app.Artifacts = append(p.app.Artifacts, a)
-	return a.Key, nil
+	b.artifact, err = p.store(zip)
+	return b, err
 }
 
 func (p *packer) sync(id string, meta *yaml.Node) error {

@@ -40,14 +40,14 @@ a{}
 
 func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	dir, cache := extract(t, goApp), t.TempDir()
-	built := 0
-	o := Options{Dir: dir, Bucket: "code", CacheDir: cache, Environ: os.Environ(), Progress: func(string, string, bool) { built++ }}
+	builds := 0
+	o := Options{Dir: dir, Bucket: "code", CacheDir: cache, Environ: os.Environ(), Progress: func(string, string, bool) { builds++ }}
 	first, err := Pack(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 2 || len(first.Artifacts) != 1 {
-		t.Fatalf("%d progress calls and %d artifacts, want one build of one folder", built, len(first.Artifacts))
+	if builds != 2 || len(first.Artifacts) != 1 {
+		t.Fatalf("%d progress calls and %d artifacts, want one build of one folder", builds, len(first.Artifacts))
 	}
 	text := string(first.Template)
 	if n := strings.Count(text, "s3://code/"+first.Artifacts[0].Key); n != 2 {
@@ -71,10 +71,10 @@ func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 2 {
+	if builds != 2 {
 		t.Error("an unchanged function was built again")
 	}
-	if diff := cmp.Diff(first, second); diff != "" {
+	if diff := cmp.Diff(first, second, cmp.AllowUnexported(Application{}, built{})); diff != "" {
 		t.Error(diff)
 	}
 	write(t, filepath.Join(dir, "a", "main.go"), "package main\n\nfunc main() { println(1) }\n")
@@ -82,8 +82,51 @@ func TestGoFunctionIsBuiltOnceAndNamedByContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if built != 4 || third.Artifacts[0].Key == first.Artifacts[0].Key {
+	if builds != 4 || third.Artifacts[0].Key == first.Artifacts[0].Key {
 		t.Error("a changed function was not built again")
+	}
+}
+
+func TestRepackTakesOverWhatDidNotChange(t *testing.T) {
+	const template = `
+-- template.yaml --
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.11, Handler: app.handler}}
+Resources:
+  A: {Type: AWS::Serverless::Function, Properties: {CodeUri: a}}
+  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: b}}
+-- a/app.py --
+one
+-- b/app.py --
+one
+`
+	dir := extract(t, template)
+	o := Options{Dir: dir, Bucket: "code", CacheDir: t.TempDir(), Environ: os.Environ()}
+	first, err := Pack(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Code[0].LogicalID != "A" || !first.Code[0].Function || first.Code[0].Artifact != first.Code[1].Artifact {
+		t.Fatalf("code %+v, want A and B with equal artifacts", first.Code)
+	}
+	write(t, filepath.Join(dir, "a", "app.py"), "two")
+	write(t, filepath.Join(dir, "b", "app.py"), "two")
+	second, err := first.Repack(t.Context(), o, []string{filepath.Join(dir, "a", "app.py")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Code[0].Artifact == first.Code[0].Artifact {
+		t.Error("what was named as changed was not packed again")
+	}
+	if second.Code[1].Artifact != first.Code[1].Artifact {
+		t.Error("what was not named as changed was packed again")
+	}
+	third, err := second.Repack(t.Context(), o, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if third.Code[1].Artifact != second.Code[0].Artifact {
+		t.Error("a change of the folder around a function did not pack it again")
 	}
 }
 
@@ -159,11 +202,14 @@ func TestBadApplicationsAreRefusedByName(t *testing.T) {
 		"no resources":        {"-- template.yaml --\na: 1\n", "no Resources"},
 		"no folder":           {one("Properties: {CodeUri: gone}", ""), ":1: F: CodeUri: stat"},
 		"makefile":            {one("Metadata: {BuildMethod: makefile}, Properties: {CodeUri: f}", "-- f/x --\n"), "BuildMethod makefile is not supported"},
-		"python requirements": {one("Properties: {Runtime: python3.11, CodeUri: f}", "-- f/requirements.txt --\n# c\nrequests\n"), "asks for requests"},
-		"node dependencies":   {one("Properties: {Runtime: nodejs20.x, CodeUri: f}", "-- f/package.json --\n{\"dependencies\":{\"x\":\"1\"}}\n"), "run npm ci"},
+		"python requirements": {one("Properties: {Runtime: python3.11, CodeUri: f}", "-- f/requirements.txt --\n# c\n./gone.whl\n"), "gone.whl"},
+		"node dependencies":   {one("Properties: {Runtime: nodejs20.x, CodeUri: f}", "-- f/package.json --\n{\"dependencies\":{\"x\":\"file:gone\"}}\n"), "npm install"},
+		"no entry points":     {one("Metadata: {BuildMethod: esbuild}, Properties: {Runtime: nodejs20.x, CodeUri: f}", "-- f/a.ts --\n"), "EntryPoints must name"},
+		"unknown build":       {one("Metadata: {BuildMethod: esbuild, BuildProperties: {Splitting: true}}, Properties: {Runtime: nodejs20.x, CodeUri: f}", "-- f/a.ts --\n"), "no Splitting"},
+		"not TypeScript":      {one("Properties: {Runtime: nodejs20.x, Handler: a.handler, CodeUri: f}", "-- f/a.ts --\nconst = 1\n"), "a.ts:1:6"},
 		"go does not compile": {one("Properties: {Runtime: provided.al2023, CodeUri: f}", "-- go.mod --\nmodule x\n-- f/main.go --\npackage main\n"), "go build in"},
 		"no go.mod":           {one("Properties: {Runtime: provided.al2023, CodeUri: f}", "-- f/main.go --\npackage main\n"), "no go.mod"},
-		"empty folder":        {one("Properties: {Runtime: python3.11, CodeUri: f}", "-- f/.git/x --\n"), "is empty"},
+		"empty folder":        {one("Properties: {Runtime: python3.11, CodeUri: f}", "-- f/.git/x --\n"), "folder is empty"},
 		"unknown sync key":    {"-- template.yaml --\nResources: {B: {Type: AWS::S3::Bucket, Metadata: {Lambent: {Copy: x}}}}\n", "has no key Copy"},
 		"no sync folder":      {"-- template.yaml --\nResources: {B: {Type: AWS::S3::Bucket, Metadata: {Lambent: {Sync: x}}}}\n", "is not a folder"},
 	} {

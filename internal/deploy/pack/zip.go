@@ -52,21 +52,21 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || name == "__pycache__") {
+			if path != root && leftOut(strings.TrimPrefix(path, root), name) {
 				return filepath.SkipDir
 			}
 			return nil
 		}
-		real := path
+		source := path
 		if d.Type()&fs.ModeSymlink != 0 {
-			if real, err = filepath.EvalSymlinks(path); err != nil {
+			if source, err = filepath.EvalSymlinks(path); err != nil {
 				return err
 			}
-			if !strings.HasPrefix(real, root+string(filepath.Separator)) {
+			if !strings.HasPrefix(source, root+string(filepath.Separator)) {
 				return fmt.Errorf("%s is a link out of its folder; replace it with a copy", path)
 			}
 		}
-		info, err := os.Stat(real)
+		info, err := os.Stat(source)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 			return errTooManyFiles
 		}
 		files = append(files, sourceFile{
-			name: filepath.ToSlash(rel), path: real, executable: info.Mode()&0o111 != 0, size: info.Size(),
+			name: filepath.ToSlash(rel), path: source, executable: info.Mode()&0o111 != 0, size: info.Size(),
 		})
 		return nil
 	})
@@ -89,7 +89,26 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 	return files, err
 }
 
+// leftOut tells whether a folder does not belong into a zip. Packages of Node.js may need what they keep in hidden folders, save for those of npm.
+func leftOut(path, name string) bool {
+	if !strings.HasPrefix(name, ".") {
+		return name == "__pycache__"
+	}
+	return !strings.Contains(path, string(filepath.Separator)+nodeModules+string(filepath.Separator)) || name == ".bin" || name == ".cache"
+}
+
+var errEmpty = errors.New("the folder is empty")
+
 func zipFolder(dir string) ([]byte, error) {
+	entries, err := folderEntries(dir)
+	if err != nil {
+		return nil, err
+	}
+	return zipFiles(entries)
+}
+
+// folderEntries reads a folder.
+func folderEntries(dir string) ([]zipEntry, error) {
 	files, err := folderFiles(dir, maxFiles)
 	if errors.Is(err, errTooManyFiles) {
 		return nil, fmt.Errorf("%s has more than %d files", dir, maxFiles)
@@ -110,9 +129,9 @@ func zipFolder(dir string) ([]byte, error) {
 		entries = append(entries, zipEntry{name: f.name, executable: f.executable, content: content})
 	}
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s is empty", dir)
+		return nil, fmt.Errorf("%s: %w", dir, errEmpty)
 	}
-	return zipFiles(entries)
+	return entries, nil
 }
 
 // zipFiles returns a zip that depends on nothing but its entries.

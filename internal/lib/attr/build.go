@@ -44,6 +44,29 @@ func StringSet(elems ...string) Value {
 	return makeSet(tagSS, chunks)
 }
 
+// Set returns the set of the given strings, numbers or binaries. ok is false when they are of several types, of another type, not all different, or none.
+func Set(elems ...Value) (set Value, ok bool) {
+	if len(elems) == 0 {
+		return nil, false
+	}
+	tags := map[Type]byte{S: tagSS, N: tagNS, B: tagBS}
+	tag, ok := tags[elems[0].Type()]
+	chunks := make([][]byte, len(elems))
+	for i, e := range elems {
+		if e.Type() != elems[0].Type() {
+			return nil, false
+		}
+		if ok {
+			chunks[i], _ = chunk(e[1:])
+		}
+	}
+	if !ok {
+		return nil, false
+	}
+	set = makeSet(tag, chunks)
+	return set, set.Len() == len(elems)
+}
+
 // List returns an L of the given values.
 func List(elems ...Value) Value {
 	v := make(Value, headSize)

@@ -381,7 +381,7 @@ func (d *decoder) container(t Type, depth int) error {
 	}
 	start := len(d.dst)
 	d.dst = append(d.dst, tagN+byte(t-N), 0, 0, 0, 0)
-	err := error(nil)
+	var err error
 	if t == M {
 		err = d.mapBody(depth, msgNotMap)
 	} else {

@@ -17,7 +17,7 @@ func TestUUIDsHaveTheirVersion(t *testing.T) {
 }
 
 func TestUUIDOfPartsIsTheirs(t *testing.T) {
-	if Of("a", "b") != Of("a", "b") || Of("a", "b") == Of("ab") || Of("a", "b") == Of("b", "a") {
+	if again := Of("a", "b"); Of("a", "b") != again || Of("a", "b") == Of("ab") || Of("a", "b") == Of("b", "a") {
 		t.Error("the id does not stand for its parts")
 	}
 }

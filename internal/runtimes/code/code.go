@@ -122,28 +122,35 @@ func (s *Store) Has(h Hash) bool {
 // [ArchiveError].
 func (s *Store) Put(ctx context.Context, archive []byte) (Hash, error) {
 	h := HashOf(archive)
+	return h, s.once(ctx, h, func() error {
+		return s.fill(h, func(temp string) error { return extract(ctx, temp, archive) })
+	})
+}
+
+// once makes a folder, unless it is there. Others who want it at the same time wait for the one who makes it.
+func (s *Store) once(ctx context.Context, h Hash, produce func() error) error {
 	s.mu.Lock()
 	u := s.running[h]
 	if u != nil {
 		s.mu.Unlock()
 		select {
 		case <-u.done:
-			return h, u.err
+			return u.err
 		case <-ctx.Done():
-			return h, ctx.Err()
+			return ctx.Err()
 		}
 	}
 	u = &unpacking{done: make(chan struct{})}
 	s.running[h] = u
 	s.mu.Unlock()
 	if !s.Has(h) {
-		u.err = s.unpack(ctx, h, archive)
+		u.err = produce()
 	}
 	s.mu.Lock()
 	delete(s.running, h)
 	s.mu.Unlock()
 	close(u.done)
-	return h, u.err
+	return u.err
 }
 
 // Remove deletes the code with this hash. Environments that have it bound keep it.
@@ -158,7 +165,8 @@ func (s *Store) Remove(h Hash) error {
 	return os.RemoveAll(old)
 }
 
-func (s *Store) unpack(ctx context.Context, h Hash, archive []byte) (err error) {
+// fill makes the folder of a hash: what write puts into a new one, durable and moved into place at once.
+func (s *Store) fill(h Hash, write func(temp string) error) (err error) {
 	temp, err := os.MkdirTemp(s.dir, "new-")
 	if err != nil {
 		return fmt.Errorf("unpack code: %w", err)
@@ -171,7 +179,7 @@ func (s *Store) unpack(ctx context.Context, h Hash, archive []byte) (err error) 
 	if err := os.Chmod(temp, folderMode); err != nil {
 		return fmt.Errorf("unpack code: %w", err)
 	}
-	if err := extract(ctx, temp, archive); err != nil {
+	if err := write(temp); err != nil {
 		return err
 	}
 	if err := syncTree(temp); err != nil {

@@ -110,7 +110,7 @@ func TestAnswersInEveryFormOfBody(t *testing.T) {
 			if err != nil || string(a.Body) != "hello" || a.Failed || a.Streamed != (name == "streamed") {
 				t.Errorf("answer %+v, %v", a, err)
 			}
-			if resp.StatusCode != 202 {
+			if resp.StatusCode != http.StatusAccepted {
 				t.Errorf("status %d", resp.StatusCode)
 			}
 		})
@@ -201,11 +201,11 @@ func TestWrongStatesAreRefused(t *testing.T) {
 	send(t, c, next)
 	receive(t, r)
 	go send(t, c, next)
-	if resp, _ := receive(t, r); resp.StatusCode != 403 {
+	if resp, _ := receive(t, r); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a second next was answered %d, want 403", resp.StatusCode)
 	}
 	go send(t, c, post("init/error", "Content-Length: 2\r\n", "{}"))
-	if resp, _ := receive(t, r); resp.StatusCode != 403 {
+	if resp, _ := receive(t, r); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a late init error was answered %d, want 403", resp.StatusCode)
 	}
 	s.Close(&InitError{Type: "x"})
@@ -217,7 +217,7 @@ func TestWrongStatesAreRefused(t *testing.T) {
 func TestInitErrorEndsTheSession(t *testing.T) {
 	s, c := pair(t)
 	go send(t, c, post("init/error", "Lambda-Runtime-Function-Error-Type: Runtime.ImportModuleError\r\nContent-Length: 2\r\n", "{}"))
-	if resp, _ := receive(t, bufio.NewReader(c)); resp.StatusCode != 202 {
+	if resp, _ := receive(t, bufio.NewReader(c)); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 	var e *InitError

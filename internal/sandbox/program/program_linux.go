@@ -145,6 +145,11 @@ func (p *Program) Await(name string, fd int) {
 	p.add(name, kindRead, false, false, unix.SYS_READ, []Arg{Fd(fd), buf, Int(1)})
 }
 
+// Receive reads one datagram of at most n bytes into buf, and fails when the other end has been closed.
+func (p *Program) Receive(name string, fd int, buf Arg, n int) {
+	p.add(name, kindRead, false, false, unix.SYS_READ, []Arg{Fd(fd), buf, Int(n)})
+}
+
 // Store writes the result r as an int32 to the address at.
 func (p *Program) Store(r Result, at Arg) {
 	p.add("store a result", kindStore, false, false, 0, []Arg{From(r)})

@@ -90,3 +90,32 @@ type Credentials struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 	Expires                                    time.Time
 }
+
+// Keys makes and opens the data keys under which services encrypt what they keep. A data key is stored wrapped, beside what it
+// encrypts, and is in the clear in memory only.
+type Keys interface {
+	// GenerateDataKey returns a new data key of 32 bytes. The error for a key that does not exist, or that may not be used, is one that a client may see.
+	GenerateDataKey(ctx context.Context, use KeyUse) (DataKey, error)
+	// Decrypt returns the data key in the clear. use must name the same key and context as when it was made.
+	Decrypt(ctx context.Context, use KeyUse, wrapped []byte) ([]byte, error)
+}
+
+// KeyUse says which key encrypts what.
+type KeyUse struct {
+	// Service is the service that keeps the data, such as "s3". It has a key of its own in every account and region.
+	Service string
+	// Key is an id, ARN or alias; empty means the service's own key.
+	Key string
+	// Account and Region are those of the data.
+	Account, Region string
+	// Context is the encryption context, which binds a data key to what it encrypts.
+	Context map[string]string
+}
+
+// DataKey is a new data key.
+type DataKey struct {
+	// Key is the ARN of the key that wrapped it.
+	Key string
+	// Plain is the data key; Wrapped is what to keep of it.
+	Plain, Wrapped []byte
+}

@@ -28,7 +28,7 @@ func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.C
 	if err := g.insert(ctx, &a); err != nil {
 		return nil, err
 	}
-	return g.view(a, nil), nil
+	return g.view(a), nil
 }
 
 // insert gives a its id and stores it.
@@ -65,13 +65,13 @@ func orTaken(err error, id string) error {
 const routeSelection = "$request.method $request.path"
 
 // view returns the API's public form. The outputs of the other API calls have the same members.
-func (g *Gateway) view(a httpAPI, warnings []string) *api.CreateApiOutput {
+func (g *Gateway) view(a httpAPI) *api.CreateApiOutput {
 	return &api.CreateApiOutput{
 		ApiEndpoint: ptr(g.endpoint(a.ID)), ApiId: ptr(a.ID), ApiGatewayManaged: nil,
 		ApiKeySelectionExpression: ptr("$request.header.x-api-key"), RouteSelectionExpression: ptr(routeSelection),
 		CorsConfiguration: a.Config.CORS, CreatedDate: ptr(a.Created), Description: a.Description,
 		DisableExecuteApiEndpoint: ptr(a.NoEndpoint), IpAddressType: "ipv4", Name: ptr(a.Name), ProtocolType: "HTTP",
-		Tags: a.Tags, Version: a.Version, Warnings: warnings,
+		Tags: a.Tags, Version: a.Version,
 	}
 }
 
@@ -113,7 +113,7 @@ func (g *Gateway) getAPI(ctx context.Context, in *api.GetApiInput) (*api.GetApiO
 	if err != nil {
 		return nil, err
 	}
-	return (*api.GetApiOutput)(g.view(a, nil)), nil
+	return (*api.GetApiOutput)(g.view(a)), nil
 }
 
 func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetApisOutput, error) {
@@ -147,7 +147,7 @@ func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetAp
 }
 
 func (g *Gateway) item(a httpAPI) api.Api {
-	v := g.view(a, nil)
+	v := g.view(a)
 	return api.Api{
 		ApiEndpoint: v.ApiEndpoint, ApiId: v.ApiId, ApiKeySelectionExpression: v.ApiKeySelectionExpression, CorsConfiguration: v.CorsConfiguration,
 		CreatedDate: v.CreatedDate, Description: v.Description, DisableExecuteApiEndpoint: v.DisableExecuteApiEndpoint, IpAddressType: v.IpAddressType,
@@ -196,7 +196,7 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 	if err != nil {
 		return nil, err
 	}
-	return (*api.UpdateApiOutput)(g.view(a, nil)), nil
+	return (*api.UpdateApiOutput)(g.view(a)), nil
 }
 
 func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.DeleteApiOutput, error) {

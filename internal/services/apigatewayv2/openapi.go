@@ -229,7 +229,7 @@ func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.I
 	if err := g.insert(ctx, &a); err != nil {
 		return nil, err
 	}
-	return (*api.ImportApiOutput)(g.view(a, nil)), nil
+	return (*api.ImportApiOutput)(g.view(a)), nil
 }
 
 func (g *Gateway) reimportAPI(ctx context.Context, in *api.ReimportApiInput) (*api.ReimportApiOutput, error) {
@@ -260,5 +260,5 @@ func (g *Gateway) reimportAPI(ctx context.Context, in *api.ReimportApiInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	return (*api.ReimportApiOutput)(g.view(a, nil)), nil
+	return (*api.ReimportApiOutput)(g.view(a)), nil
 }

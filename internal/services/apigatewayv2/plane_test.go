@@ -226,10 +226,10 @@ func TestFailuresBecomeTheGatewaysAnswers(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", c.name, resp.StatusCode, c.status)
 		}
 	}
-	if resp, body := b.do(t, "GET", "/_aws/execute-api/none/x", ""); resp.StatusCode != 404 || body != `{"message":"Not Found"}` {
+	if resp, body := b.do(t, "GET", "/_aws/execute-api/none/x", ""); resp.StatusCode != http.StatusNotFound || body != `{"message":"Not Found"}` {
 		t.Errorf("unknown API: %d %s", resp.StatusCode, body)
 	}
-	if resp, _ := b.do(t, "POST", "/_aws/execute-api/"+id+"/", strings.Repeat("x", maxRequestBody+1)); resp.StatusCode != 404 {
+	if resp, _ := b.do(t, "POST", "/_aws/execute-api/"+id+"/", strings.Repeat("x", maxRequestBody+1)); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("unknown method: %d, want 404 before the body is read", resp.StatusCode)
 	}
 }
@@ -238,7 +238,7 @@ func TestGatewayAnswersCORS(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("get /"), &api.Cors{AllowOrigins: []string{"https://app.example"}, AllowMethods: []string{"GET"}, AllowHeaders: []string{"authorization"}})
 	resp, _ := b.do(t, "OPTIONS", "/_aws/execute-api/"+id+"/", "", "Origin", "https://app.example", "Access-Control-Request-Method", "GET")
-	if resp.StatusCode != 204 || resp.Header.Get("Access-Control-Allow-Origin") != "https://app.example" || resp.Header.Get("Access-Control-Allow-Methods") != "GET" {
+	if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != "https://app.example" || resp.Header.Get("Access-Control-Allow-Methods") != "GET" {
 		t.Errorf("preflight: %d %v", resp.StatusCode, resp.Header)
 	}
 	resp, _ = b.do(t, "OPTIONS", "/_aws/execute-api/"+id+"/", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "GET")
@@ -288,14 +288,14 @@ func TestAStageIsFoundAfterItsPathWasAskedForInVain(t *testing.T) {
 	id := b.deploy(t, samBody("get /prod"), nil)
 	path := "/_aws/execute-api/" + id + "/prod/prod"
 	for range 2 { // the second answer comes from memory
-		if resp, _ := b.do(t, "GET", path, ""); resp.StatusCode != 404 {
+		if resp, _ := b.do(t, "GET", path, ""); resp.StatusCode != http.StatusNotFound {
 			t.Fatalf("without the stage: %d", resp.StatusCode)
 		}
 	}
 	if _, err := b.gateway.createStage(b.ctx, &api.CreateStageInput{ApiId: id, StageName: "prod", AutoDeploy: ptr(true)}); err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := b.do(t, "GET", path, ""); resp.StatusCode != 200 {
+	if resp, body := b.do(t, "GET", path, ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("with the stage: %d %s", resp.StatusCode, body)
 	}
 }

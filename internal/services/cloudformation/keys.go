@@ -24,6 +24,7 @@ func (p place) stacks() store.Span        { return p.base("stack").Span() }
 func (p place) template(id, stage string) key.Key {
 	return p.base("template").Str(id).Str(stage)
 }
+
 func (p place) resource(stack, logicalID string) key.Key {
 	return p.resources(stack).Str(logicalID)
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
+	"lambent.dev/lambent/internal/services/dynamodb/partiql"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -19,14 +21,18 @@ const (
 	conditionAttrs    = "dynamodb:Attributes"
 	conditionSelect   = "dynamodb:Select"
 	conditionReturn   = "dynamodb:ReturnValues"
+	conditionScan     = "dynamodb:FullTableScan"
 	conditionCapacity = "dynamodb:ReturnConsumedCapacity"
 )
 
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
-		"BatchGetItem":   service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
-		"BatchWriteItem": service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
+		"BatchExecuteStatement": {Open: true}, // each statement is decided for itself, where it is run
+		"ExecuteStatement":      service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
+		"ExecuteTransaction":    service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
+		"BatchGetItem":          service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
+		"BatchWriteItem":        service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
 		"CreateTable": service.OnAll("dynamodb:CreateTable", func(ctx context.Context, in *ddb.CreateTableInput) ([]service.Target, error) {
 			targets := onTable(ctx, in.TableName)
 			if len(in.Tags) > 0 {
@@ -36,6 +42,7 @@ func (s *Service) access() map[string]service.Access {
 		}),
 		"DeleteItem": service.OnAll("dynamodb:DeleteItem", func(ctx context.Context, in *ddb.DeleteItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.ConditionExpression}, returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity}
+			f.attributes = keysOf(in.Expected)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"DeleteTable":               onTableOf("dynamodb:DeleteTable", func(in *ddb.DeleteTableInput) string { return in.TableName }),
@@ -46,20 +53,21 @@ func (s *Service) access() map[string]service.Access {
 		"DescribeTimeToLive":        onTableOf("dynamodb:DescribeTimeToLive", func(in *ddb.DescribeTimeToLiveInput) string { return in.TableName }),
 		"GetItem": service.OnAll("dynamodb:GetItem", func(ctx context.Context, in *ddb.GetItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression}, capacity: in.ReturnConsumedCapacity}
-			f.selects = selectOf("", in.ProjectionExpression)
+			f.attributes, f.selects = in.AttributesToGet, selectOf("", in.ProjectionExpression, in.AttributesToGet)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"ListTables":         service.OnAny("dynamodb:ListTables"),
 		"ListTagsOfResource": onTableOf("dynamodb:ListTagsOfResource", func(in *ddb.ListTagsOfResourceInput) string { return in.ResourceArn }),
 		"PutItem": service.OnAll("dynamodb:PutItem", func(ctx context.Context, in *ddb.PutItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Item}, names: in.ExpressionAttributeNames, sources: []*string{in.ConditionExpression}, returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity}
+			f.attributes = keysOf(in.Expected)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"Query": service.OnAll("dynamodb:Query", s.queryTargets),
 		"Scan": service.OnAll("dynamodb:Scan", func(ctx context.Context, in *ddb.ScanInput) ([]service.Target, error) {
 			f := facts{
 				names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression, in.FilterExpression}, capacity: in.ReturnConsumedCapacity,
-				selects: selectOf(in.Select, in.ProjectionExpression),
+				selects: selectOf(in.Select, in.ProjectionExpression, in.AttributesToGet), attributes: append(keysOf(in.ScanFilter), in.AttributesToGet...),
 			}
 			return s.onItems(ctx, in.TableName, deref(in.IndexName), f)
 		}),
@@ -70,7 +78,7 @@ func (s *Service) access() map[string]service.Access {
 		"UpdateItem": service.OnAll("dynamodb:UpdateItem", func(ctx context.Context, in *ddb.UpdateItemInput) ([]service.Target, error) {
 			f := facts{
 				keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.UpdateExpression, in.ConditionExpression},
-				returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity,
+				returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity, attributes: append(keysOf(in.Expected), keysOf(in.AttributeUpdates)...),
 			}
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
@@ -91,6 +99,7 @@ func onTableOf[In any](action string, name func(in *In) string) service.Access {
 type facts struct {
 	keys                       []attr.Map // items or keys
 	hashes                     []attr.Value
+	attributes                 []string // named by parameters of the time before expressions
 	names                      map[string]string
 	sources                    []*string
 	selects, returns, capacity string
@@ -126,6 +135,9 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 // conditions adds the condition keys that do not depend on the table.
 func (f *facts) conditions(c map[string][]string) {
 	attrs := map[string]bool{}
+	for _, name := range f.attributes {
+		attrs[name] = true
+	}
 	for _, k := range f.keys {
 		for name := range k.All() {
 			attrs[string(name)] = true
@@ -156,11 +168,14 @@ func leadingKey(v attr.Value) string {
 	return v.Text()
 }
 
-func selectOf(mode string, projection *string) string {
+// keysOf returns the attributes that are the keys of a parameter.
+func keysOf[V any](m map[string]V) []string { return slices.Collect(maps.Keys(m)) }
+
+func selectOf(mode string, projection *string, attributes []string) string {
 	switch {
 	case mode != "":
 		return mode
-	case projection != nil:
+	case projection != nil || attributes != nil:
 		return ddb.SelectSpecificAttributes
 	}
 	return ddb.SelectAllAttributes
@@ -187,7 +202,8 @@ func (s *Service) peekTable(ctx context.Context, p place, nameOrARN string) (t *
 func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]service.Target, error) {
 	f := facts{
 		names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression, in.FilterExpression, in.KeyConditionExpression},
-		capacity: in.ReturnConsumedCapacity, selects: selectOf(in.Select, in.ProjectionExpression),
+		capacity: in.ReturnConsumedCapacity, selects: selectOf(in.Select, in.ProjectionExpression, in.AttributesToGet),
+		attributes: slices.Concat(keysOf(in.KeyConditions), keysOf(in.QueryFilter), in.AttributesToGet),
 	}
 	table, err := s.knownTable(ctx, placeOf(ctx), in.TableName)
 	if err != nil {
@@ -213,7 +229,7 @@ func (s *Service) batchGetTargets(ctx context.Context, in *ddb.BatchGetItemInput
 		req := in.RequestItems[name]
 		f := facts{
 			keys: req.Keys, names: req.ExpressionAttributeNames, sources: []*string{req.ProjectionExpression},
-			selects: selectOf("", req.ProjectionExpression), capacity: in.ReturnConsumedCapacity,
+			selects: selectOf("", req.ProjectionExpression, req.AttributesToGet), attributes: req.AttributesToGet, capacity: in.ReturnConsumedCapacity,
 		}
 		t, err := s.onItems(ctx, name, "", f)
 		if err != nil {
@@ -250,7 +266,7 @@ func (s *Service) transactGetTargets(ctx context.Context, in *ddb.TransactGetIte
 			continue // refused by the operation
 		}
 		g := item.Get
-		f := facts{keys: []attr.Map{g.Key}, names: g.ExpressionAttributeNames, sources: []*string{g.ProjectionExpression}, selects: selectOf("", g.ProjectionExpression), capacity: in.ReturnConsumedCapacity}
+		f := facts{keys: []attr.Map{g.Key}, names: g.ExpressionAttributeNames, sources: []*string{g.ProjectionExpression}, selects: selectOf("", g.ProjectionExpression, nil), capacity: in.ReturnConsumedCapacity}
 		t, err := s.onItems(ctx, g.TableName, "", f)
 		if err != nil {
 			return nil, err
@@ -289,4 +305,88 @@ func (s *Service) transactWriteTargets(ctx context.Context, in *ddb.TransactWrit
 		}
 	}
 	return targets, nil
+}
+
+func (s *Service) executeTargets(ctx context.Context, in *ddb.ExecuteStatementInput) ([]service.Target, error) {
+	stmt, err := parseStatement(in.Statement, in.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	return s.statementTargets(ctx, stmt)
+}
+
+func (s *Service) executeTransactionTargets(ctx context.Context, in *ddb.ExecuteTransactionInput) (targets []service.Target, err error) {
+	for _, st := range in.TransactStatements {
+		stmt, err := parseStatement(st.Statement, st.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		t, err := s.statementTargets(ctx, stmt)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t...)
+	}
+	return targets, nil
+}
+
+// statementTargets returns what a PartiQL statement needs permission for.
+func (s *Service) statementTargets(ctx context.Context, stmt *partiql.Statement) ([]service.Target, error) {
+	f := facts{}
+	action := "dynamodb:PartiQLSelect"
+	switch stmt.Kind {
+	case partiql.Insert:
+		action, f.keys = "dynamodb:PartiQLInsert", []attr.Map{stmt.Item}
+	case partiql.Update:
+		action, f.attributes = "dynamodb:PartiQLUpdate", stmt.Changes.Names()
+	case partiql.Delete:
+		action = "dynamodb:PartiQLDelete"
+	default:
+		f.selects = ddb.SelectAllAttributes
+		if stmt.Columns != nil {
+			f.selects = ddb.SelectSpecificAttributes
+		}
+		for _, path := range stmt.Columns {
+			f.attributes = append(f.attributes, path[0].Name)
+		}
+	}
+	t, err := s.knownTable(ctx, placeOf(ctx), stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if stmt.Where != nil {
+		f.attributes = append(f.attributes, stmt.Where.Names()...)
+	}
+	if t != nil {
+		f.hashes = t.partitions(stmt)
+	}
+	targets, err := s.onItems(ctx, stmt.Table, stmt.Index, f)
+	if err != nil {
+		return nil, err
+	}
+	targets[0].Action = action
+	if stmt.Kind == partiql.Select {
+		targets[0].Condition[conditionScan] = []string{strconv.FormatBool(f.hashes == nil)}
+	}
+	return targets, nil
+}
+
+// partitions returns the partition keys that the condition of a statement limits it to; nil means all.
+func (t *table) partitions(stmt *partiql.Statement) []attr.Value {
+	src := source{table: t}
+	if stmt.Index != "" {
+		if src.index = t.index(stmt.Index); src.index == nil {
+			return nil
+		}
+	}
+	hash, _ := src.keys()
+	for _, c := range stmt.Where.Conjuncts() {
+		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash.name {
+			return []attr.Value{test.Low}
+		}
+		if name, values, ok := c.Choices(); ok && name == hash.name {
+			return values
+		}
+	}
+	return nil
 }

@@ -97,7 +97,7 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 	}
 	names, changes := map[string]bool{}, 0
 	for _, u := range in.GlobalSecondaryIndexUpdates {
-		name := ""
+		var name string
 		switch {
 		case u.Create != nil:
 			name = u.Create.IndexName

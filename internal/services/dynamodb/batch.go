@@ -125,17 +125,24 @@ func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get,
 			return nil, err
 		}
 		req := in.RequestItems[name]
-		err := checkParameters("BatchGetItem", []expression{{"ProjectionExpression", req.ProjectionExpression}},
+		err := checkParameters([]expression{{"ProjectionExpression", req.ProjectionExpression}},
 			[]legacy{{"AttributesToGet", req.AttributesToGet != nil}}, req.ExpressionAttributeNames != nil, false)
 		if err != nil {
 			return nil, err
 		}
 		for _, k := range req.Keys {
-			g, err := parseGet(k, req.ProjectionExpression, req.ExpressionAttributeNames)
+			g, err := parseGet(k, req.ProjectionExpression, req.AttributesToGet, req.ExpressionAttributeNames)
 			if err != nil {
 				return nil, err
 			}
 			out[name] = append(out[name], g)
+		}
+		if len(req.Keys) == 0 || len(req.Keys) > maxBatchGets {
+			bound := "less than or equal to 100"
+			if len(req.Keys) == 0 {
+				bound = "greater than or equal to 1"
+			}
+			return nil, violated("", "RequestItems."+name+".member.Keys", "Member must have length "+bound)
 		}
 		if n += len(req.Keys); n > maxBatchGets {
 			return nil, invalid("Too many items requested for the BatchGetItem call")
@@ -247,6 +254,10 @@ func parseBatchWrite(in *ddb.BatchWriteItemInput) ([]*write, error) {
 	}
 	var writes []*write
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		if n := len(in.RequestItems[name]); n == 0 || n > maxBatchWrites {
+			return nil, violated("'{"+name+"="+shownList("WriteRequest", n)+"}'", "requestItems",
+				"Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]")
+		}
 		if err := checkName("requestItems", name); err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func (h *harness) run(b *testing.B, operation string, input func(i int) any) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		in := input(i)
-		if _, err := h.targets(operation, in); err != nil {
+		if err := h.targets(operation, in); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := h.Call(h.ctx, "dynamodb", operation, in); err != nil {

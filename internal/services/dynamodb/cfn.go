@@ -357,8 +357,8 @@ func (s *Service) callTTL(ctx context.Context, name string, old, ttl *ttlPropert
 		_, err := service.Call[ddb.UpdateTimeToLiveOutput](ctx, s.door, ddb.API.Name, "UpdateTimeToLive", &ddb.UpdateTimeToLiveInput{
 			TableName: name, TimeToLiveSpecification: &ddb.TimeToLiveSpecification{Enabled: enabled, AttributeName: attribute},
 		})
-		if m := ""; err != nil {
-			if m = messageOf(err); m == "TimeToLive is already enabled" || m == "TimeToLive is already disabled" {
+		if err != nil {
+			if m := messageOf(err); m == "TimeToLive is already enabled" || m == "TimeToLive is already disabled" {
 				return nil
 			}
 		}

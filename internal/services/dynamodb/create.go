@@ -89,7 +89,10 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		return err
 	}
 	if len(tableName(in.TableName)) < 3 {
-		return invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3", in.TableName)
+		return violated("'"+in.TableName+"'", "tableName", "Member must have length greater than or equal to 3")
+	}
+	if err := checkAttributeTypes(in.AttributeDefinitions); err != nil {
+		return err
 	}
 	for _, u := range []legacy{
 		{"ResourcePolicy", in.ResourcePolicy != nil},
@@ -114,6 +117,18 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		return invalid("Too many tags: %d, at most %d are allowed", len(in.Tags), maxTags)
 	}
 	return checkSchema(in)
+}
+
+// checkAttributeTypes checks the types of key attributes.
+func checkAttributeTypes(defs []ddb.AttributeDefinition) error {
+	for i, d := range defs {
+		switch d.AttributeType {
+		case ddb.ScalarAttributeTypeB, ddb.ScalarAttributeTypeN, ddb.ScalarAttributeTypeS:
+		default:
+			return violated("'"+d.AttributeType+"'", fmt.Sprintf("attributeDefinitions.%d.member.attributeType", i+1), "Member must satisfy enum value set: [B, N, S]")
+		}
+	}
+	return nil
 }
 
 // checkEncryption refuses keys of KMS, with which tables are not encrypted here. That encryption is asked for is kept and shown.
@@ -150,7 +165,7 @@ func checkThroughput(th *ddb.ProvisionedThroughput) error {
 // checkSchema checks the keys of a table and its indexes.
 func checkSchema(in *ddb.CreateTableInput) error {
 	if len(in.KeySchema) == 0 {
-		return invalidValue("The table has no KeySchema")
+		return violated("'[]'", "keySchema", "Member must have length greater than or equal to 1")
 	}
 	if len(in.KeySchema) > len(in.AttributeDefinitions) && len(in.KeySchema) <= 2 {
 		return invalid("Invalid KeySchema: Some index key attribute have no definition")
@@ -257,7 +272,7 @@ func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition)
 		for i, k := range keys {
 			shown[i] = "KeySchemaElement(attributeName=" + k.AttributeName + ", keyType=" + k.KeyType + ")"
 		}
-		return invalid("1 validation error detected: Value '[%s]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2", strings.Join(shown, ", "))
+		return violated("'["+strings.Join(shown, ", ")+"]'", "keySchema", "Member must have length less than or equal to 2")
 	}
 	defined := make([]string, len(defs))
 	for i, d := range defs {

@@ -6,8 +6,8 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. The legacy parameters (Expected, KeyConditions and so on), PartiQL,
-// backups, global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// It has no throughput limits: capacity is accounted for and reported, never throttled. Backups,
+// global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
 // # Keys

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
@@ -18,6 +20,7 @@ const (
 	codeNotFound       = "ResourceNotFoundException"
 	codeInUse          = "ResourceInUseException"
 	codeCondition      = "ConditionalCheckFailedException"
+	codeDuplicate      = "DuplicateItemException"
 	codeCanceled       = "TransactionCanceledException"
 	codeConflict       = "TransactionConflictException"
 	codeMismatch       = "IdempotentParameterMismatchException"
@@ -37,6 +40,20 @@ func invalid(format string, args ...any) error {
 // invalidValue returns a ValidationException about the values of parameters.
 func invalidValue(format string, args ...any) error {
 	return invalid(invalidParameters+format, args...)
+}
+
+// violated returns the error of a broken constraint of the API model that is checked here, because DynamoDB words it in a way of its own. value is as
+// it is shown, or empty when it is not shown.
+func violated(value, path, rule string) error {
+	if value != "" {
+		value += " "
+	}
+	return invalid("1 validation error detected: Value %sat '%s' failed to satisfy constraint: %s", value, path, rule)
+}
+
+// shownList returns a list of n structures as the errors of constraints show it.
+func shownList(element string, n int) string {
+	return "[" + strings.Join(slices.Repeat([]string{element}, n), ", ") + "]"
 }
 
 // validation turns the errors of attr and expr, whose texts are DynamoDB's, into ValidationExceptions.
@@ -61,6 +78,10 @@ func noItemTable() error { return service.Errorf(codeNotFound, "Requested resour
 
 func noTable(name string) error {
 	return service.Errorf(codeNotFound, "Requested resource not found: Table: %s not found", name)
+}
+
+func duplicateItem() error {
+	return service.Errorf(codeDuplicate, "Duplicate primary key exists in table")
 }
 
 // conditionFailed returns the error of a condition that is not met; item is shown when the caller asked for it.

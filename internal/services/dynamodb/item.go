@@ -46,7 +46,7 @@ func (s *Service) putItem(ctx context.Context, in *ddb.PutItemInput) (*ddb.PutIt
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("PutItem", []expression{{"ConditionExpression", in.ConditionExpression}},
+	err := checkParameters([]expression{{"ConditionExpression", in.ConditionExpression}},
 		[]legacy{{"Expected", in.Expected != nil}, {"ConditionalOperator", in.ConditionalOperator != ""}},
 		in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
@@ -61,6 +61,9 @@ func (s *Service) putItem(ctx context.Context, in *ddb.PutItemInput) (*ddb.PutIt
 		return nil, validation(err)
 	}
 	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+		return nil, err
+	}
+	if err := w.expect(in.Expected, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
 	done, err := s.write(ctx, w)
@@ -81,7 +84,7 @@ func (s *Service) deleteItem(ctx context.Context, in *ddb.DeleteItemInput) (*ddb
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("DeleteItem", []expression{{"ConditionExpression", in.ConditionExpression}},
+	err := checkParameters([]expression{{"ConditionExpression", in.ConditionExpression}},
 		[]legacy{{"Expected", in.Expected != nil}, {"ConditionalOperator", in.ConditionalOperator != ""}},
 		in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
@@ -95,6 +98,9 @@ func (s *Service) deleteItem(ctx context.Context, in *ddb.DeleteItemInput) (*ddb
 		return nil, validation(err)
 	}
 	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+		return nil, err
+	}
+	if err := w.expect(in.Expected, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
 	done, err := s.write(ctx, w)
@@ -115,7 +121,7 @@ func (s *Service) updateItem(ctx context.Context, in *ddb.UpdateItemInput) (*ddb
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("UpdateItem", []expression{{"UpdateExpression", in.UpdateExpression}, {"ConditionExpression", in.ConditionExpression}},
+	err := checkParameters([]expression{{"UpdateExpression", in.UpdateExpression}, {"ConditionExpression", in.ConditionExpression}},
 		[]legacy{{"AttributeUpdates", in.AttributeUpdates != nil}, {"Expected", in.Expected != nil}, {"ConditionalOperator", in.ConditionalOperator != ""}},
 		in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
@@ -126,6 +132,14 @@ func (s *Service) updateItem(ctx context.Context, in *ddb.UpdateItemInput) (*ddb
 		return nil, validation(err)
 	}
 	if err := w.parse(in.UpdateExpression, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+		return nil, err
+	}
+	if in.AttributeUpdates != nil {
+		if w.update, err = legacyUpdate(in.AttributeUpdates); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.expect(in.Expected, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
 	done, err := s.write(ctx, w)
@@ -179,6 +193,15 @@ func (w *write) parse(update, cond *string, names map[string]string, values attr
 	return validation(p.Unused())
 }
 
+// expect gives the write the condition of Expected, when there is one.
+func (w *write) expect(expected map[string]ddb.ExpectedAttributeValue, operator string) error {
+	c, err := expect(expected, operator)
+	if c != nil {
+		w.condition = c
+	}
+	return err
+}
+
 // write makes one write in a transaction of its own. What it returns does not belong to the transaction.
 func (s *Service) write(ctx context.Context, w *write) (written, error) {
 	var done written
@@ -226,12 +249,12 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("GetItem", []expression{{"ProjectionExpression", in.ProjectionExpression}},
+	err := checkParameters([]expression{{"ProjectionExpression", in.ProjectionExpression}},
 		[]legacy{{"AttributesToGet", in.AttributesToGet != nil}}, in.ExpressionAttributeNames != nil, false)
 	if err != nil {
 		return nil, err
 	}
-	g, err := parseGet(in.Key, in.ProjectionExpression, in.ExpressionAttributeNames)
+	g, err := parseGet(in.Key, in.ProjectionExpression, in.AttributesToGet, in.ExpressionAttributeNames)
 	if err != nil {
 		return nil, err
 	}
@@ -242,10 +265,11 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		if err != nil {
 			return err
 		}
-		size := 0
-		if out.Item, size, err = g.read(r, t); err != nil {
+		item, size, err := g.read(r, t)
+		if err != nil {
 			return err
 		}
+		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil
@@ -262,10 +286,16 @@ type get struct {
 	projection *expr.Projection
 }
 
-func parseGet(key attr.Map, source *string, names map[string]string) (get, error) {
+// parseGet reads a request for an item. At most one of source and attributes is there.
+func parseGet(key attr.Map, source *string, attributes []string, names map[string]string) (get, error) {
 	g := get{key: key}
 	if err := key.Err(); err != nil {
 		return g, validation(err)
+	}
+	if attributes != nil {
+		var err error
+		g.projection, err = attributesToGet(attributes)
+		return g, err
 	}
 	p, err := expr.NewPlaceholders(names, nil)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
 )
 
 // maxPage is how much a Query or a Scan reads before it returns, before filters, in bytes.
@@ -23,6 +24,8 @@ type reading struct {
 	filter     *expr.Condition
 	projection *expr.Projection
 	capacity   string
+	// These tell that filter and projection come from parameters of the time before expressions.
+	legacyFilter, legacyProjection bool
 }
 
 // source is what a reading reads: a table or one of its indexes.
@@ -37,6 +40,8 @@ type page struct {
 	count, scanned int32
 	lastKey        attr.Map
 	capacity       *ddb.ConsumedCapacity
+	size           int     // of what was scanned, in bytes
+	fetched        float64 // units of items that were read for the entries of a local index
 }
 
 // open finds what the request reads and checks the request against it.
@@ -139,24 +144,35 @@ func (src source) after(span store.Span, start attr.Map) store.Span {
 // run reads span to the end of a page.
 func (rd *reading) run(r store.Reader, src source, span store.Span) (page, error) {
 	var out page
-	size, fetched := 0, 0.0
+	if _, err := rd.fill(r, src, span, &out); err != nil {
+		return out, err
+	}
+	if out.items == nil && rd.selectMode != ddb.SelectCount {
+		out.items = []attr.Map{}
+	}
+	out.capacity = rd.units(src, out.size, out.fetched).report(rd.capacity, src.Name, capacityPlain)
+	return out, nil
+}
+
+// fill adds what span holds to a page, and tells whether the page is full.
+func (rd *reading) fill(r store.Reader, src source, span store.Span, out *page) (full bool, err error) {
 	wanted := rd.fetches(src)
 	for pair, err := range r.Range(span) {
 		if err != nil {
-			return out, err
+			return false, err
 		}
 		item := attr.Map(pair.Value)
 		out.scanned++
-		size += item.Size()
-		last := rd.limit > 0 && int(out.scanned) == rd.limit || size >= maxPage
+		out.size += item.Size()
+		last := rd.limit > 0 && int(out.scanned) == rd.limit || out.size >= maxPage
 		if last {
 			out.lastKey = src.lastKey(item)
 		}
 		if wanted {
 			if item, err = readItem(r, src.itemKey(item)); err != nil {
-				return out, err
+				return false, err
 			}
-			fetched += readUnits(item.Size(), rd.consistent)
+			out.fetched += readUnits(item.Size(), rd.consistent)
 		}
 		if rd.filter == nil || rd.filter.Match(item) {
 			out.count++
@@ -165,14 +181,18 @@ func (rd *reading) run(r store.Reader, src source, span store.Span) (page, error
 			}
 		}
 		if last {
-			break
+			return true, nil
 		}
 	}
-	if out.items == nil && rd.selectMode != ddb.SelectCount {
-		out.items = []attr.Map{}
+	return false, nil
+}
+
+// prefix returns what the keys of the source begin with.
+func (src source) prefix() key.Key {
+	if src.index != nil {
+		return src.index.entries
 	}
-	out.capacity = rd.units(src, size, fetched).report(rd.capacity, src.Name, capacityPlain)
-	return out, nil
+	return src.items
 }
 
 // fetches tells whether the reading needs attributes that a local index does not have, and so reads the items of its entries.
@@ -211,7 +231,11 @@ func (rd *reading) units(src source, size int, fetched float64) units {
 func (rd *reading) checkSelect() error {
 	switch {
 	case rd.projection != nil && rd.selectMode != "" && rd.selectMode != ddb.SelectSpecificAttributes:
-		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", rd.selectMode)
+		parameter := "ProjectionExpression"
+		if rd.legacyProjection {
+			parameter = "AttributesToGet"
+		}
+		return invalid("Cannot specify the %s when choosing to get %s", parameter, rd.selectMode)
 	case rd.projection == nil && rd.selectMode == ddb.SelectSpecificAttributes:
 		return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 	}

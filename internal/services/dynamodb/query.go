@@ -37,7 +37,7 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 		if err != nil {
 			return err
 		}
-		if err := src.checkFilter(q.filter); err != nil {
+		if err := src.checkFilter(q.filter, q.legacyFilter); err != nil {
 			return err
 		}
 		span.Reverse = in.ScanIndexForward != nil && !*in.ScanIndexForward
@@ -61,19 +61,26 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, nil, err
 	}
-	if in.KeyConditions != nil && in.KeyConditionExpression == nil {
-		return nil, nil, unsupported("Query", "KeyConditions")
+	if in.Limit != nil && *in.Limit < 1 {
+		return nil, nil, violated("", "Limit", "Member must have value greater than or equal to 1")
 	}
-	err := checkParameters("Query",
+	switch in.Select {
+	case "", ddb.SelectSpecificAttributes, ddb.SelectCount, ddb.SelectAllAttributes, ddb.SelectAllProjectedAttributes:
+	default:
+		return nil, nil, violated("'"+in.Select+"'", "select", "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]")
+	}
+	err := checkParameters(
 		[]expression{{"FilterExpression", in.FilterExpression}, {"KeyConditionExpression", in.KeyConditionExpression}, {"ProjectionExpression", in.ProjectionExpression}},
 		[]legacy{
-			{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil},
-			{"ConditionalOperator", in.ConditionalOperator != ""}, {"KeyConditions", in.KeyConditions != nil},
+			{"AttributesToGet", in.AttributesToGet != nil},
+			{"QueryFilter", in.QueryFilter != nil},
+			{"ConditionalOperator", in.ConditionalOperator != ""},
+			{"KeyConditions", in.KeyConditions != nil && in.KeyConditionExpression != nil},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if in.KeyConditionExpression == nil {
+	if in.KeyConditionExpression == nil && in.KeyConditions == nil {
 		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
 	q := &reading{
@@ -91,14 +98,46 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err := q.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
 		return nil, nil, err
 	}
+	if err := q.parseLegacy(in.AttributesToGet, in.QueryFilter, in.ConditionalOperator); err != nil {
+		return nil, nil, err
+	}
+	if keys == nil {
+		tests, err := keyTests(in.KeyConditions)
+		if err != nil {
+			return nil, nil, err
+		}
+		return q, tests, q.checkSelect()
+	}
 	tests, err := keys.KeyTests()
 	if err != nil {
 		return nil, nil, validation(err)
 	}
-	if len(tests) > 2 {
+	if len(tests) > maxKeyTests {
 		return nil, nil, invalid("Conditions can be of length 1 or 2 only")
 	}
 	return q, tests, q.checkSelect()
+}
+
+// maxKeyTests is the number of key attributes that a table has at most.
+const maxKeyTests = 2
+
+// parseLegacy takes what stands in the place of filter and projection in requests without expressions.
+func (rd *reading) parseLegacy(attributes []string, filter map[string]ddb.Condition, operator string) error {
+	pr, err := attributesToGet(attributes)
+	if err != nil {
+		return err
+	}
+	c, err := legacyFilter(filter, operator)
+	if err != nil {
+		return err
+	}
+	if pr != nil {
+		rd.projection, rd.legacyProjection = pr, true
+	}
+	if c != nil {
+		rd.filter, rd.legacyFilter = c, true
+	}
+	return nil
 }
 
 // parse parses filter and projection, the last expressions of a request.
@@ -129,11 +168,7 @@ func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
 	if h.Op != expr.KeyEqual {
 		return store.Span{}, invalid("Query key condition not supported")
 	}
-	prefix := src.items
-	if src.index != nil {
-		prefix = src.index.entries
-	}
-	prefix = prefix.Raw(appendHash(nil, h.Low))
+	prefix := src.prefix().Raw(appendHash(nil, h.Low))
 	if len(tests) == 1 {
 		return prefix.Span(), nil
 	}
@@ -191,14 +226,18 @@ func sortSpan(prefix key.Key, t expr.KeyTest) store.Span {
 }
 
 // checkFilter refuses filters on the key by which the source is read.
-func (src source) checkFilter(filter *expr.Condition) error {
+func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 	if filter == nil {
 		return nil
 	}
 	hash, sort := src.keys()
 	for _, name := range filter.Names() {
 		if name == hash.name || sort != nil && name == sort.name {
-			return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
+			parameter := "Filter Expression"
+			if legacy {
+				parameter = "QueryFilter"
+			}
+			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", parameter, name)
 		}
 	}
 	return nil

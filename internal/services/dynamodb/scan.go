@@ -24,11 +24,7 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 		if err != nil {
 			return err
 		}
-		prefix := t.items
-		if src.index != nil {
-			prefix = src.index.entries
-		}
-		span := segment(prefix, uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
+		span := segment(src.prefix(), uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
 		if sc.startKey != nil {
 			if err := src.checkStart(sc.startKey); err != nil {
 				return err
@@ -52,7 +48,7 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters("Scan", []expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+	err := checkParameters([]expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
 		[]legacy{
 			{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != ""},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
@@ -76,6 +72,9 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 		return nil, validation(err)
 	}
 	if err := sc.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+		return nil, err
+	}
+	if err := sc.parseLegacy(in.AttributesToGet, in.ScanFilter, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
 	return sc, sc.checkSelect()

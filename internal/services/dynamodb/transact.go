@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,9 @@ import (
 const (
 	// tokenKeep is for how long a ClientRequestToken makes a request idempotent
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
-	tokenKeep         = 10 * time.Minute
+	tokenKeep = 10 * time.Minute
+	// maxActions is the greatest number of actions in a transaction.
+	maxActions        = 100
 	msgManyOperations = "Transaction request cannot include multiple operations on one item"
 	// tokenSweep is how many old tokens a request with a token removes.
 	tokenSweep = 4
@@ -51,6 +54,8 @@ func (c *canceled) add(err error) error {
 		if d, ok := e.Detail.(*ddb.ConditionalCheckFailedException); ok {
 			reason.Item = d.Item.Clone()
 		}
+	case codeDuplicate:
+		reason.Code = ptr("DuplicateItem")
 	case codeValidation:
 		reason.Code = ptr("ValidationError")
 	default:
@@ -74,12 +79,26 @@ func (c *canceled) err() error {
 	return e.WithDetail(&ddb.TransactionCanceledException{Message: &e.Message, CancellationReasons: c.reasons})
 }
 
+// checkActions checks the number of actions of a transaction.
+func checkActions(element string, n int) error {
+	switch {
+	case n == 0:
+		return violated("'[]'", "transactItems", "Member must have length greater than or equal to 1")
+	case n > maxActions:
+		return violated("'"+shownList(element, n)+"'", "transactItems", "Member must have length less than or equal to 100")
+	}
+	return nil
+}
+
 func (s *Service) transactWriteItems(ctx context.Context, in *ddb.TransactWriteItemsInput) (*ddb.TransactWriteItemsOutput, error) {
+	if err := checkActions("TransactWriteItem", len(in.TransactItems)); err != nil {
+		return nil, err
+	}
 	writes, err := parseTransactWrite(in)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := requestDigest(in)
+	digest, err := requestDigest(in.TransactItems)
 	if err != nil {
 		return nil, err
 	}
@@ -238,8 +257,8 @@ func sweepTokens(tx store.Txn, p place, now time.Time) error {
 }
 
 // requestDigest returns a digest of what a request asks for.
-func requestDigest(in *ddb.TransactWriteItemsInput) (string, error) {
-	b, err := json.Marshal(in.TransactItems)
+func requestDigest(actions any) (string, error) {
+	b, err := json.Marshal(actions)
 	if err != nil {
 		return "", fmt.Errorf("digest the request: %w", err)
 	}
@@ -254,7 +273,7 @@ func parseTransactWrite(in *ddb.TransactWriteItemsInput) ([]*write, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkName("transactItems."+fmt.Sprint(i+1)+".member.tableName", w.table); err != nil {
+		if err := checkName("transactItems."+strconv.Itoa(i+1)+".member.tableName", w.table); err != nil {
 			return nil, err
 		}
 		if err := w.item.Err(); err != nil {
@@ -305,12 +324,15 @@ func parseTransactAction(item ddb.TransactWriteItem) (*write, error) {
 }
 
 func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItemsInput) (*ddb.TransactGetItemsOutput, error) {
+	if err := checkActions("TransactGetItem", len(in.TransactItems)); err != nil {
+		return nil, err
+	}
 	gets := make([]get, len(in.TransactItems))
 	for i, item := range in.TransactItems {
 		if item.Get == nil {
 			return nil, invalid("TransactItems can only contain a Get")
 		}
-		g, err := parseGet(item.Get.Key, item.Get.ProjectionExpression, item.Get.ExpressionAttributeNames)
+		g, err := parseGet(item.Get.Key, item.Get.ProjectionExpression, nil, item.Get.ExpressionAttributeNames)
 		if err != nil {
 			return nil, err
 		}

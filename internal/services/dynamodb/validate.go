@@ -19,13 +19,15 @@ func checkName(parameter, name string) error {
 	if strings.HasPrefix(name, "arn:") {
 		return nil
 	}
-	const prefix = "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must "
+	if name == "" {
+		return violated("''", parameter, "Member must have length greater than or equal to 1")
+	}
 	if len(name) > 255 {
-		return invalid(prefix+"have length less than or equal to 255", name, parameter)
+		return violated("'"+name+"'", parameter, "Member must have length less than or equal to 255")
 	}
 	for i := range len(name) {
 		if c := name[i]; c >= 0x80 || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", rune(c)) {
-			return invalid(prefix+"satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name, parameter)
+			return violated("'"+name+"'", parameter, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
 	}
 	return nil
@@ -152,8 +154,8 @@ type expression struct {
 	source *string
 }
 
-// checkParameters refuses requests that mix or lack kinds of parameters, and legacy ones. hasNames and hasValues tell whether there are placeholders.
-func checkParameters(operation string, expressions []expression, old []legacy, hasNames, hasValues bool) error {
+// checkParameters refuses requests that mix or lack kinds of parameters. hasNames and hasValues tell whether there are placeholders.
+func checkParameters(expressions []expression, old []legacy, hasNames, hasValues bool) error {
 	var present, missing, oldPresent []string
 	for _, e := range expressions {
 		switch {
@@ -181,9 +183,6 @@ func checkParameters(operation string, expressions []expression, old []legacy, h
 			verb = "are"
 		}
 		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(missing, " and "), verb)
-	}
-	if len(oldPresent) > 0 {
-		return unsupported(operation, oldPresent[0])
 	}
 	return nil
 }

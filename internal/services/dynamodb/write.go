@@ -31,6 +31,8 @@ type write struct {
 	condition *expr.Condition
 	// showOnFailure tells that a failed condition returns the item.
 	showOnFailure bool
+	// insert tells that there must be no item, and existing that there must be one.
+	insert, existing bool
 	// needOld tells that the caller wants to know the item as it was.
 	needOld bool
 }
@@ -93,7 +95,10 @@ func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {
 		}
 		out.old = old
 	}
-	if w.condition != nil && !w.condition.Match(out.old) {
+	if w.insert && out.old != nil {
+		return out, duplicateItem()
+	}
+	if w.existing && out.old == nil || w.condition != nil && !w.condition.Match(out.old) {
 		if w.showOnFailure {
 			return out, conditionFailed(out.old)
 		}
@@ -134,6 +139,9 @@ func (t *table) next(w *write, old attr.Map) (attr.Map, error) {
 	}
 	base := old
 	if base == nil {
+		if w.update != nil && !w.update.Creates() {
+			return nil, nil
+		}
 		base = w.key
 	}
 	if w.update == nil {

@@ -112,14 +112,18 @@ func (s *IAM) getAccountAuthorizationDetails(ctx context.Context, in *api.GetAcc
 	out := &api.GetAccountAuthorizationDetailsOutput{IsTruncated: ptr(false)}
 	if wants("User") {
 		out.UserDetailList = mapped(e.users, func(u *entity) api.UserDetail {
-			return api.UserDetail{Path: &u.Path, UserName: &u.Name, UserId: &u.ID, Arn: ptr(u.arn()), CreateDate: &u.Created, UserPolicyList: inlineDetails(u),
-				GroupList: u.Groups, AttachedManagedPolicies: attachedOf(u.Attached), PermissionsBoundary: boundaryOf(u.Boundary), Tags: u.Tags}
+			return api.UserDetail{
+				Path: &u.Path, UserName: &u.Name, UserId: &u.ID, Arn: ptr(u.arn()), CreateDate: &u.Created, UserPolicyList: inlineDetails(u),
+				GroupList: u.Groups, AttachedManagedPolicies: attachedOf(u.Attached), PermissionsBoundary: boundaryOf(u.Boundary), Tags: u.Tags,
+			}
 		})
 	}
 	if wants("Group") {
 		out.GroupDetailList = mapped(e.groups, func(g *entity) api.GroupDetail {
-			return api.GroupDetail{Path: &g.Path, GroupName: &g.Name, GroupId: &g.ID, Arn: ptr(g.arn()), CreateDate: &g.Created,
-				GroupPolicyList: inlineDetails(g), AttachedManagedPolicies: attachedOf(g.Attached)}
+			return api.GroupDetail{
+				Path: &g.Path, GroupName: &g.Name, GroupId: &g.ID, Arn: ptr(g.arn()), CreateDate: &g.Created,
+				GroupPolicyList: inlineDetails(g), AttachedManagedPolicies: attachedOf(g.Attached),
+			}
 		})
 	}
 	if wants("Role") {
@@ -139,12 +143,16 @@ func (s *IAM) getAccountAuthorizationDetails(ctx context.Context, in *api.GetAcc
 }
 
 func roleDetail(r *entity, profiles []profile) api.RoleDetail {
-	d := api.RoleDetail{Path: &r.Path, RoleName: &r.Name, RoleId: &r.ID, Arn: ptr(r.arn()), CreateDate: &r.Created, AssumeRolePolicyDocument: ptr(encoded(r.Trust)),
-		RolePolicyList: inlineDetails(r), AttachedManagedPolicies: attachedOf(r.Attached), PermissionsBoundary: boundaryOf(r.Boundary), Tags: r.Tags, RoleLastUsed: &api.RoleLastUsed{}}
+	d := api.RoleDetail{
+		Path: &r.Path, RoleName: &r.Name, RoleId: &r.ID, Arn: ptr(r.arn()), CreateDate: &r.Created, AssumeRolePolicyDocument: ptr(encoded(r.Trust)),
+		RolePolicyList: inlineDetails(r), AttachedManagedPolicies: attachedOf(r.Attached), PermissionsBoundary: boundaryOf(r.Boundary), Tags: r.Tags, RoleLastUsed: &api.RoleLastUsed{},
+	}
 	for i := range profiles {
 		if p := &profiles[i]; strings.EqualFold(p.Role, r.Name) {
-			d.InstanceProfileList = append(d.InstanceProfileList, api.InstanceProfile{Path: p.Path, InstanceProfileName: p.Name, InstanceProfileId: p.ID,
-				Arn: p.arn(), CreateDate: p.Created, Roles: []api.Role{r.role()}})
+			d.InstanceProfileList = append(d.InstanceProfileList, api.InstanceProfile{
+				Path: p.Path, InstanceProfileName: p.Name, InstanceProfileId: p.ID,
+				Arn: p.arn(), CreateDate: p.Created, Roles: []api.Role{r.role()},
+			})
 		}
 	}
 	return d
@@ -152,9 +160,11 @@ func roleDetail(r *entity, profiles []profile) api.RoleDetail {
 
 func (p *managed) detail(u usage) api.ManagedPolicyDetail {
 	a := p.api(u)
-	d := api.ManagedPolicyDetail{PolicyName: a.PolicyName, PolicyId: a.PolicyId, Arn: a.Arn, Path: a.Path, DefaultVersionId: a.DefaultVersionId,
+	d := api.ManagedPolicyDetail{
+		PolicyName: a.PolicyName, PolicyId: a.PolicyId, Arn: a.Arn, Path: a.Path, DefaultVersionId: a.DefaultVersionId,
 		AttachmentCount: a.AttachmentCount, PermissionsBoundaryUsageCount: a.PermissionsBoundaryUsageCount, IsAttachable: a.IsAttachable,
-		Description: a.Description, CreateDate: a.CreateDate, UpdateDate: a.UpdateDate}
+		Description: a.Description, CreateDate: a.CreateDate, UpdateDate: a.UpdateDate,
+	}
 	for i := range p.Versions {
 		d.PolicyVersionList = append(d.PolicyVersionList, p.versionAPI(&p.Versions[i], true))
 	}

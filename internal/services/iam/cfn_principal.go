@@ -14,8 +14,10 @@ func (s *IAM) createRoleResource(ctx context.Context, c service.ResourceCall, p 
 	if err != nil {
 		return service.Resource{}, err
 	}
-	err = s.call(ctx, "CreateRole", &api.CreateRoleInput{RoleName: name, Path: p.Path, AssumeRolePolicyDocument: trust, Description: p.Description,
-		MaxSessionDuration: p.MaxSessionDuration, PermissionsBoundary: p.PermissionsBoundary, Tags: tagsOf(c, p.Tags)})
+	err = s.call(ctx, "CreateRole", &api.CreateRoleInput{
+		RoleName: name, Path: p.Path, AssumeRolePolicyDocument: trust, Description: p.Description,
+		MaxSessionDuration: p.MaxSessionDuration, PermissionsBoundary: p.PermissionsBoundary, Tags: tagsOf(c, p.Tags),
+	})
 	if err != nil && !s.madeBefore(ctx, err, c, role, name) {
 		return service.Resource{}, err
 	}

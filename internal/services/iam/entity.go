@@ -175,7 +175,7 @@ func (s *IAM) create(ctx context.Context, e *entity, path *string, tags []api.Ta
 			}
 		}
 		if e.Kind == role && e.Service == "" {
-			if _, err := parseTrust(tx, e.Account, e.Trust); err != nil {
+			if err := checkTrust(tx, e.Account, e.Trust); err != nil {
 				return err
 			}
 		}

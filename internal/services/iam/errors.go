@@ -24,8 +24,8 @@ func exists(what, name string) *service.Error {
 	return fail("EntityAlreadyExists", http.StatusConflict, "%s with name %s already exists.", what, name)
 }
 
-func conflict(format string, args ...any) *service.Error {
-	return fail("DeleteConflict", http.StatusConflict, format, args...)
+func conflict(message string) *service.Error {
+	return fail("DeleteConflict", http.StatusConflict, "%s", message)
 }
 
 func limit(format string, args ...any) *service.Error {

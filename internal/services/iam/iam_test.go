@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -37,7 +36,7 @@ type platform struct {
 
 func newPlatform(t testing.TB) *platform {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	c := clock.NewFake(start)
 	p := &platform{store: mem.New(), door: dispatch.NewDoor(c, rand.Reader, log), types: map[string]service.ResourceType{}}
 	t.Cleanup(func() {

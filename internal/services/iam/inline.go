@@ -43,7 +43,7 @@ func sizeOf(doc string) int {
 	return n
 }
 
-func noInline(k kind, name, policy string) error {
+func noInline(k kind, policy string) error {
 	return fail("NoSuchEntity", 404, "The %s policy with name %s cannot be found.", k.noun(), policy)
 }
 
@@ -55,7 +55,7 @@ func (s *IAM) inline(ctx context.Context, k kind, name, policy string) (owner, d
 	}
 	d, ok := e.Inline[policy]
 	if !ok {
-		return "", "", noInline(k, name, policy)
+		return "", "", noInline(k, policy)
 	}
 	return e.Name, encoded(d), nil
 }
@@ -63,7 +63,7 @@ func (s *IAM) inline(ctx context.Context, k kind, name, policy string) (owner, d
 func (s *IAM) deleteInline(ctx context.Context, k kind, name, policy string) error {
 	return s.change(ctx, k, name, func(_ store.Txn, e *entity) error {
 		if _, ok := e.Inline[policy]; !ok {
-			return noInline(k, name, policy)
+			return noInline(k, policy)
 		}
 		delete(e.Inline, policy)
 		return nil

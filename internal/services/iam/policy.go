@@ -128,8 +128,10 @@ func (s *IAM) createPolicy(ctx context.Context, in *api.CreatePolicyInput) (*api
 		return nil, err
 	}
 	now := s.now()
-	p := managed{Account: account(ctx), Name: in.PolicyName, Path: path, Created: now, Updated: now, Default: "v1", Last: 1, Tags: tags,
-		Versions: []policyVersion{{"v1", in.PolicyDocument, now}}}
+	p := managed{
+		Account: account(ctx), Name: in.PolicyName, Path: path, Created: now, Updated: now, Default: "v1", Last: 1, Tags: tags,
+		Versions: []policyVersion{{"v1", in.PolicyDocument, now}},
+	}
 	if in.Description != nil {
 		p.Description = *in.Description
 	}

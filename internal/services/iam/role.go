@@ -45,12 +45,12 @@ func sessionRange(seconds int32) error {
 	return nil
 }
 
-// parseTrust compiles a trust policy and checks that the users and roles of the account that it
+// checkTrust compiles a trust policy and checks that the users and roles of the account that it
 // names exist.
-func parseTrust(r store.Reader, account, doc string) (*engine.Policy, error) {
+func checkTrust(r store.Reader, account, doc string) error {
 	p, err := engine.Parse(doc, engine.Trust)
 	if err != nil {
-		return nil, malformed(err)
+		return malformed(err)
 	}
 	for _, name := range p.AWSPrincipals() {
 		res, ok := strings.CutPrefix(name, "arn:aws:iam::"+account+":")
@@ -63,13 +63,13 @@ func parseTrust(r store.Reader, account, doc string) (*engine.Policy, error) {
 		}
 		has, err := record.Has(r, entityKey(account, kind(k), res[strings.LastIndexByte(res, '/')+1:]))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !has {
-			return nil, fail("MalformedPolicyDocument", 400, `Invalid principal in policy: "AWS":%q`, name)
+			return fail("MalformedPolicyDocument", 400, `Invalid principal in policy: "AWS":%q`, name)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // role returns the API's form. Documents are percent-encoded (RFC 3986), as IAM sends them.
@@ -133,7 +133,7 @@ func (s *IAM) updateRoleDescription(ctx context.Context, in *api.UpdateRoleDescr
 func (s *IAM) updateAssumeRolePolicy(ctx context.Context, in *api.UpdateAssumeRolePolicyInput) (*api.UpdateAssumeRolePolicyOutput, error) {
 	return &api.UpdateAssumeRolePolicyOutput{}, s.change(ctx, role, in.RoleName, func(tx store.Txn, e *entity) error {
 		e.Trust = in.PolicyDocument
-		_, err := parseTrust(tx, e.Account, e.Trust)
+		err := checkTrust(tx, e.Account, e.Trust)
 		return err
 	})
 }
@@ -202,8 +202,10 @@ func (s *IAM) createServiceLinkedRole(ctx context.Context, in *api.CreateService
 	if in.CustomSuffix != nil {
 		name += "_" + *in.CustomSuffix
 	}
-	e := &entity{Kind: role, Name: name, Service: in.AWSServiceName, MaxSession: defaultSession,
-		Trust: `{"Version":"2012-10-17","Statement":[{"Action":["sts:AssumeRole"],"Effect":"Allow","Principal":{"Service":["` + in.AWSServiceName + `"]}}]}`}
+	e := &entity{
+		Kind: role, Name: name, Service: in.AWSServiceName, MaxSession: defaultSession,
+		Trust: `{"Version":"2012-10-17","Statement":[{"Action":["sts:AssumeRole"],"Effect":"Allow","Principal":{"Service":["` + in.AWSServiceName + `"]}}]}`,
+	}
 	if in.Description != nil {
 		e.Description = *in.Description
 	}

@@ -137,8 +137,10 @@ func (sim *simulation) run() (*api.SimulatePolicyResponse, error) {
 		for _, res := range sim.resources {
 			r := &engine.Request{Principal: sim.principal, Action: action, Resource: res, Owner: sim.owner, Context: sim.context}
 			d, trace := engine.Explain(r, &sim.policies)
-			e := api.EvaluationResult{EvalActionName: action, EvalResourceName: ptr(res), EvalDecision: decisionName(d), MissingContextValues: missing,
-				MatchedStatements: matched(d, trace)}
+			e := api.EvaluationResult{
+				EvalActionName: action, EvalResourceName: ptr(res), EvalDecision: decisionName(d), MissingContextValues: missing,
+				MatchedStatements: matched(d, trace),
+			}
 			if sim.policies.Boundary != nil {
 				e.PermissionsBoundaryDecisionDetail = &api.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: ptr(boundaryAllows(trace))}
 			}

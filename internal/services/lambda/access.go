@@ -5,18 +5,25 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 )
 
 // access names what each operation needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html).
 func (l *Lambda) access() map[string]service.Access {
 	return map[string]service.Access{
-		"CreateFunction":              on(l, "lambda:CreateFunction", func(in *api.CreateFunctionInput) (string, *string) { return in.FunctionName, nil }),
-		"GetFunction":                 on(l, "lambda:GetFunction", func(in *api.GetFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
-		"GetFunctionConfiguration":    on(l, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationInput) (string, *string) { return in.FunctionName, in.Qualifier }),
-		"ListFunctions":               service.OnAny("lambda:ListFunctions"),
-		"UpdateFunctionCode":          on(l, "lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeInput) (string, *string) { return in.FunctionName, nil }),
-		"UpdateFunctionConfiguration": on(l, "lambda:UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (string, *string) { return in.FunctionName, nil }),
-		"DeleteFunction":              on(l, "lambda:DeleteFunction", func(in *api.DeleteFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"CreateFunction": onWith(l, "lambda:CreateFunction", func(in *api.CreateFunctionInput) (string, *string) { return in.FunctionName, nil },
+			func(in *api.CreateFunctionInput) conditions {
+				return conditions{}.add("lambda:Layer", in.Layers...).add("lambda:CodeSigningConfigArn", orZero(in.CodeSigningConfigArn)).vpc(in.VpcConfig)
+			}),
+		"GetFunction":              on(l, "lambda:GetFunction", func(in *api.GetFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"GetFunctionConfiguration": on(l, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"ListFunctions":            service.OnAny("lambda:ListFunctions"),
+		"UpdateFunctionCode":       on(l, "lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeInput) (string, *string) { return in.FunctionName, nil }),
+		"UpdateFunctionConfiguration": onWith(l, "lambda:UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (string, *string) { return in.FunctionName, nil },
+			func(in *api.UpdateFunctionConfigurationInput) conditions {
+				return conditions{}.add("lambda:Layer", in.Layers...).vpc(in.VpcConfig)
+			}),
+		"DeleteFunction": on(l, "lambda:DeleteFunction", func(in *api.DeleteFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 
 		"PublishVersion":         on(l, "lambda:PublishVersion", func(in *api.PublishVersionInput) (string, *string) { return in.FunctionName, nil }),
 		"ListVersionsByFunction": on(l, "lambda:ListVersionsByFunction", func(in *api.ListVersionsByFunctionInput) (string, *string) { return in.FunctionName, nil }),
@@ -26,10 +33,72 @@ func (l *Lambda) access() map[string]service.Access {
 		"UpdateAlias":            on(l, "lambda:UpdateAlias", func(in *api.UpdateAliasInput) (string, *string) { return in.FunctionName, nil }),
 		"DeleteAlias":            on(l, "lambda:DeleteAlias", func(in *api.DeleteAliasInput) (string, *string) { return in.FunctionName, nil }),
 
-		"Invoke":           on(l, "lambda:InvokeFunction", func(in *api.InvokeInput) (string, *string) { return in.FunctionName, in.Qualifier }),
-		"AddPermission":    on(l, "lambda:AddPermission", func(in *api.AddPermissionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"Invoke":      on(l, "lambda:InvokeFunction", func(in *api.InvokeInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"InvokeAsync": on(l, "lambda:InvokeFunction", func(in *api.InvokeAsyncInput) (string, *string) { return in.FunctionName, nil }),
+		"InvokeWithResponseStream": on(l, "lambda:InvokeFunction", func(in *api.InvokeWithResponseStreamInput) (string, *string) {
+			return in.FunctionName, in.Qualifier
+		}),
+		"AddPermission": onWith(l, "lambda:AddPermission", func(in *api.AddPermissionInput) (string, *string) { return in.FunctionName, in.Qualifier },
+			func(in *api.AddPermissionInput) conditions {
+				return conditions{}.add("lambda:Principal", in.Principal).add("lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
+			}),
 		"RemovePermission": on(l, "lambda:RemovePermission", func(in *api.RemovePermissionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 		"GetPolicy":        on(l, "lambda:GetPolicy", func(in *api.GetPolicyInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+
+		"PublishLayerVersion": service.On("lambda:PublishLayerVersion", func(ctx context.Context, in *api.PublishLayerVersionInput) string {
+			return layerOf(ctx, in.LayerName, 0).layer()
+		}),
+		"ListLayerVersions":            service.OnAny("lambda:ListLayerVersions"),
+		"ListLayers":                   service.OnAny("lambda:ListLayers"),
+		"GetLayerVersion":              onLayer(l, "lambda:GetLayerVersion", func(in *api.GetLayerVersionInput) (string, int64) { return in.LayerName, in.VersionNumber }),
+		"GetLayerVersionByArn":         onLayer(l, "lambda:GetLayerVersion", func(in *api.GetLayerVersionByArnInput) (string, int64) { return in.Arn, versionIn(in.Arn) }),
+		"DeleteLayerVersion":           onLayer(l, "lambda:DeleteLayerVersion", func(in *api.DeleteLayerVersionInput) (string, int64) { return in.LayerName, in.VersionNumber }),
+		"AddLayerVersionPermission":    onLayer(l, "lambda:AddLayerVersionPermission", func(in *api.AddLayerVersionPermissionInput) (string, int64) { return in.LayerName, in.VersionNumber }),
+		"GetLayerVersionPolicy":        onLayer(l, "lambda:GetLayerVersionPolicy", func(in *api.GetLayerVersionPolicyInput) (string, int64) { return in.LayerName, in.VersionNumber }),
+		"RemoveLayerVersionPermission": onLayer(l, "lambda:RemoveLayerVersionPermission", func(in *api.RemoveLayerVersionPermissionInput) (string, int64) { return in.LayerName, in.VersionNumber }),
+
+		"CreateFunctionUrlConfig": onWith(l, "lambda:CreateFunctionUrlConfig", func(in *api.CreateFunctionUrlConfigInput) (string, *string) { return in.FunctionName, in.Qualifier },
+			func(in *api.CreateFunctionUrlConfigInput) conditions {
+				return conditions{}.add("lambda:FunctionUrlAuthType", in.AuthType)
+			}),
+		"UpdateFunctionUrlConfig": onWith(l, "lambda:UpdateFunctionUrlConfig", func(in *api.UpdateFunctionUrlConfigInput) (string, *string) { return in.FunctionName, in.Qualifier },
+			func(in *api.UpdateFunctionUrlConfigInput) conditions {
+				return conditions{}.add("lambda:FunctionUrlAuthType", in.AuthType)
+			}),
+		"GetFunctionUrlConfig":    on(l, "lambda:GetFunctionUrlConfig", func(in *api.GetFunctionUrlConfigInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"DeleteFunctionUrlConfig": on(l, "lambda:DeleteFunctionUrlConfig", func(in *api.DeleteFunctionUrlConfigInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"ListFunctionUrlConfigs":  on(l, "lambda:ListFunctionUrlConfigs", func(in *api.ListFunctionUrlConfigsInput) (string, *string) { return in.FunctionName, nil }),
+
+		"CreateCodeSigningConfig": service.OnAny("lambda:CreateCodeSigningConfig"),
+		"ListCodeSigningConfigs":  service.OnAny("lambda:ListCodeSigningConfigs"),
+		"GetCodeSigningConfig":    service.On("lambda:GetCodeSigningConfig", func(_ context.Context, in *api.GetCodeSigningConfigInput) string { return in.CodeSigningConfigArn }),
+		"UpdateCodeSigningConfig": service.On("lambda:UpdateCodeSigningConfig", func(_ context.Context, in *api.UpdateCodeSigningConfigInput) string { return in.CodeSigningConfigArn }),
+		"DeleteCodeSigningConfig": service.On("lambda:DeleteCodeSigningConfig", func(_ context.Context, in *api.DeleteCodeSigningConfigInput) string { return in.CodeSigningConfigArn }),
+		"ListFunctionsByCodeSigningConfig": service.On("lambda:ListFunctionsByCodeSigningConfig", func(_ context.Context, in *api.ListFunctionsByCodeSigningConfigInput) string {
+			return in.CodeSigningConfigArn
+		}),
+		"PutFunctionCodeSigningConfig": onWith(l, "lambda:PutFunctionCodeSigningConfig", func(in *api.PutFunctionCodeSigningConfigInput) (string, *string) { return in.FunctionName, nil },
+			func(in *api.PutFunctionCodeSigningConfigInput) conditions {
+				return conditions{}.add("lambda:CodeSigningConfigArn", in.CodeSigningConfigArn)
+			}),
+		"GetFunctionCodeSigningConfig":    on(l, "lambda:GetFunctionCodeSigningConfig", func(in *api.GetFunctionCodeSigningConfigInput) (string, *string) { return in.FunctionName, nil }),
+		"DeleteFunctionCodeSigningConfig": on(l, "lambda:DeleteFunctionCodeSigningConfig", func(in *api.DeleteFunctionCodeSigningConfigInput) (string, *string) { return in.FunctionName, nil }),
+
+		"PutProvisionedConcurrencyConfig": on(l, "lambda:PutProvisionedConcurrencyConfig", func(in *api.PutProvisionedConcurrencyConfigInput) (string, *string) {
+			return in.FunctionName, &in.Qualifier
+		}),
+		"GetProvisionedConcurrencyConfig": on(l, "lambda:GetProvisionedConcurrencyConfig", func(in *api.GetProvisionedConcurrencyConfigInput) (string, *string) {
+			return in.FunctionName, &in.Qualifier
+		}),
+		"DeleteProvisionedConcurrencyConfig": on(l, "lambda:DeleteProvisionedConcurrencyConfig", func(in *api.DeleteProvisionedConcurrencyConfigInput) (string, *string) {
+			return in.FunctionName, &in.Qualifier
+		}),
+		"ListProvisionedConcurrencyConfigs": on(l, "lambda:ListProvisionedConcurrencyConfigs", func(in *api.ListProvisionedConcurrencyConfigsInput) (string, *string) { return in.FunctionName, nil }),
+
+		"PutRuntimeManagementConfig": on(l, "lambda:PutRuntimeManagementConfig", func(in *api.PutRuntimeManagementConfigInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"GetRuntimeManagementConfig": on(l, "lambda:GetRuntimeManagementConfig", func(in *api.GetRuntimeManagementConfigInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"PutFunctionRecursionConfig": on(l, "lambda:PutFunctionRecursionConfig", func(in *api.PutFunctionRecursionConfigInput) (string, *string) { return in.FunctionName, nil }),
+		"GetFunctionRecursionConfig": on(l, "lambda:GetFunctionRecursionConfig", func(in *api.GetFunctionRecursionConfigInput) (string, *string) { return in.FunctionName, nil }),
 
 		"PutFunctionConcurrency":    on(l, "lambda:PutFunctionConcurrency", func(in *api.PutFunctionConcurrencyInput) (string, *string) { return in.FunctionName, nil }),
 		"GetFunctionConcurrency":    on(l, "lambda:GetFunctionConcurrency", func(in *api.GetFunctionConcurrencyInput) (string, *string) { return in.FunctionName, nil }),
@@ -43,6 +112,9 @@ func (l *Lambda) access() map[string]service.Access {
 		"GetFunctionEventInvokeConfig": on(l, "lambda:GetFunctionEventInvokeConfig", func(in *api.GetFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),
+		"ListFunctionEventInvokeConfigs": on(l, "lambda:ListFunctionEventInvokeConfigs", func(in *api.ListFunctionEventInvokeConfigsInput) (string, *string) {
+			return in.FunctionName, nil
+		}),
 		"DeleteFunctionEventInvokeConfig": on(l, "lambda:DeleteFunctionEventInvokeConfig", func(in *api.DeleteFunctionEventInvokeConfigInput) (string, *string) {
 			return in.FunctionName, in.Qualifier
 		}),
@@ -54,8 +126,33 @@ func (l *Lambda) access() map[string]service.Access {
 	}
 }
 
+// conditions are the values of a target's condition keys.
+type conditions map[string][]string
+
+// add adds the values of a key; the empty text is none.
+func (c conditions) add(key string, values ...string) conditions {
+	for _, v := range values {
+		if v != "" {
+			c[key] = append(c[key], v)
+		}
+	}
+	return c
+}
+
+func (c conditions) vpc(in *api.VpcConfig) conditions {
+	if in == nil {
+		return c
+	}
+	return c.add("lambda:SubnetIds", in.SubnetIds...).add("lambda:SecurityGroupIds", in.SecurityGroupIds...)
+}
+
 // on is the rule of an operation on the function that its input names, with the function's resource policy.
 func on[In any](l *Lambda, action string, name func(in *In) (string, *string)) service.Access {
+	return onWith(l, action, name, func(*In) conditions { return nil })
+}
+
+// onWith is on with condition keys.
+func onWith[In any](l *Lambda, action string, name func(in *In) (string, *string), keys func(in *In) conditions) service.Access {
 	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
 		fn, qualifier := name(in)
 		r, err := parseRef(ctx, fn, qualifier)
@@ -63,8 +160,32 @@ func on[In any](l *Lambda, action string, name func(in *In) (string, *string)) s
 			return nil, err
 		}
 		t, err := l.target(ctx, action, r)
+		t.Condition = keys(in)
 		return []service.Target{t}, err
 	})
+}
+
+// onLayer is the rule of an operation on the layer version that its input names, with the version's policy.
+func onLayer[In any](l *Lambda, action string, name func(in *In) (string, int64)) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+		layer, number := name(in)
+		r := layerOf(ctx, layer, number)
+		t := service.Target{ARN: r.arn(), Owner: r.account}
+		err := l.deps.Store.View(ctx, func(rd store.Reader) error {
+			v, _, err := r.load(rd)
+			if err == nil {
+				t.Policy, err = v.Policy.text()
+			}
+			return err
+		})
+		return []service.Target{t}, err
+	})
+}
+
+// versionIn is the number in the ARN of a layer version; 0 in any other text.
+func versionIn(arn string) int64 {
+	r, _ := parseLayer(arn)
+	return r.number
 }
 
 // target is what must be allowed for an action on r.

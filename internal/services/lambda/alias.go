@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"regexp"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/store"
@@ -12,26 +11,30 @@ import (
 // alias is the record of a name for a version.
 type alias struct {
 	Name, Version, Description, Revision string
+	// Weights are the shares of the invocations that go to other versions, by number; the rest goes to Version.
+	Weights map[string]float64 `json:",omitempty"`
 }
 
 func (a *alias) configuration(r ref) *api.AliasConfiguration {
-	return &api.AliasConfiguration{
+	c := &api.AliasConfiguration{
 		AliasArn: ptr(r.with(a.Name).arn()), Name: ptr(a.Name), FunctionVersion: ptr(a.Version), Description: ptr(a.Description), RevisionId: ptr(a.Revision),
 	}
+	if len(a.Weights) > 0 {
+		c.RoutingConfig = &api.AliasRoutingConfiguration{AdditionalVersionWeights: a.Weights}
+	}
+	return c
 }
 
-var validAlias = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
+// isAlias tells whether a qualifier names an alias.
+func isAlias(q string) bool { return q != "" && q != latest && !isNumber(q) }
 
 func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*api.CreateAliasOutput, error) {
 	r, err := unqualified(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	if !validAlias.MatchString(in.Name) || isNumber(in.Name) {
+	if isNumber(in.Name) {
 		return nil, validation("Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)", in.Name)
-	}
-	if hasWeights(in.RoutingConfig) {
-		return nil, unsupported("CreateAlias", "RoutingConfig.AdditionalVersionWeights")
 	}
 	id, err := l.newID()
 	if err != nil {
@@ -39,14 +42,14 @@ func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*ap
 	}
 	a := alias{Name: in.Name, Version: in.FunctionVersion, Description: orZero(in.Description), Revision: id}
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, _, err := resolveVersion(tx, r.with(in.FunctionVersion)); err != nil {
-			return err
-		}
 		if exists, err := record.Has(tx, r.scope.alias(r.name, in.Name)); err != nil || exists {
 			if err != nil {
 				return err
 			}
 			return conflict("Alias already exists: %s", r.with(in.Name).arn())
+		}
+		if err := a.point(tx, r, in.RoutingConfig); err != nil {
+			return err
 		}
 		return record.Set(tx, r.scope.alias(r.name, in.Name), a)
 	})
@@ -56,16 +59,29 @@ func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*ap
 	return a.configuration(r), nil
 }
 
-func hasWeights(c *api.AliasRoutingConfiguration) bool {
-	return c != nil && len(c.AdditionalVersionWeights) > 0
-}
-
-// resolveVersion is resolve for a qualifier that must be a version.
-func resolveVersion(rd store.Reader, r ref) (function, version, error) {
-	if r.qualifier != latest && !isNumber(r.qualifier) {
-		return function{}, version{}, validation("Value '%s' at 'functionVersion' failed to satisfy constraint: Member must satisfy regular expression pattern: (\\$LATEST|[0-9]+)", r.qualifier)
+// point checks the alias's version, and sets the weights where a routing configuration is given.
+func (a *alias) point(rd store.Reader, r ref, routing *api.AliasRoutingConfiguration) error {
+	if routing != nil {
+		a.Weights = routing.AdditionalVersionWeights
 	}
-	return resolve(rd, r)
+	if len(a.Weights) > 1 {
+		return invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+	}
+	if _, _, err := resolve(rd, r.with(a.Version)); err != nil {
+		return err
+	}
+	for number := range a.Weights {
+		if number == a.Version {
+			return invalid("Invalid function version %s. Function version %[1]s is already included in routing configuration.", number)
+		}
+		if a.Version == latest {
+			return invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+		}
+		if _, _, err := resolve(rd, r.with(number)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func loadAlias(rd store.Reader, r ref, name string) (alias, error) {
@@ -97,26 +113,27 @@ func (l *Lambda) updateAlias(ctx context.Context, in *api.UpdateAliasInput) (*ap
 	if err != nil {
 		return nil, err
 	}
-	if hasWeights(in.RoutingConfig) {
-		return nil, unsupported("UpdateAlias", "RoutingConfig.AdditionalVersionWeights")
-	}
 	id, err := l.newID()
 	if err != nil {
 		return nil, err
 	}
 	var a alias
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if a, err = loadAlias(tx, r, in.Name); err != nil {
+		var ok bool
+		if a, ok, err = record.Get[alias](tx, r.scope.alias(r.name, in.Name)); err != nil {
 			return err
+		}
+		if !ok {
+			return notFound("Alias not found: %s", r.with(in.Name).arn())
 		}
 		if err := checkRevision(in.RevisionId, a.Revision); err != nil {
 			return err
 		}
 		if in.FunctionVersion != nil {
-			if _, _, err := resolveVersion(tx, r.with(*in.FunctionVersion)); err != nil {
-				return err
-			}
 			a.Version = *in.FunctionVersion
+		}
+		if err := a.point(tx, r, in.RoutingConfig); err != nil {
+			return err
 		}
 		if in.Description != nil {
 			a.Description = *in.Description
@@ -140,9 +157,8 @@ func (l *Lambda) deleteAlias(ctx context.Context, in *api.DeleteAliasInput) (*ap
 			return err
 		}
 		tx.Delete(r.scope.alias(r.name, in.Name))
-		tx.Delete(r.scope.policy(r.name, in.Name))
-		tx.Delete(r.scope.async(r.name, in.Name))
-		return nil
+		removeQualified(tx, r.with(in.Name))
+		return removeURL(tx, r.with(in.Name))
 	})
 	return &api.DeleteAliasOutput{}, unavailable(err)
 }
@@ -152,7 +168,7 @@ func (l *Lambda) listAliases(ctx context.Context, in *api.ListAliasesInput) (*ap
 	if err != nil {
 		return nil, err
 	}
-	limit := pageSize(in.MaxItems, 50)
+	limit := pageSize(in.MaxItems, defaultPage)
 	span := r.aliases(r.name).Span()
 	if in.Marker != nil {
 		span.Lo = append(r.scope.alias(r.name, *in.Marker), 0)
@@ -166,7 +182,7 @@ func (l *Lambda) listAliases(ctx context.Context, in *api.ListAliasesInput) (*ap
 			if err != nil {
 				return err
 			}
-			if in.FunctionVersion != nil && row.Value.Version != *in.FunctionVersion {
+			if _, routed := row.Value.Weights[orZero(in.FunctionVersion)]; in.FunctionVersion != nil && row.Value.Version != *in.FunctionVersion && !routed {
 				continue
 			}
 			if len(out.Aliases) == limit {

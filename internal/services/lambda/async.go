@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -30,9 +31,10 @@ type asyncJob struct {
 	Ref           string // the function's ARN
 	RequestID     string `json:",omitempty"` // empty for the first try of a job from another service: it then comes from the job's id
 	ClientContext string `json:",omitempty"`
+	Trace         string `json:",omitempty"` // the tracing header that the event came with
 	Source        *port.Source
-	Failures      int       `json:",omitempty"` // how often the function has failed
-	First         time.Time `json:",omitzero"`  // when the event was accepted; zero for the first try
+	Invocations   int       `json:",omitempty"` // how often the function has run, and failed
+	First         time.Time `json:",omitzero"`  // when the event was accepted
 	payload       []byte
 }
 
@@ -60,26 +62,37 @@ func decodeAsync(b []byte) (asyncJob, error) {
 	return j, nil
 }
 
-func (j *asyncJob) enqueue(tx store.Txn) error { return j.enqueueAt(tx, time.Time{}) }
-
-func (j *asyncJob) enqueueAt(tx store.Txn, due time.Time) error {
+// enqueue writes the job. Its age counts from when the event was accepted, over all tries and restarts.
+func (j *asyncJob) enqueue(tx store.Txn, due time.Time) error {
 	b, err := j.encode()
 	if err != nil {
 		return err
 	}
-	return events.Enqueue(tx, events.Job{Kind: asyncName, Payload: b, NotBefore: due})
+	return events.Enqueue(tx, events.Job{Kind: asyncName, Payload: b, NotBefore: due, Enqueued: j.First})
 }
 
 // EnqueueAsync implements [port.Functions]. Whether the source may invoke the function is decided when the job runs.
-func (l *Lambda) EnqueueAsync(_ context.Context, tx store.Txn, from port.Source, function string, payload []byte) error {
+func (l *Lambda) EnqueueAsync(ctx context.Context, tx store.Txn, from port.Source, function string, payload []byte) error {
 	if _, err := parseARN(function); err != nil {
 		return err
 	}
 	if len(payload) > maxAsync {
 		return payloadTooLarge(maxAsync, "InvokeFunction")
 	}
-	j := asyncJob{Ref: function, Source: &from, payload: payload}
-	return j.enqueue(tx)
+	j := asyncJob{Ref: function, Source: &from, Trace: service.RequestFrom(ctx).Trace, First: l.deps.Clock.Now().UTC(), payload: payload}
+	return j.enqueue(tx, time.Time{})
+}
+
+// accept takes the event of a call: it is durable then.
+func (l *Lambda) accept(ctx context.Context, c *call) error {
+	if len(c.payload) > maxAsync {
+		return payloadTooLarge(maxAsync, "InvokeFunction")
+	}
+	j := asyncJob{
+		Ref: c.ref.arn(), RequestID: c.requestID, ClientContext: c.clientContext, Trace: service.RequestFrom(ctx).Trace,
+		First: l.deps.Clock.Now().UTC(), payload: c.payload,
+	}
+	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueue(tx, time.Time{}) }))
 }
 
 func (l *Lambda) asyncKind() events.Kind {
@@ -93,15 +106,12 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 	if err != nil {
 		return events.Permanent(err)
 	}
+	if j.RequestID == "" {
+		j.RequestID = uuid.Of("request", job.ID)
+	}
 	r, err := parseARN(j.Ref)
 	if err != nil {
 		return events.Permanent(err)
-	}
-	if j.First.IsZero() {
-		j.First = job.Enqueued
-	}
-	if j.RequestID == "" {
-		j.RequestID = requestIDOf(job.ID)
 	}
 	if j.Source != nil {
 		if err := l.allow(ctx, *j.Source, r); err != nil {
@@ -112,28 +122,33 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 	if err := l.load(ctx, c); err != nil {
 		return permanentIfDenied(err)
 	}
-	config, err := l.asyncConfig(ctx, r)
-	if err != nil {
-		return err
-	}
-	age := maxEventAge
-	if config.MaxAge != nil {
-		age = time.Duration(*config.MaxAge) * time.Second
-	}
-	if l.deps.Clock.Now().Sub(j.First) > age {
-		return events.Permanent(fmt.Errorf("the event is older than %v", age))
-	}
 	if err := c.checkPayload(); err != nil {
 		return events.Permanent(err)
 	}
-	out, err := l.run(ctx, c)
+	end := &result{job: &j, config: c.async, version: &c.version}
+	if err := c.trace(j.Trace, l.deps.Clock.Now()); err != nil {
+		end.message = err.Error()
+		return l.finish(r, end, conditionLoop)
+	}
+	end.trace = c.traceID
+	switch reserved := c.function.Reserved; {
+	case reserved != nil && *reserved == 0:
+		end.message = "The function's reserved concurrency is 0."
+		return l.finish(r, end, conditionDisabled)
+	case l.deps.Clock.Now().Sub(j.First) > c.async.maxAge():
+		end.message = fmt.Sprintf("The event is older than %v.", c.async.maxAge())
+		return l.finish(r, end, conditionAge)
+	}
+	out, err := l.execute(ctx, c)
 	if err != nil {
 		return err
 	}
+	j.Invocations++
+	end.out = &out
 	if out.failure == "" {
-		return nil
+		return l.finish(r, end, conditionSuccess)
 	}
-	return l.retryAsync(ctx, j, config, out)
+	return l.retryAsync(r, end)
 }
 
 // permanentIfDenied ends the job for errors that a client would see, and tries again for the platform's own.
@@ -145,40 +160,58 @@ func permanentIfDenied(err error) error {
 	return err
 }
 
-func (l *Lambda) asyncConfig(ctx context.Context, r ref) (a asyncConfig, err error) {
-	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		a, _, err = record.Get[asyncConfig](rd, r.scope.async(r.name, r.qualified().qualifier))
-		return err
-	})
-	return a, err
+// retryAsync plans the next try of an event that the function failed on: after one minute, then after two. It gives the event up when that was the
+// last try, or when the event would be too old for another.
+func (l *Lambda) retryAsync(r ref, end *result) error {
+	j := end.job
+	if j.Invocations > end.config.retries() {
+		return l.finish(r, end, conditionRetries)
+	}
+	due := l.deps.Clock.Now().Add(time.Duration(j.Invocations) * time.Minute)
+	if due.Sub(j.First) > end.config.maxAge() {
+		return l.finish(r, end, conditionAge)
+	}
+	return events.Done(func(_ context.Context, tx store.Txn) error { return j.enqueue(tx, due) })
 }
 
-// retryAsync plans the next try of an event that the function failed on: after one minute, then after two.
-func (l *Lambda) retryAsync(ctx context.Context, j asyncJob, config asyncConfig, out outcome) error {
-	retries := defaultRetries
-	if config.Retries != nil {
-		retries = int(*config.Retries)
+// finish ends an event: its deliveries are written together with the end of the job.
+func (l *Lambda) finish(r ref, end *result, condition string) error {
+	end.condition = condition
+	if end.failed() {
+		l.deps.Log.Warn("asynchronous invocation given up", slog.String("function", r.arn()), slog.String("request_id", end.job.RequestID),
+			slog.String("condition", condition), slog.Int("invocations", end.job.Invocations), slog.String("on_failure", end.config.OnFailure),
+			slog.String("dead_letter", end.version.DeadLetter))
 	}
-	j.Failures++
-	if j.Failures > retries {
-		return events.Permanent(fmt.Errorf("the function failed %d times, at last with %.500s", j.Failures, out.payload))
-	}
-	due := l.deps.Clock.Now().Add(time.Duration(j.Failures) * time.Minute)
-	return l.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueueAt(tx, due) })
+	return events.Done(func(ctx context.Context, tx store.Txn) error { return l.deliver(ctx, tx, r, end) })
 }
 
-// dropAsync tells about an event that is given up.
-func (l *Lambda) dropAsync(ctx context.Context, _ store.Txn, job events.Job, cause error) error {
+// dropAsync gives up an event that was never run: throttled or impossible to run for too long, or not allowed. Where the function still
+// exists, its destinations learn of it.
+func (l *Lambda) dropAsync(ctx context.Context, tx store.Txn, job events.Job, cause error) error {
 	j, err := decodeAsync(job.Payload)
 	if err != nil {
 		return err
 	}
-	l.deps.Log.WarnContext(ctx, "asynchronous invocation given up", slog.String("function", j.Ref), slog.String("job", job.ID), slog.Any("error", cause))
-	return nil
-}
-
-// requestIDOf makes a UUID of a job's id, which is the same for every try.
-func requestIDOf(jobID string) string {
-	s := seed("request", jobID)
-	return s[:8] + "-" + s[8:12] + "-8" + s[13:16] + "-8" + s[17:20] + "-" + s[20:32]
+	if j.RequestID == "" {
+		j.RequestID = uuid.Of("request", job.ID)
+	}
+	l.deps.Log.WarnContext(ctx, "asynchronous invocation given up", slog.String("function", j.Ref), slog.String("request_id", j.RequestID), slog.Any("error", cause))
+	if l.deps.Clock.Now().Sub(j.First) < maxEventAge {
+		return nil // refused: there is no function, or the source may not invoke it
+	}
+	r, err := parseARN(j.Ref)
+	if err != nil {
+		return nil //nolint:nilerr // there is no function whose destination could be told
+	}
+	f, v, err := resolve(tx, r)
+	if service.Code(err) == errNoFunction.Code {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("find %s: %w", f.Name, err)
+	}
+	a, _, err := record.Get[asyncConfig](tx, r.scope.async(r.name, r.qualified().qualifier))
+	if err != nil {
+		return err
+	}
+	return l.deliver(ctx, tx, r, &result{job: &j, config: a, version: &v, condition: conditionAge, trace: j.Trace, message: cause.Error()})
 }

@@ -5,46 +5,54 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
-	"lambent.dev/lambent/internal/store/record"
 )
 
 // codeSource is where an input takes the code from.
 type codeSource struct {
-	zip                  []byte
-	bucket, key, version *string
+	operation                   string
+	zip                         []byte
+	bucket, key, version, image *string
 }
 
-// takeCode reads the zip file, unpacks it and keeps it as a blob, and notes both in v.
+// takeCode finds the code of an input and notes it in v.
 func (l *Lambda) takeCode(ctx context.Context, v *version, src codeSource) error {
-	archive, err := l.readZip(ctx, src)
-	if err != nil {
-		return err
+	if src.image != nil {
+		return l.takeImage(ctx, v, src.operation, *src.image)
 	}
-	h, err := l.o.Code.Put(ctx, archive)
+	a, err := l.takeArchive(ctx, src)
+	v.Code = a
+	return err
+}
+
+// takeArchive reads the zip file of an input, unpacks it and keeps it as a blob.
+func (l *Lambda) takeArchive(ctx context.Context, src codeSource) (archive, error) {
+	zip, err := l.readZip(ctx, src)
 	if err != nil {
-		return codeError(err)
+		return archive{}, err
+	}
+	h, err := l.o.Code.Put(ctx, zip)
+	if err != nil {
+		return archive{}, codeError(err)
 	}
 	w, err := l.deps.Blobs.Create(ctx)
 	if err != nil {
-		return unavailable(err)
+		return archive{}, unavailable(err)
 	}
 	defer w.Abort()
-	if _, err := w.Write(archive); err != nil {
-		return unavailable(err)
+	if _, err := w.Write(zip); err != nil {
+		return archive{}, unavailable(err)
 	}
 	id, err := w.Commit(ctx)
 	if err != nil {
-		return unavailable(err)
+		return archive{}, unavailable(err)
 	}
-	v.CodeHash, v.CodeSize, v.Blob = h.Base64(), int64(len(archive)), id
-	return nil
+	return archive{Hash: h.Base64(), Size: int64(len(zip)), Unzipped: code.Unzipped(zip), Blob: id}, nil
 }
 
 func codeError(err error) error {
@@ -74,7 +82,7 @@ func (l *Lambda) readZip(ctx context.Context, src codeSource) ([]byte, error) {
 	case src.bucket == nil || src.key == nil:
 		return nil, invalid("Please provide a source for function code.")
 	case l.o.Objects == nil:
-		return nil, unsupported("CreateFunction", "Code.S3Bucket")
+		return nil, unsupported(src.operation, "S3Bucket")
 	}
 	body, size, err := l.o.Objects.OpenObject(ctx, *src.bucket, *src.key, orZero(src.version))
 	if err != nil {
@@ -88,58 +96,57 @@ func (l *Lambda) readZip(ctx context.Context, src codeSource) ([]byte, error) {
 	if size > code.MaxUnzipped {
 		return nil, invalid("Unzipped size must be smaller than %d bytes", code.MaxUnzipped)
 	}
-	archive := make([]byte, size)
-	if _, err := io.ReadFull(body, archive); err != nil {
+	zip := make([]byte, size)
+	if _, err := io.ReadFull(body, zip); err != nil {
 		return nil, fmt.Errorf("read code from bucket %s: %w", *src.bucket, err)
 	}
-	return archive, nil
+	return zip, nil
+}
+
+// checkSize fails for a version whose code and layers are too large together.
+func (v *version) checkSize() error {
+	size := v.Code.Unzipped
+	for i := range v.Layers {
+		size += v.Layers[i].Content.Unzipped
+	}
+	if size > code.MaxUnzipped {
+		return invalid("Function code combined with layers exceeds the maximum allowed size of %d bytes. The actual size is %d bytes.", code.MaxUnzipped, size)
+	}
+	return nil
 }
 
 // ensureCode returns the folder of a version's code, unpacking it again if the folder is gone.
 func (l *Lambda) ensureCode(ctx context.Context, v *version) (string, error) {
-	h, err := code.ParseHash(v.CodeHash)
+	h, err := l.ensureArchive(ctx, &v.Code)
 	if err != nil {
 		return "", err
-	}
-	if l.o.Code.Has(h) {
-		return l.o.Code.Path(h), nil
-	}
-	b, err := l.deps.Blobs.Open(ctx, v.Blob)
-	if err != nil {
-		return "", fmt.Errorf("open function code: %w", err)
-	}
-	defer func() { _ = b.Close() }()
-	archive, err := io.ReadAll(io.LimitReader(b, code.MaxUnzipped))
-	if err != nil {
-		return "", fmt.Errorf("read function code: %w", err)
-	}
-	got, err := l.o.Code.Put(ctx, archive)
-	if err != nil {
-		return "", fmt.Errorf("unpack function code: %w", err)
-	}
-	if got != h {
-		return "", fmt.Errorf("function code: %w", blob.ErrDamaged)
 	}
 	return l.o.Code.Path(h), nil
 }
 
-// holdsBody tells whether a blob is the zip file of a function.
-func (l *Lambda) holdsBody(ctx context.Context, id blob.ID) (live bool, err error) {
-	err = l.deps.Store.View(ctx, func(r store.Reader) error {
-		live, err = record.Has(r, blobRef(string(id)))
-		return err
-	})
-	return live, err
-}
-
-// dropBlob deletes a zip file that no version uses; if that fails it is left to the sweep.
-func (l *Lambda) dropBlob(ctx context.Context, id blob.ID) {
-	if id == "" {
-		return
+// ensureArchive unpacks a zip file again if its folder is gone.
+func (l *Lambda) ensureArchive(ctx context.Context, a *archive) (code.Hash, error) {
+	h, err := code.ParseHash(a.Hash)
+	if err != nil || l.o.Code.Has(h) {
+		return h, err
 	}
-	if err := l.deps.Blobs.Delete(context.WithoutCancel(ctx), id); err != nil {
-		l.deps.Log.WarnContext(ctx, "function code was not deleted", slog.String("blob", string(id)), slog.Any("error", err))
+	b, err := l.deps.Blobs.Open(ctx, a.Blob)
+	if err != nil {
+		return h, fmt.Errorf("open function code: %w", err)
 	}
+	defer func() { _ = b.Close() }()
+	zip, err := io.ReadAll(io.LimitReader(b, code.MaxUnzipped))
+	if err != nil {
+		return h, fmt.Errorf("read function code: %w", err)
+	}
+	got, err := l.o.Code.Put(ctx, zip)
+	if err != nil {
+		return h, fmt.Errorf("unpack function code: %w", err)
+	}
+	if got != h {
+		return h, fmt.Errorf("function code: %w", blob.ErrDamaged)
+	}
+	return h, nil
 }
 
 func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionCodeInput) (*api.UpdateFunctionCodeOutput, error) {
@@ -147,72 +154,88 @@ func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionC
 	if err != nil {
 		return nil, err
 	}
-	if in.ImageUri != nil {
-		return nil, invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-	}
 	if err := refuse("UpdateFunctionCode", []refused{{"SourceKMSKeyArn", in.SourceKMSKeyArn != nil}, {"PublishTo", in.PublishTo != ""}}); err != nil {
 		return nil, err
 	}
-	if len(in.Architectures) > 0 && in.Architectures[0] != hostArchitecture() {
-		return nil, invalid("This machine runs %s code; %s cannot be run here.", hostArchitecture(), in.Architectures[0])
-	}
-	_, _, current, err := l.find(ctx, in.FunctionName, nil)
+	current, err := l.checkUpdate(ctx, r, in)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRevision(in.RevisionId, current.Revision); err != nil {
+	fresh := version{Image: current.Image}
+	if err := fresh.setArchitecture(in.Architectures); err != nil {
 		return nil, err
 	}
-	var fresh version
-	if err := l.takeCode(ctx, &fresh, codeSource{in.ZipFile, in.S3Bucket, in.S3Key, in.S3ObjectVersion}); err != nil {
+	src := codeSource{operation: "UpdateFunctionCode", zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri}
+	if err := l.takeCode(ctx, &fresh, src); err != nil {
 		return nil, err
 	}
 	if orZero(in.DryRun) {
-		l.dropBlob(ctx, fresh.Blob)
-		current.CodeHash, current.CodeSize = fresh.CodeHash, fresh.CodeSize
+		l.dropBlobs(ctx, fresh.Code.Blob)
+		current.Code, current.Image = fresh.Code, fresh.Image
 		return updating(current.configuration(r)), nil
 	}
-	shown, unused, err := l.replaceCode(ctx, r, in, &fresh)
+	shown, err := l.replaceCode(ctx, r, in, &fresh)
 	if err != nil {
-		l.dropBlob(ctx, fresh.Blob)
+		l.dropBlobs(ctx, fresh.Code.Blob)
 		return nil, err
 	}
-	l.dropBlob(ctx, unused)
 	if shown.Number == latest {
 		return updating(shown.configuration(r)), nil
 	}
-	return updating(shown.configuration(r.with(shown.Number))), nil
+	return created(shown.configuration(r.with(shown.Number))), nil
 }
 
-// replaceCode makes fresh the code of the unpublished version. It returns the version to show and the blob that nothing uses any more.
-func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionCodeInput, fresh *version) (shown version, unused blob.ID, err error) {
-	v, err := l.changeLatest(ctx, r, in.RevisionId, func(tx store.Txn, f *function) error {
-		shown, unused = version{}, f.Latest.Blob
-		for row, err := range record.Range[version](tx, r.versions(r.name).Span()) {
-			if err != nil {
-				return err
-			}
-			if row.Value.Blob == unused {
-				unused = ""
-				break
-			}
+// checkUpdate returns the unpublished version whose code is about to be replaced, unless the input does not fit it.
+func (l *Lambda) checkUpdate(ctx context.Context, r ref, in *api.UpdateFunctionCodeInput) (v version, err error) {
+	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
+		f, err := loadFunction(rd, r)
+		if err != nil {
+			return err
 		}
-		if unused != "" {
-			tx.Delete(blobRef(string(unused)))
+		v = f.Latest
+		switch {
+		case v.Image == nil && in.ImageUri != nil:
+			return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+		case v.Image != nil && in.ImageUri == nil:
+			return invalid("Please provide ImageUri when updating a function with packageType Image.")
 		}
-		tx.Set(blobRef(string(fresh.Blob)), nil)
-		f.Latest.CodeHash, f.Latest.CodeSize, f.Latest.Blob = fresh.CodeHash, fresh.CodeSize, fresh.Blob
-		if !orZero(in.Publish) {
-			return nil
+		if err := checkRevision(in.RevisionId, v.revision()); err != nil {
+			return err
+		}
+		return l.checkSignature(ctx, rd, r, f.SigningConfig)
+	})
+	return v, err
+}
+
+// replaceCode makes fresh the code of the unpublished version, and returns the version to show.
+func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionCodeInput, fresh *version) (shown version, err error) {
+	v, unused, err := l.changeLatest(ctx, r, in.RevisionId, func(tx store.Txn, f *function) error {
+		shown = version{}
+		f.Latest.Code, f.Latest.Image = fresh.Code, fresh.Image
+		if fresh.Architecture != "" {
+			f.Latest.Architecture = fresh.Architecture
+		}
+		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) {
+			return err
 		}
 		shown, err = l.publish(tx, r, f, "")
 		return err
 	})
 	if err != nil {
-		return shown, "", err
+		return shown, err
 	}
+	l.dropBlobs(ctx, unused...)
 	if shown.Number == "" {
 		shown = v
 	}
-	return shown, unused, nil
+	return shown, nil
+}
+
+// codeLocation tells where the code of a version can be fetched.
+func (l *Lambda) codeLocation(ctx context.Context, v *version) (*api.FunctionCodeLocation, error) {
+	if v.Image != nil {
+		return &api.FunctionCodeLocation{RepositoryType: ptr("ECR"), ImageUri: ptr(v.Image.URI), ResolvedImageUri: ptr(v.Image.resolved())}, nil
+	}
+	at, err := l.download(ctx, v.Code.Blob)
+	return &api.FunctionCodeLocation{RepositoryType: ptr("S3"), Location: ptr(at)}, err
 }

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/store"
@@ -17,7 +16,7 @@ func addReserved(tx store.Txn, s scope, n int32) error {
 	if n == 0 {
 		return nil
 	}
-	sum, _, err := record.Get[int32](tx, s.reserved())
+	sum, err := reservedIn(tx, s)
 	if err != nil {
 		return err
 	}
@@ -42,11 +41,14 @@ func (l *Lambda) setReserved(ctx context.Context, name string, n *int32) error {
 		return err
 	}
 	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		f, err := loadFunction(tx, r)
+		f, ok, err := record.Get[function](tx, r.scope.function(r.name))
 		if err != nil {
 			return err
 		}
-		sum, _, err := record.Get[int32](tx, r.reserved())
+		if !ok {
+			return functionNotFound(r.qualified()) // as on AWS, unlike elsewhere
+		}
+		sum, err := reservedIn(tx, r.scope)
 		if err != nil {
 			return err
 		}
@@ -74,114 +76,4 @@ func (l *Lambda) getFunctionConcurrency(ctx context.Context, in *api.GetFunction
 
 func (l *Lambda) deleteFunctionConcurrency(ctx context.Context, in *api.DeleteFunctionConcurrencyInput) (*api.DeleteFunctionConcurrencyOutput, error) {
 	return &api.DeleteFunctionConcurrencyOutput{}, l.setReserved(ctx, in.FunctionName, nil)
-}
-
-// asyncConfig is the record of how asynchronous invocations are tried again.
-type asyncConfig struct {
-	Modified time.Time
-	Retries  *int32 `json:",omitempty"`
-	MaxAge   *int32 `json:",omitempty"` // seconds
-}
-
-func (a *asyncConfig) configuration(r ref) *api.FunctionEventInvokeConfig {
-	return &api.FunctionEventInvokeConfig{
-		LastModified: ptr(a.Modified), FunctionArn: ptr(r.qualified().arn()), MaximumRetryAttempts: a.Retries, MaximumEventAgeInSeconds: a.MaxAge,
-		DestinationConfig: &api.DestinationConfig{OnSuccess: &api.OnSuccess{}, OnFailure: &api.OnFailure{}},
-	}
-}
-
-func (l *Lambda) putFunctionEventInvokeConfig(ctx context.Context, in *api.PutFunctionEventInvokeConfigInput) (*api.PutFunctionEventInvokeConfigOutput, error) {
-	return l.setAsync(ctx, "PutFunctionEventInvokeConfig", api.UpdateFunctionEventInvokeConfigInput(*in), false)
-}
-
-func (l *Lambda) updateFunctionEventInvokeConfig(ctx context.Context, in *api.UpdateFunctionEventInvokeConfigInput) (*api.UpdateFunctionEventInvokeConfigOutput, error) {
-	return l.setAsync(ctx, "UpdateFunctionEventInvokeConfig", *in, true)
-}
-
-func (l *Lambda) setAsync(ctx context.Context, operation string, in api.UpdateFunctionEventInvokeConfigInput, keep bool) (*api.FunctionEventInvokeConfig, error) {
-	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
-	}
-	if d := in.DestinationConfig; d != nil && (d.OnSuccess != nil && d.OnSuccess.Destination != nil || d.OnFailure != nil && d.OnFailure.Destination != nil) {
-		return nil, unsupported(operation, "DestinationConfig")
-	}
-	if in.MaximumRetryAttempts == nil && in.MaximumEventAgeInSeconds == nil {
-		return nil, invalid("You must specify at least one of error handling or destination setting.")
-	}
-	var a asyncConfig
-	if err := setNumber(new(int32), in.MaximumRetryAttempts, 0, 2, "maximumRetryAttempts"); err != nil {
-		return nil, err
-	}
-	if err := setNumber(new(int32), in.MaximumEventAgeInSeconds, 60, 21600, "maximumEventAgeInSeconds"); err != nil {
-		return nil, err
-	}
-	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, _, err := resolve(tx, r); err != nil {
-			return err
-		}
-		at := r.scope.async(r.name, r.qualified().qualifier)
-		old, ok, err := record.Get[asyncConfig](tx, at)
-		if err != nil {
-			return err
-		}
-		if keep && !ok {
-			return noAsync(r)
-		}
-		a = asyncConfig{Modified: l.deps.Clock.Now().UTC(), Retries: in.MaximumRetryAttempts, MaxAge: in.MaximumEventAgeInSeconds}
-		if keep && a.Retries == nil {
-			a.Retries = old.Retries
-		}
-		if keep && a.MaxAge == nil {
-			a.MaxAge = old.MaxAge
-		}
-		return record.Set(tx, at, a)
-	})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return a.configuration(r), nil
-}
-
-func noAsync(r ref) error {
-	return notFound("The function %s doesn't have an EventInvokeConfig", r.qualified().arn())
-}
-
-func (l *Lambda) getFunctionEventInvokeConfig(ctx context.Context, in *api.GetFunctionEventInvokeConfigInput) (*api.GetFunctionEventInvokeConfigOutput, error) {
-	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
-	}
-	var a asyncConfig
-	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var ok bool
-		if a, ok, err = record.Get[asyncConfig](rd, r.scope.async(r.name, r.qualified().qualifier)); err == nil && !ok {
-			err = noAsync(r)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return a.configuration(r), nil
-}
-
-func (l *Lambda) deleteFunctionEventInvokeConfig(ctx context.Context, in *api.DeleteFunctionEventInvokeConfigInput) (*api.DeleteFunctionEventInvokeConfigOutput, error) {
-	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
-	}
-	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		at := r.scope.async(r.name, r.qualified().qualifier)
-		ok, err := record.Has(tx, at)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return noAsync(r)
-		}
-		tx.Delete(at)
-		return nil
-	})
-	return &api.DeleteFunctionEventInvokeConfigOutput{}, unavailable(err)
 }

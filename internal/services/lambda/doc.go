@@ -2,12 +2,20 @@
 //
 // # Records
 //
-// A function is one record, with its unpublished version ($LATEST) inside; published versions, aliases, resource policies and asynchronous settings
-// are records of their own, see keys.go. A function's zip file is a blob; what it unpacks to is a folder of the code store (package runtimes/code),
-// which can be deleted and is filled again from the blob when it is needed.
+// A function is one record, with its unpublished version ($LATEST) inside; published versions, aliases, resource policies, URLs, provisioned
+// concurrency and asynchronous settings are records of their own, see keys.go. So are layers and code signing configurations. A zip file is a
+// blob; what it unpacks to is a folder of the code store (package runtimes/code), which can be deleted and is filled again from the blob when it
+// is needed. A row for each version of a function or a layer that uses a zip file tells that the blob is live: a layer version that is deleted
+// stays with the functions that have it.
+//
+// A version's layers are laid over each other once, in a folder of the code store, and mounted as /opt.
 //
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
-// new environments, and the idle ones of the old revision are ended.
+// new environments, and the idle ones of the old revision are ended. A change of a policy or of tags gives what it belongs to a new revision
+// id in the API (version.OuterRevision), and leaves the environments alone. What is answered to a create or an update is the version as it is "being prepared",
+// with a revision id of its own, as AWS does it; the next call finds it ready.
+//
+// Settings are checked before the transaction, because the checks call other services, and applied inside of it (settings.go, Lambda.change).
 //
 // What an invocation needs of the store (snapshot.go) is kept in memory, decoded, until a commit changes a record that it is made of.
 //
@@ -20,12 +28,15 @@
 //
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
-// until their event is six hours old.
+// until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
+//
+// Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
 // # What it is not, yet
 //
-// No layers, images, extensions, function URLs, event source mappings, destinations and dead-letter queues, provisioned concurrency, SnapStart,
-// VPCs, file systems, durable functions. Each is refused by name.
+// No extensions, event source mappings, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
+// is refused by name. A VPC is kept as data: there is no such network. Provisioned concurrency is accounted for and starts nothing ahead of need.
+// Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //
 // # Locks
 //

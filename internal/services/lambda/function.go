@@ -2,15 +2,12 @@ package lambda
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"maps"
-	"regexp"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
-	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -21,24 +18,35 @@ type function struct {
 	Versions uint64            // the number of the version that was published last
 	Reserved *int32            `json:",omitempty"`
 	Tags     map[string]string `json:",omitempty"`
+	// SigningConfig is the ARN of the function's code signing configuration.
+	SigningConfig string `json:",omitempty"`
+	// Recursion is what is done with the function's recursive loops: api.RecursiveLoopAllow, or empty, which ends them.
+	Recursion string `json:",omitempty"`
 }
 
 // version is the code and the configuration that an invocation runs with.
 type version struct {
 	// Number is latest or a decimal.
-	Number   string
-	Revision string
-	Modified time.Time
+	Number string
+	// Revision is new with every change; execution environments belong to one. OuterRevision is that of what was changed after it and does not
+	// concern them: a policy, tags, the publication of a version.
+	Revision      string
+	OuterRevision string `json:",omitempty"`
+	Modified      time.Time
 
 	Runtime, Handler, Role, Description string
 	Architecture                        string
-	Timeout, Memory, Tmp                int32
-	Env                                 map[string]string `json:",omitempty"`
+	Timeout, Memory, Tmp                int32             // seconds, MB, MB
+	Env                                 map[string]string // nil where none was ever set
 	Log                                 logConfig
+	Layers                              []layerUse `json:",omitempty"` // in the order in which they are laid over each other
+	VPC                                 *vpc       `json:",omitempty"`
+	DeadLetter                          string     `json:",omitempty"` // the ARN of a queue or topic
+	Traced                              bool       `json:",omitempty"` // every invocation is sampled
 
-	CodeHash string // base64 of the zip's SHA-256
-	CodeSize int64
-	Blob     blob.ID
+	Code archive
+	// Image is the container image of a version whose code is not in a zip file.
+	Image *image `json:",omitempty"`
 }
 
 // logConfig is where and how a function's log is written.
@@ -59,46 +67,73 @@ const lastModified = "2006-01-02T15:04:05.000-0700"
 // configuration is what the API shows of a version.
 func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	c := &api.FunctionConfiguration{
-		FunctionName: ptr(r.name), FunctionArn: ptr(r.arn()), Version: ptr(v.Number), RevisionId: ptr(v.Revision),
-		Runtime: v.Runtime, Role: ptr(v.Role), Handler: ptr(v.Handler), Description: ptr(v.Description),
+		FunctionName: ptr(r.name), FunctionArn: ptr(r.arn()), Version: ptr(v.Number), RevisionId: ptr(v.revision()), Role: ptr(v.Role), Description: ptr(v.Description),
 		Timeout: ptr(v.Timeout), MemorySize: ptr(v.Memory), EphemeralStorage: &api.EphemeralStorage{Size: v.Tmp},
-		CodeSha256: ptr(v.CodeHash), CodeSize: ptr(v.CodeSize), LastModified: ptr(v.Modified.UTC().Format(lastModified)),
-		PackageType: "Zip", Architectures: []string{v.Architecture},
-		TracingConfig: &api.TracingConfigResponse{Mode: "PassThrough"},
+		CodeSha256: ptr(v.Code.Hash), CodeSize: ptr(v.Code.Size), LastModified: ptr(v.Modified.UTC().Format(lastModified)),
+		PackageType: api.PackageTypeZip, Architectures: []string{v.Architecture},
+		TracingConfig: &api.TracingConfigResponse{Mode: v.tracing()},
 		SnapStart:     &api.SnapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
 		LoggingConfig: &api.LoggingConfig{
 			LogFormat: v.Log.Format, LogGroup: ptr(v.Log.Group), ApplicationLogLevel: v.Log.ApplicationLevel, SystemLogLevel: v.Log.SystemLevel,
 		},
-		State: "Active", LastUpdateStatus: "Successful",
+		State: api.StateActive, LastUpdateStatus: api.LastUpdateStatusSuccessful,
+	}
+	if v.Image != nil {
+		c.PackageType, c.ImageConfigResponse = api.PackageTypeImage, v.Image.response()
+	} else {
+		c.Runtime, c.Handler = v.Runtime, ptr(v.Handler)
+		c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: ptr(runtimeVersion(r.scope, v.Runtime))}
 	}
 	if v.Env != nil {
 		c.Environment = &api.EnvironmentResponse{Variables: v.Env}
 	}
+	for i := range v.Layers {
+		c.Layers = append(c.Layers, api.Layer{Arn: ptr(v.Layers[i].ARN), CodeSize: ptr(v.Layers[i].Content.Size)})
+	}
+	if v.VPC != nil {
+		c.VpcConfig = v.VPC.response()
+	}
+	if v.DeadLetter != "" {
+		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
+	}
 	return c
+}
+
+// revision is what the API shows.
+func (v *version) revision() string {
+	if v.OuterRevision != "" {
+		return v.OuterRevision
+	}
+	return v.Revision
+}
+
+func (v *version) tracing() string {
+	if v.Traced {
+		return api.TracingModeActive
+	}
+	return api.TracingModePassThrough
 }
 
 // created is what CreateFunction answers: on AWS the function is still being prepared, and clients wait for what they see next.
 func created(c *api.FunctionConfiguration) *api.FunctionConfiguration {
-	c.State, c.StateReason, c.StateReasonCode = "Pending", ptr("The function is being created."), "Creating"
+	c.State, c.StateReason, c.StateReasonCode = api.StatePending, ptr("The function is being created."), "Creating"
 	c.LastUpdateStatus = ""
+	c.RevisionId = ptr(passing(*c.RevisionId))
 	return c
 }
 
 // updating is what the update operations answer.
 func updating(c *api.FunctionConfiguration) *api.FunctionConfiguration {
-	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = "InProgress", ptr("The function is being created."), "Creating"
+	c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = api.LastUpdateStatusInProgress, ptr("The function is being created."), "Creating"
+	c.RevisionId = ptr(passing(*c.RevisionId))
 	return c
 }
 
+// passing is the revision id of a version that is still being prepared; as on AWS, it is another one than that of the finished version.
+func passing(revision string) string { return uuid.Of("passing", revision) }
+
 // newID returns a random UUID.
-func (l *Lambda) newID() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(l.deps.Random, b[:]); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
-}
+func (l *Lambda) newID() (string, error) { return uuid.New(l.deps.Random) }
 
 // touch gives a version a new revision.
 func (l *Lambda) touch(v *version) error {
@@ -107,59 +142,105 @@ func (l *Lambda) touch(v *version) error {
 	return err
 }
 
-var validName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
-
 func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput) (*api.CreateFunctionOutput, error) {
-	r, err := unqualified(ctx, in.FunctionName)
+	r, err := newName(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
-	if !validName.MatchString(r.name) {
-		return nil, validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+", r.name)
-	}
-	if err := refuseCreate(in); err != nil {
+	f, err := l.newFunction(ctx, r, in)
+	if err != nil {
 		return nil, err
 	}
-	v := version{Number: latest, Timeout: 3, Memory: 128, Tmp: 512, Architecture: hostArchitecture(), Log: logConfig{Format: logText, Group: "/aws/lambda/" + r.name}}
-	if err := l.configure(ctx, r, &v, createSettings(in)); err != nil {
-		return nil, err
-	}
-	if err := checkTags(in.Tags); err != nil {
-		return nil, err
-	}
-	if exists, err := l.exists(ctx, r); err != nil || exists {
-		return nil, orConflict(err, r)
-	}
-	if err := l.takeCode(ctx, &v, codeSource{in.Code.ZipFile, in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion}); err != nil {
-		return nil, err
-	}
-	if err := l.touch(&v); err != nil {
-		return nil, err
-	}
-	f := function{Name: r.name, Latest: v, Tags: in.Tags}
-	shown := v
-	shownRef := r
+	shown := f.Latest
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		if exists, err := record.Has(tx, r.scope.function(r.name)); err != nil || exists {
 			return orConflict(err, r)
 		}
-		shown, shownRef = v, r
+		shown = f.Latest
 		saved := f
 		if orZero(in.Publish) {
 			published, err := l.publish(tx, r, &saved, "")
 			if err != nil {
 				return err
 			}
-			shown, shownRef = published, r.with(published.Number)
+			shown = published
 		}
-		tx.Set(blobRef(string(v.Blob)), nil)
+		saved.Latest.keepAll(tx, r)
 		return record.Set(tx, r.scope.function(r.name), saved)
 	})
 	if err != nil {
-		l.dropBlob(ctx, v.Blob)
+		l.dropBlobs(ctx, f.Latest.Code.Blob)
 		return nil, unavailable(err)
 	}
-	return created(shown.configuration(shownRef)), nil
+	return created(shown.configuration(r)), nil
+}
+
+// newFunction is the record of a function that is about to be made. Its code is in the blob store then.
+func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionInput) (f function, err error) {
+	if err := refuseCreate(in); err != nil {
+		return f, err
+	}
+	v := version{
+		Number: latest, Timeout: 3, Memory: 128, Tmp: 512, Architecture: hostArchitecture(), Log: logConfig{Format: logText, Group: "/aws/lambda/" + r.name},
+	}
+	src := codeSource{operation: "CreateFunction", zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri}
+	if err := checkPackage(in); err != nil {
+		return f, err
+	}
+	if err := v.setArchitecture(in.Architectures); err != nil {
+		return f, err
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return f, err
+	}
+	change, err := l.change(ctx, r, createSettings(in))
+	if err != nil {
+		return f, err
+	}
+	if err := l.checkNew(ctx, r, in); err != nil {
+		return f, err
+	}
+	if err := l.takeCode(ctx, &v, src); err != nil {
+		return f, err
+	}
+	if err := change(&v); err != nil {
+		l.dropBlobs(ctx, v.Code.Blob)
+		return f, err
+	}
+	if err := l.touch(&v); err != nil {
+		return f, err
+	}
+	return function{Name: r.name, Latest: v, Tags: in.Tags, SigningConfig: orZero(in.CodeSigningConfigArn)}, nil
+}
+
+// checkPackage checks that the members of an input fit the kind of its package.
+func checkPackage(in *api.CreateFunctionInput) error {
+	image := in.PackageType == api.PackageTypeImage
+	switch {
+	case image && in.Code.ImageUri == nil:
+		return invalid("Please provide ImageUri when creating a function with packageType Image.")
+	case image && (in.Runtime != "" || in.Handler != nil):
+		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
+	case image && len(in.Layers) > 0:
+		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
+	case !image && in.Code.ImageUri != nil:
+		return invalid("Please don't provide ImageUri when creating a function with packageType Zip.")
+	case !image && in.ImageConfig != nil:
+		return invalid("ImageConfig is only supported for functions with packageType Image.")
+	case !image && (in.Runtime == "" || orZero(in.Handler) == ""):
+		return invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+	}
+	return nil
+}
+
+// checkNew makes sure that the name is free, and that the code signing configuration lets unsigned code in.
+func (l *Lambda) checkNew(ctx context.Context, r ref, in *api.CreateFunctionInput) error {
+	return l.deps.Store.View(ctx, func(rd store.Reader) error {
+		if exists, err := record.Has(rd, r.scope.function(r.name)); err != nil || exists {
+			return orConflict(err, r)
+		}
+		return l.checkSignature(ctx, rd, r, orZero(in.CodeSigningConfigArn))
+	})
 }
 
 func orConflict(err error, r ref) error {
@@ -167,14 +248,6 @@ func orConflict(err error, r ref) error {
 		return err
 	}
 	return conflict("Function already exist: %s", r.name)
-}
-
-func (l *Lambda) exists(ctx context.Context, r ref) (ok bool, err error) {
-	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		ok, err = record.Has(rd, r.scope.function(r.name))
-		return err
-	})
-	return ok, err
 }
 
 // loadFunction returns the record of a function.
@@ -193,7 +266,7 @@ func resolve(rd store.Reader, r ref) (function, version, error) {
 		return f, version{}, err
 	}
 	q := r.qualifier
-	if q != "" && q != latest && !isNumber(q) {
+	if isAlias(q) {
 		a, ok, err := record.Get[alias](rd, r.scope.alias(r.name, q))
 		if err != nil || !ok {
 			return f, version{}, orNotFound(err, r)
@@ -233,7 +306,10 @@ func (l *Lambda) getFunction(ctx context.Context, in *api.GetFunctionInput) (*ap
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetFunctionOutput{Configuration: v.configuration(r), Code: &api.FunctionCodeLocation{RepositoryType: ptr("S3")}}
+	out := &api.GetFunctionOutput{Configuration: v.configuration(r)}
+	if out.Code, err = l.codeLocation(ctx, &v); err != nil {
+		return nil, err
+	}
 	if len(f.Tags) > 0 {
 		out.Tags = f.Tags
 	}
@@ -251,61 +327,6 @@ func (l *Lambda) getFunctionConfiguration(ctx context.Context, in *api.GetFuncti
 	return v.configuration(r), nil
 }
 
-func (l *Lambda) listFunctions(ctx context.Context, in *api.ListFunctionsInput) (*api.ListFunctionsOutput, error) {
-	if in.MasterRegion != nil {
-		return nil, unsupported("ListFunctions", "MasterRegion")
-	}
-	s := scopeOf(ctx)
-	limit := pageSize(in.MaxItems, 50)
-	span := s.functions().Span()
-	if in.Marker != nil {
-		span.Lo = append(s.function(*in.Marker), 0)
-	}
-	out := &api.ListFunctionsOutput{Functions: []api.FunctionConfiguration{}}
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		for row, err := range record.Range[function](rd, span) {
-			if err != nil {
-				return err
-			}
-			f := row.Value
-			if len(out.Functions) >= limit {
-				out.NextMarker = out.Functions[len(out.Functions)-1].FunctionName
-				return nil
-			}
-			r := ref{scope: s, name: f.Name}
-			if in.FunctionVersion != "ALL" {
-				out.Functions = append(out.Functions, listed(f.Latest.configuration(r)))
-				continue
-			}
-			out.Functions = append(out.Functions, listed(f.Latest.configuration(r.with(latest))))
-			for v, err := range record.Range[version](rd, s.versions(f.Name).Span()) {
-				if err != nil {
-					return err
-				}
-				out.Functions = append(out.Functions, listed(v.Value.configuration(r.with(v.Value.Number))))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// listed is a configuration as lists show it: without the state.
-func listed(c *api.FunctionConfiguration) api.FunctionConfiguration {
-	c.State, c.LastUpdateStatus = "", ""
-	return *c
-}
-
-func pageSize(n *int32, most int) int {
-	if n == nil || int(*n) > most || *n < 1 {
-		return most
-	}
-	return int(*n)
-}
-
 func (l *Lambda) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput) (*api.DeleteFunctionOutput, error) {
 	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
@@ -317,70 +338,47 @@ func (l *Lambda) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput
 	if r.qualifier != "" {
 		return &api.DeleteFunctionOutput{StatusCode: ptr(int32(204))}, l.deleteVersion(ctx, r)
 	}
-	var blobs []blob.ID
+	var unused unusedBlobs
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		f, err := loadFunction(tx, r)
-		if err != nil {
-			return err
-		}
-		unused := map[blob.ID]bool{f.Latest.Blob: true}
-		for v, err := range record.Range[version](tx, r.versions(r.name).Span()) {
-			if err != nil {
-				return err
-			}
-			unused[v.Value.Blob] = true
-		}
-		blobs = nil
-		for id := range maps.Keys(unused) {
-			tx.Delete(blobRef(string(id)))
-			blobs = append(blobs, id)
-		}
-		tx.Delete(r.scope.function(r.name))
-		for _, k := range [][2][]byte{
-			{r.versions(r.name), r.versions(r.name).End()}, {r.aliases(r.name), r.aliases(r.name).End()},
-			{r.policies(r.name), r.policies(r.name).End()}, {r.asyncs(r.name), r.asyncs(r.name).End()},
-		} {
-			tx.DeleteRange(k[0], k[1])
-		}
-		return addReserved(tx, r.scope, -orZero(f.Reserved))
+		unused = nil
+		return l.removeFunction(tx, r, &unused)
 	})
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	for _, id := range blobs {
-		l.dropBlob(ctx, id)
-	}
+	l.dropBlobs(ctx, unused...)
 	l.pools.retire(r, "")
 	return &api.DeleteFunctionOutput{StatusCode: ptr(int32(204))}, nil
 }
 
-func (l *Lambda) getAccountSettings(ctx context.Context, _ *api.GetAccountSettingsInput) (*api.GetAccountSettingsOutput, error) {
-	s := scopeOf(ctx)
-	var size, count int64
-	var reserved int32
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		var err error
-		if reserved, _, err = record.Get[int32](rd, s.reserved()); err != nil {
+// removeFunction removes a function and everything that belongs to it.
+func (l *Lambda) removeFunction(tx store.Txn, r ref, unused *unusedBlobs) error {
+	f, err := loadFunction(tx, r)
+	if err != nil {
+		return err
+	}
+	if err := f.Latest.releaseAll(tx, r, unused); err != nil {
+		return err
+	}
+	for v, err := range record.Range[version](tx, r.versions(r.name).Span()) {
+		if err != nil {
 			return err
 		}
-		for f, err := range record.Range[function](rd, s.functions().Span()) {
-			if err != nil {
-				return err
-			}
-			count++
-			size += f.Value.Latest.CodeSize
+		if err := v.Value.releaseAll(tx, r, unused); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	const totalCode, unzipped, zipped = 80530636800, 262144000, 52428800 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-	return &api.GetAccountSettingsOutput{
-		AccountLimit: &api.AccountLimit{
-			TotalCodeSize: ptr(int64(totalCode)), CodeSizeUnzipped: ptr(int64(unzipped)), CodeSizeZipped: ptr(int64(zipped)),
-			ConcurrentExecutions: ptr(int32(l.o.Concurrency)), UnreservedConcurrentExecutions: ptr(int32(l.o.Concurrency) - reserved),
-		},
-		AccountUsage: &api.AccountUsage{TotalCodeSize: ptr(size), FunctionCount: ptr(count)},
-	}, nil
+	for u, err := range record.Range[urlConfig](tx, r.urls(r.name).Span()) {
+		if err != nil {
+			return err
+		}
+		tx.Delete(urlID(u.Value.ID))
+	}
+	tx.Delete(r.scope.function(r.name))
+	for _, k := range []key.Key{
+		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name),
+	} {
+		tx.DeleteRange(k, k.End())
+	}
+	return addReserved(tx, r.scope, -orZero(f.Reserved))
 }

@@ -10,7 +10,6 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
-	"lambent.dev/lambent/internal/store"
 )
 
 // Sizes of events, in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
@@ -46,12 +45,10 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	case "DryRun":
 		return &api.InvokeOutput{StatusCode: ptr(int32(204)), ExecutedVersion: ptr(c.version.Number)}, nil
 	case "Event":
-		if len(c.payload) > maxAsync {
-			return nil, payloadTooLarge(maxAsync, "InvokeFunction")
-		}
-		job := asyncJob{Ref: r.arn(), RequestID: c.requestID, ClientContext: c.clientContext, payload: c.payload}
-		err := l.deps.Store.Update(ctx, func(tx store.Txn) error { return job.enqueue(tx) })
-		return &api.InvokeOutput{StatusCode: ptr(int32(202))}, unavailable(err)
+		return &api.InvokeOutput{StatusCode: ptr(int32(202))}, l.accept(ctx, c)
+	}
+	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
+		return nil, err
 	}
 	c.wantsTail = in.LogType == "Tail"
 	out, err := l.run(ctx, c)
@@ -119,6 +116,9 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 	}
 	if len(payload) > maxPayload {
 		return port.Invocation{}, payloadTooLarge(maxPayload, "InvokeFunction")
+	}
+	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
+		return port.Invocation{}, err
 	}
 	out, err := l.run(ctx, c)
 	if err != nil {

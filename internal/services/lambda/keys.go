@@ -3,6 +3,7 @@ package lambda
 import (
 	"strconv"
 
+	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/store/key"
 )
 
@@ -18,6 +19,25 @@ func (s scope) aliases(name string) key.Key     { return s.root("a").Str(name) }
 func (s scope) alias(name, alias string) []byte { return s.aliases(name).Str(alias) }
 func (s scope) policies(name string) key.Key    { return s.root("p").Str(name) }
 func (s scope) asyncs(name string) key.Key      { return s.root("e").Str(name) }
+
+// What else belongs to a function's qualifiers: function URLs, provisioned concurrency, and how their runtime is updated.
+func (s scope) urls(name string) key.Key            { return s.root("u").Str(name) }
+func (s scope) allProvisioned() key.Key             { return s.root("c") }
+func (s scope) provisions(name string) key.Key      { return s.allProvisioned().Str(name) }
+func (s scope) runtimeSettings(name string) key.Key { return s.root("m").Str(name) }
+
+// layers are the records of layers by name, layerVersions those of their versions, from the first.
+func (s scope) layers() key.Key                   { return s.root("l") }
+func (s scope) layer(name string) key.Key         { return s.layers().Str(name) }
+func (s scope) allLayerVersions() key.Key         { return s.root("w") }
+func (s scope) layerVersions(name string) key.Key { return s.allLayerVersions().Str(name) }
+func (s scope) layerVersion(name string, number int64) []byte {
+	return s.layerVersions(name).Uint(uint64(number))
+}
+
+// signingConfigs are the records of code signing configurations by id.
+func (s scope) signingConfigs() key.Key         { return s.root("s") }
+func (s scope) signingConfig(id string) key.Key { return s.signingConfigs().Str(id) }
 
 // version is the key of a published version, whose number is a decimal.
 func (s scope) version(name, number string) []byte {
@@ -35,5 +55,10 @@ func (s scope) async(name, qualifier string) []byte  { return s.asyncs(name).Str
 // reserved is the sum of the reserved concurrency of all functions.
 func (s scope) reserved() []byte { return s.root("r") }
 
-// blobRef tells that a blob is a function's zip file.
-func blobRef(id string) []byte { return key.New("lambda", "blob").Str(id) }
+// Rows without an account. blobRefs lists who uses a zip file, by the ARN of a version of a function or a layer; a file that nobody uses is deleted.
+// url finds the function of a URL's id. downloadKey signs the addresses from which code is downloaded.
+func global(kind string) key.Key            { return key.New("lambda", "", kind) }
+func blobRefs(id blob.ID) key.Key           { return global("blob").Str(string(id)) }
+func blobRef(id blob.ID, arn string) []byte { return blobRefs(id).Str(arn) }
+func urlID(id string) []byte                { return global("url").Str(id) }
+func downloadKey() []byte                   { return global("download") }

@@ -50,34 +50,35 @@ func scopeOf(ctx context.Context) scope {
 
 // parseRef reads the name of a function in the forms that the API accepts: a name, a partial ARN (account:function:name) or an ARN,
 // each with or without a qualifier behind a colon (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html). The qualifier parameter must
-// not contradict.
+// not contradict. As on AWS, the last word of an ARN without a name is taken for the name.
 func parseRef(ctx context.Context, name string, qualifier *string) (ref, error) {
 	here := scopeOf(ctx)
 	r := ref{scope: here}
 	parts := strings.Split(name, ":")
-	if parts[0] == "arn" {
-		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
-			return r, validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function name or a function ARN", name)
+	switch {
+	case parts[0] == "arn":
+		if len(parts) < 6 || parts[2] != "lambda" || parts[5] != "function" {
+			return r, badName(name)
 		}
 		if parts[3] != here.region && here.region != "" {
 			return r, notFound("Functions from '%s' are not reachable in this region ('%s')", parts[3], here.region)
 		}
 		r.region, r.account = parts[3], parts[4]
-		parts = parts[6:]
-	} else if len(parts) >= 3 && parts[1] == "function" {
+		if parts = parts[5:]; len(parts) > 1 {
+			parts = parts[1:]
+		}
+	case len(parts) >= 3 && parts[1] == "function":
 		r.account = parts[0]
 		parts = parts[2:]
-	} else if len(parts) >= 2 && parts[0] == "function" {
+	case len(parts) >= 2 && parts[0] == "function":
 		parts = parts[1:]
 	}
+	if len(parts) > 2 || parts[0] == "" {
+		return r, badName(name)
+	}
+	r.name = parts[0]
 	if len(parts) == 2 {
 		r.qualifier = parts[1]
-	}
-	if len(parts) > 2 || parts[0] == "" {
-		return r, validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function name or a function ARN", name)
-	}
-	if r.name = parts[0]; len(r.name) > 64 {
-		return r, invalid("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", r.name)
 	}
 	if qualifier != nil && *qualifier != "" {
 		if r.qualifier != "" && r.qualifier != *qualifier {
@@ -86,6 +87,22 @@ func parseRef(ctx context.Context, name string, qualifier *string) (ref, error) 
 		r.qualifier = *qualifier
 	}
 	return r, nil
+}
+
+func badName(name string) error {
+	return validation("Value '%s' at 'functionName' failed to satisfy constraint: Member must be a function name or a function ARN", name)
+}
+
+// maxName is the most characters that the name of a function may have.
+const maxName = 64
+
+// newName is parseRef for the name of a function that is to be made.
+func newName(ctx context.Context, name string) (ref, error) {
+	r, err := unqualified(ctx, name)
+	if err == nil && len(r.name) > maxName {
+		err = invalid("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to %d", r.name, maxName)
+	}
+	return r, err
 }
 
 // isNumber tells whether a qualifier names a published version.

@@ -3,8 +3,10 @@ package lambda
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -39,47 +41,89 @@ func (p *policy) document() (string, error) {
 	return string(b), err
 }
 
+var servicePrincipals = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com(\.cn)?$`)
+
 var accountID = regexp.MustCompile(`^\d{12}$`)
+
+// text is document, and empty for a policy without statements.
+func (p *policy) text() (string, error) {
+	if len(p.Statements) == 0 {
+		return "", nil
+	}
+	return p.document()
+}
+
+// maxPolicy is the size of a policy document in bytes, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+const maxPolicy = 20 << 10
+
+// add adds a statement whose id is new.
+func (p *policy) add(s statement) error {
+	if slices.ContainsFunc(p.Statements, func(have statement) bool { return have.Sid == s.Sid }) {
+		return conflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", s.Sid)
+	}
+	p.Statements = append(p.Statements, s)
+	doc, err := p.document()
+	if err == nil && len(doc) > maxPolicy {
+		err = service.Errorf("PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(doc), maxPolicy)
+	}
+	return err
+}
+
+// remove removes the statement with an id.
+func (p *policy) remove(id string) error {
+	if len(p.Statements) == 0 {
+		return notFound("No policy is associated with the given resource.")
+	}
+	i := slices.IndexFunc(p.Statements, func(s statement) bool { return s.Sid == id })
+	if i < 0 {
+		return notFound("Statement %s is not found in resource policy.", id)
+	}
+	p.Statements = slices.Delete(p.Statements, i, i+1)
+	return nil
+}
+
+// when adds a condition, unless the value is nil.
+func (s *statement) when(operator, key string, value *string) {
+	if value == nil {
+		return
+	}
+	if s.Condition == nil {
+		s.Condition = map[string]map[string]string{}
+	}
+	if s.Condition[operator] == nil {
+		s.Condition[operator] = map[string]string{}
+	}
+	s.Condition[operator][key] = *value
+}
+
+// principalOf writes the principal of a permission as policies do.
+func principalOf(p string) (any, error) {
+	switch {
+	case p == "*":
+		return p, nil
+	case strings.HasPrefix(p, "arn:"):
+		return map[string]string{"AWS": p}, nil
+	case accountID.MatchString(p):
+		return map[string]string{"AWS": "arn:aws:iam::" + p + ":root"}, nil
+	case servicePrincipals.MatchString(p):
+		return map[string]string{"Service": p}, nil
+	}
+	return nil, invalid("The provided principal was invalid. Please check the principal and try again.")
+}
 
 // newStatement writes a permission as a statement.
 func newStatement(r ref, in *api.AddPermissionInput) (statement, error) {
-	s := statement{Sid: in.StatementId, Effect: "Allow", Action: in.Action, Resource: r.arn()}
-	switch p := in.Principal; {
-	case p == "*":
-		s.Principal = p
-	case strings.HasPrefix(p, "arn:"):
-		s.Principal = map[string]string{"AWS": p}
-	case accountID.MatchString(p):
-		s.Principal = map[string]string{"AWS": "arn:aws:iam::" + p + ":root"}
-	case strings.Contains(p, ".") && !strings.ContainsAny(p, " :/"):
-		s.Principal = map[string]string{"Service": p}
-	default:
-		return s, invalid("The provided principal was invalid. Please check the principal and try again.")
-	}
-	add := func(operator, key string, value *string) {
-		if value == nil {
-			return
-		}
-		if s.Condition == nil {
-			s.Condition = map[string]map[string]string{}
-		}
-		if s.Condition[operator] == nil {
-			s.Condition[operator] = map[string]string{}
-		}
-		s.Condition[operator][key] = *value
-	}
-	add("ArnLike", "AWS:SourceArn", in.SourceArn)
-	add("StringEquals", "AWS:SourceAccount", in.SourceAccount)
-	add("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
-	add("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
-	if in.FunctionUrlAuthType != "" {
-		add("StringEquals", "lambda:FunctionUrlAuthType", &in.FunctionUrlAuthType)
-	}
+	principal, err := principalOf(in.Principal)
+	s := statement{Sid: in.StatementId, Effect: "Allow", Principal: principal, Action: in.Action, Resource: r.arn()}
+	s.when("ArnLike", "AWS:SourceArn", in.SourceArn)
+	s.when("StringEquals", "AWS:SourceAccount", in.SourceAccount)
+	s.when("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
+	s.when("StringEquals", "lambda:EventSourceToken", in.EventSourceToken)
+	s.when("StringEquals", "lambda:FunctionUrlAuthType", optional(in.FunctionUrlAuthType))
 	if in.InvokedViaFunctionUrl != nil {
-		value := map[bool]string{true: "true", false: "false"}[*in.InvokedViaFunctionUrl]
-		add("Bool", "lambda:InvokedViaFunctionUrl", &value)
+		s.when("Bool", "lambda:InvokedViaFunctionUrl", ptr(strconv.FormatBool(*in.InvokedViaFunctionUrl)))
 	}
-	return s, nil
+	return s, err
 }
 
 func (l *Lambda) addPermission(ctx context.Context, in *api.AddPermissionInput) (*api.AddPermissionOutput, error) {
@@ -94,15 +138,11 @@ func (l *Lambda) addPermission(ctx context.Context, in *api.AddPermissionInput) 
 	if err != nil {
 		return nil, err
 	}
-	err = l.changePolicy(ctx, r, in.RevisionId, func(p *policy) error {
-		if slices.ContainsFunc(p.Statements, func(s statement) bool { return s.Sid == in.StatementId }) {
-			return conflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementId)
+	err = l.changePolicy(ctx, r, in.RevisionId, func(tx store.Txn, p *policy) error {
+		if err := checkQualifier(tx, r); err != nil {
+			return err
 		}
-		p.Statements = append(p.Statements, s)
-		if doc, err := p.document(); err != nil || len(doc) > maxPolicy {
-			return service.Errorf("PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(doc), maxPolicy)
-		}
-		return nil
+		return p.add(s)
 	})
 	if err != nil {
 		return nil, err
@@ -114,55 +154,107 @@ func (l *Lambda) addPermission(ctx context.Context, in *api.AddPermissionInput) 
 	return &api.AddPermissionOutput{Statement: ptr(string(b))}, nil
 }
 
-const maxPolicy = 20 << 10 // bytes, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+// checkQualifier fails when the function, version or alias does not exist.
+func checkQualifier(rd store.Reader, r ref) error {
+	if _, err := loadFunction(rd, r.with("")); err != nil {
+		return err
+	}
+	if isAlias(r.qualifier) && validAlias.MatchString(r.qualifier) {
+		_, err := loadAlias(rd, r, r.qualifier)
+		return err
+	}
+	_, _, err := resolve(rd, r)
+	return err
+}
+
+var validAlias = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
 
 func (l *Lambda) removePermission(ctx context.Context, in *api.RemovePermissionInput) (*api.RemovePermissionOutput, error) {
 	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	err = l.changePolicy(ctx, r, in.RevisionId, func(p *policy) error {
-		if len(p.Statements) == 0 {
-			return notFound("No policy is associated with the given resource.")
+	err = l.changePolicy(ctx, r, in.RevisionId, func(tx store.Txn, p *policy) error {
+		if exists, err := record.Has(tx, r.scope.function(r.name)); err != nil || !exists {
+			if err != nil {
+				return err
+			}
+			return notFound("No policy found for: %s", r.arn())
 		}
-		i := slices.IndexFunc(p.Statements, func(s statement) bool { return s.Sid == in.StatementId })
-		if i < 0 {
-			return notFound("Statement %s is not found in resource policy.", in.StatementId)
+		if err := checkQualifier(tx, r); err != nil {
+			return err
 		}
-		p.Statements = slices.Delete(p.Statements, i, i+1)
-		return nil
+		return p.remove(in.StatementId)
 	})
 	return &api.RemovePermissionOutput{}, err
 }
 
-// changePolicy changes the policy of what r names, in one transaction.
-func (l *Lambda) changePolicy(ctx context.Context, r ref, revision *string, change func(p *policy) error) error {
+// changePolicy changes the policy of what r names, in one transaction, and gives that a new revision.
+func (l *Lambda) changePolicy(ctx context.Context, r ref, revision *string, change func(tx store.Txn, p *policy) error) error {
 	id, err := l.newID()
 	if err != nil {
 		return err
 	}
 	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, _, err := resolve(tx, r); err != nil {
-			return err
-		}
 		at := r.scope.policy(r.name, r.qualifier)
 		p, _, err := record.Get[policy](tx, at)
 		if err != nil {
 			return err
 		}
-		if revision != nil && *revision != p.Revision {
-			return service.Errorf("PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id").WithStatus(412)
-		}
-		if err := change(&p); err != nil {
+		if err := change(tx, &p); err != nil {
 			return err
 		}
-		if len(p.Statements) == 0 {
+		if err := reviseFor(tx, r, revision, id); err != nil {
+			return err
+		}
+		if p.Revision = id; len(p.Statements) == 0 {
 			tx.Delete(at)
 			return nil
 		}
-		p.Revision = id
 		return record.Set(tx, at, p)
 	}))
+}
+
+// reviseFor gives the function, version or alias with a changed policy a new revision, if it has the one that is expected. Its execution
+// environments are not affected.
+func reviseFor(tx store.Txn, r ref, want *string, id string) error {
+	check := func(have string) error {
+		if want != nil && *want != have {
+			return service.Errorf("PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id").WithStatus(http.StatusPreconditionFailed)
+		}
+		return nil
+	}
+	switch {
+	case isAlias(r.qualifier):
+		a, err := loadAlias(tx, r, r.qualifier)
+		if err == nil {
+			err = check(a.Revision)
+		}
+		if err != nil {
+			return err
+		}
+		a.Revision = id
+		return record.Set(tx, r.scope.alias(r.name, a.Name), a)
+	case r.qualifier == "":
+		f, err := loadFunction(tx, r)
+		if err == nil {
+			err = check(f.Latest.revision())
+		}
+		if err != nil {
+			return err
+		}
+		f.Latest.OuterRevision = id
+		return record.Set(tx, r.scope.function(r.name), f)
+	}
+	v, ok, err := record.Get[published](tx, r.scope.version(r.name, r.qualifier))
+	if err != nil || !ok {
+		return orNotFound(err, r)
+	}
+	if err := check(v.revision()); err != nil {
+		return err
+	}
+	v.OuterRevision = id
+	return record.Set(tx, r.scope.version(r.name, r.qualifier), v)
 }
 
 func (l *Lambda) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*api.GetPolicyOutput, error) {
@@ -172,9 +264,6 @@ func (l *Lambda) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*api.Ge
 	}
 	out := &api.GetPolicyOutput{}
 	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		if _, _, err := resolve(rd, r); err != nil {
-			return err
-		}
 		p, ok, err := record.Get[policy](rd, r.scope.policy(r.name, r.qualifier))
 		if err != nil {
 			return err

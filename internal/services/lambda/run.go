@@ -34,7 +34,9 @@ type outcome struct {
 
 // load fills in what an invocation needs of the store.
 func (l *Lambda) load(ctx context.Context, c *call) (err error) {
-	c.snapshot, err = l.snapshot(ctx, c.ref)
+	if c.snapshot, err = l.snapshot(ctx, c.ref); err == nil {
+		c.snapshot, err = c.snapshot.route(l.deps.Random)
+	}
 	return err
 }
 

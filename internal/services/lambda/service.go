@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -18,8 +19,8 @@ import (
 
 // Options are the collaborators and settings of the service beside those that every service has.
 type Options struct {
-	// Host starts the sandboxes, Runtimes finds the language runtimes, Code keeps the unpacked code.
-	Host     *sandbox.Host
+	// Launcher starts the execution environments, Runtimes finds the language runtimes, Code keeps the unpacked code.
+	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
@@ -30,6 +31,8 @@ type Options struct {
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
 	// functions without the platform.
 	Serve func(l net.Listener)
+	// Images finds container images; nil refuses functions of them.
+	Images Images
 	// Egress is the functions' way to the internet; nil means that there is none.
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
@@ -48,6 +51,11 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
+	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
+	execute func(ctx context.Context, c *call) (outcome, error)
+	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
+	sender       *deliver.Sender
+	destinations *deliver.Queue
 	// endpoint is the platform's address inside of sandboxes, endpointURL what functions are told.
 	endpoint    netip.AddrPort
 	endpointURL string
@@ -68,6 +76,9 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	}
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
+	l.execute = l.run
+	l.sender = deliver.New(deps, o.Roles)
+	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
 		CreateFunction:              l.createFunction,
@@ -86,18 +97,56 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateAlias:            l.updateAlias,
 		DeleteAlias:            l.deleteAlias,
 
-		Invoke:           l.invoke,
-		AddPermission:    l.addPermission,
-		RemovePermission: l.removePermission,
-		GetPolicy:        l.getPolicy,
+		Invoke:                   l.invoke,
+		InvokeAsync:              l.invokeAsync,
+		InvokeWithResponseStream: l.invokeWithResponseStream,
+		AddPermission:            l.addPermission,
+		RemovePermission:         l.removePermission,
+		GetPolicy:                l.getPolicy,
 
-		PutFunctionConcurrency:          l.putFunctionConcurrency,
-		GetFunctionConcurrency:          l.getFunctionConcurrency,
-		DeleteFunctionConcurrency:       l.deleteFunctionConcurrency,
-		PutFunctionEventInvokeConfig:    l.putFunctionEventInvokeConfig,
-		UpdateFunctionEventInvokeConfig: l.updateFunctionEventInvokeConfig,
-		GetFunctionEventInvokeConfig:    l.getFunctionEventInvokeConfig,
-		DeleteFunctionEventInvokeConfig: l.deleteFunctionEventInvokeConfig,
+		PublishLayerVersion:          l.publishLayerVersion,
+		GetLayerVersion:              l.getLayerVersion,
+		GetLayerVersionByArn:         l.getLayerVersionByArn,
+		ListLayerVersions:            l.listLayerVersions,
+		ListLayers:                   l.listLayers,
+		DeleteLayerVersion:           l.deleteLayerVersion,
+		AddLayerVersionPermission:    l.addLayerVersionPermission,
+		GetLayerVersionPolicy:        l.getLayerVersionPolicy,
+		RemoveLayerVersionPermission: l.removeLayerVersionPermission,
+
+		CreateFunctionUrlConfig: l.createFunctionUrlConfig,
+		GetFunctionUrlConfig:    l.getFunctionUrlConfig,
+		UpdateFunctionUrlConfig: l.updateFunctionUrlConfig,
+		DeleteFunctionUrlConfig: l.deleteFunctionUrlConfig,
+		ListFunctionUrlConfigs:  l.listFunctionUrlConfigs,
+
+		CreateCodeSigningConfig:          l.createCodeSigningConfig,
+		GetCodeSigningConfig:             l.getCodeSigningConfig,
+		UpdateCodeSigningConfig:          l.updateCodeSigningConfig,
+		DeleteCodeSigningConfig:          l.deleteCodeSigningConfig,
+		ListCodeSigningConfigs:           l.listCodeSigningConfigs,
+		ListFunctionsByCodeSigningConfig: l.listFunctionsByCodeSigningConfig,
+		PutFunctionCodeSigningConfig:     l.putFunctionCodeSigningConfig,
+		GetFunctionCodeSigningConfig:     l.getFunctionCodeSigningConfig,
+		DeleteFunctionCodeSigningConfig:  l.deleteFunctionCodeSigningConfig,
+
+		PutFunctionConcurrency:             l.putFunctionConcurrency,
+		GetFunctionConcurrency:             l.getFunctionConcurrency,
+		DeleteFunctionConcurrency:          l.deleteFunctionConcurrency,
+		PutProvisionedConcurrencyConfig:    l.putProvisionedConcurrencyConfig,
+		GetProvisionedConcurrencyConfig:    l.getProvisionedConcurrencyConfig,
+		ListProvisionedConcurrencyConfigs:  l.listProvisionedConcurrencyConfigs,
+		DeleteProvisionedConcurrencyConfig: l.deleteProvisionedConcurrencyConfig,
+		PutFunctionEventInvokeConfig:       l.putFunctionEventInvokeConfig,
+		UpdateFunctionEventInvokeConfig:    l.updateFunctionEventInvokeConfig,
+		GetFunctionEventInvokeConfig:       l.getFunctionEventInvokeConfig,
+		ListFunctionEventInvokeConfigs:     l.listFunctionEventInvokeConfigs,
+		DeleteFunctionEventInvokeConfig:    l.deleteFunctionEventInvokeConfig,
+
+		PutRuntimeManagementConfig: l.putRuntimeManagementConfig,
+		GetRuntimeManagementConfig: l.getRuntimeManagementConfig,
+		PutFunctionRecursionConfig: l.putFunctionRecursionConfig,
+		GetFunctionRecursionConfig: l.getFunctionRecursionConfig,
 
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
@@ -109,7 +158,8 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Operations: h.Bindings(),
 		Access:     l.access(),
 		Resources:  l.resources(),
-		Jobs:       []events.Kind{l.asyncKind()},
+		Routes:     l.routes(),
+		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
 		Start:      l.pools.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,

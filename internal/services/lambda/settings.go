@@ -10,37 +10,39 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// settings are the configuration members of an input; what is absent is left as it is. An update leaves out the log, whose rules depend on what
-// is configured already.
+// settings are the configuration members of an input; what is absent is left as it is.
 type settings struct {
-	operation             string
-	runtime               string
-	role, handler         *string
-	description           *string
-	timeout, memory       *int32
-	tmp                   *api.EphemeralStorage
-	env                   *api.Environment
-	log                   *api.LoggingConfig
-	architectures         []string
-	requireRuntimeHandler bool
+	runtime         string
+	role, handler   *string
+	description     *string
+	timeout, memory *int32
+	tmp             *api.EphemeralStorage
+	env             *api.Environment
+	log             *api.LoggingConfig
+	layers          []string
+	vpc             *api.VpcConfig
+	deadLetter      *api.DeadLetterConfig
+	tracing         *api.TracingConfig
+	image           *api.ImageConfig
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
 	return settings{
-		operation: "CreateFunction", runtime: in.Runtime, role: &in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout,
-		memory: in.MemorySize, tmp: in.EphemeralStorage, env: in.Environment, log: in.LoggingConfig, architectures: in.Architectures, requireRuntimeHandler: true,
+		runtime: in.Runtime, role: &in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
 	}
 }
 
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
-		operation: "UpdateFunctionConfiguration", runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout,
-		memory: in.MemorySize, tmp: in.EphemeralStorage, env: in.Environment,
+		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
 	}
 }
 
@@ -60,88 +62,107 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.Layers, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig),
-		refused{"PackageType " + in.PackageType, in.PackageType != "" && in.PackageType != "Zip"},
-		refused{"CodeSigningConfigArn", in.CodeSigningConfigArn != nil},
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
-		refused{"Code.ImageUri", in.Code != nil && in.Code.ImageUri != nil},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.VpcConfig, in.DeadLetterConfig, in.KMSKeyArn, in.TracingConfig, in.Layers, in.FileSystemConfigs, in.ImageConfig, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(vpc *api.VpcConfig, dlq *api.DeadLetterConfig, kms *string, tracing *api.TracingConfig, layers []string, files []api.FileSystemConfig,
-	image *api.ImageConfig, snap *api.SnapStart, durable *api.DurableConfig, capacity *api.CapacityProviderConfig,
-) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig, snap *api.SnapStart, durable *api.DurableConfig, capacity *api.CapacityProviderConfig) []refused {
 	return []refused{
-		{"VpcConfig", vpc != nil && (len(vpc.SubnetIds) > 0 || len(vpc.SecurityGroupIds) > 0)},
-		{"DeadLetterConfig", dlq != nil && orZero(dlq.TargetArn) != ""},
 		{"KMSKeyArn", orZero(kms) != ""},
-		{"TracingConfig.Mode Active", tracing != nil && tracing.Mode == "Active"},
-		{"Layers", len(layers) > 0},
 		{"FileSystemConfigs", len(files) > 0},
-		{"ImageConfig", image != nil},
 		{"SnapStart.ApplyOn PublishedVersions", snap != nil && snap.ApplyOn != "" && snap.ApplyOn != "None"},
 		{"DurableConfig", durable != nil},
 		{"CapacityProviderConfig", capacity != nil},
 	}
 }
 
-var validRole = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)
-
-// configure checks the settings and writes them into v.
-func (l *Lambda) configure(ctx context.Context, r ref, v *version, s settings) error {
-	if s.requireRuntimeHandler && (s.runtime == "" || orZero(s.handler) == "") {
-		return invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
-	}
+// change checks the settings, asking other services where that is needed, and returns what sets them in a version. The function that it
+// returns checks what depends on the rest of the version; it may run several times.
+func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version) error, error) {
 	if s.runtime != "" {
 		if err := l.checkRuntime(ctx, s.runtime); err != nil {
-			return err
+			return nil, err
 		}
-		v.Runtime = s.runtime
 	}
 	if s.role != nil {
 		if err := l.checkRole(ctx, *s.role); err != nil {
-			return err
+			return nil, err
 		}
-		v.Role = *s.role
-	}
-	if s.handler != nil {
-		v.Handler = *s.handler
-	}
-	if s.description != nil {
-		v.Description = *s.description
-	}
-	if err := setNumber(&v.Timeout, s.timeout, 1, 900, "timeout"); err != nil {
-		return err
-	}
-	if err := setNumber(&v.Memory, s.memory, 128, 10240, "memorySize"); err != nil {
-		return err
-	}
-	if s.tmp != nil {
-		if err := setNumber(&v.Tmp, &s.tmp.Size, 512, 10240, "ephemeralStorage.size"); err != nil {
-			return err
-		}
-	}
-	if len(s.architectures) > 0 {
-		if s.architectures[0] != hostArchitecture() {
-			return invalid("This machine runs %s code; %s cannot be run here. Build the function for %[1]s and set Architectures to it.", hostArchitecture(), s.architectures[0])
-		}
-		v.Architecture = s.architectures[0]
 	}
 	if s.env != nil {
 		if err := checkEnvironment(s.env.Variables); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkVPC(s.vpc); err != nil {
+		return nil, err
+	}
+	if err := checkDeadLetter(s.deadLetter); err != nil {
+		return nil, err
+	}
+	layers, err := l.findLayers(ctx, r, s.layers)
+	if err != nil {
+		return nil, err
+	}
+	return func(v *version) error {
+		s.values(v)
+		if s.vpc != nil {
+			v.VPC = newVPC(r.scope, s.vpc)
+		}
+		if s.layers != nil {
+			v.Layers = layers
+		}
+		if s.image != nil {
+			if v.Image == nil {
+				return invalid("ImageConfig is only supported for functions with packageType Image.")
+			}
+			v.Image.configure(s.image)
+		}
+		if err := v.checkSize(); err != nil {
 			return err
 		}
+		return configureLog(r, v, s.log)
+	}, nil
+}
+
+// values sets what is a plain value, which the API's model has checked.
+func (s *settings) values(v *version) {
+	if s.runtime != "" {
+		v.Runtime = s.runtime
+	}
+	for _, m := range []struct{ given, to *string }{
+		{s.role, &v.Role}, {s.handler, &v.Handler}, {s.description, &v.Description},
+	} {
+		if m.given != nil {
+			*m.to = *m.given
+		}
+	}
+	for _, m := range []struct{ given, to *int32 }{{s.timeout, &v.Timeout}, {s.memory, &v.Memory}} {
+		if m.given != nil {
+			*m.to = *m.given
+		}
+	}
+	if s.tmp != nil {
+		v.Tmp = s.tmp.Size
+	}
+	if s.env != nil {
 		if v.Env = s.env.Variables; v.Env == nil {
 			v.Env = map[string]string{}
 		}
 	}
-	return configureLog(r, v, s.log)
+	if s.deadLetter != nil {
+		v.DeadLetter = orZero(s.deadLetter.TargetArn)
+	}
+	if s.tracing != nil {
+		v.Traced = s.tracing.Mode == api.TracingModeActive
+	}
 }
 
 // hostArchitecture is the architecture of this machine in Lambda's words.
@@ -152,6 +173,19 @@ func hostArchitecture() string {
 	return api.ArchitectureX8664
 }
 
+// setArchitecture sets the instruction set of the code, which must be this machine's.
+func (v *version) setArchitecture(list []string) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if list[0] != hostArchitecture() {
+		return invalid("This machine runs %s code; %s cannot be run here. Build the function for %[1]s and set Architectures to it.", hostArchitecture(), list[0])
+	}
+	v.Architecture = list[0]
+	return nil
+}
+
+// setNumber sets a number within its bounds.
 func setNumber(field, value *int32, least, most int32, name string) error {
 	switch {
 	case value == nil:
@@ -184,9 +218,6 @@ func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 
 // checkRole makes sure that the caller may hand the role to Lambda, and that Lambda may assume it.
 func (l *Lambda) checkRole(ctx context.Context, role string) error {
-	if !validRole.MatchString(role) {
-		return validation("Value '%s' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+", role)
-	}
 	if l.o.Roles == nil {
 		return nil
 	}
@@ -195,6 +226,49 @@ func (l *Lambda) checkRole(ctx context.Context, role string) error {
 
 // servicePrincipal is who Lambda is when it calls other services.
 const servicePrincipal = "lambda.amazonaws.com"
+
+// vpc is where a function is attached, as it was given. There is no such network on this machine: a function's way to the platform and to the
+// internet is the same with it and without it.
+type vpc struct {
+	ID             string
+	Subnets        []string
+	SecurityGroups []string
+	IPv6           bool `json:",omitempty"`
+}
+
+func checkVPC(in *api.VpcConfig) error {
+	if in != nil && (len(in.SubnetIds) == 0) != (len(in.SecurityGroupIds) == 0) {
+		return invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
+	}
+	return nil
+}
+
+// newVPC is the record of a VPC configuration. The id is that of the one network that an account has in a region.
+func newVPC(s scope, in *api.VpcConfig) *vpc {
+	v := &vpc{Subnets: in.SubnetIds, SecurityGroups: in.SecurityGroupIds, IPv6: orZero(in.Ipv6AllowedForDualStack)}
+	if len(in.SubnetIds) > 0 {
+		v.ID = "vpc-" + hexOf(uuid.Of("vpc", s.account, s.region))[:17]
+	}
+	return v
+}
+
+// hexOf is a UUID without its hyphens.
+func hexOf(id string) string { return strings.ReplaceAll(id, "-", "") }
+
+func (v *vpc) response() *api.VpcConfigResponse {
+	return &api.VpcConfigResponse{
+		VpcId: ptr(v.ID), SubnetIds: append([]string{}, v.Subnets...), SecurityGroupIds: append([]string{}, v.SecurityGroups...), Ipv6AllowedForDualStack: ptr(v.IPv6),
+	}
+}
+
+var validDeadLetter = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:(sqs|sns):[a-z0-9-]+:\d{12}:[a-zA-Z0-9-_.]+$`)
+
+func checkDeadLetter(in *api.DeadLetterConfig) error {
+	if in == nil || orZero(in.TargetArn) == "" || validDeadLetter.MatchString(*in.TargetArn) {
+		return nil
+	}
+	return invalid("The provided target ARN %s is not a queue of SQS or a topic of SNS. Give the ARN of one of these.", *in.TargetArn)
+}
 
 // reservedVariables are set by Lambda and cannot be set by a function's configuration,
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime.
@@ -206,8 +280,6 @@ func reservedVariables() []string {
 	}
 }
 
-var validVariable = regexp.MustCompile(`^[a-zA-Z]([a-zA-Z0-9_])+$`)
-
 const maxEnvironment = 4096 // bytes, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 func checkEnvironment(vars map[string]string) error {
@@ -215,8 +287,6 @@ func checkEnvironment(vars map[string]string) error {
 	for name, value := range vars {
 		if slices.Contains(reservedVariables(), name) {
 			taken = append(taken, name)
-		} else if !validVariable.MatchString(name) {
-			return validation("Value '{%s=...}' at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]", name)
 		}
 		if strings.IndexByte(value, 0) >= 0 {
 			return invalid("The value of the environment variable %s contains a NUL character.", name)
@@ -281,73 +351,51 @@ func (l *Lambda) updateFunctionConfiguration(ctx context.Context, in *api.Update
 	if err := refuseUpdate(in); err != nil {
 		return nil, err
 	}
-	// The checks may call other services, so they run before the transaction, on a copy; inside it only values are set.
-	var checked version
-	if err := l.configure(ctx, r, &checked, updateSettings(in)); err != nil {
-		return nil, err
-	}
-	v, err := l.changeLatest(ctx, r, in.RevisionId, func(_ store.Txn, f *function) error {
-		merge(&f.Latest, &checked, in)
-		return configureLog(r, &f.Latest, in.LoggingConfig)
-	})
+	// The checks may call other services, so they run before the transaction; inside of it only values are set.
+	change, err := l.change(ctx, r, updateSettings(in))
 	if err != nil {
 		return nil, err
 	}
+	v, unused, err := l.changeLatest(ctx, r, in.RevisionId, func(_ store.Txn, f *function) error { return change(&f.Latest) })
+	if err != nil {
+		return nil, err
+	}
+	l.dropBlobs(ctx, unused...)
 	return updating(v.configuration(r)), nil
 }
 
-// merge sets in v what the input has, as configure has checked it.
-func merge(v, checked *version, in *api.UpdateFunctionConfigurationInput) {
-	if in.Runtime != "" {
-		v.Runtime = checked.Runtime
-	}
-	for _, m := range []struct {
-		given *string
-		to    *string
-	}{{in.Role, &v.Role}, {in.Handler, &v.Handler}, {in.Description, &v.Description}} {
-		if m.given != nil {
-			*m.to = *m.given
-		}
-	}
-	if in.Timeout != nil {
-		v.Timeout = *in.Timeout
-	}
-	if in.MemorySize != nil {
-		v.Memory = *in.MemorySize
-	}
-	if in.EphemeralStorage != nil {
-		v.Tmp = in.EphemeralStorage.Size
-	}
-	if in.Environment != nil {
-		v.Env = checked.Env
-	}
-}
-
-// changeLatest changes a function's unpublished version in one transaction, and ends the idle environments of the old one.
-func (l *Lambda) changeLatest(ctx context.Context, r ref, revision *string, change func(tx store.Txn, f *function) error) (version, error) {
+// changeLatest changes a function's unpublished version in one transaction, and ends the idle environments of the old one. It returns the new
+// one, and the zip files that nothing uses any more.
+func (l *Lambda) changeLatest(ctx context.Context, r ref, revision *string, change func(tx store.Txn, f *function) error) (v version, unused unusedBlobs, err error) {
 	id, err := l.newID()
 	if err != nil {
-		return version{}, err
+		return v, nil, err
 	}
-	var v version
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
+		unused = nil
 		f, err := loadFunction(tx, r)
 		if err != nil {
 			return err
 		}
-		if err := checkRevision(revision, f.Latest.Revision); err != nil {
+		if err := checkRevision(revision, f.Latest.revision()); err != nil {
 			return err
 		}
+		// What both have is released and kept again.
+		if err := f.Latest.releaseAll(tx, r, &unused); err != nil {
+			return err
+		}
+		f.Latest.Revision, f.Latest.OuterRevision, f.Latest.Modified = id, "", l.deps.Clock.Now().UTC()
 		if err := change(tx, &f); err != nil {
 			return err
 		}
-		f.Latest.Revision, f.Latest.Modified = id, l.deps.Clock.Now().UTC()
+		f.Latest.keepAll(tx, r)
+		unused = f.Latest.without(unused)
 		v = f.Latest
 		return record.Set(tx, r.scope.function(r.name), f)
 	})
 	if err != nil {
-		return v, unavailable(err)
+		return v, nil, unavailable(err)
 	}
 	l.pools.retire(r, v.Revision)
-	return v, nil
+	return v, unused, nil
 }

@@ -2,6 +2,11 @@ package lambda
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
 
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
@@ -15,11 +20,20 @@ const maxSnapshots = 4096
 type snapshot struct {
 	function   function
 	version    version
-	unreserved int // of the account's concurrency
+	async      asyncConfig // of the qualifier
+	unreserved int         // of the account's concurrency
 	// arn is that which was invoked, with its qualifier.
 	arn string
 	// key names the environments of the version.
 	key poolKey
+	// others get a share of an alias's invocations, in the order of their versions.
+	others []share
+}
+
+// share is the part of an alias's invocations that goes to another version.
+type share struct {
+	weight float64
+	to     *snapshot
 }
 
 // named is a function with the qualifier by which it was called.
@@ -34,7 +48,7 @@ type snapshots struct {
 func newSnapshots(s store.Store) snapshots {
 	return snapshots{
 		calls: memo.New[scope, named, *snapshot](s, maxSnapshots, func(s scope) [][]byte {
-			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.reserved()}
+			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.root("e"), s.reserved()}
 		}),
 		policies: memo.New[scope, named, string](s, maxSnapshots, func(s scope) [][]byte { return [][]byte{s.root("p")} }),
 	}
@@ -52,9 +66,56 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		reserved, _, err := record.Get[int32](rd, r.scope.reserved())
-		return &snapshot{function: f, version: v, unreserved: l.o.Concurrency - int(reserved), arn: r.arn(), key: keyOf(r, &v)}, err
+		async, _, err := record.Get[asyncConfig](rd, r.scope.async(r.name, r.qualified().qualifier))
+		if err != nil {
+			return nil, err
+		}
+		reserved, err := reservedIn(rd, r.scope)
+		if err != nil {
+			return nil, err
+		}
+		s := &snapshot{function: f, version: v, async: async, unreserved: l.o.Concurrency - int(reserved), arn: r.arn(), key: keyOf(r, &v)}
+		return s, s.addShares(rd, r)
 	})
+}
+
+// addShares fills in the versions that get a share of the invocations of r, if that is an alias.
+func (s *snapshot) addShares(rd store.Reader, r ref) error {
+	if !isAlias(r.qualifier) {
+		return nil
+	}
+	a, err := loadAlias(rd, r, r.qualifier)
+	if err != nil {
+		return err
+	}
+	for _, number := range slices.Sorted(maps.Keys(a.Weights)) {
+		_, v, err := resolve(rd, r.with(number))
+		if err != nil {
+			return err
+		}
+		other := *s
+		other.version, other.key, other.others = v, keyOf(r, &v), nil
+		s.others = append(s.others, share{weight: a.Weights[number], to: &other})
+	}
+	return nil
+}
+
+// route is the snapshot for one invocation: s itself, or that of another version which gets a share. random is read when there is a choice.
+func (s *snapshot) route(random io.Reader) (*snapshot, error) {
+	if len(s.others) == 0 {
+		return s, nil
+	}
+	var b [8]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return nil, fmt.Errorf("choose a version: %w", err)
+	}
+	draw := float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53) // in [0, 1)
+	for _, o := range s.others {
+		if draw -= o.weight; draw < 0 {
+			return o.to, nil
+		}
+	}
+	return s, nil
 }
 
 // policy returns the policy document that decides about calls to r; empty without one.

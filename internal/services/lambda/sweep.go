@@ -15,7 +15,7 @@ import (
 func (l *Lambda) sweepCode(ctx context.Context) error {
 	used := map[code.Hash]bool{}
 	note := func(v version) {
-		if h, err := code.ParseHash(v.CodeHash); err == nil {
+		for _, h := range v.folders() {
 			used[h] = true
 		}
 	}
@@ -45,6 +45,23 @@ func (l *Lambda) sweepCode(ctx context.Context) error {
 	return nil
 }
 
+// folders are the folders of the code store that a version is run from.
+func (v *version) folders() []code.Hash {
+	var all, layers []code.Hash
+	if h, err := code.ParseHash(v.Code.Hash); err == nil {
+		all = append(all, h)
+	}
+	for i := range v.Layers {
+		if h, err := code.ParseHash(v.Layers[i].Content.Hash); err == nil {
+			layers = append(layers, h)
+		}
+	}
+	if len(layers) > 0 {
+		all = append(append(all, layers...), code.MergedHash(layers))
+	}
+	return all
+}
+
 // scopesOf lists the accounts and regions that have functions, by skipping from one to the next.
 func scopesOf(rd store.Reader) []scope {
 	var out []scope
@@ -61,7 +78,9 @@ func scopesOf(rd store.Reader) []scope {
 			if d.Err() != nil {
 				return out
 			}
-			out = append(out, s)
+			if s.account != "" { // otherwise these are rows without an account
+				out = append(out, s)
+			}
 			span.Lo = key.New("lambda", s.account, s.region).End()
 			found = true
 		}

@@ -10,6 +10,7 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
+// maxTags is how many tags a resource may have, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const maxTags = 50
 
 func checkTags(tags map[string]string) error {
@@ -19,27 +20,77 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-// taggable is the function that an ARN names.
-func taggable(ctx context.Context, arn string) (ref, error) {
-	if !strings.HasPrefix(arn, "arn:") {
-		return ref{}, validation("Value '%s' at 'resource' failed to satisfy constraint: Member must be the ARN of a function", arn)
+// tagged is a resource with tags: how its record is read and written.
+type tagged struct {
+	load func(rd store.Reader) (map[string]string, error)
+	save func(tx store.Txn, tags map[string]string) error
+}
+
+// taggable finds the resource that an ARN names.
+func (l *Lambda) taggable(ctx context.Context, arn string) (tagged, error) {
+	parts := strings.Split(arn, ":")
+	if len(parts) < 7 || parts[0] != "arn" {
+		return tagged{}, validation("Value '%s' at 'resource' failed to satisfy constraint: Member must be the ARN of a resource of Lambda", arn)
+	}
+	switch parts[5] {
+	case "function":
+		return l.taggedFunction(ctx, arn)
+	case "code-signing-config":
+		return taggedSigning(ctx, arn), nil
+	case "event-source-mapping":
+		return tagged{}, notFound("Event source mapping not found: %s", arn)
+	case "capacity-provider":
+		return tagged{}, notFound("Capacity provider not found: %s", arn)
+	}
+	return tagged{}, unsupported("TagResource", "Resource with the ARN of a layer")
+}
+
+func (l *Lambda) taggedFunction(ctx context.Context, arn string) (tagged, error) {
+	revision, err := l.newID()
+	if err != nil {
+		return tagged{}, err
 	}
 	r, err := parseRef(ctx, arn, nil)
 	if err == nil && r.qualifier != "" {
 		err = invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
 	}
-	return r, err
+	return tagged{
+		load: func(rd store.Reader) (map[string]string, error) {
+			f, err := loadFunction(rd, r)
+			return f.Tags, err
+		},
+		save: func(tx store.Txn, tags map[string]string) error {
+			return changeFunction(tx, r, func(f *function) { f.Tags, f.Latest.OuterRevision = tags, revision })
+		},
+	}, err
+}
+
+func taggedSigning(ctx context.Context, arn string) tagged {
+	return tagged{
+		load: func(rd store.Reader) (map[string]string, error) {
+			_, c, err := loadSigning(ctx, rd, arn)
+			return c.Tags, err
+		},
+		save: func(tx store.Txn, tags map[string]string) error {
+			s, c, err := loadSigning(ctx, tx, arn)
+			if err != nil {
+				return err
+			}
+			c.Tags = tags
+			return record.Set(tx, s.signingConfig(c.ID), c)
+		},
+	}
 }
 
 func (l *Lambda) listTags(ctx context.Context, in *api.ListTagsInput) (*api.ListTagsOutput, error) {
-	r, err := taggable(ctx, in.Resource)
+	t, err := l.taggable(ctx, in.Resource)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListTagsOutput{Tags: map[string]string{}}
 	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		f, err := loadFunction(rd, r)
-		maps.Copy(out.Tags, f.Tags)
+		tags, err := t.load(rd)
+		maps.Copy(out.Tags, tags)
 		return err
 	})
 	if err != nil {
@@ -49,27 +100,31 @@ func (l *Lambda) listTags(ctx context.Context, in *api.ListTagsInput) (*api.List
 }
 
 func (l *Lambda) changeTags(ctx context.Context, arn string, change func(tags map[string]string)) error {
-	r, err := taggable(ctx, arn)
+	t, err := l.taggable(ctx, arn)
 	if err != nil {
 		return err
 	}
 	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		f, err := loadFunction(tx, r)
+		have, err := t.load(tx)
 		if err != nil {
 			return err
 		}
-		if f.Tags == nil {
-			f.Tags = map[string]string{}
+		tags := maps.Clone(have)
+		if tags == nil {
+			tags = map[string]string{}
 		}
-		change(f.Tags)
-		if err := checkTags(f.Tags); err != nil {
+		change(tags)
+		if err := checkTags(tags); err != nil {
 			return err
 		}
-		return record.Set(tx, r.scope.function(r.name), f)
+		return t.save(tx, tags)
 	}))
 }
 
 func (l *Lambda) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
+	if len(in.Tags) == 0 {
+		return nil, invalid("An error occurred and the request cannot be processed.")
+	}
 	return &api.TagResourceOutput{}, l.changeTags(ctx, in.Resource, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
 }
 

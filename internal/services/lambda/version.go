@@ -2,24 +2,53 @@ package lambda
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"strconv"
+	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
-	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
+
+// published is the record of a published version.
+type published struct {
+	version
+
+	// Fingerprint is that of the unpublished version which it was made from.
+	Fingerprint string `json:",omitempty"`
+}
+
+// fingerprint is the same for versions that run the same code with the same configuration.
+func (v version) fingerprint() (string, error) {
+	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob = "", "", "", time.Time{}, ""
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("compare versions: %w", err)
+	}
+	h := sha256.Sum256(b)
+	return base64.RawStdEncoding.EncodeToString(h[:]), nil
+}
 
 // publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again.
 // f is changed and must be saved by the caller.
 func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (version, error) {
+	print, err := f.Latest.fingerprint()
+	if err != nil {
+		return version{}, err
+	}
 	if f.Versions > 0 {
-		last, ok, err := record.Get[version](tx, r.scope.version(r.name, strconv.FormatUint(f.Versions, 10)))
+		last, ok, err := record.Get[published](tx, r.scope.version(r.name, strconv.FormatUint(f.Versions, 10)))
 		if err != nil {
-			return last, err
+			return last.version, err
 		}
-		if ok && sameVersion(last, f.Latest) {
-			return last, nil
+		if ok && last.Fingerprint == print {
+			return last.version, nil
 		}
 	}
 	id, err := l.newID()
@@ -27,25 +56,15 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 		return version{}, err
 	}
 	f.Versions++
-	v := f.Latest
+	v := published{version: f.Latest, Fingerprint: print}
+	v.OuterRevision = ""
 	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
 	if description != "" {
 		v.Description = description
 	}
-	return v, record.Set(tx, r.scope.version(r.name, v.Number), v)
-}
-
-// sameVersion tells whether two versions run the same code with the same configuration.
-func sameVersion(a, b version) bool {
-	if len(a.Env) != len(b.Env) {
-		return false
-	}
-	for k, v := range a.Env {
-		if w, ok := b.Env[k]; !ok || w != v {
-			return false
-		}
-	}
-	return a.CodeHash == b.CodeHash && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role && a.Timeout == b.Timeout && a.Memory == b.Memory && a.Tmp == b.Tmp && a.Log == b.Log
+	f.Latest.OuterRevision = uuid.Of("published", id)
+	v.keepAll(tx, r)
+	return v.version, record.Set(tx, r.scope.version(r.name, v.Number), v)
 }
 
 func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput) (*api.PublishVersionOutput, error) {
@@ -62,11 +81,11 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 		if err != nil {
 			return err
 		}
-		if err := checkRevision(in.RevisionId, f.Latest.Revision); err != nil {
+		if err := checkRevision(in.RevisionId, f.Latest.revision()); err != nil {
 			return err
 		}
-		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.Latest.CodeHash {
-			return invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.Latest.CodeHash)
+		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.Latest.Code.Hash {
+			return invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.Latest.Code.Hash)
 		}
 		if v, err = l.publish(tx, r, &f, orZero(in.Description)); err != nil {
 			return err
@@ -79,52 +98,15 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 	return v.configuration(r.with(v.Number)), nil
 }
 
-func (l *Lambda) listVersionsByFunction(ctx context.Context, in *api.ListVersionsByFunctionInput) (*api.ListVersionsByFunctionOutput, error) {
-	r, err := parseRef(ctx, in.FunctionName, nil)
-	if err != nil {
-		return nil, err
-	}
-	r.qualifier = ""
-	limit := pageSize(in.MaxItems, 50)
-	out := &api.ListVersionsByFunctionOutput{Versions: []api.FunctionConfiguration{}}
-	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		f, err := loadFunction(rd, r)
-		if err != nil {
-			return err
-		}
-		span := r.versions(r.name).Span()
-		if in.Marker == nil {
-			out.Versions = append(out.Versions, listed(f.Latest.configuration(r.with(latest))))
-		} else if *in.Marker != latest {
-			span.Lo = append(r.scope.version(r.name, *in.Marker), 0)
-		}
-		for row, err := range record.Range[version](rd, span) {
-			if err != nil {
-				return err
-			}
-			if len(out.Versions) == limit {
-				out.NextMarker = out.Versions[limit-1].Version
-				return nil
-			}
-			out.Versions = append(out.Versions, listed(row.Value.configuration(r.with(row.Value.Number))))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // deleteVersion deletes a published version that no alias points to. A version that does not exist is no error, as on AWS.
 func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
 	if !isNumber(r.qualifier) {
 		return invalid("Deletion of aliases is not currently supported.")
 	}
-	var unused blob.ID
+	var unused unusedBlobs
 	err := l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		f, err := loadFunction(tx, r)
-		if err != nil {
+		unused = nil
+		if _, err := loadFunction(tx, r.with("")); err != nil {
 			return err
 		}
 		gone, ok, err := record.Get[version](tx, r.scope.version(r.name, r.qualifier))
@@ -135,34 +117,25 @@ func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
 			if err != nil {
 				return err
 			}
-			if a.Value.Version == r.qualifier {
+			if _, routed := a.Value.Weights[r.qualifier]; routed || a.Value.Version == r.qualifier {
 				return conflict("Unable to delete version because the following aliases reference it: [%s]", a.Value.Name)
 			}
 		}
-		unused = gone.Blob
-		if f.Latest.Blob == unused {
-			unused = ""
-		}
-		for v, err := range record.Range[version](tx, r.versions(r.name).Span()) {
-			if err != nil {
-				return err
-			}
-			if v.Value.Number != gone.Number && v.Value.Blob == unused {
-				unused = ""
-			}
-		}
-		if unused != "" {
-			tx.Delete(blobRef(string(unused)))
-		}
 		tx.Delete(r.scope.version(r.name, r.qualifier))
-		tx.Delete(r.scope.policy(r.name, r.qualifier))
-		tx.Delete(r.scope.async(r.name, r.qualifier))
-		return nil
+		removeQualified(tx, r)
+		return gone.releaseAll(tx, r, &unused)
 	})
 	if err != nil {
 		return unavailable(err)
 	}
-	l.dropBlob(ctx, unused)
+	l.dropBlobs(ctx, unused...)
 	l.pools.retireVersion(r)
 	return nil
+}
+
+// removeQualified removes what belongs to a version or an alias.
+func removeQualified(tx store.Txn, r ref) {
+	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name)} {
+		tx.Delete(k.Str(r.qualifier))
+	}
 }

@@ -81,6 +81,10 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 	if err != nil {
 		return nil, serviceError("The function's code cannot be read", err)
 	}
+	layers, err := l.ensureLayers(ctx, v)
+	if err != nil {
+		return nil, serviceError("The function's layers cannot be read", err)
+	}
 	credentials, err := l.credentials(ctx, r, v)
 	if err != nil {
 		return nil, err
@@ -96,13 +100,13 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 		})
 	}
 	spec := runtimes.Spec{
-		Name: r.name, Runtime: rt, Code: folder, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
+		Name: r.name, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
 		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
 	}
 	if l.o.Serve != nil {
 		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
 	}
-	if w.env, err = runtimes.Start(ctx, l.o.Host, spec); err != nil {
+	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
 	}
 	if listener := w.env.Listener("platform"); listener != nil {

@@ -2,6 +2,9 @@ package s3
 
 import (
 	"context"
+	"maps"
+	"strings"
+	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/service"
@@ -14,16 +17,52 @@ func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target
 	var t service.Target
 	err := s.view(ctx, name, nil, func(r store.Reader, b *bucket) error {
 		policy, err := s.effectivePolicy(ctx, r, b)
+		if err != nil {
+			return err
+		}
+		policy, err = b.withGrants(ctx, policy, "", nil)
 		t = service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account}
 		return err
 	})
 	return t, err
 }
 
-func (s *Service) objectTarget(ctx context.Context, bucketName, key string) (service.Target, error) {
-	t, err := s.bucketTarget(ctx, bucketName)
-	t.ARN += "/" + key
+// objectTarget is an object, or one of its versions, as something to get permission for.
+func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *string) (service.Target, error) {
+	var t service.Target
+	err := s.view(ctx, bucketName, nil, func(r store.Reader, b *bucket) error {
+		policy, err := s.effectivePolicy(ctx, r, b)
+		if err != nil {
+			return err
+		}
+		t = service.Target{ARN: b.arn() + "/" + key, Owner: b.Account}
+		if id != nil {
+			t.Condition = map[string][]string{"s3:VersionId": {*id}}
+		}
+		var v *version
+		if tagged := strings.Contains(policy, "ExistingObjectTag"); tagged || b.aclsEnabled() {
+			if v, err = pick(r, b, key, id); err != nil && service.Code(err) == "InternalFailure" {
+				return err
+			}
+		}
+		if v != nil {
+			for _, tag := range v.Tags {
+				t.Condition = with(t.Condition, "s3:ExistingObjectTag/"+tag.Key, tag.Value)
+			}
+		}
+		t.Policy, err = b.withGrants(ctx, policy, key, v)
+		return err
+	})
 	return t, err
+}
+
+// with adds a condition key to conditions, which may be nil.
+func with(conditions map[string][]string, key, value string) map[string][]string {
+	if conditions == nil {
+		conditions = map[string][]string{}
+	}
+	conditions[key] = []string{value}
+	return conditions
 }
 
 // effectivePolicy returns the bucket policy as it counts for the caller of ctx: a public policy of a bucket that restricts public
@@ -52,9 +91,74 @@ func onBucket[In any](s *Service, action string, name func(in *In) string) servi
 func onObject[In any](s *Service, action string, name func(in *In) (bucketName, key string)) service.Access {
 	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
 		b, k := name(in)
-		t, err := s.objectTarget(ctx, b, k)
+		t, err := s.objectTarget(ctx, b, k, nil)
 		return []service.Target{t}, err
 	})
+}
+
+// named is an object in a request, or one of its versions.
+type named struct {
+	bucket, key string
+	id          *string
+}
+
+// onVersion is the rule of an operation on one object that needs another permission when the request names a version:
+// s3:GetObject and s3:GetObjectVersion.
+func onVersion[In any](s *Service, action, versionAction string, name func(in *In) named) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+		n := name(in)
+		t, err := s.objectTarget(ctx, n.bucket, n.key, n.id)
+		if n.id != nil {
+			t.Action = versionAction
+		}
+		return []service.Target{t}, err
+	})
+}
+
+// putTargets are what an upload needs: to write the object, and more for the tags, lists and locks that come with it.
+func (s *Service) putTargets(ctx context.Context, q *request) ([]service.Target, error) {
+	t, err := s.objectTarget(ctx, q.bucket, q.key, nil)
+	if err != nil {
+		return nil, err
+	}
+	conditions := map[string][]string{}
+	set := func(key, value string) {
+		if value != "" {
+			conditions[key] = []string{value}
+		}
+	}
+	set("s3:x-amz-acl", q.acl.canned)
+	set("s3:x-amz-storage-class", classOf(q.class))
+	set("s3:x-amz-server-side-encryption", q.seal.algorithm)
+	set("s3:x-amz-server-side-encryption-aws-kms-key-id", deref(q.seal.key))
+	set("s3:x-amz-server-side-encryption-customer-algorithm", deref(q.seal.customer.algorithm))
+	set("s3:object-lock-mode", q.mode)
+	set("s3:object-lock-legal-hold", q.hold)
+	if q.until != nil {
+		set("s3:object-lock-retain-until-date", q.until.UTC().Format(time.RFC3339))
+	}
+	tags, err := parseTagging(deref(q.tagging))
+	if err != nil {
+		return nil, err
+	}
+	for _, tag := range tags {
+		set("s3:RequestObjectTag/"+tag.Key, tag.Value)
+		conditions["s3:RequestObjectTagKeys"] = append(conditions["s3:RequestObjectTagKeys"], tag.Key)
+	}
+	maps.Copy(conditions, t.Condition)
+	t.Condition = conditions
+	out := []service.Target{t}
+	also := func(action string, needed bool) {
+		if needed {
+			t.Action = action
+			out = append(out, t)
+		}
+	}
+	also("s3:PutObjectTagging", len(tags) > 0)
+	also("s3:PutObjectAcl", q.acl.given())
+	also("s3:PutObjectRetention", q.mode != "")
+	also("s3:PutObjectLegalHold", q.hold != "")
+	return out, nil
 }
 
 // listAccess adds the condition keys of listings.
@@ -71,16 +175,16 @@ func (s *Service) listAccess(ctx context.Context, bucketName string, prefix, del
 }
 
 // copyAccess is what a copy needs: to read the source, and to write the target.
-func (s *Service) copyAccess(ctx context.Context, bucketName, key, source string) ([]service.Target, error) {
-	if _, _, err := parseCopySource(source); err != nil {
+func (s *Service) copyAccess(ctx context.Context, to []service.Target, err error, header string) ([]service.Target, error) {
+	if err != nil {
 		return nil, err
 	}
-	to, err := s.objectTarget(ctx, bucketName, key)
+	source, err := parseCopySource(header)
 	if err != nil {
 		return nil, err
 	}
 	from, err := s.copySourceTarget(ctx, source)
-	return []service.Target{to, from}, err
+	return append(to, from), err
 }
 
 // access lists what each operation needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html.
@@ -103,6 +207,11 @@ func (s *Service) rules() map[string]service.Access {
 
 		"GetBucketLocation":                  onBucket(s, "s3:GetBucketLocation", func(in *api.GetBucketLocationInput) string { return in.Bucket }),
 		"GetBucketVersioning":                onBucket(s, "s3:GetBucketVersioning", func(in *api.GetBucketVersioningInput) string { return in.Bucket }),
+		"PutBucketVersioning":                onBucket(s, "s3:PutBucketVersioning", func(in *api.PutBucketVersioningInput) string { return in.Bucket }),
+		"PutBucketEncryption":                onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.PutBucketEncryptionInput) string { return in.Bucket }),
+		"DeleteBucketEncryption":             onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.DeleteBucketEncryptionInput) string { return in.Bucket }),
+		"PutObjectLockConfiguration":         onBucket(s, "s3:PutBucketObjectLockConfiguration", func(in *api.PutObjectLockConfigurationInput) string { return in.Bucket }),
+		"GetObjectLockConfiguration":         onBucket(s, "s3:GetBucketObjectLockConfiguration", func(in *api.GetObjectLockConfigurationInput) string { return in.Bucket }),
 		"GetBucketEncryption":                onBucket(s, "s3:GetEncryptionConfiguration", func(in *api.GetBucketEncryptionInput) string { return in.Bucket }),
 		"GetBucketAcl":                       onBucket(s, "s3:GetBucketAcl", func(in *api.GetBucketAclInput) string { return in.Bucket }),
 		"PutBucketAcl":                       onBucket(s, "s3:PutBucketAcl", func(in *api.PutBucketAclInput) string { return in.Bucket }),
@@ -131,32 +240,49 @@ func (s *Service) rules() map[string]service.Access {
 		"ListObjects": service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsInput) ([]service.Target, error) {
 			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
 		}),
+		"ListObjectVersions": service.OnAll("s3:ListBucketVersions", func(ctx context.Context, in *api.ListObjectVersionsInput) ([]service.Target, error) {
+			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
+		}),
 		"ListObjectsV2": service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsV2Input) ([]service.Target, error) {
 			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
 		}),
 
 		"DeleteObjects":       {Open: true},
-		"PutObject":           onObject(s, "s3:PutObject", func(in *api.PutObjectInput) (string, string) { return in.Bucket, in.Key }),
-		"GetObject":           onObject(s, "s3:GetObject", func(in *api.GetObjectInput) (string, string) { return in.Bucket, in.Key }),
-		"HeadObject":          onObject(s, "s3:GetObject", func(in *api.HeadObjectInput) (string, string) { return in.Bucket, in.Key }),
-		"DeleteObject":        onObject(s, "s3:DeleteObject", func(in *api.DeleteObjectInput) (string, string) { return in.Bucket, in.Key }),
-		"GetObjectAttributes": onObject(s, "s3:GetObject", func(in *api.GetObjectAttributesInput) (string, string) { return in.Bucket, in.Key }),
-		"GetObjectAcl":        onObject(s, "s3:GetObjectAcl", func(in *api.GetObjectAclInput) (string, string) { return in.Bucket, in.Key }),
-		"PutObjectAcl":        onObject(s, "s3:PutObjectAcl", func(in *api.PutObjectAclInput) (string, string) { return in.Bucket, in.Key }),
-		"PutObjectTagging":    onObject(s, "s3:PutObjectTagging", func(in *api.PutObjectTaggingInput) (string, string) { return in.Bucket, in.Key }),
-		"GetObjectTagging":    onObject(s, "s3:GetObjectTagging", func(in *api.GetObjectTaggingInput) (string, string) { return in.Bucket, in.Key }),
-		"DeleteObjectTagging": onObject(s, "s3:DeleteObjectTagging", func(in *api.DeleteObjectTaggingInput) (string, string) { return in.Bucket, in.Key }),
-
-		"CreateMultipartUpload":   onObject(s, "s3:PutObject", func(in *api.CreateMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
+		"GetObject":           onVersion(s, "s3:GetObject", "s3:GetObjectVersion", func(in *api.GetObjectInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"HeadObject":          onVersion(s, "s3:GetObject", "s3:GetObjectVersion", func(in *api.HeadObjectInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"DeleteObject":        onVersion(s, "s3:DeleteObject", "s3:DeleteObjectVersion", func(in *api.DeleteObjectInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"GetObjectAttributes": onVersion(s, "s3:GetObject", "s3:GetObjectVersion", func(in *api.GetObjectAttributesInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"GetObjectAcl":        onVersion(s, "s3:GetObjectAcl", "s3:GetObjectVersionAcl", func(in *api.GetObjectAclInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObjectAcl":        onVersion(s, "s3:PutObjectAcl", "s3:PutObjectVersionAcl", func(in *api.PutObjectAclInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObjectTagging":    onVersion(s, "s3:PutObjectTagging", "s3:PutObjectVersionTagging", func(in *api.PutObjectTaggingInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"GetObjectTagging":    onVersion(s, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", func(in *api.GetObjectTaggingInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"DeleteObjectTagging": onVersion(s, "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", func(in *api.DeleteObjectTaggingInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"GetObjectRetention":  onVersion(s, "s3:GetObjectRetention", "s3:GetObjectRetention", func(in *api.GetObjectRetentionInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObjectRetention":  onVersion(s, "s3:PutObjectRetention", "s3:PutObjectRetention", func(in *api.PutObjectRetentionInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"GetObjectLegalHold":  onVersion(s, "s3:GetObjectLegalHold", "s3:GetObjectLegalHold", func(in *api.GetObjectLegalHoldInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObjectLegalHold":  onVersion(s, "s3:PutObjectLegalHold", "s3:PutObjectLegalHold", func(in *api.PutObjectLegalHoldInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"RestoreObject":       onVersion(s, "s3:RestoreObject", "s3:RestoreObject", func(in *api.RestoreObjectInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObject": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.PutObjectInput) ([]service.Target, error) {
+			return s.putTargets(ctx, putRequest(in))
+		}),
+		"CreateMultipartUpload": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.CreateMultipartUploadInput) ([]service.Target, error) {
+			return s.putTargets(ctx, multipartRequest(in))
+		}),
 		"UploadPart":              onObject(s, "s3:PutObject", func(in *api.UploadPartInput) (string, string) { return in.Bucket, in.Key }),
 		"CompleteMultipartUpload": onObject(s, "s3:PutObject", func(in *api.CompleteMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"AbortMultipartUpload":    onObject(s, "s3:AbortMultipartUpload", func(in *api.AbortMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"ListParts":               onObject(s, "s3:ListMultipartUploadParts", func(in *api.ListPartsInput) (string, string) { return in.Bucket, in.Key }),
 		"CopyObject": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.CopyObjectInput) ([]service.Target, error) {
-			return s.copyAccess(ctx, in.Bucket, in.Key, in.CopySource)
+			q, err := copyRequest(in, &object{version: &version{}}, false)
+			if err != nil {
+				return nil, err
+			}
+			to, err := s.putTargets(ctx, q)
+			return s.copyAccess(ctx, to, err, in.CopySource)
 		}),
 		"UploadPartCopy": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.UploadPartCopyInput) ([]service.Target, error) {
-			return s.copyAccess(ctx, in.Bucket, in.Key, in.CopySource)
+			to, err := s.objectTarget(ctx, in.Bucket, in.Key, nil)
+			return s.copyAccess(ctx, []service.Target{to}, err, in.CopySource)
 		}),
 	}
 }

@@ -8,9 +8,6 @@ import (
 )
 
 func (s *Service) getObjectAttributes(ctx context.Context, in *api.GetObjectAttributesInput) (*api.GetObjectAttributesOutput, error) {
-	if err := checkVersionID("GetObjectAttributes", in.VersionId); err != nil {
-		return nil, err
-	}
 	if len(in.ObjectAttributes) == 0 {
 		return nil, invalidRequest("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
 	}
@@ -19,11 +16,14 @@ func (s *Service) getObjectAttributes(ctx context.Context, in *api.GetObjectAttr
 			return nil, invalidArgument("Invalid attribute name specified.")
 		}
 	}
-	o, err := s.read(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner)
+	o, err := s.read(ctx, source{
+		bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, id: in.VersionId, head: true,
+		customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetObjectAttributesOutput{LastModified: ptr(o.Modified)}
+	out := &api.GetObjectAttributesOutput{LastModified: ptr(o.Modified), VersionId: o.shownID(o.bucket)}
 	for _, name := range in.ObjectAttributes {
 		switch name {
 		case "ETag":
@@ -36,7 +36,7 @@ func (s *Service) getObjectAttributes(ctx context.Context, in *api.GetObjectAttr
 				return nil, err
 			}
 		case "StorageClass":
-			out.StorageClass = "STANDARD"
+			out.StorageClass = classOf(o.Class)
 		case "ObjectSize":
 			out.ObjectSize = ptr(o.Size)
 		}
@@ -49,7 +49,7 @@ func objectParts(in *api.GetObjectAttributesInput, o *object) (*api.GetObjectAtt
 	if o.Upload == "" {
 		return nil, nil
 	}
-	limit, err := listLimit(in.MaxParts)
+	limit, err := listLimit("max-parts", in.MaxParts)
 	if err != nil {
 		return nil, err
 	}

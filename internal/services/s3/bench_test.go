@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"testing"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
@@ -20,7 +21,7 @@ func benchmarkPut(b *testing.B, size int) {
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		_, err := f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: fmt.Sprint(i), Body: bytes.NewReader(body)})
+		_, err := f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: strconv.Itoa(i), Body: bytes.NewReader(body)})
 		if err != nil {
 			b.Fatal(err)
 		}

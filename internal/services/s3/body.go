@@ -1,16 +1,19 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -36,6 +39,8 @@ type expect struct {
 	value     string // its value; empty for a trailer
 	trailer   bool   // the value comes in a trailer
 	keep      string // the algorithm to store; empty means algorithm, or CRC64NVME
+	// proven tells that no checksum is asked of the client: the body comes in a form, or from this process.
+	proven bool
 }
 
 // stored is a body that is durable or inline, and what is known of it.
@@ -139,9 +144,9 @@ func incompleteBody() *service.Error {
 	return fail("IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header.")
 }
 
-// receive reads a body to its end, keeps it and compares it with what was promised. On success a large body is
-// durable and belongs to the caller, who must drop it when the transaction that was to refer to it fails.
-func (s *Service) receive(ctx context.Context, r io.Reader, e expect) (stored, error) {
+// receive reads a body to its end, keeps it, encrypted when l is not nil, and compares it with what was promised. On success a large
+// body is durable and belongs to the caller, who must drop it when the transaction that was to refer to it fails.
+func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing) (stored, error) {
 	if r == nil {
 		r = strings.NewReader("")
 	}
@@ -161,23 +166,57 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect) (stored, e
 	if whole {
 		d.write(head)
 		out.Inline, out.Size = head, int64(len(head))
-		return out, e.finish(&out, d, r)
+		if err := e.finish(&out, d, r); err != nil {
+			return stored{}, err
+		}
+		out.ETag = l.etag(out.ETag)
+		return out, s.sealInline(&out, l)
 	}
 	w, err := s.blobs.Create(ctx)
 	if err != nil {
 		return stored{}, fromStore(wrap("create body", err))
 	}
 	defer w.Abort()
-	if out.Size, err = spool(w, head, r, d); err != nil {
+	to, finish := io.Writer(w), func() error { return nil }
+	if l != nil {
+		sealed, err := seal.NewWriter(w, l.key, s.random)
+		if err != nil {
+			return stored{}, fromStore(wrap("write body", err))
+		}
+		to, finish = sealed, sealed.Close
+	}
+	if out.Size, err = spool(to, head, r, d); err != nil {
 		return stored{}, err
 	}
 	if err := e.finish(&out, d, r); err != nil {
 		return stored{}, err
 	}
+	out.ETag = l.etag(out.ETag)
+	if err := finish(); err != nil {
+		return stored{}, fromStore(wrap("write body", err))
+	}
 	if out.Blob, err = w.Commit(ctx); err != nil {
 		return stored{}, fromStore(wrap("commit body", err))
 	}
 	return out, nil
+}
+
+// sealInline encrypts a body that is kept in its row.
+func (s *Service) sealInline(out *stored, l *sealing) error {
+	if l == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	b.Grow(int(seal.Size(out.Size)))
+	w, err := seal.NewWriter(&b, l.key, s.random)
+	if err == nil {
+		_, err = w.Write(out.Inline)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	out.Inline = b.Bytes()
+	return wrap("encrypt body", err)
 }
 
 // finish fills in what was computed and compares it with what was promised.
@@ -312,6 +351,6 @@ func (s *Service) drop(ctx context.Context, b stored) {
 		return
 	}
 	if err := s.blobs.Delete(context.WithoutCancel(ctx), b.Blob); err != nil {
-		s.log.WarnContext(ctx, "body of a failed upload stays until the next sweep", "blob", string(b.Blob), "error", err)
+		s.log.WarnContext(ctx, "body of a failed upload stays until the next sweep", slog.String("blob", string(b.Blob)), slog.Any("error", err))
 	}
 }

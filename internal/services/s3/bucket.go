@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,18 @@ type bucket struct {
 	Created time.Time `json:"created"`
 	// Block is the public access block; nil after it was deleted.
 	Block *publicAccessBlock `json:"block,omitempty"`
-	// OwnershipDeleted tells that the ownership controls were removed. The bucket stays BucketOwnerEnforced.
+	// Ownership is the object ownership; empty means BucketOwnerEnforced.
+	Ownership string `json:"ownership,omitempty"`
+	// OwnershipDeleted tells that the ownership controls were removed.
 	OwnershipDeleted bool `json:"ownership_deleted,omitempty"`
+	// ACL is the access control list; nil means that the owner alone has control.
+	ACL []grant `json:"acl,omitempty"`
+	// Versioning is "", "Enabled" or "Suspended".
+	Versioning string `json:"versioning,omitempty"`
+	// Lock is the object lock configuration; nil when object lock was never enabled.
+	Lock *bucketLock `json:"lock,omitempty"`
+	// Encryption is the default encryption; nil means none.
+	Encryption *bucketEncryption `json:"encryption,omitempty"`
 }
 
 // publicAccessBlock is a bucket's protection against being made public by mistake:
@@ -97,6 +108,20 @@ func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (
 		Name: in.Bucket, ID: id, Account: req.Account, Region: region, Created: s.now().Truncate(time.Second),
 		Block: &publicAccessBlock{BlockPublicACLs: true, IgnorePublicACLs: true, BlockPublicPolicy: true, RestrictPublicBuckets: true},
 	}
+	if deref(in.ObjectLockEnabledForBucket) {
+		b.Versioning, b.Lock = versioningEnabled, &bucketLock{}
+	}
+	if in.ObjectOwnership != bucketOwnerEnforced {
+		b.Ownership = in.ObjectOwnership
+	}
+	if asked := (aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}); b.aclsEnabled() && asked.given() {
+		if b.ACL, err = asked.grants(&b, b.Account, false); err != nil {
+			return nil, err
+		}
+		if err := b.checkGrants(b.ACL); err != nil {
+			return nil, err
+		}
+	}
 	var tags []api.Tag
 	if in.CreateBucketConfiguration != nil {
 		tags = in.CreateBucketConfiguration.Tags
@@ -136,18 +161,20 @@ func existingBucket(old *bucket, account, region string) error {
 	}
 }
 
+func aclWithOwnership() error {
+	return fail("InvalidBucketAclWithObjectOwnership", http.StatusBadRequest, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+}
+
 func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (region string, err error) {
 	if !validBucketName(in.Bucket) {
 		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid.")
 	}
 	switch {
-	case in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket:
-		return "", unsupported("CreateBucket", "ObjectLockEnabledForBucket")
+	case !slices.Contains([]string{"", bucketOwnerEnforced, bucketOwnerPreferred, objectWriter}, in.ObjectOwnership):
+		return "", invalidArgument("Invalid x-amz-object-ownership header: %s", in.ObjectOwnership)
 	case in.ObjectOwnership != "" && in.ObjectOwnership != bucketOwnerEnforced:
-		return "", unsupported("CreateBucket", "ObjectOwnership "+in.ObjectOwnership)
-	case in.ACL != "" && in.ACL != "private",
-		anySet(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP):
-		return "", fail("InvalidBucketAclWithObjectOwnership", http.StatusBadRequest, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+	case in.ACL != "" && in.ACL != "private", anySet(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP):
+		return "", aclWithOwnership()
 	}
 	if in.BucketNamespace != "" && in.BucketNamespace != "global" {
 		return "", unsupported("CreateBucket", "BucketNamespace")
@@ -206,10 +233,8 @@ func validBucketName(name string) bool {
 
 func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (*api.DeleteBucketOutput, error) {
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		for _, sort := range []string{"cur", "ver"} {
-			if used, err := hasAny(tx, b.row(sort).Span()); err != nil || used {
-				return notEmpty(err)
-			}
+		if used, err := hasAny(tx, b.row("ver").Span()); err != nil || used {
+			return notEmpty(b, err)
 		}
 		if err := s.queuePurge(tx, b); err != nil {
 			return err
@@ -225,9 +250,12 @@ func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (
 	return &api.DeleteBucketOutput{}, nil
 }
 
-func notEmpty(err error) error {
-	if err != nil {
+func notEmpty(b *bucket, err error) error {
+	switch {
+	case err != nil:
 		return err
+	case b.Versioning != "":
+		return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. You must delete all versions in the bucket.")
 	}
 	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty.")
 }

@@ -15,9 +15,6 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if in.MultipartUpload == nil || len(in.MultipartUpload.Parts) == 0 || len(in.MultipartUpload.Parts) > maxParts {
 		return nil, malformedXML()
 	}
-	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
-		return nil, unsupported("CompleteMultipartUpload", "SSECustomerKey")
-	}
 	if in.ChecksumType != "" && in.ChecksumType != composite && in.ChecksumType != fullObject {
 		return nil, invalidRequest("Value for x-amz-checksum-type header is invalid.")
 	}
@@ -38,29 +35,30 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if err := checkOrder(in.MultipartUpload.Parts); err != nil {
 		return nil, err
 	}
-	if v, err := s.completedBefore(ctx, in); err != nil || v != nil {
-		return s.completed(in, v), err
+	if v, b, err := s.completedBefore(ctx, in); err != nil || v != nil {
+		return s.completed(ctx, in, b, v), err
 	}
 	v := &version{Upload: in.UploadId}
-	if err := s.commit(ctx, write{
+	b, failed := s.commit(ctx, write{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:CompleteMultipartUpload",
 		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
 		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
-	}); err != nil {
-		if service.Code(err) != "NoSuchUpload" {
-			return nil, err
+	})
+	if failed != nil {
+		if service.Code(failed) != "NoSuchUpload" {
+			return nil, failed
 		}
 		// Another call may have completed the upload meanwhile; then this one has nothing left to do.
-		v, err := s.completedBefore(ctx, in)
-		return s.completed(in, v), err
+		v, b, err := s.completedBefore(ctx, in)
+		return s.completed(ctx, in, b, v), err
 	}
-	return s.completed(in, v), nil
+	return s.completed(ctx, in, b, v), nil
 }
 
 // completedBefore returns the object when this upload made it already: completing is idempotent, for clients that lost the answer.
-func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipartUploadInput) (*version, error) {
-	var done *version
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
+func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipartUploadInput) (done *version, into *bucket, err error) {
+	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
+		into = b
 		_, err := findUpload(r, b, in.Key, in.UploadId)
 		if service.Code(err) != "NoSuchUpload" {
 			return err
@@ -76,15 +74,18 @@ func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipart
 		done = v
 		return nil
 	})
-	return done, err
+	return done, into, err
 }
 
-func (s *Service) completed(in *api.CompleteMultipartUploadInput, v *version) *api.CompleteMultipartUploadOutput {
+func (s *Service) completed(ctx context.Context, in *api.CompleteMultipartUploadInput, b *bucket, v *version) *api.CompleteMultipartUploadOutput {
 	if v == nil {
 		return nil
 	}
+	x := v.Seal.shown()
 	out := &api.CompleteMultipartUploadOutput{
-		Bucket: ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
+		VersionId: v.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, BucketKeyEnabled: x.bucketKey,
+		Expiration: s.expiration(ctx, b, in.Key, v),
+		Bucket:     ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
 		Location: ptr(s.baseURL + "/" + in.Bucket + "/" + escapeKey(in.Key)),
 	}
 	completeOutSums(out).set(v.Sum)
@@ -139,7 +140,7 @@ func (s *Service) assemble(tx store.Txn, b *bucket, in *api.CompleteMultipartUpl
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != size {
 		return invalidRequest("The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", *in.MpuObjectSize, size)
 	}
-	v.Headers, v.Tags, v.Size, v.Parts, v.ETag = u.Headers, u.Tags, size, int32(len(chosen)), multipartETag(chosen)
+	v.attributes, v.Size, v.Parts, v.ETag = u.attributes, size, int32(len(chosen)), multipartETag(chosen)
 	if v.Sum, err = wholeSum(u, chosen, in); err != nil {
 		return err
 	}
@@ -199,7 +200,8 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 	if in.ChecksumType != "" && u.Algorithm != "" && in.ChecksumType != kind {
 		return checksum{}, invalidRequest("The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", kind)
 	}
-	sum, ok := "", false
+	var sum string
+	var ok bool
 	if kind == fullObject {
 		sum, ok = combinedSum(algorithm, parts)
 	} else {

@@ -12,37 +12,54 @@ import (
 	"lambent.dev/lambent/internal/store"
 )
 
-// parseCopySource reads the x-amz-copy-source header: "/bucket/key?versionId=id", percent-encoded, the first slash optional.
-func parseCopySource(header string) (bucketName, key string, err error) {
-	path, query, _ := strings.Cut(header, "?")
-	if strings.HasPrefix(path, "arn:") {
-		return "", "", unsupported("CopyObject", "CopySource with an access point")
+// copySource is the object that a copy reads: one of its versions when id is set.
+type copySource struct {
+	bucket, key string
+	id          *string
+}
+
+// parseCopySource reads the x-amz-copy-source header: "/bucket/key?versionId=id", percent-encoded, the first slash optional. Some clients
+// encode the question mark too.
+func parseCopySource(header string) (copySource, error) {
+	const separator = "?versionId="
+	if strings.HasPrefix(header, "arn:") {
+		return copySource{}, unsupported("CopyObject", "CopySource with an access point")
 	}
-	path, uerr := url.PathUnescape(strings.TrimPrefix(path, "/"))
-	if uerr != nil {
-		return "", "", invalidArgument("Invalid copy source encoding")
+	path, id, versioned := strings.Cut(header, separator)
+	path, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return copySource{}, invalidValue("x-amz-copy-source", header, "Invalid copy source encoding")
 	}
-	bucketName, key, found := strings.Cut(path, "/")
-	if !found || bucketName == "" || key == "" {
-		return "", "", invalidArgument("Invalid copy source bucket name or object key: %s", header)
+	if !versioned {
+		path, id, versioned = strings.Cut(path, separator)
 	}
-	if id, ok := strings.CutPrefix(query, "versionId="); ok {
-		if err := checkVersionID("CopyObject", &id); err != nil {
-			return "", "", err
-		}
+	c := copySource{}
+	found := false
+	c.bucket, c.key, found = strings.Cut(path, "/")
+	switch {
+	case !found || c.key == "":
+		return c, invalidValue("x-amz-copy-source", header, "Invalid copy source object key")
+	case !validBucketName(c.bucket):
+		return c, invalidValue("x-amz-copy-source", header, "Invalid copy source bucket name")
 	}
-	return bucketName, key, nil
+	if versioned {
+		c.id = &id
+	}
+	return c, checkVersionID(c.id)
 }
 
 func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api.CopyObjectOutput, error) {
 	if err := checkCopyInput(in); err != nil {
 		return nil, err
 	}
-	fromBucket, fromKey, err := parseCopySource(in.CopySource)
+	from, err := parseCopySource(in.CopySource)
 	if err != nil {
 		return nil, err
 	}
-	src, err := s.read(ctx, fromBucket, fromKey, in.ExpectedSourceBucketOwner)
+	src, err := s.read(ctx, source{
+		bucket: from.bucket, key: from.key, id: from.id, owner: in.ExpectedSourceBucketOwner,
+		customer: customerKey{in.CopySourceSSECustomerAlgorithm, in.CopySourceSSECustomerKey, in.CopySourceSSECustomerKeyMD5},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -53,142 +70,147 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 	if src.Size > maxUpload {
 		return nil, invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(maxUpload))
 	}
-	v, err := copiedVersion(ctx, in, src, fromBucket == in.Bucket && fromKey == in.Key)
+	q, err := copyRequest(in, src, from.id == nil && from.bucket == in.Bucket && from.key == in.Key)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.copyBody(ctx, in, src, v, write{
-		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:Copy",
-		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
-	}, fromBucket, fromKey); err != nil {
+	v, b, err := s.copyBody(ctx, in, src, q, from)
+	if err != nil {
 		return nil, err
 	}
-	out := &api.CopyObjectOutput{CopyObjectResult: &api.CopyObjectResult{ETag: quoted(v.ETag), LastModified: ptr(v.Modified), ChecksumType: v.Sum.Type}}
+	x := v.Seal.shown()
+	out := &api.CopyObjectOutput{
+		CopyObjectResult: &api.CopyObjectResult{ETag: quoted(v.ETag), LastModified: ptr(v.Modified), ChecksumType: v.Sum.Type},
+		VersionId:        v.newID(), CopySourceVersionId: src.shownID(src.bucket), Expiration: s.expiration(ctx, b, in.Key, v),
+		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm,
+		SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
+	}
 	copySums(out.CopyObjectResult).set(v.Sum)
 	return out, nil
 }
 
 func checkCopyInput(in *api.CopyObjectInput) error {
-	err := rejected{
-		operation: "CopyObject", acl: in.ACL, encryption: in.ServerSideEncryption, class: in.StorageClass,
-		lock: in.ObjectLockMode, hold: in.ObjectLockLegalHoldStatus, retain: in.ObjectLockRetainUntilDate,
-		grants:      []*string{in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP, in.CopySourceSSECustomerKey},
-		customerKey: in.SSECustomerKey, customerKeyMD: in.SSECustomerKeyMD5, kmsKey: in.SSEKMSKeyId,
-		kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
-	}.check()
-	if err != nil {
-		return err
-	}
 	if in.MetadataDirective != "" && in.MetadataDirective != "COPY" && in.MetadataDirective != "REPLACE" {
-		return invalidArgument("Unknown metadata directive.")
+		return invalidValue("x-amz-metadata-directive", in.MetadataDirective, "Unknown metadata directive.")
 	}
 	if in.TaggingDirective != "" && in.TaggingDirective != "COPY" && in.TaggingDirective != "REPLACE" {
-		return invalidArgument("Unknown tagging directive.")
+		return invalidValue("x-amz-tagging-directive", in.TaggingDirective, "Unknown tagging directive.")
 	}
 	if err := checkAlgorithm(in.ChecksumAlgorithm); err != nil {
 		return err
 	}
-	if err := checkKey(in.Key); err != nil {
-		return err
-	}
-	if err := checkRedirect(in.WebsiteRedirectLocation); err != nil {
-		return err
-	}
-	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
-		return err
-	}
-	return checkMeta(in.Metadata)
+	return checkWriteConditions(in.IfMatch, in.IfNoneMatch)
 }
 
-// copiedVersion returns the head of the copy, without its body.
-func copiedVersion(ctx context.Context, in *api.CopyObjectInput, src *object, onto bool) (*version, error) {
-	v := &version{Headers: src.Headers, Tags: src.Tags}
-	v.Headers.Redirect = deref(in.WebsiteRedirectLocation) // never copied: the target says where it redirects
-	if in.MetadataDirective == "REPLACE" {
-		v.Headers = headers{
+// copyRequest returns what the copy asks for: what the directives say is replaced comes from the request, the rest from the source.
+func copyRequest(in *api.CopyObjectInput, src *object, onto bool) (*request, error) {
+	q := &request{
+		operation: "CopyObject", bucket: in.Bucket, key: in.Key, class: in.StorageClass, headers: src.Headers,
+		acl:  aclInput{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, writeACP: in.GrantWriteACP},
+		mode: in.ObjectLockMode, until: in.ObjectLockRetainUntilDate, hold: in.ObjectLockLegalHoldStatus,
+		seal: sealInput{
+			algorithm: in.ServerSideEncryption, key: in.SSEKMSKeyId, kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
+			customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+		},
+	}
+	switch {
+	case in.MetadataDirective == "REPLACE":
+		q.headers = headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
-			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage), Expires: deref(in.Expires),
-			Redirect: deref(in.WebsiteRedirectLocation), Meta: in.Metadata,
+			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage), Expires: deref(in.Expires), Meta: in.Metadata,
 		}
-		if v.Headers.ContentType == "" {
-			v.Headers.ContentType = "binary/octet-stream"
-		}
-	} else if onto && in.StorageClass == "" && in.WebsiteRedirectLocation == nil && in.ChecksumAlgorithm == "" {
+	case onto && in.StorageClass == "" && in.WebsiteRedirectLocation == nil && in.ChecksumAlgorithm == "" && in.ServerSideEncryption == "" && !q.seal.customer.given():
 		return nil, invalidRequest("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
+	q.headers.Redirect = deref(in.WebsiteRedirectLocation) // never copied: the target says where it redirects
 	if in.TaggingDirective == "REPLACE" {
-		tags, err := parseTagging(deref(in.Tagging))
-		if err != nil {
-			return nil, err
-		}
-		v.Tags = tags
+		q.tagging = ptr(deref(in.Tagging))
+	} else {
+		q.tags = src.Tags
 	}
-	return v, nil
+	return q, nil
 }
 
-// copyBody gives v the body of src and commits it. A body that is one blob is shared; others are read and stored again, which
+// copyBody makes the copy. A plain body that is one blob is shared; others are read and stored again, which
 // also gives a multipart source the ETag and checksum of a whole, as S3 does.
-func (s *Service) copyBody(ctx context.Context, in *api.CopyObjectInput, src *object, v *version, w write, fromBucket, fromKey string) error {
+func (s *Service) copyBody(ctx context.Context, in *api.CopyObjectInput, src *object, q *request, from copySource) (*version, *bucket, error) {
 	keep := src.Sum.Algorithm
 	if in.ChecksumAlgorithm != "" {
 		keep = in.ChecksumAlgorithm
 	}
-	if src.Blob != "" && keep == src.Sum.Algorithm {
-		v.Size, v.ETag, v.Sum, v.Blob = src.Size, src.ETag, src.Sum, src.Blob
-		w.prepare = func(tx store.Txn, _ *bucket) error {
-			b, err := findBucket(tx, fromBucket, nil)
-			if err != nil {
-				return err
-			}
-			now, ok, err := findVersion(tx, b, fromKey)
-			if err == nil && (!ok || now.Seq != src.Seq) {
-				err = fail("ConditionalRequestConflict", http.StatusConflict, "The source of the copy was changed while it was copied. Try again.")
-			}
-			return err
-		}
-		return s.commit(ctx, w)
+	w := write{event: "ObjectCreated:Copy", ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch}
+	if src.Blob == "" || keep != src.Sum.Algorithm || src.seal != nil {
+		return s.copyBytes(ctx, in, src, q, keep, w)
 	}
+	a, err := s.check(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.place(ctx, b, q, &a); err != nil {
+		return nil, nil, err
+	}
+	l, err := s.seal(ctx, b, in.Key, q.seal)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l != nil {
+		return s.copyBytes(ctx, in, src, q, keep, w)
+	}
+	v := &version{attributes: a, Size: src.Size, ETag: src.ETag, Sum: src.Sum, Blob: src.Blob}
+	w.bucket, w.owner, w.key, w.version = in.Bucket, in.ExpectedBucketOwner, in.Key, v
+	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from, src) }
+	b, err = s.commit(ctx, w)
+	return v, b, err
+}
+
+// stillThere makes sure that the blob of a copy's source has a reference that this transaction can add to.
+func stillThere(tx store.Txn, from copySource, src *object) error {
+	b, err := findBucket(tx, from.bucket, nil)
+	if err != nil {
+		return err
+	}
+	now, err := getVersion(tx, b, from.key, src.Seq)
+	if err == nil && (now == nil || now.Blob != src.Blob) {
+		err = fail("ConditionalRequestConflict", http.StatusConflict, "The source of the copy was changed while it was copied. Try again.")
+	}
+	return err
+}
+
+func (s *Service) copyBytes(ctx context.Context, in *api.CopyObjectInput, src *object, q *request, keep string, w write) (*version, *bucket, error) {
 	r, err := s.open(ctx, src, span{0, src.Size})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer r.Close()
-	body, err := s.receive(ctx, r, expect{length: src.Size, keep: keep})
-	if err != nil {
-		return err
-	}
-	v.Size, v.ETag, v.Sum, v.Blob, v.inline = body.Size, body.ETag, body.Sum, body.Blob, body.Inline
-	if err := s.commit(ctx, w); err != nil {
-		s.drop(ctx, body)
-		return err
-	}
-	return nil
+	return s.keep(ctx, q, in.ExpectedBucketOwner, r, expect{length: src.Size, keep: keep, proven: true}, w)
 }
 
 func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInput) (*api.UploadPartCopyOutput, error) {
 	if err := checkPartNumber(in.PartNumber); err != nil {
 		return nil, err
 	}
-	if anySet(in.SSECustomerKey, in.CopySourceSSECustomerKey) {
-		return nil, unsupported("UploadPartCopy", "SSECustomerKey")
-	}
-	fromBucket, fromKey, err := parseCopySource(in.CopySource)
+	from, err := parseCopySource(in.CopySource)
 	if err != nil {
 		return nil, err
 	}
-	keep, asked := "", false
-	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
-		u, err := findUpload(r, b, in.Key, in.UploadId)
-		if err == nil {
-			keep, _ = u.kept()
-			asked = u.Algorithm != ""
-		}
+	var u *upload
+	var b *bucket
+	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, found *bucket) (err error) {
+		b = found
+		u, err = findUpload(r, found, in.Key, in.UploadId)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	src, err := s.read(ctx, fromBucket, fromKey, in.ExpectedSourceBucketOwner)
+	src, err := s.read(ctx, source{
+		bucket: from.bucket, key: from.key, id: from.id, owner: in.ExpectedSourceBucketOwner,
+		customer: customerKey{in.CopySourceSSECustomerAlgorithm, in.CopySourceSSECustomerKey, in.CopySourceSSECustomerKeyMD5},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -200,24 +222,38 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.open(ctx, src, at)
+	p, err := s.copyPart(ctx, in, src, at, b, u)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	body, err := s.receive(ctx, r, expect{length: at.length, keep: keep})
-	if err != nil {
-		return nil, err
+	x := u.Seal.shown()
+	out := &api.UploadPartCopyOutput{
+		CopyPartResult:      &api.CopyPartResult{ETag: quoted(p.ETag), LastModified: ptr(p.Modified.Truncate(time.Second))},
+		CopySourceVersionId: src.shownID(src.bucket), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
+		SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
 	}
-	p, err := s.savePart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, body)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.UploadPartCopyOutput{CopyPartResult: &api.CopyPartResult{ETag: quoted(p.ETag), LastModified: ptr(p.Modified.Truncate(time.Second))}}
-	if asked {
+	if u.Algorithm != "" {
 		copyPartSums(out.CopyPartResult).set(p.Sum)
 	}
 	return out, nil
+}
+
+func (s *Service) copyPart(ctx context.Context, in *api.UploadPartCopyInput, src *object, at span, b *bucket, u *upload) (part, error) {
+	l, err := s.unseal(ctx, b, u.Seal, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
+	if err != nil {
+		return part{}, err
+	}
+	r, err := s.open(ctx, src, at)
+	if err != nil {
+		return part{}, err
+	}
+	defer r.Close()
+	keep, _ := u.kept()
+	body, err := s.receive(ctx, r, expect{length: at.length, keep: keep}, l)
+	if err != nil {
+		return part{}, err
+	}
+	return s.savePart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, body)
 }
 
 // copyRange reads x-amz-copy-source-range, which is stricter than Range: both ends, within the source.
@@ -233,10 +269,11 @@ func copyRange(header *string, size int64) (span, error) {
 	first, ok1 := parseSize(from)
 	last, ok2 := parseSize(to)
 	if !ok || !found || !ok1 || !ok2 || first > last {
-		return span{}, invalidArgument("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+		return span{}, invalidArgument("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy").
+			WithDetail(&InvalidArgument{"x-amz-copy-source-range", *header})
 	}
 	if last >= size {
-		return span{}, invalidArgument("Range specified is not valid for source object of size: %d", size)
+		return span{}, invalidArgument("Range specified is not valid for source object of size: %d", size).WithDetail(&InvalidArgument{"x-amz-copy-source-range", *header})
 	}
 	if last-first+1 > maxUpload {
 		return span{}, invalidRequest("The specified copy range is larger than the maximum allowable size for a copy source: %d", int64(maxUpload))
@@ -245,12 +282,11 @@ func copyRange(header *string, size int64) (span, error) {
 }
 
 // copySourceTarget is what a copy needs on its source.
-func (s *Service) copySourceTarget(ctx context.Context, source string) (service.Target, error) {
-	b, k, err := parseCopySource(source)
-	if err != nil {
-		return service.Target{}, err
-	}
-	t, err := s.objectTarget(ctx, b, k)
+func (s *Service) copySourceTarget(ctx context.Context, from copySource) (service.Target, error) {
+	t, err := s.objectTarget(ctx, from.bucket, from.key, from.id)
 	t.Action = "s3:GetObject"
+	if from.id != nil {
+		t.Action = "s3:GetObjectVersion"
+	}
 	return t, err
 }

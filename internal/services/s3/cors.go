@@ -130,8 +130,8 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 		rules = nil // the operation itself tells the client more
 	}
 	for _, rule := range rules {
-		if allowed, any := matchCORS(rule, origin, method, headers); allowed {
-			grantCORS(w.Header(), rule, origin, method, headers, any)
+		if allowed, anyOrigin := matchCORS(rule, origin, method, headers); allowed {
+			grantCORS(w.Header(), rule, origin, headers, anyOrigin)
 			if preflight {
 				w.WriteHeader(http.StatusOK)
 			}
@@ -207,7 +207,7 @@ func wildcard(pattern, s string) bool {
 	return len(s) >= len(before)+len(after) && strings.HasPrefix(s, before) && strings.HasSuffix(s, after)
 }
 
-func grantCORS(h http.Header, r api.CORSRule, origin, method string, headers []string, anyOrigin bool) {
+func grantCORS(h http.Header, r api.CORSRule, origin string, headers []string, anyOrigin bool) {
 	if anyOrigin {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {

@@ -38,7 +38,7 @@ func onFS(t *testing.T, fs vfs.FS) *fixture {
 		t.Fatalf("open bodies: %v", err)
 	}
 	f := &fixture{t: t, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}, door: &door{}}
-	f.Service = New(service.Deps{Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, f.functions)
+	f.Service = New(service.Deps{Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, Options{Functions: f.functions})
 	return f
 }
 

@@ -17,18 +17,29 @@
 //	s3 <account> <region> conf  <id> <kind>      sub-resources: policy, cors, website, notification, tags
 //	s3 <account> <region> cur   <id> <key>       the current version in short: what listings show
 //	s3 <account> <region> ver   <id> <key> <seq> a version: head, and body when inline
+//	s3 <account> <region> null  <id> <key>       sequence number of the null version, when that is not the current one
 //	s3 <account> <region> table <id> <upload> <end>   the parts of a completed multipart object, by end offset
 //	s3 <account> <region> up    <id> <key> <upload>   a multipart upload
 //	s3 <account> <region> part  <id> <upload> <n>     an uploaded part
 //
 // <id> is new for every bucket, so that a bucket that is made again never shows what an earlier one held.
-// Versions have a row of their own so that versioning adds rows and moves none.
+//
+// # Versions
+//
+// The version with the greatest sequence number is the newest. It has a row under "cur" unless it is a delete marker, so that listings meet
+// neither markers nor old versions. A bucket that never had versioning holds one version of a key, the null version, and no row under "null".
+//
+// # Encryption
+//
+// A body is stored as it is unless the request or the bucket's default encryption asks otherwise; then it is sealed in frames (package
+// lib/seal) under a data key that lies wrapped in the version's row: by the platform's keys (SSE-S3, SSE-KMS, through port.Keys) or by the
+// key that the customer sends with each request (SSE-C). The parts of an upload share its data key. No answer claims an encryption that was not done.
 //
 // # What it deliberately is not
 //
-// It has no access control lists: every bucket is BucketOwnerEnforced, which is AWS's default since 2023, and whatever
-// would need a list is refused with AWS's error for such buckets. It claims no encryption that it does not do. A bucket is
-// served whatever region a request was signed for, because the endpoint is the same one to which AWS would redirect.
+// MFA delete, S3 Select, torrents, Object Lambda, directory buckets and metadata tables have no handler or are refused by name. Storage classes
+// are kept and told, and all stored alike; a restore is done at once. A bucket is served whatever region a request was signed for, because
+// the endpoint is the same one to which AWS would redirect.
 //
 // It takes no locks of its own; readers of a body that is being replaced are covered by the delay of the garbage job.
 package s3

@@ -17,6 +17,8 @@ type change struct {
 	event   string // such as "ObjectCreated:Put"
 	key     string
 	version *version
+	// id is the version id of a version that was removed; otherwise it is that of version.
+	id string
 }
 
 // message is the event document: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html.
@@ -66,6 +68,7 @@ type eventObject struct {
 	Key       string `json:"key"`
 	Size      *int64 `json:"size,omitempty"`
 	ETag      string `json:"eTag,omitempty"`
+	VersionID string `json:"versionId,omitempty"`
 	Sequencer string `json:"sequencer"`
 }
 
@@ -111,6 +114,9 @@ func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) me
 	if req.Principal.Kind == service.Anonymous {
 		rec.UserIdentity.PrincipalID = "Anonymous"
 	}
+	if rec.S3.Object.VersionID = c.id; c.id == "" && c.version.Versioned {
+		rec.S3.Object.VersionID = c.version.id()
+	}
 	switch {
 	case strings.HasPrefix(c.event, "ObjectTagging:"):
 		rec.EventVersion = "2.3"
@@ -119,6 +125,11 @@ func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) me
 		rec.S3.Object.Size, rec.S3.Object.ETag = &c.version.Size, c.version.ETag
 	}
 	return message{Records: []eventRecord{rec}}
+}
+
+// publish queues what follows from a change of an object: its events.
+func (s *Service) publish(ctx context.Context, tx store.Txn, b *bucket, c change) error {
+	return s.notify(ctx, tx, b, c)
 }
 
 // eventKey encodes a key as events have it: as a form value, with slashes left alone.

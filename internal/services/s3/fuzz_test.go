@@ -29,8 +29,8 @@ func FuzzCopySource(f *testing.F) {
 		f.Add(h)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		if b, k, err := parseCopySource(header); err == nil && (b == "" || k == "") {
-			t.Errorf("copy source %q is %q %q", header, b, k)
+		if c, err := parseCopySource(header); err == nil && (c.bucket == "" || c.key == "") {
+			t.Errorf("copy source %q is %+v", header, c)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -20,30 +21,52 @@ import (
 // object is a version that was read for an answer, with what is needed to open its body.
 type object struct {
 	*version
-	parts []part // of a multipart object, in order
+
+	bucket *bucket
+	parts  []part // of a multipart object, in order
+	seal   *sealing
 }
 
-// read returns the current version of an object. A caller who may not list the bucket is told "access denied" for a missing one,
+// source names what is read: an object, or one version of it, and the customer's key where it is encrypted with one.
+type source struct {
+	bucket, key string
+	owner, id   *string
+	customer    customerKey
+	// head tells that the body is not wanted.
+	head bool
+}
+
+// read returns a version of an object. A caller who may not list the bucket is told "access denied" for a missing one,
 // so that names are not given away (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, permissions).
-func (s *Service) read(ctx context.Context, bucketName, key string, owner *string) (*object, error) {
-	if err := checkKey(key); err != nil {
+func (s *Service) read(ctx context.Context, from source) (*object, error) {
+	if err := checkKey(from.key); err != nil {
+		return nil, err
+	}
+	if from.id != nil && *from.id == "" {
+		return nil, invalidValue("versionId", "", "Version id cannot be the empty string")
+	}
+	if err := checkVersionID(from.id); err != nil {
 		return nil, err
 	}
 	var o *object
 	var b *bucket
+	var missing error
 	policy := ""
-	err := s.view(ctx, bucketName, owner, func(r store.Reader, found *bucket) error {
+	err := s.view(ctx, from.bucket, from.owner, func(r store.Reader, found *bucket) error {
 		b = found
-		v, ok, err := findVersion(r, found, key)
+		v, err := pick(r, found, from.key, from.id)
+		if code := service.Code(err); code == "NoSuchKey" || code == "NoSuchVersion" {
+			missing = err
+			if policy, err = s.effectivePolicy(ctx, r, found); err == nil {
+				policy, err = found.withGrants(ctx, policy, "", nil)
+			}
+			return err
+		}
 		if err != nil {
 			return err
 		}
-		if !ok {
-			policy, err = s.effectivePolicy(ctx, r, found)
-			return err
-		}
 		v.inline = bytes.Clone(v.inline)
-		o = &object{version: v}
+		o = &object{version: v, bucket: found}
 		if v.Upload != "" {
 			o.parts, err = tableParts(r, found, v.Upload)
 		}
@@ -52,38 +75,52 @@ func (s *Service) read(ctx context.Context, bucketName, key string, owner *strin
 	if err != nil {
 		return nil, err
 	}
-	if o != nil {
-		return o, nil
+	if missing != nil {
+		if err := s.door.Allow(ctx, service.Target{Action: "s3:ListBucket", ARN: b.arn(), Policy: policy, Owner: b.Account}); err != nil {
+			return nil, err
+		}
+		return nil, missing
 	}
-	if err := s.door.Allow(ctx, service.Target{Action: "s3:ListBucket", ARN: b.arn(), Policy: policy, Owner: b.Account}); err != nil {
+	if !from.head && o.archived(s.now()) {
+		return nil, invalidState(o.Class)
+	}
+	if o.seal, err = s.unseal(ctx, b, o.Seal, from.customer); err != nil {
 		return nil, err
 	}
-	return nil, noSuchKey()
+	return o, nil
 }
 
 // span is a part of a body: length bytes from offset on.
 type span struct{ offset, length int64 }
 
-// open returns the bytes of span. Of a body that is one file it returns the file, so that the caller can have it sent by the kernel.
+// open returns the bytes of span. Of a body that is one plain file it returns the file, so that the caller can have it sent by the kernel.
 func (s *Service) open(ctx context.Context, o *object, at span) (io.ReadCloser, error) {
 	switch {
 	case at.length == 0:
 		return io.NopCloser(strings.NewReader("")), nil
-	case o.Blob != "":
-		return s.openBlob(ctx, o.Blob, at, o.Size)
 	case o.Upload != "":
-		return s.openParts(ctx, o.parts, at)
+		return s.openParts(ctx, o, at)
 	}
-	if at.offset+at.length > int64(len(o.inline)) {
-		return nil, fmt.Errorf("open object: %w", blob.ErrDamaged)
-	}
-	return io.NopCloser(bytes.NewReader(o.inline[at.offset : at.offset+at.length])), nil
+	return s.openBody(ctx, o.Blob, o.inline, o.Size, o.seal, at)
 }
 
-func (s *Service) openBlob(ctx context.Context, id blob.ID, at span, size int64) (io.ReadCloser, error) {
+// openBody opens a part of one body, which is a blob or inline.
+func (s *Service) openBody(ctx context.Context, id blob.ID, inline []byte, size int64, l *sealing, at span) (io.ReadCloser, error) {
+	if id == "" {
+		if l != nil {
+			return openSealed(bytes.NewReader(inline), io.NopCloser(nil), l, size, at)
+		}
+		if at.offset+at.length > int64(len(inline)) {
+			return nil, fmt.Errorf("open object: %w", blob.ErrDamaged)
+		}
+		return io.NopCloser(bytes.NewReader(inline[at.offset : at.offset+at.length])), nil
+	}
 	f, err := s.blobs.Open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("open body %s: %w", id, err)
+	}
+	if l != nil {
+		return openSealed(f, f, l, size, at)
 	}
 	if at.offset == 0 && at.length == size {
 		return f, nil
@@ -92,6 +129,20 @@ func (s *Service) openBlob(ctx context.Context, id blob.ID, at span, size int64)
 		return nil, errors.Join(fmt.Errorf("seek in body %s: %w", id, err), f.Close())
 	}
 	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+}
+
+// unsealed is the plain text of an encrypted body.
+type unsealed struct {
+	*seal.Reader
+	io.Closer
+}
+
+func openSealed(src io.ReaderAt, c io.Closer, l *sealing, size int64, at span) (io.ReadCloser, error) {
+	r, err := seal.NewReader(src, l.key, size, at.offset, at.length)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open encrypted body: %w", err), c.Close())
+	}
+	return unsealed{r, c}, nil
 }
 
 // limited reads the first bytes of a file. Its WriteTo hands the file itself to the other side, which can then use sendfile.
@@ -106,15 +157,12 @@ func (l *limited) Close() error               { return l.c.Close() }
 func (l *limited) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &l.r) }
 
 // openParts returns a reader that opens one part after the other.
-func (s *Service) openParts(ctx context.Context, parts []part, at span) (io.ReadCloser, error) {
+func (s *Service) openParts(ctx context.Context, o *object, at span) (io.ReadCloser, error) {
 	q := &partReader{open: func(p part, sp span) (io.ReadCloser, error) {
-		if p.Blob == "" {
-			return io.NopCloser(bytes.NewReader(p.inline[sp.offset : sp.offset+sp.length])), nil
-		}
-		return s.openBlob(ctx, p.Blob, sp, p.Size)
+		return s.openBody(ctx, p.Blob, p.inline, p.Size, o.seal, sp)
 	}}
 	start := int64(0)
-	for _, p := range parts {
+	for _, p := range o.parts {
 		lo, hi := max(at.offset-start, 0), min(at.offset+at.length-start, p.Size)
 		if lo < hi {
 			q.rest = append(q.rest, piece{p, span{lo, hi - lo}})
@@ -183,7 +231,7 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 		}
 	}
 	for try := 0; ; try++ {
-		o, err := s.read(ctx, q.bucket, q.key, q.owner)
+		o, err := s.read(ctx, q.source)
 		if err != nil {
 			return nil, err
 		}
@@ -201,13 +249,12 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 
 // query is a GetObject or HeadObject.
 type query struct {
-	bucket, key string
-	owner       *string
+	source
+
 	conditions  readConditions
 	rangeHeader *string
 	ifRange     string
 	part        *int32
-	head        bool
 }
 
 // answer is what a query found.
@@ -309,26 +356,29 @@ func (v overrides) apply(h headers) headers {
 }
 
 func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.GetObjectOutput, error) {
-	if err := checkVersionID("GetObject", in.VersionId); err != nil {
-		return nil, err
-	}
-	if anySet(in.SSECustomerKey, in.SSECustomerAlgorithm) {
-		return nil, invalidRequest("The encryption parameters are not applicable to this object.")
-	}
 	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
 	a, err := s.openRead(ctx, query{
-		bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber,
+		source: source{
+			bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, id: in.VersionId,
+			customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+		},
+		rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber,
 		conditions: readConditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
 	})
 	if err != nil {
 		return nil, err
 	}
 	h := o.apply(a.Headers)
+	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.GetObjectOutput{
-		Body: a.body, AcceptRanges: ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
+		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
+		BucketKeyEnabled: x.bucketKey,
+		Body:             a.body, AcceptRanges: ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
 		ContentRange: a.contentRange, ContentType: optional(h.ContentType), CacheControl: optional(h.CacheControl),
 		ContentDisposition: optional(h.ContentDisposition), ContentEncoding: optional(h.ContentEncoding), ContentLanguage: optional(h.ContentLanguage),
 		Expires: optional(h.Expires), WebsiteRedirectLocation: optional(h.Redirect), Metadata: maps.Clone(h.Meta), TagCount: tagCount(a.Tags),
@@ -344,26 +394,29 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 }
 
 func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api.HeadObjectOutput, error) {
-	if err := checkVersionID("HeadObject", in.VersionId); err != nil {
-		return nil, err
-	}
-	if anySet(in.SSECustomerKey, in.SSECustomerAlgorithm) {
-		return nil, invalidRequest("The encryption parameters are not applicable to this object.")
-	}
 	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
 	a, err := s.openRead(ctx, query{
-		bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber, head: true,
+		source: source{
+			bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, id: in.VersionId, head: true,
+			customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+		},
+		rangeHeader: in.Range, ifRange: header(ctx, "If-Range"), part: in.PartNumber,
 		conditions: readConditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince},
 	})
 	if err != nil {
 		return nil, err
 	}
 	h := o.apply(a.Headers)
+	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.HeadObjectOutput{
-		AcceptRanges: ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
+		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
+		BucketKeyEnabled: x.bucketKey,
+		AcceptRanges:     ptr("bytes"), LastModified: ptr(a.Modified), ContentLength: ptr(a.at.length), ETag: quoted(a.ETag),
 		ContentRange: a.contentRange, ContentType: optional(h.ContentType), CacheControl: optional(h.CacheControl),
 		ContentDisposition: optional(h.ContentDisposition), ContentEncoding: optional(h.ContentEncoding), ContentLanguage: optional(h.ContentLanguage),
 		Expires: optional(h.Expires), WebsiteRedirectLocation: optional(h.Redirect), Metadata: maps.Clone(h.Meta), TagCount: tagCount(a.Tags),
@@ -387,20 +440,41 @@ func header(ctx context.Context, name string) string {
 	return ""
 }
 
+// shownLock returns what the caller may know of a lock.
+func (s *Service) shownLock(ctx context.Context, bucketName, object string, l objectLock) objectLock {
+	if l.IsZero() {
+		return l
+	}
+	t, err := s.objectTarget(ctx, bucketName, object, nil)
+	if err != nil {
+		return objectLock{}
+	}
+	t.Action = "s3:GetObjectRetention"
+	if s.door.Allow(ctx, t) != nil {
+		l.Mode = ""
+	}
+	t.Action = "s3:GetObjectLegalHold"
+	if s.door.Allow(ctx, t) != nil {
+		l.Hold = ""
+	}
+	return l
+}
+
 // OpenObject returns an object's body and size with the permissions of the principal of ctx: port.Objects.
 func (s *Service) OpenObject(ctx context.Context, bucketName, key, version string) (io.ReadCloser, int64, error) {
-	if err := checkVersionID("OpenObject", optional(version)); err != nil {
-		return nil, 0, err
-	}
-	target, err := s.objectTarget(ctx, bucketName, key)
+	id := optional(version)
+	target, err := s.objectTarget(ctx, bucketName, key, id)
 	if err != nil {
 		return nil, 0, err
 	}
 	target.Action = "s3:GetObject"
+	if id != nil {
+		target.Action = "s3:GetObjectVersion"
+	}
 	if err := s.door.Allow(ctx, target); err != nil {
 		return nil, 0, err
 	}
-	a, err := s.openRead(ctx, query{bucket: bucketName, key: key})
+	a, err := s.openRead(ctx, query{source: source{bucket: bucketName, key: key, id: id}})
 	if err != nil {
 		return nil, 0, err
 	}

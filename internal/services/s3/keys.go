@@ -27,6 +27,9 @@ func (b *bucket) versionKey(object string, seq uint64) key.Key {
 	return b.row("ver").Str(object).UintDesc(seq)
 }
 
+// nullKey holds the sequence number of the null version when that is not the current one.
+func (b *bucket) nullKey(object string) key.Key { return b.row("null").Str(object) }
+
 func (b *bucket) tableKey(upload string) key.Key { return b.row("table").Str(upload) }
 
 func (b *bucket) uploadKey(object, upload string) key.Key {

@@ -87,12 +87,12 @@ func (l listing) scan(r store.Reader, base key.Key, rows store.Span, entries *[]
 	return nil, nil
 }
 
-func listLimit(n *int32) (int, error) {
+func listLimit(name string, n *int32) (int, error) {
 	if n == nil {
 		return maxListed, nil
 	}
 	if *n < 0 {
-		return 0, invalidArgument("Argument %d must be an integer between 0 and 2147483647", *n)
+		return 0, invalidValue(name, itoa(*n), "Argument "+name+" must be an integer between 0 and 2147483647")
 	}
 	return int(min(*n, maxListed)), nil
 }
@@ -134,7 +134,7 @@ func listed(entries []entry, encode func(string) *string, own *api.Owner) (objec
 		}
 		o := api.Object{
 			Key: encode(e.name), LastModified: ptr(time.Unix(e.value.Modified, 0).UTC()), ETag: quoted(e.value.ETag), Size: ptr(e.value.Size),
-			StorageClass: "STANDARD", Owner: own, ChecksumType: e.value.Type,
+			StorageClass: classOf(e.value.Class), Owner: own, ChecksumType: e.value.Type,
 		}
 		if e.value.Algorithm != "" {
 			o.ChecksumAlgorithm = []string{e.value.Algorithm}
@@ -145,7 +145,7 @@ func listed(entries []entry, encode func(string) *string, own *api.Owner) (objec
 }
 
 func (s *Service) listObjectsV2(ctx context.Context, in *api.ListObjectsV2Input) (*api.ListObjectsV2Output, error) {
-	limit, err := listLimit(in.MaxKeys)
+	limit, err := listLimit("max-keys", in.MaxKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (s *Service) listObjectsV2(ctx context.Context, in *api.ListObjectsV2Input)
 }
 
 func (s *Service) listObjects(ctx context.Context, in *api.ListObjectsInput) (*api.ListObjectsOutput, error) {
-	limit, err := listLimit(in.MaxKeys)
+	limit, err := listLimit("max-keys", in.MaxKeys)
 	if err != nil {
 		return nil, err
 	}

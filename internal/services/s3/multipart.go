@@ -16,10 +16,10 @@ import (
 
 // upload is the record of a multipart upload.
 type upload struct {
+	attributes
+
 	ID        string    `json:"id"` // begins with its time, so that the uploads of a key are listed in their order
 	Initiated time.Time `json:"at"`
-	Headers   headers   `json:"h"`
-	Tags      []tag     `json:"t,omitempty"`
 	// Algorithm and Type are what the creator asked for. Without an algorithm the object gets a CRC64NVME of the whole.
 	Algorithm string `json:"a,omitempty"`
 	Type      string `json:"ct,omitempty"`
@@ -68,10 +68,28 @@ func findUpload(r store.Reader, b *bucket, object, id string) (*upload, error) {
 }
 
 func (s *Service) createMultipartUpload(ctx context.Context, in *api.CreateMultipartUploadInput) (*api.CreateMultipartUploadOutput, error) {
-	u, err := s.newUpload(ctx, in)
+	q := multipartRequest(in)
+	a, err := s.check(q)
 	if err != nil {
 		return nil, err
 	}
+	u := &upload{attributes: a, Algorithm: strings.ToUpper(in.ChecksumAlgorithm), Initiator: service.RequestFrom(ctx).Principal.ARN}
+	if u.Type, err = uploadType(u.Algorithm, strings.ToUpper(in.ChecksumType)); err != nil {
+		return nil, err
+	}
+	b, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.place(ctx, b, q, &u.attributes); err != nil {
+		return nil, err
+	}
+	l, err := s.seal(ctx, b, in.Key, q.seal)
+	if err != nil {
+		return nil, err
+	}
+	u.Seal = l.sealed()
+	u.ID, u.Initiated = fmt.Sprintf("%016x", s.nextSeq(nil))+s.newID(), s.now().Truncate(time.Second)
 	err = s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
 		row, err := encodeRow(u, nil)
 		if err != nil {
@@ -83,53 +101,31 @@ func (s *Service) createMultipartUpload(ctx context.Context, in *api.CreateMulti
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateMultipartUploadOutput{
+	x := u.Seal.shown()
+	out := &api.CreateMultipartUploadOutput{
 		Bucket: ptr(in.Bucket), Key: ptr(in.Key), UploadId: ptr(u.ID), ChecksumAlgorithm: u.Algorithm, ChecksumType: u.Type,
-	}, nil
+		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm,
+		SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
+	}
+	out.AbortDate, out.AbortRuleId = s.abortDate(ctx, b, in.Key, u)
+	return out, nil
 }
 
-func (s *Service) newUpload(ctx context.Context, in *api.CreateMultipartUploadInput) (*upload, error) {
-	err := rejected{
-		operation: "CreateMultipartUpload", acl: in.ACL, encryption: in.ServerSideEncryption, class: in.StorageClass,
-		lock: in.ObjectLockMode, hold: in.ObjectLockLegalHoldStatus, retain: in.ObjectLockRetainUntilDate,
-		grants:      []*string{in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP},
-		customerKey: in.SSECustomerKey, customerKeyMD: in.SSECustomerKeyMD5, kmsKey: in.SSEKMSKeyId,
-		kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
-	}.check()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkKey(in.Key); err != nil {
-		return nil, err
-	}
-	if err := checkMeta(in.Metadata); err != nil {
-		return nil, err
-	}
-	if err := checkRedirect(in.WebsiteRedirectLocation); err != nil {
-		return nil, err
-	}
-	tags, err := parseTagging(deref(in.Tagging))
-	if err != nil {
-		return nil, err
-	}
-	algorithm := strings.ToUpper(in.ChecksumAlgorithm)
-	kind, err := uploadType(algorithm, strings.ToUpper(in.ChecksumType))
-	if err != nil {
-		return nil, err
-	}
-	u := &upload{
-		ID: fmt.Sprintf("%016x", s.nextSeq(nil)) + s.newID(), Initiated: s.now().Truncate(time.Second), Tags: tags, Algorithm: algorithm, Type: kind,
-		Initiator: service.RequestFrom(ctx).Principal.ARN,
-		Headers: headers{
+func multipartRequest(in *api.CreateMultipartUploadInput) *request {
+	return &request{
+		operation: "CreateMultipartUpload", bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
+		headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
 			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage), Expires: deref(in.Expires),
 			Redirect: deref(in.WebsiteRedirectLocation), Meta: in.Metadata,
 		},
+		acl:  aclInput{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, writeACP: in.GrantWriteACP},
+		mode: in.ObjectLockMode, until: in.ObjectLockRetainUntilDate, hold: in.ObjectLockLegalHoldStatus,
+		seal: sealInput{
+			algorithm: in.ServerSideEncryption, key: in.SSEKMSKeyId, kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
+			customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+		},
 	}
-	if u.Headers.ContentType == "" {
-		u.Headers.ContentType = "binary/octet-stream"
-	}
-	return u, nil
 }
 
 // uploadType returns the checksum type of an upload: the algorithms' table of
@@ -169,16 +165,15 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 	if err := checkPartNumber(in.PartNumber); err != nil {
 		return nil, err
 	}
-	if anySet(in.SSECustomerKey, in.SSECustomerKeyMD5) {
-		return nil, unsupported("UploadPart", "SSECustomerKey")
-	}
 	e, err := uploadOf(service.RequestFrom(ctx), in.ContentLength, in.ContentMD5, in.ChecksumAlgorithm, partInSums(in))
 	if err != nil {
 		return nil, err
 	}
-	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
-		u, err := findUpload(r, b, in.Key, in.UploadId)
-		if err != nil {
+	var b *bucket
+	var u *upload
+	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, found *bucket) error {
+		b = found
+		if u, err = findUpload(r, b, in.Key, in.UploadId); err != nil {
 			return err
 		}
 		if u.Type == composite && e.algorithm == "" {
@@ -193,7 +188,11 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.receive(ctx, in.Body, e)
+	l, err := s.unseal(ctx, b, u.Seal, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.receive(ctx, in.Body, e, l)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +200,11 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	out := &api.UploadPartOutput{ETag: quoted(p.ETag)}
+	x := u.Seal.shown()
+	out := &api.UploadPartOutput{
+		ETag: quoted(p.ETag), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm,
+		SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
+	}
 	if e.algorithm == p.Sum.Algorithm || e.algorithm == "" {
 		partOutSums(out).set(p.Sum)
 	}

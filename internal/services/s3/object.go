@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"cmp"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,33 +47,6 @@ func checkMeta(meta map[string]string) error {
 	return nil
 }
 
-// rejected holds the parameters of uploads that need what this version does not have.
-type rejected struct {
-	operation, acl, encryption, class, lock, hold  string
-	grants                                         []*string
-	customerKey, kmsKey, kmsContext, customerKeyMD *string
-	bucketKey                                      *bool
-	retain                                         *time.Time
-}
-
-func (p rejected) check() error {
-	switch {
-	case p.acl != "" && p.acl != "bucket-owner-full-control", anySet(p.grants...):
-		return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
-	case p.encryption != "":
-		return unsupported(p.operation, "ServerSideEncryption "+p.encryption)
-	case anySet(p.customerKey, p.customerKeyMD):
-		return unsupported(p.operation, "SSECustomerKey")
-	case anySet(p.kmsKey, p.kmsContext), p.bucketKey != nil:
-		return unsupported(p.operation, "SSEKMSKeyId")
-	case p.class != "" && p.class != "STANDARD":
-		return unsupported(p.operation, "StorageClass "+p.class)
-	case p.lock != "", p.hold != "", p.retain != nil:
-		return unsupported(p.operation, "ObjectLockMode")
-	}
-	return nil
-}
-
 // storedEncoding drops the aws-chunked token, which describes the request and not the object.
 func storedEncoding(v *string) string {
 	if v == nil {
@@ -87,73 +62,89 @@ func storedEncoding(v *string) string {
 }
 
 func (s *Service) putObject(ctx context.Context, in *api.PutObjectInput) (*api.PutObjectOutput, error) {
-	v, e, err := s.checkPut(ctx, in)
+	if in.WriteOffsetBytes != nil {
+		return nil, unsupported("PutObject", "WriteOffsetBytes")
+	}
+	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
+		return nil, err
+	}
+	e, err := uploadOf(service.RequestFrom(ctx), in.ContentLength, in.ContentMD5, in.ChecksumAlgorithm, putInSums(in))
 	if err != nil {
 		return nil, err
 	}
-	// The bucket is looked up before the body is read, so that a body for nowhere is not taken.
-	if err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(store.Reader, *bucket) error { return nil }); err != nil {
-		return nil, err
-	}
-	body, err := s.receive(ctx, in.Body, e)
+	v, b, err := s.keep(ctx, putRequest(in), in.ExpectedBucketOwner, in.Body, e, write{event: "ObjectCreated:Put", ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch})
 	if err != nil {
 		return nil, err
 	}
-	v.Size, v.ETag, v.Sum, v.Blob, v.inline = body.Size, body.ETag, body.Sum, body.Blob, body.Inline
-	err = s.commit(ctx, write{
-		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:Put",
-		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
-	})
-	if err != nil {
-		s.drop(ctx, body)
-		return nil, err
+	x := v.Seal.shown()
+	out := &api.PutObjectOutput{
+		ETag: quoted(v.ETag), ChecksumType: v.Sum.Type, VersionId: v.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
+		SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
+		Expiration: s.expiration(ctx, b, in.Key, v),
 	}
-	out := &api.PutObjectOutput{ETag: quoted(v.ETag), ChecksumType: v.Sum.Type}
 	putSums(out).set(v.Sum)
 	return out, nil
 }
 
-func (s *Service) checkPut(ctx context.Context, in *api.PutObjectInput) (*version, expect, error) {
-	none := expect{}
-	err := rejected{
-		operation: "PutObject", acl: in.ACL, encryption: in.ServerSideEncryption, class: in.StorageClass,
-		lock: in.ObjectLockMode, hold: in.ObjectLockLegalHoldStatus, retain: in.ObjectLockRetainUntilDate,
-		grants:      []*string{in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP},
-		customerKey: in.SSECustomerKey, customerKeyMD: in.SSECustomerKeyMD5, kmsKey: in.SSEKMSKeyId,
-		kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
-	}.check()
+func putRequest(in *api.PutObjectInput) *request {
+	return &request{
+		operation: "PutObject", bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
+		headers: headers{
+			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
+			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage),
+			Expires: deref(in.Expires), Redirect: deref(in.WebsiteRedirectLocation), Meta: in.Metadata,
+		},
+		acl:  aclInput{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, writeACP: in.GrantWriteACP},
+		mode: in.ObjectLockMode, until: in.ObjectLockRetainUntilDate, hold: in.ObjectLockLegalHoldStatus,
+		seal: sealInput{
+			algorithm: in.ServerSideEncryption, key: in.SSEKMSKeyId, kmsContext: in.SSEKMSEncryptionContext, bucketKey: in.BucketKeyEnabled,
+			customer: customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5},
+		},
+	}
+}
+
+// keep takes the body of one new object and commits it. The bucket is looked up before the body is read, so that a body for nowhere is not taken.
+func (s *Service) keep(ctx context.Context, q *request, owner *string, body io.Reader, e expect, w write) (*version, *bucket, error) {
+	a, err := s.check(q)
 	if err != nil {
-		return nil, none, err
+		return nil, nil, err
 	}
-	if in.WriteOffsetBytes != nil {
-		return nil, none, unsupported("PutObject", "WriteOffsetBytes")
-	}
-	if err := checkKey(in.Key); err != nil {
-		return nil, none, err
-	}
-	if err := checkMeta(in.Metadata); err != nil {
-		return nil, none, err
-	}
-	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
-		return nil, none, err
-	}
-	tags, err := parseTagging(deref(in.Tagging))
+	b, err := s.lookUp(ctx, q.bucket, owner)
 	if err != nil {
-		return nil, none, err
+		return nil, nil, err
 	}
-	if err := checkRedirect(in.WebsiteRedirectLocation); err != nil {
-		return nil, none, err
+	if err := s.place(ctx, b, q, &a); err != nil {
+		return nil, nil, err
 	}
-	v := &version{Tags: tags, Headers: headers{
-		ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
-		ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage),
-		Expires: deref(in.Expires), Redirect: deref(in.WebsiteRedirectLocation), Meta: in.Metadata,
-	}}
-	if v.Headers.ContentType == "" {
-		v.Headers.ContentType = "binary/octet-stream"
+	if !a.Lock.IsZero() && e.md5 == "" && e.algorithm == "" && !e.proven {
+		return nil, nil, invalidRequest("Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters")
 	}
-	e, err := uploadOf(service.RequestFrom(ctx), in.ContentLength, in.ContentMD5, in.ChecksumAlgorithm, putInSums(in))
-	return v, e, err
+	l, err := s.seal(ctx, b, q.key, q.seal)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := s.receive(ctx, body, e, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := &version{attributes: a, Size: got.Size, ETag: got.ETag, Sum: got.Sum, Blob: got.Blob, inline: got.Inline}
+	v.Seal = l.sealed()
+	w.bucket, w.owner, w.key, w.version = q.bucket, owner, q.key, v
+	if b, err = s.commit(ctx, w); err != nil {
+		s.drop(ctx, got)
+		return nil, nil, err
+	}
+	return v, b, nil
+}
+
+// lookUp returns a bucket.
+func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
+	var b *bucket
+	err := s.view(ctx, name, owner, func(_ store.Reader, found *bucket) error {
+		b = found
+		return nil
+	})
+	return b, err
 }
 
 func checkRedirect(location *string) error {
@@ -180,9 +171,12 @@ type write struct {
 	prepare func(tx store.Txn, b *bucket) error
 }
 
-// commit decides the conditions, makes the version current, releases what it replaces and queues its events, in one transaction.
-func (s *Service) commit(ctx context.Context, w write) error {
-	return s.update(ctx, w.bucket, w.owner, func(tx store.Txn, b *bucket) error {
+// commit decides the conditions, makes the version current, releases what it replaces and queues its events, in one transaction. It
+// returns the bucket as it was then.
+func (s *Service) commit(ctx context.Context, w write) (*bucket, error) {
+	var into *bucket
+	err := s.update(ctx, w.bucket, w.owner, func(tx store.Txn, b *bucket) error {
+		into = b
 		prev, exists, err := findVersion(tx, b, w.key)
 		if err != nil {
 			return err
@@ -206,27 +200,37 @@ func (s *Service) commit(ctx context.Context, w write) error {
 		if err := s.setVersion(tx, b, w.key, v, prev); err != nil {
 			return err
 		}
-		return s.notify(ctx, tx, b, change{event: w.event, key: w.key, version: v})
+		return s.publish(ctx, tx, b, change{event: w.event, key: w.key, version: v})
 	})
+	return into, err
 }
 
 func (s *Service) deleteObject(ctx context.Context, in *api.DeleteObjectInput) (*api.DeleteObjectOutput, error) {
-	if err := checkVersionID("DeleteObject", in.VersionId); err != nil {
-		return nil, err
-	}
 	if in.MFA != nil {
 		return nil, unsupported("DeleteObject", "MFA")
 	}
 	if err := checkKey(in.Key); err != nil {
 		return nil, err
 	}
-	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		return s.remove(ctx, tx, b, in.Key, removeConditions{in.IfMatch, in.IfMatchSize, in.IfMatchLastModifiedTime})
+	r := removal{
+		key: in.Key, id: in.VersionId, bypass: deref(in.BypassGovernanceRetention),
+		conditions: removeConditions{in.IfMatch, in.IfMatchSize, in.IfMatchLastModifiedTime},
+	}
+	var done removed
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) (err error) {
+		policy := ""
+		if b.Lock != nil {
+			if policy, err = s.effectivePolicy(ctx, tx, b); err != nil {
+				return err
+			}
+		}
+		done, err = s.remove(ctx, tx, b, policy, r)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DeleteObjectOutput{}, nil
+	return &api.DeleteObjectOutput{VersionId: done.id, DeleteMarker: optional(done.marker)}, nil
 }
 
 // removeConditions are the conditions of a deletion.
@@ -236,31 +240,99 @@ type removeConditions struct {
 	modified *time.Time
 }
 
+func (c removeConditions) any() bool { return c.match != nil || c.size != nil || c.modified != nil }
+
 func (c removeConditions) hold(v *version) bool {
 	return (c.match == nil || etagIn(*c.match, v.ETag)) && (c.size == nil || *c.size == v.Size) && (c.modified == nil || c.modified.Equal(v.Modified))
 }
 
-// remove deletes an object. A missing object is no error and no event.
-func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, object string, c removeConditions) error {
-	v, exists, err := findVersion(tx, b, object)
+// removal is one object, or one of its versions, to be deleted.
+type removal struct {
+	key        string
+	id         *string
+	bypass     bool
+	conditions removeConditions
+	// event is the name of the events; empty means that of a deletion by a caller.
+	event string
+}
+
+// removed is what a deletion did.
+type removed struct {
+	// id is that of the delete marker that was made, or of the version that was removed.
+	id *string
+	// marker tells that a delete marker was made, or was what was removed.
+	marker bool
+}
+
+// remove deletes an object. A missing object is no error. In a bucket with versioning, an object that is named without a version gets a delete marker.
+func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy string, r removal) (removed, error) {
+	if r.id != nil && *r.id != "" {
+		return s.removeVersion(ctx, tx, b, policy, r)
+	}
+	v, exists, err := findVersion(tx, b, r.key)
 	if err != nil {
-		return err
+		return removed{}, err
 	}
-	if !exists {
-		if c.match != nil {
-			return noSuchKey()
+	if !exists && r.conditions.match != nil {
+		return removed{}, noSuchKey()
+	}
+	if exists && r.conditions.any() && !r.conditions.hold(v) {
+		return removed{}, preconditionFailed()
+	}
+	if b.Versioning == "" {
+		if !exists {
+			return removed{}, nil
 		}
-		return nil
+		if err := s.deleteVersion(tx, b, r.key, v); err != nil {
+			return removed{}, err
+		}
+		return removed{}, s.notify(ctx, tx, b, change{event: cmp.Or(r.event, "ObjectRemoved:Delete"), key: r.key, version: &version{Seq: s.nextSeq(v)}})
 	}
-	if !c.hold(v) {
-		return preconditionFailed()
+	newest := v
+	if newest == nil {
+		if newest, err = latestVersion(tx, b, r.key); err != nil {
+			return removed{}, err
+		}
 	}
-	if err := s.dropVersion(tx, b, object, v); err != nil {
-		return err
+	m := &version{Seq: s.nextSeq(newest), Modified: s.now().Truncate(time.Second), Marker: true}
+	if err := s.setVersion(tx, b, r.key, m, v); err != nil {
+		return removed{}, err
 	}
-	tx.Delete(b.currentKey(object))
+	event := "ObjectRemoved:DeleteMarkerCreated"
+	if r.event != "" {
+		event = "LifecycleExpiration:DeleteMarkerCreated"
+	}
+	return removed{ptr(m.id()), true}, s.publish(ctx, tx, b, change{event: event, key: r.key, version: m})
+}
+
+// removeVersion removes one version for good, when no lock keeps it.
+func (s *Service) removeVersion(ctx context.Context, tx store.Txn, b *bucket, policy string, r removal) (removed, error) {
+	if err := checkVersionID(r.id); err != nil {
+		return removed{}, err
+	}
+	v, err := findByID(tx, b, r.key, *r.id)
+	if err != nil {
+		return removed{}, err
+	}
+	done := removed{id: r.id}
+	if v == nil {
+		if r.conditions.any() {
+			return done, noSuchVersion(r.key, *r.id)
+		}
+		return done, nil
+	}
+	if r.conditions.any() && !r.conditions.hold(v) {
+		return done, preconditionFailed()
+	}
+	if err := s.mayRemove(ctx, b, policy, r.key, v.Lock, r.bypass); err != nil {
+		return done, err
+	}
+	done.marker = v.Marker
+	if err := s.deleteVersion(tx, b, r.key, v); err != nil {
+		return done, err
+	}
 	gone := &version{Seq: s.nextSeq(v)}
-	return s.notify(ctx, tx, b, change{event: "ObjectRemoved:Delete", key: object, version: gone})
+	return done, s.notify(ctx, tx, b, change{event: cmp.Or(r.event, "ObjectRemoved:Delete"), key: r.key, version: gone, id: *r.id})
 }
 
 // deleteBatch is how many keys one transaction removes: it keeps a call of 1,000 keys with their events within a transaction's limits.
@@ -271,13 +343,15 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 		return nil, unsupported("DeleteObjects", "MFA")
 	}
 	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > 1000 {
-		return nil, malformedXML()
+		return nil, s.orMissing(ctx, in.Bucket, in.ExpectedBucketOwner, malformedXML())
 	}
 	var b *bucket
 	policy := ""
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, found *bucket) (err error) {
 		b = found
-		policy, err = s.effectivePolicy(ctx, r, found)
+		if policy, err = s.effectivePolicy(ctx, r, found); err == nil {
+			policy, err = found.withGrants(ctx, policy, "", nil)
+		}
 		return err
 	})
 	if err != nil {
@@ -286,14 +360,7 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 	out := &api.DeleteObjectsOutput{}
 	var allowed []api.ObjectIdentifier
 	for _, o := range in.Delete.Objects {
-		err := s.door.Allow(ctx, service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account})
-		if err == nil {
-			err = checkVersionID("DeleteObjects", o.VersionId)
-		}
-		if err == nil {
-			err = checkKey(o.Key)
-		}
-		if err != nil {
+		if err := s.mayDelete(ctx, b, policy, o); err != nil {
 			out.Errors = append(out.Errors, deleteError(o, err))
 			continue
 		}
@@ -301,7 +368,7 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 	}
 	for len(allowed) > 0 {
 		n := min(len(allowed), deleteBatch)
-		if err := s.deleteSome(ctx, in, allowed[:n], out); err != nil {
+		if err := s.deleteSome(ctx, in, policy, allowed[:n], out); err != nil {
 			return nil, err
 		}
 		allowed = allowed[n:]
@@ -309,21 +376,43 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 	return out, nil
 }
 
-func (s *Service) deleteSome(ctx context.Context, in *api.DeleteObjectsInput, objects []api.ObjectIdentifier, out *api.DeleteObjectsOutput) error {
+func (s *Service) mayDelete(ctx context.Context, b *bucket, policy string, o api.ObjectIdentifier) error {
+	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account}
+	if deref(o.VersionId) != "" {
+		t.Action, t.Condition = "s3:DeleteObjectVersion", map[string][]string{"s3:VersionId": {*o.VersionId}}
+	}
+	if err := s.door.Allow(ctx, t); err != nil {
+		return err
+	}
+	if deref(o.VersionId) != "" {
+		if err := checkVersionID(o.VersionId); err != nil {
+			return noSuchVersion(o.Key, *o.VersionId)
+		}
+	}
+	return checkKey(o.Key)
+}
+
+func (s *Service) deleteSome(ctx context.Context, in *api.DeleteObjectsInput, policy string, objects []api.ObjectIdentifier, out *api.DeleteObjectsOutput) error {
 	var deleted []api.DeletedObject
 	var failed []api.Error
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
 		deleted, failed = nil, nil
 		for _, o := range objects {
-			err := s.remove(ctx, tx, b, o.Key, removeConditions{o.ETag, o.Size, o.LastModifiedTime})
+			done, err := s.remove(ctx, tx, b, policy, removal{
+				key: o.Key, id: o.VersionId, bypass: deref(in.BypassGovernanceRetention), conditions: removeConditions{o.ETag, o.Size, o.LastModifiedTime},
+			})
 			switch {
 			case err != nil && service.Code(err) == "InternalFailure":
 				return err
 			case err != nil:
 				failed = append(failed, deleteError(o, err))
-			default:
-				deleted = append(deleted, api.DeletedObject{Key: ptr(o.Key), VersionId: o.VersionId})
+				continue
 			}
+			d := api.DeletedObject{Key: ptr(o.Key), VersionId: optional(deref(o.VersionId)), DeleteMarker: optional(done.marker)}
+			if done.marker {
+				d.DeleteMarkerVersionId = done.id
+			}
+			deleted = append(deleted, d)
 		}
 		return nil
 	})
@@ -343,14 +432,6 @@ func deleteError(o api.ObjectIdentifier, err error) api.Error {
 		message = e.Message
 	}
 	return api.Error{Key: ptr(o.Key), VersionId: o.VersionId, Code: ptr(code), Message: ptr(message)}
-}
-
-// checkVersionID accepts what names the only version that a bucket without versioning has.
-func checkVersionID(operation string, id *string) error {
-	if id == nil || *id == "" || *id == "null" {
-		return nil
-	}
-	return fail("NoSuchVersion", http.StatusNotFound, "The specified version does not exist: %s of %s.", *id, operation)
 }
 
 // parseTagging reads the x-amz-tagging header, a query string.

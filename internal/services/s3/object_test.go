@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -66,8 +67,8 @@ func TestABodyThatIsNotWhatWasPromisedIsNotStored(t *testing.T) {
 		"two checksums":    {api.PutObjectInput{ChecksumCRC32: ptr("AAAAAA=="), ChecksumCRC32C: ptr("AAAAAA==")}, "InvalidRequest"},
 		"other algorithm":  {api.PutObjectInput{ChecksumAlgorithm: "SHA1", ChecksumCRC32: ptr("NhCmhg==")}, "InvalidRequest"},
 		"cut off":          {api.PutObjectInput{Body: io.MultiReader(bytes.NewReader(pattern(100_000)), errReader{io.ErrUnexpectedEOF})}, "IncompleteBody"},
-		"encryption":       {api.PutObjectInput{ServerSideEncryption: "AES256"}, "NotImplemented"},
-		"storage class":    {api.PutObjectInput{StorageClass: "GLACIER"}, "NotImplemented"},
+		"encryption":       {api.PutObjectInput{ServerSideEncryption: "rot13"}, "InvalidArgument"},
+		"storage class":    {api.PutObjectInput{StorageClass: "STONE"}, "InvalidStorageClass"},
 		"acl":              {api.PutObjectInput{ACL: "public-read"}, "AccessControlListNotSupported"},
 		"metadata":         {api.PutObjectInput{Metadata: map[string]string{"k": strings.Repeat("v", 2048)}}, "MetadataTooLarge"},
 		"tags":             {api.PutObjectInput{Tagging: ptr("a=1&a=2")}, "InvalidArgument"},
@@ -241,7 +242,7 @@ func TestOnlyOneOfManyCreatorsWins(t *testing.T) {
 	errs := make([]error, 16)
 	for i := range errs {
 		wg.Go(func() {
-			_, errs[i] = f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "once", Body: strings.NewReader(fmt.Sprint(i)), IfNoneMatch: ptr("*")})
+			_, errs[i] = f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "once", Body: strings.NewReader(strconv.Itoa(i)), IfNoneMatch: ptr("*")})
 		})
 	}
 	wg.Wait()
@@ -261,7 +262,7 @@ func TestOnlyOneOfManyCreatorsWins(t *testing.T) {
 	if winner < 0 {
 		t.Fatal("nobody created the object")
 	}
-	f.wantBody("once", []byte(fmt.Sprint(winner)))
+	f.wantBody("once", []byte(strconv.Itoa(winner)))
 }
 
 func TestReplacedBodiesAreCollected(t *testing.T) {

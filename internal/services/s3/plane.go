@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -128,7 +129,7 @@ func (v *visit) serve() {
 
 // get reads an object as the visitor.
 func (v *visit) get(key string, conditional bool) (*answer, error) {
-	t, err := v.s.objectTarget(v.ctx, v.bucket.Name, key)
+	t, err := v.s.objectTarget(v.ctx, v.bucket.Name, key, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (v *visit) get(key string, conditional bool) (*answer, error) {
 	if err := v.s.door.Allow(v.ctx, t); err != nil {
 		return nil, err
 	}
-	q := query{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}
+	q := query{source: source{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}}
 	if conditional {
 		h := v.r.Header
 		q.rangeHeader, q.ifRange = optional(h.Get("Range")), h.Get("If-Range")
@@ -239,7 +240,7 @@ func (v *visit) object(a *answer, status int) {
 		return
 	}
 	if _, err := io.CopyN(v.w, a.body, a.at.length); err != nil && !errors.Is(err, context.Canceled) {
-		v.s.log.DebugContext(v.r.Context(), "website answer was cut off", "bucket", v.bucket.Name, "error", err)
+		v.s.log.DebugContext(v.r.Context(), "website answer was cut off", slog.String("bucket", v.bucket.Name), slog.Any("error", err))
 	}
 }
 
@@ -253,7 +254,7 @@ func (v *visit) head(a *answer) {
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Content-Length", strconv.FormatInt(a.at.length, 10))
 	h.Set("Content-Type", a.Headers.ContentType)
-	h.Set("Etag", *quoted(a.ETag))
+	h.Set("ETag", *quoted(a.ETag))
 	h.Set("Last-Modified", httpTime(a.Modified))
 	set("Content-Range", deref(a.contentRange))
 	set("Cache-Control", a.Headers.CacheControl)
@@ -294,7 +295,7 @@ func (v *visit) fail(err error) {
 func (v *visit) page(err error) {
 	e, known := asError(err)
 	if !known {
-		v.s.log.ErrorContext(v.r.Context(), "website request failed", "error", err)
+		v.s.log.ErrorContext(v.r.Context(), "website request failed", slog.Any("error", err))
 		e = fail("InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again.")
 	}
 	status := e.Status

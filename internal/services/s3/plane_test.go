@@ -78,7 +78,7 @@ func TestWebsite(t *testing.T) {
 		return resp, string(body)
 	}
 	const root = "/_aws/s3-website/pictures"
-	if resp, body := do("GET", root+"/", "", nil); resp.StatusCode != 404 || !strings.Contains(body, "NoSuchWebsiteConfiguration") {
+	if resp, body := do("GET", root+"/", "", nil); resp.StatusCode != http.StatusNotFound || !strings.Contains(body, "NoSuchWebsiteConfiguration") {
 		t.Errorf("without a configuration: %d %s", resp.StatusCode, body)
 	}
 	conf := &api.WebsiteConfiguration{
@@ -119,14 +119,14 @@ func TestWebsite(t *testing.T) {
 		}
 	}
 	resp, _ := do("GET", root+"/", "", nil)
-	etag := resp.Header.Get("Etag")
+	etag := resp.Header.Get("ETag")
 	if resp.Header.Get("Content-Type") != "text/html" || resp.Header.Get("Cache-Control") != "max-age=1" || etag == "" {
 		t.Errorf("head of the index: %v", resp.Header)
 	}
-	if resp, body := do("GET", root+"/", "", http.Header{"If-None-Match": {etag}}); resp.StatusCode != 304 || body != "" || resp.Header.Get("Etag") != etag {
+	if resp, body := do("GET", root+"/", "", http.Header{"If-None-Match": {etag}}); resp.StatusCode != http.StatusNotModified || body != "" || resp.Header.Get("ETag") != etag {
 		t.Errorf("unchanged index: %d %q %v", resp.StatusCode, body, resp.Header)
 	}
-	if resp, body := do("GET", root+"/", "", http.Header{"Range": {"bytes=1-2"}}); resp.StatusCode != 206 || body != "om" {
+	if resp, body := do("GET", root+"/", "", http.Header{"Range": {"bytes=1-2"}}); resp.StatusCode != http.StatusPartialContent || body != "om" {
 		t.Errorf("range of the index: %d %q", resp.StatusCode, body)
 	}
 }

@@ -3,7 +3,9 @@ package s3
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/datakey"
+	keyring "lambent.dev/lambent/internal/auth/token"
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
@@ -37,6 +41,10 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}, door: &door{}}
 	st := storemem.New()
+	ring, err := keyring.NewKeyring(map[uint32][]byte{1: make([]byte, keyring.KeySize)}, 1, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	blobs := blobmem.New()
 	t.Cleanup(func() {
 		if err := errors.Join(st.Close(), blobs.Close()); err != nil {
@@ -45,7 +53,7 @@ func newFixture(t testing.TB) *fixture {
 	})
 	f.Service = New(service.Deps{
 		Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}, f.functions)
+	}, Options{Functions: f.functions, Keys: datakey.New(ring, rand.Reader)})
 	f.door.service = f.Service.Service()
 	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
 		t.Fatal(err)
@@ -91,6 +99,46 @@ func (f *fixture) wantBody(object string, want []byte) {
 	if !bytes.Equal(body, want) {
 		f.t.Errorf("get %q: %d bytes that are not the %d that were put", object, len(body), len(want))
 	}
+}
+
+// wantGet reads as in says, over TLS, and compares the body.
+func (f *fixture) wantGet(in *api.GetObjectInput, want []byte) {
+	f.t.Helper()
+	out, err := f.getObject(f.secure(), in)
+	if err != nil {
+		f.t.Fatalf("get %q: %v", in.Key, err)
+	}
+	defer out.Body.Close()
+	got, err := io.ReadAll(out.Body)
+	if err != nil || !bytes.Equal(got, want) {
+		f.t.Errorf("get %q: %d bytes that are not the %d that were put (%v)", in.Key, len(got), len(want), err)
+	}
+}
+
+// secure is a call by the account's root over TLS.
+func (f *fixture) secure() context.Context {
+	r := *service.RequestFrom(f.ctx())
+	r.Secure = true
+	return service.WithRequest(f.t.Context(), &r)
+}
+
+// current returns the current version of an object of the bucket.
+func (f *fixture) current(object string) (v *version, ok bool, err error) {
+	err = f.store.View(f.t.Context(), func(r store.Reader) error {
+		b, err := findBucket(r, "pictures", nil)
+		if err != nil {
+			return err
+		}
+		v, ok, err = findVersion(r, b, object)
+		return err
+	})
+	return v, ok, err
+}
+
+// customerHeaders are the headers of a customer's key.
+func customerHeaders(key []byte) customerKey {
+	sum := md5.Sum(key)
+	return customerKey{ptr("AES256"), ptr(base64.StdEncoding.EncodeToString(key)), ptr(base64.StdEncoding.EncodeToString(sum[:]))}
 }
 
 // code checks the code of an error that a client would see.

@@ -26,17 +26,26 @@ type Service struct {
 	random    io.Reader
 	log       *slog.Logger
 	functions port.Functions
+	keys      port.Keys
 	baseURL   string
 
 	// lastSeq is a hint: the greatest sequence number that this process gave.
 	lastSeq atomic.Uint64
 }
 
-// New returns the object store. functions receives the events of buckets.
-func New(d service.Deps, functions port.Functions) *Service {
+// Options are the ports to other services.
+type Options struct {
+	// Functions receives the events of buckets.
+	Functions port.Functions
+	// Keys encrypts objects.
+	Keys port.Keys
+}
+
+// New returns the object store.
+func New(d service.Deps, o Options) *Service {
 	return &Service{
 		store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
-		functions: functions, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+		functions: o.Functions, keys: o.Keys, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
 }
 
@@ -44,7 +53,9 @@ func New(d service.Deps, functions port.Functions) *Service {
 func (s *Service) Service() service.Service {
 	h := api.Handlers{
 		CreateBucket: s.createBucket, DeleteBucket: s.deleteBucket, HeadBucket: s.headBucket, ListBuckets: s.listBuckets,
-		GetBucketLocation: s.getBucketLocation, GetBucketVersioning: s.getBucketVersioning, GetBucketEncryption: s.getBucketEncryption,
+		GetBucketLocation: s.getBucketLocation, GetBucketVersioning: s.getBucketVersioning, PutBucketVersioning: s.putBucketVersioning,
+		GetBucketEncryption: s.getBucketEncryption, PutBucketEncryption: s.putBucketEncryption, DeleteBucketEncryption: s.deleteBucketEncryption,
+		PutObjectLockConfiguration: s.putObjectLockConfiguration, GetObjectLockConfiguration: s.getObjectLockConfiguration,
 		GetBucketAcl: s.getBucketAcl, PutBucketAcl: s.putBucketAcl, GetObjectAcl: s.getObjectAcl, PutObjectAcl: s.putObjectAcl,
 		PutBucketPolicy: s.putBucketPolicy, GetBucketPolicy: s.getBucketPolicy, DeleteBucketPolicy: s.deleteBucketPolicy,
 		GetBucketPolicyStatus: s.getBucketPolicyStatus,
@@ -59,8 +70,10 @@ func (s *Service) Service() service.Service {
 
 		PutObject: s.putObject, GetObject: s.getObject, HeadObject: s.headObject, CopyObject: s.copyObject,
 		DeleteObject: s.deleteObject, DeleteObjects: s.deleteObjects, ListObjects: s.listObjects, ListObjectsV2: s.listObjectsV2,
-		GetObjectAttributes: s.getObjectAttributes,
-		PutObjectTagging:    s.putObjectTagging, GetObjectTagging: s.getObjectTagging, DeleteObjectTagging: s.deleteObjectTagging,
+		GetObjectAttributes: s.getObjectAttributes, ListObjectVersions: s.listObjectVersions, RestoreObject: s.restoreObject,
+		PutObjectRetention: s.putObjectRetention, GetObjectRetention: s.getObjectRetention,
+		PutObjectLegalHold: s.putObjectLegalHold, GetObjectLegalHold: s.getObjectLegalHold,
+		PutObjectTagging: s.putObjectTagging, GetObjectTagging: s.getObjectTagging, DeleteObjectTagging: s.deleteObjectTagging,
 
 		CreateMultipartUpload: s.createMultipartUpload, UploadPart: s.uploadPart, UploadPartCopy: s.uploadPartCopy,
 		CompleteMultipartUpload: s.completeMultipartUpload, AbortMultipartUpload: s.abortMultipartUpload,

@@ -21,7 +21,12 @@ const (
 	notificationConf = "notification"
 	tagsConf         = "tags"
 
-	bucketOwnerEnforced = "BucketOwnerEnforced"
+	replicationConf = "replication"
+	lifecycleConf   = "lifecycle"
+
+	bucketOwnerEnforced  = "BucketOwnerEnforced"
+	bucketOwnerPreferred = "BucketOwnerPreferred"
+	objectWriter         = "ObjectWriter"
 )
 
 // getConf returns a sub-resource of a bucket, or missing when it has none.
@@ -97,25 +102,27 @@ func (s *Service) putBucketOwnershipControls(ctx context.Context, in *api.PutBuc
 	if in.OwnershipControls == nil || len(in.OwnershipControls.Rules) != 1 {
 		return nil, malformedXML()
 	}
-	switch o := in.OwnershipControls.Rules[0].ObjectOwnership; o {
-	case bucketOwnerEnforced:
-	case "BucketOwnerPreferred", "ObjectWriter":
-		return nil, unsupported("PutBucketOwnershipControls", "ObjectOwnership "+o+" (access control lists)")
-	default:
+	o := in.OwnershipControls.Rules[0].ObjectOwnership
+	if o != bucketOwnerEnforced && o != bucketOwnerPreferred && o != objectWriter {
 		return nil, malformedXML()
 	}
-	err := s.changeBucket(ctx, in.Bucket, in.ExpectedBucketOwner, func(b *bucket) { b.OwnershipDeleted = false })
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		if o == bucketOwnerEnforced && slices.ContainsFunc(b.grants(), func(g grant) bool { return g.ID != canonicalID(b.Account) }) {
+			return aclWithOwnership()
+		}
+		b.Ownership, b.OwnershipDeleted = o, false
+		return record.Set(tx, nameKey(b.Name), *b)
+	})
 	return answerOf(&api.PutBucketOwnershipControlsOutput{}, err)
 }
 
 func (s *Service) getBucketOwnershipControls(ctx context.Context, in *api.GetBucketOwnershipControlsInput) (*api.GetBucketOwnershipControlsOutput, error) {
-	out := &api.GetBucketOwnershipControlsOutput{OwnershipControls: &api.OwnershipControls{
-		Rules: []api.OwnershipControlsRule{{ObjectOwnership: bucketOwnerEnforced}},
-	}}
+	out := &api.GetBucketOwnershipControlsOutput{}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		if b.OwnershipDeleted {
 			return fail("OwnershipControlsNotFoundError", http.StatusNotFound, "The bucket ownership controls were not found.")
 		}
+		out.OwnershipControls = &api.OwnershipControls{Rules: []api.OwnershipControlsRule{{ObjectOwnership: b.ownership()}}}
 		return nil
 	})
 	return answerOf(out, err)
@@ -179,61 +186,6 @@ func checkTagSet(tags []tag, most int) error {
 		}
 	}
 	return nil
-}
-
-func (s *Service) getBucketVersioning(ctx context.Context, in *api.GetBucketVersioningInput) (*api.GetBucketVersioningOutput, error) {
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(store.Reader, *bucket) error { return nil })
-	return answerOf(&api.GetBucketVersioningOutput{}, err)
-}
-
-// getBucketEncryption says that nothing is encrypted at rest, because nothing is.
-func (s *Service) getBucketEncryption(ctx context.Context, in *api.GetBucketEncryptionInput) (*api.GetBucketEncryptionOutput, error) {
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(store.Reader, *bucket) error {
-		return fail("ServerSideEncryptionConfigurationNotFoundError", http.StatusNotFound, "The server side encryption configuration was not found: Lambent does not encrypt objects at rest.")
-	})
-	return nil, err
-}
-
-func fullControl(account string) []api.Grant {
-	return []api.Grant{{Grantee: &api.Grantee{ID: ptr(canonicalID(account)), Type: "CanonicalUser"}, Permission: "FULL_CONTROL"}}
-}
-
-func (s *Service) getBucketAcl(ctx context.Context, in *api.GetBucketAclInput) (*api.GetBucketAclOutput, error) {
-	out := &api.GetBucketAclOutput{}
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
-		out.Owner, out.Grants = owner(b.Account), fullControl(b.Account)
-		return nil
-	})
-	return answerOf(out, err)
-}
-
-func (s *Service) getObjectAcl(ctx context.Context, in *api.GetObjectAclInput) (*api.GetObjectAclOutput, error) {
-	if err := checkVersionID("GetObjectAcl", in.VersionId); err != nil {
-		return nil, err
-	}
-	if _, err := s.read(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner); err != nil {
-		return nil, err
-	}
-	out := &api.GetObjectAclOutput{}
-	err := s.view(ctx, in.Bucket, nil, func(_ store.Reader, b *bucket) error {
-		out.Owner, out.Grants = owner(b.Account), fullControl(b.Account)
-		return nil
-	})
-	return answerOf(out, err)
-}
-
-func noACLs() error {
-	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
-}
-
-func (s *Service) putBucketAcl(ctx context.Context, in *api.PutBucketAclInput) (*api.PutBucketAclOutput, error) {
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(store.Reader, *bucket) error { return noACLs() })
-	return nil, err
-}
-
-func (s *Service) putObjectAcl(ctx context.Context, in *api.PutObjectAclInput) (*api.PutObjectAclOutput, error) {
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(store.Reader, *bucket) error { return noACLs() })
-	return nil, err
 }
 
 // answerOf returns out, or nothing when there is an error.

@@ -18,47 +18,40 @@ func (s *Service) putObjectTagging(ctx context.Context, in *api.PutObjectTagging
 	for _, t := range in.Tagging.TagSet {
 		tags = append(tags, tag{t.Key, t.Value})
 	}
-	err := s.retag(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, tags, "ObjectTagging:Put")
-	return answerOf(&api.PutObjectTaggingOutput{}, err)
+	id, err := s.retag(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, tags, "ObjectTagging:Put")
+	return answerOf(&api.PutObjectTaggingOutput{VersionId: id}, err)
 }
 
 func (s *Service) deleteObjectTagging(ctx context.Context, in *api.DeleteObjectTaggingInput) (*api.DeleteObjectTaggingOutput, error) {
-	err := s.retag(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, nil, "ObjectTagging:Delete")
-	return answerOf(&api.DeleteObjectTaggingOutput{}, err)
+	id, err := s.retag(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, nil, "ObjectTagging:Delete")
+	return answerOf(&api.DeleteObjectTaggingOutput{VersionId: id}, err)
 }
 
-// retag changes the tags of an object in its row.
-func (s *Service) retag(ctx context.Context, bucketName, object string, owner, id *string, tags []tag, event string) error {
-	if err := checkVersionID("object tagging", id); err != nil {
-		return err
+// retag changes the tags of a version in its row, and returns the version's id.
+func (s *Service) retag(ctx context.Context, bucketName, object string, owner, id *string, tags []tag, event string) (shown *string, err error) {
+	if err := checkVersionID(id); err != nil {
+		return nil, err
 	}
-	return s.update(ctx, bucketName, owner, func(tx store.Txn, b *bucket) error {
-		v, ok, err := findVersion(tx, b, object)
+	err = s.update(ctx, bucketName, owner, func(tx store.Txn, b *bucket) error {
+		v, err := pick(tx, b, object, id)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return noSuchKey()
-		}
-		v.Tags = tags
-		row, err := encodeRow(v, v.inline)
-		if err != nil {
+		v.Tags, shown = tags, v.shownID(b)
+		if err := putRow(tx, b, object, v); err != nil {
 			return err
 		}
-		tx.Set(b.versionKey(object, v.Seq), row)
 		return s.notify(ctx, tx, b, change{event: event, key: object, version: v})
 	})
+	return shown, err
 }
 
 func (s *Service) getObjectTagging(ctx context.Context, in *api.GetObjectTaggingInput) (*api.GetObjectTaggingOutput, error) {
-	if err := checkVersionID("GetObjectTagging", in.VersionId); err != nil {
-		return nil, err
-	}
-	o, err := s.read(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner)
+	o, err := s.read(ctx, source{bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, id: in.VersionId, head: true})
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetObjectTaggingOutput{TagSet: []api.Tag{}}
+	out := &api.GetObjectTaggingOutput{TagSet: []api.Tag{}, VersionId: o.shownID(o.bucket)}
 	for _, t := range o.Tags {
 		out.TagSet = append(out.TagSet, api.Tag{Key: t.Key, Value: t.Value})
 	}

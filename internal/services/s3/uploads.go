@@ -10,14 +10,14 @@ import (
 )
 
 func (s *Service) listParts(ctx context.Context, in *api.ListPartsInput) (*api.ListPartsOutput, error) {
-	limit, err := listLimit(in.MaxParts)
+	limit, err := listLimit("max-parts", in.MaxParts)
 	if err != nil {
 		return nil, err
 	}
 	marker := deref(in.PartNumberMarker)
 	out := &api.ListPartsOutput{
 		Bucket: ptr(in.Bucket), Key: ptr(in.Key), UploadId: ptr(in.UploadId), PartNumberMarker: ptr(marker), MaxParts: ptr(int32(limit)),
-		StorageClass: "STANDARD", IsTruncated: ptr(false),
+		IsTruncated: ptr(false),
 	}
 	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
 		u, err := findUpload(r, b, in.Key, in.UploadId)
@@ -25,7 +25,7 @@ func (s *Service) listParts(ctx context.Context, in *api.ListPartsInput) (*api.L
 			return err
 		}
 		out.Owner, out.Initiator = owner(b.Account), &api.Initiator{ID: ptr(canonicalID(b.Account))}
-		out.ChecksumAlgorithm, out.ChecksumType = u.Algorithm, u.Type
+		out.ChecksumAlgorithm, out.ChecksumType, out.StorageClass = u.Algorithm, u.Type, classOf(u.Class)
 		rows := b.partsKey(u.ID).Span()
 		if marker > 0 {
 			rows.Lo = b.partKey(u.ID, marker+1)
@@ -55,7 +55,7 @@ func (s *Service) listParts(ctx context.Context, in *api.ListPartsInput) (*api.L
 type uploadPlace struct{ name, id string }
 
 func (s *Service) listMultipartUploads(ctx context.Context, in *api.ListMultipartUploadsInput) (*api.ListMultipartUploadsOutput, error) {
-	limit, err := listLimit(in.MaxUploads)
+	limit, err := listLimit("max-uploads", in.MaxUploads)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *api.ListMultipar
 				return true
 			}
 			out.Uploads = append(out.Uploads, api.MultipartUpload{
-				UploadId: ptr(u.ID), Key: encode(at.name), Initiated: ptr(u.Initiated), StorageClass: "STANDARD", Owner: owner(b.Account),
+				UploadId: ptr(u.ID), Key: encode(at.name), Initiated: ptr(u.Initiated), StorageClass: classOf(u.Class), Owner: owner(b.Account),
 				Initiator: &api.Initiator{ID: ptr(canonicalID(b.Account))}, ChecksumAlgorithm: u.Algorithm, ChecksumType: u.Type,
 			})
 			return true

@@ -9,25 +9,48 @@ import (
 
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// version is one version of an object: the head of its row. An inline body follows it in the same row.
+// version is one version of an object, or a delete marker: the head of its row. An inline body follows it in the same row.
 type version struct {
+	attributes
+
 	Seq      uint64    `json:"q"`
 	Size     int64     `json:"n"`
 	ETag     string    `json:"e"`
 	Modified time.Time `json:"m"`
 	Sum      checksum  `json:"c"`
-	Headers  headers   `json:"h"`
-	Tags     []tag     `json:"t,omitempty"`
 	// Blob names the body when it is neither inline nor a table.
 	Blob blob.ID `json:"b,omitempty"`
 	// Upload is the multipart upload that made the version, and names its part table; Parts is how many there are.
 	Upload string `json:"u,omitempty"`
 	Parts  int32  `json:"p,omitempty"`
+	// Versioned tells that the version has an id of its own; without one it is the null version.
+	Versioned bool `json:"v,omitempty"`
+	// Replication is the replication status: "", PENDING, COMPLETED, FAILED or REPLICA.
+	Replication string `json:"rp,omitempty"`
+	// Marker tells that this is a delete marker, which has no body.
+	Marker bool `json:"d,omitempty"`
 
 	inline []byte
+}
+
+// attributes are what an object has beside its body. A multipart upload keeps them for the object that it will make.
+type attributes struct {
+	Headers headers `json:"h"`
+	Tags    []tag   `json:"t,omitempty"`
+	// Class is the storage class; empty means STANDARD.
+	Class string `json:"sc,omitempty"`
+	// Restored is until when an archived object can be read; zero when it was not restored.
+	Restored time.Time  `json:"rs,omitzero"`
+	Lock     objectLock `json:"l,omitzero"`
+	// Owner is the account of the owner when it is not that of the bucket.
+	Owner string  `json:"o,omitempty"`
+	ACL   []grant `json:"acl,omitempty"`
+	// Seal is how the bodies are encrypted; nil when they are not.
+	Seal *encryption `json:"x,omitempty"`
 }
 
 // headers are the headers that an object keeps and gives back.
@@ -56,6 +79,15 @@ type current struct {
 	Modified  int64  `json:"m"` // Unix seconds
 	Algorithm string `json:"a,omitempty"`
 	Type      string `json:"t,omitempty"`
+	Class     string `json:"sc,omitempty"`
+	Versioned bool   `json:"v,omitempty"`
+}
+
+func (v *version) current() current {
+	return current{
+		Seq: v.Seq, Size: v.Size, ETag: v.ETag, Modified: v.Modified.Unix(), Algorithm: v.Sum.Algorithm, Type: v.Sum.Type,
+		Class: v.Class, Versioned: v.Versioned,
+	}
 }
 
 // encodeRow returns a row of a JSON head, preceded by its length, and a body.
@@ -82,6 +114,13 @@ func decodeRow(row []byte, head any) ([]byte, error) {
 	return row[used+int(n):], nil
 }
 
+func decodeVersion(row []byte) (*version, error) {
+	v := &version{}
+	var err error
+	v.inline, err = decodeRow(row, v)
+	return v, err
+}
+
 // findVersion returns the current version of an object; ok is false when there is none. Its inline body is valid in
 // the transaction only.
 func findVersion(r store.Reader, b *bucket, object string) (v *version, ok bool, err error) {
@@ -89,32 +128,147 @@ func findVersion(r store.Reader, b *bucket, object string) (v *version, ok bool,
 	if err != nil || !ok {
 		return nil, false, wrap("read object", err)
 	}
-	row, err := r.Get(b.versionKey(object, cur.Seq))
-	if err != nil {
-		return nil, false, fmt.Errorf("read version %d of an object: %w", cur.Seq, err)
+	v, err = getVersion(r, b, object, cur.Seq)
+	if err == nil && v == nil {
+		err = fmt.Errorf("read version %d of an object: %w", cur.Seq, store.ErrNotFound)
 	}
-	v = &version{}
-	if v.inline, err = decodeRow(row, v); err != nil {
-		return nil, false, err
-	}
-	return v, true, nil
+	return v, err == nil, err
 }
 
-// setVersion makes v the current version of an object and drops prev, which may be nil.
+// getVersion returns the version with a sequence number, or nil.
+func getVersion(r store.Reader, b *bucket, object string, seq uint64) (*version, error) {
+	row, err := r.Get(b.versionKey(object, seq))
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read version %d of an object: %w", seq, err)
+	}
+	return decodeVersion(row)
+}
+
+// latestVersion returns the newest version of an object, which may be a delete marker; nil when there is none.
+func latestVersion(r store.Reader, b *bucket, object string) (*version, error) {
+	rows := b.row("ver").Str(object).Span()
+	rows.Limit = 1
+	for p, err := range r.Range(rows) {
+		if err != nil {
+			return nil, fmt.Errorf("read versions: %w", err)
+		}
+		return decodeVersion(p.Value)
+	}
+	return nil, nil
+}
+
+// nullVersion returns the null version of an object, or nil.
+func nullVersion(r store.Reader, b *bucket, object string) (*version, error) {
+	cur, ok, err := record.Get[current](r, b.currentKey(object))
+	if err != nil {
+		return nil, wrap("read object", err)
+	}
+	if ok && !cur.Versioned {
+		return getVersion(r, b, object, cur.Seq)
+	}
+	raw, err := r.Get(b.nullKey(object))
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read null version: %w", err)
+	}
+	d := key.Decode(raw)
+	seq := d.Uint()
+	if err := d.Done(); err != nil {
+		return nil, fmt.Errorf("read null version: %w", err)
+	}
+	return getVersion(r, b, object, seq)
+}
+
+// findByID returns the version that a version id names; nil when there is none.
+func findByID(r store.Reader, b *bucket, object, id string) (*version, error) {
+	if id == nullID {
+		return nullVersion(r, b, object)
+	}
+	seq, ok := seqOf(id)
+	if !ok {
+		return nil, nil
+	}
+	v, err := getVersion(r, b, object, seq)
+	if err != nil || v == nil || !v.Versioned {
+		return nil, err
+	}
+	return v, nil
+}
+
+// setVersion makes v, which may be a delete marker, the newest version of an object, as the bucket's versioning says. It returns
+// what it dropped; prev is the current version, which may be nil.
 func (s *Service) setVersion(tx store.Txn, b *bucket, object string, v, prev *version) error {
-	if prev != nil {
+	v.Versioned = b.Versioning == versioningEnabled
+	switch {
+	case v.Versioned && prev != nil && !prev.Versioned:
+		tx.Set(b.nullKey(object), key.Key{}.Uint(prev.Seq))
+	case b.Versioning == versioningSuspended:
+		old, err := nullVersion(tx, b, object)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			if err := s.dropVersion(tx, b, object, old); err != nil {
+				return err
+			}
+		}
+		tx.Delete(b.nullKey(object))
+	case b.Versioning == "" && prev != nil:
 		if err := s.dropVersion(tx, b, object, prev); err != nil {
 			return err
 		}
 	}
+	if err := putRow(tx, b, object, v); err != nil {
+		return err
+	}
+	if v.Marker {
+		tx.Delete(b.currentKey(object))
+		if !v.Versioned {
+			tx.Set(b.nullKey(object), key.Key{}.Uint(v.Seq))
+		}
+		return nil
+	}
+	return record.Set(tx, b.currentKey(object), v.current())
+}
+
+// putRow writes the row of a version.
+func putRow(tx store.Txn, b *bucket, object string, v *version) error {
 	row, err := encodeRow(v, v.inline)
 	if err != nil {
 		return err
 	}
 	tx.Set(b.versionKey(object, v.Seq), row)
-	return record.Set(tx, b.currentKey(object), current{
-		Seq: v.Seq, Size: v.Size, ETag: v.ETag, Modified: v.Modified.Unix(), Algorithm: v.Sum.Algorithm, Type: v.Sum.Type,
-	})
+	return nil
+}
+
+// deleteVersion removes one version for good. When it was the newest, the one before it takes its place.
+func (s *Service) deleteVersion(tx store.Txn, b *bucket, object string, v *version) error {
+	if err := s.dropVersion(tx, b, object, v); err != nil {
+		return err
+	}
+	if !v.Versioned {
+		tx.Delete(b.nullKey(object))
+	}
+	newest, err := latestVersion(tx, b, object)
+	if err != nil {
+		return err
+	}
+	if newest == nil || newest.Marker {
+		tx.Delete(b.currentKey(object))
+		return nil
+	}
+	if newest.Seq > v.Seq {
+		return nil
+	}
+	if !newest.Versioned {
+		tx.Delete(b.nullKey(object))
+	}
+	return record.Set(tx, b.currentKey(object), newest.current())
 }
 
 // dropVersion removes a version's rows, and its bodies when nothing else refers to them.

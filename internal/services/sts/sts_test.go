@@ -3,7 +3,6 @@ package sts_test
 import (
 	"context"
 	"crypto/rand"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -59,7 +58,7 @@ type platform struct {
 
 func newPlatform(t *testing.T, trust string) *platform {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	p := &platform{clock: clock.NewFake(start)}
 	p.door = dispatch.NewDoor(p.clock, rand.Reader, log)
 	ring, err := token.NewKeyring(map[uint32][]byte{1: make([]byte, token.KeySize)}, 1, rand.Reader)

@@ -25,7 +25,7 @@ const (
 // txn is one run of a closure. It is used by one goroutine.
 type txn struct {
 	s       *Store
-	ctx     context.Context // of the call that the transaction lives in
+	ctx     context.Context //nolint:containedctx // of the call that the transaction lives in
 	snap    Snapshot
 	update  bool
 	started time.Time

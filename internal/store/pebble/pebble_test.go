@@ -2,9 +2,8 @@ package pebble_test
 
 import (
 	"context"
-	"time"
-
 	"testing"
+	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/store"

@@ -5,6 +5,8 @@
 //
 //	make compat-s3 TOOL=path/to/versitygw
 //
+// S3_SUITE_RUN, a regular expression, picks some of the tests by name.
+//
 // Each test runs in a process of its own, because some of them end the process when a server answers something else than they expect.
 //
 // failures.txt lists the tests that are expected to fail, and excluded.txt those that are not run because they test versitygw

@@ -8,6 +8,8 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"photoboard/internal/api"
+	"photoboard/internal/session"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,9 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"photoboard/internal/api"
-	"photoboard/internal/session"
 )
 
 func main() {

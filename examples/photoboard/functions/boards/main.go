@@ -9,6 +9,9 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"photoboard/internal/api"
+	"photoboard/internal/pictures"
+	"photoboard/internal/session"
 	"strconv"
 	"strings"
 	"time"
@@ -18,10 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"photoboard/internal/api"
-	"photoboard/internal/pictures"
-	"photoboard/internal/session"
 )
 
 // A board shows its newest pictures, up to pageSize.

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"photoboard/internal/pictures"
 	"strconv"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -23,8 +24,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"photoboard/internal/pictures"
 )
 
 func main() {

@@ -12,6 +12,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"photoboard/internal/api"
+	"photoboard/internal/pictures"
+	"photoboard/internal/session"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -20,10 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"photoboard/internal/api"
-	"photoboard/internal/pictures"
-	"photoboard/internal/session"
 )
 
 const lifetime = 2 * time.Minute

@@ -9,13 +9,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"photoboard/internal/api"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"photoboard/internal/api"
 )
 
 // Sizes are the copies made of each picture: their names, and the longest side in pixels.

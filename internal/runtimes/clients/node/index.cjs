@@ -2,6 +2,9 @@
 //
 // It speaks HTTP/1.1 itself on a plain socket, the one that it inherits (LAMBENT_RUNTIME_FD) or one over TCP
 // (AWS_LAMBDA_RUNTIME_API): Node's own HTTP client costs eight times as much an invocation.
+//
+// Started ahead of need (LAMBENT_PARKED) it runs a handler of its own, which makes the engine compile what a real one will use, until an answer to
+// "next" carries an assignment: the environment of a function, whose code is in place by then.
 'use strict';
 
 const fs = require('node:fs');
@@ -13,7 +16,7 @@ const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
 const PREFIX = '/2018-06-01/runtime/';
-const jsonLog = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+let jsonLog = false;
 let requestId = '';
 
 // --- connection ---
@@ -81,7 +84,12 @@ function writeAll(text) {
 }
 
 const levels = { trace: 1, debug: 2, info: 3, warn: 4, error: 5, fatal: 6 };
-const threshold = levels[(process.env.AWS_LAMBDA_LOG_LEVEL || 'trace').toLowerCase()] || 1;
+let threshold = 1;
+
+function configureLog() {
+  jsonLog = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+  threshold = levels[(process.env.AWS_LAMBDA_LOG_LEVEL || 'trace').toLowerCase()] || 1;
+}
 
 function logLine(level, args) {
   if (levels[level] < threshold) return;
@@ -318,9 +326,49 @@ class Runtime {
     this.connection.write(this.next);
   }
 
+  // load finds the function's handler and asks for its first invocation.
+  async load() {
+    configureLog();
+    try {
+      this.handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
+    } catch (e) {
+      this.crash('Uncaught Exception', e, 1);
+      return;
+    }
+    this.start();
+  }
+
+  // park warms the paths that every function takes.
+  async park() {
+    const root = path.join(__dirname, 'warm');
+    await loadHandler(root, 'esm.handler');
+    this.handler = await loadHandler(root, 'cjs.handler');
+    delete require.cache[path.join(root, 'cjs.js')];
+    this.start();
+  }
+
+  // assign turns a parked process into the function that the list of variables belongs to.
+  assign(body) {
+    requestId = '';
+    const given = new Set();
+    for (const variable of JSON.parse(body.toString('utf8'))) {
+      const at = variable.indexOf('=');
+      const name = variable.slice(0, at);
+      const value = variable.slice(at + 1);
+      given.add(name);
+      if (process.env[name] !== value) process.env[name] = value;
+    }
+    for (const name of Object.keys(process.env)) if (!given.has(name)) delete process.env[name];
+    process.chdir(process.env.LAMBDA_TASK_ROOT);
+    this.load();
+  }
+
   receive(fields, body) {
     const id = fields['lambda-runtime-aws-request-id'];
-    if (!id) return; // the answer to a response
+    if (!id) {
+      if (fields['lambent-assignment']) this.assign(body);
+      return; // else the answer to a response
+    }
     requestId = id;
     if (fields['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = fields['lambda-runtime-trace-id'];
     else delete process.env._X_AMZN_TRACE_ID;
@@ -438,13 +486,9 @@ async function main() {
     fault.promise = {};
     runtime.crash('Unhandled Promise Rejection', fault, 128);
   });
-  try {
-    runtime.handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
-  } catch (e) {
-    runtime.crash('Uncaught Exception', e, 1);
-    return;
-  }
-  runtime.start();
+  const parked = process.env.LAMBENT_PARKED;
+  delete process.env.LAMBENT_PARKED;
+  await (parked ? runtime.park() : runtime.load());
 }
 
 main();

@@ -2,15 +2,16 @@
 
 It speaks HTTP/1.1 itself, over the socket that it inherits (LAMBENT_RUNTIME_FD) or over TCP (AWS_LAMBDA_RUNTIME_API), because
 one read and one write an invocation are what make a warm call cheap.
+
+Started ahead of need (LAMBENT_PARKED) it runs a handler of its own, which brings in the modules that a real one will use, until an answer to "next"
+carries an assignment: the environment of a function, whose code is in place by then.
 """
 
-import datetime
-import decimal
 import importlib
 import json
 import logging
 import os
-import socket
+import site
 import sys
 import time
 import traceback
@@ -32,12 +33,15 @@ class Connection:
     def __init__(self):
         fd = os.environ.pop("LAMBENT_RUNTIME_FD", "")
         if fd:
-            self.sock = socket.socket(fileno=int(fd))
-            self.sock.set_inheritable(False)
+            self.fd = int(fd)
+            os.set_inheritable(self.fd, False)
         else:
+            import socket  # not needed, and not loaded, with an inherited descriptor
+
             host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-            self.sock = socket.create_connection((host, int(port or 80)))
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = socket.create_connection((host, int(port or 80)))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.fd = sock.detach()
         self.rest = b""
 
     def send(self, method, path, body=b"", fields=""):
@@ -45,10 +49,12 @@ class Connection:
         return head.encode("latin-1") + body
 
     def write(self, data):
-        self.sock.sendall(data)
+        sent = os.write(self.fd, data)
+        while sent < len(data):
+            sent += os.write(self.fd, memoryview(data)[sent:])
 
     def fill(self):
-        data = self.sock.recv(65536)
+        data = os.read(self.fd, 65536)
         if not data:
             os._exit(0)  # the platform has gone away
         self.rest += data
@@ -128,11 +134,14 @@ class Formatter(logging.Formatter):
         return super().format(record)
 
 
+def timestamp(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record):
-        when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
         document = {
-            "timestamp": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp": timestamp(record.created),
             "level": record.levelname,
             "message": record.getMessage(),
             "logger": record.name,
@@ -163,7 +172,7 @@ def set_up_logging():
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.addHandler(handler)
+    root.handlers = [handler]
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL")
     if level:
         root.setLevel({"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}.get(level, level))
@@ -204,8 +213,7 @@ def describe(error, request_id):
         kind, message, trace = type(error).__name__, str(error), own_frames(error.__traceback__)
     document = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        log = json.dumps({"timestamp": now, "log_level": "ERROR", **document}, ensure_ascii=False) + "\n"
+        log = json.dumps({"timestamp": timestamp(time.time()), "log_level": "ERROR", **document}, ensure_ascii=False) + "\n"
     else:
         log = f"[ERROR] {kind}: {message}" if message else f"[ERROR] {kind}"
         if trace:
@@ -215,7 +223,8 @@ def describe(error, request_id):
 
 
 def encode(value):
-    if isinstance(value, decimal.Decimal):
+    decimal = sys.modules.get("decimal")  # a function without it returns none
+    if decimal and isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
@@ -233,6 +242,7 @@ def error_fields(document):
 
 
 def serve(connection, handler):
+    """Serves invocations; returns the variables of an assignment."""
     ask = connection.send("GET", "invocation/next")
     out = ask
     while True:
@@ -242,6 +252,8 @@ def serve(connection, handler):
             request_id = fields.get("lambda-runtime-aws-request-id")
             if request_id:
                 break
+            if "lambent-assignment" in fields:
+                return json.loads(body)
         current["id"] = request_id
         trace = fields.get("lambda-runtime-trace-id")
         if trace:
@@ -262,10 +274,38 @@ def serve(connection, handler):
         out += ask
 
 
+def park(connection):
+    """Warms the paths that every function takes, and becomes the function that is assigned."""
+    set_up_logging()
+    handler = load("lambent_warm.handler")
+    del sys.modules["lambent_warm"]
+    variables = serve(connection, handler)
+    locale = os.environ.get("LC_CTYPE")  # set by the interpreter itself
+    os.environ.clear()
+    os.environ.update(v.split("=", 1) for v in variables)
+    if locale:
+        os.environ.setdefault("LC_CTYPE", locale)
+    current["id"] = ""
+    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+
+
+def complete_interpreter():
+    """Does what the site module does at a start, but for the start-up files (.pth) of the host's packages and the user's own packages."""
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path.extend(p for p in site.getsitepackages() if os.path.isdir(p))
+
+
 def main():
     connection = Connection()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
+    complete_interpreter()
+    if os.environ.pop("LAMBENT_PARKED", ""):
+        park(connection)
     root = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     sys.path[0] = root
     for extra in ("/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2], "/opt/python"):

@@ -3,6 +3,7 @@ package expr
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func evaluate(cmd, src string, p *Placeholders, item attr.Map) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprint(c.Match(item)), nil
+		return strconv.FormatBool(c.Match(item)), nil
 	case "key":
 		c, err := ParseCondition("KeyConditionExpression", src, p)
 		if err != nil {

@@ -24,6 +24,28 @@ type KeyTest struct {
 	Low, High attr.Value
 }
 
+// Condition returns the test as a condition.
+func (t KeyTest) Condition() *Condition {
+	n := &node{args: []*node{{op: opPath, path: attr.Path{{Name: t.Name}}}, {op: opValue, value: t.Low}}}
+	switch t.Op {
+	case KeyBetween:
+		n.op, n.args = opBetween, append(n.args, &node{op: opValue, value: t.High})
+	case KeyBeginsWith:
+		n.op, n.name = opFunction, "begins_with"
+	case KeyLess:
+		n.op = opLess
+	case KeyLessEqual:
+		n.op = opLessEqual
+	case KeyGreater:
+		n.op = opGreater
+	case KeyGreaterEqual:
+		n.op = opGreaterEqual
+	default:
+		n.op = opEqual
+	}
+	return &Condition{n}
+}
+
 // KeyTests returns what the condition asks of each attribute, when it is one that Query can answer from keys alone.
 func (c *Condition) KeyTests() ([]KeyTest, error) { return c.root.keyTests(nil) }
 

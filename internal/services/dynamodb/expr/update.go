@@ -12,6 +12,8 @@ type Update struct {
 	removes []attr.Path
 	adds    []assignment // the operand is a value
 	deletes []assignment // the operand is a value
+	// legacy tells that the update was made from AttributeUpdates, which may add to lists and has messages of its own.
+	legacy bool
 }
 
 // assignment gives a path an operand.
@@ -173,6 +175,20 @@ func (u *Update) paths(removed bool) []attr.Path {
 	return paths
 }
 
+// Names returns the top-level attributes that the update writes or reads, with repetitions.
+func (u *Update) Names() []string {
+	var names []string
+	for _, list := range [][]assignment{u.sets, u.adds, u.deletes} {
+		for _, a := range list {
+			names = a.operand.names(append(names, a.path[0].Name))
+		}
+	}
+	for _, path := range u.removes {
+		names = append(names, path[0].Name)
+	}
+	return names
+}
+
 // Touches tells whether the update writes or removes the attribute, or a part of it.
 func (u *Update) Touches(name string) bool {
 	for _, p := range u.paths(true) {
@@ -207,7 +223,7 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 		edits = append(edits, attr.Edit{Path: path})
 	}
 	for _, a := range u.adds {
-		v, err := add(item.Lookup(a.path), a.operand.value)
+		v, err := u.add(item.Lookup(a.path), a.operand.value)
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +235,7 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 			continue
 		}
 		if old.Type() != d.operand.value.Type() {
-			return nil, errorf(msgOperandType)
+			return nil, u.mismatch()
 		}
 		edits = append(edits, attr.Edit{Path: d.path, Value: attr.Difference(old, d.operand.value)})
 	}
@@ -230,13 +246,28 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 	return out, err
 }
 
+// mismatch returns the error of a value that does not have the type of the attribute that it changes.
+func (u *Update) mismatch() error {
+	if u.legacy {
+		return errorf("Type mismatch for attribute to update")
+	}
+	return errorf(msgOperandType)
+}
+
+// Creates tells whether the update makes an item where there is none: one that only removes does not.
+func (u *Update) Creates() bool {
+	return len(u.sets)+len(u.adds) > 0 || len(u.removes)+len(u.deletes) == 0
+}
+
 // add returns what ADD makes of an old value, which may be absent.
-func add(old, v attr.Value) (attr.Value, error) {
+func (u *Update) add(old, v attr.Value) (attr.Value, error) {
 	switch {
 	case old == nil:
 		return v, nil
 	case old.Type() != v.Type():
-		return nil, errorf(msgOperandType)
+		return nil, u.mismatch()
+	case v.Type() == attr.L:
+		return concat(old, v), nil
 	case v.Type() != attr.N:
 		return attr.Union(old, v), nil
 	}
@@ -286,11 +317,16 @@ func (n *node) compute(item attr.Map) (attr.Value, error) {
 	case "-":
 		return sum(attr.Sub, a, b)
 	}
+	return concat(a, b), nil
+}
+
+// concat returns the list of the elements of two lists.
+func concat(a, b attr.Value) attr.Value {
 	var elems []attr.Value
 	for _, list := range []attr.Value{a, b} {
 		for _, e := range list.List() {
 			elems = append(elems, e)
 		}
 	}
-	return attr.List(elems...), nil
+	return attr.List(elems...)
 }

@@ -1,0 +1,216 @@
+package runtimes
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/sandbox"
+)
+
+// kind names the functions that a parked cell can serve: everything that is settled when a process starts.
+type kind struct {
+	// runtime is AWS's identifier; empty for programs that functions bring, which any held cell can run.
+	runtime string
+	// memory is that of the function, in MiB, where the heap is sized by it; else 0.
+	memory int
+	// held tells that the cell waits before it runs a program: what the function sets is read when its runtime boots.
+	held   bool
+	listen string
+	egress *sandbox.Egress
+}
+
+// kindOf returns the kind of a function; false if no parked cell can serve it.
+func kindOf(s *Spec) (kind, bool) {
+	var listen strings.Builder
+	for _, l := range s.Listen {
+		fmt.Fprintf(&listen, "%s %s\n", l.Name, l.Addr)
+	}
+	k := kind{runtime: s.Runtime.ID, listen: listen.String(), egress: s.Egress}
+	switch {
+	case s.Runtime.Family == FamilyProvided:
+		k.runtime, k.held = "", true
+	case s.bootVariables():
+		k.held = true
+	default:
+		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)
+	}
+	return k, true
+}
+
+// bootPrefixes begin the names of variables that programs, loaders and libraries read once, when they start.
+var bootPrefixes = [...]string{"NODE_", "UV_", "PYTHON", "JAVA_", "_JAVA_", "JDK_", "RUBY", "GEM_", "LD_", "MALLOC_", "GLIBC_", "OPENSSL_", "SSL_CERT_", "LC_", "LANG", "TZ"}
+
+// bootVariables tells whether the function sets a variable that would come too late for a runtime that has booted already, to another value
+// than it has booted with.
+func (s *Spec) bootVariables() bool {
+	base := s.Runtime.environ(nil)
+	for _, v := range s.Env {
+		if !utf8.ValidString(v) {
+			return true // the assignment is JSON
+		}
+		for _, prefix := range bootPrefixes {
+			if strings.HasPrefix(v, prefix) && !slices.Contains(base, v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parkedSpec is what the parked cells for functions like s are started with: nothing that is the function's own.
+func parkedSpec(k kind, s *Spec) Spec {
+	name := "parked-" + k.runtime
+	if k.held {
+		name = "held-" + k.runtime
+	}
+	return Spec{Name: name, Runtime: s.Runtime, Listen: s.Listen, Egress: s.Egress, Limits: sandbox.Limits{MemoryMB: k.memory}}
+}
+
+// parkedCell is a sandbox that waits for an assignment.
+type parkedCell struct {
+	kind  kind
+	env   *Environment
+	out   *outlet
+	bytes int64 // of memory that it takes
+}
+
+// What is done in a parked cell before it counts as ready.
+const (
+	// bootLimit bounds the boot of a runtime and its warming.
+	bootLimit = 30 * time.Second
+	// warmings is how many events of the platform's own a parked runtime answers: enough for the engines to compile the path.
+	warmings = 25
+	// maxFunctionMemory is the most memory that a function can have, in MiB. A parked cell starts with it because limits can only be lowered.
+	maxFunctionMemory = 10240
+)
+
+// park starts a cell without a function.
+func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell, error) {
+	ctx, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
+	out := &outlet{}
+	spec := s.sandboxSpec()
+	spec.Parked, spec.Held = true, k.held
+	spec.Limits = sandbox.Limits{MemoryMB: maxFunctionMemory, MilliCPU: 1}
+	spec.Stdout, spec.Stderr = out, out
+	if !k.held {
+		spec.Env = append(spec.Env, "LAMBENT_PARKED=1")
+		spec.Dir = "/"
+	}
+	cell, err := host.Start(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	c := &parkedCell{kind: k, env: newEnvironment(cell), out: out}
+	c.env.parked = true
+	if !k.held {
+		if err := c.warm(ctx); err != nil {
+			c.kill()
+			return nil, fmt.Errorf("%w: %s", err, out.last())
+		}
+	}
+	c.bytes = cell.PeakBytes()
+	return c, nil
+}
+
+// warm has the runtime answer events, as it will for its function.
+func (c *parkedCell) warm(ctx context.Context) error {
+	for i := range warmings {
+		inv := &rapi.Invocation{
+			RequestID: "parked-" + strconv.Itoa(i), FunctionARN: "arn:aws:lambda:us-east-1:000000000000:function:parked",
+			TraceID: "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0", Deadline: time.Unix(1<<33, 0),
+			Payload: []byte(`{"version":"2.0","routeKey":"GET /","rawPath":"/","headers":{"accept":"*/*","host":"localhost"},"isBase64Encoded":false}`),
+		}
+		answer, err := c.env.session.Invoke(ctx, inv)
+		if err == nil && answer.Failed {
+			err = fmt.Errorf("the runtime's own event failed: %s", answer.Body)
+		}
+		if err != nil {
+			return fmt.Errorf("warm the runtime: %w", err)
+		}
+	}
+	return c.env.session.WaitReady(ctx)
+}
+
+func (c *parkedCell) alive() bool {
+	select {
+	case <-c.env.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *parkedCell) kill() { c.env.Kill() }
+
+// assign makes the cell the function's. After an error it is of no more use, and has been killed.
+func (c *parkedCell) assign(ctx context.Context, s *Spec) (*Environment, error) {
+	spec := s.sandboxSpec()
+	a := sandbox.Assignment{Mounts: s.functionMounts(), Limits: s.Limits}
+	c.env.cell.Drain()
+	c.out.set(s.Output)
+	if c.kind.held {
+		a.Argv, a.Env, a.Dir = spec.Argv, spec.Env, spec.Dir
+		return c.env, c.env.cell.Assign(ctx, a)
+	}
+	document, err := assignment(slices.DeleteFunc(spec.Env, func(v string) bool { return strings.HasPrefix(v, runtimeFD+"=") }))
+	if err == nil {
+		err = c.env.cell.Assign(ctx, a)
+	}
+	if err == nil {
+		err = c.env.session.Assign(ctx, document)
+	}
+	if err != nil {
+		c.kill()
+		return nil, err
+	}
+	return c.env, nil
+}
+
+// outlet is the output of a cell, whose receiver comes with its function. What a parked runtime writes is kept to explain a failure.
+type outlet struct {
+	mu   sync.Mutex // guards the fields below
+	to   io.Writer
+	tail []byte
+}
+
+// maxOutletTail bounds what is kept, in bytes.
+const maxOutletTail = 4 << 10
+
+// Write passes on what the cell has written.
+func (o *outlet) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	to := o.to
+	if to == nil {
+		o.tail = append(o.tail, p...)
+		o.tail = o.tail[max(0, len(o.tail)-maxOutletTail):]
+	}
+	o.mu.Unlock()
+	if to == nil {
+		return len(p), nil
+	}
+	return to.Write(p)
+}
+
+func (o *outlet) set(to io.Writer) {
+	if to == nil {
+		to = io.Discard
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.to, o.tail = to, nil
+}
+
+func (o *outlet) last() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.tail)
+}
