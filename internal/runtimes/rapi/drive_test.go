@@ -243,3 +243,26 @@ func TestWaitReadyEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestAssignedProcessStartsAnew(t *testing.T) {
+	inBubble(t, func(p *process) {
+		l := p.dial()
+		assigned := make(chan error, 1)
+		go l.send(next)
+		go func() { assigned <- p.s.Assign(context.Background(), []byte("{}")) }()
+		if resp := l.receive(); resp.Header.Get("Lambent-Assignment") != "1" {
+			t.Errorf("header %v", resp.Header)
+		}
+		if err := <-assigned; err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"1", "2"} {
+			got := p.invoke(context.Background(), id)
+			go l.send(next)
+			l.receive()
+			go l.send(respond(id, "x"))
+			l.receive()
+			p.want(got, "x")
+		}
+	})
+}
