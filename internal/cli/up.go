@@ -211,7 +211,7 @@ func (a *app) greet(cfg config.Config, url string) {
 		a.Term.Say("data is in %s", cfg.DataDir)
 	}
 	if cfg.LocalCredentials {
-		a.Term.Say("export AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=%s", url, cfg.Region)
+		a.Term.Say("export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s", url, cfg.Region)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -28,7 +29,7 @@ import (
 
 // build builds the services, in the order in which they need each other.
 func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error) {
-	objects := &late{}
+	objects, sources := &late{}, arrivals{}
 	iamService, directory, err := iam.New(p.deps, p.keys.Ring)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
 	logService, sink := logs.New(p.deps)
-	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles})
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +46,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	objects.Objects = buckets
 	queueService, _ := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
+	sources["dynamodb"] = tables
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -93,6 +95,10 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
+	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
+		<-s.serving
+		return s.plane.Caller(r, "lambda", body)
 	}
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}
