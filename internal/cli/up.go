@@ -136,7 +136,11 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 	defer attend(ctx, platform, cancel)()
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
-	if err := serve(ctx, &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}, d, began); err != nil {
+	where := &running{URL: platform.URL(), Local: cfg.LocalCredentials}
+	if !cfg.Ephemeral {
+		where.dataDir = cfg.DataDir
+	}
+	if err := serve(ctx, where, d, began); err != nil {
 		return err
 	}
 	stop()
@@ -187,7 +191,11 @@ func (a *app) serve(ctx context.Context, where *running, d deployment, began tim
 			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)
 		}
 	}
-	a.Term.Say("Ctrl-C stops it; starting again finds everything.")
+	if where.dataDir != "" {
+		a.Term.Say("Ctrl-C stops it; starting again finds everything.")
+	} else {
+		a.Term.Say("Ctrl-C stops it.")
+	}
 	<-ctx.Done()
 	return nil
 }
