@@ -11,6 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
@@ -21,6 +22,8 @@ import (
 type Authenticator interface {
 	// Authenticate proves who sent a head. A request without a signature is by the anonymous principal.
 	Authenticate(ctx context.Context, h *auth.Head) (*auth.Proof, error)
+	// AuthenticateForm proves who signed the policy of an upload form; local tells that the conventional pair may be used.
+	AuthenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*auth.Proof, error)
 }
 
 // PlaneOptions configure a [Plane].
@@ -95,6 +98,9 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
 		return nil
+	}
+	if entry.form != nil && isUploadForm(x.http) {
+		return p.serveForm(ctx, x, entry)
 	}
 	if err := p.authenticate(ctx, x, m); err != nil {
 		return err
@@ -187,16 +193,58 @@ func scopeService(credential, separator string) string {
 	return strings.ToLower(parts[len(parts)-2])
 }
 
+// isUploadForm tells whether a request is an upload by an HTML form.
+func isUploadForm(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+}
+
+// serveForm hands an upload by a form to its service. The caller is proven when the service has read the fields.
+func (p *Plane) serveForm(ctx context.Context, x *exchange, e *entry) error {
+	x.wire.Protocol = awsapi.RESTXML
+	x.request.Operation = "PostObject"
+	x.w.Header().Set("X-Amz-Request-Id", x.request.ID)
+	x.w.Header().Set("X-Amz-Id-2", x.request.ID)
+	return e.form(service.WithRequest(ctx, &x.request), x.w, &service.FormUpload{
+		RawPath: x.wire.RawPath, ContentType: x.http.Header.Get("Content-Type"), Length: x.http.ContentLength, Body: x.http.Body,
+		Prove: func(ctx context.Context, s service.FormSignature) (context.Context, error) {
+			proof, err := p.Authenticator.AuthenticateForm(ctx, &sigv4.Form{
+				Policy: s.Policy, Credential: s.Credential, AccessKeyID: s.AccessKeyID, Signature: s.Signature, Token: s.Token,
+			}, p.local(x))
+			if err != nil {
+				return nil, err
+			}
+			p.identified(x, proof)
+			return service.WithRequest(ctx, &x.request), nil
+		},
+	})
+}
+
+// local tells whether the conventional pair of credentials may be used.
+func (p *Plane) local(x *exchange) bool {
+	_, forgeable := front.Forgeable(x.http)
+	return auth.LocalAllowed(auth.LocalFacts{
+		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
+	})
+}
+
+// identified notes who makes the call.
+func (p *Plane) identified(x *exchange, proof *auth.Proof) {
+	x.request.Principal = proof.Principal
+	if proof.Principal.Account != "" {
+		x.request.Account = proof.Principal.Account
+	}
+	if proof.Region != "" {
+		x.request.Region = proof.Region
+	}
+}
+
 // authenticate proves the caller, and puts the verifying reader in the place of the body.
 func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) error {
-	_, forgeable := front.Forgeable(x.http)
 	head := &auth.Head{
 		Request: sigv4.FromHTTP(x.http),
 		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
-		Local: auth.LocalAllowed(auth.LocalFacts{
-			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
-		}),
+		Local:   p.local(x),
 		Body: func() (string, error) {
 			x.read = true
 			body, err := x.wire.ReadBody()
@@ -207,17 +255,11 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	if err != nil {
 		return err
 	}
-	x.request.Principal = proof.Principal
-	x.request.HTTP.Presigned = proof.Presigned
-	if proof.Principal.Account != "" {
-		x.request.Account = proof.Principal.Account
-	}
 	if region := m.Var("region"); region != "" {
 		x.request.Region = region
 	}
-	if proof.Region != "" {
-		x.request.Region = proof.Region
-	}
+	p.identified(x, proof)
+	x.request.HTTP.Presigned = proof.Presigned
 	if proof.Payload == nil || x.read {
 		return nil
 	}
