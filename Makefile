@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench crash fuzz clients compat-dynamodb compat-s3 debian
+.PHONY: test build check lint race generate generated bench bench-functions crash fuzz clients compat-dynamodb compat-s3 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -56,6 +56,9 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 	$(GO) run ./bench/store
 	$(GO) run ./bench/dynamodb
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+bench-functions: ## the rows of bench/README.md about functions
+	$(GO) run ./bench/functions
 
 compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }

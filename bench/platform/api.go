@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"lambent.dev/lambent/bench/lab"
 )
 
 const (
@@ -31,13 +33,13 @@ func (b *bench) api(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(err, p.Stop()) }()
 	platformAddr := strings.TrimPrefix(p.Endpoint, "http://")
 	at, err := url.Parse(outputs["ApiURL"])
 	if err != nil {
 		return err
 	}
-	ours := &target{addr: platformAddr, host: at.Host, path: strings.TrimRight(at.Path, "/") + "/answer", pid: p.cmd.Process.Pid}
+	ours := &target{addr: platformAddr, host: at.Host, path: strings.TrimRight(at.Path, "/") + "/answer", pid: p.PID()}
 	if _, err := ours.load(ctx, 1); err != nil { // starts the first function
 		return err
 	}
@@ -68,11 +70,11 @@ func (b *bench) api(ctx context.Context) (err error) {
 		}
 		us, them, single = append(us, o.cpu), append(them, t.cpu), append(single, one.p50)
 	}
-	u, t, s := median(us), median(them), median(single)
+	u, t, s := lab.Median(us), lab.Median(them), lab.Median(single)
 	ratio := float64(u) / float64(t)
-	row("HTTP API → warm Go function → answer, CPU of the platform per request", "≤ 4 × nginx `proxy_pass`",
+	lab.Row("HTTP API → warm Go function → answer, CPU of the platform per request", "≤ 4 × nginx `proxy_pass`",
 		fmt.Sprintf("%.1f × (%d µs against %d µs)", ratio, u.Microseconds(), t.Microseconds()), ratio <= 4)
-	row("POST at one connection, p50: no delayed-ACK stall", "< 2 ms", ms(s), s < 2*time.Millisecond)
+	lab.Row("POST at one connection, p50: no delayed-ACK stall", "< 2 ms", lab.Ms(s), s < 2*time.Millisecond)
 	return nil
 }
 
@@ -87,7 +89,7 @@ func (b *bench) startNginx(ctx context.Context) (*target, func() error, error) {
 		_, _ = io.WriteString(w, "ok")
 	})}
 	go func() { _ = server.Serve(backend) }()
-	addr, err := freeAddress()
+	addr, err := lab.FreeAddress()
 	if err != nil {
 		return nil, nil, errors.Join(err, server.Close())
 	}
@@ -137,7 +139,7 @@ type result struct{ cpu, p50 time.Duration }
 
 // load sends requests on kept connections for one round.
 func (t *target) load(ctx context.Context, conns int) (result, error) {
-	before, err := cpuOf(t.pid)
+	before, err := lab.CPUOf(t.pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -149,7 +151,7 @@ func (t *target) load(ctx context.Context, conns int) (result, error) {
 		wg.Go(func() { times[i], failed[i] = t.loop(ctx, end) })
 	}
 	wg.Wait()
-	after, err := cpuOf(t.pid)
+	after, err := lab.CPUOf(t.pid)
 	if err := errors.Join(errors.Join(failed...), err); err != nil {
 		return result{}, err
 	}
@@ -160,7 +162,7 @@ func (t *target) load(ctx context.Context, conns int) (result, error) {
 	if len(all) == 0 {
 		return result{}, fmt.Errorf("%s answered nothing in %s", t.addr, roundTime)
 	}
-	return result{cpu: (after - before) / time.Duration(len(all)), p50: median(all)}, nil
+	return result{cpu: (after - before) / time.Duration(len(all)), p50: lab.Median(all)}, nil
 }
 
 // loop sends requests one after another on one connection.

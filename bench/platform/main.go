@@ -13,12 +13,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"lambent.dev/lambent/bench/lab"
 )
 
 func main() {
@@ -56,7 +57,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	}
 	if b.binary == "" {
 		b.binary = filepath.Join(b.dir, "lambent")
-		if err := b.goBuild(ctx, nil); err != nil {
+		if err := lab.Build(ctx, b.binary, nil); err != nil {
 			return err
 		}
 	}
@@ -74,23 +75,9 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	return nil
 }
 
-// row prints one row of the table.
-func row(what, target, measured string, met bool) {
-	verdict := "met"
-	if !met {
-		verdict = "**missed**"
-	}
-	fmt.Printf("| %s | %s | %s | %s |\n", what, target, measured, verdict)
-}
-
-// goBuild builds the released binary.
-func (b *bench) goBuild(ctx context.Context, environ []string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, "./cmd/lambent")
-	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), environ...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w: %s", err, out)
-	}
-	return nil
+// up starts the binary on a data folder, with an application unless app is empty.
+func (b *bench) up(ctx context.Context, dataDir, app string) (*lab.Platform, error) {
+	return lab.Up(ctx, lab.Options{Binary: b.binary, Dir: b.dir, DataDir: dataDir, App: app})
 }
 
 // build measures a build from an empty cache, and the binary that comes out.
@@ -98,16 +85,16 @@ func (b *bench) build(ctx context.Context) error {
 	cache := filepath.Join(b.dir, "cache")
 	given := b.binary
 	b.binary = filepath.Join(b.dir, "lambent")
-	before, err := childrenCPU()
+	before, err := lab.ChildrenCPU()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := b.goBuild(ctx, []string{"GOCACHE=" + cache}); err != nil {
+	if err := lab.Build(ctx, b.binary, []string{"GOCACHE=" + cache}); err != nil {
 		return err
 	}
 	wall := time.Since(began)
-	after, err := childrenCPU()
+	after, err := lab.ChildrenCPU()
 	if err != nil {
 		return err
 	}
@@ -116,23 +103,11 @@ func (b *bench) build(ctx context.Context) error {
 		return err
 	}
 	cores := (after - before) / 2
-	row("`go build` from an empty cache, on 2 cores", "≤ 3 min", fmt.Sprintf("%.0f s of CPU, so %.0f s on two idle cores (%.0f s by the clock)",
+	lab.Row("`go build` from an empty cache, on 2 cores", "≤ 3 min", fmt.Sprintf("%.0f s of CPU, so %.0f s on two idle cores (%.0f s by the clock)",
 		(after-before).Seconds(), cores.Seconds(), wall.Seconds()), cores <= 3*time.Minute)
-	row("stripped binary", "≤ 60 MB", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), info.Size() <= 60e6)
+	lab.Row("stripped binary", "≤ 60 MB", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), info.Size() <= 60e6)
 	if given != "" {
 		b.binary = given
 	}
 	return os.RemoveAll(cache)
 }
-
-// median sorts the values and returns the middle one.
-func median(values []time.Duration) time.Duration {
-	if len(values) == 0 {
-		return 0
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
-}
-
-// ms writes a duration in milliseconds.
-func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/bench/lab"
 	"lambent.dev/lambent/internal/auth/sigv4"
 )
 
@@ -27,17 +28,17 @@ func (b *bench) putToEntry(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(err, p.Stop()) }()
 	acknowledged := map[string]time.Time{}
 	for i := range warming + measured {
 		key := fmt.Sprintf("upload-%03d", i)
-		if err := p.putPresigned(ctx, outputs["Uploads"], key); err != nil {
+		if err := putPresigned(ctx, p, outputs["Uploads"], key); err != nil {
 			return err
 		}
 		acknowledged[key] = time.Now()
 		time.Sleep(pause)
 	}
-	entered, err := p.entries(ctx, len(acknowledged))
+	entered, err := entries(ctx, p, len(acknowledged))
 	if err != nil {
 		return err
 	}
@@ -46,27 +47,27 @@ func (b *bench) putToEntry(ctx context.Context) (err error) {
 		key := fmt.Sprintf("upload-%03d", warming+i)
 		took = append(took, entered[key].Sub(acknowledged[key]))
 	}
-	middle := median(took)
-	row("presigned PUT acknowledged → function entered, warm, p50", "≤ 3 ms", fmt.Sprintf("%s (p10 %s, p90 %s, of %d)",
-		ms(middle), ms(took[len(took)/10]), ms(took[len(took)*9/10]), len(took)), middle <= 3*time.Millisecond)
+	middle := lab.Median(took)
+	lab.Row("presigned PUT acknowledged → function entered, warm, p50", "≤ 3 ms", fmt.Sprintf("%s (p10 %s, p90 %s, of %d)",
+		lab.Ms(middle), lab.Ms(took[len(took)/10]), lab.Ms(took[len(took)*9/10]), len(took)), middle <= 3*time.Millisecond)
 	return nil
 }
 
 // application starts a platform with the benchmark's own application, and returns the outputs of its stack.
-func (b *bench) application(ctx context.Context) (*platform, map[string]string, error) {
+func (b *bench) application(ctx context.Context) (*lab.Platform, map[string]string, error) {
 	p, err := b.up(ctx, filepath.Join(b.dir, "app"), "bench/platform/app")
 	if err != nil {
 		return nil, nil, err
 	}
 	stacks, err := p.Stacks(ctx, "app")
 	if err != nil {
-		return nil, nil, errors.Join(err, p.stop())
+		return nil, nil, errors.Join(err, p.Stop())
 	}
 	return p, stacks[0].OutputMap(), nil
 }
 
 // putPresigned uploads a kilobyte as a browser does, with nothing but a URL.
-func (p *platform) putPresigned(ctx context.Context, bucket, key string) error {
+func putPresigned(ctx context.Context, p *lab.Platform, bucket, key string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, p.Endpoint+"/"+bucket+"/"+key, strings.NewReader(strings.Repeat("x", 1024)))
 	if err != nil {
 		return err
@@ -79,11 +80,11 @@ func (p *platform) putPresigned(ctx context.Context, bucket, key string) error {
 	if r.URL, err = r.URL.Parse(target); err != nil {
 		return err
 	}
-	return exchange(p.HTTP, r)
+	return lab.Exchange(p.HTTP, r)
 }
 
 // entries reads from the function's log when it was entered, by key, waiting until there are n.
-func (p *platform) entries(ctx context.Context, n int) (map[string]time.Time, error) {
+func entries(ctx context.Context, p *lab.Platform, n int) (map[string]time.Time, error) {
 	found := map[string]time.Time{}
 	for range 100 {
 		lines, err := p.LogEvents(ctx, "/aws/lambda/bench-entry", 0, "entered")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"lambent.dev/lambent/bench/lab"
 )
 
 const (
@@ -30,18 +32,18 @@ func (b *bench) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		ready, used = append(ready, p.ready), append(used, p.used)
+		ready, used = append(ready, p.Ready), append(used, p.Used)
 		if i == 0 {
 			time.Sleep(settle)
-			resident, err = residentOf(p.cmd.Process.Pid)
+			resident, err = lab.ResidentOf(p.PID())
 		}
-		if err := errors.Join(err, p.stop()); err != nil {
+		if err := errors.Join(err, p.Stop()); err != nil {
 			return err
 		}
 	}
-	middle := median(ready)
-	row("start to ready on a data directory of 10,000 items", "≤ 60 ms", fmt.Sprintf("%s (best of %d: %s; CPU %s)", ms(middle), len(ready), ms(ready[0]), median(used)), middle <= 60*time.Millisecond)
-	row("resident memory idle, no cells", "≤ 45 MB", fmt.Sprintf("%.1f MB", float64(resident)/1e6), resident <= 45e6)
+	middle := lab.Median(ready)
+	lab.Row("start to ready on a data directory of 10,000 items", "≤ 60 ms", fmt.Sprintf("%s (best of %d: %s; CPU %s)", lab.Ms(middle), len(ready), lab.Ms(ready[0]), lab.Median(used)), middle <= 60*time.Millisecond)
+	lab.Row("resident memory idle, no cells", "≤ 45 MB", fmt.Sprintf("%.1f MB", float64(resident)/1e6), resident <= 45e6)
 	return nil
 }
 
@@ -51,8 +53,8 @@ func (b *bench) fill(ctx context.Context, data string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	if err := p.dynamodb(ctx, "CreateTable", `{"TableName":"items","BillingMode":"PAY_PER_REQUEST",`+
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	if err := p.DynamoDB(ctx, "CreateTable", `{"TableName":"items","BillingMode":"PAY_PER_REQUEST",`+
 		`"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}`); err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func (b *bench) fill(ctx context.Context, data string) (err error) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < items && failed[w] == nil; i += writers {
-				failed[w] = p.dynamodb(ctx, "PutItem", fmt.Sprintf(`{"TableName":"items","Item":{"pk":{"S":"item-%d"},"body":{"S":"%s"}}}`, i, text))
+				failed[w] = p.DynamoDB(ctx, "PutItem", fmt.Sprintf(`{"TableName":"items","Item":{"pk":{"S":"item-%d"},"body":{"S":"%s"}}}`, i, text))
 			}
 		})
 	}
@@ -80,15 +82,15 @@ func (b *bench) secondUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			return err
 		}
 		if i > 0 {
-			took = append(took, p.deployed)
+			took = append(took, p.Deployed)
 		}
 	}
-	middle := median(took)
-	row("second `lambent up` of the unchanged photo-board, process start to \"deployed\"", "≤ 1.5 s",
+	middle := lab.Median(took)
+	lab.Row("second `lambent up` of the unchanged photo-board, process start to \"deployed\"", "≤ 1.5 s",
 		fmt.Sprintf("%.2f s (best of %d: %.2f s)", middle.Seconds(), len(took), took[0].Seconds()), middle <= 1500*time.Millisecond)
 	return nil
 }

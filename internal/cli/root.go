@@ -27,6 +27,10 @@ const (
 type Platform interface {
 	// URL is the base URL that clients use, without a trailing slash.
 	URL() string
+	// Failed receives the reason when the platform cannot go on, such as a disk that no longer takes what was acknowledged.
+	Failed() <-chan error
+	// Reopen opens log files anew, after they were rotated.
+	Reopen()
 	// Close stops taking requests, finishes what was begun, and returns when everything is on disk.
 	Close(ctx context.Context) error
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +55,7 @@ func (a *app) platformCommand(c *cobra.Command, run func(ctx context.Context, cf
 	for _, s := range config.Settings() {
 		value := &settingFlag{setting: s, text: s.Default}
 		f := c.Flags().VarPF(value, s.Name, "", s.Doc)
+		f.Hidden = s.Hidden()
 		if s.IsBool() {
 			f.NoOptDefVal = "true"
 		}
@@ -129,14 +132,47 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 		}
 		defer withdraw()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer attend(ctx, platform, cancel)()
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
 	if err := serve(ctx, &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}, d, began); err != nil {
 		return err
 	}
 	stop()
+	var broken failure
+	if errors.As(context.Cause(ctx), &broken) {
+		return broken.error
+	}
 	a.Term.Say("stopping …")
 	return nil
+}
+
+// failure is why a platform could not go on.
+type failure struct{ error }
+
+// attend ends ctx with a [failure] when the platform cannot go on, and reopens the log files at SIGHUP, until what it returns is called.
+func attend(ctx context.Context, platform Platform, end context.CancelCauseFunc) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-hangup:
+				platform.Reopen()
+			case err := <-platform.Failed():
+				end(failure{err})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(hangup)
+		end(nil)
+		wg.Wait()
+	}
 }
 
 // serve deploys the application of a platform that has started, and waits for its end.

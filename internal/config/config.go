@@ -28,6 +28,8 @@ type Config struct {
 	StrictRuntimes   bool
 	LogLevel         string
 	LogFormat        string
+	AccessLog        string
+	TestClock        bool
 }
 
 // The values of the setting "sandbox".
@@ -35,6 +37,12 @@ const (
 	SandboxAuto    = "auto"
 	SandboxRequire = "require"
 	SandboxOff     = "off"
+)
+
+// The values of the setting "access-log" that are not a file.
+const (
+	AccessLogOff    = "off"
+	AccessLogStderr = "stderr"
 )
 
 // Default returns the settings of a Lambent that nobody configured.
@@ -72,6 +80,9 @@ func (c *Config) Validate() error {
 			refuse(setting, "%q is not one of %v", value, values)
 		}
 	}
+	if c.AccessLog == "" {
+		refuse("access-log", "is empty; set off, stderr or a file")
+	}
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
 	if _, err := c.ParkedPercent(); err != nil {
 		refuse("parked-memory", "%v", err)
@@ -80,6 +91,9 @@ func (c *Config) Validate() error {
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
+	}
+	if c.TestClock && !c.Loopback() {
+		refuse("test-clock", "is for tests on loopback alone")
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {

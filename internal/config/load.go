@@ -44,7 +44,11 @@ func Load(src Source) (Config, error) {
 			return c, fmt.Errorf("flag --%s: %w", name, err)
 		}
 	}
-	for _, path := range []*string{&c.DataDir, &c.TLSCert, &c.TLSKey} {
+	paths := []*string{&c.DataDir, &c.TLSCert, &c.TLSKey}
+	if c.AccessLog != AccessLogOff && c.AccessLog != AccessLogStderr {
+		paths = append(paths, &c.AccessLog)
+	}
+	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			abs, err := filepath.Abs(filepath.Join(src.Dir, *path))
 			if err != nil {

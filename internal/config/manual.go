@@ -16,6 +16,9 @@ project's folder (or ` + "`--config FILE`" + `), the environment, and the comman
 
 `)
 	for _, s := range Settings() {
+		if s.hidden {
+			continue
+		}
 		value := s.Default
 		if value == "" {
 			value = "(empty)"

@@ -15,9 +15,10 @@ type Setting struct {
 	// Doc is the reference manual: what the setting does, its values, and units.
 	Doc string
 
-	bool bool
-	set  func(c *Config, value string) error
-	get  func(c *Config) string
+	bool   bool
+	hidden bool
+	set    func(c *Config, value string) error
+	get    func(c *Config) string
 }
 
 // Flag returns the setting's flag, with its dashes.
@@ -30,6 +31,9 @@ func (s *Setting) Env() string {
 
 // IsBool tells whether the setting is true or false, so that its flag needs no value.
 func (s *Setting) IsBool() bool { return s.bool }
+
+// Hidden tells whether the setting is for the project's own tests, and so not in the manual.
+func (s *Setting) Hidden() bool { return s.hidden }
 
 // Set gives the setting of c a value from text.
 func (s *Setting) Set(c *Config, value string) error { return s.set(c, value) }
@@ -86,12 +90,26 @@ func Settings() []Setting {
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),
 		text("log-level", "info",
-			"The least important log lines to write: debug, info, warn or error. The access log is at info.",
+			"The least important log lines to write: debug, info, warn or error.",
 			func(c *Config) *string { return &c.LogLevel }),
 		text("log-format", "text",
 			"text for people, json for machines. The log goes to standard error.",
 			func(c *Config) *string { return &c.LogFormat }),
+		text("access-log", AccessLogOff,
+			"Where to write one line of JSON for every request: off, stderr, or a file, whose relative path starts at the project's folder. A line has "+
+				"the time, request_id, source_ip, principal, service, operation, region, method, host, path, status, error_code, duration_ms, bytes and "+
+				"user_agent; never a query, a header or a body. Lines that a slow disk cannot take are dropped and counted in the log. "+
+				"After rotating the file, send SIGHUP.",
+			func(c *Config) *string { return &c.AccessLog }),
+		hidden(boolean("test-clock", "false",
+			"Let the root user move the clock, for tests of what expires: POST /_lambent/clock?advance=24h.",
+			func(c *Config) *bool { return &c.TestClock })),
 	}
+}
+
+func hidden(s Setting) Setting {
+	s.hidden = true
+	return s
 }
 
 func text(name, value, doc string, field func(*Config) *string) Setting {

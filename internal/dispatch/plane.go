@@ -1,19 +1,19 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/sigv4"
-	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/wire"
 )
@@ -34,8 +34,6 @@ type PlaneOptions struct {
 	Clock         clock.Clock
 	Random        io.Reader
 	Log           *slog.Logger
-	// Access receives one record per request; nil writes none.
-	Access *slog.Logger
 	// Account and Region are those of callers whose credentials name none.
 	Account, Region string
 	// Loopback tells that the listener is on loopback; LocalKeys, that the conventional pair test/test is accepted there.
@@ -47,6 +45,7 @@ type Plane struct {
 	PlaneOptions
 
 	services *wire.Services
+	unproven unproven
 }
 
 // NewPlane returns the handler.
@@ -56,11 +55,15 @@ func NewPlane(o PlaneOptions) *Plane {
 
 // exchange is one request and what is learnt of it on its way.
 type exchange struct {
-	w       *recorder
-	http    *http.Request
-	wire    wire.Request
-	api     *wire.API
+	w    *front.Recorder
+	http *http.Request
+	wire wire.Request
+	api  *wire.API
+	// op is the operation, when it is known before the caller is.
+	op      *wire.Operation
 	request service.Request
+	// release, when set, gives back the room that an unproven body took.
+	release func()
 	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
 	read bool
 }
@@ -70,20 +73,22 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := front.MatchOf(r)
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	id := NewRequestID(p.Random)
-	x := &exchange{w: &recorder{ResponseWriter: w}, http: r, wire: wire.Request{
+	x := &exchange{w: front.Record(w), http: r, wire: wire.Request{
 		Method: r.Method, RawPath: m.Rest, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
 		ID: id, HostID: id,
 	}}
 	x.request = service.Request{
-		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
+		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: front.Peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
 		Trace: r.Header.Get("X-Amzn-Trace-Id"),
 		HTTP:  &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
 	}
-	if err := p.serve(r.Context(), x, m); err != nil {
-		p.fail(r.Context(), x, err)
+	err := p.serve(r.Context(), x, m)
+	if m.Access != nil {
+		x.note(m.Access)
+		m.Access.ErrorCode = service.Code(err)
 	}
-	if p.Access != nil {
-		p.logAccess(r.Context(), x)
+	if err != nil {
+		p.fail(r.Context(), x, err)
 	}
 }
 
@@ -93,7 +98,6 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if x.api, err = p.identify(x, m); err != nil {
 		return err
 	}
-	x.wire.MaxBody = maxBody(x.api.Name)
 	entry := p.Registry.entries[x.api.Name]
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
@@ -102,12 +106,19 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if entry.form != nil && isUploadForm(x.http) {
 		return p.serveForm(ctx, x, entry)
 	}
-	if err := p.authenticate(ctx, x, m); err != nil {
-		return err
+	x.limitBody()
+	err = p.authenticate(ctx, x, m)
+	if x.release != nil {
+		x.release()
 	}
-	op, err := x.api.Match(&x.wire)
 	if err != nil {
 		return err
+	}
+	op := x.op
+	if op == nil {
+		if op, err = x.api.Match(&x.wire); err != nil {
+			return err
+		}
 	}
 	x.request.Operation = op.Name
 	if !op.Implemented() {
@@ -144,15 +155,6 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		signing = "s3"
 	}
 	return p.services.Identify(signing, &x.wire)
-}
-
-// maxBody returns the limit of a buffered body of an API in bytes. Lambda's calls may carry an archive of 50 MiB in base64; AWS cuts them
-// off at 70,167,211 bytes (its RequestEntityTooLargeException says so).
-func maxBody(api string) int64 {
-	if api == "lambda" {
-		return 70_167_211
-	}
-	return wire.DefaultMaxBody
 }
 
 // objectLambda is the signing name of the one S3 operation that is not signed for S3.
@@ -193,63 +195,15 @@ func scopeService(credential, separator string) string {
 	return strings.ToLower(parts[len(parts)-2])
 }
 
-// isUploadForm tells whether a request is an upload by an HTML form.
-func isUploadForm(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
-}
-
-// serveForm hands an upload by a form to its service. The caller is proven when the service has read the fields.
-func (p *Plane) serveForm(ctx context.Context, x *exchange, e *entry) error {
-	x.wire.Protocol = awsapi.RESTXML
-	x.request.Operation = "PostObject"
-	x.w.Header().Set("X-Amz-Request-Id", x.request.ID)
-	x.w.Header().Set("X-Amz-Id-2", x.request.ID)
-	return e.form(service.WithRequest(ctx, &x.request), x.w, &service.FormUpload{
-		RawPath: x.wire.RawPath, ContentType: x.http.Header.Get("Content-Type"), Length: x.http.ContentLength, Body: x.http.Body,
-		Prove: func(ctx context.Context, s service.FormSignature) (context.Context, error) {
-			proof, err := p.Authenticator.AuthenticateForm(ctx, &sigv4.Form{
-				Policy: s.Policy, Credential: s.Credential, AccessKeyID: s.AccessKeyID, Signature: s.Signature, Token: s.Token,
-			}, p.local(x))
-			if err != nil {
-				return nil, err
-			}
-			p.identified(x, proof)
-			return service.WithRequest(ctx, &x.request), nil
-		},
-	})
-}
-
-// local tells whether the conventional pair of credentials may be used.
-func (p *Plane) local(x *exchange) bool {
-	_, forgeable := front.Forgeable(x.http)
-	return auth.LocalAllowed(auth.LocalFacts{
-		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
-	})
-}
-
-// identified notes who makes the call.
-func (p *Plane) identified(x *exchange, proof *auth.Proof) {
-	x.request.Principal = proof.Principal
-	if proof.Principal.Account != "" {
-		x.request.Account = proof.Principal.Account
-	}
-	if proof.Region != "" {
-		x.request.Region = proof.Region
-	}
-}
-
 // authenticate proves the caller, and puts the verifying reader in the place of the body.
 func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) error {
+	_, forgeable := front.Forgeable(x.http)
 	head := &auth.Head{
 		Request: sigv4.FromHTTP(x.http),
 		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
-		Local:   p.local(x),
-		Body: func() (string, error) {
-			x.read = true
-			body, err := x.wire.ReadBody()
-			return sigv4.Hash(body), err
-		},
+		Local:   p.local(x.http, forgeable),
+		Body:    func() (string, error) { return p.hashBody(x) },
 	}
 	proof, err := p.Authenticator.Authenticate(ctx, head)
 	if err != nil {
@@ -258,7 +212,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	if region := m.Var("region"); region != "" {
 		x.request.Region = region
 	}
-	p.identified(x, proof)
+	x.identified(proof)
 	x.request.HTTP.Presigned = proof.Presigned
 	if proof.Payload == nil || x.read {
 		return nil
@@ -268,6 +222,33 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		x.wire.ContentLength = proof.Payload.Length
 	}
 	return nil
+}
+
+// Caller proves who sent a request to a data plane of the API named api that its service serves itself, and whose whole body is given. A request
+// without a signature is by the anonymous principal.
+func (p *Plane) Caller(r *http.Request, api string, body []byte) (service.Principal, error) {
+	_, forgeable := front.Forgeable(r)
+	proof, err := p.Authenticator.Authenticate(r.Context(), &auth.Head{
+		Request: sigv4.FromHTTP(r), Options: sigv4.Options{Services: []string{api}}, Family: auth.FamilyOf(api), Local: p.local(r, forgeable),
+		Body: func() (string, error) { return sigv4.Hash(body), nil },
+	})
+	if err != nil {
+		return service.Principal{}, err
+	}
+	if proof.Payload != nil {
+		whole := &verified{Reader: proof.Payload.Reader(bytes.NewReader(body)), family: auth.FamilyOf(api)}
+		if _, err := io.Copy(io.Discard, whole); err != nil {
+			return service.Principal{}, err
+		}
+	}
+	return proof.Principal, nil
+}
+
+// local reports whether the conventional pair may be used for a request.
+func (p *Plane) local(r *http.Request, forgeable bool) bool {
+	return auth.LocalAllowed(auth.LocalFacts{
+		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: front.Peer(r).IsLoopback() && !front.Sandboxed(r), Forgeable: forgeable,
+	})
 }
 
 // signingNames returns the services for which requests of an API may be signed.
@@ -302,7 +283,7 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 		p.Log.ErrorContext(ctx, "call failed", slog.String("request_id", x.request.ID), slog.String("service", x.request.API),
 			slog.String("operation", x.request.Operation), slog.Any("error", err))
 	}
-	if x.w.status != 0 {
+	if x.w.Status != 0 {
 		// The answer has begun; ending the connection is the only way left to say that it is not whole.
 		panic(http.ErrAbortHandler)
 	}
@@ -315,57 +296,8 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 	}
 }
 
-func (p *Plane) logAccess(ctx context.Context, x *exchange) {
-	p.Access.LogAttrs(ctx, slog.LevelInfo, "request",
-		slog.String("request_id", x.request.ID), slog.String("service", x.request.API), slog.String("operation", x.request.Operation),
-		slog.String("principal", x.request.Principal.ARN), slog.String("region", x.request.Region), slog.String("method", x.http.Method),
-		slog.Int("status", x.w.status), slog.Int64("bytes", x.w.written), slog.Duration("took", p.Clock.Now().Sub(x.request.Time)))
+// note fills in what the door knows of a request in the access log.
+func (x *exchange) note(e *access.Entry) {
+	e.RequestID, e.Service, e.Operation = x.request.ID, x.request.API, x.request.Operation
+	e.Principal, e.Region = x.request.Principal.ARN, x.request.Region
 }
-
-// peer returns the address of the client.
-func peer(r *http.Request) netip.Addr {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr().Unmap()
-}
-
-// recorder notes the status and the size of an answer. It passes ReadFrom on, so that files still leave by sendfile.
-type recorder struct {
-	http.ResponseWriter
-
-	status  int
-	written int64
-}
-
-// WriteHeader notes the status.
-func (w *recorder) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write counts the bytes.
-func (w *recorder) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(b)
-	w.written += int64(n)
-	return n, err
-}
-
-// ReadFrom hands a file to the connection itself where that is possible.
-func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.Copy(w.ResponseWriter, r)
-	w.written += n
-	return n, err
-}
-
-// Unwrap lets [http.ResponseController] reach the connection.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

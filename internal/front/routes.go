@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -18,6 +19,8 @@ type Match struct {
 	// Rest is the raw path (without the query) that is left for the route's handler; for a host route with
 	// an API it is the path with the bucket put in front.
 	Rest string
+	// Access is the request's entry in the access log, for what only the handler knows; nil when there is no log.
+	Access *access.Entry
 
 	vars []string // name, value, name, value, …
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -26,7 +28,10 @@ type Options struct {
 	// Loopback tells that the listener is on a loopback address, where requests that a web page could forge are refused
 	// on the routes that are not public.
 	Loopback bool
-	Log      *slog.Logger
+	// Access is the access log; nil writes none. It needs Clock.
+	Access *access.Log
+	Clock  clock.Clock
+	Log    *slog.Logger
 }
 
 // Server serves one port.
@@ -95,9 +100,19 @@ type handler struct {
 	table   *Table
 }
 
-// ServeHTTP routes one request.
+// ServeHTTP serves one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.options.Access != nil {
+		h.logged(w, r)
+		return
+	}
+	h.serve(w, r, nil)
+}
+
+// serve routes one request. e is its entry in the access log, if there is one.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, e *access.Entry) {
 	m := h.table.Find(r.Host, r.RequestURI)
+	m.Access = e
 	if m.Route == nil {
 		switch m.Rest {
 		case "/_lambent/health", "/_localstack/health":
@@ -108,6 +123,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.Route == nil || m.Route.API != "" {
 		h.options.API.ServeHTTP(w, withMatch(r, &m))
 		return
+	}
+	if e != nil {
+		e.Service = m.Route.Owner
 	}
 	if reason, bad := Forgeable(r); bad && h.options.Loopback && !m.Route.Public {
 		http.Error(w, "Refused: "+reason+".", http.StatusForbidden)

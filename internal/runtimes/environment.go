@@ -44,6 +44,7 @@ type Spec struct {
 type Environment struct {
 	cell    *sandbox.Cell
 	session *rapi.Session
+	parked  bool
 }
 
 // ExitError says that the process of an environment ended.
@@ -79,9 +80,6 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
 	}
-	if s.Layers != "" {
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
-	}
 	if provided {
 		addr := netip.MustParseAddrPort(runtimeAPI)
 		spec.Listen = append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr})
@@ -91,7 +89,11 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 
 // functionMounts are the folders of the function.
 func (s *Spec) functionMounts() []sandbox.Mount {
-	return []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
+	mounts := []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
+	if s.Layers != "" {
+		mounts = append(mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
+	}
+	return mounts
 }
 
 // newEnvironment serves the Runtime API to a sandbox.
@@ -135,6 +137,12 @@ func (e *Environment) Done() <-chan struct{} { return e.cell.Done() }
 
 // PeakBytes is the most memory that the environment has used at one time so far; 0 when it is not known.
 func (e *Environment) PeakBytes() int64 { return e.cell.PeakBytes() }
+
+// PID is the process id of the sandbox's init on the host.
+func (e *Environment) PID() int { return e.cell.PID() }
+
+// WasParked tells whether the environment was made from a parked cell.
+func (e *Environment) WasParked() bool { return e.parked }
 
 // Listener is the listener of that name; nil where the cell shares the host's network.
 func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,27 +47,18 @@ func TestSecondStartTakesAParkedCell(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
 	l := b.launcher(t, 1<<30)
 	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{"app.py": "import os\ndef handler(e, c): return os.environ.get('WHO')\n"}, "WHO=me")
-	var pids []int
-	for range 2 {
+	for i := range 2 {
 		e, err := l.Start(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		answer, err := e.Invoke(t.Context(), event("1", `{}`))
-		if err != nil || string(answer.Body) != `"me"` {
-			t.Fatalf("%s %v\n%s", answer.Body, err, out)
+		if err != nil || string(answer.Body) != `"me"` || e.WasParked() != (i == 1) {
+			t.Fatalf("start %d, parked is %v: %s %v\n%s", i, e.WasParked(), answer.Body, err, out)
 		}
 		filled(t, l, leastParked)
-		for _, p := range l.pools {
-			pids = append(pids, p.cells[len(p.cells)-1].env.cell.PID())
-		}
-		pids = append(pids, e.cell.PID())
 		e.Kill()
 		<-e.Done()
-	}
-	// The cell that was parked last after the first start served the second.
-	if pids[3] != pids[0] {
-		t.Errorf("processes %v: the second environment is not the parked cell", pids)
 	}
 }
 
@@ -190,13 +182,14 @@ def handler(e, c):
 	}
 }
 
-// TestAssignedCellIsBound checks that code attached to a parked cell is read-only and that another function's is not there.
+// TestAssignedCellIsBound checks that code and layers attached to a parked cell are there, read-only, and that another function's are not.
 func TestAssignedCellIsBound(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
 	l := b.launcher(t, 1<<30)
-	files := map[string]string{"bootstrap": "", "app.py": `import os
+	files := map[string]string{"app.py": `import os
+import layered
 def handler(e, c):
-    seen = os.listdir("/var/task")
+    seen = os.listdir("/var/task") + os.listdir("/opt/python") + [layered.name]
     for path in ("/var/task/x", "/opt/x", "/var/runtime/x", "/x"):
         try:
             open(path, "w")
@@ -207,19 +200,27 @@ def handler(e, c):
 `}
 	for i := range 3 {
 		name := "only" + strconv.Itoa(i)
-		s, _ := b.spec(t, "python3.11", "app.handler", files)
-		if err := os.WriteFile(filepath.Join(s.Code, name), nil, 0o644); err != nil {
-			t.Fatal(err)
+		s, out := b.spec(t, "python3.11", "app.handler", files)
+		s.Layers = t.TempDir()
+		for file, text := range map[string]string{filepath.Join(s.Code, name): "", filepath.Join(s.Layers, "python", "layered.py"): "name = 'of " + name + "'\n"} {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i > 0 {
+			filled(t, l, 1)
 		}
 		e, err := l.Start(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := e.Invoke(t.Context(), event("1", `{}`))
-		if want := `["app.py", "bootstrap", "` + name + `"]`; err != nil || string(answer.Body) != want {
-			t.Errorf("%s %v, want %s", answer.Body, err, want)
+		if e.WasParked() != (i > 0) {
+			t.Errorf("start %d: parked is %v", i, e.WasParked())
 		}
-		filled(t, l, 1)
+		answer, err := e.Invoke(t.Context(), event("1", `{}`))
+		if want := `["app.py", "layered.py", "of ` + name + `", "` + name + `"]`; err != nil || string(answer.Body) != want {
+			t.Errorf("%s %v, want %s\n%s", answer.Body, err, want, out)
+		}
 		e.Kill()
 		<-e.Done()
 	}

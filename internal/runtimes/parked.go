@@ -110,6 +110,7 @@ func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell,
 		return nil, err
 	}
 	c := &parkedCell{kind: k, env: newEnvironment(cell), out: out}
+	c.env.parked = true
 	if !k.held {
 		if err := c.warm(ctx); err != nil {
 			c.kill()

@@ -42,7 +42,7 @@ echo x >/var/task/new || echo "read-only"; df -k /tmp | tail -n 1; ls /opt; ls -
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, &out, "before: \n")
+	waitFor(t, &out, "before: lib\n")
 	mounts := []Mount{{Source: code, Target: "/var/task"}, {Source: filepath.Join(code, "missing"), Target: "/opt", Optional: true}}
 	if err := c.Assign(t.Context(), Assignment{Mounts: mounts, Limits: Limits{MemoryMB: 128, TmpMB: 1024}}); err != nil {
 		t.Fatal(err)
@@ -141,6 +141,15 @@ func TestParkedCellThatIsKilledCannotBeAssigned(t *testing.T) {
 	<-c.Done()
 	if err := c.Assign(t.Context(), Assignment{Argv: []string{"/bin/true"}}); err == nil {
 		t.Error("a dead cell was assigned")
+	}
+}
+
+func TestLimitOfFilesDoesNotBindTheMakingOfACell(t *testing.T) {
+	spec := payloadSpec(helper(t), "who", nil)
+	spec.Limits.Files = 9 // less than the child has open on the way
+	spec.Argv, spec.Env = []string{"/bin/sh", "-c", "ulimit -n; cat /etc/hosts"}, nil
+	if out, exit := runAct(t, isolatedHost(t), spec); !strings.HasPrefix(out, "9\n127.0.0.1 ") || exit.Code != 0 {
+		t.Errorf("%q, exit %+v", out, exit)
 	}
 }
 

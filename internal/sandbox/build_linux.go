@@ -132,7 +132,8 @@ func (b *builder) root() error {
 	for _, f := range b.files() {
 		b.writeFile(f.target, f.source)
 	}
-	for _, dir := range []string{"/var/task", "/var/runtime", "/opt", "/mnt"} {
+	// The loader remembers which folders of LD_LIBRARY_PATH it did not find: those that a parked cell is given later must be there.
+	for _, dir := range []string{"/var/task/lib", "/var/runtime/lib", "/opt/lib", "/mnt"} {
 		b.mkdirs(dir)
 	}
 	dot := b.String(".")
@@ -244,17 +245,17 @@ func relative(p string) string { return strings.TrimPrefix(p, "/") }
 // limits sets the resource limits, including those that stand in for missing cgroup controllers.
 func (b *builder) limits() {
 	l := b.spec.Limits
-	set := func(name string, resource int, value uint64) {
-		b.Call("limit "+name, unix.SYS_PRLIMIT64, program.Int(0), program.Int(resource), program.Pointer(b.Program, &unix.Rlimit{Cur: value, Max: value}), program.Int(0))
-	}
-	set("open files", unix.RLIMIT_NOFILE, min(uint64(l.Files), b.env.maxFiles))
-	set("core dumps", unix.RLIMIT_CORE, 0)
+	b.limit("core dumps", unix.RLIMIT_CORE, 0)
 	if !b.env.cgroups.has("pids") {
-		set("processes", unix.RLIMIT_NPROC, uint64(l.PIDs+1))
+		b.limit("processes", unix.RLIMIT_NPROC, uint64(l.PIDs+1))
 	}
 	if !b.env.cgroups.has("memory") {
-		set("data", unix.RLIMIT_DATA, uint64(l.MemoryMB+rlimitDataSlackMB)<<20)
+		b.limit("data", unix.RLIMIT_DATA, uint64(l.MemoryMB+rlimitDataSlackMB)<<20)
 	}
+}
+
+func (b *builder) limit(name string, resource int, value uint64) {
+	b.Call("limit "+name, unix.SYS_PRLIMIT64, program.Int(0), program.Int(resource), program.Pointer(b.Program, &unix.Rlimit{Cur: value, Max: value}), program.Int(0))
 }
 
 // rlimitDataSlackMB is what RLIMIT_DATA allows beyond a function's memory, in MiB: it counts address space, such as the stacks of
@@ -325,6 +326,8 @@ func (b *builder) payload() {
 	for i, fd := range fds {
 		b.Call("set up a standard stream", unix.SYS_DUP3, program.Fd(fd), program.Int(i), program.Int(0))
 	}
+	// Not earlier: until its program runs, the child has the descriptors of the spawner, which knows many cells.
+	b.limit("open files", unix.RLIMIT_NOFILE, min(uint64(b.spec.Limits.Files), b.env.maxFiles))
 	if b.spec.Held {
 		b.heldPayload(len(fds))
 		return

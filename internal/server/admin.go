@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/iam"
 	"lambent.dev/lambent/internal/auth/sigv4"
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
 )
@@ -31,10 +33,11 @@ func (h health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]any{"status": "running", "services": names, "edition": "lambent"})
 }
 
-// explain tells the root user how the calls of one request were decided: GET /_lambent/decisions/REQUEST-ID.
-type explain struct {
+// admin serves the platform's own paths to the root user.
+type admin struct {
 	journal       *auth.Journal
 	authenticator *auth.Authenticator
+	clock         clock.Clock
 }
 
 // Decision is one decision of a request, as `lambent iam explain` shows it.
@@ -51,9 +54,40 @@ type Decision struct {
 	Trace     []iam.Trace `json:"trace,omitempty"`
 }
 
-// ServeHTTP answers requests that the root user signed for [AdminService].
-func (e *explain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proof, err := e.authenticator.Authenticate(r.Context(), &auth.Head{
+// explain tells how the calls of one request were decided: GET /_lambent/decisions/REQUEST-ID.
+func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
+	if !a.root(w, r, "read decisions") {
+		return
+	}
+	out := []Decision{}
+	for _, d := range a.journal.Find(front.RouteVar(r, "id")) {
+		out = append(out, describe(&d))
+	}
+	writeJSON(w, map[string]any{"decisions": out})
+}
+
+// advance moves the clock of a test: POST /_lambent/clock?advance=24h. A Lambent that was not started for that refuses it.
+func (a *admin) advance(w http.ResponseWriter, r *http.Request) {
+	if !a.root(w, r, "move the clock") {
+		return
+	}
+	moved, ok := a.clock.(*clock.Movable)
+	if !ok {
+		http.Error(w, "The clock of this Lambent cannot be moved; that is for tests alone.", http.StatusForbidden)
+		return
+	}
+	d, err := time.ParseDuration(r.URL.Query().Get("advance"))
+	if r.Method != http.MethodPost || err != nil || d < 0 {
+		http.Error(w, "Use POST with advance=DURATION, such as 90s or 24h.", http.StatusBadRequest)
+		return
+	}
+	moved.Advance(d)
+	writeJSON(w, map[string]string{"now": moved.Now().UTC().Format(time.RFC3339Nano)})
+}
+
+// root tells whether the root user signed a request for [AdminService], and refuses it otherwise.
+func (a *admin) root(w http.ResponseWriter, r *http.Request, what string) bool {
+	proof, err := a.authenticator.Authenticate(r.Context(), &auth.Head{
 		Request: sigv4.FromHTTP(r), Options: sigv4.Options{Services: []string{AdminService}}, Family: sigv4.FamilyREST,
 		Body: func() (string, error) { return sigv4.Hash(nil), nil },
 	})
@@ -61,16 +95,12 @@ func (e *explain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &refused):
 		http.Error(w, refused.Message, refused.Status)
-		return
+		return false
 	case err != nil || proof.Principal.Kind != service.Root:
-		http.Error(w, "Only the root user may read decisions. Use the root key of the data folder.", http.StatusForbidden)
-		return
+		http.Error(w, "Only the root user may "+what+". Use the root key of the data folder.", http.StatusForbidden)
+		return false
 	}
-	out := []Decision{}
-	for _, d := range e.journal.Find(front.RouteVar(r, "id")) {
-		out = append(out, describe(&d))
-	}
-	writeJSON(w, map[string]any{"decisions": out})
+	return true
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

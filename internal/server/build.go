@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -23,12 +24,13 @@ import (
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
 )
 
 // build builds the services, in the order in which they need each other.
 func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error) {
-	objects := &late{}
+	objects, sources := &late{}, arrivals{}
 	iamService, directory, err := iam.New(p.deps, p.keys.Ring)
 	if err != nil {
 		return nil, err
@@ -37,13 +39,15 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
 	logService, sink := logs.New(p.deps)
-	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles})
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
+	queueService, _ := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
+	sources["dynamodb"] = tables
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -53,6 +57,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		queueService,
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
@@ -91,6 +96,10 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
+	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
+		<-s.serving
+		return s.plane.Caller(r, "lambda", body)
 	}
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}

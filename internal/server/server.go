@@ -8,10 +8,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/keyfile"
@@ -24,6 +29,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/front/localca"
+	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
@@ -37,17 +43,34 @@ const decisions = 4096
 type Server struct {
 	url      string
 	keys     *keyfile.Keys
+	plane    *dispatch.Plane
 	front    *front.Server
-	serving  chan struct{} // closed when front is set
+	serving  chan struct{} // closed when plane and front are set
 	registry *dispatch.Registry
 	services []service.Service
+	access   *access.Log
+	failed   chan error
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
 
+// machine is what a Lambent takes from the machine that it runs on.
+type machine struct {
+	clock clock.Clock
+	disk  vfs.FS // of the store; nil means the operating system's
+}
+
 // Start starts a Lambent with cfg, which is valid. When it returns, requests are answered; Close ends it.
-func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{serving: make(chan struct{})}
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
+	m := machine{clock: clock.System{}}
+	if cfg.TestClock {
+		m.clock = clock.NewMovable()
+	}
+	return start(ctx, cfg, log, m)
+}
+
+func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (_ *Server, err error) {
+	s := &Server{serving: make(chan struct{}), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -64,7 +87,11 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 		return l.Close()
 	})
 	s.url = baseURL(&cfg, l.Addr())
-	p, err := s.open(ctx, cfg, log)
+	if s.access, err = openAccess(&cfg, log); err != nil {
+		return nil, err
+	}
+	s.onClose(func(context.Context) error { return s.access.Close() })
+	p, err := s.open(cfg, log, m)
 	if err != nil {
 		return nil, err
 	}
@@ -89,16 +116,24 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 		return nil, err
 	}
 	loopback := isLoopback(l.Addr())
-	plane := dispatch.NewPlane(dispatch.PlaneOptions{
-		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log, Access: accessLog(log),
+	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
+		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
-	routes := []service.Route{{Path: "/_lambent/decisions/{id}", Handler: &explain{journal: journal, authenticator: authenticator}}}
+	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
+	routes := []service.Route{
+		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), Owner: AdminService},
+		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), Owner: AdminService},
+	}
 	for i := range services {
-		routes = append(routes, services[i].Routes...)
+		for _, r := range services[i].Routes {
+			r.Owner = services[i].API.Name
+			routes = append(routes, r)
+		}
 	}
 	s.front, err = front.Serve(l, front.Options{
-		Routes: routes, API: plane, Health: health{services: services}, TLS: certificates, Loopback: loopback, Log: log,
+		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
+		Access: s.access, Clock: p.deps.Clock, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +142,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Server,
 	bodies := &sweeper{blobs: p.deps.Blobs, services: services, clock: p.deps.Clock, log: log}
 	bodies.start(ctx)
 	s.onClose(bodies.close)
+	s.watch(p.deps.Store)
 	s.onClose(s.front.Shutdown)
 	return s, nil
 }
@@ -116,6 +152,30 @@ func (s *Server) URL() string { return s.url }
 
 // RootKey is the root user's access key.
 func (s *Server) RootKey() auth.RootKey { return s.keys.Root }
+
+// Failed receives the reason when the server cannot go on. The caller closes the server then, and starts it again when the reason is mended.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// watch reports when the store has stopped.
+func (s *Server) watch(kv store.Store) {
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-kv.Failed():
+			s.failed <- kv.View(context.Background(), func(store.Reader) error { return nil })
+		case <-stop:
+		}
+	})
+	s.onClose(func(context.Context) error {
+		close(stop)
+		wg.Wait()
+		return nil
+	})
+}
+
+// Reopen opens the access log anew, after it was rotated.
+func (s *Server) Reopen() { s.access.Reopen() }
 
 // Implements reports whether an operation of an API has a handler.
 func (s *Server) Implements(api, operation string) bool {
@@ -148,10 +208,10 @@ type parts struct {
 }
 
 // open opens keys, store and bodies.
-func (s *Server) open(_ context.Context, cfg config.Config, log *slog.Logger) (*parts, error) {
-	c := clock.System{}
+func (s *Server) open(cfg config.Config, log *slog.Logger, m machine) (*parts, error) {
+	c := m.clock
 	p := &parts{cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
-	kv, blobs, err := s.openState(cfg, c, log)
+	kv, blobs, err := s.openState(cfg, log, m.disk)
 	if err != nil {
 		return nil, err
 	}
@@ -171,14 +231,14 @@ func (s *Server) open(_ context.Context, cfg config.Config, log *slog.Logger) (*
 	return p, nil
 }
 
-func (s *Server) openState(cfg config.Config, c clock.Clock, log *slog.Logger) (store.Store, blob.Store, error) {
+func (s *Server) openState(cfg config.Config, log *slog.Logger, fs vfs.FS) (store.Store, blob.Store, error) {
 	var kv store.Store
 	var blobs blob.Store
 	var err error
 	if cfg.Ephemeral {
 		kv, blobs = mem.New(), blobmem.New()
 	} else {
-		kv, err = pebble.Open(filepath.Join(cfg.DataDir, "store"), pebble.Options{Clock: c, Log: log})
+		kv, err = pebble.Open(filepath.Join(cfg.DataDir, "store"), pebble.Options{FS: fs, Log: log})
 		if err != nil {
 			return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
 		}
@@ -251,10 +311,13 @@ func tlsConfig(cfg *config.Config, c clock.Clock) (*tls.Config, error) {
 	return ca.Config(), nil
 }
 
-// accessLog returns the log of requests: the same log, where its level shows debug records.
-func accessLog(log *slog.Logger) *slog.Logger {
-	if log.Enabled(context.Background(), slog.LevelDebug) {
-		return log
+// openAccess opens the access log, if the settings want one.
+func openAccess(cfg *config.Config, log *slog.Logger) (*access.Log, error) {
+	switch cfg.AccessLog {
+	case config.AccessLogOff:
+		return nil, nil
+	case config.AccessLogStderr:
+		return access.New(os.Stderr, log), nil
 	}
-	return nil
+	return access.Open(cfg.AccessLog, log)
 }

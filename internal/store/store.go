@@ -77,6 +77,8 @@ type Store interface {
 	// Watch returns a watcher whose channel receives a value after a durable commit
 	// wrote a key that begins with prefix. Wake-ups that nobody has taken yet are merged into one.
 	Watch(prefix []byte) *Watcher
+	// Failed returns a channel that is closed when the driver has stopped with ErrFailed. Any call then returns the reason.
+	Failed() <-chan struct{}
 	// Close waits for running transactions and releases the store. It is idempotent.
 	Close() error
 }

@@ -31,7 +31,8 @@ type loaded struct {
 // New joins an API with the bindings of its Handlers; without bindings, every
 // operation is known by name and implemented by none.
 func New(api *awsapi.API, bindings []awsapi.Binding) *API {
-	a := &API{API: api, compiler: compiler{nodes: make(map[planKey]*node)}, dialect: dialectOf(api)}
+	a := &API{API: api, dialect: dialectOf(api)}
+	a.compiler = compiler{nodes: make(map[planKey]*node), unlessEmpty: a.dialect.unlessEmpty}
 	a.load = sync.OnceValues(func() (*loaded, error) { return a.build(bindings) })
 	return a
 }
@@ -173,6 +174,9 @@ func unknownOperation(name string) error {
 func (a *API) unknownAction(action, version string) error {
 	if action == "" {
 		return badRequest("MissingAction", "The request must contain the parameter Action.")
+	}
+	if a.Name == "sqs" {
+		return badRequest("InvalidAction", "The action %s is not valid for this endpoint.", action)
 	}
 	return badRequest("InvalidAction", "Could not find operation %s for version %s", action, firstOf(version, "NO_VERSION_SPECIFIED"))
 }

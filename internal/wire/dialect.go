@@ -10,12 +10,20 @@ import (
 type dialect struct {
 	// validates is false where the service checks its input itself.
 	validates bool
+	// pathMember is the parameter that a query request may have in its path instead: the queue's URL.
+	pathMember string
 	// invalid and missing are the codes of a broken constraint and of a missing
 	// parameter.
 	invalid, missing string
 	// plainMissing words a missing parameter as "The request must contain the
 	// parameter X." instead of a validation error.
 	plainMissing bool
+	// wholeLists words a broken constraint of a list's or a map's scalar as one of the whole list, with all constraints of its members.
+	wholeLists bool
+	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
+	openEnum string
+	// unlessEmpty are the names of required lists that answers leave out when they are empty; clients see other required lists empty.
+	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
 	errorNamespace string
 	// validationNamespace is the same for validation errors.
@@ -52,6 +60,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "sqs":
 		d.errorNamespace = "com.amazonaws.sqs#"
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValueException", "MissingRequiredParameterException", true
+		d.wording, d.pathMember, d.unlessEmpty = queueWording, "QueueUrl", []string{"Successful", "Failed"}
 	case "sns":
 		d.invalid, d.missing = "InvalidParameter", "InvalidParameter"
 	case "rds":
@@ -60,6 +69,8 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":
 		d.invalid, d.missing = restJSONCode(api.Name), restJSONCode(api.Name)
+	case "lambda":
+		d.wholeLists, d.openEnum = true, "runtime"
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
@@ -96,4 +107,10 @@ func restJSONCode(name string) string {
 		return "InvalidRequestException"
 	}
 	return "BadRequestException"
+}
+
+// queueWording leaves every constraint but the presence of a parameter to the service, which knows empty batches too: in the query protocol they cannot
+// be told from missing ones.
+func queueWording(_ string, v *violation) (message string, own bool) {
+	return "", !v.missing || v.path == "entries"
 }

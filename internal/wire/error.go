@@ -241,6 +241,9 @@ func (a *answer) encodeErrorCBOR(e failure) error {
 // encodeErrorXML answers in restXml and awsQuery.
 func (a *answer) encodeErrorXML(e failure) error {
 	a.contentType("text/xml")
+	if e.name == "QueueDoesNotExist" {
+		e.message = strings.TrimSuffix(e.message, ".") + " for this wsdl version." // what the older protocol says
+	}
 	x := &xmlEncoder{}
 	rest := a.req.Protocol == awsapi.RESTXML
 	if rest {

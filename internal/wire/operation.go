@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/service"
@@ -161,6 +162,9 @@ func (o *Operation) decode(req *Request, m *message, v reflect.Value, t *trail) 
 		form, err := req.formValues()
 		if err != nil {
 			return err
+		}
+		if name := o.API.dialect.pathMember; name != "" && form[name] == "" && strings.Count(req.RawPath, "/") > 1 {
+			form[name] = req.RawPath
 		}
 		tree, err := parameterTree(form)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,8 @@ type field struct {
 	pointer bool
 	// ordinal is one bit for a required field, 0 for an optional one.
 	ordinal uint64
+	// unlessEmpty tells that the service leaves a required list out of its answers when it is empty.
+	unlessEmpty bool
 	// jsonName is the name in JSON and CBOR, queryName in awsQuery and ec2
 	// requests, xmlName in XML.
 	jsonName, xmlName, queryName string
@@ -57,6 +60,9 @@ var (
 
 // compiler builds nodes for one API; a shape with a type is compiled once.
 type compiler struct {
+	// unlessEmpty are the names of required lists that answers leave out when they are empty.
+	unlessEmpty []string
+
 	mu    sync.Mutex // guards the fields below
 	nodes map[planKey]*node
 }
@@ -138,6 +144,7 @@ func (c *compiler) structLocked(n *node) error {
 			return err
 		}
 		f.index = sf.Index[0]
+		f.unlessEmpty = slices.Contains(c.unlessEmpty, m.Name)
 		if m.Required {
 			f.ordinal = ordinal
 			if m.Location == awsapi.Body && m.Name != n.shape.Payload {
@@ -227,7 +234,7 @@ func (f *field) value(parent reflect.Value) (reflect.Value, bool) {
 	}
 	switch f.kind {
 	case awsapi.List, awsapi.Map:
-		return v, f.Required || !v.IsNil()
+		return v, f.Required && !f.unlessEmpty || !v.IsNil()
 	case awsapi.Blob, awsapi.Document:
 		return v, !v.IsNil()
 	case awsapi.Opaque, awsapi.Timestamp:

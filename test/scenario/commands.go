@@ -34,6 +34,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"call": with(call), "error": with(failure), "want": with(want), "set": with(set), "http": with(request1),
 		"presign": with(presign), "lambent": with(lambent), "eventually": with(eventually), "crash": with(crash), "until": with(until),
+		"advance": with(advance), "now": with(now),
 	}
 }
 
@@ -42,7 +43,10 @@ func (w *world) request(ts *testscript.TestScript, service, operation, input str
 	if !json.Valid([]byte(input)) {
 		ts.Fatalf("the input of %s is not JSON: %s", operation, input)
 	}
-	return request{Service: service, Operation: operation, Input: json.RawMessage(input), Endpoint: w.platform.url(), Key: ts.Getenv("KEY"), Secret: ts.Getenv("SECRET")}
+	return request{
+		Service: service, Operation: operation, Input: json.RawMessage(input), Endpoint: w.platform.url(),
+		Key: ts.Getenv("KEY"), Secret: ts.Getenv("SECRET"), Token: ts.Getenv("TOKEN"),
+	}
 }
 
 func call(w *world, ts *testscript.TestScript, neg bool, args []string) {

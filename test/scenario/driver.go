@@ -17,6 +17,7 @@ type request struct {
 	Endpoint  string          `json:"endpoint"`
 	Key       string          `json:"key"`
 	Secret    string          `json:"secret"`
+	Token     string          `json:"token,omitempty"`
 	// Presign asks for a URL that is good for so many seconds, for a request of the HTTP method Method.
 	Presign int    `json:"presign,omitempty"`
 	Method  string `json:"method,omitempty"`

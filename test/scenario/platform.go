@@ -41,7 +41,7 @@ func (p *platform) url() string { return fmt.Sprintf("http://127.0.0.1:%d", p.po
 // start starts the binary and returns when it is ready.
 func (p *platform) start() error {
 	p.talk.Reset()
-	p.cmd = exec.Command(p.binary, "up", "--listen", fmt.Sprintf("127.0.0.1:%d", p.port), "--log-level", "warn")
+	p.cmd = exec.Command(p.binary, "up", "--listen", fmt.Sprintf("127.0.0.1:%d", p.port), "--log-level", "warn", "--test-clock")
 	p.cmd.Dir, p.cmd.Stderr = p.dir, &p.talk
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -58,6 +58,9 @@ func NewVerifier(c clock.Clock) *Verifier {
 // opt asks for. It returns how to read the body. Every refusal is an [*Error].
 func (v *Verifier) Verify(r *Request, s *Signature, secret string, opt Options) (*Payload, error) {
 	now := v.clock.Now().UTC()
+	if !s.Query {
+		now = clock.Unmoved(v.clock).Now().UTC() // a header is signed by the time of day
+	}
 	switch s.Version {
 	case V4, V4a:
 		if err := s.inScope(opt); err != nil {

@@ -250,20 +250,19 @@ func (p *packer) artifact(ctx context.Context, id string, resource, properties *
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", loc.property, err)
 	}
-	build := buildPlain
-	if loc.function {
-		if build, err = p.buildOf(dir, resource, properties); err != nil {
+	r := recipe{kind: buildPlain, dir: dir}
+	if loc.function && info.IsDir() {
+		if r, err = p.recipeOf(dir, resource, properties); err != nil {
 			return b, err
 		}
 	}
-	arch := p.architecture(properties)
-	memo := string(build) + "\x00" + arch + "\x00" + dir
+	memo := r.key()
 	if b, ok := p.app.built[memo]; ok {
 		return b, nil
 	}
 	b, ok := p.kept[memo]
 	if !ok {
-		if b, err = p.make(ctx, id, dir, arch, build, info.IsDir()); err != nil {
+		if b, err = p.make(ctx, id, &r, info.IsDir()); err != nil {
 			return b, err
 		}
 	}
@@ -273,20 +272,26 @@ func (p *packer) artifact(ctx context.Context, id string, resource, properties *
 }
 
 // make makes the artifact of a folder, or takes a zip file as it is.
-func (p *packer) make(ctx context.Context, id, dir, arch string, build buildKind, folder bool) (built, error) {
-	b := built{sources: dir}
+func (p *packer) make(ctx context.Context, id string, r *recipe, folder bool) (built, error) {
+	b := built{sources: r.dir}
 	var zip []byte
 	var err error
 	switch {
-	case build == buildGo:
-		if root := moduleRoot(dir); root != "" {
+	case r.kind == buildGo:
+		if root := moduleRoot(r.dir); root != "" {
 			b.sources = root
 		}
-		zip, err = p.goFunction(ctx, id, dir, arch)
+		zip, err = p.goFunction(ctx, id, r.dir, r.arch)
+	case r.kind == buildPip:
+		zip, err = p.pythonFunction(ctx, id, r)
+	case r.kind == buildNPM:
+		zip, err = p.nodeFunction(ctx, id, r)
+	case r.kind == buildBundle:
+		zip, err = p.bundledFunction(ctx, id, r)
 	case folder:
-		zip, err = zipFolder(dir)
+		zip, err = zipFolder(r.dir)
 	default:
-		zip, err = os.ReadFile(dir)
+		zip, err = os.ReadFile(r.dir)
 	}
 	if err != nil {
 		return b, err

@@ -52,7 +52,7 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || name == "__pycache__") {
+			if path != root && leftOut(strings.TrimPrefix(path, root), name) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -89,7 +89,26 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 	return files, err
 }
 
+// leftOut tells whether a folder does not belong into a zip. Packages of Node.js may need what they keep in hidden folders, save for those of npm.
+func leftOut(path, name string) bool {
+	if !strings.HasPrefix(name, ".") {
+		return name == "__pycache__"
+	}
+	return !strings.Contains(path, string(filepath.Separator)+nodeModules+string(filepath.Separator)) || name == ".bin" || name == ".cache"
+}
+
+var errEmpty = errors.New("the folder is empty")
+
 func zipFolder(dir string) ([]byte, error) {
+	entries, err := folderEntries(dir)
+	if err != nil {
+		return nil, err
+	}
+	return zipFiles(entries)
+}
+
+// folderEntries reads a folder.
+func folderEntries(dir string) ([]zipEntry, error) {
 	files, err := folderFiles(dir, maxFiles)
 	if errors.Is(err, errTooManyFiles) {
 		return nil, fmt.Errorf("%s has more than %d files", dir, maxFiles)
@@ -110,9 +129,9 @@ func zipFolder(dir string) ([]byte, error) {
 		entries = append(entries, zipEntry{name: f.name, executable: f.executable, content: content})
 	}
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("%s is empty", dir)
+		return nil, fmt.Errorf("%s: %w", dir, errEmpty)
 	}
-	return zipFiles(entries)
+	return entries, nil
 }
 
 // zipFiles returns a zip that depends on nothing but its entries.

@@ -50,6 +50,7 @@ type pending struct {
 	ready     []*commit  // durable, to be finished in order
 	finishing bool       // a goroutine works through ready
 	failed    error
+	stopped   chan struct{} // closed when failed is set
 }
 
 // enter adds c at the end of the queue. Store.commitMu is held.
@@ -112,6 +113,7 @@ func (p *pending) fail(err error) {
 	defer p.mu.Unlock()
 	if p.failed == nil {
 		p.failed = err
+		close(p.stopped)
 	}
 	for _, c := range p.queue {
 		c.err = p.failed

@@ -72,7 +72,7 @@ func NewEmpty(eng Engine, clk clock.Clock) *Store {
 	for i := range s.turnstiles {
 		s.turnstiles[i] = make(chan struct{}, 1)
 	}
-	s.pending.notify = s.hub.notify
+	s.pending.notify, s.pending.stopped = s.hub.notify, make(chan struct{})
 	return s
 }
 
@@ -104,6 +104,9 @@ func (s *Store) loadVersion() error {
 func (s *Store) Fail(cause error) {
 	s.pending.fail(fmt.Errorf("%w: %w; free the disk or repair it, then start again", store.ErrFailed, cause))
 }
+
+// Failed implements store.Store.
+func (s *Store) Failed() <-chan struct{} { return s.pending.stopped }
 
 // View implements store.Store.
 func (s *Store) View(ctx context.Context, fn func(r store.Reader) error) error {

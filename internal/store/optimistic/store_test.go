@@ -249,6 +249,7 @@ func TestFailedSyncStopsTheStore(t *testing.T) {
 		synctest.Wait()
 		eng.sync(1, nil) // a late success does not revive it
 		for name, c := range map[string]<-chan error{"first": first, "second": second, "read": read} {
+			<-s.Failed()
 			if err := <-c; !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
 				t.Errorf("%s = %v, want ErrFailed with its cause", name, err)
 			}

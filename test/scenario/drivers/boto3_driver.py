@@ -13,11 +13,11 @@ clients = {}
 
 
 def client(request):
-    key = (request["service"], request["endpoint"], request["key"], request["secret"])
+    key = (request["service"], request["endpoint"], request["key"], request["secret"], request.get("token"))
     if key not in clients:
         clients[key] = boto3.client(
             request["service"], endpoint_url=request["endpoint"], region_name="us-east-1",
-            aws_access_key_id=request["key"], aws_secret_access_key=request["secret"],
+            aws_access_key_id=request["key"], aws_secret_access_key=request["secret"], aws_session_token=request.get("token"),
             config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
         )
     return clients[key]

@@ -37,6 +37,9 @@ def answer(request):
         "AWS_ACCESS_KEY_ID": request["key"], "AWS_SECRET_ACCESS_KEY": request["secret"], "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
         "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     })
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    if request.get("token"):
+        os.environ["AWS_SESSION_TOKEN"] = request["token"]
     given, body = dict(request["input"]), None
     service = "s3api" if request["service"] == "s3" else request["service"]
     arguments = [service, xform_name(request["operation"], "-"), "--endpoint-url", request["endpoint"], "--output", "json"]

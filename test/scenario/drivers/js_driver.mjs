@@ -10,12 +10,12 @@ const clients = new Map();
 // bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none.
 const bodies = { Invoke: ["Payload"], PutObject: ["Body"], UploadPart: ["Body"] };
 
-function client({ service, endpoint, key, secret }) {
-  const name = [service, endpoint, key, secret].join(" ");
+function client({ service, endpoint, key, secret, token }) {
+  const name = [service, endpoint, key, secret, token].join(" ");
   if (!clients.has(name)) {
     const module = load(`@aws-sdk/client-${packages[service] ?? service}`);
     const kind = Object.keys(module).find((n) => n.endsWith("Client") && n !== "__Client");
-    const config = { endpoint, region: "us-east-1", credentials: { accessKeyId: key, secretAccessKey: secret }, maxAttempts: 1 };
+    const config = { endpoint, region: "us-east-1", credentials: { accessKeyId: key, secretAccessKey: secret, sessionToken: token }, maxAttempts: 1 };
     if (service === "s3") config.forcePathStyle = true;
     clients.set(name, { module, client: new module[kind](config) });
   }

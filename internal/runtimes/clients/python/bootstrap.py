@@ -7,13 +7,11 @@ Started ahead of need (LAMBENT_PARKED) it runs a handler of its own, which bring
 carries an assignment: the environment of a function, whose code is in place by then.
 """
 
-import datetime
-import decimal
 import importlib
 import json
 import logging
 import os
-import socket
+import site
 import sys
 import time
 import traceback
@@ -35,12 +33,15 @@ class Connection:
     def __init__(self):
         fd = os.environ.pop("LAMBENT_RUNTIME_FD", "")
         if fd:
-            self.sock = socket.socket(fileno=int(fd))
-            self.sock.set_inheritable(False)
+            self.fd = int(fd)
+            os.set_inheritable(self.fd, False)
         else:
+            import socket  # not needed, and not loaded, with an inherited descriptor
+
             host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-            self.sock = socket.create_connection((host, int(port or 80)))
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = socket.create_connection((host, int(port or 80)))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.fd = sock.detach()
         self.rest = b""
 
     def send(self, method, path, body=b"", fields=""):
@@ -48,10 +49,12 @@ class Connection:
         return head.encode("latin-1") + body
 
     def write(self, data):
-        self.sock.sendall(data)
+        sent = os.write(self.fd, data)
+        while sent < len(data):
+            sent += os.write(self.fd, memoryview(data)[sent:])
 
     def fill(self):
-        data = self.sock.recv(65536)
+        data = os.read(self.fd, 65536)
         if not data:
             os._exit(0)  # the platform has gone away
         self.rest += data
@@ -131,11 +134,14 @@ class Formatter(logging.Formatter):
         return super().format(record)
 
 
+def timestamp(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record):
-        when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
         document = {
-            "timestamp": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp": timestamp(record.created),
             "level": record.levelname,
             "message": record.getMessage(),
             "logger": record.name,
@@ -207,8 +213,7 @@ def describe(error, request_id):
         kind, message, trace = type(error).__name__, str(error), own_frames(error.__traceback__)
     document = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        log = json.dumps({"timestamp": now, "log_level": "ERROR", **document}, ensure_ascii=False) + "\n"
+        log = json.dumps({"timestamp": timestamp(time.time()), "log_level": "ERROR", **document}, ensure_ascii=False) + "\n"
     else:
         log = f"[ERROR] {kind}: {message}" if message else f"[ERROR] {kind}"
         if trace:
@@ -218,7 +223,8 @@ def describe(error, request_id):
 
 
 def encode(value):
-    if isinstance(value, decimal.Decimal):
+    decimal = sys.modules.get("decimal")  # a function without it returns none
+    if decimal and isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
@@ -285,10 +291,19 @@ def park(connection):
     importlib.invalidate_caches()
 
 
+def complete_interpreter():
+    """Does what the site module does at a start, but for the start-up files (.pth) of the host's packages and the user's own packages."""
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path.extend(p for p in site.getsitepackages() if os.path.isdir(p))
+
+
 def main():
     connection = Connection()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
+    complete_interpreter()
     if os.environ.pop("LAMBENT_PARKED", ""):
         park(connection)
     root = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")

@@ -5,106 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
-
-// buildKind says how the sources of a function become its zip.
-type buildKind string
-
-const (
-	buildPlain buildKind = "plain" // the folder as it is
-	buildGo    buildKind = "go"
-)
-
-// buildOf decides how a function's folder is built, from its BuildMethod, its runtime and what lies in the folder.
-func (p *packer) buildOf(dir string, resource, properties *yaml.Node) (buildKind, error) {
-	method := scalar(child(child(resource, "Metadata"), "BuildMethod"))
-	runtime := scalar(child(properties, "Runtime"))
-	if runtime == "" {
-		runtime = scalar(child(p.global(), "Runtime"))
-	}
-	switch {
-	case method == "go1.x":
-		return buildGo, nil
-	case method != "" && !strings.HasPrefix(method, "python") && !strings.HasPrefix(method, "nodejs"):
-		return "", fmt.Errorf("BuildMethod %s is not supported; build the function yourself, leave BuildMethod out and let CodeUri name the result", method)
-	case strings.HasPrefix(runtime, "provided"):
-		sources, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			return "", err
-		}
-		if _, err := os.Stat(filepath.Join(dir, "bootstrap")); err != nil && len(sources) > 0 {
-			return buildGo, nil
-		}
-		return buildPlain, nil
-	case strings.HasPrefix(runtime, "python"):
-		return buildPlain, pythonReady(dir)
-	case strings.HasPrefix(runtime, "nodejs"):
-		return buildPlain, nodeReady(dir)
-	}
-	return buildPlain, nil
-}
-
-func pythonReady(dir string) error {
-	raw, err := os.ReadFile(filepath.Join(dir, "requirements.txt"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(raw)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			return fmt.Errorf("requirements.txt asks for %s, and installing Python packages is not supported; run sam build and deploy .aws-sam/build, or put the packages into the folder (pip install -t %s -r requirements.txt) and remove the file", line, dir)
-		}
-	}
-	return nil
-}
-
-func nodeReady(dir string) error {
-	raw, err := os.ReadFile(filepath.Join(dir, "package.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var manifest struct {
-		Dependencies map[string]string `json:"dependencies"`
-	}
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		return fmt.Errorf("read package.json: %w", err)
-	}
-	if len(manifest.Dependencies) == 0 {
-		return nil
-	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
-		return fmt.Errorf("package.json has dependencies that are not installed; run npm ci --omit=dev in %s", dir)
-	}
-	return nil
-}
-
-// architecture returns the function's instruction set in Go's name.
-func (p *packer) architecture(properties *yaml.Node) string {
-	for _, n := range []*yaml.Node{child(properties, "Architectures"), child(p.global(), "Architectures")} {
-		if n != nil && len(n.Content) == 1 {
-			if n.Content[0].Value == "arm64" {
-				return "arm64"
-			}
-			return "amd64"
-		}
-	}
-	return "amd64"
-}
 
 // goFunction returns the zip of a Go function, from the cache when none of its sources changed.
 func (p *packer) goFunction(ctx context.Context, id, dir, arch string) ([]byte, error) {

@@ -1,4 +1,5 @@
-package main
+// Package lab holds what the benchmarks share: the released binary as a process of its own, its processor time and memory, and the rows that are printed.
+package lab
 
 import (
 	"bufio"
@@ -27,36 +28,49 @@ import (
 // startLimit is how long a platform may take until it has deployed; the first time it builds the functions.
 const startLimit = 10 * time.Minute
 
-// platform is a running `lambent up`.
-type platform struct {
+// Platform is a running `lambent up`.
+type Platform struct {
 	*client.Client
 	cmd *exec.Cmd
-	// ready and deployed are the times from the process's start to the lines that say so.
-	ready, deployed time.Duration
-	// used is the processor time until ready, in steps of 10 ms.
-	used time.Duration
+	// Ready and Deployed are the times from the process's start to the lines that say so.
+	Ready, Deployed time.Duration
+	// Used is the processor time until ready, in steps of 10 ms.
+	Used time.Duration
 }
 
-// up starts the binary on a data folder, with an application unless app is empty, and returns when it says that it is ready.
-func (b *bench) up(ctx context.Context, dataDir, app string) (*platform, error) {
-	addr, err := freeAddress()
+// PID is the platform's process id.
+func (p *Platform) PID() int { return p.cmd.Process.Pid }
+
+// Options say what to start.
+type Options struct {
+	// Binary is the program, Dir its working folder.
+	Binary, Dir string
+	// DataDir is the platform's data folder, App the application to deploy; empty for none.
+	DataDir, App string
+	// Args are further arguments.
+	Args []string
+}
+
+// Up starts the platform, and returns when it says that it is ready, or has deployed.
+func Up(ctx context.Context, o Options) (*Platform, error) {
+	addr, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"up", "--data-dir", dataDir, "--listen", addr, "--log-level", "error"}
-	if app != "" {
-		abs, err := filepath.Abs(app)
+	args := append([]string{"up", "--data-dir", o.DataDir, "--listen", addr, "--log-level", "error"}, o.Args...)
+	if o.App != "" {
+		abs, err := filepath.Abs(o.App)
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, abs)
 	}
-	binary, err := filepath.Abs(b.binary)
+	binary, err := filepath.Abs(o.Binary)
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Dir = b.dir
+	cmd.Dir = o.Dir
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.StdoutPipe()
@@ -67,32 +81,32 @@ func (b *bench) up(ctx context.Context, dataDir, app string) (*platform, error) 
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &platform{cmd: cmd}
+	p := &Platform{cmd: cmd}
 	timer := time.AfterFunc(startLimit, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	lines := bufio.NewReader(out)
-	for p.ready == 0 || app != "" && p.deployed == 0 {
+	for p.Ready == 0 || o.App != "" && p.Deployed == 0 {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return nil, fmt.Errorf("the platform did not start: %w: %s", errors.Join(err, cmd.Wait()), problems.Bytes())
 		}
 		switch f := strings.Fields(line); {
 		case strings.HasPrefix(line, "lambent ready "):
-			p.ready = time.Since(began)
-			if p.used, err = cpuOf(cmd.Process.Pid); err != nil {
+			p.Ready = time.Since(began)
+			if p.Used, err = CPUOf(cmd.Process.Pid); err != nil {
 				return nil, err
 			}
 			p.Client = &client.Client{Endpoint: f[2], Region: "us-east-1", AccessKeyID: "test", Secret: "test", HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Clock: clock.System{}}
 		case strings.HasPrefix(line, "deployed "):
-			p.deployed = time.Since(began)
+			p.Deployed = time.Since(began)
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
 	return p, nil
 }
 
-// freeAddress returns a loopback address with a port that nothing listens on, below those that connections take by themselves.
-func freeAddress() (string, error) {
+// FreeAddress returns a loopback address with a port that nothing listens on, below those that connections take by themselves.
+func FreeAddress() (string, error) {
 	for port := 21_000; port < 21_200; port++ {
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		if l, err := net.Listen("tcp", addr); err == nil {
@@ -102,13 +116,13 @@ func freeAddress() (string, error) {
 	return "", errors.New("no free port from 21000 to 21199")
 }
 
-// stop ends the platform cleanly.
-func (p *platform) stop() error {
+// Stop ends the platform cleanly.
+func (p *Platform) Stop() error {
 	return errors.Join(p.cmd.Process.Signal(syscall.SIGTERM), p.cmd.Wait())
 }
 
-// dynamodb makes one signed call.
-func (p *platform) dynamodb(ctx context.Context, operation, body string) error {
+// DynamoDB makes one signed call.
+func (p *Platform) DynamoDB(ctx context.Context, operation, body string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint+"/", strings.NewReader(body))
 	if err != nil {
 		return err
@@ -120,11 +134,11 @@ func (p *platform) dynamodb(ctx context.Context, operation, body string) error {
 	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), time.Now()); err != nil {
 		return err
 	}
-	return exchange(p.HTTP, r)
+	return Exchange(p.HTTP, r)
 }
 
-// exchange sends a request and wants a good answer.
-func exchange(c *http.Client, r *http.Request) error {
+// Exchange sends a request and wants a good answer.
+func Exchange(c *http.Client, r *http.Request) error {
 	answer, err := c.Do(r)
 	if err != nil {
 		return err
@@ -137,8 +151,8 @@ func exchange(c *http.Client, r *http.Request) error {
 	return err
 }
 
-// cpuOf returns the processor time that a process has used, apart from its children.
-func cpuOf(pid int) (time.Duration, error) {
+// CPUOf returns the processor time that a process has used, apart from its children.
+func CPUOf(pid int) (time.Duration, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -150,8 +164,8 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }
 
-// residentOf returns the resident memory of a process, in bytes.
-func residentOf(pid int) (int64, error) {
+// ResidentOf returns the resident memory of a process, in bytes.
+func ResidentOf(pid int) (int64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
@@ -165,8 +179,8 @@ func residentOf(pid int) (int64, error) {
 	return kb << 10, err
 }
 
-// childrenCPU returns the processor time of all children that were waited for.
-func childrenCPU() (time.Duration, error) {
+// ChildrenCPU returns the processor time of all children that were waited for.
+func ChildrenCPU() (time.Duration, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err

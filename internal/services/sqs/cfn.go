@@ -1,0 +1,276 @@
+package sqs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	api "lambent.dev/lambent/internal/awsapi/sqs"
+	"lambent.dev/lambent/internal/service"
+)
+
+// queueProperties are the properties of AWS::SQS::Queue
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html).
+type queueProperties struct {
+	QueueName                     *string       `cfn:"QueueName,createOnly"`
+	FifoQueue                     *bool         `cfn:"FifoQueue,createOnly"`
+	ContentBasedDeduplication     *bool         `cfn:"ContentBasedDeduplication"`
+	DeduplicationScope            *string       `cfn:"DeduplicationScope"`
+	DelaySeconds                  *int64        `cfn:"DelaySeconds"`
+	FifoThroughputLimit           *string       `cfn:"FifoThroughputLimit"`
+	KmsDataKeyReusePeriodSeconds  *int64        `cfn:"KmsDataKeyReusePeriodSeconds"`
+	KmsMasterKeyID                *string       `cfn:"KmsMasterKeyId"`
+	MaximumMessageSize            *int64        `cfn:"MaximumMessageSize"`
+	MessageRetentionPeriod        *int64        `cfn:"MessageRetentionPeriod"`
+	ReceiveMessageWaitTimeSeconds *int64        `cfn:"ReceiveMessageWaitTimeSeconds"`
+	RedriveAllowPolicy            any           `cfn:"RedriveAllowPolicy"`
+	RedrivePolicy                 any           `cfn:"RedrivePolicy"`
+	SqsManagedSseEnabled          *bool         `cfn:"SqsManagedSseEnabled"`
+	Tags                          []tagProperty `cfn:"Tags"`
+	VisibilityTimeout             *int64        `cfn:"VisibilityTimeout"`
+}
+
+// tagProperty is an element of a Tags property.
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// policyProperties are the properties of AWS::SQS::QueuePolicy.
+type policyProperties struct {
+	PolicyDocument any      `cfn:"PolicyDocument,required"`
+	Queues         []string `cfn:"Queues,required"`
+}
+
+// inlineProperties are the properties of AWS::SQS::QueueInlinePolicy.
+type inlineProperties struct {
+	PolicyDocument any    `cfn:"PolicyDocument,required"`
+	Queue          string `cfn:"Queue,required,createOnly"`
+}
+
+func (s *Service) resources() []service.ResourceType {
+	return []service.ResourceType{
+		service.NewResourceType("AWS::SQS::Queue", service.ResourceSpec[queueProperties]{
+			Attributes: []string{"Arn", "QueueName", "QueueUrl"},
+			Create:     s.createQueueResource, Update: s.updateQueueResource, Delete: s.deleteQueueResource,
+		}),
+		service.NewResourceType("AWS::SQS::QueuePolicy", service.ResourceSpec[policyProperties]{
+			Attributes: []string{"Id"},
+			Create:     s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+		}),
+		service.NewResourceType("AWS::SQS::QueueInlinePolicy", service.ResourceSpec[inlineProperties]{
+			Create: s.createInlineResource, Update: s.updateInlineResource, Delete: s.deleteInlineResource,
+		}),
+	}
+}
+
+func call[Out any](ctx context.Context, s *Service, operation string, in any) (*Out, error) {
+	return service.Call[Out](ctx, s.door, "sqs", operation, in)
+}
+
+// attributes returns the attributes that a template asks for, by name.
+func (p *queueProperties) attributes() (map[string]string, error) {
+	out := map[string]string{}
+	for name, v := range map[string]*int64{
+		"DelaySeconds": p.DelaySeconds, "KmsDataKeyReusePeriodSeconds": p.KmsDataKeyReusePeriodSeconds, "MaximumMessageSize": p.MaximumMessageSize,
+		"MessageRetentionPeriod": p.MessageRetentionPeriod, "ReceiveMessageWaitTimeSeconds": p.ReceiveMessageWaitTimeSeconds, "VisibilityTimeout": p.VisibilityTimeout,
+	} {
+		if v != nil {
+			out[name] = strconv.FormatInt(*v, 10)
+		}
+	}
+	for name, v := range map[string]*bool{"ContentBasedDeduplication": p.ContentBasedDeduplication, "SqsManagedSseEnabled": p.SqsManagedSseEnabled} {
+		if v != nil {
+			out[name] = strconv.FormatBool(*v)
+		}
+	}
+	for name, v := range map[string]*string{"DeduplicationScope": p.DeduplicationScope, "FifoThroughputLimit": p.FifoThroughputLimit, "KmsMasterKeyId": p.KmsMasterKeyID} {
+		if v != nil {
+			out[name] = *v
+		}
+	}
+	for name, v := range map[string]any{"RedrivePolicy": p.RedrivePolicy, "RedriveAllowPolicy": p.RedriveAllowPolicy} {
+		if v == nil {
+			continue
+		}
+		text, err := document(v)
+		if err != nil {
+			return nil, fmt.Errorf("property %s: %w", name, err)
+		}
+		out[name] = text
+	}
+	return out, nil
+}
+
+// document returns a property that is a JSON object, or text that holds one.
+func document(v any) (string, error) {
+	if text, ok := v.(string); ok {
+		return text, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func (p *queueProperties) tags(c service.ResourceCall) map[string]string {
+	out := maps.Clone(c.Tags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, t := range p.Tags {
+		out[t.Key] = t.Value
+	}
+	return out
+}
+
+func (s *Service) createQueueResource(ctx context.Context, c service.ResourceCall, p *queueProperties) (service.Resource, error) {
+	fifo := p.FifoQueue != nil && *p.FifoQueue
+	name := c.Name(maxQueueName, nil)
+	if fifo {
+		name = c.Name(maxQueueName-len(fifoSuffix), nil) + fifoSuffix
+	}
+	if p.QueueName != nil {
+		name = *p.QueueName
+	}
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	if fifo {
+		attributes["FifoQueue"] = "true"
+	}
+	if !c.Retry {
+		// CreateQueue takes a queue that is there for its own.
+		if _, err := call[api.GetQueueUrlOutput](ctx, s, "GetQueueUrl", &api.GetQueueUrlInput{QueueName: name}); err == nil {
+			return service.Resource{}, service.Errorf(codeExists, "A queue named %s exists already. Choose another name, or leave QueueName out.", name)
+		}
+	}
+	out, err := call[api.CreateQueueOutput](ctx, s, "CreateQueue", &api.CreateQueueInput{QueueName: name, Attributes: attributes, Tags: p.tags(c)})
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return queueResource(ctx, *out.QueueUrl, name), nil
+}
+
+func queueResource(ctx context.Context, url, name string) service.Resource {
+	return service.Resource{PhysicalID: url, Attributes: map[string]any{"Arn": placeOf(ctx).arn(name), "QueueName": name, "QueueUrl": url}}
+}
+
+func (s *Service) updateQueueResource(ctx context.Context, c service.ResourceCall, old, p *queueProperties) (service.Resource, error) {
+	_, name, err := resolve(ctx, c.PhysicalID)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	before, err := old.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	for name := range before {
+		if _, ok := attributes[name]; !ok {
+			attributes[name] = "" // what a template no longer says has its default again
+		}
+	}
+	if len(attributes) > 0 {
+		if _, err := call[api.SetQueueAttributesOutput](ctx, s, "SetQueueAttributes", &api.SetQueueAttributesInput{QueueUrl: c.PhysicalID, Attributes: attributes}); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, old.tags(c), p.tags(c))
+}
+
+func (s *Service) updateTags(ctx context.Context, url string, old, tags map[string]string) error {
+	var gone []string
+	for k := range old {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if gone != nil {
+		slices.Sort(gone)
+		if _, err := call[api.UntagQueueOutput](ctx, s, "UntagQueue", &api.UntagQueueInput{QueueUrl: url, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	_, err := call[api.TagQueueOutput](ctx, s, "TagQueue", &api.TagQueueInput{QueueUrl: url, Tags: tags})
+	return err
+}
+
+func (s *Service) deleteQueueResource(ctx context.Context, c service.ResourceCall, _ *queueProperties) error {
+	_, err := call[api.DeleteQueueOutput](ctx, s, "DeleteQueue", &api.DeleteQueueInput{QueueUrl: c.PhysicalID})
+	return unlessGone(err)
+}
+
+func unlessGone(err error) error {
+	if service.Code(err) == codeNoQueue {
+		return nil
+	}
+	return err
+}
+
+// setPolicy puts a policy on a queue; an empty one takes it away.
+func (s *Service) setPolicy(ctx context.Context, url string, policy string) error {
+	_, err := call[api.SetQueueAttributesOutput](ctx, s, "SetQueueAttributes", &api.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"Policy": policy}})
+	return err
+}
+
+func (s *Service) createPolicyResource(ctx context.Context, c service.ResourceCall, p *policyProperties) (service.Resource, error) {
+	return s.updatePolicyResource(ctx, c, &policyProperties{}, p)
+}
+
+func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCall, old, p *policyProperties) (service.Resource, error) {
+	policy, err := document(p.PolicyDocument)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	for _, url := range p.Queues {
+		if err := s.setPolicy(ctx, url, policy); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	for _, url := range old.Queues {
+		if !slices.Contains(p.Queues, url) {
+			if err := unlessGone(s.setPolicy(ctx, url, "")); err != nil {
+				return service.Resource{}, err
+			}
+		}
+	}
+	id := c.PhysicalID
+	if id == "" {
+		id = c.Name(128, nil)
+	}
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, nil
+}
+
+func (s *Service) deletePolicyResource(ctx context.Context, _ service.ResourceCall, p *policyProperties) error {
+	for _, url := range p.Queues {
+		if err := unlessGone(s.setPolicy(ctx, url, "")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) createInlineResource(ctx context.Context, c service.ResourceCall, p *inlineProperties) (service.Resource, error) {
+	return s.updateInlineResource(ctx, c, nil, p)
+}
+
+func (s *Service) updateInlineResource(ctx context.Context, _ service.ResourceCall, _, p *inlineProperties) (service.Resource, error) {
+	policy, err := document(p.PolicyDocument)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return service.Resource{PhysicalID: p.Queue}, s.setPolicy(ctx, p.Queue, policy)
+}
+
+func (s *Service) deleteInlineResource(ctx context.Context, _ service.ResourceCall, p *inlineProperties) error {
+	return unlessGone(s.setPolicy(ctx, p.Queue, ""))
+}

@@ -1,0 +1,87 @@
+package sqs
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"lambent.dev/lambent/internal/store"
+)
+
+// A receipt handle is the queue's id, the message's id and the number of the receive, and a code that proves that this platform made it. It needs no row of its own.
+const (
+	handleBody = 8 + 24 + 8
+	handleCode = 16
+	secretSize = 32
+)
+
+// secret returns the key of the codes.
+func (s *Service) secret(ctx context.Context) ([]byte, error) {
+	s.secrets.mu.Lock()
+	defer s.secrets.mu.Unlock()
+	if s.secrets.key != nil {
+		return s.secrets.key, nil
+	}
+	fresh := make([]byte, secretSize)
+	if _, err := io.ReadFull(s.random, fresh); err != nil {
+		return nil, err
+	}
+	var found []byte
+	err := s.store.Update(ctx, func(tx store.Txn) error {
+		b, err := tx.Get(secretKey())
+		if errors.Is(err, store.ErrNotFound) {
+			tx.Set(secretKey(), fresh)
+			found = fresh
+			return nil
+		}
+		found = append([]byte(nil), b...)
+		return err
+	})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	s.secrets.key = found
+	return found, nil
+}
+
+// handle returns the receipt handle of a receive.
+func (q *queue) handle(secret []byte, id id, received uint64) string {
+	b := make([]byte, 0, handleBody+sha256.Size)
+	b = binary.BigEndian.AppendUint64(b, q.ID)
+	b = append(b, id[:]...)
+	b = binary.BigEndian.AppendUint64(b, received)
+	m := hmac.New(sha256.New, secret)
+	_, _ = m.Write(b)
+	b = m.Sum(b)
+	return base64.URLEncoding.EncodeToString(b[:handleBody+handleCode])
+}
+
+// receipt is what a handle says.
+type receipt struct {
+	queue    uint64
+	id       id
+	received uint64
+}
+
+func (s *Service) openHandle(ctx context.Context, handle string) (receipt, error) {
+	secret, err := s.secret(ctx)
+	if err != nil {
+		return receipt{}, err
+	}
+	b, err := base64.URLEncoding.DecodeString(handle)
+	if err != nil || len(b) != handleBody+handleCode {
+		return receipt{}, badHandle(handle)
+	}
+	m := hmac.New(sha256.New, secret)
+	_, _ = m.Write(b[:handleBody])
+	if !hmac.Equal(m.Sum(nil)[:handleCode], b[handleBody:]) {
+		return receipt{}, badHandle(handle)
+	}
+	r := receipt{queue: binary.BigEndian.Uint64(b), received: binary.BigEndian.Uint64(b[handleBody-8:])}
+	copy(r.id[:], b[8:])
+	return r, nil
+}

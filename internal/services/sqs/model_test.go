@@ -1,0 +1,280 @@
+package sqs
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	api "lambent.dev/lambent/internal/awsapi/sqs"
+	"lambent.dev/lambent/internal/service"
+)
+
+// model is what a queue should do, in as few lines as possible: a list of messages in order.
+type model struct {
+	h           *harness
+	url, dead   string
+	fifo        bool
+	maxReceives int
+	messages    []*modelMessage
+	buried      map[string]bool
+	dedup       map[string]time.Time // deduplication id → until when
+	sent        int
+}
+
+type modelMessage struct {
+	body, group string
+	handle      string
+	hidden      time.Time // until when
+	delayed     bool
+	received    int
+	enqueued    time.Time
+}
+
+const modelRetention = 1000 * time.Second
+
+func (m *model) now() time.Time { return m.h.clock.Now() }
+
+func (m *model) visible(x *modelMessage) bool { return !x.hidden.After(m.now()) }
+
+// available returns what a receiver may get, in order: of a FIFO group only what is in front of its first hidden message.
+func (m *model) available() (out []*modelMessage) {
+	blocked := map[string]bool{}
+	for _, x := range m.messages {
+		if m.fifo && blocked[x.group] {
+			continue
+		}
+		if m.visible(x) {
+			out = append(out, x)
+		} else {
+			blocked[x.group] = true
+		}
+	}
+	return out
+}
+
+func (m *model) remove(x *modelMessage) {
+	m.messages = slices.DeleteFunc(m.messages, func(y *modelMessage) bool { return x == y })
+}
+
+func (m *model) expire() {
+	m.messages = slices.DeleteFunc(m.messages, func(x *modelMessage) bool { return m.now().Sub(x.enqueued) >= modelRetention })
+}
+
+func (m *model) Send(t *rapid.T) {
+	m.sent++
+	x := &modelMessage{body: strconv.Itoa(m.sent), enqueued: m.now()}
+	in := &api.SendMessageInput{QueueUrl: m.url, MessageBody: x.body}
+	if m.fifo {
+		x.group = rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "group")
+		id := rapid.SampledFrom([]string{"1", "2", x.body + "x", x.body + "y"}).Draw(t, "dedup")
+		in.MessageGroupId, in.MessageDeduplicationId = &x.group, &id
+		until, known := m.dedup[id]
+		duplicate := known && until.After(m.now())
+		do[api.SendMessageOutput](t, m.h, "SendMessage", in)
+		if duplicate {
+			return
+		}
+		m.dedup[id] = m.now().Add(5 * time.Minute)
+	} else {
+		delay := rapid.SampledFrom([]int32{0, 0, 0, 5, 60}).Draw(t, "delay")
+		in.DelaySeconds = &delay
+		if x.delayed = delay > 0; x.delayed {
+			x.hidden = m.now().Add(time.Duration(delay) * time.Second)
+		}
+		do[api.SendMessageOutput](t, m.h, "SendMessage", in)
+	}
+	m.messages = append(m.messages, x)
+}
+
+// next returns what a receive of n messages gives, and buries what it meets that was received too often. A FIFO queue gives as many of a group as
+// it can before it goes on to the next.
+func (m *model) next(n int) (out []*modelMessage) {
+	available := m.available()
+	if m.fifo {
+		first := map[string]int{}
+		for i, x := range available {
+			if _, ok := first[x.group]; !ok {
+				first[x.group] = i
+			}
+		}
+		slices.SortStableFunc(available, func(x, y *modelMessage) int { return first[x.group] - first[y.group] })
+	}
+	for _, x := range available {
+		if len(out) == n {
+			break
+		}
+		if x.received >= m.maxReceives {
+			m.remove(x)
+			m.buried[x.body] = true
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (m *model) Receive(t *rapid.T) {
+	n := rapid.Int32Range(1, 10).Draw(t, "n")
+	visibility := rapid.SampledFrom([]int32{0, 1, 30, 300}).Draw(t, "visibility")
+	got := do[api.ReceiveMessageOutput](t, m.h, "ReceiveMessage", &api.ReceiveMessageInput{QueueUrl: m.url, MaxNumberOfMessages: &n, VisibilityTimeout: &visibility}).Messages
+	want := m.next(int(n))
+	var gotBodies, wantBodies []string
+	for _, g := range got {
+		gotBodies = append(gotBodies, *g.Body)
+	}
+	for _, x := range want {
+		wantBodies = append(wantBodies, x.body)
+	}
+	if !slices.Equal(gotBodies, wantBodies) {
+		t.Fatalf("received %v, want %v", gotBodies, wantBodies)
+	}
+	for i, x := range want {
+		x.received++
+		x.handle, x.delayed = *got[i].ReceiptHandle, false
+		x.hidden = m.now().Add(time.Duration(visibility) * time.Second)
+	}
+}
+
+func (m *model) Delete(t *rapid.T) {
+	x := m.pick(t)
+	if x == nil {
+		return
+	}
+	_, err := service.Call[api.DeleteMessageOutput](m.h.ctx, m.h, "sqs", "DeleteMessage", &api.DeleteMessageInput{QueueUrl: m.url, ReceiptHandle: x.handle})
+	if m.fifo && m.visible(x) {
+		if service.Code(err) != codeValue {
+			t.Fatalf("delete with an expired handle: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	m.remove(x)
+}
+
+func (m *model) ChangeVisibility(t *rapid.T) {
+	x := m.pick(t)
+	if x == nil {
+		return
+	}
+	seconds := rapid.SampledFrom([]int32{0, 10, 200}).Draw(t, "seconds")
+	_, err := service.Call[api.ChangeMessageVisibilityOutput](m.h.ctx, m.h, "sqs", "ChangeMessageVisibility", &api.ChangeMessageVisibilityInput{QueueUrl: m.url, ReceiptHandle: x.handle, VisibilityTimeout: seconds})
+	switch {
+	case m.visible(x) && m.fifo && service.Code(err) == codeValue, m.visible(x) && !m.fifo && err == nil:
+		return
+	case err != nil || m.visible(x):
+		t.Fatalf("change visibility: %v", err)
+	}
+	x.hidden = m.now().Add(time.Duration(seconds) * time.Second)
+}
+
+// pick returns a message that was received.
+func (m *model) pick(t *rapid.T) *modelMessage {
+	var out []*modelMessage
+	for _, x := range m.messages {
+		if x.handle != "" {
+			out = append(out, x)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(out).Draw(t, "message")
+}
+
+func (m *model) Advance(t *rapid.T) {
+	m.h.advance(time.Duration(rapid.SampledFrom([]int{1, 10, 100, 500}).Draw(t, "seconds")) * time.Second)
+	m.expire()
+}
+
+func (m *model) Restart(*rapid.T) {
+	m.h.restart()
+	m.h.advance(time.Millisecond)
+	m.expire()
+}
+
+func (m *model) Purge(t *rapid.T) {
+	if rapid.IntRange(0, 20).Draw(t, "purge") > 0 {
+		return
+	}
+	_, err := service.Call[api.PurgeQueueOutput](m.h.ctx, m.h, "sqs", "PurgeQueue", &api.PurgeQueueInput{QueueUrl: m.url})
+	if err == nil {
+		m.messages, m.dedup = nil, map[string]time.Time{}
+	} else if service.Code(err) != codePurging {
+		t.Fatalf("purge: %v", err)
+	}
+}
+
+// Check compares the counters after each step.
+func (m *model) Check(t *rapid.T) {
+	var n [3]int
+	for _, x := range m.messages {
+		switch {
+		case m.visible(x):
+			n[0]++
+		case x.delayed:
+			n[1]++
+		default:
+			n[2]++
+		}
+	}
+	want := [3]string{fmt.Sprint(n[0]), fmt.Sprint(n[1]), fmt.Sprint(n[2])}
+	if got := m.h.counts(t, m.url); got != want {
+		t.Fatalf("counters are %v, want %v", got, want)
+	}
+}
+
+// drain checks the dead letters at the end: each message is in the queue, in its dead-letter queue, deleted or expired.
+func (m *model) drain(t *rapid.T) {
+	for {
+		ten := int32(10)
+		got := do[api.ReceiveMessageOutput](t, m.h, "ReceiveMessage", &api.ReceiveMessageInput{QueueUrl: m.dead, MaxNumberOfMessages: &ten}).Messages
+		if len(got) == 0 {
+			return
+		}
+		for _, g := range got {
+			if !m.buried[*g.Body] {
+				t.Fatalf("%s is in the dead-letter queue", *g.Body)
+			}
+			do[api.DeleteMessageOutput](t, m.h, "DeleteMessage", &api.DeleteMessageInput{QueueUrl: m.dead, ReceiptHandle: *g.ReceiptHandle})
+		}
+	}
+}
+
+func TestQueuesDoWhatTheModelSays(t *testing.T) {
+	for _, fifo := range []bool{false, true} {
+		name, suffix, extra := "standard", "", map[string]string{}
+		if fifo {
+			name, suffix, extra = "fifo", ".fifo", map[string]string{"FifoQueue": "true"}
+		}
+		t.Run(name, func(t *testing.T) {
+			run := 0
+			h := newHarness(t)
+			rapid.Check(t, func(t *rapid.T) {
+				run++
+				m := &model{h: h, fifo: fifo, maxReceives: 3, buried: map[string]bool{}, dedup: map[string]time.Time{}}
+				m.dead = h.create(t, fmt.Sprintf("dead-%d%s", run, suffix), extra)
+				attributes := map[string]string{
+					"MessageRetentionPeriod": fmt.Sprint(int(modelRetention.Seconds())),
+					"RedrivePolicy":          fmt.Sprintf(`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead-%d%s","maxReceiveCount":3}`, run, suffix),
+				}
+				for k, v := range extra {
+					attributes[k] = v
+				}
+				m.url = h.create(t, fmt.Sprintf("queue-%d%s", run, suffix), attributes)
+				t.Repeat(map[string]func(*rapid.T){
+					"send": m.Send, "send again": m.Send, "receive": m.Receive, "delete": m.Delete, "change": m.ChangeVisibility, "advance": m.Advance,
+					"restart": m.Restart, "purge": m.Purge, "": m.Check,
+				})
+				m.drain(t)
+				do[api.DeleteQueueOutput](t, h, "DeleteQueue", &api.DeleteQueueInput{QueueUrl: m.url})
+				do[api.DeleteQueueOutput](t, h, "DeleteQueue", &api.DeleteQueueInput{QueueUrl: m.dead})
+			})
+		})
+	}
+}
