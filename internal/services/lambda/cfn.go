@@ -115,6 +115,7 @@ type aliasProperties struct {
 
 func (l *Lambda) resources() []service.ResourceType {
 	return []service.ResourceType{
+		l.eventSourceResource(), l.invokeConfigResource(),
 		service.NewResourceType("AWS::Lambda::Function", service.ResourceSpec[functionProperties]{
 			Attributes: []string{"Arn"}, Create: l.createFunctionResource, Update: l.updateFunctionResource, Delete: l.deleteFunctionResource,
 		}),
@@ -295,7 +296,7 @@ func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceC
 	if err := l.updateConcurrency(ctx, name, old, p); err != nil {
 		return service.Resource{}, err
 	}
-	return functionResource(ctx, name), l.updateTags(ctx, c, name, old, p)
+	return functionResource(ctx, name), l.updateTags(ctx, c, ref{scope: scopeOf(ctx), name: name}.function(), old.Tags, p.Tags)
 }
 
 // sameSource tells whether the code comes from where it came from before; then environments that are warm stay.
@@ -317,11 +318,11 @@ func (l *Lambda) updateConcurrency(ctx context.Context, name string, old, p *fun
 	return nil
 }
 
-func (l *Lambda) updateTags(ctx context.Context, c service.ResourceCall, name string, old, p *functionProperties) error {
-	arn := ref{scope: scopeOf(ctx), name: name}.function()
-	now := tagsOf(c, p.Tags)
+// updateTags changes the tags of a resource to those that a template has now.
+func (l *Lambda) updateTags(ctx context.Context, c service.ResourceCall, arn string, old, own []tag) error {
+	now := tagsOf(c, own)
 	var gone []string
-	for k := range tagsOf(c, old.Tags) {
+	for k := range tagsOf(c, old) {
 		if _, ok := now[k]; !ok {
 			gone = append(gone, k)
 		}
