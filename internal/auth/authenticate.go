@@ -151,8 +151,12 @@ func (a *Authenticator) credentials(ctx context.Context, sig *sigv4.Signature, l
 	case strings.HasPrefix(sig.AccessKeyID, token.PrefixTemporary):
 		return service.Principal{}, "", refuse(sigv4.InvalidToken, sig, "")
 	case sig.AccessKeyID == LocalAccessKeyID:
-		return service.Principal{}, "", refuse(sigv4.UnknownKey, sig, "The access key test/test is accepted only on loopback, "+
-			"from programs on this machine (no web page, no foreign Host), and with local-credentials on; `lambent env` prints real credentials.")
+		what := "The access key test/test is"
+		if sig.Query {
+			what = "A URL that was presigned with test/test is"
+		}
+		return service.Principal{}, "", refuse(sigv4.UnknownKey, sig, what+" accepted only on loopback, from programs on this machine (no web page of another "+
+			"origin, no foreign Host), and with local-credentials on: everybody can sign with it. `lambent env --root` prints the root key; functions sign with their role.")
 	}
 	key, err := a.cache.AccessKey(ctx, sig.AccessKeyID)
 	if err != nil {

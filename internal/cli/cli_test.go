@@ -93,6 +93,9 @@ func TestUpServesUntilItIsStopped(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &env); err != nil || code != 0 || env["AWS_ENDPOINT_URL"] != url {
 		t.Errorf("env = %d %s (%v), want the endpoint %s", code, out, err, url)
 	}
+	if code, out, _ := run(t, nil, "env", "--root"); code != 0 || !strings.Contains(out, "AWS_ACCESS_KEY_ID=AKIA") {
+		t.Errorf("env --root = %d %s", code, out)
+	}
 	if code, _, talk := run(t, nil, "iam", "explain", "no-such-request"); code != ExitFailed || !strings.Contains(talk, "No decisions of the request") {
 		t.Errorf("iam explain = %d %s", code, talk)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/cli/client"
 )
 
@@ -31,14 +32,22 @@ func variables(cl *client.Client) []variable {
 }
 
 func (a *app) envCommand() *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var root bool
+	c := a.jsonFlag(&cobra.Command{
 		Use: "env", Short: "Print the exports that point AWS tools at the running Lambent",
 		Example: "  eval \"$(lambent env)\"",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			cl, err := a.client()
+			find := a.client
+			if root {
+				find = a.rootClient
+			}
+			cl, err := find()
 			if err != nil {
 				return err
+			}
+			if root && cl.AccessKeyID == auth.LocalAccessKeyID {
+				return usage{errors.New("the root key is in the data folder; run this in the folder of the project whose Lambent runs")}
 			}
 			list := variables(cl)
 			if a.json {
@@ -55,6 +64,8 @@ func (a *app) envCommand() *cobra.Command {
 			return nil
 		},
 	})
+	c.Flags().BoolVar(&root, "root", false, "the root key of the data folder instead of the pair test/test, for URLs that web pages use")
+	return c
 }
 
 // shellQuote returns text as one word of a POSIX shell.

@@ -42,6 +42,7 @@ type Plane struct {
 	PlaneOptions
 
 	services *wire.Services
+	unproven unproven
 }
 
 // NewPlane returns the handler.
@@ -55,7 +56,11 @@ type exchange struct {
 	http    *http.Request
 	wire    wire.Request
 	api     *wire.API
+	// op is the operation, when it is known before the caller is.
+	op      *wire.Operation
 	request service.Request
+	// release, when set, gives back the room that an unproven body took.
+	release func()
 	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
 	read bool
 }
@@ -90,18 +95,24 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if x.api, err = p.identify(x, m); err != nil {
 		return err
 	}
-	x.wire.MaxBody = maxBody(x.api.Name)
 	entry := p.Registry.entries[x.api.Name]
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
 		return nil
 	}
-	if err := p.authenticate(ctx, x, m); err != nil {
-		return err
+	x.limitBody()
+	err = p.authenticate(ctx, x, m)
+	if x.release != nil {
+		x.release()
 	}
-	op, err := x.api.Match(&x.wire)
 	if err != nil {
 		return err
+	}
+	op := x.op
+	if op == nil {
+		if op, err = x.api.Match(&x.wire); err != nil {
+			return err
+		}
 	}
 	x.request.Operation = op.Name
 	if !op.Implemented() {
@@ -138,15 +149,6 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		signing = "s3"
 	}
 	return p.services.Identify(signing, &x.wire)
-}
-
-// maxBody returns the limit of a buffered body of an API in bytes. Lambda's calls may carry an archive of 50 MiB in base64; AWS cuts them
-// off at 70,167,211 bytes (its RequestEntityTooLargeException says so).
-func maxBody(api string) int64 {
-	if api == "lambda" {
-		return 70_167_211
-	}
-	return wire.DefaultMaxBody
 }
 
 // objectLambda is the signing name of the one S3 operation that is not signed for S3.
@@ -197,11 +199,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		Local: auth.LocalAllowed(auth.LocalFacts{
 			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
 		}),
-		Body: func() (string, error) {
-			x.read = true
-			body, err := x.wire.ReadBody()
-			return sigv4.Hash(body), err
-		},
+		Body: func() (string, error) { return p.hashBody(x) },
 	}
 	proof, err := p.Authenticator.Authenticate(ctx, head)
 	if err != nil {

@@ -190,7 +190,7 @@ func answers(k Kind, inQuery bool) [families]answer {
 func (e *Error) Wire(f Family) (code string, status int, message string) {
 	a := answers(e.Kind, e.InQuery)[min(f, families-1)]
 	if f == FamilyS3 {
-		if m := s3Message(e.Kind); m != "" && (e.Message == "" || e.Kind != Malformed && e.Kind != Scope) {
+		if m := s3Message(e.Kind); m != "" && (e.Message == "" || e.Kind != Malformed && e.Kind != Scope && e.Kind != UnknownKey) {
 			return a.code, a.status, m
 		}
 	}

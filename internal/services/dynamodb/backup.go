@@ -85,7 +85,7 @@ func (s *Service) createBackup(ctx context.Context, in *ddb.CreateBackupInput) (
 	p, now := placeOf(ctx), s.clock.Now().UTC()
 	b := &backupRecord{ID: fmt.Sprintf("%014d-%x", now.UnixMilli(), suffix), Name: in.BackupName, Created: now, Status: ddb.BackupStatusCreating}
 	err := s.store.Update(ctx, func(tx store.Txn) error {
-		t, err := s.adminTable(tx, p, in.TableName)
+		t, err := s.ownTable(tx, p, in.TableName)
 		if err != nil {
 			return tableNotFound(err, in.TableName)
 		}

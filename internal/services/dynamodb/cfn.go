@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -29,6 +31,7 @@ type tableProperties struct {
 	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
 	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
 	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
+	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
 	Tags                      []tagProperty       `cfn:"Tags"`
 }
 
@@ -90,6 +93,10 @@ type streamProperty struct {
 	View string `cfn:"StreamViewType,required"`
 }
 
+type policyProperty struct {
+	Document any `cfn:"PolicyDocument,required"`
+}
+
 type tagProperty struct {
 	Key   string `cfn:"Key,required"`
 	Value string `cfn:"Value,required"`
@@ -129,6 +136,9 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callRecovery(ctx, in.TableName, nil, p.PointInTimeRecovery); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callPolicy(ctx, in.TableName, nil, p.ResourcePolicy); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, in.TableName)
@@ -250,6 +260,9 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		return service.Resource{}, err
 	}
 	if err := s.callRecovery(ctx, name, old.PointInTimeRecovery, p.PointInTimeRecovery); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callPolicy(ctx, name, old.ResourcePolicy, p.ResourcePolicy); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.retag(ctx, c, old, p); err != nil {
@@ -394,6 +407,24 @@ func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *
 	}
 	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
 		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
+	return err
+}
+
+// callPolicy makes the resource policy of a table what the properties say.
+func (s *Service) callPolicy(ctx context.Context, name string, old, policy *policyProperty) error {
+	arn := tableARN(placeOf(ctx), name)
+	switch {
+	case reflect.DeepEqual(old, policy):
+		return nil
+	case policy == nil:
+		_, err := service.Call[ddb.DeleteResourcePolicyOutput](ctx, s.door, ddb.API.Name, "DeleteResourcePolicy", &ddb.DeleteResourcePolicyInput{ResourceArn: arn})
+		return err
+	}
+	document, err := json.Marshal(policy.Document)
+	if err != nil {
+		return fmt.Errorf("write a resource policy: %w", err)
+	}
+	_, err = service.Call[ddb.PutResourcePolicyOutput](ctx, s.door, ddb.API.Name, "PutResourcePolicy", &ddb.PutResourcePolicyInput{ResourceArn: arn, Policy: string(document)})
 	return err
 }
 

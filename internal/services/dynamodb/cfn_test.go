@@ -33,6 +33,7 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.AttributeDefinitions = append(second.AttributeDefinitions, attributeProperty{"owner", "S"})
 		second.GlobalSecondaryIndexes = []globalProperty{{Name: "byOwner", Keys: []keyProperty{{"owner", "HASH"}}, Projection: projectionProperty{Type: "ALL"}}}
 		second.TimeToLiveSpecification = &ttlProperty{"expires", true}
+		second.ResourcePolicy = &policyProperty{map[string]any{"Statement": []any{map[string]any{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}}}}
 		second.PointInTimeRecovery = &recoveryProperty{Enabled: true}
 		second.StreamSpecification = &streamProperty{"NEW_IMAGE"}
 		second.Tags = []tagProperty{{"team", "green"}}
@@ -54,6 +55,9 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			t.Error(got)
 		}
 		if got := h.must(t, "DescribeContinuousBackups", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"RecoveryPeriodInDays":35`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "GetResourcePolicy", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); !strings.Contains(got, "dynamodb:GetItem") {
 			t.Error(got)
 		}
 		if got := h.must(t, "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); !strings.Contains(got, "green") {

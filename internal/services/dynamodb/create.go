@@ -32,6 +32,9 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 		return nil, err
 	}
 	p := placeOf(ctx)
+	if owner, _, ok := p.of(in.TableName); !ok || owner != p {
+		return nil, invalid("A table is made in the account and region of the request, which %s is not", in.TableName)
+	}
 	err = s.store.Update(ctx, func(tx store.Txn) error {
 		other, err := s.findTable(tx, p, r.Name)
 		if err != nil {
@@ -63,6 +66,11 @@ func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
 		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
 		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
 		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
+	}
+	if in.ResourcePolicy != nil {
+		if r.Policy, err = s.newPolicy(*in.ResourcePolicy); err != nil {
+			return nil, err
+		}
 	}
 	if r.OnDemand {
 		r.OnDemandSince = r.Created
@@ -96,7 +104,6 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		return err
 	}
 	for _, u := range []legacy{
-		{"ResourcePolicy", in.ResourcePolicy != nil},
 		{"WarmThroughput", in.WarmThroughput != nil},
 		{"GlobalTableSourceArn", in.GlobalTableSourceArn != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != ""},

@@ -133,6 +133,7 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created, backed up or exported: %s", t.Name)
 		}
 		gone = t
+		p := t.place // which may be another account's
 		if err := t.closeStream(tx, p, s.clock.Now().UTC()); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. Global tables and
+// It has no throughput limits: capacity is accounted for and reported, never throttled. Global tables, Contributor Insights and
 // incremental exports are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //

@@ -89,7 +89,7 @@ func (s *Service) exportTableToPointInTime(ctx context.Context, in *ddb.ExportTa
 	}
 	var e *exportRecord
 	err = s.store.Update(ctx, func(tx store.Txn) error {
-		t, err := s.adminTable(tx, p, in.TableArn)
+		t, err := s.ownTable(tx, p, in.TableArn)
 		if err != nil {
 			return tableNotFound(err, in.TableArn)
 		}

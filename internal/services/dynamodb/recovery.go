@@ -218,7 +218,7 @@ func (s *Service) restoreTableToPointInTime(ctx context.Context, in *ddb.Restore
 	p, now := placeOf(ctx), s.clock.Now().UTC()
 	var made *table
 	err := s.store.Update(ctx, func(tx store.Txn) error {
-		t, err := s.adminTable(tx, p, source)
+		t, err := s.ownTable(tx, p, source)
 		if err != nil {
 			return tableNotFound(err, source)
 		}

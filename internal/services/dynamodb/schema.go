@@ -33,8 +33,9 @@ type tableRecord struct {
 	TTLCursor  []byte            `json:"ttl_cursor,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Stream is the stream that records the writes, and LastStream the label of the newest stream that the table has or had.
-	Stream     *streamState `json:"stream,omitempty"`
-	LastStream string       `json:"last_stream,omitempty"`
+	Stream     *streamState  `json:"stream,omitempty"`
+	LastStream string        `json:"last_stream,omitempty"`
+	Policy     *policyRecord `json:"policy,omitempty"`
 	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
 	Snapshots []string `json:"snapshots,omitempty"`
 	Undoing   []string `json:"undoing,omitempty"`
@@ -157,6 +158,19 @@ func (t *table) arn() string { return tableARN(t.place, t.Name) }
 
 func tableARN(p place, name string) string {
 	return "arn:aws:dynamodb:" + p.region + ":" + p.account + ":table/" + name
+}
+
+// of returns the owner and the name of the table that a TableName parameter names. The ARN of another account leads there, as far as permissions do;
+// ok is false for one of another region.
+func (p place) of(nameOrARN string) (owner place, name string, ok bool) {
+	rest, isARN := strings.CutPrefix(nameOrARN, "arn:aws:dynamodb:")
+	if !isARN {
+		return p, nameOrARN, true
+	}
+	region, rest, _ := strings.Cut(rest, ":")
+	account, rest, found := strings.Cut(rest, ":table/")
+	name, _, _ = strings.Cut(rest, "/")
+	return place{account, p.region}, name, found && region == p.region
 }
 
 // tableName returns the name in a TableName parameter, which may be an ARN.
