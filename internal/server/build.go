@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -94,6 +95,10 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
+	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
+		<-s.serving
+		return s.plane.Caller(r, "lambda", body)
 	}
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}

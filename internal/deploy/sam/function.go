@@ -16,8 +16,8 @@ func (t *transform) function(s source) error {
 	f := object{"Code": code}
 	s.copyTo(f, "FunctionName", "Handler", "Runtime", "Description", "MemorySize", "Timeout", "VpcConfig", "Role", "Environment", "KmsKeyArn",
 		"ReservedConcurrentExecutions", "Layers", "FileSystemConfigs", "PackageType", "Architectures", "SnapStart", "EphemeralStorage",
-		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop")
-	if f["Handler"] == nil || f["Runtime"] == nil {
+		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn")
+	if f["PackageType"] != "Image" && (f["Handler"] == nil || f["Runtime"] == nil) {
 		return invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
 	tags, ok := tagList("lambda:createdBy", s.properties["Tags"])
@@ -74,8 +74,18 @@ func deadLetter(s source, f object) error {
 
 // code returns the Code property of the function.
 func (t *transform) code(s source) (object, error) {
-	if v, has := s.properties["PackageType"]; has && v != "Zip" {
-		return nil, invalid(s.id, "Lambent does not support PackageType %v. Use Zip.", v)
+	switch v := s.properties["PackageType"]; v {
+	case nil, "Zip":
+	case "Image":
+		if s.properties["ImageUri"] == nil {
+			return nil, invalid(s.id, "Missing required property 'ImageUri'.")
+		}
+		return object{"ImageUri": s.properties["ImageUri"]}, nil
+	default:
+		return nil, invalid(s.id, "PackageType needs to be `Zip` or `Image`")
+	}
+	if s.properties["ImageUri"] != nil {
+		return nil, invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
 	if inline, has := s.properties["InlineCode"]; has {
 		return object{"ZipFile": inline}, nil

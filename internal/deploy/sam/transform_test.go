@@ -37,6 +37,28 @@ func TestUnsupportedInputIsRefusedByName(t *testing.T) {
 	}
 }
 
+func TestImageFunctionNeedsNoHandler(t *testing.T) {
+	d, err := template.Parse([]byte("{Transform: AWS::Serverless-2016-10-31, Resources: {F: {Type: AWS::Serverless::Function, Properties: {PackageType: Image, ImageUri: 'repo:tag', ImageConfig: {Command: [a]}}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Transform(d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := out.Root["Resources"].(map[string]any)["F"].(map[string]any)["Properties"].(map[string]any)
+	if code := f["Code"].(map[string]any); code["ImageUri"] != "repo:tag" || f["PackageType"] != "Image" || f["Handler"] != nil || f["ImageConfig"] == nil {
+		t.Errorf("properties %v", f)
+	}
+	d, err = template.Parse([]byte("{Transform: AWS::Serverless-2016-10-31, Resources: {F: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Transform(d, nil); err == nil || !strings.Contains(err.Error(), "Missing required property 'ImageUri'") {
+		t.Errorf("without an image: %v", err)
+	}
+}
+
 func TestDestinationWithoutAPlaceMakesAQueue(t *testing.T) {
 	d, err := template.Parse([]byte("Resources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: s3://b/k, " +
 		"EventInvokeConfig: {MaximumRetryAttempts: 0, DestinationConfig: {OnSuccess: {Type: SQS}, OnFailure: {Type: SNS}}}}}}"))

@@ -132,7 +132,7 @@ func (a *answer) write(w http.ResponseWriter, c *exchange) {
 			h.Add("Set-Cookie", cookie)
 		}
 	}
-	c.allowOrigin(h, c.request)
+	c.cors.Allow(h, c.request)
 	h["Apigw-Requestid"] = []string{c.id}
 	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified || a.status < 200 {

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -52,7 +51,7 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, nil, r, http.StatusNotFound, "Not Found")
 		return
 	}
-	if t.preflight(w, r) {
+	if t.cors.Preflight(w, r) {
 		return
 	}
 	route, params := t.find(r.Method, path)
@@ -77,7 +76,7 @@ func (p *plane) resolve(r *http.Request) (*table, string, error) {
 	}
 	first, rest, _ := strings.Cut(path[1:], "/")
 	if first != "" {
-		t, err := p.gateway.table(r.Context(), id, unescape(first))
+		t, err := p.gateway.table(r.Context(), id, httpevent.Unescape(first))
 		if err != nil || t != nil {
 			return enabled(t), "/" + rest, err
 		}
@@ -165,7 +164,7 @@ func (c *exchange) source() string {
 // fail answers in the gateway's own words. t is nil when no API was found.
 func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message string) {
 	if t != nil {
-		t.allowOrigin(w.Header(), r)
+		t.cors.Allow(w.Header(), r)
 	}
 	body := `{"message":"` + message + `"}`
 	w.Header()["Content-Type"] = []string{"application/json"}
@@ -174,16 +173,4 @@ func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message 
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, body)
 	}
-}
-
-// clientIP returns the address of the client.
-func clientIP(r *http.Request) string {
-	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return a.Addr().Unmap().String()
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return "127.0.0.1"
-	}
-	return host
 }
