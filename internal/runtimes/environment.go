@@ -123,6 +123,9 @@ func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.An
 	return answer, err
 }
 
+// End makes a running Invoke fail with cause; the environment must not be used again then.
+func (e *Environment) End(cause error) { e.session.End(cause) }
+
 // Drain passes on what the function has written so far.
 func (e *Environment) Drain() { e.cell.Drain() }
 
