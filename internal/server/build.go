@@ -45,9 +45,9 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
-	queueService, _ := sqs.New(p.deps)
+	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
-	sources["dynamodb"] = tables
+	sources["dynamodb"], sources["sqs"] = tables, queues
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
