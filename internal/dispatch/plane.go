@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,8 @@ import (
 type Authenticator interface {
 	// Authenticate proves who sent a head. A request without a signature is by the anonymous principal.
 	Authenticate(ctx context.Context, h *auth.Head) (*auth.Proof, error)
+	// AuthenticateForm proves who signed the policy of an upload form; local tells that the conventional pair may be used.
+	AuthenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*auth.Proof, error)
 }
 
 // PlaneOptions configure a [Plane].
@@ -52,10 +55,10 @@ func NewPlane(o PlaneOptions) *Plane {
 
 // exchange is one request and what is learnt of it on its way.
 type exchange struct {
-	w       *front.Recorder
-	http    *http.Request
-	wire    wire.Request
-	api     *wire.API
+	w    *front.Recorder
+	http *http.Request
+	wire wire.Request
+	api  *wire.API
 	// op is the operation, when it is known before the caller is.
 	op      *wire.Operation
 	request service.Request
@@ -99,6 +102,9 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
 		return nil
+	}
+	if entry.form != nil && isUploadForm(x.http) {
+		return p.serveForm(ctx, x, entry)
 	}
 	x.limitBody()
 	err = p.authenticate(ctx, x, m)
@@ -196,26 +202,18 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		Request: sigv4.FromHTTP(x.http),
 		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
-		Local: auth.LocalAllowed(auth.LocalFacts{
-			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
-		}),
-		Body: func() (string, error) { return p.hashBody(x) },
+		Local:   p.local(x.http, forgeable),
+		Body:    func() (string, error) { return p.hashBody(x) },
 	}
 	proof, err := p.Authenticator.Authenticate(ctx, head)
 	if err != nil {
 		return err
 	}
-	x.request.Principal = proof.Principal
-	x.request.HTTP.Presigned = proof.Presigned
-	if proof.Principal.Account != "" {
-		x.request.Account = proof.Principal.Account
-	}
 	if region := m.Var("region"); region != "" {
 		x.request.Region = region
 	}
-	if proof.Region != "" {
-		x.request.Region = proof.Region
-	}
+	x.identified(proof)
+	x.request.HTTP.Presigned = proof.Presigned
 	if proof.Payload == nil || x.read {
 		return nil
 	}
@@ -224,6 +222,33 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		x.wire.ContentLength = proof.Payload.Length
 	}
 	return nil
+}
+
+// Caller proves who sent a request to a data plane of the API named api that its service serves itself, and whose whole body is given. A request
+// without a signature is by the anonymous principal.
+func (p *Plane) Caller(r *http.Request, api string, body []byte) (service.Principal, error) {
+	_, forgeable := front.Forgeable(r)
+	proof, err := p.Authenticator.Authenticate(r.Context(), &auth.Head{
+		Request: sigv4.FromHTTP(r), Options: sigv4.Options{Services: []string{api}}, Family: auth.FamilyOf(api), Local: p.local(r, forgeable),
+		Body: func() (string, error) { return sigv4.Hash(body), nil },
+	})
+	if err != nil {
+		return service.Principal{}, err
+	}
+	if proof.Payload != nil {
+		whole := &verified{Reader: proof.Payload.Reader(bytes.NewReader(body)), family: auth.FamilyOf(api)}
+		if _, err := io.Copy(io.Discard, whole); err != nil {
+			return service.Principal{}, err
+		}
+	}
+	return proof.Principal, nil
+}
+
+// local reports whether the conventional pair may be used for a request.
+func (p *Plane) local(r *http.Request, forgeable bool) bool {
+	return auth.LocalAllowed(auth.LocalFacts{
+		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: front.Peer(r).IsLoopback() && !front.Sandboxed(r), Forgeable: forgeable,
+	})
 }
 
 // signingNames returns the services for which requests of an API may be signed.

@@ -26,6 +26,9 @@
 // time. It is ended after an answer that AWS ends it for (a timeout, a crash), when it has been idle for long, when its role credentials run
 // out, or when the machine's bound on environments is reached and another function needs the place.
 //
+// Function URLs (plane.go) take HTTP requests by host or by path, prove and admit their caller, and invoke the function with an event in the
+// payload format 2.0, which package httpevent shares with HTTP APIs.
+//
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
 // until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -36,6 +37,9 @@ type Options struct {
 	Serve func(l net.Listener)
 	// Images finds container images; nil refuses functions of them.
 	Images Images
+	// Caller proves who has signed a request to a function URL, whose whole body is given; an unsigned one is by the anonymous principal. Nil
+	// admits nobody to URLs that want to know.
+	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Egress is the functions' way to the internet; nil means that there is none.
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
