@@ -22,6 +22,7 @@ import (
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
 )
@@ -43,7 +44,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
 	objects.Objects = buckets
-	queueService, _ := sqs.New(p.deps)
+	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -54,7 +55,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService,
+		queueService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
