@@ -3,7 +3,6 @@ package sns
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -30,11 +29,10 @@ func checkFilter(text string, body bool, context string) error {
 	}
 	p, err := pattern.Compile(text, pattern.SNS)
 	if err != nil {
-		var e *pattern.Error
-		if errors.As(err, &e) {
-			return invalid("%sFilterPolicy: %s", context, e.Error())
+		if !json.Valid([]byte(text)) {
+			return invalid("%sFilterPolicy: %s", context, jsonProblem(text))
 		}
-		return err
+		return invalid("%sFilterPolicy: %s", context, err)
 	}
 	if len(p.Fields()) > maxFilterKeys {
 		return invalid("%sFilterPolicy: Filter policy can not have more than %d keys", context, maxFilterKeys)

@@ -78,7 +78,7 @@ func (s *Service) askToConfirm(tx store.Txn, p place, r *topicRecord, x *subscri
 		return err
 	}
 	arn := p.arn(r.Name)
-	url := s.deps.BaseURL + "/?Action=ConfirmSubscription&TopicArn=" + arn + "&Token=" + x.Token + "&Version=2010-03-31"
+	url := s.deps.BaseURL + "/?Action=ConfirmSubscription&TopicArn=" + arn + "&Token=" + x.Token
 	text := "You have chosen to subscribe to the topic " + arn + ".\nTo confirm the subscription, visit the SubscribeURL included in this message."
 	if kind == typeUnsubscribe {
 		text = "You have chosen to deactivate subscription " + arn + ":" + x.ID + ".\nTo cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
@@ -178,6 +178,7 @@ func (s *Service) try(ctx context.Context, j *postJob) error {
 	}
 	h := r.Header
 	h.Set("Content-Type", j.ContentType)
+	h.Set("Accept-Encoding", "gzip,deflate")
 	h.Set("User-Agent", "Amazon Simple Notification Service Agent")
 	h.Set("X-Amz-Sns-Message-Type", j.Type)
 	h.Set("X-Amz-Sns-Message-Id", j.MessageID)

@@ -77,7 +77,7 @@ func subscriptionOf(arn string) (p place, topic, id string, err error) {
 	}
 	topic, id, ok := strings.Cut(rest, ":")
 	if !ok {
-		return p, "", "", invalid("SubscriptionArn Reason: An ARN must have at least 6 elements, not 6")
+		return p, "", "", invalid("SubscriptionId")
 	}
 	if !uuidPattern.MatchString(id) {
 		return p, "", "", invalid("SubscriptionId")

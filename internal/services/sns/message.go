@@ -73,7 +73,9 @@ type sealed struct {
 	s       *Service
 	t       *topic
 	version string // of the signature; "" for none
-	byText  map[string]string
+	// byText and envelopes are the signatures and envelopes that were made, by the body.
+	byText    map[string]string
+	envelopes map[string][2]string
 }
 
 // seal prepares a message for its deliveries. Messages of FIFO topics are signed only when the topic names a version
@@ -83,7 +85,7 @@ func (s *Service) seal(t *topic, m *message) *sealed {
 	if version == "" && !t.fifo() {
 		version = "1"
 	}
-	return &sealed{message: m, s: s, t: t, version: version, byText: map[string]string{}}
+	return &sealed{message: m, s: s, t: t, version: version, byText: map[string]string{}, envelopes: map[string][2]string{}}
 }
 
 // signature returns the signature of the message with a body, and the URL of the certificate.
@@ -107,13 +109,26 @@ func (m *sealed) signature(ctx context.Context, body string) (signature, url str
 }
 
 func (s *Service) unsubscribeURL(topicARN, id string) string {
-	return s.deps.BaseURL + "/?Action=Unsubscribe&SubscriptionArn=" + topicARN + ":" + id + "&Version=2010-03-31"
+	return s.deps.BaseURL + "/?Action=Unsubscribe&SubscriptionArn=" + topicARN + ":" + id
 }
 
-// envelope is the JSON that an endpoint gets which does not ask for raw messages.
+// envelope is the JSON that an endpoint gets which does not ask for raw messages. Those of one message differ in the id of the subscription alone.
 func (m *sealed) envelope(ctx context.Context, x *subscriber) (string, error) {
-	var w writer
 	body := m.bodyFor(x.Protocol)
+	around, ok := m.envelopes[body]
+	if !ok {
+		var err error
+		if around, err = m.aroundID(ctx, body); err != nil {
+			return "", err
+		}
+		m.envelopes[body] = around
+	}
+	return around[0] + x.ID + around[1], nil
+}
+
+// aroundID returns what stands before and behind the id of the subscription in an envelope.
+func (m *sealed) aroundID(ctx context.Context, body string) (around [2]string, err error) {
+	var w writer
 	w.member("Type", typeNotification)
 	w.member("MessageId", m.ID)
 	if m.Sequence != "" {
@@ -128,20 +143,25 @@ func (m *sealed) envelope(ctx context.Context, x *subscriber) (string, error) {
 	if m.version != "" {
 		signature, url, err := m.signature(ctx, body)
 		if err != nil {
-			return "", err
+			return around, err
 		}
 		w.member("SignatureVersion", m.version)
 		w.member("Signature", signature)
 		w.member("SigningCertURL", url)
 	}
-	w.member("UnsubscribeURL", m.s.unsubscribeURL(m.TopicARN, x.ID))
+	url := quoted(m.s.unsubscribeURL(m.TopicARN, ""))
+	w.raw("UnsubscribeURL", url[:len(url)-1])
+	around[0] = w.String()
+	w.Reset()
+	w.WriteByte('"')
 	if len(m.Attributes) > 0 {
 		w.raw("MessageAttributes", m.attributes())
 	}
 	if m.Replayed {
 		w.member("Replayed", "true")
 	}
-	return w.end(), nil
+	around[1] = w.end()
+	return around, nil
 }
 
 // attributes are the attributes as envelopes show them.
@@ -197,7 +217,10 @@ func (m *sealed) event(ctx context.Context, x *subscriber) ([]byte, error) {
 
 // queueMessage is what a queue gets.
 func (m *sealed) queueMessage(ctx context.Context, x *subscriber) (*port.QueueMessage, error) {
-	out := &port.QueueMessage{Body: m.bodyFor(protocolSQS), Group: m.Group, Deduplication: m.Deduplication, Sender: senderID, Trace: m.Trace}
+	out := &port.QueueMessage{Body: m.bodyFor(protocolSQS), Sender: senderID, Trace: m.Trace}
+	if !m.t.fifo() || strings.HasSuffix(x.Endpoint, fifoSuffix) {
+		out.Group, out.Deduplication = m.Group, m.Deduplication
+	}
 	if x.raw() {
 		out.Attributes = m.Attributes
 		return out, nil

@@ -15,7 +15,7 @@ const pageSize = 100
 func (s *Service) list(ctx context.Context, prefix key.Key, token *string, fn func(r store.Reader, name string, p store.Pair) error) (*string, error) {
 	span := prefix.Span()
 	if token != nil && *token != "" {
-		b, err := base64.RawURLEncoding.DecodeString(*token)
+		b, err := base64.URLEncoding.DecodeString(*token)
 		if err != nil {
 			return nil, invalid("NextToken")
 		}
@@ -30,7 +30,7 @@ func (s *Service) list(ctx context.Context, prefix key.Key, token *string, fn fu
 				return err
 			}
 			if n == pageSize {
-				next = ptr(base64.RawURLEncoding.EncodeToString(last))
+				next = ptr(base64.URLEncoding.EncodeToString(last))
 				return nil
 			}
 			n++

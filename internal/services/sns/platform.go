@@ -164,6 +164,12 @@ func (s *Service) getPlatformApplicationAttributes(ctx context.Context, in *api.
 }
 
 func (s *Service) setPlatformApplicationAttributes(ctx context.Context, in *api.SetPlatformApplicationAttributesInput) (*api.SetPlatformApplicationAttributesOutput, error) {
+	if _, _, err := appOf(in.PlatformApplicationArn); err != nil {
+		return nil, err
+	}
+	if in.Attributes == nil {
+		return nil, service.Errorf("ValidationError", "1 validation error detected: Value null at 'attributes' failed to satisfy constraint: Member must not be null").WithStatus(400)
+	}
 	err := s.changeApp(ctx, in.PlatformApplicationArn, func(_ store.Txn, _ place, _ string, r *appRecord) error {
 		if err := checkAppAttributes(in.Attributes, false); err != nil {
 			return err

@@ -32,6 +32,7 @@ const (
 	dedupWindow   = 5 * 60_000 // milliseconds
 	maxSweep      = 8          // expired rows that one publish clears away
 	sequenceShift = 20
+	firstSequence = 10_000_000_000_000_000_000 // makes sequence numbers of 20 digits
 )
 
 func (s *Service) publish(ctx context.Context, in *api.PublishInput) (*api.PublishOutput, error) {
@@ -84,21 +85,13 @@ func (s *Service) publishBatch(ctx context.Context, in *api.PublishBatchInput) (
 		e := &in.PublishBatchRequestEntries[i]
 		m, err := s.compose(ctx, t, e)
 		if err != nil {
-			var known *service.Error
-			if !errors.As(err, &known) || known.Code != codeInvalid || e.MessageStructure == nil && e.Message != "" {
-				return nil, err
-			}
-			out.Failed = append(out.Failed, api.BatchResultErrorEntry{Id: e.Id, Code: known.Code, Message: &known.Message, SenderFault: true})
-			continue
+			return nil, err // one bad entry fails the batch
 		}
 		all = append(all, m)
 		out.Successful = append(out.Successful, api.PublishBatchResultEntry{Id: &e.Id, MessageId: &m.ID})
 		if t.fifo() {
 			out.Successful[len(out.Successful)-1].SequenceNumber = &m.Sequence
 		}
-	}
-	if len(all) == 0 {
-		return out, nil
 	}
 	return out, s.send(ctx, t, all)
 }
@@ -168,9 +161,6 @@ func (s *Service) compose(ctx context.Context, t *topic, e *api.PublishBatchRequ
 		return nil, err
 	}
 	m := &message{ID: id, Subject: e.Subject, Body: e.Message, Timestamp: s.deps.Clock.Now().UTC().Format(timestampFormat), Trace: service.RequestFrom(ctx).Trace}
-	if m.Subject != nil && *m.Subject == "" {
-		m.Subject = nil
-	}
 	for name, a := range e.MessageAttributes {
 		if m.Attributes == nil {
 			m.Attributes = map[string]port.QueueAttribute{}
@@ -194,8 +184,11 @@ func (s *Service) compose(ctx context.Context, t *topic, e *api.PublishBatchRequ
 }
 
 func checkSubject(subject *string) error {
-	if subject == nil || *subject == "" {
+	if subject == nil {
 		return nil
+	}
+	if *subject == "" {
+		return invalid("Subject")
 	}
 	for _, c := range *subject {
 		if c < ' ' {
@@ -300,8 +293,8 @@ func checkAttributeName(name string) error {
 }
 
 func checkAttribute(name string, a api.MessageAttributeValue) error {
-	kind, label, _ := strings.Cut(a.DataType, ".")
-	if kind != "String" && kind != "Number" && kind != "Binary" {
+	kind, label, labelled := strings.Cut(a.DataType, ".")
+	if kind != "String" && kind != "Number" && kind != "Binary" || labelled && label == "" {
 		return badValue("The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", name)
 	}
 	text, binary := a.StringValue != nil && *a.StringValue != "", len(a.BinaryValue) > 0
@@ -373,7 +366,7 @@ func (s *Service) commit(ctx context.Context, tx store.Txn, send sender, p *plan
 		if err != nil || !fresh {
 			return err
 		}
-		p.m.byText = map[string]string{}
+		p.m = s.seal(p.t, p.m.message) // the closure may have run before, with another sequence number
 	}
 	return s.deliver(ctx, tx, send, p)
 }
@@ -404,7 +397,7 @@ func (s *Service) enter(tx store.Txn, t *topic, m *message) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	m.Sequence = fmt.Sprintf("%020d", sequence|1<<63)
+	m.Sequence = fmt.Sprintf("%020d", sequence+firstSequence)
 	row = fifoRow{now + dedupWindow, m.ID, m.Sequence}
 	if err := record.Set(tx, k, row); err != nil {
 		return false, err

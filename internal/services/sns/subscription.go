@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/url"
@@ -102,10 +103,15 @@ func deadLetterTarget(text string) (string, error) {
 
 // jsonProblem words a syntax error as SNS's parser does, whose error the pattern language shares.
 func jsonProblem(text string) string {
-	if _, err := pattern.Compile(text, pattern.SNS); err != nil {
-		return "failed to parse JSON. " + strings.TrimPrefix(err.Error(), "failed to parse JSON. ")
+	var e *pattern.Error
+	if _, err := pattern.Compile(text, pattern.SNS); !errors.As(err, &e) {
+		return "failed to parse JSON."
 	}
-	return "failed to parse JSON."
+	reason := "failed to parse JSON. " + strings.TrimPrefix(e.Reason, "failed to parse JSON. ")
+	if i := strings.LastIndex(e.Place, "; line:"); i >= 0 {
+		reason += "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)" + e.Place[i:]
+	}
+	return reason
 }
 
 // setSubscriptionAttribute checks and sets an attribute of a subscription; context is what errors have in front.
@@ -284,7 +290,11 @@ func (s *Service) subscriptionAt(r store.Reader, p place, topic, protocol, endpo
 // sameSubscription tells whether subscribing again is no change: only attributes that are named count.
 func sameSubscription(x *subscription, wanted map[string]string) error {
 	for name, value := range wanted {
-		if !sameJSON(x.Attributes[name], value) {
+		have := x.Attributes[name]
+		if have == "" && name == "RawMessageDelivery" {
+			have = "false"
+		}
+		if !sameJSON(have, value) {
 			return invalid("Attributes Reason: Subscription already exists with different attributes")
 		}
 	}
@@ -448,6 +458,9 @@ func (s *Service) getSubscriptionAttributes(ctx context.Context, in *api.GetSubs
 		"PendingConfirmation": yes[!x.Confirmed], "ConfirmationWasAuthenticated": yes[x.Authenticated], "RawMessageDelivery": "false", "SubscriptionPrincipal": x.Principal,
 	}
 	maps.Copy(out, x.Attributes)
+	if x.Attributes["FilterPolicy"] == "" {
+		delete(out, "FilterPolicyScope") // it says nothing then
+	}
 	if x.ReplayStatus != "" {
 		out["ReplayStatus"] = x.ReplayStatus
 	}
