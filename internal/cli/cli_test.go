@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,9 @@ func TestUpServesUntilItIsStopped(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &env); err != nil || code != 0 || env["AWS_ENDPOINT_URL"] != url {
 		t.Errorf("env = %d %s (%v), want the endpoint %s", code, out, err, url)
 	}
+	if code, out, _ := run(t, nil, "env", "--root"); code != 0 || !strings.Contains(out, "AWS_ACCESS_KEY_ID=AKIA") {
+		t.Errorf("env --root = %d %s", code, out)
+	}
 	if code, _, talk := run(t, nil, "iam", "explain", "no-such-request"); code != ExitFailed || !strings.Contains(talk, "No decisions of the request") {
 		t.Errorf("iam explain = %d %s", code, talk)
 	}
@@ -139,6 +143,20 @@ func TestExecRemovesForeignCredentials(t *testing.T) {
 	}
 	if code, _, _ := run(t, environ, "exec", "--", "sh", "-c", "exit 7"); code != 7 {
 		t.Errorf("the exit code 7 became %d", code)
+	}
+}
+
+func TestExecNamesTheEndpointToTheAWSCLI(t *testing.T) {
+	const url = "http://127.0.0.1:4566"
+	for _, tc := range []struct{ args, want []string }{
+		{[]string{"aws", "sqs", "list-queues"}, []string{"aws", "--endpoint-url", url, "sqs", "list-queues"}},
+		{[]string{"/usr/bin/aws"}, []string{"/usr/bin/aws", "--endpoint-url", url}},
+		{[]string{"aws", "--endpoint-url=http://other", "s3", "ls"}, []string{"aws", "--endpoint-url=http://other", "s3", "ls"}},
+		{[]string{"sam", "deploy"}, []string{"sam", "deploy"}},
+	} {
+		if got := withEndpoint(tc.args, url); !slices.Equal(got, tc.want) {
+			t.Errorf("withEndpoint(%q) = %q, want %q", tc.args, got, tc.want)
+		}
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/cli/client"
 )
 
@@ -31,14 +33,22 @@ func variables(cl *client.Client) []variable {
 }
 
 func (a *app) envCommand() *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var root bool
+	c := a.jsonFlag(&cobra.Command{
 		Use: "env", Short: "Print the exports that point AWS tools at the running Lambent",
 		Example: "  eval \"$(lambent env)\"",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			cl, err := a.client()
+			find := a.client
+			if root {
+				find = a.rootClient
+			}
+			cl, err := find()
 			if err != nil {
 				return err
+			}
+			if root && cl.AccessKeyID == auth.LocalAccessKeyID {
+				return usage{errors.New("the root key is in the data folder; run this in the folder of the project whose Lambent runs")}
 			}
 			list := variables(cl)
 			if a.json {
@@ -55,6 +65,8 @@ func (a *app) envCommand() *cobra.Command {
 			return nil
 		},
 	})
+	c.Flags().BoolVar(&root, "root", false, "the root key of the data folder instead of the pair test/test, for URLs that web pages use")
+	return c
 }
 
 // shellQuote returns text as one word of a POSIX shell.
@@ -93,6 +105,15 @@ func (a *app) childEnviron(cl *client.Client) []string {
 	return append(environ, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
 }
 
+// withEndpoint names the endpoint to the AWS CLI. Its version 1 sends sqs, rds and a few more to AWS whatever AWS_ENDPOINT_URL says.
+func withEndpoint(args []string, endpoint string) []string {
+	named := func(arg string) bool { return arg == "--endpoint-url" || strings.HasPrefix(arg, "--endpoint-url=") }
+	if filepath.Base(args[0]) != "aws" || slices.ContainsFunc(args, named) {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), 1, "--endpoint-url", endpoint)
+}
+
 func (a *app) execCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "exec -- CMD [ARG…]", Short: "Run a tool against the running Lambent",
@@ -110,6 +131,7 @@ func (a *app) execCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			args = withEndpoint(args, cl.Endpoint)
 			child := exec.CommandContext(cmd.Context(), args[0], args[1:]...)
 			child.Stdin, child.Stdout, child.Stderr = a.Stdin, a.Term.Out, a.Term.Err
 			child.Env = a.childEnviron(cl)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,8 @@ import (
 type Authenticator interface {
 	// Authenticate proves who sent a head. A request without a signature is by the anonymous principal.
 	Authenticate(ctx context.Context, h *auth.Head) (*auth.Proof, error)
+	// AuthenticateForm proves who signed the policy of an upload form; local tells that the conventional pair may be used.
+	AuthenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*auth.Proof, error)
 }
 
 // PlaneOptions configure a [Plane].
@@ -42,6 +45,7 @@ type Plane struct {
 	PlaneOptions
 
 	services *wire.Services
+	unproven unproven
 }
 
 // NewPlane returns the handler.
@@ -51,11 +55,15 @@ func NewPlane(o PlaneOptions) *Plane {
 
 // exchange is one request and what is learnt of it on its way.
 type exchange struct {
-	w       *front.Recorder
-	http    *http.Request
-	wire    wire.Request
-	api     *wire.API
+	w    *front.Recorder
+	http *http.Request
+	wire wire.Request
+	api  *wire.API
+	// op is the operation, when it is known before the caller is.
+	op      *wire.Operation
 	request service.Request
+	// release, when set, gives back the room that an unproven body took.
+	release func()
 	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
 	read bool
 }
@@ -90,18 +98,27 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if x.api, err = p.identify(x, m); err != nil {
 		return err
 	}
-	x.wire.MaxBody = maxBody(x.api.Name)
 	entry := p.Registry.entries[x.api.Name]
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
 		return nil
 	}
-	if err := p.authenticate(ctx, x, m); err != nil {
-		return err
+	if entry.form != nil && isUploadForm(x.http) {
+		return p.serveForm(ctx, x, entry)
 	}
-	op, err := x.api.Match(&x.wire)
+	x.limitBody()
+	err = p.authenticate(ctx, x, m)
+	if x.release != nil {
+		x.release()
+	}
 	if err != nil {
 		return err
+	}
+	op := x.op
+	if op == nil {
+		if op, err = x.api.Match(&x.wire); err != nil {
+			return err
+		}
 	}
 	x.request.Operation = op.Name
 	if !op.Implemented() {
@@ -138,15 +155,6 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		signing = "s3"
 	}
 	return p.services.Identify(signing, &x.wire)
-}
-
-// maxBody returns the limit of a buffered body of an API in bytes. Lambda's calls may carry an archive of 50 MiB in base64; AWS cuts them
-// off at 70,167,211 bytes (its RequestEntityTooLargeException says so).
-func maxBody(api string) int64 {
-	if api == "lambda" {
-		return 70_167_211
-	}
-	return wire.DefaultMaxBody
 }
 
 // objectLambda is the signing name of the one S3 operation that is not signed for S3.
@@ -194,30 +202,18 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		Request: sigv4.FromHTTP(x.http),
 		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
-		Local: auth.LocalAllowed(auth.LocalFacts{
-			Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: x.request.SourceIP.IsLoopback() && !front.Sandboxed(x.http), Forgeable: forgeable,
-		}),
-		Body: func() (string, error) {
-			x.read = true
-			body, err := x.wire.ReadBody()
-			return sigv4.Hash(body), err
-		},
+		Local:   p.local(x.http, forgeable),
+		Body:    func() (string, error) { return p.hashBody(x) },
 	}
 	proof, err := p.Authenticator.Authenticate(ctx, head)
 	if err != nil {
 		return err
 	}
-	x.request.Principal = proof.Principal
-	x.request.HTTP.Presigned = proof.Presigned
-	if proof.Principal.Account != "" {
-		x.request.Account = proof.Principal.Account
-	}
 	if region := m.Var("region"); region != "" {
 		x.request.Region = region
 	}
-	if proof.Region != "" {
-		x.request.Region = proof.Region
-	}
+	x.identified(proof)
+	x.request.HTTP.Presigned = proof.Presigned
 	if proof.Payload == nil || x.read {
 		return nil
 	}
@@ -226,6 +222,33 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 		x.wire.ContentLength = proof.Payload.Length
 	}
 	return nil
+}
+
+// Caller proves who sent a request to a data plane of the API named api that its service serves itself, and whose whole body is given. A request
+// without a signature is by the anonymous principal.
+func (p *Plane) Caller(r *http.Request, api string, body []byte) (service.Principal, error) {
+	_, forgeable := front.Forgeable(r)
+	proof, err := p.Authenticator.Authenticate(r.Context(), &auth.Head{
+		Request: sigv4.FromHTTP(r), Options: sigv4.Options{Services: []string{api}}, Family: auth.FamilyOf(api), Local: p.local(r, forgeable),
+		Body: func() (string, error) { return sigv4.Hash(body), nil },
+	})
+	if err != nil {
+		return service.Principal{}, err
+	}
+	if proof.Payload != nil {
+		whole := &verified{Reader: proof.Payload.Reader(bytes.NewReader(body)), family: auth.FamilyOf(api)}
+		if _, err := io.Copy(io.Discard, whole); err != nil {
+			return service.Principal{}, err
+		}
+	}
+	return proof.Principal, nil
+}
+
+// local reports whether the conventional pair may be used for a request.
+func (p *Plane) local(r *http.Request, forgeable bool) bool {
+	return auth.LocalAllowed(auth.LocalFacts{
+		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: front.Peer(r).IsLoopback() && !front.Sandboxed(r), Forgeable: forgeable,
+	})
 }
 
 // signingNames returns the services for which requests of an API may be signed.

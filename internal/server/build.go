@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -29,7 +31,7 @@ import (
 
 // build builds the services, in the order in which they need each other.
 func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error) {
-	objects := &late{}
+	objects, sources := &late{}, arrivals{}
 	iamService, directory, err := iam.New(p.deps, p.keys.Ring)
 	if err != nil {
 		return nil, err
@@ -38,14 +40,15 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
 	logService, sink := logs.New(p.deps)
-	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles})
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
+	sources["dynamodb"], sources["sqs"] = tables, queues
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -94,6 +97,10 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
+	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
+		<-s.serving
+		return s.plane.Caller(r, "lambda", body)
 	}
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}

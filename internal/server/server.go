@@ -43,8 +43,9 @@ const decisions = 4096
 type Server struct {
 	url      string
 	keys     *keyfile.Keys
+	plane    *dispatch.Plane
 	front    *front.Server
-	serving  chan struct{} // closed when front is set
+	serving  chan struct{} // closed when plane and front are set
 	registry *dispatch.Registry
 	services []service.Service
 	access   *access.Log
@@ -115,7 +116,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		return nil, err
 	}
 	loopback := isLoopback(l.Addr())
-	plane := dispatch.NewPlane(dispatch.PlaneOptions{
+	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
@@ -131,7 +132,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		}
 	}
 	s.front, err = front.Serve(l, front.Options{
-		Routes: routes, API: plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
+		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
 		Access: s.access, Clock: p.deps.Clock, Log: log,
 	})
 	if err != nil {

@@ -18,6 +18,10 @@ type dialect struct {
 	// plainMissing words a missing parameter as "The request must contain the
 	// parameter X." instead of a validation error.
 	plainMissing bool
+	// wholeLists words a broken constraint of a list's or a map's scalar as one of the whole list, with all constraints of its members.
+	wholeLists bool
+	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
+	openEnum string
 	// unlessEmpty are the names of required lists that answers leave out when they are empty; clients see other required lists empty.
 	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
@@ -65,6 +69,8 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":
 		d.invalid, d.missing = restJSONCode(api.Name), restJSONCode(api.Name)
+	case "lambda":
+		d.wholeLists, d.openEnum = true, "runtime"
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":

@@ -28,7 +28,7 @@ func (o *Operation) Validate(req *Request, in any) error {
 	if err != nil {
 		return err
 	}
-	v := &validator{patterns: &o.API.patterns, missing: make(map[string]bool), found: req.violations}
+	v := &validator{patterns: &o.API.patterns, dialect: &o.API.dialect, missing: make(map[string]bool), found: req.violations}
 	for _, m := range req.violations {
 		v.missing[m.path] = true
 	}
@@ -86,6 +86,7 @@ func (d *dialect) violationError(found []violation) error {
 type validator struct {
 	trail
 	patterns *patterns
+	dialect  *dialect
 	missing  map[string]bool
 	found    []violation
 }
@@ -146,6 +147,10 @@ func (v *validator) value(f *field, value reflect.Value) {
 		if !f.element.checked() {
 			return
 		}
+		if v.dialect.wholeLists && f.element.scalar() {
+			v.members(f, value)
+			return
+		}
 		for i := range value.Len() {
 			if item, present := f.element.item(value.Index(i)); present {
 				v.pushIndex(i)
@@ -169,6 +174,10 @@ func (v *validator) value(f *field, value reflect.Value) {
 func (v *validator) mapping(f *field, value reflect.Value) {
 	v.length(f, value, float64(value.Len()))
 	if !f.key.checked() && !f.element.checked() {
+		return
+	}
+	if v.dialect.wholeLists && f.element.scalar() {
+		v.entries(f, value)
 		return
 	}
 	for _, key := range sortedKeys(value) {
@@ -200,7 +209,7 @@ func (v *validator) text(f *field, text string) {
 			v.add(s, shown, "Member must have length less than or equal to %v", *s.Max)
 		}
 	}
-	if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) {
+	if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) && v.path("") != v.dialect.openEnum {
 		v.add(s, shown, "Member must satisfy enum value set: [%s]", strings.Join(s.Enum, ", "))
 	}
 	if s.Pattern == "" {

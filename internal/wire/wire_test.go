@@ -54,6 +54,14 @@ func dynamoAPI() *wire.API {
 	return wire.New(dynamodb.API, (&dynamodb.Handlers{}).Bindings())
 }
 
+func lambdaAPI() *wire.API {
+	return wire.New(lambda.API, (&lambda.Handlers{}).Bindings())
+}
+
+func restRequest(method, path, body string) *wire.Request {
+	return &wire.Request{Method: method, RawPath: path, Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(body), ContentLength: int64(len(body))}
+}
+
 func TestValidateSpeaksAsAWSDoes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		api  *wire.API
@@ -78,6 +86,21 @@ func TestValidateSpeaksAsAWSDoes(t *testing.T) {
 		"query": {
 			wire.New(iam.API, (&iam.Handlers{}).Bindings()), formRequest("Action=CreateUser&Version=2010-05-08&UserName=a%20b"),
 			`ValidationError: 1 validation error detected: Value 'a b' at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+`,
+		},
+		"list of one service": {
+			lambdaAPI(), restRequest("POST", "/2015-03-31/functions", `{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Runtime":"new","Architectures":["X86"]}`),
+			"ValidationException: 1 validation error detected: Value '[X86]' at 'architectures' failed to satisfy constraint: " +
+				"Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]",
+		},
+		"map of one service": {
+			lambdaAPI(), restRequest("POST", "/2015-03-31/functions/f/aliases", `{"Name":"a","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":2}}}`),
+			"ValidationException: 1 validation error detected: Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: " +
+				"Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]",
+		},
+		"keys of a map of one service": {
+			lambdaAPI(), restRequest("POST", "/2015-03-31/functions/f/aliases", `{"Name":"a","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"$LATEST":0.5}}}`),
+			"ValidationException: 1 validation error detected: Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map keys must satisfy constraint: " +
+				"[Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]",
 		},
 		"wrong type": {
 			dynamoAPI(), jsonRequest("DynamoDB_20120810.DeleteTable", `{"TableName":7}`),

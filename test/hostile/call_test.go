@@ -39,6 +39,18 @@ func TestBodiesAreBounded(t *testing.T) {
 	p.want(p.dynamodb("ListTables", "{}"), 200, `"TableNames":[]`)
 }
 
+// TestLargeBodiesAreForArchives announces for an event what only an archive may be: it is refused before anything is read.
+func TestLargeBodiesAreForArchives(t *testing.T) {
+	p := start(t)
+	caller := p.as("lambda")
+	r := p.request("POST", "/2015-03-31/functions/f/invocations")
+	if err := caller.Sign(r, sigv4.Hash(nil), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.Fields = append(r.Fields, sigv4.Field{Name: "Content-Length", Value: strconv.Itoa(60 << 20)})
+	p.want(p.talk(false, head(r)), 413, "RequestEntityTooLargeException")
+}
+
 // allocated returns the bytes that were allocated since the process began. A buffer that grows to 16 MiB, the limit of a body, takes about 100 MiB
 // on its way; one that grows to 100 MiB would take some 500.
 func allocated() uint64 {
@@ -129,5 +141,39 @@ func TestWebPagesCannotCreateFunctions(t *testing.T) {
 	list := p.must(p.send(pair(), p.request("GET", "/2015-03-31/functions/"), nil, time.Now()))
 	if !strings.Contains(list.body, `"Functions":[]`) {
 		t.Errorf("functions: %s", list.body)
+	}
+}
+
+// TestURLSignedWithTheKnownPairIsNoBearer is docs/adr/0084: whoever can read can presign with test/test, a hostile page too.
+func TestURLSignedWithTheKnownPairIsNoBearer(t *testing.T) {
+	p := start(t)
+	pair := &sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: "s3", S3: true}
+	p.must(p.s3("PUT", "/drop", nil))
+	for name, c := range map[string]struct {
+		signer *sigv4.Signer
+		origin string
+		status int
+	}{
+		"program":             {pair, "", 200},
+		"page of this origin": {pair, "http://" + p.addr, 200},
+		"other page":          {pair, "http://localhost:3000", 403},
+		"other page, secret":  {p.as("s3"), "http://localhost:3000", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := p.with(t)
+			r := p.request("GET", "/drop?list-type=2")
+			target, err := c.signer.Presign(r, time.Now(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = p.request("GET", target)
+			if c.origin != "" {
+				r.Fields = append(r.Fields, sigv4.Field{Name: "Origin", Value: c.origin})
+			}
+			a := p.talk(false, head(r))
+			if a.status != c.status || a.status == 403 && !strings.Contains(a.body, "lambent env --root") {
+				t.Errorf("status %d, want %d: %s", a.status, c.status, a.body)
+			}
+		})
 	}
 }

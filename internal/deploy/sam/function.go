@@ -16,8 +16,8 @@ func (t *transform) function(s source) error {
 	f := object{"Code": code}
 	s.copyTo(f, "FunctionName", "Handler", "Runtime", "Description", "MemorySize", "Timeout", "VpcConfig", "Role", "Environment", "KmsKeyArn",
 		"ReservedConcurrentExecutions", "Layers", "FileSystemConfigs", "PackageType", "Architectures", "SnapStart", "EphemeralStorage",
-		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop")
-	if f["Handler"] == nil || f["Runtime"] == nil {
+		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn")
+	if f["PackageType"] != "Image" && (f["Handler"] == nil || f["Runtime"] == nil) {
 		return invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
 	tags, ok := tagList("lambda:createdBy", s.properties["Tags"])
@@ -47,6 +47,9 @@ func (t *transform) function(s source) error {
 	if s.target, err = t.alias(s, f); err != nil {
 		return err
 	}
+	if err := t.invokeConfig(s); err != nil {
+		return err
+	}
 	if err := t.functionURL(s, s.target); err != nil {
 		return err
 	}
@@ -71,8 +74,18 @@ func deadLetter(s source, f object) error {
 
 // code returns the Code property of the function.
 func (t *transform) code(s source) (object, error) {
-	if v, has := s.properties["PackageType"]; has && v != "Zip" {
-		return nil, invalid(s.id, "Lambent does not support PackageType %v. Use Zip.", v)
+	switch v := s.properties["PackageType"]; v {
+	case nil, "Zip":
+	case "Image":
+		if s.properties["ImageUri"] == nil {
+			return nil, invalid(s.id, "Missing required property 'ImageUri'.")
+		}
+		return object{"ImageUri": s.properties["ImageUri"]}, nil
+	default:
+		return nil, invalid(s.id, "PackageType needs to be `Zip` or `Image`")
+	}
+	if s.properties["ImageUri"] != nil {
+		return nil, invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
 	if inline, has := s.properties["InlineCode"]; has {
 		return object{"ZipFile": inline}, nil
@@ -143,7 +156,11 @@ func (t *transform) role(s source, tags []any) (object, error) {
 			managed = append(managed, arn)
 		}
 	}
-	if inline = append(inline, documents...); len(inline) > 0 {
+	sending, err := t.destinationPolicies(s)
+	if err != nil {
+		return nil, err
+	}
+	if inline = append(append(inline, documents...), sending...); len(inline) > 0 {
 		p["Policies"] = inline
 	}
 	p["ManagedPolicyArns"] = managed

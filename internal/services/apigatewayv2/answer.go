@@ -31,6 +31,14 @@ type proxyAnswer struct {
 
 // parseAnswer reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON.
 func parseAnswer(payload []byte) (*answer, error) {
+	if a, ok := scanAnswer(payload); ok {
+		return a, nil
+	}
+	return decodeAnswer(payload)
+}
+
+// decodeAnswer is parseAnswer for every form of response.
+func decodeAnswer(payload []byte) (*answer, error) {
 	payload = bytes.TrimSpace(payload)
 	var p proxyAnswer
 	if len(payload) > 0 && payload[0] == '{' {
@@ -132,7 +140,7 @@ func (a *answer) write(w http.ResponseWriter, c *exchange) {
 			h.Add("Set-Cookie", cookie)
 		}
 	}
-	c.allowOrigin(h, c.request)
+	c.cors.Allow(h, c.request)
 	h["Apigw-Requestid"] = []string{c.id}
 	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified || a.status < 200 {

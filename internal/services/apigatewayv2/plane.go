@@ -5,14 +5,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -52,7 +51,7 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, nil, r, http.StatusNotFound, "Not Found")
 		return
 	}
-	if t.preflight(w, r) {
+	if t.cors.Preflight(w, r) {
 		return
 	}
 	route, params := t.find(r.Method, path)
@@ -77,7 +76,7 @@ func (p *plane) resolve(r *http.Request) (*table, string, error) {
 	}
 	first, rest, _ := strings.Cut(path[1:], "/")
 	if first != "" {
-		t, err := p.gateway.table(r.Context(), id, unescape(first))
+		t, err := p.gateway.table(r.Context(), id, httpevent.Unescape(first))
 		if err != nil || t != nil {
 			return enabled(t), "/" + rest, err
 		}
@@ -132,6 +131,9 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 	r := service.Request{ID: c.id, API: "execute-api", Operation: c.route.key, Account: c.account, Region: c.region, Time: c.now}
 	from := port.Source{Service: "apigateway.amazonaws.com", ARN: c.source(), Account: c.account}
 	out, err := p.gateway.functions.Invoke(service.WithRequest(ctx, &r), from, c.route.function, event)
+	if err == nil && out.Error == "" && ctx.Err() == nil {
+		return out.Payload, 0
+	}
 	log := p.gateway.deps.Log.With(slog.String("request_id", c.id), slog.String("api", c.api), slog.String("route", c.route.key), slog.String("function", c.route.function))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -146,11 +148,9 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 	case err != nil:
 		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
 		return nil, http.StatusInternalServerError
-	case out.Error != "":
-		log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
-		return nil, http.StatusInternalServerError
 	}
-	return out.Payload, 0
+	log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
+	return nil, http.StatusInternalServerError
 }
 
 // source is the ARN by which a function's policy knows the route.
@@ -165,7 +165,7 @@ func (c *exchange) source() string {
 // fail answers in the gateway's own words. t is nil when no API was found.
 func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message string) {
 	if t != nil {
-		t.allowOrigin(w.Header(), r)
+		t.cors.Allow(w.Header(), r)
 	}
 	body := `{"message":"` + message + `"}`
 	w.Header()["Content-Type"] = []string{"application/json"}
@@ -174,16 +174,4 @@ func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message 
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, body)
 	}
-}
-
-// clientIP returns the address of the client.
-func clientIP(r *http.Request) string {
-	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return a.Addr().Unmap().String()
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return "127.0.0.1"
-	}
-	return host
 }

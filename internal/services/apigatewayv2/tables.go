@@ -2,11 +2,10 @@ package apigatewayv2
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 
-	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/memo"
@@ -21,7 +20,7 @@ type table struct {
 	scope
 	api, stage string
 	variables  map[string]string
-	cors       *api.Cors
+	cors       *httpevent.CORS
 	disabled   bool
 	routes     []compiled // most specific first
 }
@@ -71,7 +70,7 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		}
 		c = d.Config
 	}
-	return &table{scope: s, api: id, stage: name, variables: st.Variables, cors: c.CORS, disabled: a.NoEndpoint, routes: compile(&c)}, nil
+	return &table{scope: s, api: id, stage: name, variables: st.Variables, cors: newCORS(c.CORS), disabled: a.NoEndpoint, routes: compile(&c)}, nil
 }
 
 func compile(c *config) []compiled {
@@ -160,25 +159,17 @@ func (r *compiled) match(segments []string) ([]param, bool) {
 				if rest == "" {
 					return nil, false
 				}
-				return append(params, param{name, unescape(rest)}), true
+				return append(params, param{name, httpevent.Unescape(rest)}), true
 			}
 			if segments[i] == "" {
 				return nil, false
 			}
-			params = append(params, param{name, unescape(segments[i])})
+			params = append(params, param{name, httpevent.Unescape(segments[i])})
 			continue
 		}
-		if unescape(segments[i]) != s {
+		if httpevent.Unescape(segments[i]) != s {
 			return nil, false
 		}
 	}
 	return params, len(segments) == len(r.segments)
-}
-
-// unescape decodes percent-encoding; a broken one stays as it is.
-func unescape(s string) string {
-	if d, err := url.PathUnescape(s); err == nil {
-		return d
-	}
-	return s
 }

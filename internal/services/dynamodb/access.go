@@ -28,13 +28,58 @@ const (
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
+		"CreateBackup":                onTableOf(s, "dynamodb:CreateBackup", func(in *ddb.CreateBackupInput) string { return in.TableName }),
+		"DeleteBackup":                service.On("dynamodb:DeleteBackup", func(_ context.Context, in *ddb.DeleteBackupInput) string { return in.BackupArn }),
+		"DescribeBackup":              service.On("dynamodb:DescribeBackup", func(_ context.Context, in *ddb.DescribeBackupInput) string { return in.BackupArn }),
+		"ListBackups":                 service.OnAny("dynamodb:ListBackups"),
+		"DescribeExport":              service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
+		"DescribeImport":              service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
+		"ExportTableToPointInTime":    onTableOf(s, "dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
+		"ImportTable":                 onTableOf(s, "dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
+		"DescribeContributorInsights": onTableOf(s, "dynamodb:DescribeContributorInsights", func(in *ddb.DescribeContributorInsightsInput) string { return in.TableName }),
+		"ListContributorInsights":     service.OnAny("dynamodb:ListContributorInsights"),
+		"UpdateContributorInsights":   onTableOf(s, "dynamodb:UpdateContributorInsights", func(in *ddb.UpdateContributorInsightsInput) string { return in.TableName }),
+		"ListExports":                 service.OnAny("dynamodb:ListExports"),
+		"ListImports":                 service.OnAny("dynamodb:ListImports"),
+		"RestoreTableFromBackup": service.OnAll("dynamodb:RestoreTableFromBackup", func(ctx context.Context, in *ddb.RestoreTableFromBackupInput) ([]service.Target, error) {
+			targets, err := s.onTable(ctx, in.TargetTableName)
+			return append(targets, service.Target{ARN: in.BackupArn}), err
+		}),
+		"RestoreTableToPointInTime": service.OnAll("dynamodb:RestoreTableToPointInTime", func(ctx context.Context, in *ddb.RestoreTableToPointInTimeInput) ([]service.Target, error) {
+			source := deref(in.SourceTableName)
+			if in.SourceTableArn != nil {
+				source = *in.SourceTableArn
+			}
+			targets, err := s.onTable(ctx, in.TargetTableName)
+			if err != nil {
+				return nil, err
+			}
+			from, err := s.onTable(ctx, source)
+			return append(targets, from...), err
+		}),
+		"UpdateContinuousBackups": onTableOf(s, "dynamodb:UpdateContinuousBackups", func(in *ddb.UpdateContinuousBackupsInput) string { return in.TableName }),
+		"DeleteResourcePolicy": service.OnAll("dynamodb:DeleteResourcePolicy", func(ctx context.Context, in *ddb.DeleteResourcePolicyInput) ([]service.Target, error) {
+			return s.onResource(ctx, in.ResourceArn)
+		}),
+		"GetResourcePolicy": service.OnAll("dynamodb:GetResourcePolicy", func(ctx context.Context, in *ddb.GetResourcePolicyInput) ([]service.Target, error) {
+			return s.onResource(ctx, in.ResourceArn)
+		}),
+		"PutResourcePolicy": service.OnAll("dynamodb:PutResourcePolicy", func(ctx context.Context, in *ddb.PutResourcePolicyInput) ([]service.Target, error) {
+			return s.onResource(ctx, in.ResourceArn)
+		}),
 		"BatchExecuteStatement": {Open: true}, // each statement is decided for itself, where it is run
 		"ExecuteStatement":      service.OnAll("dynamodb:PartiQLSelect", s.executeTargets),
 		"ExecuteTransaction":    service.OnAll("dynamodb:PartiQLSelect", s.executeTransactionTargets),
 		"BatchGetItem":          service.OnAll("dynamodb:BatchGetItem", s.batchGetTargets),
 		"BatchWriteItem":        service.OnAll("dynamodb:BatchWriteItem", s.batchWriteTargets),
 		"CreateTable": service.OnAll("dynamodb:CreateTable", func(ctx context.Context, in *ddb.CreateTableInput) ([]service.Target, error) {
-			targets := onTable(ctx, in.TableName)
+			targets, err := s.onTable(ctx, in.TableName)
+			if err != nil {
+				return nil, err
+			}
+			if in.ResourcePolicy != nil {
+				targets = append(targets, service.Target{Action: "dynamodb:PutResourcePolicy", ARN: targets[0].ARN})
+			}
 			if len(in.Tags) > 0 {
 				targets = append(targets, service.Target{Action: "dynamodb:TagResource", ARN: targets[0].ARN})
 			}
@@ -45,19 +90,19 @@ func (s *Service) access() map[string]service.Access {
 			f.attributes = keysOf(in.Expected)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
-		"DeleteTable":               onTableOf("dynamodb:DeleteTable", func(in *ddb.DeleteTableInput) string { return in.TableName }),
-		"DescribeContinuousBackups": onTableOf("dynamodb:DescribeContinuousBackups", func(in *ddb.DescribeContinuousBackupsInput) string { return in.TableName }),
+		"DeleteTable":               onTableOf(s, "dynamodb:DeleteTable", func(in *ddb.DeleteTableInput) string { return in.TableName }),
+		"DescribeContinuousBackups": onTableOf(s, "dynamodb:DescribeContinuousBackups", func(in *ddb.DescribeContinuousBackupsInput) string { return in.TableName }),
 		"DescribeEndpoints":         service.OnAny("dynamodb:DescribeEndpoints"),
 		"DescribeLimits":            service.OnAny("dynamodb:DescribeLimits"),
-		"DescribeTable":             onTableOf("dynamodb:DescribeTable", func(in *ddb.DescribeTableInput) string { return in.TableName }),
-		"DescribeTimeToLive":        onTableOf("dynamodb:DescribeTimeToLive", func(in *ddb.DescribeTimeToLiveInput) string { return in.TableName }),
+		"DescribeTable":             onTableOf(s, "dynamodb:DescribeTable", func(in *ddb.DescribeTableInput) string { return in.TableName }),
+		"DescribeTimeToLive":        onTableOf(s, "dynamodb:DescribeTimeToLive", func(in *ddb.DescribeTimeToLiveInput) string { return in.TableName }),
 		"GetItem": service.OnAll("dynamodb:GetItem", func(ctx context.Context, in *ddb.GetItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.ProjectionExpression}, capacity: in.ReturnConsumedCapacity}
 			f.attributes, f.selects = in.AttributesToGet, selectOf("", in.ProjectionExpression, in.AttributesToGet)
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
 		"ListTables":         service.OnAny("dynamodb:ListTables"),
-		"ListTagsOfResource": onTableOf("dynamodb:ListTagsOfResource", func(in *ddb.ListTagsOfResourceInput) string { return in.ResourceArn }),
+		"ListTagsOfResource": onTableOf(s, "dynamodb:ListTagsOfResource", func(in *ddb.ListTagsOfResourceInput) string { return in.ResourceArn }),
 		"PutItem": service.OnAll("dynamodb:PutItem", func(ctx context.Context, in *ddb.PutItemInput) ([]service.Target, error) {
 			f := facts{keys: []attr.Map{in.Item}, names: in.ExpressionAttributeNames, sources: []*string{in.ConditionExpression}, returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity}
 			f.attributes = keysOf(in.Expected)
@@ -71,10 +116,10 @@ func (s *Service) access() map[string]service.Access {
 			}
 			return s.onItems(ctx, in.TableName, deref(in.IndexName), f)
 		}),
-		"TagResource":        onTableOf("dynamodb:TagResource", func(in *ddb.TagResourceInput) string { return in.ResourceArn }),
+		"TagResource":        onTableOf(s, "dynamodb:TagResource", func(in *ddb.TagResourceInput) string { return in.ResourceArn }),
 		"TransactGetItems":   service.OnAll("dynamodb:GetItem", s.transactGetTargets),
 		"TransactWriteItems": service.OnAll("dynamodb:PutItem", s.transactWriteTargets),
-		"UntagResource":      onTableOf("dynamodb:UntagResource", func(in *ddb.UntagResourceInput) string { return in.ResourceArn }),
+		"UntagResource":      onTableOf(s, "dynamodb:UntagResource", func(in *ddb.UntagResourceInput) string { return in.ResourceArn }),
 		"UpdateItem": service.OnAll("dynamodb:UpdateItem", func(ctx context.Context, in *ddb.UpdateItemInput) ([]service.Target, error) {
 			f := facts{
 				keys: []attr.Map{in.Key}, names: in.ExpressionAttributeNames, sources: []*string{in.UpdateExpression, in.ConditionExpression},
@@ -82,17 +127,42 @@ func (s *Service) access() map[string]service.Access {
 			}
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
-		"UpdateTable":      onTableOf("dynamodb:UpdateTable", func(in *ddb.UpdateTableInput) string { return in.TableName }),
-		"UpdateTimeToLive": onTableOf("dynamodb:UpdateTimeToLive", func(in *ddb.UpdateTimeToLiveInput) string { return in.TableName }),
+		"UpdateTable":      onTableOf(s, "dynamodb:UpdateTable", func(in *ddb.UpdateTableInput) string { return in.TableName }),
+		"UpdateTimeToLive": onTableOf(s, "dynamodb:UpdateTimeToLive", func(in *ddb.UpdateTimeToLiveInput) string { return in.TableName }),
 	}
 }
 
-func onTable(ctx context.Context, nameOrARN string) []service.Target {
-	return []service.Target{{ARN: tableARN(placeOf(ctx), tableName(nameOrARN))}}
+func (s *Service) onTable(ctx context.Context, nameOrARN string) ([]service.Target, error) {
+	t, _, err := s.target(ctx, nameOrARN)
+	return []service.Target{t}, err
 }
 
-func onTableOf[In any](action string, name func(in *In) string) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) { return onTable(ctx, name(in)), nil })
+// onResource returns the target of an operation on the policy of a table or a stream.
+func (s *Service) onResource(ctx context.Context, arn string) ([]service.Target, error) {
+	if _, _, _, ok := parseStreamARN(arn); ok {
+		return s.onStream(ctx, arn)
+	}
+	return s.onTable(ctx, arn)
+}
+
+// onStream returns the target of an operation on a stream.
+func (s *Service) onStream(ctx context.Context, arn string) ([]service.Target, error) {
+	target := service.Target{ARN: arn}
+	err := s.store.View(ctx, func(r store.Reader) error {
+		sr, err := findStream(r, placeOf(ctx), arn)
+		if err == nil {
+			target.Policy = sr.Policy.text()
+		}
+		return err
+	})
+	if service.Code(err) == codeNotFound || service.Code(err) == codeValidation {
+		err = nil // the operation says so
+	}
+	return []service.Target{target}, err
+}
+
+func onTableOf[In any](s *Service, action string, name func(in *In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.onTable(ctx, name(in)) })
 }
 
 // facts are what the condition keys of a request on items are made from.
@@ -107,20 +177,17 @@ type facts struct {
 
 // onItems returns the target of a request on the items of a table or an index.
 func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts) ([]service.Target, error) {
-	p := placeOf(ctx)
-	t := service.Target{ARN: tableARN(p, tableName(nameOrARN)), Condition: map[string][]string{}}
+	t, table, err := s.target(ctx, nameOrARN)
+	if err != nil {
+		return nil, err
+	}
+	t.Condition = map[string][]string{}
 	if index != "" {
 		t.ARN += "/index/" + index
 	}
-	if len(f.keys) > 0 {
-		table, err := s.knownTable(ctx, p, nameOrARN)
-		if err != nil {
-			return nil, err
-		}
-		if table != nil {
-			for _, k := range f.keys {
-				f.hashes = append(f.hashes, k.Get(table.hash.name))
-			}
+	if table != nil {
+		for _, k := range f.keys {
+			f.hashes = append(f.hashes, k.Get(table.keys.hash[0].name))
 		}
 	}
 	for _, v := range f.hashes {
@@ -134,30 +201,29 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 
 // conditions adds the condition keys that do not depend on the table.
 func (f *facts) conditions(c map[string][]string) {
-	attrs := map[string]bool{}
-	for _, name := range f.attributes {
-		attrs[name] = true
-	}
+	attrs := slices.Clone(f.attributes)
 	for _, k := range f.keys {
 		for name := range k.All() {
-			attrs[string(name)] = true
+			attrs = append(attrs, string(name))
 		}
 	}
 	for _, src := range f.sources {
 		if src != nil {
-			for _, name := range expr.Attributes(*src, f.names) {
-				attrs[name] = true
-			}
+			attrs = append(attrs, expr.Attributes(*src, f.names)...)
 		}
 	}
 	if len(attrs) > 0 {
-		c[conditionAttrs] = slices.Sorted(maps.Keys(attrs))
+		slices.Sort(attrs)
+		c[conditionAttrs] = slices.Compact(attrs)
 	}
-	for key, v := range map[string]string{conditionSelect: f.selects, conditionReturn: f.returns, conditionCapacity: f.capacity} {
+	set := func(key, v string) {
 		if v != "" {
 			c[key] = []string{v}
 		}
 	}
+	set(conditionSelect, f.selects)
+	set(conditionReturn, f.returns)
+	set(conditionCapacity, f.capacity)
 }
 
 // leadingKey returns a partition key as policies write it.
@@ -181,13 +247,34 @@ func selectOf(mode string, projection *string, attributes []string) string {
 	return ddb.SelectAllAttributes
 }
 
-// knownTable returns a table for what a decision about permissions needs of it, the names of its keys. These change only with another table
-// of the name: the one that is kept in memory is right, and is dropped when this process deletes the table.
+// knownTable returns a table for a decision about permissions, or nil. It is never older than the last acknowledged change of the table.
 func (s *Service) knownTable(ctx context.Context, p place, nameOrARN string) (*table, error) {
-	if t := s.tables.known(p.table(tableName(nameOrARN))); t != nil {
-		return t, nil
+	p, name, ok := p.of(nameOrARN)
+	if !ok {
+		return nil, nil
 	}
-	return s.peekTable(ctx, p, nameOrARN)
+	return s.known.Get(ctx, p, name, func(r store.Reader) (*table, error) { return s.findTable(r, p, name) })
+}
+
+// target returns the table as something to get permission for: its ARN, owner and policy.
+func (s *Service) target(ctx context.Context, nameOrARN string) (service.Target, *table, error) {
+	p := placeOf(ctx)
+	t, err := s.knownTable(ctx, p, nameOrARN)
+	if err != nil {
+		return service.Target{}, nil, err
+	}
+	owner, name, ok := p.of(nameOrARN)
+	if !ok {
+		return service.Target{ARN: nameOrARN}, nil, nil
+	}
+	target := service.Target{ARN: tableARN(owner, name)}
+	if owner != p {
+		target.Owner = owner.account
+	}
+	if t != nil {
+		target.Policy = t.Policy.text()
+	}
+	return target, t, nil
 }
 
 // peekTable returns a table, or nil.
@@ -214,10 +301,11 @@ func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]servi
 		if in.IndexName != nil {
 			src.index = table.index(*in.IndexName)
 		}
-		hash, _ := src.keys()
-		for _, t := range tests {
-			if t.Name == hash.name {
-				f.hashes = append(f.hashes, t.Low)
+		for _, a := range src.schema().hash {
+			for _, t := range tests {
+				if t.Name == a.name {
+					f.hashes = append(f.hashes, t.Low)
+				}
 			}
 		}
 	}
@@ -379,12 +467,15 @@ func (t *table) partitions(stmt *partiql.Statement) []attr.Value {
 			return nil
 		}
 	}
-	hash, _ := src.keys()
+	hash := src.schema().hash
+	if len(hash) > 1 {
+		return nil
+	}
 	for _, c := range stmt.Where.Conjuncts() {
-		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash.name {
+		if test, ok := c.KeyTest(); ok && test.Op == expr.KeyEqual && test.Name == hash[0].name {
 			return []attr.Value{test.Low}
 		}
-		if name, values, ok := c.Choices(); ok && name == hash.name {
+		if name, values, ok := c.Choices(); ok && name == hash[0].name {
 			return values
 		}
 	}

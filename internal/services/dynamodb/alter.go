@@ -18,6 +18,9 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 		return nil, err
 	}
 	t, err := s.changeTable(ctx, placeOf(ctx), in.TableName, func(tx store.Txn, t *table, r *tableRecord) error {
+		if t.loading() {
+			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created: %s", t.Name)
+		}
 		if err := s.alterBilling(in, r); err != nil {
 			return err
 		}
@@ -202,7 +205,7 @@ func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGl
 			return invalidValue("Attribute %s is defined with type %s and cannot be defined with type %s", d.AttributeName, r.Attributes[known].AttributeType, d.AttributeType)
 		}
 	}
-	if err := checkIndex(c.IndexName, c.KeySchema, c.Projection, r.Attributes, names); err != nil {
+	if err := checkIndex(c.IndexName, c.KeySchema, c.Projection, r.Attributes, maxIndexKeys, names); err != nil {
 		return err
 	}
 	mode := ddb.BillingModeProvisioned

@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -29,6 +31,7 @@ type tableProperties struct {
 	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
 	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
 	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
+	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
 	Tags                      []tagProperty       `cfn:"Tags"`
 }
 
@@ -82,11 +85,16 @@ type encryptionProperty struct {
 }
 
 type recoveryProperty struct {
-	Enabled bool `cfn:"PointInTimeRecoveryEnabled"`
+	Enabled bool   `cfn:"PointInTimeRecoveryEnabled"`
+	Days    *int32 `cfn:"RecoveryPeriodInDays"`
 }
 
 type streamProperty struct {
 	View string `cfn:"StreamViewType,required"`
+}
+
+type policyProperty struct {
+	Document any `cfn:"PolicyDocument,required"`
 }
 
 type tagProperty struct {
@@ -106,11 +114,7 @@ func (s *Service) tableResource() service.ResourceType {
 
 // checkProperties refuses what this version does not do.
 func (p *tableProperties) check() error {
-	const typ = "AWS::DynamoDB::Table"
-	switch {
-	case p.PointInTimeRecovery != nil && p.PointInTimeRecovery.Enabled:
-		return unsupported(typ, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled: true")
-	case p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "":
+	if p.TimeToLiveSpecification != nil && p.TimeToLiveSpecification.Enabled && p.TimeToLiveSpecification.Attribute == "" {
 		return invalid("TimeToLiveSpecification.AttributeName is missing")
 	}
 	return nil
@@ -129,6 +133,12 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callTTL(ctx, in.TableName, nil, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callRecovery(ctx, in.TableName, nil, p.PointInTimeRecovery); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callPolicy(ctx, in.TableName, nil, p.ResourcePolicy); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, in.TableName)
@@ -247,6 +257,12 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		}
 	}
 	if err := s.callTTL(ctx, name, old.TimeToLiveSpecification, p.TimeToLiveSpecification); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callRecovery(ctx, name, old.PointInTimeRecovery, p.PointInTimeRecovery); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callPolicy(ctx, name, old.ResourcePolicy, p.ResourcePolicy); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.retag(ctx, c, old, p); err != nil {
@@ -377,6 +393,39 @@ func (s *Service) callTTL(ctx context.Context, name string, old, ttl *ttlPropert
 		return nil
 	}
 	return call(true, ttl.Attribute)
+}
+
+// callRecovery makes the point-in-time recovery of a table what the properties say.
+func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *recoveryProperty) error {
+	was, is := old != nil && old.Enabled, recovery != nil && recovery.Enabled
+	if !was && !is || reflect.DeepEqual(old, recovery) {
+		return nil
+	}
+	spec := &ddb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: is}
+	if is {
+		spec.RecoveryPeriodInDays = recovery.Days
+	}
+	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
+		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
+	return err
+}
+
+// callPolicy makes the resource policy of a table what the properties say.
+func (s *Service) callPolicy(ctx context.Context, name string, old, policy *policyProperty) error {
+	arn := tableARN(placeOf(ctx), name)
+	switch {
+	case reflect.DeepEqual(old, policy):
+		return nil
+	case policy == nil:
+		_, err := service.Call[ddb.DeleteResourcePolicyOutput](ctx, s.door, ddb.API.Name, "DeleteResourcePolicy", &ddb.DeleteResourcePolicyInput{ResourceArn: arn})
+		return err
+	}
+	document, err := json.Marshal(policy.Document)
+	if err != nil {
+		return fmt.Errorf("write a resource policy: %w", err)
+	}
+	_, err = service.Call[ddb.PutResourcePolicyOutput](ctx, s.door, ddb.API.Name, "PutResourcePolicy", &ddb.PutResourcePolicyInput{ResourceArn: arn, Policy: string(document)})
+	return err
 }
 
 // retag makes the tags of a table what the properties and the stack say.

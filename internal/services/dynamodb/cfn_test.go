@@ -33,6 +33,8 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.AttributeDefinitions = append(second.AttributeDefinitions, attributeProperty{"owner", "S"})
 		second.GlobalSecondaryIndexes = []globalProperty{{Name: "byOwner", Keys: []keyProperty{{"owner", "HASH"}}, Projection: projectionProperty{Type: "ALL"}}}
 		second.TimeToLiveSpecification = &ttlProperty{"expires", true}
+		second.ResourcePolicy = &policyProperty{map[string]any{"Statement": []any{map[string]any{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}}}}
+		second.PointInTimeRecovery = &recoveryProperty{Enabled: true}
 		second.StreamSpecification = &streamProperty{"NEW_IMAGE"}
 		second.Tags = []tagProperty{{"team", "green"}}
 		for range 2 {
@@ -52,6 +54,12 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		if got := h.must(t, "DescribeTimeToLive", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"ENABLED"`) {
 			t.Error(got)
 		}
+		if got := h.must(t, "DescribeContinuousBackups", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"RecoveryPeriodInDays":35`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "GetResourcePolicy", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); !strings.Contains(got, "dynamodb:GetItem") {
+			t.Error(got)
+		}
 		if got := h.must(t, "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); !strings.Contains(got, "green") {
 			t.Error(got)
 		}
@@ -61,17 +69,4 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestTableResourceRefusesWhatItDoesNotDo(t *testing.T) {
-	h := newHarness(t)
-	for name, p := range map[string]*tableProperties{
-		"PointInTimeRecoverySpecification": {PointInTimeRecovery: &recoveryProperty{true}},
-	} {
-		p.AttributeDefinitions, p.KeySchema, p.BillingMode = []attributeProperty{{"id", "S"}}, []keyProperty{{"id", "HASH"}}, "PAY_PER_REQUEST"
-		_, err := h.service.Resources[0].Create(h.ctx, service.ResourceCall{NameSeed: "x-y-z"}, p)
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }

@@ -151,8 +151,8 @@ func FuzzKeysFitTheStore(f *testing.F) {
 		}
 		r := &tableRecord{Name: strings.Repeat("n", 255), ID: "01234567-0123-0123-0123-0123456789ab"}
 		p := place{"000000000000", "ap-southeast-2"}
-		table := &table{tableRecord: r, place: p, hash: keyAttr{"h", attr.B}, sort: &keyAttr{"s", attr.B}, items: p.items(r.ID)}
-		ix := &index{indexRecord: &indexRecord{ID: 1}, hash: keyAttr{"ih", attr.B}, sort: &keyAttr{"is", attr.B}, entries: p.index(r.ID, 1)}
+		table := &table{tableRecord: r, place: p, keys: keyAttrs{hash: []keyAttr{{"h", attr.B}}, sort: []keyAttr{{"s", attr.B}}}, items: p.items(r.ID)}
+		ix := &index{indexRecord: &indexRecord{ID: 1}, keys: keyAttrs{hash: []keyAttr{{"ih", attr.B}}, sort: []keyAttr{{"is", attr.B}}}, entries: p.index(r.ID, 1)}
 		item := attr.NewMap(attr.Field{Name: "h", Value: attr.Binary([]byte(hash))}, attr.Field{Name: "s", Value: attr.Binary([]byte(sort))},
 			attr.Field{Name: "ih", Value: attr.Binary([]byte(indexHash))}, attr.Field{Name: "is", Value: attr.Binary([]byte(indexSort))})
 		for _, k := range [][]byte{table.itemKey(item), ix.entryKey(table, item)} {

@@ -3,12 +3,13 @@ package dynamodb
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -16,6 +17,7 @@ import (
 // Limits of tables (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html).
 const (
 	maxGlobalIndexes = 20
+	maxIndexKeys     = 4 // hash and range attributes each, of a global index
 	maxLocalIndexes  = 5
 	maxThroughput    = 1_000_000_000_000
 	maxTags          = 50
@@ -25,26 +27,13 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 	if err := checkCreate(in); err != nil {
 		return nil, err
 	}
-	id, err := s.newID()
+	r, err := s.newRecord(in)
 	if err != nil {
 		return nil, err
 	}
 	p := placeOf(ctx)
-	r := &tableRecord{
-		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
-		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
-		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
-	}
-	if r.OnDemand {
-		r.OnDemandSince = r.Created
-	} else {
-		r.Throughput = *in.ProvisionedThroughput
-	}
-	for _, ix := range in.LocalSecondaryIndexes {
-		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil))
-	}
-	for _, ix := range in.GlobalSecondaryIndexes {
-		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
+	if owner, _, ok := p.of(in.TableName); !ok || owner != p {
+		return nil, invalid("A table is made in the account and region of the request, which %s is not", in.TableName)
 	}
 	err = s.store.Update(ctx, func(tx store.Txn) error {
 		other, err := s.findTable(tx, p, r.Name)
@@ -67,20 +56,40 @@ func (s *Service) createTable(ctx context.Context, in *ddb.CreateTableInput) (*d
 	return &ddb.CreateTableOutput{TableDescription: newTable(p, r).describe(ddb.TableStatusCreating, statistics{})}, nil
 }
 
+// newRecord makes the record of the table that a checked request describes.
+func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
+	id, err := uuid.New(s.random)
+	if err != nil {
+		return nil, err
+	}
+	r := &tableRecord{
+		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
+		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
+		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
+	}
+	if in.ResourcePolicy != nil {
+		if r.Policy, err = s.newPolicy(*in.ResourcePolicy); err != nil {
+			return nil, err
+		}
+	}
+	if r.OnDemand {
+		r.OnDemandSince = r.Created
+	} else {
+		r.Throughput = *in.ProvisionedThroughput
+	}
+	for _, ix := range in.LocalSecondaryIndexes {
+		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil))
+	}
+	for _, ix := range in.GlobalSecondaryIndexes {
+		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
+	}
+	return r, nil
+}
+
 // newIndex makes the record of an index with an id of its own.
 func (r *tableRecord) newIndex(name string, keys []ddb.KeySchemaElement, pr ddb.Projection, th *ddb.ProvisionedThroughput) indexRecord {
 	r.NextIndex++
 	return indexRecord{Name: name, ID: r.NextIndex, Keys: keys, Projection: pr, Throughput: deref(th)}
-}
-
-// newID returns a random UUID, version 4.
-func (s *Service) newID() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(s.random, b[:]); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }
 
 // checkCreate checks a CreateTable request beyond its model.
@@ -95,7 +104,6 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		return err
 	}
 	for _, u := range []legacy{
-		{"ResourcePolicy", in.ResourcePolicy != nil},
 		{"WarmThroughput", in.WarmThroughput != nil},
 		{"GlobalTableSourceArn", in.GlobalTableSourceArn != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != ""},
@@ -170,7 +178,7 @@ func checkSchema(in *ddb.CreateTableInput) error {
 	if len(in.KeySchema) > len(in.AttributeDefinitions) && len(in.KeySchema) <= 2 {
 		return invalid("Invalid KeySchema: Some index key attribute have no definition")
 	}
-	if err := checkKeySchema(in.KeySchema, in.AttributeDefinitions); err != nil {
+	if err := checkKeySchema(in.KeySchema, in.AttributeDefinitions, 1); err != nil {
 		return err
 	}
 	if in.LocalSecondaryIndexes == nil && in.GlobalSecondaryIndexes == nil && len(in.KeySchema) != len(in.AttributeDefinitions) {
@@ -184,7 +192,7 @@ func checkSchema(in *ddb.CreateTableInput) error {
 		return invalidValue("List of GlobalSecondaryIndexes is empty")
 	}
 	for _, ix := range in.GlobalSecondaryIndexes {
-		err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, names)
+		err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, maxIndexKeys, names)
 		if err != nil {
 			return err
 		}
@@ -223,7 +231,7 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 	}
 	tableHash := in.KeySchema[0].AttributeName
 	for _, ix := range in.LocalSecondaryIndexes {
-		if err := checkKeySchema(ix.KeySchema, in.AttributeDefinitions); err != nil {
+		if err := checkKeySchema(ix.KeySchema, in.AttributeDefinitions, 1); err != nil {
 			return err
 		}
 		if len(ix.KeySchema) != 2 {
@@ -232,7 +240,7 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 		if h := ix.KeySchema[0].AttributeName; h != tableHash {
 			return invalidValue("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s", ix.IndexName, h, tableHash)
 		}
-		if err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, names); err != nil {
+		if err := checkIndex(ix.IndexName, ix.KeySchema, ix.Projection, in.AttributeDefinitions, 1, names); err != nil {
 			return err
 		}
 	}
@@ -242,9 +250,9 @@ func checkLocal(in *ddb.CreateTableInput, names map[string]bool) error {
 	return nil
 }
 
-// checkIndex checks one index and adds its name to names.
-func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, defs []ddb.AttributeDefinition, names map[string]bool) error {
-	if err := checkKeySchema(keys, defs); err != nil {
+// checkIndex checks one index, which may have up to most hash and most range attributes, and adds its name to names.
+func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, defs []ddb.AttributeDefinition, most int, names map[string]bool) error {
+	if err := checkKeySchema(keys, defs, most); err != nil {
 		return err
 	}
 	if pr == nil || pr.ProjectionType == "" {
@@ -263,16 +271,17 @@ func checkIndex(name string, keys []ddb.KeySchemaElement, pr *ddb.Projection, de
 	return nil
 }
 
-func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition) error {
+// checkKeySchema checks a key schema, which may have up to most hash and most range attributes.
+func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition, most int) error {
 	if len(keys) == 0 {
 		return invalidValue("An index has no KeySchema")
 	}
-	if len(keys) > 2 {
+	if len(keys) > 2*most {
 		shown := make([]string, len(keys))
 		for i, k := range keys {
 			shown[i] = "KeySchemaElement(attributeName=" + k.AttributeName + ", keyType=" + k.KeyType + ")"
 		}
-		return violated("'["+strings.Join(shown, ", ")+"]'", "keySchema", "Member must have length less than or equal to 2")
+		return violated("'["+strings.Join(shown, ", ")+"]'", "keySchema", "Member must have length less than or equal to "+strconv.Itoa(2*most))
 	}
 	defined := make([]string, len(defs))
 	for i, d := range defs {
@@ -292,8 +301,26 @@ func checkKeySchema(keys []ddb.KeySchemaElement, defs []ddb.AttributeDefinition)
 		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	case keys[0].KeyType != ddb.KeyTypeHash:
 		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-	case len(keys) == 2 && keys[1].KeyType != ddb.KeyTypeRange:
+	case most == 1 && len(keys) == 2 && keys[1].KeyType != ddb.KeyTypeRange:
 		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	}
+	return checkKeyOrder(keys, most)
+}
+
+// checkKeyOrder checks a key schema of several attributes: those of the partition key stand before those of the sort key.
+func checkKeyOrder(keys []ddb.KeySchemaElement, most int) error {
+	counts, seen := map[string]int{}, map[string]bool{}
+	for _, k := range keys {
+		counts[k.KeyType]++
+		switch {
+		case seen[k.AttributeName]:
+			return invalid("Invalid KeySchema: The attribute %s is in it twice", k.AttributeName)
+		case k.KeyType == ddb.KeyTypeHash && counts[ddb.KeyTypeRange] > 0:
+			return invalid("Invalid KeySchema: HASH key attributes must come before RANGE key attributes")
+		case counts[k.KeyType] > most:
+			return invalid("Invalid KeySchema: There are more than %d %s key attributes", most, k.KeyType)
+		}
+		seen[k.AttributeName] = true
 	}
 	return nil
 }

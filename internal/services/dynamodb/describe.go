@@ -23,8 +23,9 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 	if t.OnDemand {
 		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: &t.OnDemandSince}
 	}
-	if t.Encryption != nil && isTrue(t.Encryption.Enabled) {
-		d.SSEDescription = &ddb.SSEDescription{Status: ddb.SSEStatusEnabled, SSEType: ddb.SSETypeKms}
+	d.SSEDescription = t.describeEncryption()
+	if t.Restore != nil {
+		d.RestoreSummary = t.Restore.summary()
 	}
 	if t.Class != "" {
 		d.TableClassSummary = &ddb.TableClassSummary{TableClass: t.Class}
@@ -62,14 +63,25 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 	return d
 }
 
+// describeEncryption returns the encryption that was asked for, or nil.
+func (t *table) describeEncryption() *ddb.SSEDescription {
+	if t.Encryption == nil || !isTrue(t.Encryption.Enabled) {
+		return nil
+	}
+	return &ddb.SSEDescription{Status: ddb.SSEStatusEnabled, SSEType: ddb.SSETypeKms}
+}
+
 func throughput(th ddb.ProvisionedThroughput) *ddb.ProvisionedThroughputDescription {
 	return &ddb.ProvisionedThroughputDescription{
 		NumberOfDecreasesToday: ptr(int64(0)), ReadCapacityUnits: &th.ReadCapacityUnits, WriteCapacityUnits: &th.WriteCapacityUnits,
 	}
 }
 
-// status returns ACTIVE, or UPDATING while an index is being filled.
+// status returns ACTIVE, CREATING while its items are being restored or imported, or UPDATING while an index is being filled.
 func (t *table) status() string {
+	if t.loading() {
+		return ddb.TableStatusCreating
+	}
 	for _, ix := range t.indexes {
 		if ix.Filling {
 			return ddb.TableStatusUpdating
@@ -117,16 +129,20 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 		if t.Protected {
 			return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 		}
+		if t.busy() {
+			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created, backed up or exported: %s", t.Name)
+		}
 		gone = t
+		p := t.place // which may be another account's
 		if err := t.closeStream(tx, p, s.clock.Now().UTC()); err != nil {
 			return err
 		}
 		tx.Delete(p.table(t.Name))
-		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID)} {
+		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID)} {
 			tx.DeleteRange(k, k.End())
 		}
 		tx.OnCommit(func() { s.tables.forget(p.table(t.Name)) })
-		return events.Cancel(tx, jobExpire, t.ID)
+		return errors.Join(events.Cancel(tx, jobExpire, t.ID), events.Cancel(tx, jobForget, t.ID))
 	})
 	if err != nil {
 		return nil, storeError(err)
@@ -171,19 +187,4 @@ func (s *Service) describeLimits(context.Context, *ddb.DescribeLimitsInput) (*dd
 
 func (s *Service) describeEndpoints(context.Context, *ddb.DescribeEndpointsInput) (*ddb.DescribeEndpointsOutput, error) {
 	return &ddb.DescribeEndpointsOutput{Endpoints: []ddb.Endpoint{{Address: hostOf(s.baseURL), CachePeriodInMinutes: 1440}}}, nil
-}
-
-func (s *Service) describeContinuousBackups(ctx context.Context, in *ddb.DescribeContinuousBackupsInput) (*ddb.DescribeContinuousBackupsOutput, error) {
-	_, err := s.viewTable(ctx, in.TableName)
-	var e *service.Error
-	if errors.As(err, &e) && e.Code == codeNotFound {
-		return nil, service.Errorf("TableNotFoundException", "Table not found: %s", tableName(in.TableName))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &ddb.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &ddb.ContinuousBackupsDescription{
-		ContinuousBackupsStatus:        ddb.ContinuousBackupsStatusDisabled,
-		PointInTimeRecoveryDescription: &ddb.PointInTimeRecoveryDescription{PointInTimeRecoveryStatus: ddb.PointInTimeRecoveryStatusDisabled},
-	}}, nil
 }

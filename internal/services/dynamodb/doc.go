@@ -6,8 +6,8 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. Backups,
-// global tables and resource policies are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// It has no throughput limits: capacity is accounted for and reported, never throttled. Global tables, Contributor Insights and
+// incremental exports are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
 // # Keys
@@ -20,6 +20,11 @@
 //	"e", table id, expiry, item                  an item with a time to live, by its second of expiry
 //	"r", table name, label                       a stream (record), which outlives its table
 //	"s", table name, label, shard, stamp         a row of a stream's log
+//	"a", table name, backup                      a backup (record)
+//	"n", snapshot                                a snapshot that is being made (record)
+//	"b", snapshot, item                          an item of a snapshot
+//	"u", table id, hour, stamp                   what an item was before a write, for point-in-time recovery
+//	"o", "m", table name, id                     an export, an import (record)
 //	"k", token                                   a TransactWriteItems request that was done, for its token
 //	"y", expiry, token                           the tokens by the time until which they are kept
 //
@@ -35,6 +40,12 @@
 // every write reads: a record never lands in a shard that was closed. A shard is closed four hours after its first record and dropped a day later,
 // by a timer that exists only while there is something to close or to drop. Marks in the log tell where a shard begins and ends. Iterators are text that
 // clients keep; nothing of them is stored. [Service.Arrivals] wakes readers, so that none has to ask again and again.
+//
+// # Snapshots
+//
+// Backups, restores to a point in time and exports are made of snapshots: copies of a table as it was at one moment, made in batches while it is written
+// to. See snapshotRecord for how. Point-in-time recovery is a log of what items were before each write; a snapshot of the past is one of the
+// present in which the writes since are undone, the last one first. A restored or imported table cannot be used until its items are there.
 //
 // # Caches
 //

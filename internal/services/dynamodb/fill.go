@@ -14,9 +14,14 @@ import (
 
 // The kinds of durable work.
 const (
-	jobFill   = "dynamodb.fill"   // fill what a change of a table added: an index, a time to live
-	jobExpire = "dynamodb.expire" // delete items that are due; its name is the table's id
-	jobStream = "dynamodb.stream" // close and trim the shards of a stream; its name is the stream's ARN
+	jobFill     = "dynamodb.fill"     // fill what a change of a table added: an index, a time to live
+	jobExpire   = "dynamodb.expire"   // delete items that are due; its name is the table's id
+	jobForget   = "dynamodb.forget"   // trim the log of point-in-time recovery; its name is the table's id
+	jobSnapshot = "dynamodb.snapshot" // make a snapshot
+	jobRestore  = "dynamodb.restore"  // write a snapshot's items into a table
+	jobExport   = "dynamodb.export"   // write the files of an export
+	jobImport   = "dynamodb.import"   // read the files of an import
+	jobStream   = "dynamodb.stream"   // close and trim the shards of a stream; its name is the stream's ARN
 )
 
 // tableJob is the payload of the kinds that work on a table.
@@ -30,6 +35,11 @@ func (s *Service) jobs() []events.Kind {
 	return []events.Kind{
 		{Name: jobFill, Concurrency: 2, Handle: onTableJob(s.runFill)},
 		{Name: jobExpire, Concurrency: 4, Handle: onTableJob(s.runExpire)},
+		{Name: jobForget, Concurrency: 2, Handle: onTableJob(s.runForget)},
+		{Name: jobSnapshot, Concurrency: 4, Handle: onRefJob(s.runSnapshot)},
+		{Name: jobRestore, Concurrency: 4, Handle: onRefJob(s.runRestore)},
+		{Name: jobExport, Concurrency: 2, Handle: onRefJob(s.runExport)},
+		{Name: jobImport, Concurrency: 2, Handle: onRefJob(s.runImport)},
 		{Name: jobStream, Concurrency: 4, Handle: s.runStream},
 	}
 }
@@ -107,10 +117,12 @@ func (ix *index) coversTyped(item attr.Map) bool {
 		v := item.Get(a.name)
 		return v.Type() == a.typ && (a.typ == attr.N || v.Len() > 0)
 	}
-	if !fits(ix.hash) || item.Get(ix.hash.name).Len() > maxHashKey {
-		return false
+	for _, a := range ix.keys.all {
+		if !fits(a) {
+			return false
+		}
 	}
-	return ix.sort == nil || fits(*ix.sort) && item.Get(ix.sort.name).Len() <= maxSortKey
+	return checkKeyLengths(&ix.keys, item) == nil
 }
 
 // fill runs each over the items of a table in batches, and keeps in the table's record how far it came. state returns where.

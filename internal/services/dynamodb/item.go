@@ -238,7 +238,7 @@ func (w written) metrics(mode string, key attr.Map) *ddb.ItemCollectionMetrics {
 	if mode != ddb.ReturnItemCollectionMetricsSize || len(w.table.Local) == 0 {
 		return nil
 	}
-	name := w.table.hash.name
+	name := w.table.keys.hash[0].name
 	return &ddb.ItemCollectionMetrics{
 		ItemCollectionKey:   attr.NewMap(attr.Field{Name: name, Value: key.Get(name)}),
 		SizeEstimateRangeGB: []float64{0, 1},

@@ -43,9 +43,27 @@ const (
 )
 
 // appendHash appends the hash part of a key: 8 bytes of hash, and the partition key or its digest.
-func appendHash(dst []byte, v attr.Value) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, hash(v))
-	return appendBounded(dst, attr.AppendSortKey(nil, v), maxHashPart)
+func appendHash(dst []byte, values ...attr.Value) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, hash(values))
+	var whole []byte
+	for _, v := range values {
+		whole = attr.AppendSortKey(whole, v)
+	}
+	return appendBounded(dst, whole, maxHashPart)
+}
+
+// append appends the key of an item that has the attributes of the schema.
+func (ks *keyAttrs) append(dst []byte, item attr.Map) []byte {
+	var room [4]attr.Value
+	values := room[:0]
+	for _, a := range ks.hash {
+		values = append(values, item.Get(a.name))
+	}
+	dst = appendHash(dst, values...)
+	for _, a := range ks.sort {
+		dst = attr.AppendSortKey(dst, item.Get(a.name))
+	}
+	return dst
 }
 
 // appendBounded appends b behind a 0, or its digest behind a 1 when it is longer than limit.
@@ -59,9 +77,11 @@ func appendBounded(dst, b []byte, limit int) []byte {
 
 // hash returns where a partition lies. FNV-1a alone keeps similar keys together in its high bits, which segments
 // are made of, so its sum is mixed once more.
-func hash(v attr.Value) uint64 {
+func hash(values []attr.Value) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write(v)
+	for _, v := range values {
+		_, _ = h.Write(v)
+	}
 	x := h.Sum64()
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
@@ -71,11 +91,7 @@ func hash(v attr.Value) uint64 {
 
 // itemPart returns the part of an item's key after the table.
 func (t *table) itemPart(item attr.Map) []byte {
-	b := appendHash(make([]byte, 0, 128), item.Get(t.hash.name))
-	if t.sort != nil {
-		b = attr.AppendSortKey(b, item.Get(t.sort.name))
-	}
-	return b
+	return t.keys.append(make([]byte, 0, 128), item)
 }
 
 // itemKey returns the key of an item, of which the key attributes are needed alone.
@@ -83,10 +99,7 @@ func (t *table) itemKey(item attr.Map) []byte { return t.items.Raw(t.itemPart(it
 
 // entryKey returns the key of an item's entry in the index. The item has the index's key attributes.
 func (ix *index) entryKey(t *table, item attr.Map) []byte {
-	b := appendHash(make([]byte, 0, 256), item.Get(ix.hash.name))
-	if ix.sort != nil {
-		b = attr.AppendSortKey(b, item.Get(ix.sort.name))
-	}
+	b := ix.keys.append(make([]byte, 0, 256), item)
 	return ix.entries.Raw(appendBounded(b, t.itemPart(item), maxItemPart))
 }
 

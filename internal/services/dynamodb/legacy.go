@@ -116,7 +116,7 @@ func keyTests(conditions map[string]ddb.Condition) ([]expr.KeyTest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(conditions) < 1 || len(conditions) > maxKeyTests {
+	if len(conditions) == 0 {
 		return nil, invalid("Conditions can be of length 1 or 2 only")
 	}
 	var tests []expr.KeyTest

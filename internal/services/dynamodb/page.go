@@ -67,23 +67,23 @@ func (rd *reading) open(t *table) (source, error) {
 	return src, nil
 }
 
-// keys returns the hash and sort attributes by which the source is ordered.
-func (src source) keys() (keyAttr, *keyAttr) {
+// schema returns the attributes by which the source is ordered.
+func (src source) schema() *keyAttrs {
 	if src.index != nil {
-		return src.index.hash, src.index.sort
+		return &src.index.keys
 	}
-	return src.hash, src.sort
+	return &src.keys
 }
 
 // startAttrs returns the attributes that a start key of the source consists of.
 func (src source) startAttrs() []keyAttr {
-	attrs := src.keyAttrs()
 	if src.index == nil {
-		return attrs
+		return src.keys.all
 	}
-	for _, a := range []*keyAttr{&src.index.hash, src.index.sort} {
-		if a != nil && !src.isKey(a.name) {
-			attrs = append(attrs, *a)
+	attrs := slices.Clone(src.keys.all)
+	for _, a := range src.index.keys.all {
+		if !src.isKey(a.name) {
+			attrs = append(attrs, a)
 		}
 	}
 	return attrs
@@ -213,7 +213,7 @@ func (rd *reading) fetches(src source) bool {
 
 // holds tells whether the entries of an index with a projection have an attribute.
 func (ix *index) holds(t *table, name string) bool {
-	return t.isKey(name) || name == ix.hash.name || ix.sort != nil && name == ix.sort.name || slices.Contains(ix.Projection.NonKeyAttributes, name)
+	return t.isKey(name) || ix.keys.has(name) || slices.Contains(ix.Projection.NonKeyAttributes, name)
 }
 
 // units returns what reading size bytes, and fetching items besides, consumes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"slices"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -117,7 +118,7 @@ func (t *table) splitKey(where *expr.Condition) (itemKey attr.Map, rest *expr.Co
 			rest = expr.And(rest, c)
 		}
 	}
-	if len(fields) != len(t.keyAttrs()) {
+	if len(fields) != len(t.keys.all) {
 		return nil, nil, invalid("Where clause does not contain a mandatory equality on all key attributes")
 	}
 	return attr.NewMap(fields...), rest, nil
@@ -163,35 +164,38 @@ func (s *Service) openSelection(r store.Reader, p place, stmt *partiql.Statement
 
 // plan chooses the keys that are read: those of the partitions that the condition names, or all.
 func (sel *selection) plan(stmt *partiql.Statement) error {
-	hash, sort := sel.src.keys()
-	var tests []expr.KeyTest // on the sort key
+	ks := sel.src.schema()
+	byName := map[string]expr.KeyTest{} // the first test of each key attribute
 	for _, c := range stmt.Where.Conjuncts() {
 		test, ok := c.KeyTest()
 		name, choices, isChoice := c.Choices()
+		_, taken := byName[test.Name]
+		hash := ks.hash[0].name
 		switch {
-		case sel.hashes == nil && ok && test.Name == hash.name && test.Op == expr.KeyEqual:
-			sel.hashes = []attr.Value{test.Low}
-		case sel.hashes == nil && isChoice && name == hash.name:
+		case sel.hashes == nil && isChoice && len(ks.hash) == 1 && name == hash:
 			sel.hashes = distinct(choices)
-		case tests == nil && ok && sort != nil && test.Name == sort.name:
-			tests = []expr.KeyTest{test}
+		case sel.hashes == nil && ok && test.Name == hash && test.Op == expr.KeyEqual:
+			sel.hashes = []attr.Value{test.Low}
+		case ok && !taken && test.Name != hash && ks.has(test.Name):
+			byName[test.Name] = test
 		default:
 			sel.filter = expr.And(sel.filter, c)
 		}
 	}
-	descending, err := sel.order(stmt, hash, sort)
+	tests := sel.usable(ks, byName)
+	for _, name := range slices.Sorted(maps.Keys(byName)) { // what is left
+		sel.filter = expr.And(sel.filter, byName[name].Condition())
+	}
+	descending, err := sel.order(stmt, ks)
 	if err != nil {
 		return err
 	}
 	if sel.hashes == nil {
-		for _, t := range tests {
-			sel.filter = expr.And(sel.filter, t.Condition())
-		}
 		sel.spans = []store.Span{sel.src.prefix().Span()}
 		return nil
 	}
 	for _, h := range sel.hashes {
-		span, err := sel.src.keySpan(append([]expr.KeyTest{{Name: hash.name, Op: expr.KeyEqual, Low: h}}, tests...))
+		span, err := sel.src.keySpan(append([]expr.KeyTest{{Name: ks.hash[0].name, Op: expr.KeyEqual, Low: h}}, tests...))
 		if err != nil {
 			return err
 		}
@@ -199,6 +203,34 @@ func (sel *selection) plan(stmt *partiql.Statement) error {
 		sel.spans = append(sel.spans, span)
 	}
 	return nil
+}
+
+// usable takes the tests out of byName by which keys can be selected: equalities on all hash attributes, and then on sort attributes up to the first that
+// has a range or nothing.
+func (sel *selection) usable(ks *keyAttrs, byName map[string]expr.KeyTest) (tests []expr.KeyTest) {
+	for _, a := range ks.hash[1:] {
+		if t, ok := byName[a.name]; !ok || t.Op != expr.KeyEqual {
+			if sel.hashes != nil { // a part of a partition key selects nothing
+				byName[ks.hash[0].name] = expr.KeyTest{Name: ks.hash[0].name, Op: expr.KeyEqual, Low: sel.hashes[0]}
+				sel.hashes = nil
+			}
+		}
+	}
+	if sel.hashes == nil {
+		return nil
+	}
+	for _, a := range slices.Concat(ks.hash[1:], ks.sort) {
+		t, ok := byName[a.name]
+		if !ok {
+			break
+		}
+		tests = append(tests, t)
+		delete(byName, a.name)
+		if t.Op != expr.KeyEqual {
+			break
+		}
+	}
+	return tests
 }
 
 // distinct returns values without repetitions, in their order.
@@ -209,15 +241,15 @@ func distinct(values []attr.Value) []attr.Value {
 }
 
 // order checks ORDER BY, and tells whether the sort key descends.
-func (sel *selection) order(stmt *partiql.Statement, hash keyAttr, sort *keyAttr) (descending bool, err error) {
+func (sel *selection) order(stmt *partiql.Statement, ks *keyAttrs) (descending bool, err error) {
 	if stmt.Order != nil && sel.hashes == nil {
 		return false, invalid("Must have WHERE clause in the statement when using ORDER BY clause.")
 	}
 	for _, o := range stmt.Order {
 		switch {
-		case sort != nil && o.Name == sort.name:
+		case slices.ContainsFunc(ks.sort, func(a keyAttr) bool { return a.name == o.Name }):
 			descending = o.Descending
-		case o.Name != hash.name:
+		case !ks.has(o.Name):
 			return false, invalid("Variable reference %s in ORDER BY clause must be part of the primary key", o.Name)
 		case o.Descending:
 			slices.Reverse(sel.hashes)
@@ -235,8 +267,8 @@ func (sel *selection) read(r store.Reader) (*page, error) {
 			return nil, err
 		}
 		if sel.hashes != nil {
-			hash, _ := sel.src.keys()
-			first = slices.IndexFunc(sel.hashes, func(h attr.Value) bool { return attr.Equal(h, sel.startKey.Get(hash.name)) })
+			name := sel.src.schema().hash[0].name
+			first = slices.IndexFunc(sel.hashes, func(h attr.Value) bool { return attr.Equal(h, sel.startKey.Get(name)) })
 			if first < 0 {
 				return nil, invalid("The provided NextToken does not belong to the statement")
 			}

@@ -112,14 +112,8 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err != nil {
 		return nil, nil, validation(err)
 	}
-	if len(tests) > maxKeyTests {
-		return nil, nil, invalid("Conditions can be of length 1 or 2 only")
-	}
 	return q, tests, q.checkSelect()
 }
-
-// maxKeyTests is the number of key attributes that a table has at most.
-const maxKeyTests = 2
 
 // parseLegacy takes what stands in the place of filter and projection in requests without expressions.
 func (rd *reading) parseLegacy(attributes []string, filter map[string]ddb.Condition, operator string) error {
@@ -153,36 +147,52 @@ func (rd *reading) parse(filter, projected *string, p *expr.Placeholders) (err e
 
 // keySpan returns the keys that the conditions of a query select.
 func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
-	hash, sort := src.keys()
-	byName := map[string]expr.KeyTest{}
+	ks := src.schema()
+	if len(tests) > max(len(ks.all), 2) {
+		return store.Span{}, invalid("Conditions can be of length 1 or 2 only")
+	}
+	var values []attr.Value
+	for _, a := range ks.hash {
+		t, err := testOf(tests, a)
+		if err != nil {
+			return store.Span{}, err
+		}
+		if t.Op != expr.KeyEqual {
+			return store.Span{}, invalid(msgKeyCondition)
+		}
+		values = append(values, t.Low)
+	}
+	prefix := src.prefix().Raw(appendHash(nil, values...))
+	left := len(tests) - len(ks.hash)
+	if left > len(ks.sort) {
+		return store.Span{}, invalid(msgKeyCondition)
+	}
+	for _, a := range ks.sort[:left] {
+		t, err := testOf(tests, a)
+		if err != nil {
+			return store.Span{}, err
+		}
+		if left--; left == 0 {
+			return sortSpan(prefix, t), nil
+		}
+		if t.Op != expr.KeyEqual { // only the last condition may be a range
+			return store.Span{}, invalid(msgKeyCondition)
+		}
+		prefix = prefix.Raw(attr.AppendSortKey(nil, t.Low))
+	}
+	return prefix.Span(), nil
+}
+
+const msgKeyCondition = "Query key condition not supported"
+
+// testOf returns the checked test of a key attribute, which must be there.
+func testOf(tests []expr.KeyTest, a keyAttr) (expr.KeyTest, error) {
 	for _, t := range tests {
-		byName[t.Name] = t
+		if t.Name == a.name {
+			return t, checkTest(t, a)
+		}
 	}
-	h, ok := byName[hash.name]
-	if !ok {
-		return store.Span{}, invalid("Query condition missed key schema element: %s", hash.name)
-	}
-	if err := checkTest(h, hash); err != nil {
-		return store.Span{}, err
-	}
-	if h.Op != expr.KeyEqual {
-		return store.Span{}, invalid("Query key condition not supported")
-	}
-	prefix := src.prefix().Raw(appendHash(nil, h.Low))
-	if len(tests) == 1 {
-		return prefix.Span(), nil
-	}
-	if sort == nil {
-		return store.Span{}, invalid("Query key condition not supported")
-	}
-	t, ok := byName[sort.name]
-	if !ok {
-		return store.Span{}, invalid("Query condition missed key schema element: %s", sort.name)
-	}
-	if err := checkTest(t, *sort); err != nil {
-		return store.Span{}, err
-	}
-	return sortSpan(prefix, t), nil
+	return expr.KeyTest{}, invalid("Query condition missed key schema element: %s", a.name)
 }
 
 // checkTest checks the operands of a key condition against the type of the key.
@@ -230,9 +240,8 @@ func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 	if filter == nil {
 		return nil
 	}
-	hash, sort := src.keys()
 	for _, name := range filter.Names() {
-		if name == hash.name || sort != nil && name == sort.name {
+		if src.schema().has(name) {
 			parameter := "Filter Expression"
 			if legacy {
 				parameter = "QueryFilter"
@@ -248,7 +257,6 @@ func (src source) checkQueryStart(start attr.Map, tests []expr.KeyTest) error {
 	if err := src.checkStart(start); err != nil {
 		return err
 	}
-	hash, _ := src.keys()
 	span, err := src.keySpan(tests)
 	if err != nil {
 		return err
@@ -257,8 +265,8 @@ func (src source) checkQueryStart(start attr.Map, tests []expr.KeyTest) error {
 	if at >= string(span.Lo) && (span.Hi == nil || at < string(span.Hi)) {
 		return nil
 	}
-	for _, t := range tests {
-		if t.Name == hash.name && !attr.Equal(t.Low, start.Get(hash.name)) {
+	for _, a := range src.schema().hash {
+		if t, err := testOf(tests, a); err == nil && !attr.Equal(t.Low, start.Get(a.name)) {
 			return invalid("The provided starting key is outside query boundaries based on provided conditions")
 		}
 	}

@@ -33,8 +33,17 @@ type tableRecord struct {
 	TTLCursor  []byte            `json:"ttl_cursor,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Stream is the stream that records the writes, and LastStream the label of the newest stream that the table has or had.
-	Stream     *streamState `json:"stream,omitempty"`
-	LastStream string       `json:"last_stream,omitempty"`
+	Stream     *streamState  `json:"stream,omitempty"`
+	LastStream string        `json:"last_stream,omitempty"`
+	Policy     *policyRecord `json:"policy,omitempty"`
+	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
+	Snapshots []string `json:"snapshots,omitempty"`
+	Undoing   []string `json:"undoing,omitempty"`
+	// Recovery is set while the table has point-in-time recovery, Restore when it was restored.
+	Recovery *recoveryState `json:"recovery,omitempty"`
+	Restore  *restoreState  `json:"restore,omitempty"`
+	// Import is the ARN of the import that writes the table's items, until they are there.
+	Import string `json:"import,omitempty"`
 }
 
 // indexRecord is a secondary index as it is stored. Its id is never given again in the table.
@@ -54,8 +63,7 @@ type indexRecord struct {
 type table struct {
 	*tableRecord
 	place   place
-	hash    keyAttr
-	sort    *keyAttr
+	keys    keyAttrs
 	indexes []*index
 	items   key.Key
 }
@@ -66,12 +74,30 @@ type keyAttr struct {
 	typ  attr.Type
 }
 
+// keyAttrs are the attributes by which a table or an index is ordered. A table has one hash attribute and at most one sort attribute, a global index
+// up to four of each.
+type keyAttrs struct{ hash, sort, all []keyAttr }
+
+// has tells whether name is one of the attributes.
+func (ks *keyAttrs) has(name string) bool {
+	return slices.ContainsFunc(ks.all, func(a keyAttr) bool { return a.name == name })
+}
+
+// covers tells whether an item has all the attributes.
+func (ks *keyAttrs) covers(item attr.Map) bool {
+	for _, a := range ks.all {
+		if item.Get(a.name) == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // index is a secondary index ready for use.
 type index struct {
 	*indexRecord
 	global  bool
-	hash    keyAttr
-	sort    *keyAttr
+	keys    keyAttrs
 	entries key.Key
 	// projected are the attributes in an entry; nil means all.
 	projected *attr.Projection
@@ -80,7 +106,7 @@ type index struct {
 // newTable prepares a stored table for use.
 func newTable(p place, r *tableRecord) *table {
 	t := &table{tableRecord: r, place: p, items: p.items(r.ID)}
-	t.hash, t.sort = r.attrsOf(r.Keys)
+	t.keys = r.schemaOf(r.Keys)
 	for i := range r.Local {
 		t.indexes = append(t.indexes, t.newIndex(&r.Local[i], false))
 	}
@@ -92,7 +118,7 @@ func newTable(p place, r *tableRecord) *table {
 
 func (t *table) newIndex(r *indexRecord, global bool) *index {
 	ix := &index{indexRecord: r, global: global, entries: t.place.index(t.ID, r.ID)}
-	ix.hash, ix.sort = t.attrsOf(r.Keys)
+	ix.keys = t.schemaOf(r.Keys)
 	if r.Projection.ProjectionType == ddb.ProjectionTypeAll {
 		return ix
 	}
@@ -108,8 +134,8 @@ func (t *table) newIndex(r *indexRecord, global bool) *index {
 	return ix
 }
 
-// attrsOf returns the attributes of a key schema.
-func (r *tableRecord) attrsOf(keys []ddb.KeySchemaElement) (hash keyAttr, sort *keyAttr) {
+// schemaOf returns a key schema with the types of its attributes.
+func (r *tableRecord) schemaOf(keys []ddb.KeySchemaElement) (ks keyAttrs) {
 	for _, k := range keys {
 		a := keyAttr{name: k.AttributeName}
 		for _, d := range r.Attributes {
@@ -118,12 +144,13 @@ func (r *tableRecord) attrsOf(keys []ddb.KeySchemaElement) (hash keyAttr, sort *
 			}
 		}
 		if k.KeyType == ddb.KeyTypeHash {
-			hash = a
+			ks.hash = append(ks.hash, a)
 		} else {
-			sort = &a
+			ks.sort = append(ks.sort, a)
 		}
 	}
-	return hash, sort
+	ks.all = slices.Concat(ks.hash, ks.sort)
+	return ks
 }
 
 // arn returns the table's ARN.
@@ -131,6 +158,19 @@ func (t *table) arn() string { return tableARN(t.place, t.Name) }
 
 func tableARN(p place, name string) string {
 	return "arn:aws:dynamodb:" + p.region + ":" + p.account + ":table/" + name
+}
+
+// of returns the owner and the name of the table that a TableName parameter names. The ARN of another account leads there, as far as permissions do;
+// ok is false for one of another region.
+func (p place) of(nameOrARN string) (owner place, name string, ok bool) {
+	rest, isARN := strings.CutPrefix(nameOrARN, "arn:aws:dynamodb:")
+	if !isARN {
+		return p, nameOrARN, true
+	}
+	region, rest, _ := strings.Cut(rest, ":")
+	account, rest, found := strings.Cut(rest, ":table/")
+	name, _, _ = strings.Cut(rest, "/")
+	return place{account, p.region}, name, found && region == p.region
 }
 
 // tableName returns the name in a TableName parameter, which may be an ARN.
@@ -144,9 +184,15 @@ func tableName(nameOrARN string) string {
 	return nameOrARN
 }
 
+// loading tells whether the table's items are not all there yet: it is being restored or imported.
+func (t *table) loading() bool { return t.Import != "" || t.Restore != nil && !t.Restore.Done }
+
+// busy tells whether the table must stay as it is because its items are being written, or because a snapshot of it is being made.
+func (t *table) busy() bool { return t.loading() || len(t.Snapshots)+len(t.Undoing) > 0 }
+
 // isKey tells whether name is part of the table's key.
 func (t *table) isKey(name string) bool {
-	return name == t.hash.name || t.sort != nil && name == t.sort.name
+	return t.keys.has(name)
 }
 
 // index returns the index with a name, or nil.
@@ -161,7 +207,7 @@ func (t *table) index(name string) *index {
 
 // covers tells whether the item belongs into the index: whether it has the index's key attributes.
 func (ix *index) covers(item attr.Map) bool {
-	return item != nil && item.Get(ix.hash.name) != nil && (ix.sort == nil || item.Get(ix.sort.name) != nil)
+	return item != nil && ix.keys.covers(item)
 }
 
 // project returns the entry of an item.

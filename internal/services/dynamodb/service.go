@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"context"
 	"io"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -8,6 +9,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Service is DynamoDB with its streams. It implements [port.Arrivals] for the streams.
@@ -18,12 +20,16 @@ type Service struct {
 	random  io.Reader
 	baseURL string
 	tables  tableCache
+	known   *memo.Cache[place, string, *table]
 	counts  statisticsCache
 }
 
 // New returns DynamoDB on the given collaborators.
 func New(d service.Deps) *Service {
-	return &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL}
+	return &Service{
+		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL,
+		known: memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
+	}
 }
 
 // Tables returns the API of tables and items as the platform sees it.
@@ -34,6 +40,10 @@ func (s *Service) Tables() service.Service {
 		Access:     s.access(),
 		Resources:  []service.ResourceType{s.tableResource()},
 		Jobs:       s.jobs(),
+		Close: func(context.Context) error {
+			s.known.Close()
+			return nil
+		},
 	}
 }
 
@@ -50,31 +60,50 @@ func (s *Service) Streams() service.Service {
 
 func (s *Service) handlers() *ddb.Handlers {
 	return &ddb.Handlers{
-		BatchExecuteStatement: s.batchExecuteStatement,
-		ExecuteStatement:      s.executeStatement,
-		ExecuteTransaction:    s.executeTransaction,
-		BatchGetItem:          s.batchGetItem,
-		BatchWriteItem:        s.batchWriteItem,
-		CreateTable:           s.createTable,
-		DeleteItem:            s.deleteItem,
-		DeleteTable:           s.deleteTable,
-		DescribeEndpoints:     s.describeEndpoints,
-		DescribeLimits:        s.describeLimits,
-		DescribeTable:         s.describeTable,
-		DescribeTimeToLive:    s.describeTimeToLive,
-		GetItem:               s.getItem,
-		ListTables:            s.listTables,
-		ListTagsOfResource:    s.listTagsOfResource,
-		PutItem:               s.putItem,
-		Query:                 s.query,
-		Scan:                  s.scan,
-		TagResource:           s.tagResource,
-		TransactGetItems:      s.transactGetItems,
-		TransactWriteItems:    s.transactWriteItems,
-		UntagResource:         s.untagResource,
-		UpdateItem:            s.updateItem,
-		UpdateTable:           s.updateTable,
-		UpdateTimeToLive:      s.updateTimeToLive,
+		DescribeContributorInsights: s.describeContributorInsights,
+		ListContributorInsights:     s.listContributorInsights,
+		UpdateContributorInsights:   s.updateContributorInsights,
+		DeleteResourcePolicy:        s.deleteResourcePolicy,
+		GetResourcePolicy:           s.getResourcePolicy,
+		PutResourcePolicy:           s.putResourcePolicy,
+		BatchExecuteStatement:       s.batchExecuteStatement,
+		ExecuteStatement:            s.executeStatement,
+		ExecuteTransaction:          s.executeTransaction,
+		BatchGetItem:                s.batchGetItem,
+		BatchWriteItem:              s.batchWriteItem,
+		CreateTable:                 s.createTable,
+		CreateBackup:                s.createBackup,
+		DeleteBackup:                s.deleteBackup,
+		DescribeBackup:              s.describeBackup,
+		DescribeExport:              s.describeExport,
+		DescribeImport:              s.describeImport,
+		ExportTableToPointInTime:    s.exportTableToPointInTime,
+		ImportTable:                 s.importTable,
+		ListExports:                 s.listExports,
+		ListImports:                 s.listImports,
+		ListBackups:                 s.listBackups,
+		RestoreTableFromBackup:      s.restoreTableFromBackup,
+		RestoreTableToPointInTime:   s.restoreTableToPointInTime,
+		UpdateContinuousBackups:     s.updateContinuousBackups,
+		DeleteItem:                  s.deleteItem,
+		DeleteTable:                 s.deleteTable,
+		DescribeEndpoints:           s.describeEndpoints,
+		DescribeLimits:              s.describeLimits,
+		DescribeTable:               s.describeTable,
+		DescribeTimeToLive:          s.describeTimeToLive,
+		GetItem:                     s.getItem,
+		ListTables:                  s.listTables,
+		ListTagsOfResource:          s.listTagsOfResource,
+		PutItem:                     s.putItem,
+		Query:                       s.query,
+		Scan:                        s.scan,
+		TagResource:                 s.tagResource,
+		TransactGetItems:            s.transactGetItems,
+		TransactWriteItems:          s.transactWriteItems,
+		UntagResource:               s.untagResource,
+		UpdateItem:                  s.updateItem,
+		UpdateTable:                 s.updateTable,
+		UpdateTimeToLive:            s.updateTimeToLive,
 
 		DescribeContinuousBackups: s.describeContinuousBackups,
 	}

@@ -49,6 +49,7 @@ type streamRecord struct {
 	Keys     []ddb.KeySchemaElement `json:"keys"`
 	Created  time.Time              `json:"created"`
 	Disabled time.Time              `json:"disabled,omitzero"`
+	Policy   *policyRecord          `json:"policy,omitempty"`
 	// Shards are those that are kept, oldest first. Only the last may be open.
 	Shards []shardRecord `json:"shards"`
 }

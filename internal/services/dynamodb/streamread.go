@@ -29,14 +29,18 @@ const (
 // streamAccess returns what the operations on streams need permission for.
 func (s *Service) streamAccess() map[string]service.Access {
 	return map[string]service.Access{
-		"DescribeStream": service.On("dynamodb:DescribeStream", func(_ context.Context, in *streams.DescribeStreamInput) string { return in.StreamArn }),
-		"GetRecords": service.On("dynamodb:GetRecords", func(_ context.Context, in *streams.GetRecordsInput) string {
+		"DescribeStream": onStreamOf(s, "dynamodb:DescribeStream", func(in *streams.DescribeStreamInput) string { return in.StreamArn }),
+		"GetRecords": onStreamOf(s, "dynamodb:GetRecords", func(in *streams.GetRecordsInput) string {
 			arn, _, _ := strings.Cut(in.ShardIterator, "|")
 			return arn
 		}),
-		"GetShardIterator": service.On("dynamodb:GetShardIterator", func(_ context.Context, in *streams.GetShardIteratorInput) string { return in.StreamArn }),
+		"GetShardIterator": onStreamOf(s, "dynamodb:GetShardIterator", func(in *streams.GetShardIteratorInput) string { return in.StreamArn }),
 		"ListStreams":      service.OnAny("dynamodb:ListStreams"),
 	}
+}
+
+func onStreamOf[In any](s *Service, action string, arn func(in *In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.onStream(ctx, arn(in)) })
 }
 
 func (s *Service) listStreams(ctx context.Context, in *streams.ListStreamsInput) (*streams.ListStreamsOutput, error) {

@@ -120,7 +120,7 @@ func (t *table) record(tx store.Txn, old, item attr.Map, by origin) {
 // keyOf returns the key attributes of an item.
 func (t *table) keyOf(item attr.Map) attr.Map {
 	fields := make([]attr.Field, 0, 2)
-	for _, a := range t.keyAttrs() {
+	for _, a := range t.keys.all {
 		fields = append(fields, attr.Field{Name: a.name, Value: item.Get(a.name)})
 	}
 	return attr.NewMap(fields...)

@@ -49,13 +49,6 @@ func (c *tableCache) get(p place, recordKey, recordBytes []byte) (*table, error)
 	return t, nil
 }
 
-// known returns the version of a table that was seen last, or nil.
-func (c *tableCache) known(recordKey []byte) *table {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.byKey[string(recordKey)].table
-}
-
 // forget drops a table that was deleted.
 func (c *tableCache) forget(recordKey []byte) {
 	c.mu.Lock()
@@ -65,9 +58,9 @@ func (c *tableCache) forget(recordKey []byte) {
 
 // findTable returns a table, or nil when there is none of that name.
 func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, error) {
-	name := tableName(nameOrARN)
-	if name != nameOrARN && nameOrARN != tableARN(p, name) {
-		return nil, nil // the ARN of another account or region
+	p, name, ok := p.of(nameOrARN)
+	if !ok {
+		return nil, nil // the ARN of another region
 	}
 	k := p.table(name)
 	b, err := r.Get(k)
@@ -83,7 +76,7 @@ func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, 
 // itemTable returns the table of an operation on items.
 func (s *Service) itemTable(r store.Reader, p place, nameOrARN string) (*table, error) {
 	t, err := s.findTable(r, p, nameOrARN)
-	if err == nil && t == nil {
+	if err == nil && (t == nil || t.loading()) {
 		err = noItemTable()
 	}
 	return t, err
@@ -94,6 +87,15 @@ func (s *Service) adminTable(r store.Reader, p place, nameOrARN string) (*table,
 	t, err := s.findTable(r, p, nameOrARN)
 	if err == nil && t == nil {
 		err = noTable(tableName(nameOrARN))
+	}
+	return t, err
+}
+
+// ownTable returns the table of an operation that an account makes on its own tables alone.
+func (s *Service) ownTable(r store.Reader, p place, nameOrARN string) (*table, error) {
+	t, err := s.adminTable(r, p, nameOrARN)
+	if err == nil && t.place != p {
+		return nil, noTable(nameOrARN)
 	}
 	return t, err
 }
@@ -127,8 +129,8 @@ func (s *Service) changeTable(ctx context.Context, p place, nameOrARN string, ch
 		if err := change(tx, t, r); err != nil {
 			return err
 		}
-		changed = newTable(p, r)
-		return saveTable(tx, p, r)
+		changed = newTable(t.place, r)
+		return saveTable(tx, t.place, r)
 	})
 	return changed, storeError(err)
 }

@@ -38,7 +38,7 @@ func (t *table) checkKey(key attr.Map) error {
 	if key.Len() != len(t.Keys) {
 		return errKeySchema()
 	}
-	for _, a := range t.keyAttrs() {
+	for _, a := range t.keys.all {
 		v := key.Get(a.name)
 		if v == nil || v.Type() != a.typ {
 			return errKeySchema()
@@ -49,34 +49,28 @@ func (t *table) checkKey(key attr.Map) error {
 
 func errKeySchema() error { return invalid("The provided key element does not match the schema") }
 
-// keyAttrs returns the one or two key attributes.
-func (t *table) keyAttrs() []keyAttr {
-	if t.sort == nil {
-		return []keyAttr{t.hash}
-	}
-	return []keyAttr{t.hash, *t.sort}
-}
-
 // checkKeyValues checks the lengths of the key values of a key or an item.
 func (t *table) checkKeyValues(item attr.Map) error {
-	for i, a := range t.keyAttrs() {
-		v := item.Get(a.name)
-		n := v.Len()
-		if a.typ != attr.N && n == 0 {
+	for _, a := range t.keys.all {
+		if a.typ != attr.N && item.Get(a.name).Len() == 0 {
 			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyKind(a.typ), a.name)
 		}
-		if err := checkKeyLength(i == 0, n); err != nil {
-			return err
-		}
 	}
-	return nil
+	return checkKeyLengths(&t.keys, item)
 }
 
-func checkKeyLength(hash bool, n int) error {
-	if hash && n > maxHashKey {
+// checkKeyLengths checks the sizes of the key attributes that an item has.
+func checkKeyLengths(ks *keyAttrs, item attr.Map) error {
+	size := func(attrs []keyAttr) (n int) {
+		for _, a := range attrs {
+			n += item.Get(a.name).Len()
+		}
+		return n
+	}
+	if size(ks.hash) > maxHashKey {
 		return invalidValue("Size of hashkey has exceeded the maximum size limit of2048 bytes")
 	}
-	if !hash && n > maxSortKey {
+	if size(ks.sort) > maxSortKey {
 		return invalidValue("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
 	}
 	return nil
@@ -91,7 +85,7 @@ func emptyKind(t attr.Type) string {
 
 // checkItem checks a new item of the table: its key, the keys of its indexes and its size.
 func (t *table) checkItem(item attr.Map, update bool) error {
-	for _, a := range t.keyAttrs() {
+	for _, a := range t.keys.all {
 		v := item.Get(a.name)
 		if v == nil {
 			return invalidValue("Missing the key %s in the item", a.name)
@@ -119,11 +113,7 @@ func (t *table) checkItem(item attr.Map, update bool) error {
 
 // checkIndexKeys checks the attributes of an item that are keys of an index.
 func (t *table) checkIndexKeys(ix *index, item attr.Map) error {
-	keys := []keyAttr{ix.hash}
-	if ix.sort != nil {
-		keys = append(keys, *ix.sort)
-	}
-	for i, a := range keys {
+	for _, a := range ix.keys.all {
 		v := item.Get(a.name)
 		if v == nil || t.isKey(a.name) {
 			continue
@@ -135,11 +125,8 @@ func (t *table) checkIndexKeys(ix *index, item attr.Map) error {
 			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
 				"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(a.typ), ix.Name, a.name)
 		}
-		if err := checkKeyLength(i == 0, v.Len()); err != nil {
-			return err
-		}
 	}
-	return nil
+	return checkKeyLengths(&ix.keys, item)
 }
 
 // legacy is a parameter of the time before expressions, and whether the request has it.

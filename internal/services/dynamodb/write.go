@@ -70,7 +70,7 @@ func (t *table) check(w *write) error {
 	if w.update == nil {
 		return nil
 	}
-	for _, a := range t.keyAttrs() {
+	for _, a := range t.keys.all {
 		if w.update.Touches(a.name) {
 			return invalidValue("Cannot update attribute %s. This attribute is part of the key", a.name)
 		}
@@ -163,7 +163,7 @@ type origin struct {
 
 // needsOld tells whether any write of the table needs the item as it was.
 func (t *table) needsOld() bool {
-	return len(t.indexes) > 0 || t.TTLAttribute != "" || t.Stream != nil
+	return len(t.indexes) > 0 || t.TTLAttribute != "" || t.Stream != nil || t.Recovery != nil || len(t.Snapshots) > 0
 }
 
 // store writes an item with its index entries and its stream record.
@@ -171,6 +171,10 @@ func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origi
 	if old != nil && bytes.Equal(old, item) {
 		return nil
 	}
+	if err := t.preserve(tx, itemKey, old); err != nil {
+		return err
+	}
+	t.logUndo(tx, itemKey, old, by)
 	for _, ix := range t.indexes {
 		ix.move(tx, t, old, item)
 	}

@@ -119,6 +119,18 @@ func (l *Lambda) access() map[string]service.Access {
 			return in.FunctionName, in.Qualifier
 		}),
 
+		"CreateEventSourceMapping": service.OnAll("lambda:CreateEventSourceMapping", func(ctx context.Context, in *api.CreateEventSourceMappingInput) ([]service.Target, error) {
+			return onMapping(ctx, "*", &in.FunctionName)
+		}),
+		"GetEventSourceMapping":   service.On("lambda:GetEventSourceMapping", func(ctx context.Context, in *api.GetEventSourceMappingInput) string { return mappingARN(ctx, in.UUID) }),
+		"ListEventSourceMappings": service.OnAny("lambda:ListEventSourceMappings"),
+		"UpdateEventSourceMapping": service.OnAll("lambda:UpdateEventSourceMapping", func(ctx context.Context, in *api.UpdateEventSourceMappingInput) ([]service.Target, error) {
+			return onMapping(ctx, mappingARN(ctx, in.UUID), in.FunctionName)
+		}),
+		"DeleteEventSourceMapping": service.On("lambda:DeleteEventSourceMapping", func(ctx context.Context, in *api.DeleteEventSourceMappingInput) string {
+			return mappingARN(ctx, in.UUID)
+		}),
+
 		"ListTags":           service.On("lambda:ListTags", func(_ context.Context, in *api.ListTagsInput) string { return in.Resource }),
 		"TagResource":        service.On("lambda:TagResource", func(_ context.Context, in *api.TagResourceInput) string { return in.Resource }),
 		"UntagResource":      service.On("lambda:UntagResource", func(_ context.Context, in *api.UntagResourceInput) string { return in.Resource }),
@@ -192,4 +204,19 @@ func versionIn(arn string) int64 {
 func (l *Lambda) target(ctx context.Context, action string, r ref) (service.Target, error) {
 	policy, err := l.policy(ctx, r)
 	return service.Target{Action: action, ARN: r.arn(), Owner: r.account, Policy: policy}, err
+}
+
+func mappingARN(ctx context.Context, uuid string) string { return scopeOf(ctx).eventSourceARN(uuid) }
+
+// onMapping is what must be allowed for an operation on a mapping; the condition key lambda:FunctionArn names its function.
+func onMapping(ctx context.Context, arn string, function *string) ([]service.Target, error) {
+	t := service.Target{ARN: arn}
+	if function != nil {
+		r, err := parseRef(ctx, *function, nil)
+		if err != nil {
+			return nil, err
+		}
+		t.Condition = map[string][]string{"lambda:FunctionArn": {r.arn()}}
+	}
+	return []service.Target{t}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -44,6 +45,8 @@ type stage struct {
 	calls  []sentCall
 	answer func(c *call) (outcome, error) // of the function
 	refuse func(api, operation string) error
+	// sources answer the calls of event source mappings, if there are any.
+	sources *sources
 }
 
 // sentCall is a call through the door.
@@ -97,6 +100,9 @@ func (s *stage) stand(_ context.Context, c *call) (outcome, error) {
 
 // Call implements [service.Door].
 func (s *stage) Call(ctx context.Context, api, operation string, in any) (any, error) {
+	if s.sources != nil && operation != "SendMessage" {
+		return s.sources.call(operation, in)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuse != nil {
@@ -521,4 +527,21 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// rangeAll yields the keys of the store.
+func rangeAll(s *stage) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := s.store.View(s.ctx, func(rd store.Reader) error {
+			for p, err := range rd.Range(store.Span{}) {
+				if !yield(string(p.Key), err) {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield("", err)
+		}
+	}
 }

@@ -26,20 +26,29 @@
 // time. It is ended after an answer that AWS ends it for (a timeout, a crash), when it has been idle for long, when its role credentials run
 // out, or when the machine's bound on environments is reached and another function needs the place.
 //
+// Function URLs (plane.go) take HTTP requests by host or by path, prove and admit their caller, and invoke the function with an event in the
+// payload format 2.0, which package httpevent shares with HTTP APIs.
+//
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
 // until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
 //
 // Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
+// # Event source mappings
+//
+// A mapping is a record (eventsource.go) that the runner (runner.go) follows: one goroutine a mapping starts and stops the worker that reads its
+// source, package mapping, and writes the state that is reached. The records lie under ("lambda.mapping") account region uuid, so that one watch
+// covers them. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
+//
 // # What it is not, yet
 //
-// No extensions, event source mappings, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
+// No extensions, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
 // is refused by name. A VPC is kept as data: there is no such network. Provisioned concurrency is accounted for and starts nothing ahead of need.
 // Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //
 // # Locks
 //
-// slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda

@@ -10,5 +10,7 @@ import (
 func (l *Lambda) routes() []service.Route {
 	return []service.Route{
 		{Path: downloadPath, Handler: http.HandlerFunc(l.serveDownload)},
+		{Host: "{id}.lambda-url.{region}.*", Handler: http.HandlerFunc(l.serveURL), Public: true},
+		{Path: urlPath + "{id}", Handler: http.HandlerFunc(l.serveURL), Public: true},
 	}
 }

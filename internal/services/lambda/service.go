@@ -2,7 +2,9 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -28,11 +30,16 @@ type Options struct {
 	Objects port.Objects
 	Logs    port.LogSink
 	Roles   port.Roles
+	// Arrivals tells the event source mappings of new messages and records; nil means that there are no sources.
+	Arrivals port.Arrivals
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
 	// functions without the platform.
 	Serve func(l net.Listener)
 	// Images finds container images; nil refuses functions of them.
 	Images Images
+	// Caller proves who has signed a request to a function URL, whose whole body is given; an unsigned one is by the anonymous principal. Nil
+	// admits nobody to URLs that want to know.
+	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Egress is the functions' way to the internet; nil means that there is none.
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
@@ -51,6 +58,7 @@ type Lambda struct {
 	pools *pools
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
+	runner    *runner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -77,6 +85,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
 	l.execute = l.run
+	l.runner = newRunner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -148,6 +157,12 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		PutFunctionRecursionConfig: l.putFunctionRecursionConfig,
 		GetFunctionRecursionConfig: l.getFunctionRecursionConfig,
 
+		CreateEventSourceMapping: l.createEventSourceMapping,
+		GetEventSourceMapping:    l.getEventSourceMapping,
+		ListEventSourceMappings:  l.listEventSourceMappings,
+		UpdateEventSourceMapping: l.updateEventSourceMapping,
+		DeleteEventSourceMapping: l.deleteEventSourceMapping,
+
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
 		UntagResource:      l.untagResource,
@@ -160,15 +175,20 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Resources:  l.resources(),
 		Routes:     l.routes(),
 		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
-		Start:      l.pools.start,
+		Start:      l.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,
 	}, l
 }
 
-// close ends every environment and lets go of what is kept in memory.
+// start begins to keep environments, and to read the sources of functions.
+func (l *Lambda) start(ctx context.Context) error {
+	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+}
+
+// close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(ctx context.Context) error {
-	err := l.pools.close(ctx)
+	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
 	l.snapshots.close()
 	return err
 }

@@ -1,0 +1,174 @@
+package httpevent
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Answer is a function's response, ready to be written.
+type Answer struct {
+	Status int
+	// Headers have names in lower case.
+	Headers map[string]string
+	Cookies []string
+	Body    []byte
+}
+
+// structured is the form of a response with a status.
+type structured struct {
+	StatusCode json.RawMessage            `json:"statusCode"`
+	Headers    map[string]json.RawMessage `json:"headers"`
+	Cookies    []string                   `json:"cookies"`
+	Body       *string                    `json:"body"`
+	Base64     bool                       `json:"isBase64Encoded"`
+}
+
+// Parse reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON. contentType is that of a
+// structured response which names none.
+func Parse(payload []byte, contentType string) (*Answer, error) {
+	payload = bytes.TrimSpace(payload)
+	var p structured
+	if len(payload) > 0 && payload[0] == '{' {
+		if err := json.Unmarshal(payload, &p); err != nil {
+			var probe struct {
+				StatusCode json.RawMessage `json:"statusCode"`
+			}
+			if json.Unmarshal(payload, &probe) != nil || probe.StatusCode != nil {
+				return nil, fmt.Errorf("response: %w", err)
+			}
+			p = structured{}
+		}
+	}
+	if p.StatusCode == nil {
+		return inferred(payload)
+	}
+	return p.answer(contentType)
+}
+
+// answer checks a structured response.
+func (p *structured) answer(contentType string) (*Answer, error) {
+	a := &Answer{Headers: make(map[string]string, len(p.Headers)+1), Cookies: p.Cookies}
+	var err error
+	if a.Status, err = strconv.Atoi(strings.Trim(string(p.StatusCode), `"`)); err != nil || a.Status < 100 || a.Status > 599 {
+		return nil, fmt.Errorf("statusCode %s is not an HTTP status", p.StatusCode)
+	}
+	for name, raw := range p.Headers {
+		v, err := scalar(raw)
+		if err != nil {
+			return nil, fmt.Errorf("header %s: %w", name, err)
+		}
+		if !ValidHeader(name, v) {
+			return nil, fmt.Errorf("header %q cannot be sent", name)
+		}
+		a.Headers[strings.ToLower(name)] = v
+	}
+	if _, ok := a.Headers["content-type"]; !ok {
+		a.Headers["content-type"] = contentType
+	}
+	if p.Body == nil {
+		return a, nil
+	}
+	a.Body = []byte(*p.Body)
+	if p.Base64 {
+		if a.Body, err = base64.StdEncoding.DecodeString(*p.Body); err != nil {
+			return nil, fmt.Errorf("body is not base64: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// inferred makes a response of a payload without structure.
+func inferred(payload []byte) (*Answer, error) {
+	a := &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/json"}, Body: payload}
+	if len(payload) > 0 && payload[0] == '"' {
+		var s string
+		if err := json.Unmarshal(payload, &s); err != nil {
+			return nil, fmt.Errorf("response: %w", err)
+		}
+		a.Body = []byte(s)
+	}
+	return a, nil
+}
+
+// prelude is the end of the head of a streamed response.
+var prelude = make([]byte, 8)
+
+// ParseStreamed reads the bytes that a function streamed: a JSON document of status, headers and cookies, eight zero bytes, and the body; or a
+// body alone (https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html).
+func ParseStreamed(payload []byte) (*Answer, error) {
+	head, body, ok := bytes.Cut(payload, prelude)
+	var p structured
+	if !ok || len(head) == 0 || head[0] != '{' || json.Unmarshal(head, &p) != nil {
+		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: payload}, nil
+	}
+	if p.StatusCode == nil {
+		p.StatusCode = json.RawMessage("200")
+	}
+	a, err := p.answer("application/octet-stream")
+	if err != nil {
+		return nil, err
+	}
+	a.Body = body
+	return a, nil
+}
+
+// scalar returns a header value, which may be a string, a number or a boolean.
+func scalar(raw json.RawMessage) (string, error) {
+	switch {
+	case len(raw) == 0 || raw[0] == '{' || raw[0] == '[':
+		return "", errors.New("the value is not a string, number or boolean")
+	case raw[0] == '"':
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err
+	case string(raw) == "null":
+		return "", nil
+	}
+	return string(raw), nil
+}
+
+// ValidHeader reports whether a header can be written without changing the message (RFC 9110, section 5.5).
+func ValidHeader(name, value string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("()<>@,;:\\\"/[]?={}", c) >= 0 {
+			return false
+		}
+	}
+	return name != "" && !strings.ContainsAny(value, "\r\n\x00")
+}
+
+// Write sends the answer to r. With a CORS configuration its headers take the place of the function's. What is in the header of w already stays.
+func (a *Answer) Write(w http.ResponseWriter, r *http.Request, cors *CORS) {
+	h := w.Header()
+	for name, v := range a.Headers {
+		switch {
+		case name == "content-length" || name == "connection" || name == "transfer-encoding" || name == "date":
+			continue
+		case cors != nil && strings.HasPrefix(name, "access-control-"):
+			continue
+		}
+		h[http.CanonicalHeaderKey(name)] = []string{v}
+	}
+	for _, cookie := range a.Cookies {
+		if ValidHeader("set-cookie", cookie) {
+			h.Add("Set-Cookie", cookie)
+		}
+	}
+	cors.Allow(h, r)
+	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	if a.Status == http.StatusNoContent || a.Status == http.StatusNotModified || a.Status < 200 {
+		delete(h, "Content-Length")
+		w.WriteHeader(a.Status)
+		return
+	}
+	w.WriteHeader(a.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.Body)
+	}
+}

@@ -1,0 +1,207 @@
+package lambda
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// exchange is one request to a function URL.
+type exchange struct {
+	r      *http.Request
+	target ref
+	url    urlConfig
+	cors   *httpevent.CORS
+	// request is what the decisions and the log see.
+	request service.Request
+	body    []byte
+}
+
+// serveURL answers a request to a function URL, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
+func (l *Lambda) serveURL(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{r: r}
+	found, err := l.findURL(r, x)
+	switch {
+	case err != nil:
+		l.deps.Log.ErrorContext(r.Context(), "function url could not be loaded", slog.Any("error", err))
+		x.fail(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	case !found:
+		x.fail(w, http.StatusNotFound, "Not Found")
+		return
+	case x.cors.Preflight(w, r):
+		return
+	}
+	if x.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload)); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			x.fail(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+			return
+		}
+		x.fail(w, http.StatusBadRequest, "Bad Request")
+		return
+	}
+	if err := l.admit(x); err != nil {
+		l.refuse(w, x, err)
+		return
+	}
+	l.answerURL(w, x)
+}
+
+// findURL loads the configuration of the URL that a request names, and says who asks as far as it is known.
+func (l *Lambda) findURL(r *http.Request, x *exchange) (found bool, err error) {
+	err = l.deps.Store.View(r.Context(), func(rd store.Reader) error {
+		target, ok, err := record.Get[urlTarget](rd, urlID(strings.ToLower(front.RouteVar(r, "id"))))
+		if err != nil || !ok {
+			return err
+		}
+		x.target = target.ref()
+		x.url, found, err = record.Get[urlConfig](rd, x.target.urls(x.target.name).Str(x.target.qualifier))
+		return err
+	})
+	if err != nil || !found {
+		return false, err
+	}
+	if region := front.RouteVar(r, "region"); region != "" && region != x.target.region {
+		return false, nil
+	}
+	id, err := l.newID()
+	if err != nil {
+		return false, err
+	}
+	x.request = service.Request{
+		ID: id, API: "lambda", Operation: "InvokeFunctionUrl", Account: x.target.account, Region: x.target.region, Time: l.deps.Clock.Now(), UserAgent: r.UserAgent(),
+		Secure: front.Secure(r), SourceIP: front.Peer(r),
+	}
+	if c := x.url.CORS; c != nil {
+		x.cors = &httpevent.CORS{
+			AllowCredentials: orZero(c.AllowCredentials), AllowHeaders: c.AllowHeaders, AllowMethods: c.AllowMethods, AllowOrigins: c.AllowOrigins,
+			ExposeHeaders: c.ExposeHeaders, MaxAge: c.MaxAge,
+		}
+	}
+	return true, nil
+}
+
+// admit finds out who asks, where the URL wants to know, and decides whether they may. Since October 2025 that takes both permissions, see
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html.
+func (l *Lambda) admit(x *exchange) error {
+	if x.url.Auth == api.FunctionUrlAuthTypeAwsIam {
+		if l.o.Caller == nil {
+			return errForbidden
+		}
+		p, err := l.o.Caller(x.r, x.body)
+		if err != nil {
+			return err
+		}
+		if p.Kind == service.Anonymous {
+			return errForbidden
+		}
+		x.request.Principal = p
+	}
+	ctx := service.WithRequest(x.r.Context(), &x.request)
+	for _, action := range []string{"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} {
+		t, err := l.target(ctx, action, x.target)
+		if err != nil {
+			return err
+		}
+		t.Condition = conditions{}.add("lambda:FunctionUrlAuthType", x.url.Auth).add("lambda:InvokedViaFunctionUrl", "true")
+		if err := l.deps.Door.Allow(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errForbidden = errors.New("the request is not signed")
+
+// refuse answers a request that is not admitted.
+func (l *Lambda) refuse(w http.ResponseWriter, x *exchange, err error) {
+	var known *service.Error
+	if !errors.As(err, &known) && !errors.Is(err, errForbidden) {
+		l.deps.Log.ErrorContext(x.r.Context(), "call of a function url failed", slog.String("request_id", x.request.ID), slog.Any("error", err))
+		x.fail(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	l.deps.Log.WarnContext(x.r.Context(), "call of a function url was refused", slog.String("request_id", x.request.ID), slog.String("function", x.target.arn()), slog.Any("error", err))
+	x.fail(w, http.StatusForbidden, "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html")
+}
+
+// answerURL invokes the function and writes what it answers.
+func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
+	ctx := service.WithRequest(x.r.Context(), &x.request)
+	log := l.deps.Log.With(slog.String("request_id", x.request.ID), slog.String("function", x.target.arn()))
+	c := &call{ref: x.target, payload: x.event(), requestID: x.request.ID}
+	err := l.load(ctx, c)
+	if err == nil {
+		err = c.checkPayload()
+	}
+	var out outcome
+	if err == nil {
+		out, err = l.run(ctx, c)
+	}
+	switch {
+	case service.Code(err) == "TooManyRequestsException":
+		x.fail(w, http.StatusTooManyRequests, "Rate Exceeded.")
+		return
+	case service.Code(err) == "RequestTooLargeException":
+		x.fail(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		return
+	case err != nil:
+		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
+		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		return
+	case out.failure != "":
+		log.WarnContext(ctx, "function failed", slog.String("function_error", out.failure))
+		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		return
+	}
+	answer, err := x.parse(out.payload)
+	if err != nil {
+		log.WarnContext(ctx, "function answered what function urls do not accept", slog.Any("error", err))
+		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		return
+	}
+	w.Header()["X-Amzn-Requestid"] = []string{x.request.ID}
+	answer.Write(w, x.r, x.cors)
+}
+
+// parse reads a function's answer. In streaming mode its bytes are the response; otherwise they describe it.
+func (x *exchange) parse(payload []byte) (*httpevent.Answer, error) {
+	if x.url.Mode == api.InvokeModeResponseStream {
+		return httpevent.ParseStreamed(payload)
+	}
+	return httpevent.Parse(payload, "application/json")
+}
+
+// fail answers in the platform's own words.
+func (x *exchange) fail(w http.ResponseWriter, status int, message string) {
+	body, err := json.Marshal(map[string]string{"Message": message})
+	if err != nil {
+		body = []byte("{}")
+	}
+	h := w.Header()
+	x.cors.Allow(h, x.r)
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if x.request.ID != "" {
+		h["X-Amzn-Requestid"] = []string{x.request.ID}
+	}
+	if kind := map[int]string{http.StatusForbidden: "AccessDeniedException", http.StatusNotFound: "ResourceNotFoundException"}[status]; kind != "" {
+		h["X-Amzn-Errortype"] = []string{kind}
+	}
+	w.WriteHeader(status)
+	if x.r.Method != http.MethodHead {
+		_, _ = w.Write(body)
+	}
+}
