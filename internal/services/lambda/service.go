@@ -59,6 +59,8 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	// provisioner keeps the environments of provisioned concurrency.
+	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -86,6 +88,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.pools = newPools(l)
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -183,12 +186,12 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+	return errors.Join(l.pools.start(ctx), l.runner.start(ctx), l.provisioner.start(ctx))
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+	err := errors.Join(l.runner.close(ctx), l.provisioner.close(ctx), l.pools.close(ctx))
 	l.snapshots.close()
 	return err
 }
