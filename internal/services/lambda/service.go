@@ -188,7 +188,8 @@ func (l *Lambda) start(ctx context.Context) error {
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+	err := l.runner.close(ctx)
+	l.pools.close()
 	l.snapshots.close()
 	return err
 }
