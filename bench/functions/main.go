@@ -43,7 +43,8 @@ func main() {
 type bench struct {
 	binary, dir   string
 	samples, many int
-	hello         string // the Go function
+	hello         string            // the Go function
+	java          map[string]string // the java function
 }
 
 func (b *bench) run(ctx context.Context, only []string) (err error) {
@@ -53,6 +54,9 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	b.hello = filepath.Join(b.dir, "hello")
 	if err := lab.GoBuild(ctx, b.hello, "./bench/functions/hello", nil); err != nil {
+		return err
+	}
+	if err := b.compileJava(ctx); err != nil {
 		return err
 	}
 	if b.binary == "" {

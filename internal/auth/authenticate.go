@@ -137,6 +137,31 @@ func (a *Authenticator) authenticate(ctx context.Context, h *Head) (*Proof, erro
 	return &Proof{Principal: principal, Region: sig.Region, Service: sig.Service, Presigned: sig.Query, Payload: payload}, nil
 }
 
+// AuthenticateForm proves who signed the policy of an upload form. local tells that the conventional pair may be used. Its errors are those of Authenticate.
+func (a *Authenticator) AuthenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*Proof, error) {
+	p, err := a.authenticateForm(ctx, f, local)
+	var e *sigv4.Error
+	if errors.As(err, &e) {
+		return nil, Refusal(e, sigv4.FamilyS3)
+	}
+	return p, err
+}
+
+func (a *Authenticator) authenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*Proof, error) {
+	sig, err := sigv4.ParseForm(f)
+	if err != nil {
+		return nil, err
+	}
+	principal, secret, err := a.credentials(ctx, sig, local)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.verifier.VerifyForm(f, sig, secret); err != nil {
+		return nil, err
+	}
+	return &Proof{Principal: principal, Region: sig.Region, Service: sig.Service}, nil
+}
+
 // credentials finds the secret of the key id and who it belongs to. The principal is not proven
 // before the signature is.
 func (a *Authenticator) credentials(ctx context.Context, sig *sigv4.Signature, local bool) (service.Principal, string, error) {

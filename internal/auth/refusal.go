@@ -25,6 +25,7 @@ type s3Detail struct {
 	HeadersNotSigned, ParametersNotSigned, Region                                                               string
 	RequestTime, Expires, ServerTime, MaxAllowedSkewMilliseconds                                                string
 	ClientComputedContentSHA256, S3ComputedContentSHA256                                                        string
+	ArgumentName, ArgumentValue                                                                                 string
 }
 
 func detailOf(e *sigv4.Error) any {

@@ -22,6 +22,8 @@ import (
 type Authenticator interface {
 	// Authenticate proves who sent a head. A request without a signature is by the anonymous principal.
 	Authenticate(ctx context.Context, h *auth.Head) (*auth.Proof, error)
+	// AuthenticateForm proves who signed the policy of an upload form; local tells that the conventional pair may be used.
+	AuthenticateForm(ctx context.Context, f *sigv4.Form, local bool) (*auth.Proof, error)
 }
 
 // PlaneOptions configure a [Plane].
@@ -100,6 +102,9 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	x.request.API = x.api.Name
 	if entry.preflight != nil && entry.preflight(x.w, x.http, x.wire.RawPath) {
 		return nil
+	}
+	if entry.form != nil && isUploadForm(x.http) {
+		return p.serveForm(ctx, x, entry)
 	}
 	x.limitBody()
 	err = p.authenticate(ctx, x, m)
@@ -204,17 +209,11 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	if err != nil {
 		return err
 	}
-	x.request.Principal = proof.Principal
-	x.request.HTTP.Presigned = proof.Presigned
-	if proof.Principal.Account != "" {
-		x.request.Account = proof.Principal.Account
-	}
 	if region := m.Var("region"); region != "" {
 		x.request.Region = region
 	}
-	if proof.Region != "" {
-		x.request.Region = proof.Region
-	}
+	x.identified(proof)
+	x.request.HTTP.Presigned = proof.Presigned
 	if proof.Payload == nil || x.read {
 		return nil
 	}

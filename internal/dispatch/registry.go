@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +22,7 @@ type entry struct {
 	wire       *wire.API
 	operations map[string]*operation // those with a handler
 	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
+	form       func(ctx context.Context, w http.ResponseWriter, f *service.FormUpload) error
 }
 
 type operation struct {
@@ -52,7 +54,7 @@ func NewRegistry(services []service.Service, known []*awsapi.API) (*Registry, er
 }
 
 func newEntry(s *service.Service) (*entry, error) {
-	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight}
+	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight, form: s.Form}
 	var errs []error
 	rules := len(s.Access)
 	for _, b := range s.Operations {

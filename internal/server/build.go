@@ -12,6 +12,7 @@ import (
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -42,11 +43,11 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random)})
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
-	queueService, _ := sqs.New(p.deps)
+	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
-	sources["dynamodb"] = tables
+	sources["dynamodb"], sources["sqs"] = tables, queues
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"time"
 )
@@ -43,6 +44,24 @@ type HTTPRequest struct {
 	Header func(name string) string
 	// Presigned tells whether the request was authenticated by its query string.
 	Presigned bool
+}
+
+// FormUpload is an upload by an HTML form, whose caller is not proven yet.
+type FormUpload struct {
+	// RawPath is the undecoded path, with the bucket of a virtual host in front.
+	RawPath string
+	// ContentType is the header with the form's boundary.
+	ContentType string
+	// Length is the announced length of Body in bytes, or -1.
+	Length int64
+	Body   io.Reader
+	// Prove returns the context of a call by whoever signed the policy of the form.
+	Prove func(ctx context.Context, s FormSignature) (context.Context, error)
+}
+
+// FormSignature is the signature of a form's policy, as its fields have it: Credential in Version 4, AccessKeyID in Version 2.
+type FormSignature struct {
+	Policy, Credential, AccessKeyID, Signature, Token string
 }
 
 type requestKey struct{}

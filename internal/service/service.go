@@ -33,6 +33,9 @@ type Service struct {
 	// Preflight, when set, sees every HTTP request of the API before it is authenticated. rawPath has the bucket of a virtual
 	// host in front. It may add response headers (CORS), and reports true when it answered the request itself.
 	Preflight func(w http.ResponseWriter, r *http.Request, rawPath string) bool
+	// Form, when set, serves uploads by HTML forms (multipart/form-data), which carry their signature in their fields. It
+	// writes the answer itself unless it returns an error.
+	Form func(ctx context.Context, w http.ResponseWriter, f *FormUpload) error
 	// Start, when set, runs after all services are built and before the listener opens. It must not wait for anything slow.
 	Start func(ctx context.Context) error
 	// Close, when set, stops what Start began, in the reverse order of the services.

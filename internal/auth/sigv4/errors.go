@@ -48,6 +48,8 @@ const (
 	Trailer
 	// NoLength is a chunked upload without x-amz-decoded-content-length.
 	NoLength
+	// FormField is a field of an upload form that cannot be read.
+	FormField
 )
 
 // Family is the set of error codes that a service answers with.
@@ -178,6 +180,8 @@ func answers(k Kind, inQuery bool) [families]answer {
 		return with(incomplete, answer{"MalformedTrailerError", 400})
 	case NoLength:
 		return with(incomplete, answer{"MissingContentLength", 411})
+	case FormField:
+		return with(incomplete, answer{"InvalidArgument", 400})
 	case Malformed:
 		return incomplete
 	case Mismatch:

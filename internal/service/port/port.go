@@ -24,8 +24,8 @@ type Source struct {
 
 // Functions invokes functions for other services. Implemented by services/lambda.
 type Functions interface {
-	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier. It fails with an
-	// access denial when the function's policy does not allow the source.
+	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier; payload is valid JSON, which is not
+	// checked again. It fails with an access denial when the function's policy does not allow the source.
 	Invoke(ctx context.Context, from Source, function string, payload []byte) (Invocation, error)
 	// CheckInvoke tells whether from may invoke function: nil, or the denial, or that the function does not exist.
 	CheckInvoke(ctx context.Context, from Source, function string) error
@@ -49,8 +49,6 @@ type Invocation struct {
 	Error string
 	// Version is the version that ran.
 	Version string
-	// LogTail is the last 4 KiB of the invocation's log.
-	LogTail []byte
 	// RequestID is the id of the invocation.
 	RequestID string
 }

@@ -16,6 +16,9 @@ import (
 func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target, error) {
 	var t service.Target
 	err := s.view(ctx, name, nil, func(r store.Reader, b *bucket) error {
+		if err := b.checkPayer(ctx); err != nil {
+			return err
+		}
 		policy, err := s.effectivePolicy(ctx, r, b)
 		if err != nil {
 			return err
@@ -31,6 +34,9 @@ func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target
 func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *string) (service.Target, error) {
 	var t service.Target
 	err := s.view(ctx, bucketName, nil, func(r store.Reader, b *bucket) error {
+		if err := b.checkPayer(ctx); err != nil {
+			return err
+		}
 		policy, err := s.effectivePolicy(ctx, r, b)
 		if err != nil {
 			return err
@@ -205,38 +211,66 @@ func (s *Service) rules() map[string]service.Access {
 		"DeleteBucket": onBucket(s, "s3:DeleteBucket", func(in *api.DeleteBucketInput) string { return in.Bucket }),
 		"HeadBucket":   onBucket(s, "s3:ListBucket", func(in *api.HeadBucketInput) string { return in.Bucket }),
 
-		"GetBucketLocation":                  onBucket(s, "s3:GetBucketLocation", func(in *api.GetBucketLocationInput) string { return in.Bucket }),
-		"GetBucketVersioning":                onBucket(s, "s3:GetBucketVersioning", func(in *api.GetBucketVersioningInput) string { return in.Bucket }),
-		"PutBucketVersioning":                onBucket(s, "s3:PutBucketVersioning", func(in *api.PutBucketVersioningInput) string { return in.Bucket }),
-		"PutBucketEncryption":                onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.PutBucketEncryptionInput) string { return in.Bucket }),
-		"DeleteBucketEncryption":             onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.DeleteBucketEncryptionInput) string { return in.Bucket }),
-		"PutObjectLockConfiguration":         onBucket(s, "s3:PutBucketObjectLockConfiguration", func(in *api.PutObjectLockConfigurationInput) string { return in.Bucket }),
-		"GetObjectLockConfiguration":         onBucket(s, "s3:GetBucketObjectLockConfiguration", func(in *api.GetObjectLockConfigurationInput) string { return in.Bucket }),
-		"GetBucketEncryption":                onBucket(s, "s3:GetEncryptionConfiguration", func(in *api.GetBucketEncryptionInput) string { return in.Bucket }),
-		"GetBucketAcl":                       onBucket(s, "s3:GetBucketAcl", func(in *api.GetBucketAclInput) string { return in.Bucket }),
-		"PutBucketAcl":                       onBucket(s, "s3:PutBucketAcl", func(in *api.PutBucketAclInput) string { return in.Bucket }),
-		"PutBucketPolicy":                    onBucket(s, "s3:PutBucketPolicy", func(in *api.PutBucketPolicyInput) string { return in.Bucket }),
-		"GetBucketPolicy":                    onBucket(s, "s3:GetBucketPolicy", func(in *api.GetBucketPolicyInput) string { return in.Bucket }),
-		"DeleteBucketPolicy":                 onBucket(s, "s3:DeleteBucketPolicy", func(in *api.DeleteBucketPolicyInput) string { return in.Bucket }),
-		"GetBucketPolicyStatus":              onBucket(s, "s3:GetBucketPolicyStatus", func(in *api.GetBucketPolicyStatusInput) string { return in.Bucket }),
-		"PutPublicAccessBlock":               onBucket(s, "s3:PutBucketPublicAccessBlock", func(in *api.PutPublicAccessBlockInput) string { return in.Bucket }),
-		"GetPublicAccessBlock":               onBucket(s, "s3:GetBucketPublicAccessBlock", func(in *api.GetPublicAccessBlockInput) string { return in.Bucket }),
-		"DeletePublicAccessBlock":            onBucket(s, "s3:PutBucketPublicAccessBlock", func(in *api.DeletePublicAccessBlockInput) string { return in.Bucket }),
-		"PutBucketOwnershipControls":         onBucket(s, "s3:PutBucketOwnershipControls", func(in *api.PutBucketOwnershipControlsInput) string { return in.Bucket }),
-		"GetBucketOwnershipControls":         onBucket(s, "s3:GetBucketOwnershipControls", func(in *api.GetBucketOwnershipControlsInput) string { return in.Bucket }),
-		"DeleteBucketOwnershipControls":      onBucket(s, "s3:PutBucketOwnershipControls", func(in *api.DeleteBucketOwnershipControlsInput) string { return in.Bucket }),
-		"PutBucketCors":                      onBucket(s, "s3:PutBucketCORS", func(in *api.PutBucketCorsInput) string { return in.Bucket }),
-		"GetBucketCors":                      onBucket(s, "s3:GetBucketCORS", func(in *api.GetBucketCorsInput) string { return in.Bucket }),
-		"DeleteBucketCors":                   onBucket(s, "s3:PutBucketCORS", func(in *api.DeleteBucketCorsInput) string { return in.Bucket }),
-		"PutBucketWebsite":                   onBucket(s, "s3:PutBucketWebsite", func(in *api.PutBucketWebsiteInput) string { return in.Bucket }),
-		"GetBucketWebsite":                   onBucket(s, "s3:GetBucketWebsite", func(in *api.GetBucketWebsiteInput) string { return in.Bucket }),
-		"DeleteBucketWebsite":                onBucket(s, "s3:DeleteBucketWebsite", func(in *api.DeleteBucketWebsiteInput) string { return in.Bucket }),
-		"PutBucketTagging":                   onBucket(s, "s3:PutBucketTagging", func(in *api.PutBucketTaggingInput) string { return in.Bucket }),
-		"GetBucketTagging":                   onBucket(s, "s3:GetBucketTagging", func(in *api.GetBucketTaggingInput) string { return in.Bucket }),
-		"DeleteBucketTagging":                onBucket(s, "s3:PutBucketTagging", func(in *api.DeleteBucketTaggingInput) string { return in.Bucket }),
-		"PutBucketNotificationConfiguration": onBucket(s, "s3:PutBucketNotification", func(in *api.PutBucketNotificationConfigurationInput) string { return in.Bucket }),
-		"GetBucketNotificationConfiguration": onBucket(s, "s3:GetBucketNotification", func(in *api.GetBucketNotificationConfigurationInput) string { return in.Bucket }),
-		"ListMultipartUploads":               onBucket(s, "s3:ListBucketMultipartUploads", func(in *api.ListMultipartUploadsInput) string { return in.Bucket }),
+		"GetBucketLocation":                           onBucket(s, "s3:GetBucketLocation", func(in *api.GetBucketLocationInput) string { return in.Bucket }),
+		"GetBucketVersioning":                         onBucket(s, "s3:GetBucketVersioning", func(in *api.GetBucketVersioningInput) string { return in.Bucket }),
+		"PutBucketAnalyticsConfiguration":             onBucket(s, "s3:PutAnalyticsConfiguration", func(in *api.PutBucketAnalyticsConfigurationInput) string { return in.Bucket }),
+		"GetBucketAnalyticsConfiguration":             onBucket(s, "s3:GetAnalyticsConfiguration", func(in *api.GetBucketAnalyticsConfigurationInput) string { return in.Bucket }),
+		"DeleteBucketAnalyticsConfiguration":          onBucket(s, "s3:PutAnalyticsConfiguration", func(in *api.DeleteBucketAnalyticsConfigurationInput) string { return in.Bucket }),
+		"ListBucketAnalyticsConfigurations":           onBucket(s, "s3:GetAnalyticsConfiguration", func(in *api.ListBucketAnalyticsConfigurationsInput) string { return in.Bucket }),
+		"PutBucketInventoryConfiguration":             onBucket(s, "s3:PutInventoryConfiguration", func(in *api.PutBucketInventoryConfigurationInput) string { return in.Bucket }),
+		"GetBucketInventoryConfiguration":             onBucket(s, "s3:GetInventoryConfiguration", func(in *api.GetBucketInventoryConfigurationInput) string { return in.Bucket }),
+		"DeleteBucketInventoryConfiguration":          onBucket(s, "s3:PutInventoryConfiguration", func(in *api.DeleteBucketInventoryConfigurationInput) string { return in.Bucket }),
+		"ListBucketInventoryConfigurations":           onBucket(s, "s3:GetInventoryConfiguration", func(in *api.ListBucketInventoryConfigurationsInput) string { return in.Bucket }),
+		"PutBucketMetricsConfiguration":               onBucket(s, "s3:PutMetricsConfiguration", func(in *api.PutBucketMetricsConfigurationInput) string { return in.Bucket }),
+		"GetBucketMetricsConfiguration":               onBucket(s, "s3:GetMetricsConfiguration", func(in *api.GetBucketMetricsConfigurationInput) string { return in.Bucket }),
+		"DeleteBucketMetricsConfiguration":            onBucket(s, "s3:PutMetricsConfiguration", func(in *api.DeleteBucketMetricsConfigurationInput) string { return in.Bucket }),
+		"ListBucketMetricsConfigurations":             onBucket(s, "s3:GetMetricsConfiguration", func(in *api.ListBucketMetricsConfigurationsInput) string { return in.Bucket }),
+		"PutBucketIntelligentTieringConfiguration":    onBucket(s, "s3:PutIntelligentTieringConfiguration", func(in *api.PutBucketIntelligentTieringConfigurationInput) string { return in.Bucket }),
+		"GetBucketIntelligentTieringConfiguration":    onBucket(s, "s3:GetIntelligentTieringConfiguration", func(in *api.GetBucketIntelligentTieringConfigurationInput) string { return in.Bucket }),
+		"DeleteBucketIntelligentTieringConfiguration": onBucket(s, "s3:PutIntelligentTieringConfiguration", func(in *api.DeleteBucketIntelligentTieringConfigurationInput) string { return in.Bucket }),
+		"ListBucketIntelligentTieringConfigurations":  onBucket(s, "s3:GetIntelligentTieringConfiguration", func(in *api.ListBucketIntelligentTieringConfigurationsInput) string { return in.Bucket }),
+		"PutBucketRequestPayment":                     onBucket(s, "s3:PutBucketRequestPayment", func(in *api.PutBucketRequestPaymentInput) string { return in.Bucket }),
+		"GetBucketRequestPayment":                     onBucket(s, "s3:GetBucketRequestPayment", func(in *api.GetBucketRequestPaymentInput) string { return in.Bucket }),
+		"PutBucketAccelerateConfiguration":            onBucket(s, "s3:PutAccelerateConfiguration", func(in *api.PutBucketAccelerateConfigurationInput) string { return in.Bucket }),
+		"GetBucketAccelerateConfiguration":            onBucket(s, "s3:GetAccelerateConfiguration", func(in *api.GetBucketAccelerateConfigurationInput) string { return in.Bucket }),
+		"PutBucketLogging":                            onBucket(s, "s3:PutBucketLogging", func(in *api.PutBucketLoggingInput) string { return in.Bucket }),
+		"GetBucketLogging":                            onBucket(s, "s3:GetBucketLogging", func(in *api.GetBucketLoggingInput) string { return in.Bucket }),
+		"PutBucketReplication":                        onBucket(s, "s3:PutReplicationConfiguration", func(in *api.PutBucketReplicationInput) string { return in.Bucket }),
+		"GetBucketReplication":                        onBucket(s, "s3:GetReplicationConfiguration", func(in *api.GetBucketReplicationInput) string { return in.Bucket }),
+		"DeleteBucketReplication":                     onBucket(s, "s3:PutReplicationConfiguration", func(in *api.DeleteBucketReplicationInput) string { return in.Bucket }),
+		"PutBucketVersioning":                         onBucket(s, "s3:PutBucketVersioning", func(in *api.PutBucketVersioningInput) string { return in.Bucket }),
+		"PutBucketEncryption":                         onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.PutBucketEncryptionInput) string { return in.Bucket }),
+		"DeleteBucketEncryption":                      onBucket(s, "s3:PutEncryptionConfiguration", func(in *api.DeleteBucketEncryptionInput) string { return in.Bucket }),
+		"PutObjectLockConfiguration":                  onBucket(s, "s3:PutBucketObjectLockConfiguration", func(in *api.PutObjectLockConfigurationInput) string { return in.Bucket }),
+		"GetObjectLockConfiguration":                  onBucket(s, "s3:GetBucketObjectLockConfiguration", func(in *api.GetObjectLockConfigurationInput) string { return in.Bucket }),
+		"PutBucketLifecycleConfiguration":             onBucket(s, "s3:PutLifecycleConfiguration", func(in *api.PutBucketLifecycleConfigurationInput) string { return in.Bucket }),
+		"GetBucketLifecycleConfiguration":             onBucket(s, "s3:GetLifecycleConfiguration", func(in *api.GetBucketLifecycleConfigurationInput) string { return in.Bucket }),
+		"DeleteBucketLifecycle":                       onBucket(s, "s3:PutLifecycleConfiguration", func(in *api.DeleteBucketLifecycleInput) string { return in.Bucket }),
+		"GetBucketEncryption":                         onBucket(s, "s3:GetEncryptionConfiguration", func(in *api.GetBucketEncryptionInput) string { return in.Bucket }),
+		"GetBucketAcl":                                onBucket(s, "s3:GetBucketAcl", func(in *api.GetBucketAclInput) string { return in.Bucket }),
+		"PutBucketAcl":                                onBucket(s, "s3:PutBucketAcl", func(in *api.PutBucketAclInput) string { return in.Bucket }),
+		"PutBucketPolicy":                             onBucket(s, "s3:PutBucketPolicy", func(in *api.PutBucketPolicyInput) string { return in.Bucket }),
+		"GetBucketPolicy":                             onBucket(s, "s3:GetBucketPolicy", func(in *api.GetBucketPolicyInput) string { return in.Bucket }),
+		"DeleteBucketPolicy":                          onBucket(s, "s3:DeleteBucketPolicy", func(in *api.DeleteBucketPolicyInput) string { return in.Bucket }),
+		"GetBucketPolicyStatus":                       onBucket(s, "s3:GetBucketPolicyStatus", func(in *api.GetBucketPolicyStatusInput) string { return in.Bucket }),
+		"PutPublicAccessBlock":                        onBucket(s, "s3:PutBucketPublicAccessBlock", func(in *api.PutPublicAccessBlockInput) string { return in.Bucket }),
+		"GetPublicAccessBlock":                        onBucket(s, "s3:GetBucketPublicAccessBlock", func(in *api.GetPublicAccessBlockInput) string { return in.Bucket }),
+		"DeletePublicAccessBlock":                     onBucket(s, "s3:PutBucketPublicAccessBlock", func(in *api.DeletePublicAccessBlockInput) string { return in.Bucket }),
+		"PutBucketOwnershipControls":                  onBucket(s, "s3:PutBucketOwnershipControls", func(in *api.PutBucketOwnershipControlsInput) string { return in.Bucket }),
+		"GetBucketOwnershipControls":                  onBucket(s, "s3:GetBucketOwnershipControls", func(in *api.GetBucketOwnershipControlsInput) string { return in.Bucket }),
+		"DeleteBucketOwnershipControls":               onBucket(s, "s3:PutBucketOwnershipControls", func(in *api.DeleteBucketOwnershipControlsInput) string { return in.Bucket }),
+		"PutBucketCors":                               onBucket(s, "s3:PutBucketCORS", func(in *api.PutBucketCorsInput) string { return in.Bucket }),
+		"GetBucketCors":                               onBucket(s, "s3:GetBucketCORS", func(in *api.GetBucketCorsInput) string { return in.Bucket }),
+		"DeleteBucketCors":                            onBucket(s, "s3:PutBucketCORS", func(in *api.DeleteBucketCorsInput) string { return in.Bucket }),
+		"PutBucketWebsite":                            onBucket(s, "s3:PutBucketWebsite", func(in *api.PutBucketWebsiteInput) string { return in.Bucket }),
+		"GetBucketWebsite":                            onBucket(s, "s3:GetBucketWebsite", func(in *api.GetBucketWebsiteInput) string { return in.Bucket }),
+		"DeleteBucketWebsite":                         onBucket(s, "s3:DeleteBucketWebsite", func(in *api.DeleteBucketWebsiteInput) string { return in.Bucket }),
+		"PutBucketTagging":                            onBucket(s, "s3:PutBucketTagging", func(in *api.PutBucketTaggingInput) string { return in.Bucket }),
+		"GetBucketTagging":                            onBucket(s, "s3:GetBucketTagging", func(in *api.GetBucketTaggingInput) string { return in.Bucket }),
+		"DeleteBucketTagging":                         onBucket(s, "s3:PutBucketTagging", func(in *api.DeleteBucketTaggingInput) string { return in.Bucket }),
+		"PutBucketNotificationConfiguration":          onBucket(s, "s3:PutBucketNotification", func(in *api.PutBucketNotificationConfigurationInput) string { return in.Bucket }),
+		"GetBucketNotificationConfiguration":          onBucket(s, "s3:GetBucketNotification", func(in *api.GetBucketNotificationConfigurationInput) string { return in.Bucket }),
+		"ListMultipartUploads":                        onBucket(s, "s3:ListBucketMultipartUploads", func(in *api.ListMultipartUploadsInput) string { return in.Bucket }),
 		"ListObjects": service.OnAll("s3:ListBucket", func(ctx context.Context, in *api.ListObjectsInput) ([]service.Target, error) {
 			return s.listAccess(ctx, in.Bucket, in.Prefix, in.Delimiter, in.MaxKeys)
 		}),

@@ -37,6 +37,15 @@ type bucket struct {
 	Versioning string `json:"versioning,omitempty"`
 	// Lock is the object lock configuration; nil when object lock was never enabled.
 	Lock *bucketLock `json:"lock,omitempty"`
+	// Payer is who pays for requests, as it was put; Accelerate is the state of transfer acceleration.
+	Payer      string `json:"payer,omitempty"`
+	Accelerate string `json:"accelerate,omitempty"`
+	// Notifies tells that there is a notification configuration.
+	Notifies bool `json:"notifies,omitempty"`
+	// Replicates tells that there are replication rules.
+	Replicates bool `json:"replicates,omitempty"`
+	// Lifecycle tells that there are lifecycle rules.
+	Lifecycle bool `json:"lifecycle,omitempty"`
 	// Encryption is the default encryption; nil means none.
 	Encryption *bucketEncryption `json:"encryption,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -72,64 +73,78 @@ type eventObject struct {
 	Sequencer string `json:"sequencer"`
 }
 
-// notify queues an invocation for each rule of the bucket that the change matches, in the transaction of the change.
+// notify queues a message for each destination of the bucket that the change matches, in the transaction of the change.
 func (s *Service) notify(ctx context.Context, tx store.Txn, b *bucket, c change) error {
-	rules, ok, err := record.Get[[]rule](tx, b.confKey(notificationConf))
-	if err != nil || !ok {
+	if !b.Notifies {
+		return nil
+	}
+	n, _, err := record.Get[notification](tx, b.confKey(notificationConf))
+	if err != nil {
 		return wrap("read notifications", err)
 	}
-	for i := range rules {
-		r := &rules[i]
-		if !r.matches(c.event, c.key) {
+	for i := range n.Rules {
+		if !n.Rules[i].matches(c.event, c.key) {
 			continue
 		}
-		payload, err := json.Marshal(s.describe(ctx, b, r, c))
-		if err != nil {
-			return fmt.Errorf("encode event: %w", err)
-		}
-		if err := s.functions.EnqueueAsync(ctx, tx, b.source(), r.Function, payload); err != nil {
-			return wrap("queue event for "+r.Function, err)
+		if err := s.notifyRule(ctx, tx, b, &n.Rules[i], c); err != nil {
+			return err
 		}
 	}
-	return nil
+	if !n.Bus {
+		return nil
+	}
+	return s.notifyBus(ctx, tx, b, c)
+}
+
+func (s *Service) notifyRule(ctx context.Context, tx store.Txn, b *bucket, r *rule, c change) error {
+	payload, err := json.Marshal(s.describe(ctx, b, r, c))
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	if isFunction(r.Target) {
+		return wrap("queue event for "+r.Target, s.functions.EnqueueAsync(ctx, tx, b.source(), r.Target, payload))
+	}
+	m := &deliver.Message{Target: r.Target, From: b.source(), Body: payload}
+	if strings.Contains(r.Target, ":sns:") {
+		m.Subject = "Amazon S3 Notification"
+	}
+	return wrap("queue event for "+r.Target, s.deliveries.Enqueue(tx, m))
 }
 
 func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) message {
 	req := service.RequestFrom(ctx)
 	rec := eventRecord{
 		EventVersion: "2.1", EventSource: "aws:s3", AWSRegion: b.Region, EventName: c.event,
-		EventTime:         s.now().Format("2006-01-02T15:04:05.000Z"),
+		EventTime:         s.now().Format(eventTime),
 		UserIdentity:      eventIdentity{"AWS:" + req.Principal.UserID},
 		RequestParameters: eventRequest{"127.0.0.1"},
 		ResponseElements:  eventRequestID{req.ID, canonicalID(req.ID)},
 		S3: eventDescription{
 			SchemaVersion: "1.0", ConfigurationID: r.ID,
 			Bucket: eventBucket{b.Name, eventIdentity{canonicalID(b.Account)}, b.arn()},
-			Object: eventObject{Key: eventKey(c.key), Sequencer: fmt.Sprintf("%016X", c.version.Seq)},
+			Object: eventObject{Key: eventKey(c.key), Sequencer: sequencer(c.version)},
 		},
 	}
 	if req.SourceIP.IsValid() {
 		rec.RequestParameters.SourceIPAddress = req.SourceIP.Unmap().String()
 	}
-	if req.Principal.Kind == service.Anonymous {
+	switch req.Principal.Kind {
+	case service.ServicePrincipal:
+		rec.UserIdentity.PrincipalID = req.Principal.Service
+	case service.Anonymous:
 		rec.UserIdentity.PrincipalID = "Anonymous"
 	}
 	if rec.S3.Object.VersionID = c.id; c.id == "" && c.version.Versioned {
 		rec.S3.Object.VersionID = c.version.id()
 	}
 	switch {
-	case strings.HasPrefix(c.event, "ObjectTagging:"):
+	case !strings.HasPrefix(c.event, "ObjectCreated:") && !strings.HasPrefix(c.event, "ObjectRemoved:"):
 		rec.EventVersion = "2.3"
 		rec.S3.Object.ETag = c.version.ETag
 	case strings.HasPrefix(c.event, "ObjectCreated:"):
 		rec.S3.Object.Size, rec.S3.Object.ETag = &c.version.Size, c.version.ETag
 	}
 	return message{Records: []eventRecord{rec}}
-}
-
-// publish queues what follows from a change of an object: its events.
-func (s *Service) publish(ctx context.Context, tx store.Txn, b *bucket, c change) error {
-	return s.notify(ctx, tx, b, c)
 }
 
 // eventKey encodes a key as events have it: as a form value, with slashes left alone.

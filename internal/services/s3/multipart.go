@@ -296,21 +296,26 @@ func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipa
 		if in.IfMatchInitiatedTime != nil && !in.IfMatchInitiatedTime.Equal(u.Initiated) {
 			return preconditionFailed()
 		}
-		parts, err := rangeParts(tx, b.partsKey(in.UploadId).Span(), false)
-		if err != nil {
-			return err
-		}
-		if err := s.release(tx, partBlobs(parts)); err != nil {
-			return err
-		}
-		tx.DeleteRange(b.partsKey(in.UploadId), b.partsKey(in.UploadId).End())
-		tx.Delete(b.uploadKey(in.Key, in.UploadId))
-		return nil
+		return s.abort(tx, b, in.Key, in.UploadId)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &api.AbortMultipartUploadOutput{}, nil
+}
+
+// abort removes an upload with its parts.
+func (s *Service) abort(tx store.Txn, b *bucket, object, id string) error {
+	parts, err := rangeParts(tx, b.partsKey(id).Span(), false)
+	if err != nil {
+		return err
+	}
+	if err := s.release(tx, partBlobs(parts)); err != nil {
+		return err
+	}
+	tx.DeleteRange(b.partsKey(id), b.partsKey(id).End())
+	tx.Delete(b.uploadKey(object, id))
+	return nil
 }
 
 func partBlobs(parts []part) []blob.ID {

@@ -2,36 +2,54 @@ package s3
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// rule sends events of some names, for keys with a prefix and a suffix, to a function.
+// notification is the notification configuration of a bucket.
+type notification struct {
+	Rules []rule `json:"rules,omitempty"`
+	// Bus tells that every event goes to the default event bus too.
+	Bus bool `json:"bus,omitempty"`
+}
+
+// rule sends events of some names, for keys with a prefix and a suffix, to a function, queue or topic.
 type rule struct {
-	ID       string   `json:"id"`
-	Function string   `json:"function"`
-	Events   []string `json:"events"`
-	Prefix   string   `json:"prefix,omitempty"`
-	Suffix   string   `json:"suffix,omitempty"`
-	// Filtered tells which filter rules were given, so that they are shown again as they were put.
+	ID     string   `json:"id"`
+	Target string   `json:"target"`
+	Events []string `json:"events"`
+	Prefix string   `json:"prefix,omitempty"`
+	Suffix string   `json:"suffix,omitempty"`
+	// HasPrefix and HasSuffix tell which filter rules were given, so that they are shown again as they were put.
 	HasPrefix bool `json:"has_prefix,omitempty"`
 	HasSuffix bool `json:"has_suffix,omitempty"`
 }
 
-// eventNames are the events that happen here, with the wildcards that stand for them
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html).
+func isFunction(target string) bool { return strings.Contains(target, ":lambda:") }
+
+// eventNames are the events that a configuration can name, with the wildcards that stand for them
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html). Those about lost objects,
+// expired restores and replication times never happen here.
 func eventNames() []string {
 	return []string{
 		"s3:ObjectCreated:*", "s3:ObjectCreated:Put", "s3:ObjectCreated:Post", "s3:ObjectCreated:Copy", "s3:ObjectCreated:CompleteMultipartUpload",
 		"s3:ObjectRemoved:*", "s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated",
-		"s3:ObjectTagging:*", "s3:ObjectTagging:Put", "s3:ObjectTagging:Delete",
+		"s3:ObjectRestore:*", "s3:ObjectRestore:Post", "s3:ObjectRestore:Completed", "s3:ObjectRestore:Delete",
+		"s3:ObjectTagging:*", "s3:ObjectTagging:Put", "s3:ObjectTagging:Delete", "s3:ObjectAcl:Put",
+		"s3:LifecycleExpiration:*", "s3:LifecycleExpiration:Delete", "s3:LifecycleExpiration:DeleteMarkerCreated", "s3:LifecycleTransition", "s3:IntelligentTiering",
+		"s3:Replication:*", "s3:Replication:OperationFailedReplication", "s3:Replication:OperationNotTracked", "s3:Replication:OperationMissedThreshold",
+		"s3:Replication:OperationReplicatedAfterThreshold", "s3:ReducedRedundancyLostObject",
 	}
 }
 
@@ -63,111 +81,153 @@ func (s *Service) putBucketNotificationConfiguration(ctx context.Context, in *ap
 	if in.NotificationConfiguration == nil {
 		return nil, malformedXML()
 	}
-	rules, err := s.parseRules(in.NotificationConfiguration)
+	n, err := s.parseNotification(in.NotificationConfiguration)
 	if err != nil {
 		return nil, err
 	}
-	var b *bucket
-	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, found *bucket) error {
-		b = found
-		return nil
-	})
+	b, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
 	if err != nil {
 		return nil, err
 	}
 	if !deref(in.SkipDestinationValidation) {
-		if err := s.checkDestinations(ctx, b, rules); err != nil {
+		if err := s.checkDestinations(ctx, b, n.Rules); err != nil {
 			return nil, err
 		}
 	}
 	err = s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		if len(rules) == 0 {
-			tx.Delete(b.confKey(notificationConf))
-			return nil
+		b.Notifies = len(n.Rules) > 0 || n.Bus
+		tx.Delete(b.confKey(notificationConf))
+		if b.Notifies {
+			if err := record.Set(tx, b.confKey(notificationConf), n); err != nil {
+				return err
+			}
 		}
-		return record.Set(tx, b.confKey(notificationConf), rules)
+		return record.Set(tx, nameKey(b.Name), *b)
 	})
 	return answerOf(&api.PutBucketNotificationConfigurationOutput{}, err)
 }
 
-// parseRules checks a notification configuration.
-func (s *Service) parseRules(c *api.NotificationConfiguration) ([]rule, error) {
-	switch {
-	case len(c.QueueConfigurations) > 0:
-		return nil, unsupported("PutBucketNotificationConfiguration", "QueueConfiguration")
-	case len(c.TopicConfigurations) > 0:
-		return nil, unsupported("PutBucketNotificationConfiguration", "TopicConfiguration")
-	case c.EventBridgeConfiguration != nil:
-		return nil, unsupported("PutBucketNotificationConfiguration", "EventBridgeConfiguration")
-	case len(c.LambdaFunctionConfigurations) > 100:
-		return nil, invalidArgument("The maximum number of notification configurations is 100")
+// parseNotification checks a notification configuration.
+func (s *Service) parseNotification(c *api.NotificationConfiguration) (notification, error) {
+	n := notification{Bus: c.EventBridgeConfiguration != nil}
+	type given struct {
+		id     *string
+		target string
+		events []string
+		filter *api.NotificationConfigurationFilter
+		kind   string
 	}
-	var rules []rule
+	var all []given
 	for _, l := range c.LambdaFunctionConfigurations {
-		r, err := parseRule(l)
-		if err != nil {
-			return nil, err
+		all = append(all, given{l.Id, l.LambdaFunctionArn, l.Events, l.Filter, "lambda"})
+	}
+	for _, q := range c.QueueConfigurations {
+		all = append(all, given{q.Id, q.QueueArn, q.Events, q.Filter, "sqs"})
+	}
+	for _, t := range c.TopicConfigurations {
+		all = append(all, given{t.Id, t.TopicArn, t.Events, t.Filter, "sns"})
+	}
+	if len(all) > 100 {
+		return n, invalidArgument("The maximum number of notification configurations is 100")
+	}
+	for _, g := range all {
+		r := rule{ID: deref(g.id), Target: g.target, Events: g.events}
+		if err := parseRule(&r, g.filter); err != nil {
+			return n, err
+		}
+		name, err := arn.Parse(g.target)
+		switch {
+		case err != nil || name.Service != g.kind:
+			return n, invalidValue(g.target, "null", "The ARN could not be parsed")
+		case strings.HasSuffix(g.target, ".fifo"):
+			return n, invalidArgument("FIFO queues and topics are not supported as destinations: %s", g.target)
 		}
 		if r.ID == "" {
 			r.ID = s.newID()
 		}
-		for i := range rules {
-			if rules[i].ID == r.ID {
-				return nil, invalidArgument("Same ID used for multiple configurations. IDs must be unique")
+		for i := range n.Rules {
+			if n.Rules[i].ID == r.ID {
+				return n, invalidArgument("Same ID used for multiple configurations. IDs must be unique")
 			}
-			if rules[i].overlaps(&r) {
-				return nil, invalidArgument("Configurations overlap. Configurations on the same bucket cannot share a common event type. Two of them are for %s and %s", rules[i].Function, r.Function)
+			if n.Rules[i].overlaps(&r) {
+				return n, invalidArgument("Configurations overlap. Configurations on the same bucket cannot share a common event type. Two of them are for %s and %s", n.Rules[i].Target, r.Target)
 			}
 		}
-		rules = append(rules, r)
+		n.Rules = append(n.Rules, r)
 	}
-	return rules, nil
+	return n, nil
 }
 
-func parseRule(l api.LambdaFunctionConfiguration) (rule, error) {
-	r := rule{ID: deref(l.Id), Function: l.LambdaFunctionArn, Events: l.Events}
-	if len(l.Events) == 0 {
-		return r, malformedXML()
+func parseRule(r *rule, filter *api.NotificationConfigurationFilter) error {
+	if len(r.Events) == 0 {
+		return malformedXML()
 	}
-	for _, e := range l.Events {
+	for _, e := range r.Events {
 		if !slices.Contains(eventNames(), e) {
-			return r, invalidArgument("The event '%s' is not supported for notifications. Lambent sends: %s", e, strings.Join(eventNames(), ", "))
+			return invalidArgument("The event '%s' is not supported for notifications. It can be: %s", e, strings.Join(eventNames(), ", "))
 		}
 	}
-	if l.Filter == nil || l.Filter.Key == nil {
-		return r, nil
+	if filter == nil || filter.Key == nil {
+		return nil
 	}
-	for _, f := range l.Filter.Key.FilterRules {
+	for _, f := range filter.Key.FilterRules {
 		switch strings.ToLower(f.Name) {
 		case "prefix":
 			if r.HasPrefix {
-				return r, invalidArgument("Cannot specify more than one prefix rule in a filter.")
+				return invalidArgument("Cannot specify more than one prefix rule in a filter.")
 			}
 			r.Prefix, r.HasPrefix = deref(f.Value), true
 		case "suffix":
 			if r.HasSuffix {
-				return r, invalidArgument("Cannot specify more than one suffix rule in a filter.")
+				return invalidArgument("Cannot specify more than one suffix rule in a filter.")
 			}
 			r.Suffix, r.HasSuffix = deref(f.Value), true
 		default:
-			return r, invalidArgument("filter rule name must be either prefix or suffix")
+			return invalidArgument("filter rule name must be either prefix or suffix")
 		}
 	}
-	return r, nil
+	return nil
 }
 
+// testEvent is what a queue or a topic gets when it becomes a destination.
+type testEvent struct {
+	Service   string
+	Event     string
+	Time      string
+	Bucket    string
+	RequestID string `json:"RequestId"`
+	HostID    string `json:"HostId"`
+}
+
+// checkDestinations makes sure that S3 may send to each destination: queues and topics get a test event, and a function's policy is asked.
 func (s *Service) checkDestinations(ctx context.Context, b *bucket, rules []rule) error {
+	id := service.RequestFrom(ctx).ID
+	test, err := json.Marshal(testEvent{"Amazon S3", "s3:TestEvent", s.now().Format(eventTime), b.Name, id, canonicalID(id)})
+	if err != nil {
+		return fmt.Errorf("encode test event: %w", err)
+	}
+	var tested []string
 	for _, r := range rules {
-		if err := s.functions.CheckInvoke(ctx, b.source(), r.Function); err != nil {
-			reason := err.Error()
-			if e, ok := asError(err); ok {
-				reason = e.Message
-			}
-			return &service.Error{
-				Code: "InvalidArgument", Status: http.StatusBadRequest, Err: err,
-				Message: "Unable to validate the following destination configurations: " + r.Function + " (" + reason +
-					"). Let s3.amazonaws.com call it with lambda AddPermission (AWS::Lambda::Permission) first.",
-			}
+		var err error
+		switch {
+		case isFunction(r.Target):
+			err = s.functions.CheckInvoke(ctx, b.source(), r.Target)
+		case !slices.Contains(tested, r.Target):
+			err = s.sender.Send(ctx, &deliver.Message{Target: r.Target, From: b.source(), Body: test})
+		}
+		tested = append(tested, r.Target)
+		if err == nil {
+			continue
+		}
+		reason := err.Error()
+		if e, ok := asError(err); ok {
+			reason = e.Message
+		}
+		return &service.Error{
+			Code: "InvalidArgument", Status: http.StatusBadRequest, Err: err,
+			Message: "Unable to validate the following destination configurations: " + r.Target + " (" + reason +
+				"). Its policy must let s3.amazonaws.com send to it, with this bucket as aws:SourceArn.",
+			Detail: &InvalidArgument{r.Target, reason},
 		}
 	}
 	return nil
@@ -179,24 +239,39 @@ func (b *bucket) source() port.Source {
 }
 
 func (s *Service) getBucketNotificationConfiguration(ctx context.Context, in *api.GetBucketNotificationConfigurationInput) (*api.GetBucketNotificationConfigurationOutput, error) {
-	rules, err := getConf[[]rule](ctx, s, in.Bucket, in.ExpectedBucketOwner, notificationConf, nil)
+	n, err := getConf[notification](ctx, s, in.Bucket, in.ExpectedBucketOwner, notificationConf, nil)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.GetBucketNotificationConfigurationOutput{}
-	for _, r := range rules {
-		l := api.LambdaFunctionConfiguration{Id: ptr(r.ID), LambdaFunctionArn: r.Function, Events: r.Events}
-		var filters []api.FilterRule
-		if r.HasPrefix {
-			filters = append(filters, api.FilterRule{Name: "Prefix", Value: ptr(r.Prefix)})
+	if n.Bus {
+		out.EventBridgeConfiguration = &api.EventBridgeConfiguration{}
+	}
+	for i := range n.Rules {
+		r := &n.Rules[i]
+		switch {
+		case isFunction(r.Target):
+			out.LambdaFunctionConfigurations = append(out.LambdaFunctionConfigurations, api.LambdaFunctionConfiguration{Id: &r.ID, LambdaFunctionArn: r.Target, Events: r.Events, Filter: r.filter()})
+		case strings.Contains(r.Target, ":sqs:"):
+			out.QueueConfigurations = append(out.QueueConfigurations, api.QueueConfiguration{Id: &r.ID, QueueArn: r.Target, Events: r.Events, Filter: r.filter()})
+		default:
+			out.TopicConfigurations = append(out.TopicConfigurations, api.TopicConfiguration{Id: &r.ID, TopicArn: r.Target, Events: r.Events, Filter: r.filter()})
 		}
-		if r.HasSuffix {
-			filters = append(filters, api.FilterRule{Name: "Suffix", Value: ptr(r.Suffix)})
-		}
-		if filters != nil {
-			l.Filter = &api.NotificationConfigurationFilter{Key: &api.S3KeyFilter{FilterRules: filters}}
-		}
-		out.LambdaFunctionConfigurations = append(out.LambdaFunctionConfigurations, l)
 	}
 	return out, nil
+}
+
+// filter returns the filter of a rule as it was put.
+func (r *rule) filter() *api.NotificationConfigurationFilter {
+	var filters []api.FilterRule
+	if r.HasPrefix {
+		filters = append(filters, api.FilterRule{Name: "Prefix", Value: ptr(r.Prefix)})
+	}
+	if r.HasSuffix {
+		filters = append(filters, api.FilterRule{Name: "Suffix", Value: ptr(r.Suffix)})
+	}
+	if filters == nil {
+		return nil
+	}
+	return &api.NotificationConfigurationFilter{Key: &api.S3KeyFilter{FilterRules: filters}}
 }

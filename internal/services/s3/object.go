@@ -197,10 +197,13 @@ func (s *Service) commit(ctx context.Context, w write) (*bucket, error) {
 				return err
 			}
 		}
+		if err := s.replicate(tx, b, w.key, v); err != nil {
+			return err
+		}
 		if err := s.setVersion(tx, b, w.key, v, prev); err != nil {
 			return err
 		}
-		return s.publish(ctx, tx, b, change{event: w.event, key: w.key, version: v})
+		return s.notify(ctx, tx, b, change{event: w.event, key: w.key, version: v})
 	})
 	return into, err
 }
@@ -295,6 +298,11 @@ func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy st
 		}
 	}
 	m := &version{Seq: s.nextSeq(newest), Modified: s.now().Truncate(time.Second), Marker: true}
+	if r.event == "" { // what lifecycle rules do is not replicated
+		if err := s.replicate(tx, b, r.key, m); err != nil {
+			return removed{}, err
+		}
+	}
 	if err := s.setVersion(tx, b, r.key, m, v); err != nil {
 		return removed{}, err
 	}
@@ -302,7 +310,7 @@ func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy st
 	if r.event != "" {
 		event = "LifecycleExpiration:DeleteMarkerCreated"
 	}
-	return removed{ptr(m.id()), true}, s.publish(ctx, tx, b, change{event: event, key: r.key, version: m})
+	return removed{ptr(m.id()), true}, s.notify(ctx, tx, b, change{event: event, key: r.key, version: m})
 }
 
 // removeVersion removes one version for good, when no lock keeps it.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -53,7 +55,7 @@ func newFixture(t testing.TB) *fixture {
 	})
 	f.Service = New(service.Deps{
 		Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}, Options{Functions: f.functions, Keys: datakey.New(ring, rand.Reader)})
+	}, Options{Functions: f.functions, Keys: datakey.New(ring, rand.Reader), Sender: deliver.New(service.Deps{Door: f.door, Clock: f.clock, Random: rand.Reader}, roles{})})
 	f.door.service = f.Service.Service()
 	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
 		t.Fatal(err)
@@ -162,9 +164,16 @@ func pattern(n int) []byte {
 type door struct {
 	service service.Service
 	deny    func(ctx context.Context, t service.Target) bool
+	// sent are the calls to other services; refuse is their answer.
+	sent   []any
+	refuse error
 }
 
-func (d *door) Call(ctx context.Context, _, operation string, in any) (any, error) {
+func (d *door) Call(ctx context.Context, api, operation string, in any) (any, error) {
+	if api != "s3" {
+		d.sent = append(d.sent, in)
+		return nil, d.refuse
+	}
 	for _, b := range d.service.Operations {
 		if b.Name == operation {
 			return b.Call(ctx, in)
@@ -178,6 +187,13 @@ func (d *door) Allow(ctx context.Context, t service.Target) error {
 		return accessDenied("%s on %s", t.Action, t.ARN)
 	}
 	return nil
+}
+
+// roles gives every service the role that it asks for.
+type roles struct{ port.Roles }
+
+func (roles) SessionForService(_ context.Context, _, role, _ string) (service.Principal, error) {
+	return service.Principal{Kind: service.AssumedRole, Account: account, ARN: role, RoleARN: role}, nil
 }
 
 // functions keeps what is queued in the transaction, as the real one does.
@@ -233,12 +249,18 @@ func (f *fixture) events() []queued {
 }
 
 // garbage returns the queued garbage jobs.
-func (f *fixture) garbage() []events.Job {
+func (f *fixture) garbage() []events.Job { return f.jobs(garbageKind) }
+
+// jobs takes the waiting jobs of a kind out of their queue.
+func (f *fixture) jobs(kind string) []events.Job {
 	f.t.Helper()
+	var mu sync.Mutex
 	var jobs []events.Job
 	q := events.New(f.store, f.clock, f.log)
 	done := make(chan struct{}, 100)
-	err := q.Register(events.Kind{Name: garbageKind, Concurrency: 1, Handle: func(_ context.Context, j events.Job) error {
+	err := q.Register(events.Kind{Name: kind, Concurrency: 1, Handle: func(_ context.Context, j events.Job) error {
+		mu.Lock()
+		defer mu.Unlock()
 		jobs = append(jobs, j)
 		done <- struct{}{}
 		return nil

@@ -11,6 +11,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -27,11 +28,17 @@ type Service struct {
 	log       *slog.Logger
 	functions port.Functions
 	keys      port.Keys
-	baseURL   string
+	sender    *deliver.Sender
+	// deliveries are the events for queues, topics and the event bus.
+	deliveries *deliver.Queue
+	baseURL    string
 
 	// lastSeq is a hint: the greatest sequence number that this process gave.
 	lastSeq atomic.Uint64
 }
+
+// eventAge is how long an event is tried again.
+const eventAge = 24 * time.Hour
 
 // Options are the ports to other services.
 type Options struct {
@@ -39,13 +46,16 @@ type Options struct {
 	Functions port.Functions
 	// Keys encrypts objects.
 	Keys port.Keys
+	// Sender delivers events to queues, topics and the event bus.
+	Sender *deliver.Sender
 }
 
 // New returns the object store.
 func New(d service.Deps, o Options) *Service {
 	return &Service{
-		store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
-		functions: o.Functions, keys: o.Keys, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
+		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
+		functions: o.Functions, keys: o.Keys, sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
 }
 
@@ -64,6 +74,19 @@ func (s *Service) Service() service.Service {
 		DeleteBucketOwnershipControls: s.deleteBucketOwnershipControls,
 		PutBucketCors:                 s.putBucketCors, GetBucketCors: s.getBucketCors, DeleteBucketCors: s.deleteBucketCors,
 		PutBucketWebsite: s.putBucketWebsite, GetBucketWebsite: s.getBucketWebsite, DeleteBucketWebsite: s.deleteBucketWebsite,
+		PutBucketLifecycleConfiguration: s.putBucketLifecycle, GetBucketLifecycleConfiguration: s.getBucketLifecycle, DeleteBucketLifecycle: s.deleteBucketLifecycle,
+		PutBucketAnalyticsConfiguration: s.putBucketAnalytics, GetBucketAnalyticsConfiguration: s.getBucketAnalytics,
+		DeleteBucketAnalyticsConfiguration: s.deleteBucketAnalytics, ListBucketAnalyticsConfigurations: s.listBucketAnalytics,
+		PutBucketInventoryConfiguration: s.putBucketInventory, GetBucketInventoryConfiguration: s.getBucketInventory,
+		DeleteBucketInventoryConfiguration: s.deleteBucketInventory, ListBucketInventoryConfigurations: s.listBucketInventory,
+		PutBucketMetricsConfiguration: s.putBucketMetrics, GetBucketMetricsConfiguration: s.getBucketMetrics,
+		DeleteBucketMetricsConfiguration: s.deleteBucketMetrics, ListBucketMetricsConfigurations: s.listBucketMetrics,
+		PutBucketIntelligentTieringConfiguration: s.putBucketIntelligentTiering, GetBucketIntelligentTieringConfiguration: s.getBucketIntelligentTiering,
+		DeleteBucketIntelligentTieringConfiguration: s.deleteBucketIntelligentTiering, ListBucketIntelligentTieringConfigurations: s.listBucketIntelligentTiering,
+		PutBucketRequestPayment: s.putBucketRequestPayment, GetBucketRequestPayment: s.getBucketRequestPayment,
+		PutBucketAccelerateConfiguration: s.putBucketAccelerate, GetBucketAccelerateConfiguration: s.getBucketAccelerate,
+		PutBucketLogging: s.putBucketLogging, GetBucketLogging: s.getBucketLogging,
+		PutBucketReplication: s.putBucketReplication, GetBucketReplication: s.getBucketReplication, DeleteBucketReplication: s.deleteBucketReplication,
 		PutBucketTagging: s.putBucketTagging, GetBucketTagging: s.getBucketTagging, DeleteBucketTagging: s.deleteBucketTagging,
 		PutBucketNotificationConfiguration: s.putBucketNotificationConfiguration,
 		GetBucketNotificationConfiguration: s.getBucketNotificationConfiguration,
@@ -81,7 +104,7 @@ func (s *Service) Service() service.Service {
 	}
 	site := &websitePlane{s}
 	return service.Service{
-		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, HoldsBody: s.holdsBody,
+		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, HoldsBody: s.holdsBody,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
@@ -89,7 +112,9 @@ func (s *Service) Service() service.Service {
 			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},
-		Jobs: []events.Kind{{Name: garbageKind, Handle: s.collect, Concurrency: 2}, {Name: purgeKind, Handle: s.purge, Concurrency: 1}},
+		Jobs: []events.Kind{{Name: garbageKind, Handle: s.collect, Concurrency: 2}, {Name: purgeKind, Handle: s.purge, Concurrency: 1}, {Name: lifecycleKind, Handle: s.expire, Concurrency: 2},
+			{Name: replicaKind, Handle: s.copyReplica, Concurrency: 8, MaxAge: replicaAge, Exhausted: s.replicaGivenUp}, s.deliveries.Kind(),
+		},
 	}
 }
 

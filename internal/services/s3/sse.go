@@ -15,6 +15,7 @@ import (
 	"slices"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -144,6 +145,9 @@ func (s *Service) seal(ctx context.Context, b *bucket, object string, in sealInp
 // use returns what a key service must know of the data key of e.
 func (e *encryption) use(b *bucket) (port.KeyUse, error) {
 	use := port.KeyUse{Service: "s3", Key: e.Key, Account: b.Account, Region: b.Region, Context: map[string]string{}}
+	if name, err := arn.Parse(e.Key); err == nil {
+		use.Account, use.Region = name.Account, name.Region // a replica keeps the key of its source
+	}
 	if e.Context != "" {
 		raw, err := base64.StdEncoding.DecodeString(e.Context)
 		if err != nil || json.Unmarshal(raw, &use.Context) != nil {
