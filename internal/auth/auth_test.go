@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +251,42 @@ func TestServicesNeedTheResourcesPolicy(t *testing.T) {
 	from.SourceARN = "arn:aws:s3:::others"
 	if err := p.may.Authorize(t.Context(), call(from), []service.Target{target}); err == nil {
 		t.Error("allowed for another bucket")
+	}
+}
+
+// TestWhatServicesAreAllowedIsDecidedOnce asks again and again what was decided already, between changes of all that the decision hangs on.
+func TestWhatServicesAreAllowedIsDecidedOnce(t *testing.T) {
+	p := newPlatform(t)
+	policy := func(condition string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"*","Condition":` + condition + `}]}`
+	}
+	pics := policy(`{"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::pics"}}`)
+	dated := policy(`{"DateLessThan":{"AWS:CurrentTime":"2030-01-01T00:00:00Z"}}`)
+	seconds := policy(`{"NumericLessThan":{"aws:EpochTime":"1893456000"}}`)
+	later := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i, c := range []struct {
+		bucket, policy string
+		time           time.Time
+		allowed        bool
+	}{
+		{"pics", pics, start, true},
+		{"pics", pics, start, true},
+		{"others", pics, start, false},
+		{"pics", policy(`{"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::other"}}`), start, false},
+		{"pics", pics, later, true},
+		{"pics", dated, start, true},
+		{"pics", dated, later, false},
+		{"pics", seconds, start, true},
+		{"pics", seconds, later, false},
+	} {
+		r := &service.Request{ID: strconv.Itoa(i), Account: account, Region: "us-east-1", Time: c.time, Principal: service.ServiceCaller("s3.amazonaws.com", "arn:aws:s3:::"+c.bucket, account)}
+		err := p.may.Authorize(t.Context(), r, []service.Target{{Action: "lambda:InvokeFunction", ARN: "arn:aws:lambda:us-east-1:000000000000:function:f", Policy: c.policy}})
+		if (err == nil) != c.allowed {
+			t.Errorf("case %d: %v", i, err)
+		}
+		if found := p.book.Find(r.ID); len(found) != 1 || found[0].Decision.Allowed != c.allowed || !found[0].Time.Equal(c.time) {
+			t.Errorf("case %d is recorded as %+v", i, found)
+		}
 	}
 }
 

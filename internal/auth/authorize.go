@@ -21,6 +21,7 @@ type Authorizer struct {
 	journal *Journal
 	log     *slog.Logger
 	docs    *lru.Cache[docKey, *iam.Policy]
+	grants  *lru.Cache[grantKey, grant]
 }
 
 // docKey names a document that comes as text.
@@ -31,7 +32,7 @@ type docKey struct {
 
 // NewAuthorizer returns an authorizer that records its decisions in j and logs denials.
 func NewAuthorizer(c *Cache, j *Journal, log *slog.Logger) *Authorizer {
-	return &Authorizer{cache: c, journal: j, log: log, docs: lru.New[docKey, *iam.Policy](compiled)}
+	return &Authorizer{cache: c, journal: j, log: log, docs: lru.New[docKey, *iam.Policy](compiled), grants: lru.New[grantKey, grant](grants)}
 }
 
 // Authorize returns nil when the principal of r may do everything that targets say, and else an
@@ -67,6 +68,13 @@ func s3Denial(r *service.Request, q *iam.Request, msg string) string {
 
 // Decide answers for one target and records the decision.
 func (a *Authorizer) Decide(ctx context.Context, r *service.Request, t *service.Target) (iam.Decision, *iam.Request, error) {
+	key, keep := grantKeyOf(r, t)
+	if keep {
+		if g, ok := a.grants.Get(key); ok {
+			a.journal.add(&Record{RequestID: r.ID, Time: r.Time, API: r.API, Operation: r.Operation, Request: g.request, Decision: g.decision})
+			return g.decision, g.request, nil
+		}
+	}
 	q, ps, err := a.question(ctx, r, t)
 	if err != nil {
 		return iam.Decision{}, nil, err
@@ -75,6 +83,8 @@ func (a *Authorizer) Decide(ctx context.Context, r *service.Request, t *service.
 	rec := Record{RequestID: r.ID, Time: r.Time, API: r.API, Operation: r.Operation, Request: q, Decision: d}
 	if !d.Allowed {
 		_, rec.Trace = iam.Explain(q, ps)
+	} else if keep {
+		a.keepGrant(key, q, ps, d)
 	}
 	a.journal.add(&rec)
 	return d, q, nil

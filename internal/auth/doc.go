@@ -12,6 +12,9 @@
 // nothing from the store. A change is visible to the next call: the directory forgets inside its
 // commit, and an answer that was loaded before the change is not put into the cache after it.
 //
+// What a resource's policy allows another service is decided once for each policy, source and action (grant.go), unless the policy looks
+// at the time; the policy's text is a part of the key, so a changed policy is decided about anew.
+//
 // [Journal] keeps the last decisions for `lambent iam explain`, in memory and bounded. The keys
 // that everything rests on are made and kept by package keyfile.
 //

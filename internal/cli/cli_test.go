@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,20 @@ func TestExecRemovesForeignCredentials(t *testing.T) {
 	}
 	if code, _, _ := run(t, environ, "exec", "--", "sh", "-c", "exit 7"); code != 7 {
 		t.Errorf("the exit code 7 became %d", code)
+	}
+}
+
+func TestExecNamesTheEndpointToTheAWSCLI(t *testing.T) {
+	const url = "http://127.0.0.1:4566"
+	for _, tc := range []struct{ args, want []string }{
+		{[]string{"aws", "sqs", "list-queues"}, []string{"aws", "--endpoint-url", url, "sqs", "list-queues"}},
+		{[]string{"/usr/bin/aws"}, []string{"/usr/bin/aws", "--endpoint-url", url}},
+		{[]string{"aws", "--endpoint-url=http://other", "s3", "ls"}, []string{"aws", "--endpoint-url=http://other", "s3", "ls"}},
+		{[]string{"sam", "deploy"}, []string{"sam", "deploy"}},
+	} {
+		if got := withEndpoint(tc.args, url); !slices.Equal(got, tc.want) {
+			t.Errorf("withEndpoint(%q) = %q, want %q", tc.args, got, tc.want)
+		}
 	}
 }
 

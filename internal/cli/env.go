@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -104,6 +105,15 @@ func (a *app) childEnviron(cl *client.Client) []string {
 	return append(environ, "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
 }
 
+// withEndpoint names the endpoint to the AWS CLI. Its version 1 sends sqs, rds and a few more to AWS whatever AWS_ENDPOINT_URL says.
+func withEndpoint(args []string, endpoint string) []string {
+	named := func(arg string) bool { return arg == "--endpoint-url" || strings.HasPrefix(arg, "--endpoint-url=") }
+	if filepath.Base(args[0]) != "aws" || slices.ContainsFunc(args, named) {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), 1, "--endpoint-url", endpoint)
+}
+
 func (a *app) execCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "exec -- CMD [ARG…]", Short: "Run a tool against the running Lambent",
@@ -121,6 +131,7 @@ func (a *app) execCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			args = withEndpoint(args, cl.Endpoint)
 			child := exec.CommandContext(cmd.Context(), args[0], args[1:]...)
 			child.Stdin, child.Stdout, child.Stderr = a.Stdin, a.Term.Out, a.Term.Err
 			child.Env = a.childEnviron(cl)

@@ -136,7 +136,11 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 	defer attend(ctx, platform, cancel)()
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
-	if err := serve(ctx, &running{URL: platform.URL(), Local: cfg.LocalCredentials, dataDir: cfg.DataDir}, d, began); err != nil {
+	where := &running{URL: platform.URL(), Local: cfg.LocalCredentials}
+	if !cfg.Ephemeral {
+		where.dataDir = cfg.DataDir
+	}
+	if err := serve(ctx, where, d, began); err != nil {
 		return err
 	}
 	stop()
@@ -187,7 +191,11 @@ func (a *app) serve(ctx context.Context, where *running, d deployment, began tim
 			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)
 		}
 	}
-	a.Term.Say("Ctrl-C stops it; starting again finds everything.")
+	if where.dataDir != "" {
+		a.Term.Say("Ctrl-C stops it; starting again finds everything.")
+	} else {
+		a.Term.Say("Ctrl-C stops it.")
+	}
 	<-ctx.Done()
 	return nil
 }
@@ -203,7 +211,7 @@ func (a *app) greet(cfg config.Config, url string) {
 		a.Term.Say("data is in %s", cfg.DataDir)
 	}
 	if cfg.LocalCredentials {
-		a.Term.Say("export AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=%s", url, cfg.Region)
+		a.Term.Say("export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s", url, cfg.Region)
 	}
 }
 

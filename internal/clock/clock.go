@@ -38,6 +38,33 @@ func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 	}
 }
 
+// AfterFunc runs fn in a goroutine of its own when d has passed on c, unless stop is called before; stop reports whether it kept fn from running.
+// With the clocks of this package nothing but the timer exists until then.
+func AfterFunc(c Clock, d time.Duration, fn func()) (stop func() bool) {
+	switch c := c.(type) {
+	case System:
+		return time.AfterFunc(d, fn).Stop
+	case *Fake:
+		return c.afterFunc(d, fn)
+	}
+	t := c.NewTimer(d)
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-t.C():
+			fn()
+		case <-stopped:
+		}
+	}()
+	return func() bool {
+		if !t.Stop() {
+			return false
+		}
+		close(stopped)
+		return true
+	}
+}
+
 // System is the operating system's clock.
 type System struct{}
 

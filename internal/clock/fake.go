@@ -38,6 +38,19 @@ func (f *Fake) NewTimer(d time.Duration) Timer {
 	return t
 }
 
+// afterFunc is AfterFunc for this clock.
+func (f *Fake) afterFunc(d time.Duration, fn func()) (stop func() bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := &fakeTimer{clock: f, at: f.now.Add(d), fn: fn}
+	if d <= 0 {
+		go fn()
+	} else {
+		f.timers = append(f.timers, t)
+	}
+	return t.Stop
+}
+
 // Advance moves the clock forward by d and fires the timers that are due, in the order of
 // their times.
 func (f *Fake) Advance(d time.Duration) { f.Set(f.Now().Add(d)) }
@@ -53,7 +66,7 @@ func (f *Fake) Set(t time.Time) {
 	slices.SortStableFunc(f.timers, func(a, b *fakeTimer) int { return a.at.Compare(b.at) })
 	due := 0
 	for due < len(f.timers) && !f.timers[due].at.After(t) {
-		f.timers[due].c <- t
+		f.timers[due].fire(t)
 		due++
 	}
 	f.timers = slices.Delete(f.timers, 0, due)
@@ -63,6 +76,15 @@ type fakeTimer struct {
 	clock *Fake
 	at    time.Time
 	c     chan time.Time
+	fn    func() // runs when the timer fires, in place of c
+}
+
+func (t *fakeTimer) fire(now time.Time) {
+	if t.fn != nil {
+		go t.fn()
+		return
+	}
+	t.c <- now
 }
 
 func (t *fakeTimer) C() <-chan time.Time { return t.c }

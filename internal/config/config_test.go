@@ -134,3 +134,21 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestAccessLogLiesInTheDataFolder(t *testing.T) {
+	dir := t.TempDir()
+	for value, want := range map[string]string{
+		"off": "off", "stderr": "stderr", "access.log": filepath.Join(dir, ".lambent", "access.log"), "/var/log/access.log": "/var/log/access.log",
+	} {
+		c, err := Load(Source{Dir: dir, Flags: map[string]string{"access-log": value}})
+		if err != nil || c.AccessLog != want {
+			t.Errorf("access-log %s is %s, want %s (%v)", value, c.AccessLog, want, err)
+		}
+	}
+	if _, err := Load(Source{Dir: dir, Flags: map[string]string{"access-log": ""}}); err == nil {
+		t.Error("an empty access-log was accepted")
+	}
+	if _, err := Load(Source{Dir: dir, Flags: map[string]string{"test-clock": "true", "listen": "0.0.0.0:4566"}}); err == nil || !strings.Contains(err.Error(), "test-clock") {
+		t.Errorf("a movable clock for the network: %v", err)
+	}
+}

@@ -44,11 +44,7 @@ func Load(src Source) (Config, error) {
 			return c, fmt.Errorf("flag --%s: %w", name, err)
 		}
 	}
-	paths := []*string{&c.DataDir, &c.TLSCert, &c.TLSKey}
-	if c.AccessLog != AccessLogOff && c.AccessLog != AccessLogStderr {
-		paths = append(paths, &c.AccessLog)
-	}
-	for _, path := range paths {
+	for _, path := range []*string{&c.DataDir, &c.TLSCert, &c.TLSKey} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			abs, err := filepath.Abs(filepath.Join(src.Dir, *path))
 			if err != nil {
@@ -56,6 +52,10 @@ func Load(src Source) (Config, error) {
 			}
 			*path = abs
 		}
+	}
+	if c.AccessLog != AccessLogOff && c.AccessLog != AccessLogStderr && c.AccessLog != "" && !filepath.IsAbs(c.AccessLog) {
+		// Not the project's folder: a file that grows there would look like a changed source.
+		c.AccessLog = filepath.Join(c.DataDir, c.AccessLog)
 	}
 	return c, c.Validate()
 }

@@ -96,7 +96,7 @@ func Settings() []Setting {
 			"text for people, json for machines. The log goes to standard error.",
 			func(c *Config) *string { return &c.LogFormat }),
 		text("access-log", AccessLogOff,
-			"Where to write one line of JSON for every request: off, stderr, or a file, whose relative path starts at the project's folder. A line has "+
+			"Where to write one line of JSON for every request: off, stderr, or a file, whose relative path starts at data-dir. A line has "+
 				"the time, request_id, source_ip, principal, service, operation, region, method, host, path, status, error_code, duration_ms, bytes and "+
 				"user_agent; never a query, a header or a body. Lines that a slow disk cannot take are dropped and counted in the log. "+
 				"After rotating the file, send SIGHUP.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -18,21 +19,22 @@ const helloTimeout = 10 * time.Second
 const tlsRecord = 0x16
 
 // splitListener accepts plain and TLS connections on one port. First byte and handshake are awaited
-// outside of Accept, so that a silent client holds nobody up.
+// outside of Accept, so that a silent client holds nobody up. Accept returns those that are for net/http.
 type splitListener struct {
 	net.Listener
 
 	tls       *tls.Config // nil refuses TLS
-	sandboxed bool        // marks the connections
+	direct    *directServer
+	sandboxed bool // marks the connections
 	conns     chan net.Conn
 	ctx       context.Context //nolint:containedctx // the lifetime of the listener, which net.Listener has no way to pass
 	stop      context.CancelFunc
 	wg        sync.WaitGroup
 }
 
-func split(l net.Listener, config *tls.Config, sandboxed bool) *splitListener {
+func split(l net.Listener, config *tls.Config, direct *directServer, sandboxed bool) *splitListener {
 	ctx, stop := context.WithCancel(context.Background())
-	s := &splitListener{Listener: l, tls: config, sandboxed: sandboxed, conns: make(chan net.Conn), ctx: ctx, stop: stop}
+	s := &splitListener{Listener: l, tls: config, direct: direct, sandboxed: sandboxed, conns: make(chan net.Conn), ctx: ctx, stop: stop}
 	s.wg.Go(s.accept)
 	return s
 }
@@ -78,8 +80,22 @@ func (s *splitListener) sniff(c net.Conn) {
 		_ = c.Close()
 		return
 	}
+	if h, ok := conn.(*headConn); ok && !h.secure {
+		// The direct server waits for its connections itself.
+		go func() {
+			if conn := s.direct.serve(h); conn != nil {
+				s.pass(conn)
+			}
+		}()
+		return
+	}
+	s.pass(conn)
+}
+
+// pass hands a connection to net/http.
+func (s *splitListener) pass(c net.Conn) {
 	select {
-	case s.conns <- conn:
+	case s.conns <- c:
 	case <-s.ctx.Done():
 		_ = c.Close()
 	}
@@ -89,12 +105,13 @@ func (s *splitListener) identify(c net.Conn) (net.Conn, error) {
 	if err := c.SetDeadline(clock.System{}.Now().Add(helloTimeout)); err != nil {
 		return nil, err
 	}
-	p := &peekedConn{Conn: c}
-	if err := p.peek(); err != nil {
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(c, first); err != nil {
 		return nil, err
 	}
+	p := &replayConn{Conn: c, pending: first}
 	var conn net.Conn
-	if p.first[0] != tlsRecord {
+	if first[0] != tlsRecord {
 		conn = &headConn{Conn: p, sandboxed: s.sandboxed}
 	} else {
 		if s.tls == nil {
@@ -112,33 +129,19 @@ func (s *splitListener) identify(c net.Conn) (net.Conn, error) {
 	return conn, c.SetDeadline(time.Time{})
 }
 
-// peekedConn is a connection whose first byte was read to learn what it speaks.
-type peekedConn struct {
+// replayConn is a connection of which some has been read already.
+type replayConn struct {
 	net.Conn
 
-	first  [1]byte
-	unread bool
+	pending []byte
 }
 
-func (p *peekedConn) peek() error {
-	n, err := p.Conn.Read(p.first[:])
-	p.unread = n == 1
-	if n == 1 {
-		return nil
-	}
-	return err
-}
-
-// Read returns the peeked byte together with what follows, and then reads from the connection itself. The server's reads do not overlap.
-func (p *peekedConn) Read(b []byte) (int, error) {
-	if !p.unread || len(b) == 0 {
+// Read returns what is pending, and then reads from the connection itself. The server's reads do not overlap.
+func (p *replayConn) Read(b []byte) (int, error) {
+	if len(p.pending) == 0 {
 		return p.Conn.Read(b)
 	}
-	p.unread = false
-	b[0] = p.first[0]
-	if len(b) == 1 {
-		return 1, nil
-	}
-	n, err := p.Conn.Read(b[1:])
-	return n + 1, err
+	n := copy(b, p.pending)
+	p.pending = p.pending[n:]
+	return n, nil
 }

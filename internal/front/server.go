@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/observe/access"
@@ -37,6 +36,7 @@ type Options struct {
 // Server serves one port.
 type Server struct {
 	http     *http.Server
+	direct   *directServer
 	listener *splitListener
 	done     chan error
 }
@@ -58,26 +58,27 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			ConnContext:       withConn,
 			ConnState:         connState,
 			Protocols:         &protocols,
-			ReadHeaderTimeout: 30 * time.Second,
-			IdleTimeout:       5 * time.Minute,
+			ReadHeaderTimeout: headTimeout,
+			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		done: make(chan error, 1),
+		direct: newDirectServer(h, o.Log),
+		done:   make(chan error, 1),
 	}
 	if o.TLS != nil {
 		config := o.TLS.Clone()
 		config.NextProtos = []string{"h2", "http/1.1"}
 		s.http.TLSConfig = config
 	}
-	s.listener = split(l, s.http.TLSConfig, false)
+	s.listener = split(l, s.http.TLSConfig, s.direct, false)
 	go func() { s.done <- s.http.Serve(s.listener) }()
 	return s, nil
 }
 
 // ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	inner := split(l, nil, true)
+	inner := split(l, nil, s.direct, true)
 	// The error tells that the listener or the server was closed, which is how this ends.
 	_ = s.http.Serve(inner)
 	_ = inner.Close()
@@ -85,7 +86,7 @@ func (s *Server) ServeSandbox(l net.Listener) {
 
 // Shutdown stops listening and waits for the running requests until ctx ends; then it closes what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
+	err := errors.Join(s.http.Shutdown(ctx), s.direct.shutdown(ctx))
 	if err != nil {
 		err = errors.Join(fmt.Errorf("requests were still running: %w", err), s.http.Close())
 	}

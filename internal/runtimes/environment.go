@@ -123,6 +123,9 @@ func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.An
 	return answer, err
 }
 
+// End makes a running Invoke fail with cause; the environment must not be used again then.
+func (e *Environment) End(cause error) { e.session.End(cause) }
+
 // Drain passes on what the function has written so far.
 func (e *Environment) Drain() { e.cell.Drain() }
 
@@ -164,6 +167,14 @@ func (r *Runtime) environ(given []string) []string {
 	case FamilyPython:
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")
+	case FamilyJava:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
+	case FamilyRuby:
+		major, rest, _ := strings.Cut(r.Version, ".")
+		minor, _, _ := strings.Cut(rest, ".")
+		abi := major + "." + minor + ".0"
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
+			"GEM_PATH=/var/task/vendor/bundle/ruby/"+abi+":/opt/ruby/gems/"+abi, "RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib")
 	default:
 		env = append(env, "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin")
 	}

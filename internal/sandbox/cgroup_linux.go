@@ -78,6 +78,10 @@ func (c *cgroups) has(ctl string) bool { return c.v1[ctl] != "" || slices.Contai
 // openV2 makes the base folder in the unified hierarchy and turns on its controllers. A cgroup with processes of its own
 // cannot hand controllers down, so the daemon and the spawner move into a leaf if they are alone in theirs.
 func (c *cgroups) openV2(own, base string) {
+	if !canPlace() {
+		c.explain("processes cannot be started in a cgroup of version 2: clone3 is refused here")
+		return
+	}
 	if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		for _, ctl := range controllers {
 			c.why[ctl] = fmt.Sprintf("cgroup %s is not writable: %v (under systemd, set Delegate=yes)", own, err)
@@ -106,6 +110,12 @@ func (c *cgroups) openV2(own, base string) {
 		}
 		c.v2has = append(c.v2has, ctl)
 	}
+}
+
+// canPlace tells whether processes can be started inside of a cgroup. The filters of container engines hide clone3, which alone can do that.
+func canPlace() bool {
+	_, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0)
+	return errno == unix.EINVAL
 }
 
 func enableController(dir, ctl string) error {

@@ -362,7 +362,7 @@ func (h *Host) probe(ctx context.Context, hi hello, plain bool) error {
 		switch {
 		case err == nil:
 			h.report = h.makeReport(hi, why)
-			h.canPark = hi.Root && h.layers.Namespaces && hi.Cgroups["memory"] != ""
+			h.canPark = hi.Moves && h.layers.Namespaces && hi.Cgroups["memory"] != ""
 			return nil
 		case !errors.As(err, &failed):
 			failed = &StartError{Step: "clone", Err: err}

@@ -93,7 +93,9 @@ type event struct {
 
 // hello is what the spawner found out about the machine.
 type hello struct {
-	Root     bool
+	Root bool
+	// Moves tells that the spawner can enter the mount namespaces of its cells.
+	Moves    bool
 	Landlock int
 	// Cgroups maps each controller to how it is had; Missing to why it is not.
 	Cgroups, Missing map[string]string

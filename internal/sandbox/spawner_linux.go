@@ -81,7 +81,8 @@ func runSpawner() error {
 	}
 	s := &spawner{conn: conn, env: env, null: null, home: -1, cells: map[uint64]*spawned{}}
 	if env.root {
-		if s.home, err = freeToMove(); err != nil {
+		// Where a container's filter refuses this, cells cannot be parked, and there are no namespaces to enter either.
+		if s.home, err = freeToMove(); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSYS) {
 			return err
 		}
 	}
@@ -96,7 +97,9 @@ func runSpawner() error {
 			s.reap()
 		}
 	}()
-	if err := sendMessage(conn, event{Kind: evHello, Hello: env.hello()}); err != nil {
+	greeting := env.hello()
+	greeting.Moves = s.home >= 0
+	if err := sendMessage(conn, event{Kind: evHello, Hello: greeting}); err != nil {
 		return err
 	}
 	return s.serve()

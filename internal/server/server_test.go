@@ -16,6 +16,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/iam"
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
@@ -133,5 +135,17 @@ func TestAccessLogHasEveryRequest(t *testing.T) {
 		if e.Operation != "" && (len(e.ID) != 36 || e.Principal != "arn:aws:iam::000000000000:root") {
 			t.Errorf("line %d has the id %q and the principal %q", i, e.ID, e.Principal)
 		}
+	}
+}
+
+func TestAllowedDecisionSaysNothingOfADenial(t *testing.T) {
+	r := auth.Record{Request: &iam.Request{Action: "s3:GetObject", Resource: "*"}}
+	r.Decision.Allowed = true
+	if d := describe(&r); d.Message != "" {
+		t.Errorf("an allowed call is explained with %q", d.Message)
+	}
+	r.Decision.Allowed = false
+	if d := describe(&r); d.Message == "" {
+		t.Error("a denial is not explained")
 	}
 }

@@ -21,5 +21,11 @@ func (s *Session) Assign(ctx context.Context, document []byte) error {
 	b := append([]byte(nil), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambent-Assignment: 1\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(document)), 10)
 	b = append(b, "\r\n\r\n"...)
-	return c.write(append(b, document...))
+	err = c.write(append(b, document...))
+	// The connection's own goroutine follows the initialisation.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.driven = nil
+	s.giveBackLocked(c, err == nil)
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,11 +15,16 @@ import (
 // maxConns bounds the connections of one process.
 const maxConns = 64
 
-// conn is one connection of the process.
+// conn is one connection of the process. One goroutine reads from it at a time: its own, which runs Serve, until the process has
+// asked for an invocation, and then the callers of Invoke and WaitReady, until one hands it back.
 type conn struct {
 	s  *Session
 	rw net.Conn
 	r  *reader
+	// back wakes the connection's own goroutine, once each time that it has let go: to go on reading, or for false to end.
+	back chan bool
+	// asked is set when its own goroutine has read a request for an invocation, and has to let go; guarded by Session.mu.
+	asked bool
 
 	wmu sync.Mutex // orders writes, and guards out
 	out []byte
@@ -39,7 +45,7 @@ func (s *Session) ServeListener(l net.Listener) {
 
 // Serve answers the requests of one connection until it ends, and closes it.
 func (s *Session) Serve(rw net.Conn) {
-	c := &conn{s: s, rw: rw, r: newReader(rw)}
+	c := &conn{s: s, rw: rw, r: newReader(rw), back: make(chan bool, 1)}
 	defer func() { _ = rw.Close() }()
 	s.mu.Lock()
 	if s.conns == nil || len(s.conns) >= maxConns {
@@ -49,18 +55,40 @@ func (s *Session) Serve(rw net.Conn) {
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	defer c.leave()
-	for {
-		q, err := c.r.head()
-		if err != nil {
-			if errors.Is(err, errProtocol) {
-				c.reply(400, "InvalidRequest", err.Error())
-			}
-			return
+	for c.step() == nil {
+		if !s.letGo(c) {
+			continue
 		}
-		if err := c.handle(q); err != nil || q.closes {
+		select {
+		case more := <-c.back:
+			if !more {
+				return
+			}
+		case <-s.over:
 			return
 		}
 	}
+}
+
+// errCut ends a connection whose last request was not read or answered to its end, for whatever reason.
+var errCut = errors.New("the connection ended within a request")
+
+// step reads and answers one request. An error ends the connection.
+func (c *conn) step() error {
+	q, err := c.r.head()
+	if err != nil {
+		if errors.Is(err, errProtocol) {
+			return errors.Join(err, c.reply(400, "InvalidRequest", err.Error()))
+		}
+		return err
+	}
+	if c.handle(q) != nil {
+		return errCut
+	}
+	if q.closes {
+		return io.EOF
+	}
+	return nil
 }
 
 // leave takes the connection out of the session.
@@ -69,7 +97,10 @@ func (c *conn) leave() {
 	defer c.s.mu.Unlock()
 	delete(c.s.conns, c)
 	if c.s.waiting == c {
-		c.s.waiting, c.s.ready = nil, make(chan struct{})
+		c.s.waiting = nil
+	}
+	if c.s.unread == c {
+		c.s.unread = nil
 	}
 }
 
@@ -127,8 +158,7 @@ func (c *conn) response(q request, id string) error {
 	}
 	if q.expect {
 		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
-			c.s.finish(result{err: ErrTruncated})
-			return err
+			return c.truncated(err)
 		}
 	}
 	switch q.responseMode {
@@ -136,7 +166,7 @@ func (c *conn) response(q request, id string) error {
 	case "streaming":
 		return c.stream(q, inv)
 	default:
-		c.s.finish(result{answer: Answer{
+		c.s.finish(c, result{answer: Answer{
 			Failed: true, ErrorType: "Runtime.InvalidResponseModeHeader",
 			Body: errorDocument("Runtime.InvalidResponseModeHeader", "Invalid response mode header: "+q.responseMode),
 		}})
@@ -149,17 +179,24 @@ func (c *conn) response(q request, id string) error {
 	data, err := readBody(b, q.length, MaxResponse)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		c.s.finish(result{err: ErrTooLarge})
+		c.s.finish(c, result{err: ErrTooLarge})
 		if err := drain(b); err != nil {
 			return err
 		}
 		return c.reply(413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
 	case err != nil:
-		c.s.finish(result{err: ErrTruncated})
-		return err
+		return c.truncated(err)
 	}
-	c.s.finish(result{answer: Answer{Body: data, ContentType: q.contentType}})
+	c.s.finish(c, result{answer: Answer{Body: data, ContentType: q.contentType}})
 	return c.accepted()
+}
+
+// truncated ends an invocation whose answer was cut off by err, unless the one who waits for it was called away; err is returned.
+func (c *conn) truncated(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.s.finish(c, result{err: ErrTruncated})
+	}
+	return err
 }
 
 // stream passes a streamed answer on while it arrives, or collects it.
@@ -172,8 +209,7 @@ func (c *conn) stream(q request, inv *Invocation) error {
 		r.answer.Body, r.err = readBody(b, -1, MaxResponse)
 	}
 	if err := drain(b); err != nil {
-		c.s.finish(result{answer: r.answer, err: ErrTruncated})
-		return err
+		return c.truncated(err)
 	}
 	if b.trailer.errorType != "" {
 		r.answer.Failed, r.answer.ErrorType = true, errorType(b.trailer.errorType)
@@ -181,7 +217,7 @@ func (c *conn) stream(q request, inv *Invocation) error {
 			r.answer.Body = []byte(b.trailer.errorBody)
 		}
 	}
-	c.s.finish(r)
+	c.s.finish(c, r)
 	return c.accepted()
 }
 
@@ -194,13 +230,12 @@ func (c *conn) failure(q request, id string) error {
 	b := c.r.body(q)
 	data, err := readBody(b, q.length, MaxResponse)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
-		c.s.finish(result{err: ErrTruncated})
-		return err
+		return c.truncated(err)
 	}
 	if !json.Valid(data) {
 		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
 	}
-	c.s.finish(result{answer: Answer{Body: data, Failed: true, ErrorType: errorType(q.errorType)}})
+	c.s.finish(c, result{answer: Answer{Body: data, Failed: true, ErrorType: errorType(q.errorType)}})
 	if err := drain(b); err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@
 // and returns its answer.
 //
 // The HTTP/1.1 server is written by hand because it is the warm path: every invocation passes it twice. The caller's goroutine writes
-// the event straight to the connection that waits for it; one goroutine per connection reads. It speaks what clients of
-// this API use: keep-alive, pipelining, Content-Length, chunked bodies with trailers and Expect. It is no general server: it has no HTTP/2,
-// no compression, no TLS.
+// the event straight to the connection that waits for it, and reads the answer from there itself (drive.go); the connection's own
+// goroutine reads only while no invocation is about. It speaks what clients of this API use: keep-alive, pipelining, Content-Length,
+// chunked bodies with trailers and Expect. It is no general server: it has no HTTP/2, no compression, no TLS.
 //
 // Everything is bounded: the head of a request, the number of connections, a buffered answer (6 MiB + 100 bytes) and a
 // streamed one (200 MiB).

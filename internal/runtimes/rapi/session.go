@@ -1,6 +1,7 @@
 package rapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -84,7 +85,15 @@ type Session struct {
 	mu sync.Mutex // guards the fields below
 	// waiting is the connection that has asked for the next invocation; nil when none has.
 	waiting *conn
-	// ready is closed when waiting is set, and replaced when it is taken.
+	// unread is the connection that brought the last answer, if nobody reads from it since.
+	unread *conn
+	// unreadAt counts the answers, so that the watch can tell an unread connection from a later one.
+	unreadAt, watchedAt uint64
+	watched             bool // the watch on unread is set
+	// driven is the connection that a caller of Invoke or WaitReady reads from. asking tells that it is one of WaitReady, poked that it was called away.
+	driven        *conn
+	asking, poked bool
+	// ready is closed when waiting is set; nil while nobody waits for that.
 	ready chan struct{}
 	// current is the running invocation, answered tells that its answer is in.
 	current  *Invocation
@@ -98,22 +107,30 @@ type Session struct {
 
 // NewSession returns the session of a process that has not asked for anything yet.
 func NewSession() *Session {
-	return &Session{ready: make(chan struct{}), results: make(chan result, 1), conns: map[*conn]struct{}{}, over: make(chan struct{})}
+	return &Session{results: make(chan result, 1), conns: map[*conn]struct{}{}, over: make(chan struct{})}
 }
 
 // WaitReady returns when the process has asked for an invocation, which ends its initialisation. It fails with an [InitError] when the
-// process reports one, with the cause of Close, or when ctx ends.
+// process reports one, with the cause of Close or End, or when ctx ends. It must not be called by two goroutines at a time, nor beside Invoke.
 func (s *Session) WaitReady(ctx context.Context) error {
+	defer s.pokeAfter(ctx)()
 	for {
 		s.mu.Lock()
-		waiting, ready, err := s.waiting, s.ready, s.err
+		if s.err != nil || s.waiting != nil {
+			defer s.mu.Unlock()
+			return s.err
+		}
+		if s.unread != nil && ctx.Err() == nil {
+			c := s.askLocked()
+			s.mu.Unlock()
+			s.drive(c, s.Idle)
+			continue
+		}
+		if s.ready == nil {
+			s.ready = make(chan struct{})
+		}
+		ready := s.ready
 		s.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		if waiting != nil {
-			return nil
-		}
 		select {
 		case <-ready:
 		case <-s.over:
@@ -133,10 +150,13 @@ func (s *Session) Invoke(ctx context.Context, inv *Invocation) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	defer s.pokeAfter(ctx)()
 	if err := c.sendInvocation(inv); err != nil {
-		// The process may have died, or closed this connection: Close or a new "next" will tell which.
-		s.fail(ErrClosed)
-		return Answer{}, ErrClosed
+		// The process may have died, or closed this connection: Close or a new "next" will tell which. Or the caller was called away.
+		s.fail(cmp.Or(context.Cause(ctx), ErrClosed))
+		s.release(c, true)
+	} else {
+		s.drive(c, func() bool { return len(s.results) > 0 })
 	}
 	select {
 	case r := <-s.results:
@@ -147,15 +167,20 @@ func (s *Session) Invoke(ctx context.Context, inv *Invocation) (Answer, error) {
 			return r.answer, r.err
 		default:
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return Answer{}, s.err
+		return Answer{}, s.cause()
 	case <-ctx.Done():
 		return Answer{}, context.Cause(ctx)
 	}
 }
 
-// begin takes the waiting connection.
+// cause is why the session is over.
+func (s *Session) cause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// begin takes the waiting connection, which the caller drives from now on.
 func (s *Session) begin(inv *Invocation) (*conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,10 +191,16 @@ func (s *Session) begin(inv *Invocation) (*conn, error) {
 		return nil, ErrBusy
 	}
 	c := s.waiting
-	s.waiting, s.ready = nil, make(chan struct{})
+	s.waiting, s.driven = nil, c
+	if s.unread != nil {
+		s.giveBackLocked(s.unread, true)
+	}
 	s.current, s.answered, s.started = inv, false, true
 	return c, nil
 }
+
+// End ends the session with a cause, which a running Invoke returns at once. Its connections stay open until Close.
+func (s *Session) End(cause error) { s.fail(cause) }
 
 // Close ends the session with a cause, which a running Invoke returns, and closes its connections.
 func (s *Session) Close(cause error) {
@@ -189,6 +220,7 @@ func (s *Session) fail(cause error) {
 	if s.err == nil {
 		s.err = cause
 		close(s.over)
+		s.pokeLocked()
 	}
 }
 
@@ -209,7 +241,16 @@ func (s *Session) wait(c *conn) bool {
 	}
 	s.current = nil
 	s.waiting = c
-	close(s.ready)
+	if s.ready != nil {
+		close(s.ready)
+		s.ready = nil
+	}
+	if s.driven != c {
+		c.asked = true
+		if s.asking {
+			s.pokeLocked()
+		}
+	}
 	return true
 }
 
@@ -235,8 +276,15 @@ const (
 	wrongState
 )
 
-// finish hands the answer to Invoke.
-func (s *Session) finish(r result) { s.results <- r }
+// finish hands the answer, which came on c, to Invoke.
+func (s *Session) finish(c *conn, r result) {
+	s.results <- r
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.driven != c {
+		s.pokeLocked()
+	}
+}
 
 // initFailed ends the session with the error that the process reports; only before its first invocation.
 func (s *Session) initFailed(e *InitError) bool {

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,4 +82,31 @@ func TestPathWithNulIsRefused(t *testing.T) {
 	if p.Err() == nil || !strings.Contains(p.Err().Error(), `"a\x00b"`) {
 		t.Fatal(p.Err())
 	}
+}
+
+// TestStartsWhereCloneThreeIsHidden runs on a thread whose filter answers ENOSYS to clone3, as container engines make it.
+func TestStartsWhereCloneThreeIsHidden(t *testing.T) {
+	t.Run("thread", func(t *testing.T) {
+		runtime.LockOSThread() // for good: the thread ends with the test
+		filter := []unix.SockFilter{
+			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS},
+			{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_CLONE3},
+			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		}
+		program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, r := start(t, func(p *Program) {
+			p.Fork()
+			execve(p, "/bin/sh", "-c", "exit 7")
+		})
+		if r.Kind != ReportExited || unix.WaitStatus(r.A).ExitStatus() != 7 {
+			t.Fatalf("report %+v", r)
+		}
+	})
 }

@@ -100,6 +100,11 @@ func clone(args *cloneArgs, c *childState) (int, syscall.Errno) {
 	set, old := uintptr(unsafe.Pointer(&c.blocked)), uintptr(unsafe.Pointer(&c.saved))
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, set, old, 8, 0, 0)
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), 0, 0, 0, 0)
+	if errno == unix.ENOSYS && args.cgroup == 0 {
+		// Container engines hide clone3, whose flags their filters cannot read (https://github.com/moby/moby/pull/42681). Without CLONE_CLEAR_SIGHAND the
+		// handlers stay until exec; the signals are blocked until then.
+		pid, _, errno = syscall.RawSyscall6(unix.SYS_CLONE, uintptr(uint32(args.flags))|uintptr(args.exitSignal), 0, 0, 0, 0, 0)
+	}
 	if errno == 0 && pid == 0 {
 		runChild(c)
 	}

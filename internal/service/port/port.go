@@ -24,8 +24,8 @@ type Source struct {
 
 // Functions invokes functions for other services. Implemented by services/lambda.
 type Functions interface {
-	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier. It fails with an
-	// access denial when the function's policy does not allow the source.
+	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier; payload is valid JSON, which is not
+	// checked again. It fails with an access denial when the function's policy does not allow the source.
 	Invoke(ctx context.Context, from Source, function string, payload []byte) (Invocation, error)
 	// CheckInvoke tells whether from may invoke function: nil, or the denial, or that the function does not exist.
 	CheckInvoke(ctx context.Context, from Source, function string) error
@@ -41,6 +41,33 @@ type Arrivals interface {
 	Arrivals(source string) (arrived <-chan struct{}, stop func())
 }
 
+// Queues takes messages for queues into transactions of their senders, so that one commit reaches many queues. Implemented by services/sqs.
+type Queues interface {
+	// CheckSend tells whether from may send to the queue with the ARN queue: nil, or the denial, or that there is no such queue. It must not be called within a
+	// transaction.
+	CheckSend(ctx context.Context, from Source, queue string) error
+	// Send runs fn in a transaction. The function that fn is given adds a message to a queue, without asking for permission; it fails when the
+	// queue is gone or does not take such a message, and the message is then left out.
+	Send(ctx context.Context, fn func(tx store.Txn, send func(queue string, m *QueueMessage) error) error) error
+}
+
+// QueueMessage is a message that a service sends to a queue.
+type QueueMessage struct {
+	Body string
+	// Attributes are the message attributes by name.
+	Attributes map[string]QueueAttribute
+	// Group and Deduplication are the ids that FIFO queues ask for; empty means none.
+	Group, Deduplication string
+	// Sender is what the queue shows as the SenderId, Trace its AWSTraceHeader.
+	Sender, Trace string
+}
+
+// QueueAttribute is a message attribute: Text, or Binary where Type begins with Binary.
+type QueueAttribute struct {
+	Type, Text string
+	Binary     []byte
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.
@@ -49,8 +76,6 @@ type Invocation struct {
 	Error string
 	// Version is the version that ran.
 	Version string
-	// LogTail is the last 4 KiB of the invocation's log.
-	LogTail []byte
 	// RequestID is the id of the invocation.
 	RequestID string
 }

@@ -31,6 +31,14 @@ type proxyAnswer struct {
 
 // parseAnswer reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON.
 func parseAnswer(payload []byte) (*answer, error) {
+	if a, ok := scanAnswer(payload); ok {
+		return a, nil
+	}
+	return decodeAnswer(payload)
+}
+
+// decodeAnswer is parseAnswer for every form of response.
+func decodeAnswer(payload []byte) (*answer, error) {
 	payload = bytes.TrimSpace(payload)
 	var p proxyAnswer
 	if len(payload) > 0 && payload[0] == '{' {

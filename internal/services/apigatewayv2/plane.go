@@ -131,6 +131,9 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 	r := service.Request{ID: c.id, API: "execute-api", Operation: c.route.key, Account: c.account, Region: c.region, Time: c.now}
 	from := port.Source{Service: "apigateway.amazonaws.com", ARN: c.source(), Account: c.account}
 	out, err := p.gateway.functions.Invoke(service.WithRequest(ctx, &r), from, c.route.function, event)
+	if err == nil && out.Error == "" && ctx.Err() == nil {
+		return out.Payload, 0
+	}
 	log := p.gateway.deps.Log.With(slog.String("request_id", c.id), slog.String("api", c.api), slog.String("route", c.route.key), slog.String("function", c.route.function))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -145,11 +148,9 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 	case err != nil:
 		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
 		return nil, http.StatusInternalServerError
-	case out.Error != "":
-		log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
-		return nil, http.StatusInternalServerError
 	}
-	return out.Payload, 0
+	log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
+	return nil, http.StatusInternalServerError
 }
 
 // source is the ARN by which a function's policy knows the route.

@@ -50,6 +50,7 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return nil, err
 	}
+	c.wantsTail = in.LogType == "Tail"
 	out, err := l.run(ctx, c)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if out.failure != "" {
 		answer.FunctionError = ptr(out.failure)
 	}
-	if in.LogType == "Tail" {
+	if c.wantsTail {
 		answer.LogResult = ptr(base64.StdEncoding.EncodeToString(out.tail))
 	}
 	return answer, nil
@@ -113,8 +114,8 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 	if err := l.load(ctx, c); err != nil {
 		return port.Invocation{}, err
 	}
-	if err := c.checkPayload(); err != nil {
-		return port.Invocation{}, err
+	if len(payload) > maxPayload {
+		return port.Invocation{}, payloadTooLarge(maxPayload, "InvokeFunction")
 	}
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return port.Invocation{}, err
@@ -123,7 +124,7 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 	if err != nil {
 		return port.Invocation{}, err
 	}
-	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, LogTail: out.tail, RequestID: id}, nil
+	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: id}, nil
 }
 
 // CheckInvoke implements [port.Functions].

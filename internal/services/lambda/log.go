@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -112,6 +112,9 @@ func (w *logWriter) addLocked(line string) {
 		return
 	}
 	line = strings.ReplaceAll(line, "\r", "\n")
+	if w.held == nil {
+		w.held = make([]port.LogLine, 0, 4)
+	}
 	w.held = append(w.held, port.LogLine{Time: w.l.deps.Clock.Now(), Message: line})
 	w.tail = append(append(w.tail, line...), '\n')
 	if len(w.tail) > 4*maxTail {
@@ -153,7 +156,7 @@ type report struct {
 	status, errorType  string // "", "error" or "timeout"; the type of the error
 }
 
-func (w *logWriter) ended(r report) {
+func (w *logWriter) ended(r *report) {
 	w.system("END RequestId: "+r.requestID, func() (string, map[string]any) {
 		status := r.status
 		if status == "" {
@@ -163,18 +166,7 @@ func (w *logWriter) ended(r report) {
 	})
 	billed := (r.duration + r.initTime + time.Millisecond - 1).Milliseconds()
 	used := max((r.peak+1<<20-1)>>20, 1)
-	text := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		r.requestID, milliseconds(r.duration), billed, r.memory, min(used, int64(r.memory)))
-	if r.initTime > 0 {
-		text += fmt.Sprintf("Init Duration: %.2f ms\t", milliseconds(r.initTime))
-	}
-	if r.status != "" {
-		text += "Status: " + r.status + "\t"
-	}
-	if r.errorType != "" {
-		text += "Error Type: " + r.errorType + "\t"
-	}
-	w.system(text, func() (string, map[string]any) {
+	w.system(r.text(billed, used), func() (string, map[string]any) {
 		metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
 		if r.initTime > 0 {
 			metrics["initDurationMs"] = milliseconds(r.initTime)
@@ -189,6 +181,32 @@ func (w *logWriter) ended(r report) {
 		return "platform.report", fields
 	})
 	w.flush()
+}
+
+// text is the REPORT line, in which each part ends with a tab.
+func (r *report) text(billed, used int64) string {
+	b := make([]byte, 0, 224)
+	b = append(append(b, "REPORT RequestId: "...), r.requestID...)
+	b = appendMilliseconds(append(b, "\tDuration: "...), r.duration)
+	b = strconv.AppendInt(append(b, " ms\tBilled Duration: "...), billed, 10)
+	b = strconv.AppendInt(append(b, " ms\tMemory Size: "...), int64(r.memory), 10)
+	b = strconv.AppendInt(append(b, " MB\tMax Memory Used: "...), min(used, int64(r.memory)), 10)
+	b = append(b, " MB\t"...)
+	if r.initTime > 0 {
+		b = append(appendMilliseconds(append(b, "Init Duration: "...), r.initTime), " ms\t"...)
+	}
+	if r.status != "" {
+		b = append(append(append(b, "Status: "...), r.status...), '\t')
+	}
+	if r.errorType != "" {
+		b = append(append(append(b, "Error Type: "...), r.errorType...), '\t')
+	}
+	return string(b)
+}
+
+// appendMilliseconds appends a duration with two decimals.
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, milliseconds(d), 'f', 2, 64)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

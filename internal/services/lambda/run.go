@@ -21,6 +21,7 @@ type call struct {
 	requestID              string
 	payload                []byte
 	clientContext, traceID string
+	wantsTail              bool // the outcome holds the end of the log
 }
 
 // outcome is what became of an invocation that was carried out. A function that failed is an outcome, not an error.
@@ -96,8 +97,8 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	w.log.started(c.requestID, c.version.Number)
 	began := l.deps.Clock.Now()
 	timeout := time.Duration(c.version.Timeout)*time.Second - spent
-	ctx, cancel := withTimeout(ctx, l.deps.Clock, timeout)
-	defer cancel()
+	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
+	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
 		Deadline: began.Add(timeout), Payload: c.payload,
@@ -106,7 +107,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if err != nil {
 		return l.failed(w, c, err, duration)
 	}
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.env.PeakBytes()}
+	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
 	out := outcome{payload: answer.Body}
 	if answer.Failed {
 		out.failure = "Unhandled"
@@ -114,8 +115,10 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 			r.errorType = ""
 		}
 	}
-	w.log.ended(r)
-	out.tail = w.log.lastLines()
+	w.log.ended(&r)
+	if c.wantsTail {
+		out.tail = w.log.lastLines()
+	}
 	l.pools.put(w)
 	return out
 }
@@ -160,7 +163,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 		w.env.Kill()
 		w.env.Drain()
 	}
-	w.log.ended(r)
+	w.log.ended(&r)
 	out.tail = w.log.lastLines()
 	if keep {
 		l.pools.put(w)

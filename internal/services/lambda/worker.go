@@ -27,6 +27,8 @@ type worker struct {
 	since    time.Time     // when it became idle
 	expires  time.Time     // of the role's credentials; zero without any
 	clock    interface{ Now() time.Time }
+	peak     int64     // the most memory used, in bytes, when it was read last
+	peakRead time.Time // when that was; zero before the first invocation has ended
 }
 
 // Times of an environment.
@@ -36,6 +38,8 @@ const (
 	// credentialLife is how long the credentials of an environment are valid, credentialReserve how much of that a new invocation needs.
 	credentialLife    = 12 * time.Hour
 	credentialReserve = 20 * time.Minute
+	// peakInterval is how long a reading of the peak memory is used.
+	peakInterval = time.Second
 )
 
 // usable tells whether the environment can take another invocation.
@@ -46,6 +50,15 @@ func (w *worker) usable() bool {
 	default:
 	}
 	return w.expires.IsZero() || w.clock.Now().Add(credentialReserve).Before(w.expires)
+}
+
+// peakBytes is the most memory that the environment has used. It is read from the kernel at the end of the first invocation, of failed ones, and of
+// the first one of each second; in between, reports show what was read last.
+func (w *worker) peakBytes(now time.Time) int64 {
+	if now.Sub(w.peakRead) >= peakInterval {
+		w.peak, w.peakRead = w.env.PeakBytes(), now
+	}
+	return w.peak
 }
 
 // close ends the environment and waits until it is gone.

@@ -58,7 +58,14 @@ func (l *Logs) PutLog(ctx context.Context, account, region, group, stream string
 // Flush implements [port.LogSink].
 func (l *Logs) Flush(ctx context.Context) error { return l.sink.Flush(ctx) }
 
+// put adds lines to the buffer, waiting for room before each batch: one batch may pass the bound.
 func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
+	if err := k.room(ctx); err != nil {
+		return err
+	}
+	defer k.mu.Unlock()
+	all, ok := k.pending[t]
+	before := len(all)
 	for _, in := range lines {
 		message := in.Message
 		if len(message) > maxEventBytes-eventOverhead {
@@ -67,15 +74,25 @@ func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
 		if message == "" {
 			continue
 		}
-		if err := k.add(ctx, t, line{in.Time.UnixMilli(), message}); err != nil {
-			return err
-		}
+		all = append(all, line{in.Time.UnixMilli(), message})
+		k.size += len(message) + eventOverhead
+	}
+	if len(all) == before {
+		return nil
+	}
+	if !ok {
+		k.order = append(k.order, t)
+	}
+	k.pending[t] = all
+	select {
+	case k.wake <- struct{}{}:
+	default:
 	}
 	return nil
 }
 
-// add puts one line into the buffer, waiting for room.
-func (k *sink) add(ctx context.Context, t target, e line) error {
+// room waits until the buffer has room, and returns with k.mu held unless it fails.
+func (k *sink) room(ctx context.Context) error {
 	k.mu.Lock()
 	for k.size > maxBuffered && !k.closed {
 		changed := k.changed
@@ -87,18 +104,9 @@ func (k *sink) add(ctx context.Context, t target, e line) error {
 		}
 		k.mu.Lock()
 	}
-	defer k.mu.Unlock()
 	if k.closed {
+		k.mu.Unlock()
 		return errors.New("the log sink is closed")
-	}
-	if _, ok := k.pending[t]; !ok {
-		k.order = append(k.order, t)
-	}
-	k.pending[t] = append(k.pending[t], e)
-	k.size += len(e.message) + eventOverhead
-	select {
-	case k.wake <- struct{}{}:
-	default:
 	}
 	return nil
 }

@@ -1,0 +1,301 @@
+package front
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+)
+
+const (
+	// idleTimeout and headTimeout are how long a connection may be without a request, and how long a request's head may take.
+	idleTimeout = 5 * time.Minute
+	headTimeout = 30 * time.Second
+	// directBuffer is the size of the read buffer of a connection in bytes. A request whose head does not fit is left to net/http.
+	directBuffer = 8 << 10
+	// maxDrain is how much of a body that the handler left unread is read to keep the connection, in bytes.
+	maxDrain = 256 << 10
+	// lingerTime and maxLinger, in bytes, bound what is still read from a client that did not wait for the end of its request.
+	lingerTime = 500 * time.Millisecond
+	maxLinger  = 64 << 20
+)
+
+// errHandOver ends direct serving: net/http has to take the connection, beginning with the request that was read last.
+var errHandOver = errors.New("the request is for net/http")
+
+// direct serves the ordinary requests of one plain HTTP/1.1 connection without net/http's server, on one goroutine, with one
+// read and one write for a small exchange. What is not ordinary (an upgrade, an Expect, HTTP/1.0, HTTP/2 with prior
+// knowledge, a large head, and everything that is malformed) goes to net/http with the rest of the connection, byte for byte.
+type direct struct {
+	*headConn
+
+	raw    net.Conn // the connection itself
+	server *directServer
+	remote string
+	r      *bufio.Reader
+	// taken is what was read of the request that net/http has to take.
+	taken []byte
+	// deadline is when reading ends; it is moved seldom, since a minute more or less does not matter.
+	deadline time.Time
+}
+
+// directServer keeps count of the direct connections of a server.
+type directServer struct {
+	handler http.Handler
+	log     *slog.Logger
+	buffers buffers
+	date    date
+
+	mu      sync.Mutex       // guards the fields below
+	conns   map[*direct]bool // true while a request is served
+	closing bool
+	wg      sync.WaitGroup
+}
+
+func newDirectServer(h http.Handler, log *slog.Logger) *directServer {
+	return &directServer{handler: h, log: log, conns: map[*direct]bool{}}
+}
+
+// serve answers the requests of c, whose first byte has been read already. It returns the connection for net/http, or nil when it has ended.
+func (s *directServer) serve(c *headConn) net.Conn {
+	d := &direct{headConn: c, raw: c.Conn, server: s, remote: c.RemoteAddr().String(), r: bufio.NewReaderSize(c.Conn, directBuffer)}
+	if replay, ok := c.Conn.(*replayConn); ok {
+		d.raw = replay.Conn
+	}
+	if !s.enter(d) {
+		_ = c.Close()
+		return nil
+	}
+	defer s.leave(d)
+	if err := d.serve(); !errors.Is(err, errHandOver) || d.SetReadDeadline(time.Time{}) != nil {
+		_ = c.Close()
+		return nil
+	}
+	rest, _ := d.r.Peek(d.r.Buffered())
+	return &headConn{Conn: &replayConn{Conn: d.raw, pending: slices.Concat(d.taken, rest)}, sandboxed: c.sandboxed}
+}
+
+// enter counts a connection in; false means that the server is shutting down.
+func (s *directServer) enter(d *direct) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.conns[d] = false
+	s.wg.Add(1)
+	return true
+}
+
+func (s *directServer) leave(d *direct) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, d)
+	s.wg.Done()
+}
+
+// busy notes whether d serves a request; false means that the connection has to end.
+func (s *directServer) busy(d *direct, busy bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.conns[d] = busy
+	}
+	return !s.closing
+}
+
+// shutdown closes the idle connections and waits for the busy ones until ctx ends; then it closes those too and returns the error of ctx.
+func (s *directServer) shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for d, busy := range s.conns {
+		if !busy {
+			_ = d.Close()
+		}
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for d := range s.conns {
+		_ = d.Close()
+	}
+	s.mu.Unlock()
+	<-done
+	return ctx.Err()
+}
+
+// serve answers requests until the connection ends (nil) or is for net/http (errHandOver).
+func (d *direct) serve() error {
+	for {
+		r, err := d.next()
+		if err != nil {
+			return err
+		}
+		if !d.server.busy(d, true) {
+			return nil
+		}
+		keep := d.exchange(r)
+		if !d.server.busy(d, false) || !keep {
+			return nil
+		}
+	}
+}
+
+// next reads the head of the next request.
+func (d *direct) next() (*http.Request, error) {
+	if err := d.awaitHead(); err != nil {
+		return nil, err
+	}
+	before := d.r.Buffered()
+	r, err := http.ReadRequest(d.r)
+	if err != nil || !ordinary(r, d.head) {
+		d.taken = d.head[:before-d.r.Buffered()]
+		return nil, errHandOver
+	}
+	r.RemoteAddr = d.remote
+	return r, nil
+}
+
+// awaitHead reads until a whole head is buffered, and keeps a copy of it. At the end of the connection it returns io.EOF.
+func (d *direct) awaitHead() error {
+	now := clock.System{}.Now()
+	if d.deadline.Sub(now) < idleTimeout-time.Minute {
+		if err := d.readUntil(now.Add(idleTimeout)); err != nil {
+			return err
+		}
+	}
+	d.head = d.head[:0]
+	slow := false
+	for n := 1; ; {
+		if _, err := d.r.Peek(n); err != nil {
+			return io.EOF
+		}
+		b, _ := d.r.Peek(d.r.Buffered())
+		if i := bytes.Index(b, headEnd); i >= 0 {
+			d.head = append(d.head, b[:i+len(headEnd)]...)
+			d.full = true
+			if slow {
+				return d.readUntil(now.Add(idleTimeout))
+			}
+			return nil
+		}
+		if len(b) == directBuffer || bytes.Contains(b, []byte("\n\n")) || bytes.Contains(b, []byte("\n\r\n")) {
+			return errHandOver // a large head, or one with bare line feeds
+		}
+		if n = len(b) + 1; !slow {
+			slow = true
+			if err := d.readUntil(clock.System{}.Now().Add(headTimeout)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (d *direct) readUntil(t time.Time) error {
+	d.deadline = t
+	return d.SetReadDeadline(t)
+}
+
+// ordinary tells whether a request is served here. The checks that net/http's server makes beyond ReadRequest are left to it: what would not pass is not ordinary.
+func ordinary(r *http.Request, head []byte) bool {
+	if r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodConnect || r.Host == "" || !plainHost(r.Host) || len(head) == 0 {
+		return false
+	}
+	for name := range r.Header {
+		if name == "Upgrade" || name == "Expect" || name == "Trailer" || !validName(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// plainHost tells whether a Host header has nothing but what names, addresses and ports are made of.
+func plainHost(host string) bool {
+	for i := range len(host) {
+		c := host[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte(".-_:[]", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// exchange runs the handler and sends its answer. It reports whether the connection can be used for another request.
+func (d *direct) exchange(r *http.Request) (keep bool) {
+	ctx, cancel := context.WithCancel(withConn(context.Background(), d.headConn))
+	defer cancel()
+	body := &requestBody{ReadCloser: r.Body, length: r.ContentLength}
+	if r.ContentLength == 0 {
+		r.Body = http.NoBody
+		body.ended.Store(true)
+	} else {
+		r.Body = body
+		if r.ContentLength < 0 || int64(d.r.Buffered()) < r.ContentLength {
+			// A body may take as long as it likes.
+			if d.readUntil(time.Time{}) != nil {
+				return false
+			}
+		}
+	}
+	w := newResponse(d, r)
+	defer w.release()
+	watch := d.watch(body, cancel)
+	defer func() {
+		gone := watch.stop()
+		if cause := recover(); cause != nil {
+			keep = false
+			if cause != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+				d.server.log.Error("handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+			}
+			return
+		}
+		whole := gone || d.drained(body)
+		keep = w.finish(whole) && !gone
+		if !whole {
+			d.linger()
+		}
+	}()
+	d.server.handler.ServeHTTP(w, r.WithContext(ctx))
+	return true
+}
+
+// linger lets the client read its answer although it is still sending: a connection that is closed with bytes unread is reset, answer and all.
+func (d *direct) linger() {
+	c, ok := d.raw.(interface{ CloseWrite() error })
+	if !ok || c.CloseWrite() != nil || d.readUntil(clock.System{}.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, d.raw, maxLinger)
+}
+
+// drained reads what the handler has left of the body, and tells whether it came to an end.
+func (d *direct) drained(body *requestBody) bool {
+	if body.ended.Load() {
+		return true
+	}
+	if body.length > maxDrain {
+		return false
+	}
+	n, err := io.CopyN(io.Discard, body, maxDrain)
+	return n < maxDrain && errors.Is(err, io.EOF)
+}
