@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-functions crash fuzz clients compat-dynamodb compat-s3 debian
+.PHONY: test build check lint race generate generated bench bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -51,6 +51,11 @@ fuzz: ## every fuzz target for a minute
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
 	  done; done
 
+java-client: ## the classes of the java runtime client, with the compiler of openjdk-17-jdk-headless
+	rm -rf internal/runtimes/clients/java
+	javac --release 11 -g:none -d internal/runtimes/clients/java $$(find internal/runtimes/java/client -name '*.java')
+	javac --release 11 -g:none -cp internal/runtimes/clients/java -d internal/runtimes/clients/java/warm $$(find internal/runtimes/java/warm -name '*.java')
+
 bench: ## the tables of bench/README.md (needs nginx, from the Debian package nginx-light)
 	$(GO) run ./bench/platform
 	$(GO) run ./bench/store
@@ -82,7 +87,7 @@ test/js/node_modules/.done: test/js/package-lock.json
 # Language runtimes and a browser come from the system. Root installs them; anybody else is told how.
 debian:
 	@missing=""; \
-	for pair in chromium:chromium node:nodejs npm:npm python3:python3; do \
+	for pair in chromium:chromium node:nodejs npm:npm python3:python3 javac:default-jdk-headless ruby:ruby; do \
 	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	test -n "$$missing" || exit 0; \

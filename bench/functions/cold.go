@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,10 +36,22 @@ type language struct {
 	most50, most99         float64
 }
 
+// compileJava makes the java function, if there is a compiler.
+func (b *bench) compileJava(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "javac", "--release", "17", "-cp", "internal/runtimes/clients/java", "-d", b.dir, "bench/functions/java/Hello.java").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("compile the java function (apt-get install default-jdk-headless): %w: %s", err, out)
+	}
+	class, err := os.ReadFile(filepath.Join(b.dir, "Hello.class"))
+	b.java = map[string]string{"Hello.class": string(class)}
+	return err
+}
+
 func (b *bench) languages() []language {
 	return []language{
 		{"node", "nodejs20.x", "index.handler", map[string]string{"index.js": "exports.handler = async (event) => ({ ok: true });\n"}, []string{"node", "-e", "0"}, 0.12, 0.35},
 		{"python", "python3.11", "app.handler", map[string]string{"app.py": "def handler(event, context):\n    return {\"ok\": True}\n"}, []string{"python3", "-c", "0"}, 0.15, 0.40},
+		{"java", "java17", "Hello", b.java, []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", b.dir, "Hello"}, 0.15, 0.50},
 		{"Go", "provided.al2023", "bootstrap", nil, []string{b.hello}, 3, 8},
 	}
 }
@@ -86,8 +99,9 @@ func (b *bench) cold(ctx context.Context) (err error) {
 	return nil
 }
 
+// trimmed is a command as it is shown: without the folder of the program, and without options that are folders.
 func trimmed(argv []string) []string {
-	return append([]string{filepath.Base(argv[0])}, argv[1:]...)
+	return slices.DeleteFunc(append([]string{filepath.Base(argv[0])}, argv[1:]...), func(a string) bool { return a == "-cp" || filepath.IsAbs(a) })
 }
 
 // resolve finds the program itself where the path has a script in its place, which would be measured with it.
@@ -213,6 +227,15 @@ func newCaller(ctx context.Context, p *lab.Platform) (*caller, error) {
 	}
 	c.role = "arn:aws:iam::000000000000:role/bench"
 	return c, nil
+}
+
+// another returns a caller with a connection of its own.
+func (c *caller) another(ctx context.Context) (*caller, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.host)
+	if err != nil {
+		return nil, err
+	}
+	return &caller{p: c.p, conn: conn, r: bufio.NewReader(conn), host: c.host, role: c.role}, nil
 }
 
 // call makes one signed call and returns its answer, and how long it took from the first byte sent to the last one read.

@@ -19,13 +19,6 @@ import (
 //go:embed clients
 var clients embed.FS
 
-// The families of runtimes.
-const (
-	FamilyNode     = "nodejs"
-	FamilyPython   = "python"
-	FamilyProvided = "provided"
-)
-
 // Runtime is a runtime that can be started on this machine.
 type Runtime struct {
 	// ID is AWS's identifier, such as "python3.13".
@@ -37,27 +30,27 @@ type Runtime struct {
 	// Warning is set when another version than the one asked for is used; it is to be shown to the user.
 	Warning string
 
-	argv   []string
-	mounts []sandbox.Mount
+	language language
+	argv     []string
+	mounts   []sandbox.Mount
 }
 
-// command is the program with its arguments for a function with that much memory, in MiB. Node's collector has to know the limit: it would let garbage lie
-// until the kernel ends the function. The shares are those of AWS's runtime.
+// command is the program with its arguments for a function with that much memory, in MiB.
 func (r *Runtime) command(memory int) []string {
 	class := r.heapClass(memory)
 	if class == 0 {
 		return r.argv
 	}
-	heap := []string{r.argv[0], fmt.Sprintf("--max-old-space-size=%d", class*9/10), fmt.Sprintf("--max-semi-space-size=%d", max(class/20, 1))}
+	heap := append([]string{r.argv[0]}, r.language.heap(class)...)
 	return append(heap, r.argv[1:]...)
 }
 
 // heapClass is the memory, in MiB, by which the runtime's heap is sized when it starts; 0 if it is not.
 func (r *Runtime) heapClass(memory int) int {
-	if r.Family != FamilyNode {
+	switch {
+	case r.language.heap == nil:
 		return 0
-	}
-	if memory == 0 {
+	case memory == 0:
 		return 128
 	}
 	return memory
@@ -74,7 +67,7 @@ type UnsupportedError struct{ ID string }
 
 // Error names the identifier and the way out.
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("Lambent does not run %s yet: use nodejs, python or provided.al2023 (a bootstrap of your own)", e.ID)
+	return fmt.Sprintf("Lambent does not run %s yet: use nodejs, python, java, ruby or provided.al2023 (a bootstrap of your own)", e.ID)
 }
 
 // MissingError says that the program of a runtime is not installed.
@@ -97,13 +90,20 @@ type version struct {
 }
 
 // Identifiers returns the runtimes of AWS as of November 2026,
-// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, with older ones that templates still name.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, and before them retired ones that templates still name.
 func Identifiers() []string {
-	return []string{
-		"nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
-		"python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
+	return append(retired(),
+		"nodejs20.x", "nodejs22.x", "nodejs24.x",
+		"python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
 		"provided.al2", "provided.al2023",
 		"java8.al2", "java11", "java17", "java21", "java25", "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0",
+	)
+}
+
+// retired lists runtimes that AWS does not update any more. They are served by the nearest newer version that is installed.
+func retired() []string {
+	return []string{
+		"nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x", "nodejs18.x", "python3.6", "python3.7", "python3.8", "python3.9", "java8", "ruby2.5", "ruby2.7", "dotnet6",
 	}
 }
 
@@ -114,24 +114,15 @@ func parseID(id string) (version, error) {
 	if !Known(id) {
 		return version{}, &UnknownError{ID: id}
 	}
-	var v version
-	switch {
-	case strings.HasPrefix(id, FamilyProvided):
+	if strings.HasPrefix(id, FamilyProvided) {
 		return version{family: FamilyProvided}, nil
-	case strings.HasPrefix(id, FamilyNode):
-		v.family = FamilyNode
-		if _, err := fmt.Sscanf(id, "nodejs%d.x", &v.major); err != nil {
-			return v, &UnknownError{ID: id}
-		}
-	case strings.HasPrefix(id, FamilyPython):
-		v.family = FamilyPython
-		if _, err := fmt.Sscanf(id, "python%d.%d", &v.major, &v.minor); err != nil {
-			return v, &UnknownError{ID: id}
-		}
-	default:
-		return v, &UnsupportedError{ID: id}
 	}
-	return v, nil
+	for _, l := range languages() {
+		if v, ok := l.parse(id); ok {
+			return v, nil
+		}
+	}
+	return version{}, &UnsupportedError{ID: id}
 }
 
 // Options of a catalog.
@@ -150,8 +141,9 @@ type Options struct {
 type Catalog struct {
 	o       Options
 	clients string
+	closed  bool // runtimes are looked for in the given folders alone
 
-	mu    sync.Mutex // guards asked, and is held while programs are asked for their version
+	mu    sync.Mutex // guards asked and the folder of clients, and is held while programs are asked for their version
 	asked map[string]answer
 
 	found sync.Map // finding by identifier
@@ -172,28 +164,29 @@ type answer struct {
 	err     error
 }
 
-// NewCatalog unpacks the runtime clients into the catalog's folder.
+// NewCatalog returns a catalog, which keeps the runtime clients in its folder.
 func NewCatalog(o Options) (*Catalog, error) {
 	c := &Catalog{o: o, clients: filepath.Join(o.Dir, "clients"), asked: map[string]answer{}}
-	if len(c.o.Path) == 0 {
+	c.closed = len(c.o.Path) > 0
+	if !c.closed {
 		c.o.Path = append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin")
 	}
 	if c.o.Clock == nil {
 		c.o.Clock = clock.System{}
 	}
-	if err := unpackClients(c.clients); err != nil {
-		return nil, fmt.Errorf("unpack runtime clients: %w", err)
-	}
 	return c, nil
 }
 
-// unpackClients writes the embedded clients, replacing those of another version.
-func unpackClients(dir string) error {
-	return fs.WalkDir(clients, "clients", func(name string, d fs.DirEntry, err error) error {
+// unpackClient writes the embedded client of a language, replacing that of another version of Lambent, and returns its folder.
+func (c *Catalog) unpackClient(name string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	folder := filepath.Join(c.clients, name)
+	err := fs.WalkDir(clients, "clients/"+name, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		target := filepath.Join(dir, strings.TrimPrefix(name, "clients"))
+		target := filepath.Join(c.clients, strings.TrimPrefix(name, "clients"))
 		if d.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
@@ -209,6 +202,10 @@ func unpackClients(dir string) error {
 		}
 		return os.Rename(target+".new", target)
 	})
+	if err != nil {
+		return "", fmt.Errorf("unpack the runtime client of %s: %w", name, err)
+	}
+	return folder, nil
 }
 
 // Lookup returns the runtime with AWS's identifier id, or an [UnknownError], [UnsupportedError] or [MissingError]. A runtime that was found is
@@ -235,30 +232,41 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	if want.family == FamilyProvided {
 		return &Runtime{ID: id, Family: FamilyProvided, argv: []string{"/var/task/bootstrap"}}, nil
 	}
-	p, exact, ok := choose(c.programs(ctx, want.family, want.file()), want)
-	if !exact {
-		p, exact, ok = choose(c.programs(ctx, want.family, ""), want)
+	l, ok := languageOf(want.family)
+	if !ok {
+		return nil, &UnsupportedError{ID: id}
 	}
-	missing := &MissingError{ID: id, Package: want.debianPackage()}
+	p, exact, ok := choose(c.programs(ctx, &l, l.file(want)), want, &l)
+	if !exact {
+		p, exact, ok = choose(c.programs(ctx, &l, ""), want, &l)
+	}
+	missing := &MissingError{ID: id, Package: l.debianPackage(want)}
 	if !ok {
 		return nil, missing
 	}
-	r := &Runtime{ID: id, Family: want.family, Version: p.String()}
+	r := &Runtime{ID: id, Family: want.family, Version: p.String(), language: l}
 	if !exact {
 		if c.o.Strict {
 			missing.Reason = fmt.Sprintf(" (%s %s is, but strict runtimes are on)", want.family, p)
 			return nil, missing
 		}
-		r.Warning = fmt.Sprintf("the runtime %s is not installed: %s %s runs the function instead; install the package %s to have the real one", id, want.family, p, missing.Package)
+		r.Warning = replacement(id, p, missing.Package)
 	}
-	client := filepath.Join(c.clients, want.client())
-	r.mounts = append(p.mounts(), sandbox.Mount{Source: client, Target: "/var/runtime"})
-	// Without its site module Python starts in a third of the time, and runs none of the host's start-up files. The client adds what is missing.
-	r.argv = []string{p.path, "-S", "/var/runtime/bootstrap.py"}
-	if want.family == FamilyNode {
-		r.argv = []string{p.path, "/var/runtime/index.cjs"}
+	client, err := c.unpackClient(l.client)
+	if err != nil {
+		return nil, err
 	}
+	r.mounts = append(l.mounts(p), sandbox.Mount{Source: client, Target: "/var/runtime"})
+	r.argv = append([]string{p.path}, l.argv...)
 	return r, nil
+}
+
+// replacement tells that another version runs the function, and what to do about it.
+func replacement(id string, p program, debian string) string {
+	if slices.Contains(retired(), id) {
+		return fmt.Sprintf("the runtime %s is retired: version %s runs the function instead; name a runtime that is maintained", id, p)
+	}
+	return fmt.Sprintf("the runtime %s is not installed: version %s runs the function instead; install the package %s to have the real one", id, p, debian)
 }
 
 // Status is what doctor shows of a language.
@@ -272,34 +280,12 @@ type Status struct {
 // Installed lists the languages with the versions that are installed.
 func (c *Catalog) Installed(ctx context.Context) []Status {
 	var out []Status
-	for _, v := range []version{{family: FamilyNode}, {family: FamilyPython, major: 3}} {
-		s := Status{Language: v.family, Package: map[string]string{FamilyNode: "nodejs", FamilyPython: "python3"}[v.family]}
-		for _, p := range c.programs(ctx, v.family, "") {
+	for _, l := range languages() {
+		s := Status{Language: l.family, Package: l.any}
+		for _, p := range c.programs(ctx, &l, "") {
 			s.Versions = append(s.Versions, fmt.Sprintf("%s at %s", p, p.path))
 		}
 		out = append(out, s)
 	}
 	return out
-}
-
-// file is the usual name of the program of exactly this version.
-func (v version) file() string {
-	if v.family == FamilyNode {
-		return "node"
-	}
-	return fmt.Sprintf("python%d.%d", v.major, v.minor)
-}
-
-func (v version) client() string {
-	if v.family == FamilyNode {
-		return "node"
-	}
-	return "python"
-}
-
-func (v version) debianPackage() string {
-	if v.family == FamilyNode {
-		return "nodejs"
-	}
-	return fmt.Sprintf("python%d.%d", v.major, v.minor)
 }

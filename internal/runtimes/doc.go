@@ -23,5 +23,5 @@
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is
 // strict, fails with a [MissingError] that names the package to install.
 //
-// Not here yet: java, ruby and dotnet, extensions, layers in images. They are refused by name.
+// Not here yet: dotnet and extensions. They are refused by name.
 package runtimes

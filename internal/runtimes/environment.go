@@ -167,6 +167,14 @@ func (r *Runtime) environ(given []string) []string {
 	case FamilyPython:
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")
+	case FamilyJava:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
+	case FamilyRuby:
+		major, rest, _ := strings.Cut(r.Version, ".")
+		minor, _, _ := strings.Cut(rest, ".")
+		abi := major + "." + minor + ".0"
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
+			"GEM_PATH=/var/task/vendor/bundle/ruby/"+abi+":/opt/ruby/gems/"+abi, "RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib")
 	default:
 		env = append(env, "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin")
 	}

@@ -62,7 +62,7 @@ func (s *Spec) bootVariables() bool {
 			}
 		}
 	}
-	return false
+	return !s.Runtime.language.hasRoom(s.Env)
 }
 
 // parkedSpec is what the parked cells for functions like s are started with: nothing that is the function's own.
@@ -86,8 +86,6 @@ type parkedCell struct {
 const (
 	// bootLimit bounds the boot of a runtime and its warming.
 	bootLimit = 30 * time.Second
-	// warmings is how many events of the platform's own a parked runtime answers: enough for the engines to compile the path.
-	warmings = 25
 	// maxFunctionMemory is the most memory that a function can have, in MiB. A parked cell starts with it because limits can only be lowered.
 	maxFunctionMemory = 10240
 )
@@ -102,7 +100,7 @@ func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell,
 	spec.Limits = sandbox.Limits{MemoryMB: maxFunctionMemory, MilliCPU: 1}
 	spec.Stdout, spec.Stderr = out, out
 	if !k.held {
-		spec.Env = append(spec.Env, "LAMBENT_PARKED=1")
+		spec.Env = append(append(spec.Env, "LAMBENT_PARKED=1"), s.Runtime.language.roomVariables()...)
 		spec.Dir = "/"
 	}
 	cell, err := host.Start(ctx, spec)
@@ -112,7 +110,7 @@ func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell,
 	c := &parkedCell{kind: k, env: newEnvironment(cell), out: out}
 	c.env.parked = true
 	if !k.held {
-		if err := c.warm(ctx); err != nil {
+		if err := c.warm(ctx, s.Runtime.language.warmings); err != nil {
 			c.kill()
 			return nil, fmt.Errorf("%w: %s", err, out.last())
 		}
@@ -121,9 +119,9 @@ func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell,
 	return c, nil
 }
 
-// warm has the runtime answer events, as it will for its function.
-func (c *parkedCell) warm(ctx context.Context) error {
-	for i := range warmings {
+// warm has the runtime answer so many events, as it will for its function.
+func (c *parkedCell) warm(ctx context.Context, events int) error {
+	for i := range events {
 		inv := &rapi.Invocation{
 			RequestID: "parked-" + strconv.Itoa(i), FunctionARN: "arn:aws:lambda:us-east-1:000000000000:function:parked",
 			TraceID: "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0", Deadline: time.Unix(1<<33, 0),

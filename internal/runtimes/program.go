@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"lambent.dev/lambent/internal/sandbox"
 )
 
 // program is an installed language runtime.
@@ -27,26 +25,12 @@ func (p program) String() string {
 	return fmt.Sprintf("%d.%d.%d", p.version[0], p.version[1], p.version[2])
 }
 
-// mounts are what the program needs beyond the base system.
-func (p program) mounts() []sandbox.Mount {
-	if p.prefix == "" {
-		return nil
-	}
-	return []sandbox.Mount{{Source: p.prefix, Target: p.prefix}}
-}
-
 // choose returns the program of the version that is wanted, else the nearest newer, else the nearest older one.
-func choose(list []program, want version) (p program, exact, ok bool) {
-	number := func(major, minor int) int {
-		if want.family == FamilyNode {
-			minor = 0 // a major version of Node is one runtime
-		}
-		return major<<16 | minor
-	}
-	target := number(want.major, want.minor)
+func choose(list []program, want version, l *language) (p program, exact, ok bool) {
+	target := l.number(want.major, want.minor)
 	best := -1
 	for i, c := range list {
-		n := number(c.version[0], c.version[1])
+		n := l.number(c.version[0], c.version[1])
 		if n == target {
 			return c, true, true
 		}
@@ -54,7 +38,7 @@ func choose(list []program, want version) (p program, exact, ok bool) {
 			best = i
 			continue
 		}
-		b := number(list[best].version[0], list[best].version[1])
+		b := l.number(list[best].version[0], list[best].version[1])
 		if n > target && (b < target || n < b) || n < target && b < target && n > b {
 			best = i
 		}
@@ -67,10 +51,10 @@ func choose(list []program, want version) (p program, exact, ok bool) {
 
 // programs returns the installed programs of a family, or those whose file has the given name. Each file is asked once, the files of one call at the
 // same time: what stands in PATH may be a script that takes long to find the real program.
-func (c *Catalog) programs(ctx context.Context, family, name string) []program {
+func (c *Catalog) programs(ctx context.Context, l *language, name string) []program {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	files := c.candidates(family)
+	files := c.candidates(l)
 	if name != "" {
 		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) != name })
 	}
@@ -81,7 +65,7 @@ func (c *Catalog) programs(ctx context.Context, family, name string) []program {
 			answers[i] = known
 			continue
 		}
-		wg.Go(func() { answers[i].program, answers[i].err = inspect(ctx, family, file) })
+		wg.Go(func() { answers[i].program, answers[i].err = inspect(ctx, l, file) })
 	}
 	wg.Wait()
 	var list []program
@@ -98,25 +82,23 @@ func (c *Catalog) programs(ctx context.Context, family, name string) []program {
 	return list
 }
 
-func (c *Catalog) candidates(family string) []string {
-	pattern := "node"
-	if family == FamilyPython {
-		pattern = "python3*"
+func (c *Catalog) candidates(l *language) []string {
+	var patterns []string
+	for i, dir := range c.o.Path {
+		if filepath.IsAbs(dir) && !slices.Contains(c.o.Path[:i], dir) {
+			patterns = append(patterns, filepath.Join(dir, l.glob))
+		}
+	}
+	if !c.closed {
+		patterns = append(patterns, l.homes...)
 	}
 	var out []string
-	for i, dir := range c.o.Path {
-		if !filepath.IsAbs(dir) || slices.Contains(c.o.Path[:i], dir) {
-			continue
-		}
-		files, err := filepath.Glob(filepath.Join(dir, pattern))
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(pattern)
 		if err != nil {
 			continue
 		}
-		for _, f := range files {
-			if version := strings.TrimPrefix(filepath.Base(f), "python3"); family != FamilyPython || version == "" || version[0] == '.' && strings.Trim(version[1:], "0123456789") == "" {
-				out = append(out, f)
-			}
-		}
+		out = append(out, slices.DeleteFunc(files, func(f string) bool { return !l.isProgram(f) })...)
 	}
 	return out
 }
@@ -125,34 +107,34 @@ func (c *Catalog) candidates(family string) []string {
 const inspectTimeout = 10 * time.Second
 
 // inspect asks a program what it is. What is found under its name may be a script that starts the real one.
-func inspect(ctx context.Context, family, file string) (program, error) {
+func inspect(ctx context.Context, l *language, file string) (program, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	args := []string{"-I", "-c", "import sys; print(sys.executable); print(sys.base_prefix); print('%d.%d.%d' % sys.version_info[:3])"}
-	if family == FamilyNode {
-		args = []string{"-p", "process.execPath + '\\n' + require('path').dirname(require('path').dirname(process.execPath)) + '\\n' + process.versions.node"}
-	}
-	cmd := exec.CommandContext(ctx, file, args...)
+	cmd := exec.CommandContext(ctx, file, l.ask...)
 	cmd.Dir = "/"
-	out, err := cmd.Output()
+	output := cmd.Output
+	if l.family == FamilyJava {
+		output = cmd.CombinedOutput // it tells its properties on standard error
+	}
+	out, err := output()
 	if err != nil {
 		return program{}, fmt.Errorf("ask %s for its version: %w", file, err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != 3 {
+	path, prefix, version, ok := l.answer(string(out))
+	if !ok {
 		return program{}, fmt.Errorf("ask %s for its version: unexpected answer", file)
 	}
 	var p program
-	if p.path, err = filepath.EvalSymlinks(lines[0]); err != nil {
-		return p, fmt.Errorf("find %s: %w", lines[0], err)
+	if p.path, err = filepath.EvalSymlinks(path); err != nil {
+		return p, fmt.Errorf("find %s: %w", path, err)
 	}
-	if prefix := lines[1]; prefix != "/usr" && prefix != "/" {
+	if prefix != "/usr" && prefix != "/" {
 		p.prefix = prefix
 	}
-	parts := strings.SplitN(lines[2], ".", 3)
-	for i := range min(len(parts), 3) {
-		if p.version[i], err = strconv.Atoi(parts[i]); err != nil {
-			return p, fmt.Errorf("version %q of %s: %w", lines[2], file, err)
+	for i, part := range strings.SplitN(version, ".", len(p.version)) {
+		digits := strings.TrimRightFunc(part, func(r rune) bool { return r < '0' || r > '9' })
+		if p.version[i], err = strconv.Atoi(digits); err != nil && i == 0 {
+			return p, fmt.Errorf("version %q of %s: %w", version, file, err)
 		}
 	}
 	return p, readable(p)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -29,6 +30,28 @@ type bench struct {
 	catalog *Catalog
 	// parked has every environment made from a cell that was parked before.
 	parked bool
+	java   *javaCode
+}
+
+// javaCode is testdata/java, compiled when a test needs it.
+type javaCode struct {
+	once sync.Once
+	dir  string
+}
+
+func (b *bench) javaClasses(t testing.TB) string {
+	t.Helper()
+	b.java.once.Do(func() {
+		out, err := exec.Command("javac", "--release", "17", "-cp", "clients/java", "-d", b.java.dir, "testdata/java/Handlers.java").CombinedOutput()
+		if err != nil {
+			b.java.dir = ""
+			t.Logf("javac: %v\n%s", err, out)
+		}
+	})
+	if b.java.dir == "" {
+		t.Skip("the java functions of this test could not be compiled: install a JDK (apt-get install openjdk-17-jdk-headless)")
+	}
+	return b.java.dir
 }
 
 func newBench(t testing.TB, o sandbox.Options) *bench {
@@ -46,7 +69,7 @@ func newBench(t testing.TB, o sandbox.Options) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bench{host: host, catalog: catalog}
+	return &bench{host: host, catalog: catalog, java: &javaCode{dir: t.TempDir()}}
 }
 
 // output collects what an environment writes.
@@ -75,6 +98,9 @@ func (b *bench) spec(t testing.TB, id, handler string, files map[string]string, 
 		t.Skipf("%s: %v", id, err)
 	}
 	dir := t.TempDir()
+	if r.Family == FamilyJava {
+		dir = b.javaClasses(t)
+	}
 	for name, content := range files {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -139,7 +165,7 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, sandbox.Options{})
-	parked := &bench{host: b.host, catalog: b.catalog, parked: true}
+	parked := &bench{host: b.host, catalog: b.catalog, parked: true, java: b.java}
 	for _, file := range files {
 		a, err := txtar.ParseFile(file)
 		if err != nil {
@@ -245,17 +271,18 @@ func TestEndOfAProcessIsDescribed(t *testing.T) {
 }
 
 func TestLookupNeverReplacesSilently(t *testing.T) {
+	python, _ := languageOf(FamilyPython)
 	list := []program{{version: [3]int{3, 10, 2}}, {version: [3]int{3, 12, 1}}, {version: [3]int{3, 13, 0}}}
 	for _, tc := range []struct {
 		minor, want int
 		exact       bool
 	}{{12, 12, true}, {11, 12, false}, {14, 13, false}, {9, 10, false}} {
-		p, exact, ok := choose(list, version{family: FamilyPython, major: 3, minor: tc.minor})
+		p, exact, ok := choose(list, version{family: FamilyPython, major: 3, minor: tc.minor}, &python)
 		if !ok || p.version[1] != tc.want || exact != tc.exact {
 			t.Errorf("for 3.%d: %v, exact %v", tc.minor, p, exact)
 		}
 	}
-	if _, _, ok := choose(nil, version{family: FamilyNode, major: 22}); ok {
+	if _, _, ok := choose(nil, version{family: FamilyNode, major: 22}, &python); ok {
 		t.Error("something was chosen of nothing")
 	}
 	c, err := NewCatalog(Options{Dir: t.TempDir(), Path: []string{t.TempDir()}})
@@ -263,7 +290,7 @@ func TestLookupNeverReplacesSilently(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]string{
-		"nodejs22.x": "apt-get install nodejs", "python3.13": "apt-get install python3.13", "java21": "does not run java21 yet", "cobol": `"cobol" is not a Lambda runtime`,
+		"nodejs22.x": "apt-get install nodejs", "python3.13": "apt-get install python3.13", "java21": "apt-get install openjdk-21-jre-headless", "dotnet8": "does not run dotnet8 yet", "cobol": `"cobol" is not a Lambda runtime`,
 	} {
 		if _, err := c.Lookup(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", id, err, want)

@@ -1,0 +1,108 @@
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
+import com.amazonaws.services.lambda.runtime.logging.LogLevel;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The functions of the java cases. */
+public class Handlers {
+    /** Map in, map out; context, log, environment and working directory. */
+    public static class Values implements RequestHandler<Map<String, Object>, Map<String, Object>> {
+        @Override
+        public Map<String, Object> handleRequest(Map<String, Object> event, Context context) {
+            context.getLogger().log("first\nsecond");
+            context.getLogger().log("important", LogLevel.WARN);
+            Map<String, Object> out = new LinkedHashMap<>();
+            out.put("event", event);
+            out.put("id", context.getAwsRequestId());
+            out.put("name", context.getFunctionName());
+            out.put("memory", context.getMemoryLimitInMB());
+            out.put("time", context.getRemainingTimeInMillis() > 0);
+            out.put("env", System.getenv("WHO"));
+            out.put("left", System.getenv("LAMBENT_RUNTIME_FD"));
+            out.put("trace", System.getProperty("com.amazonaws.xray.traceHeader"));
+            out.put("dir", new java.io.File("x").getAbsolutePath());
+            out.put("tmp", List.of(new java.io.File("/tmp").list()));
+            return out;
+        }
+    }
+
+    /** What children of the function get to see of its environment. */
+    public Map<String, String> child(Map<String, Object> event) throws IOException {
+        Map<String, String> out = new TreeMap<>();
+        Process p = new ProcessBuilder("/usr/bin/env").start();
+        for (String line : new String(p.getInputStream().readAllBytes()).split("\n")) {
+            if (line.startsWith("WHO=") || line.startsWith("LAMBENT")) out.put(line.split("=")[0], line.split("=", 2)[1]);
+        }
+        return out;
+    }
+
+    /** A color. */
+    public enum Color { RED, GREEN }
+
+    /** A bean. */
+    public static class Order {
+        private String id;
+        private int count;
+        private List<Item> items;
+        private Color color;
+        private Double price;
+
+        public String getId() { return id; }
+        public void setId(String id) { this.id = id; }
+        public int getCount() { return count; }
+        public void setCount(int count) { this.count = count; }
+        public List<Item> getItems() { return items; }
+        public void setItems(List<Item> items) { this.items = items; }
+        public Color getColor() { return color; }
+        public void setColor(Color color) { this.color = color; }
+        public Double getPrice() { return price; }
+        public void setPrice(Double price) { this.price = price; }
+    }
+
+    /** A nested bean. */
+    public static class Item {
+        public String name;
+        public long amount;
+    }
+
+    public Order order(Order in, Context context) {
+        in.setCount(in.getCount() + in.getItems().size());
+        in.getItems().get(0).amount++;
+        return in;
+    }
+
+    /** Bytes in, bytes out. */
+    public static class Streams implements RequestStreamHandler {
+        @Override
+        public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
+            out.write('[');
+            in.transferTo(out);
+            out.write(']');
+        }
+    }
+
+    public static int length(List<String> in) { return in.size(); }
+
+    /** Fails. */
+    public static class Fails implements RequestHandler<Object, Object> {
+        @Override
+        public Object handleRequest(Object event, Context context) {
+            throw new IllegalStateException("no luck", new RuntimeException("deeper"));
+        }
+    }
+
+    /** Cannot be made. */
+    public static class Broken implements RequestHandler<Object, Object> {
+        static { if (true) throw new IllegalArgumentException("static"); }
+
+        @Override
+        public Object handleRequest(Object event, Context context) { return null; }
+    }
+}
