@@ -49,7 +49,7 @@ func (p *pools) start(ctx context.Context) error {
 }
 
 // close ends every environment.
-func (p *pools) close(context.Context) error {
+func (p *pools) close() {
 	if p.stop != nil {
 		p.stop()
 	}
@@ -69,7 +69,6 @@ func (p *pools) close(context.Context) error {
 		p.end(w)
 	}
 	p.wg.Wait()
-	return nil
 }
 
 // get returns an idle environment, a provisioned one first, or nil with a place for a new one. It fails when the machine's bound is reached, or when

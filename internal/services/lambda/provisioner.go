@@ -57,7 +57,7 @@ func (p *provisioner) poke() {
 }
 
 // start begins to follow the records.
-func (p *provisioner) start(ctx context.Context) error {
+func (p *provisioner) start(ctx context.Context) {
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w := p.l.deps.Store.Watch(provisioned())
 	p.wg.Go(func() {
@@ -71,7 +71,6 @@ func (p *provisioner) start(ctx context.Context) error {
 			p.sleep(ctx, w, wait)
 		}
 	})
-	return nil
 }
 
 // sleep returns when there may be work: after a change, or after a while, unless that is 0.
@@ -91,12 +90,11 @@ func (p *provisioner) sleep(ctx context.Context, w *store.Watcher, while time.Du
 }
 
 // close stops starting environments, and waits for those that are being initialised.
-func (p *provisioner) close(context.Context) error {
+func (p *provisioner) close() {
 	if p.stop != nil {
 		p.stop()
 	}
 	p.wg.Wait()
-	return nil
 }
 
 // tend makes what runs equal to the records, as far as that is possible at once. It returns after how long to look again; 0 if only a change matters.
