@@ -65,7 +65,7 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValueException", "MissingRequiredParameterException", true
 		d.wording, d.pathMember, d.unlessEmpty = queueWording, "QueueUrl", []string{"Successful", "Failed"}
 	case "sns":
-		d.invalid, d.missing = "InvalidParameter", "InvalidParameter"
+		d.invalid, d.missing, d.wording = "InvalidParameter", "ValidationError", topicWording
 	case "rds":
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValue", "MissingParameter", true
 	case "apigateway", "apigatewayv2", "apigatewaymanagementapi":
@@ -120,6 +120,11 @@ func restJSONCode(name string) string {
 		return "InvalidRequestException"
 	}
 	return "BadRequestException"
+}
+
+// topicWording leaves to the service what it words in a way of its own.
+func topicWording(operation string, v *violation) (message string, own bool) {
+	return "", v.missing && (operation == "Unsubscribe" && v.path == "subscriptionArn" || operation == "SetPlatformApplicationAttributes" && v.path == "attributes")
 }
 
 // queueWording leaves every constraint but the presence of a parameter to the service, which knows empty batches too: in the query protocol they cannot

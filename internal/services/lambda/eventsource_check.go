@@ -118,9 +118,12 @@ func (e *eventSource) startAt(in *api.CreateEventSourceMappingInput) error {
 // before the transaction.
 func (l *Lambda) changeEventSource(ctx context.Context, in *api.UpdateEventSourceMappingInput) (func(e *eventSource) error, error) {
 	if err := refuse("UpdateEventSourceMapping", []refused{
-		{"SourceAccessConfigurations", len(in.SourceAccessConfigurations) > 0}, {"AmazonManagedKafkaEventSourceConfig", in.AmazonManagedKafkaEventSourceConfig != nil},
-		{"SelfManagedKafkaEventSourceConfig", in.SelfManagedKafkaEventSourceConfig != nil}, {"DocumentDBEventSourceConfig", in.DocumentDBEventSourceConfig != nil},
-		{"ProvisionedPollerConfig", in.ProvisionedPollerConfig != nil}, {"KMSKeyArn", orZero(in.KMSKeyArn) != ""},
+		{"SourceAccessConfigurations", len(in.SourceAccessConfigurations) > 0},
+		{"AmazonManagedKafkaEventSourceConfig", in.AmazonManagedKafkaEventSourceConfig != nil},
+		{"SelfManagedKafkaEventSourceConfig", in.SelfManagedKafkaEventSourceConfig != nil},
+		{"DocumentDBEventSourceConfig", in.DocumentDBEventSourceConfig != nil},
+		{"ProvisionedPollerConfig", in.ProvisionedPollerConfig != nil},
+		{"KMSKeyArn", orZero(in.KMSKeyArn) != ""},
 	}); err != nil {
 		return nil, err
 	}
