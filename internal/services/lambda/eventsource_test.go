@@ -229,13 +229,9 @@ func onSource(t *testing.T, fn func(r *reader)) {
 		s.Lambda.o.Arrivals = r.sources
 		s.function("f", nil)
 		s.answer = r.run
-		if err := s.runner.start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		s.runner.start(t.Context())
 		fn(r)
-		if err := s.runner.close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		s.runner.close()
 	})
 }
 

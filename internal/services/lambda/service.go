@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -183,12 +182,14 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+	l.runner.start(ctx)
+	return l.pools.start(ctx)
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+	l.runner.close()
+	err := l.pools.close(ctx)
 	l.snapshots.close()
 	return err
 }
