@@ -149,3 +149,24 @@ func TestAllowedDecisionSaysNothingOfADenial(t *testing.T) {
 		t.Error("a denial is not explained")
 	}
 }
+
+func TestAdministrationIsForTheRootUser(t *testing.T) {
+	s := run(t, machine{clock: clock.System{}}, func(c *config.Config) { c.Ephemeral = true })
+	for _, path := range []string{"/_lambent/decisions/x", "/_lambent/clock?advance=1h", "/_lambent/invocations", "/_lambent/invocations/x", "/_lambent/rehearsals"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusForbidden {
+			t.Errorf("an unsigned request to %s: status %d", path, answer.StatusCode)
+		}
+	}
+	if status := call(t, s, "lambent", http.MethodGet, "/_lambent/rehearsals"); status != http.StatusOK {
+		t.Errorf("root gets %d", status)
+	}
+}
