@@ -229,6 +229,15 @@ func newCaller(ctx context.Context, p *lab.Platform) (*caller, error) {
 	return c, nil
 }
 
+// another returns a caller with a connection of its own.
+func (c *caller) another(ctx context.Context) (*caller, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.host)
+	if err != nil {
+		return nil, err
+	}
+	return &caller{p: c.p, conn: conn, r: bufio.NewReader(conn), host: c.host, role: c.role}, nil
+}
+
 // call makes one signed call and returns its answer, and how long it took from the first byte sent to the last one read.
 func (c *caller) call(ctx context.Context, service, method, path, contentType string, body []byte) ([]byte, time.Duration, error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.p.Endpoint+path, bytes.NewReader(body))

@@ -95,9 +95,13 @@ func (s *Services) byAction(req *Request) *API {
 	if err != nil {
 		return nil
 	}
-	for _, a := range s.byVersion[form["Version"]] {
-		if a.Operation(form["Action"]) != nil {
-			return a
+	for version, apis := range s.byVersion {
+		for _, a := range apis {
+			// The links that topics send have no version.
+			named := form["Version"] == version || form["Version"] == "" && a.Name == "sns"
+			if named && a.Operation(form["Action"]) != nil {
+				return a
+			}
 		}
 	}
 	return nil

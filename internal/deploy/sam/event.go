@@ -51,8 +51,7 @@ func (e event) permission(principal string, more object) object {
 var eventTypes = map[string]func(t *transform, e event) error{
 	"HttpApi": (*transform).httpEvent, "S3": (*transform).s3Event, "Schedule": (*transform).scheduleEvent,
 	"EventBridgeRule": (*transform).ruleEvent, "CloudWatchEvent": (*transform).ruleEvent,
-	"SNS": (*transform).snsEvent, "SQS": pull("Queue", "AWSLambdaSQSQueueExecutionRole"),
-	"DynamoDB": pull("Stream", "AWSLambdaDynamoDBExecutionRole"), "Kinesis": pull("Stream", "AWSLambdaKinesisExecutionRole"),
+	"SNS": (*transform).snsEvent, "SQS": pull("Queue"), "DynamoDB": pull("Stream"), "Kinesis": pull("Stream"),
 }
 
 // s3Event adds a notification to the bucket, which must be in the same template, and waits for the permission.
@@ -108,8 +107,7 @@ func (t *transform) s3Event(e event) error {
 }
 
 // pull expands an event source that Lambda reads itself: a queue or a stream.
-func pull(from, policy string) func(t *transform, e event) error {
-	_ = policy
+func pull(from string) func(t *transform, e event) error {
 	return func(t *transform, e event) error {
 		p := object{"FunctionName": ref(e.target)}
 		if e.properties[from] == nil {
@@ -119,15 +117,22 @@ func pull(from, policy string) func(t *transform, e event) error {
 		known := []string{
 			"BatchSize", "BisectBatchOnFunctionError", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds",
 			"MaximumRetryAttempts", "ParallelizationFactor", "ScalingConfig", "StartingPosition", "StartingPositionTimestamp", "TumblingWindowInSeconds",
-			"FilterCriteria", "Enabled", "KmsKeyArn",
+			"FilterCriteria", "Enabled", "KmsKeyArn", "MetricsConfig", "LoggingConfig",
 		}
-		if err := e.check(append(known, from)...); err != nil {
+		if err := e.check(append(known, from, "DestinationConfig")...); err != nil {
 			return err
 		}
 		for _, k := range known {
 			if v, has := e.properties[k]; has {
 				p[k] = v
 			}
+		}
+		if v, ok := e.properties["DestinationConfig"].(object); ok && len(v) > 0 {
+			d, err := e.failureDestination(v)
+			if err != nil {
+				return err
+			}
+			p["DestinationConfig"] = d
 		}
 		t.out[e.id()] = e.derived("AWS::Lambda::EventSourceMapping", p)
 		return nil

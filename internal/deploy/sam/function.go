@@ -47,6 +47,9 @@ func (t *transform) function(s source) error {
 	if s.target, err = t.alias(s, f); err != nil {
 		return err
 	}
+	if err := t.invokeConfig(s); err != nil {
+		return err
+	}
 	if err := t.functionURL(s, s.target); err != nil {
 		return err
 	}
@@ -153,7 +156,11 @@ func (t *transform) role(s source, tags []any) (object, error) {
 			managed = append(managed, arn)
 		}
 	}
-	if inline = append(inline, documents...); len(inline) > 0 {
+	sending, err := t.destinationPolicies(s)
+	if err != nil {
+		return nil, err
+	}
+	if inline = append(append(inline, documents...), sending...); len(inline) > 0 {
 		p["Policies"] = inline
 	}
 	p["ManagedPolicyArns"] = managed

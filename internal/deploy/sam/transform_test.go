@@ -23,6 +23,9 @@ func TestUnsupportedInputIsRefusedByName(t *testing.T) {
 		{"Resources: {F: {" + function + ", Events: {E: {Type: S3, Properties: {Bucket: other, Events: x}}}}}}", "S3 events must reference an S3 bucket in the same template"},
 		{"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: {Nope: 1}}}}", "Invalid key 'Nope' for 'Cors' property"},
 		{"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: [1]}}", "Properties should be a map"},
+		{"Resources: {F: {" + function + ", EventInvokeConfig: {DestinationConfig: {OnSuccess: {Type: Lambda}}}}}}", "Destination is required if Type is not ['SQS', 'SNS']"},
+		{"Resources: {F: {" + function + ", EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: blah}}}}}}", "'Type: blah' must be one of ['SQS', 'SNS', 'EventBridge', 'Lambda', 'S3Bucket']"},
+		{"Resources: {F: {" + function + ", Events: {E: {Type: SQS, Properties: {Queue: a, DestinationConfig: {OnFailure: {Type: Lambda}}}}}}}}", "The only valid values for 'Type' are"},
 	} {
 		d, err := template.Parse([]byte(c.text))
 		if err != nil {
@@ -53,6 +56,32 @@ func TestImageFunctionNeedsNoHandler(t *testing.T) {
 	}
 	if _, err := Transform(d, nil); err == nil || !strings.Contains(err.Error(), "Missing required property 'ImageUri'") {
 		t.Errorf("without an image: %v", err)
+	}
+}
+
+func TestDestinationWithoutAPlaceMakesAQueue(t *testing.T) {
+	d, err := template.Parse([]byte("Resources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: s3://b/k, " +
+		"EventInvokeConfig: {MaximumRetryAttempts: 0, DestinationConfig: {OnSuccess: {Type: SQS}, OnFailure: {Type: SNS}}}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Transform(d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := out.Root["Resources"].(map[string]any)
+	for id, typ := range map[string]string{
+		"FEventInvokeConfig": "AWS::Lambda::EventInvokeConfig", "FEventInvokeConfigOnSuccessQueue": "AWS::SQS::Queue", "FEventInvokeConfigOnFailureTopic": "AWS::SNS::Topic",
+	} {
+		if r, _ := made[id].(map[string]any); r["Type"] != typ {
+			t.Errorf("%s is %v, want %s", id, made[id], typ)
+		}
+	}
+	text, err := canonical(made["FEventInvokeConfig"])
+	want := `{"Properties":{"DestinationConfig":{"OnFailure":{"Destination":{"Ref":"FEventInvokeConfigOnFailureTopic"}},"OnSuccess":{"Destination":{"Fn::GetAtt":["FEventInvokeConfigOnSuccessQueue","Arn"]}}},` +
+		`"FunctionName":{"Ref":"F"},"MaximumRetryAttempts":0,"Qualifier":"$LATEST"},"Type":"AWS::Lambda::EventInvokeConfig"}`
+	if err != nil || text != want {
+		t.Errorf("got %s, %v\nwant %s", text, err, want)
 	}
 }
 

@@ -41,6 +41,33 @@ type Arrivals interface {
 	Arrivals(source string) (arrived <-chan struct{}, stop func())
 }
 
+// Queues takes messages for queues into transactions of their senders, so that one commit reaches many queues. Implemented by services/sqs.
+type Queues interface {
+	// CheckSend tells whether from may send to the queue with the ARN queue: nil, or the denial, or that there is no such queue. It must not be called within a
+	// transaction.
+	CheckSend(ctx context.Context, from Source, queue string) error
+	// Send runs fn in a transaction. The function that fn is given adds a message to a queue, without asking for permission; it fails when the
+	// queue is gone or does not take such a message, and the message is then left out.
+	Send(ctx context.Context, fn func(tx store.Txn, send func(queue string, m *QueueMessage) error) error) error
+}
+
+// QueueMessage is a message that a service sends to a queue.
+type QueueMessage struct {
+	Body string
+	// Attributes are the message attributes by name.
+	Attributes map[string]QueueAttribute
+	// Group and Deduplication are the ids that FIFO queues ask for; empty means none.
+	Group, Deduplication string
+	// Sender is what the queue shows as the SenderId, Trace its AWSTraceHeader.
+	Sender, Trace string
+}
+
+// QueueAttribute is a message attribute: Text, or Binary where Type begins with Binary.
+type QueueAttribute struct {
+	Type, Text string
+	Binary     []byte
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.

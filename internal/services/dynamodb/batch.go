@@ -84,15 +84,10 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 // batchRead reads items until the response is full, and returns the keys that are left. each is told the size of every item.
 func batchRead(r store.Reader, t *table, gets []get, size *int, each func(size int)) (items, left []attr.Map, err error) {
 	items = []attr.Map{}
-	seen := map[string]bool{}
 	for _, g := range gets {
 		if err := t.checkKey(g.key); err != nil {
 			return nil, nil, err
 		}
-		if seen[string(g.key)] {
-			return nil, nil, invalid(msgDuplicateKeys)
-		}
-		seen[string(g.key)] = true
 	}
 	for i, g := range gets {
 		if *size >= maxBatchResponse {
@@ -130,7 +125,12 @@ func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get,
 		if err != nil {
 			return nil, err
 		}
+		seen := map[string]bool{}
 		for _, k := range req.Keys {
+			if seen[string(k)] {
+				return nil, invalid(msgDuplicateKeys)
+			}
+			seen[string(k)] = true
 			g, err := parseGet(k, req.ProjectionExpression, req.AttributesToGet, req.ExpressionAttributeNames)
 			if err != nil {
 				return nil, err
@@ -226,6 +226,9 @@ func (s *Service) checkBatch(ctx context.Context, p place, writes []*write) erro
 			if err != nil {
 				return err
 			}
+			if w.action == actionPut && !t.keyFits(t.keyOf(w.item)) {
+				return errKeySchema()
+			}
 			if err := t.check(w); err != nil {
 				return err
 			}
@@ -271,8 +274,8 @@ func parseBatchWrite(in *ddb.BatchWriteItemInput) ([]*write, error) {
 			} else {
 				w.item = req.PutRequest.Item
 			}
-			if err := w.item.Err(); err != nil {
-				return nil, validation(err)
+			if err := w.checkSize(); err != nil {
+				return nil, err
 			}
 			if err := w.key.Err(); err != nil {
 				return nil, validation(err)

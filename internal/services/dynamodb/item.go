@@ -57,8 +57,8 @@ func (s *Service) putItem(ctx context.Context, in *ddb.PutItemInput) (*ddb.PutIt
 	}
 	w := &write{action: actionPut, table: in.TableName, item: in.Item, showOnFailure: in.ReturnValuesOnConditionCheckFailure == ddb.ReturnValueAllOld}
 	w.needOld = in.ReturnValues == ddb.ReturnValueAllOld || in.ReturnConsumedCapacity != "" && in.ReturnConsumedCapacity != ddb.ReturnConsumedCapacityNone
-	if err := in.Item.Err(); err != nil {
-		return nil, validation(err)
+	if err := w.checkSize(); err != nil {
+		return nil, err
 	}
 	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 		return nil, err

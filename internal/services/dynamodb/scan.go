@@ -48,7 +48,7 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters([]expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+	err := checkParameters([]expression{{"ProjectionExpression", in.ProjectionExpression}, {"FilterExpression", in.FilterExpression}},
 		[]legacy{
 			{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != ""},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)

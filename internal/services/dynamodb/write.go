@@ -75,6 +75,13 @@ func (t *table) check(w *write) error {
 			return invalidValue("Cannot update attribute %s. This attribute is part of the key", a.name)
 		}
 	}
+	for _, ix := range t.indexes {
+		for _, a := range ix.keys.all {
+			if w.update.Enters(a.name) {
+				return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: %s", a.name)
+			}
+		}
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ type tag struct {
 
 func (l *Lambda) resources() []service.ResourceType {
 	return []service.ResourceType{
+		l.eventSourceResource(), l.invokeConfigResource(),
 		service.NewResourceType("AWS::Lambda::Function", service.ResourceSpec[functionProperties]{
 			Attributes: []string{"Arn", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus"},
 			Create:     l.createFunctionResource, Update: l.updateFunctionResource, Delete: l.deleteFunctionResource,

@@ -209,11 +209,24 @@ func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unknown):
+		if retired(id) {
+			return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", id)
+		}
 		return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", id, strings.Join(runtimes.Identifiers(), ", "))
 	case errors.As(err, &unsupportedRuntime), errors.As(err, &missing):
 		return invalid("%v", err)
 	}
 	return err
+}
+
+// retired tells whether a runtime that is unknown here was one of Lambda's: the API's model still names it.
+func retired(id string) bool {
+	schema, err := api.API.Schema()
+	if err != nil {
+		return false
+	}
+	s := schema.Shapes["Runtime"]
+	return s != nil && slices.Contains(s.Enum, id)
 }
 
 // checkRole makes sure that the caller may hand the role to Lambda, and that Lambda may assume it.

@@ -38,7 +38,7 @@ func (l *Lambda) taggable(ctx context.Context, arn string) (tagged, error) {
 	case "code-signing-config":
 		return taggedSigning(ctx, arn), nil
 	case "event-source-mapping":
-		return tagged{}, notFound("Event source mapping not found: %s", arn)
+		return taggedMapping(ctx, arn, parts[6]), nil
 	case "capacity-provider":
 		return tagged{}, notFound("Capacity provider not found: %s", arn)
 	}
@@ -63,6 +63,31 @@ func (l *Lambda) taggedFunction(ctx context.Context, arn string) (tagged, error)
 			return changeFunction(tx, r, func(f *function) { f.Tags, f.Latest.OuterRevision = tags, revision })
 		},
 	}, err
+}
+
+func taggedMapping(ctx context.Context, arn, uuid string) tagged {
+	s := scopeOf(ctx)
+	load := func(rd store.Reader) (eventSource, error) {
+		e, ok, err := record.Get[eventSource](rd, s.eventSource(uuid))
+		if err == nil && (!ok || s.eventSourceARN(uuid) != arn) {
+			err = notFound("Event source mapping not found: %s", arn)
+		}
+		return e, err
+	}
+	return tagged{
+		load: func(rd store.Reader) (map[string]string, error) {
+			e, err := load(rd)
+			return e.Tags, err
+		},
+		save: func(tx store.Txn, tags map[string]string) error {
+			e, err := load(tx)
+			if err != nil {
+				return err
+			}
+			e.Tags = tags
+			return record.Set(tx, s.eventSource(uuid), e)
+		},
+	}
 }
 
 func taggedSigning(ctx context.Context, arn string) tagged {

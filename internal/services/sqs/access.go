@@ -117,8 +117,8 @@ func (s *Service) cancelTargets(ctx context.Context, in *api.CancelMessageMoveTa
 	if err != nil {
 		return nil, err
 	}
-	if _, _, ok := resolveARN(source); !ok {
-		return nil, noResource("SourceArn")
+	if p, _, ok := resolveARN(source); !ok || p != placeOf(ctx) {
+		return nil, noResource("SourceArn") // tasks are only for queues of one's own
 	}
 	return s.arnTargets(ctx, source)
 }

@@ -297,8 +297,6 @@ func (s *Service) checkRedrive(r store.Reader, p place, q *queueRecord) error {
 		return invalid(text, "RedrivePolicy", "Dead letter target does not exist.")
 	case target.fifo != strings.HasSuffix(q.Name, fifoSuffix):
 		return invalid(text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source.")
-	case target.Name == q.Name:
-		return invalid(text, "RedrivePolicy", "A queue cannot be its own dead-letter queue.")
 	case !target.allow.allows(p.arn(q.Name)):
 		return invalid(text, "RedrivePolicy", "Queue does not have permission to use the dead letter queue: the redrive allow policy of %s excludes it.", policy.target)
 	}

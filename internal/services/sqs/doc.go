@@ -14,7 +14,7 @@
 //	mh due id          a delayed message or one in flight, by the time at which it becomes visible
 //	mg group id        a message of a FIFO group, in order
 //	mo group           a FIFO group that holds messages: its last sequence number, its first message, whether it is ready
-//	mr sequence group  a ready group: its first message is visible
+//	mr place group     a ready group: its first message is visible
 //	mc stripe          counters
 //	dd scope id        a deduplication id that was used
 //	da attempt         what a receive request attempt was answered

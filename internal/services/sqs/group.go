@@ -14,7 +14,7 @@ type group struct {
 	last uint64
 	// head is the first message.
 	head id
-	// ready is the sequence number of the row that offers the group to receivers, 0 when its first message is hidden.
+	// ready is the group's place in the line of groups that receivers may have, 0 when its first message is hidden.
 	ready uint64
 }
 
@@ -52,7 +52,7 @@ func (w *work) join(q *queue, id id, st state) error {
 	if !ok {
 		g.head = id
 		if st.where == visible {
-			w.offer(q, st.group, &g)
+			w.offer(q, st.group, &g, id.sequence())
 		}
 	}
 	w.tx.Set(q.groupKey(st.group), g.encode())
@@ -71,16 +71,17 @@ func (w *work) sequence(q *queue, groupName string) (uint64, error) {
 	return w.s.sequence(g.last + 1), nil
 }
 
-// offer makes a group ready, and tells of it after the commit.
-func (w *work) offer(q *queue, name string, g *group) {
-	g.ready = g.head.sequence()
+// offer makes a group ready at a place in the line of groups, and tells of it after the commit.
+func (w *work) offer(q *queue, name string, g *group, sequence uint64) {
+	g.ready = sequence
 	k := q.readyKey(g.ready, name)
 	w.tx.Set(k, nil)
 	e := w.at(q)
 	e.ready = append(e.ready, entry{key: string(k[len(q.data)+2:]), group: name})
 }
 
-// refresh brings a group up to date after its messages changed: which is the first, and whether receivers may have it. A group that stays ready is told of again.
+// refresh brings a group up to date after its messages changed: which is the first, and whether receivers may have it. A ready group goes to
+// the end of the line, so that none keeps the others waiting.
 func (w *work) refresh(q *queue, name string) error {
 	g, ok, err := q.group(w.tx, name)
 	if err != nil || !ok {
@@ -107,7 +108,7 @@ func (w *work) refresh(q *queue, name string) error {
 		return fmt.Errorf("message %s of group %q in %s has no state", head, name, q.arn)
 	}
 	if st.where == visible {
-		w.offer(q, name, &g)
+		w.offer(q, name, &g, w.s.sequence(0))
 	}
 	w.tx.Set(q.groupKey(name), g.encode())
 	return nil

@@ -23,6 +23,10 @@ type model struct {
 	buried      map[string]bool
 	dedup       map[string]time.Time // deduplication id → until when
 	sent        int
+	// line holds the groups that are ready, in the order in which they became so.
+	line []string
+	// met are the groups that the last receive came to.
+	met []string
 }
 
 type modelMessage struct {
@@ -60,8 +64,37 @@ func (m *model) remove(x *modelMessage) {
 	m.messages = slices.DeleteFunc(m.messages, func(y *modelMessage) bool { return x == y })
 }
 
-func (m *model) expire() {
-	m.messages = slices.DeleteFunc(m.messages, func(x *modelMessage) bool { return m.now().Sub(x.enqueued) >= modelRetention })
+// advance moves the time: messages become visible in the order of their times, then those past their retention go away.
+func (m *model) advance(d time.Duration) {
+	before := m.now()
+	m.h.advance(d)
+	var due []*modelMessage
+	for _, x := range m.messages {
+		if x.hidden.After(before) && m.visible(x) {
+			due = append(due, x)
+		}
+	}
+	slices.SortStableFunc(due, func(x, y *modelMessage) int { return x.hidden.Compare(y.hidden) })
+	m.touchAll(due)
+	var gone []*modelMessage
+	m.messages = slices.DeleteFunc(m.messages, func(x *modelMessage) bool {
+		old := m.now().Sub(x.enqueued) >= modelRetention
+		if old {
+			gone = append(gone, x)
+		}
+		return old
+	})
+	m.touchAll(gone)
+}
+
+func (m *model) touchAll(all []*modelMessage) {
+	var groups []string
+	for _, x := range all {
+		if !slices.Contains(groups, x.group) {
+			groups = append(groups, x.group)
+			m.touch(x.group)
+		}
+	}
 }
 
 func (m *model) Send(t *rapid.T) {
@@ -88,24 +121,34 @@ func (m *model) Send(t *rapid.T) {
 		do[api.SendMessageOutput](t, m.h, "SendMessage", in)
 	}
 	m.messages = append(m.messages, x)
+	if !slices.Contains(m.line, x.group) {
+		m.touch(x.group)
+	}
+}
+
+// touch puts a group at the end of the line when its first message is visible, and out of the line otherwise.
+func (m *model) touch(group string) {
+	m.line = slices.DeleteFunc(m.line, func(g string) bool { return g == group })
+	i := slices.IndexFunc(m.messages, func(x *modelMessage) bool { return x.group == group })
+	if m.fifo && i >= 0 && m.visible(m.messages[i]) {
+		m.line = append(m.line, group)
+	}
 }
 
 // next returns what a receive of n messages gives, and buries what it meets that was received too often. A FIFO queue gives as many of a group as
 // it can before it goes on to the next.
 func (m *model) next(n int) (out []*modelMessage) {
 	available := m.available()
+	m.met = nil
 	if m.fifo {
-		first := map[string]int{}
-		for i, x := range available {
-			if _, ok := first[x.group]; !ok {
-				first[x.group] = i
-			}
-		}
-		slices.SortStableFunc(available, func(x, y *modelMessage) int { return first[x.group] - first[y.group] })
+		slices.SortStableFunc(available, func(x, y *modelMessage) int { return slices.Index(m.line, x.group) - slices.Index(m.line, y.group) })
 	}
 	for _, x := range available {
 		if len(out) == n {
 			break
+		}
+		if !slices.Contains(m.met, x.group) {
+			m.met = append(m.met, x.group)
 		}
 		if x.received >= m.maxReceives {
 			m.remove(x)
@@ -137,6 +180,9 @@ func (m *model) Receive(t *rapid.T) {
 		x.handle, x.delayed = *got[i].ReceiptHandle, false
 		x.hidden = m.now().Add(time.Duration(visibility) * time.Second)
 	}
+	for _, group := range m.met {
+		m.touch(group)
+	}
 }
 
 func (m *model) Delete(t *rapid.T) {
@@ -155,6 +201,7 @@ func (m *model) Delete(t *rapid.T) {
 		t.Fatalf("delete: %v", err)
 	}
 	m.remove(x)
+	m.touch(x.group)
 }
 
 func (m *model) ChangeVisibility(t *rapid.T) {
@@ -171,6 +218,9 @@ func (m *model) ChangeVisibility(t *rapid.T) {
 		t.Fatalf("change visibility: %v", err)
 	}
 	x.hidden = m.now().Add(time.Duration(seconds) * time.Second)
+	if seconds == 0 {
+		m.touch(x.group)
+	}
 }
 
 // pick returns a message that was received.
@@ -188,14 +238,12 @@ func (m *model) pick(t *rapid.T) *modelMessage {
 }
 
 func (m *model) Advance(t *rapid.T) {
-	m.h.advance(time.Duration(rapid.SampledFrom([]int{1, 10, 100, 500}).Draw(t, "seconds")) * time.Second)
-	m.expire()
+	m.advance(time.Duration(rapid.SampledFrom([]int{1, 10, 100, 500}).Draw(t, "seconds")) * time.Second)
 }
 
 func (m *model) Restart(*rapid.T) {
 	m.h.restart()
-	m.h.advance(time.Millisecond)
-	m.expire()
+	m.advance(time.Millisecond)
 }
 
 func (m *model) Purge(t *rapid.T) {
@@ -204,7 +252,7 @@ func (m *model) Purge(t *rapid.T) {
 	}
 	_, err := service.Call[api.PurgeQueueOutput](m.h.ctx, m.h, "sqs", "PurgeQueue", &api.PurgeQueueInput{QueueUrl: m.url})
 	if err == nil {
-		m.messages, m.dedup = nil, map[string]time.Time{}
+		m.messages, m.line, m.dedup = nil, nil, map[string]time.Time{}
 	} else if service.Code(err) != codePurging {
 		t.Fatalf("purge: %v", err)
 	}

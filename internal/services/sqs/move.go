@@ -334,17 +334,16 @@ func (m *taking) moveMessage(w *work, q *queue, t *moveTask, old id, st state) e
 	if to == nil || to.fifo != q.fifo {
 		return events.Permanent(fmt.Errorf("the queue %s that message %s came from does not exist", target, old))
 	}
-	var uuid [16]byte
-	if _, err := io.ReadFull(w.s.random, uuid[:]); err != nil {
+	fresh := &outgoing{}
+	if err := w.s.identify(fresh); err != nil {
 		return err
 	}
-	uuid[6], uuid[8] = uuid[6]&0x0f|0x40, uuid[8]&0x3f|0x80
 	sequence, err := w.sequence(to, st.group)
 	if err != nil {
 		return err
 	}
 	st.received, st.first, st.source = 0, 0, ""
-	n, err := w.transfer(q, to, old, st, newID(sequence, uuid))
+	n, err := w.transfer(q, to, old, st, newID(sequence, fresh.uuid))
 	m.moved += n
 	return err
 }

@@ -1,8 +1,8 @@
 package sqs
 
-// deadLetters returns the dead-letter queue of a queue, or nil when it has none or the one it names is gone.
+// deadLetters returns the dead-letter queue of a queue, or nil when it has none, when the one it names is gone, and when it is the queue itself.
 func (w *work) deadLetters(q *queue) (*queue, error) {
-	if q.redrive == nil {
+	if q.redrive == nil || q.redrive.target == q.arn {
 		return nil, nil
 	}
 	return w.s.find(w.tx, q.redrive.place, q.redrive.name)

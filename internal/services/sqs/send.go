@@ -193,10 +193,9 @@ func (s *Service) compose(ctx context.Context, q *queue, e *api.SendMessageBatch
 	}
 	r := service.RequestFrom(ctx)
 	m := &outgoing{delay: e.DelaySeconds, content: content{body: e.MessageBody, digest: md5.Sum([]byte(e.MessageBody)), attributes: attributesOf(e.MessageAttributes)}}
-	if _, err := io.ReadFull(s.random, m.uuid[:]); err != nil {
+	if err := s.identify(m); err != nil {
 		return nil, err
 	}
-	m.uuid[6], m.uuid[8] = m.uuid[6]&0x0f|0x40, m.uuid[8]&0x3f|0x80
 	m.attributesDigest = digestAttributes(m.content.attributes)
 	if err := m.addSystem(r, e.MessageSystemAttributes); err != nil {
 		return nil, err
@@ -208,6 +207,15 @@ func (s *Service) compose(ctx context.Context, q *queue, e *api.SendMessageBatch
 	m.content.dedup = dedupID(q, e)
 	m.size = m.measure()
 	return m, nil
+}
+
+// identify gives a message its UUID.
+func (s *Service) identify(m *outgoing) error {
+	if _, err := io.ReadFull(s.random, m.uuid[:]); err != nil {
+		return err
+	}
+	m.uuid[6], m.uuid[8] = m.uuid[6]&0x0f|0x40, m.uuid[8]&0x3f|0x80
+	return nil
 }
 
 // addSystem takes the system attributes: the trace header, which may come in the head of the request too.

@@ -1,0 +1,407 @@
+package sns
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/service"
+)
+
+// topicProperties are the properties of AWS::SNS::Topic
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sns-topic.html).
+type topicProperties struct {
+	TopicName                 *string              `cfn:"TopicName,createOnly"`
+	FifoTopic                 *bool                `cfn:"FifoTopic,createOnly"`
+	ArchivePolicy             any                  `cfn:"ArchivePolicy"`
+	ContentBasedDeduplication *bool                `cfn:"ContentBasedDeduplication"`
+	DataProtectionPolicy      any                  `cfn:"DataProtectionPolicy"`
+	DisplayName               *string              `cfn:"DisplayName"`
+	FifoThroughputScope       *string              `cfn:"FifoThroughputScope"`
+	KmsMasterKeyID            *string              `cfn:"KmsMasterKeyId"`
+	SignatureVersion          *string              `cfn:"SignatureVersion"`
+	Subscription              []inlineSubscription `cfn:"Subscription"`
+	Tags                      []tagProperty        `cfn:"Tags"`
+	TracingConfig             *string              `cfn:"TracingConfig"`
+}
+
+type inlineSubscription struct {
+	Endpoint string `cfn:"Endpoint,required"`
+	Protocol string `cfn:"Protocol,required"`
+}
+
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// subscriptionProperties are the properties of AWS::SNS::Subscription.
+type subscriptionProperties struct {
+	DeliveryPolicy      any     `cfn:"DeliveryPolicy"`
+	Endpoint            *string `cfn:"Endpoint,createOnly"`
+	FilterPolicy        any     `cfn:"FilterPolicy"`
+	FilterPolicyScope   *string `cfn:"FilterPolicyScope"`
+	Protocol            string  `cfn:"Protocol,required,createOnly"`
+	RawMessageDelivery  *bool   `cfn:"RawMessageDelivery"`
+	RedrivePolicy       any     `cfn:"RedrivePolicy"`
+	Region              *string `cfn:"Region"`
+	ReplayPolicy        any     `cfn:"ReplayPolicy"`
+	SubscriptionRoleArn *string `cfn:"SubscriptionRoleArn"`
+	TopicArn            string  `cfn:"TopicArn,required,createOnly"`
+}
+
+// topicPolicyProperties are the properties of AWS::SNS::TopicPolicy.
+type topicPolicyProperties struct {
+	PolicyDocument any      `cfn:"PolicyDocument,required"`
+	Topics         []string `cfn:"Topics,required"`
+}
+
+// inlinePolicyProperties are the properties of AWS::SNS::TopicInlinePolicy.
+type inlinePolicyProperties struct {
+	PolicyDocument any    `cfn:"PolicyDocument,required"`
+	TopicArn       string `cfn:"TopicArn,required,createOnly"`
+}
+
+func (s *Service) resources() []service.ResourceType {
+	return []service.ResourceType{
+		service.NewResourceType("AWS::SNS::Topic", service.ResourceSpec[topicProperties]{
+			Attributes: []string{"TopicArn", "TopicName"},
+			Create:     s.createTopicResource, Update: s.updateTopicResource, Delete: s.deleteTopicResource,
+		}),
+		service.NewResourceType("AWS::SNS::Subscription", service.ResourceSpec[subscriptionProperties]{
+			Attributes: []string{"Arn"},
+			Create:     s.createSubscriptionResource, Update: s.updateSubscriptionResource, Delete: s.deleteSubscriptionResource,
+		}),
+		service.NewResourceType("AWS::SNS::TopicPolicy", service.ResourceSpec[topicPolicyProperties]{
+			Attributes: []string{"Id"},
+			Create:     s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+		}),
+		service.NewResourceType("AWS::SNS::TopicInlinePolicy", service.ResourceSpec[inlinePolicyProperties]{
+			Create: s.createInlineResource, Update: s.updateInlineResource, Delete: s.deleteInlineResource,
+		}),
+	}
+}
+
+func call[Out any](ctx context.Context, s *Service, operation string, in any) (*Out, error) {
+	return service.Call[Out](ctx, s.deps.Door, "sns", operation, in)
+}
+
+// document returns a property that is a JSON object, or text that holds one.
+func document(v any) (string, error) {
+	if text, ok := v.(string); ok {
+		return text, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// texts adds documents, texts and booleans that are set to out.
+func texts(out map[string]string, documents map[string]any, strings map[string]*string, bools map[string]*bool) error {
+	for name, v := range documents {
+		if v == nil {
+			continue
+		}
+		text, err := document(v)
+		if err != nil {
+			return fmt.Errorf("property %s: %w", name, err)
+		}
+		out[name] = text
+	}
+	for name, v := range strings {
+		if v != nil {
+			out[name] = *v
+		}
+	}
+	for name, v := range bools {
+		if v != nil {
+			out[name] = strconv.FormatBool(*v)
+		}
+	}
+	return nil
+}
+
+func (p *topicProperties) attributes() (map[string]string, error) {
+	out := map[string]string{}
+	err := texts(out, map[string]any{"ArchivePolicy": p.ArchivePolicy}, map[string]*string{
+		"DisplayName": p.DisplayName, "FifoThroughputScope": p.FifoThroughputScope, "KmsMasterKeyId": p.KmsMasterKeyID, "SignatureVersion": p.SignatureVersion,
+		"TracingConfig": p.TracingConfig,
+	}, map[string]*bool{"ContentBasedDeduplication": p.ContentBasedDeduplication})
+	return out, err
+}
+
+func (p *topicProperties) tags(c service.ResourceCall) map[string]string {
+	out := maps.Clone(c.Tags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, t := range p.Tags {
+		out[t.Key] = t.Value
+	}
+	return out
+}
+
+func tagList(tags map[string]string) []api.Tag {
+	var out []api.Tag
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, api.Tag{Key: k, Value: tags[k]})
+	}
+	return out
+}
+
+func (s *Service) createTopicResource(ctx context.Context, c service.ResourceCall, p *topicProperties) (service.Resource, error) {
+	fifo := p.FifoTopic != nil && *p.FifoTopic
+	name := c.Name(256, nil)
+	if fifo {
+		name = c.Name(256-len(fifoSuffix), nil) + fifoSuffix
+	}
+	if p.TopicName != nil {
+		name = *p.TopicName
+	}
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	if fifo {
+		attributes["FifoTopic"] = "true"
+	}
+	arn := placeOf(ctx).arn(name)
+	if !c.Retry {
+		// CreateTopic takes a topic that is there for its own.
+		if _, err := call[api.GetTopicAttributesOutput](ctx, s, "GetTopicAttributes", &api.GetTopicAttributesInput{TopicArn: arn}); err == nil {
+			return service.Resource{}, service.Errorf("AlreadyExists", "A topic named %s exists already. Choose another name, or leave TopicName out.", name)
+		}
+	}
+	in := &api.CreateTopicInput{Name: name, Attributes: attributes, Tags: tagList(p.tags(c))}
+	if p.DataProtectionPolicy != nil {
+		text, err := document(p.DataProtectionPolicy)
+		if err != nil {
+			return service.Resource{}, err
+		}
+		in.DataProtectionPolicy = &text
+	}
+	if _, err := call[api.CreateTopicOutput](ctx, s, "CreateTopic", in); err != nil {
+		return service.Resource{}, err
+	}
+	return topicResource(arn, name), s.subscribeAll(ctx, arn, nil, p.Subscription)
+}
+
+func topicResource(arn, name string) service.Resource {
+	return service.Resource{PhysicalID: arn, Attributes: map[string]any{"TopicArn": arn, "TopicName": name}}
+}
+
+// subscribeAll subscribes what a topic's property names, and ends what it does not name any more.
+func (s *Service) subscribeAll(ctx context.Context, arn string, old, now []inlineSubscription) error {
+	for _, x := range now {
+		if _, err := call[api.SubscribeOutput](ctx, s, "Subscribe", &api.SubscribeInput{TopicArn: arn, Protocol: x.Protocol, Endpoint: &x.Endpoint}); err != nil {
+			return err
+		}
+	}
+	for _, x := range old {
+		if slices.Contains(now, x) {
+			continue
+		}
+		// Subscribing again tells the ARN.
+		out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", &api.SubscribeInput{TopicArn: arn, Protocol: x.Protocol, Endpoint: &x.Endpoint, ReturnSubscriptionArn: ptr(true)})
+		if err != nil {
+			return err
+		}
+		if _, err := call[api.UnsubscribeOutput](ctx, s, "Unsubscribe", &api.UnsubscribeInput{SubscriptionArn: *out.SubscriptionArn}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) updateTopicResource(ctx context.Context, c service.ResourceCall, old, p *topicProperties) (service.Resource, error) {
+	before, err := old.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	for name := range before {
+		if _, ok := attributes[name]; !ok {
+			attributes[name] = "" // what a template no longer says has its default again
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		value := attributes[name]
+		if before[name] == value {
+			continue
+		}
+		if _, err := call[api.SetTopicAttributesOutput](ctx, s, "SetTopicAttributes", &api.SetTopicAttributesInput{TopicArn: c.PhysicalID, AttributeName: name, AttributeValue: &value}); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	if p.DataProtectionPolicy != nil {
+		text, err := document(p.DataProtectionPolicy)
+		if err != nil {
+			return service.Resource{}, err
+		}
+		if _, err := call[api.PutDataProtectionPolicyOutput](ctx, s, "PutDataProtectionPolicy", &api.PutDataProtectionPolicyInput{ResourceArn: c.PhysicalID, DataProtectionPolicy: text}); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	if err := s.updateTags(ctx, c.PhysicalID, old.tags(c), p.tags(c)); err != nil {
+		return service.Resource{}, err
+	}
+	_, name, err := parseARN(c.PhysicalID, "TopicArn")
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return topicResource(c.PhysicalID, name), s.subscribeAll(ctx, c.PhysicalID, old.Subscription, p.Subscription)
+}
+
+func (s *Service) updateTags(ctx context.Context, arn string, old, tags map[string]string) error {
+	var gone []string
+	for _, k := range slices.Sorted(maps.Keys(old)) {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if gone != nil {
+		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tagList(tags)})
+	return err
+}
+
+func (s *Service) deleteTopicResource(ctx context.Context, c service.ResourceCall, _ *topicProperties) error {
+	_, err := call[api.DeleteTopicOutput](ctx, s, "DeleteTopic", &api.DeleteTopicInput{TopicArn: c.PhysicalID})
+	return err
+}
+
+func (p *subscriptionProperties) attributes() (map[string]string, error) {
+	out := map[string]string{}
+	err := texts(out, map[string]any{
+		"DeliveryPolicy": p.DeliveryPolicy, "FilterPolicy": p.FilterPolicy, "RedrivePolicy": p.RedrivePolicy, "ReplayPolicy": p.ReplayPolicy,
+	}, map[string]*string{"FilterPolicyScope": p.FilterPolicyScope, "SubscriptionRoleArn": p.SubscriptionRoleArn}, map[string]*bool{"RawMessageDelivery": p.RawMessageDelivery})
+	return out, err
+}
+
+func (s *Service) createSubscriptionResource(ctx context.Context, _ service.ResourceCall, p *subscriptionProperties) (service.Resource, error) {
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	in := &api.SubscribeInput{TopicArn: p.TopicArn, Protocol: p.Protocol, Endpoint: p.Endpoint, Attributes: attributes, ReturnSubscriptionArn: ptr(true)}
+	out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", in)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return subscriptionResource(*out.SubscriptionArn), nil
+}
+
+func subscriptionResource(arn string) service.Resource {
+	return service.Resource{PhysicalID: arn, Attributes: map[string]any{"Arn": arn}}
+}
+
+func (s *Service) updateSubscriptionResource(ctx context.Context, c service.ResourceCall, old, p *subscriptionProperties) (service.Resource, error) {
+	before, err := old.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	attributes, err := p.attributes()
+	if err != nil {
+		return service.Resource{}, err
+	}
+	defaults := map[string]string{"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
+	for name := range before {
+		if _, ok := attributes[name]; !ok {
+			attributes[name] = defaults[name]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		value := attributes[name]
+		if before[name] == value {
+			continue
+		}
+		in := &api.SetSubscriptionAttributesInput{SubscriptionArn: c.PhysicalID, AttributeName: name, AttributeValue: &value}
+		if _, err := call[api.SetSubscriptionAttributesOutput](ctx, s, "SetSubscriptionAttributes", in); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	return subscriptionResource(c.PhysicalID), nil
+}
+
+func (s *Service) deleteSubscriptionResource(ctx context.Context, c service.ResourceCall, _ *subscriptionProperties) error {
+	_, err := call[api.UnsubscribeOutput](ctx, s, "Unsubscribe", &api.UnsubscribeInput{SubscriptionArn: c.PhysicalID})
+	return err
+}
+
+// setPolicy puts a policy on a topic; an empty one gives it the default again.
+func (s *Service) setPolicy(ctx context.Context, arn, policy string) error {
+	_, err := call[api.SetTopicAttributesOutput](ctx, s, "SetTopicAttributes", &api.SetTopicAttributesInput{TopicArn: arn, AttributeName: "Policy", AttributeValue: &policy})
+	return err
+}
+
+func unlessGone(err error) error {
+	if service.Code(err) == codeNotFound {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) createPolicyResource(ctx context.Context, c service.ResourceCall, p *topicPolicyProperties) (service.Resource, error) {
+	return s.updatePolicyResource(ctx, c, &topicPolicyProperties{}, p)
+}
+
+func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCall, old, p *topicPolicyProperties) (service.Resource, error) {
+	policy, err := document(p.PolicyDocument)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	for _, arn := range p.Topics {
+		if err := s.setPolicy(ctx, arn, policy); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	for _, arn := range old.Topics {
+		if !slices.Contains(p.Topics, arn) {
+			if err := unlessGone(s.setPolicy(ctx, arn, "")); err != nil {
+				return service.Resource{}, err
+			}
+		}
+	}
+	id := c.PhysicalID
+	if id == "" {
+		id = c.Name(128, nil)
+	}
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, nil
+}
+
+func (s *Service) deletePolicyResource(ctx context.Context, _ service.ResourceCall, p *topicPolicyProperties) error {
+	for _, arn := range p.Topics {
+		if err := unlessGone(s.setPolicy(ctx, arn, "")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) createInlineResource(ctx context.Context, c service.ResourceCall, p *inlinePolicyProperties) (service.Resource, error) {
+	return s.updateInlineResource(ctx, c, nil, p)
+}
+
+func (s *Service) updateInlineResource(ctx context.Context, _ service.ResourceCall, _, p *inlinePolicyProperties) (service.Resource, error) {
+	policy, err := document(p.PolicyDocument)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return service.Resource{PhysicalID: p.TopicArn}, s.setPolicy(ctx, p.TopicArn, policy)
+}
+
+func (s *Service) deleteInlineResource(ctx context.Context, _ service.ResourceCall, p *inlinePolicyProperties) error {
+	return unlessGone(s.setPolicy(ctx, p.TopicArn, ""))
+}

@@ -1,0 +1,110 @@
+package sns
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Options are what SNS needs beside what every service gets.
+type Options struct {
+	// Queues takes the messages of subscribed queues, Functions the events of subscribed functions.
+	Queues    port.Queues
+	Functions port.Functions
+	// HTTP reaches the endpoints of HTTP and HTTPS subscriptions; nil means a client with the time limits of SNS that follows no redirect.
+	HTTP *http.Client
+}
+
+// Service is Amazon SNS. Make one with [New].
+type Service struct {
+	deps    service.Deps
+	options Options
+	topics  topicCache
+	signers signers
+}
+
+// httpTimeout is how long an endpoint may take for its answer (https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html).
+const httpTimeout = 15 * time.Second
+
+// New returns SNS on the given collaborators.
+func New(d service.Deps, o Options) service.Service {
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	d.BaseURL = strings.TrimSuffix(d.BaseURL, "/")
+	s := &Service{deps: d, options: o}
+	return service.Service{
+		API:        api.API,
+		Operations: s.handlers().Bindings(),
+		Access:     s.access(),
+		Resources:  s.resources(),
+		Routes:     []service.Route{{Path: "/_aws/sns", Handler: http.HandlerFunc(s.serveCertificate), Public: true}},
+		Jobs: []events.Kind{
+			{Name: fanoutKind, Handle: s.goOn},
+			{Name: httpKind, Handle: s.post, Concurrency: 64},
+			{Name: replayKind, Handle: s.replayNext},
+		},
+	}
+}
+
+func (s *Service) handlers() *api.Handlers {
+	return &api.Handlers{
+		AddPermission:                      s.addPermission,
+		CheckIfPhoneNumberIsOptedOut:       s.checkIfPhoneNumberIsOptedOut,
+		ConfirmSubscription:                s.confirmSubscription,
+		CreatePlatformApplication:          s.createPlatformApplication,
+		CreatePlatformEndpoint:             s.createPlatformEndpoint,
+		CreateTopic:                        s.createTopic,
+		DeleteEndpoint:                     s.deleteEndpoint,
+		DeletePlatformApplication:          s.deletePlatformApplication,
+		DeleteTopic:                        s.deleteTopic,
+		GetDataProtectionPolicy:            s.getDataProtectionPolicy,
+		GetEndpointAttributes:              s.getEndpointAttributes,
+		GetPlatformApplicationAttributes:   s.getPlatformApplicationAttributes,
+		GetSMSAttributes:                   s.getSMSAttributes,
+		GetSMSSandboxAccountStatus:         s.getSMSSandboxAccountStatus,
+		GetSubscriptionAttributes:          s.getSubscriptionAttributes,
+		GetTopicAttributes:                 s.getTopicAttributes,
+		ListEndpointsByPlatformApplication: s.listEndpointsByPlatformApplication,
+		ListPhoneNumbersOptedOut:           s.listPhoneNumbersOptedOut,
+		ListPlatformApplications:           s.listPlatformApplications,
+		ListSubscriptions:                  s.listSubscriptions,
+		ListSubscriptionsByTopic:           s.listSubscriptionsByTopic,
+		ListTagsForResource:                s.listTagsForResource,
+		ListTopics:                         s.listTopics,
+		OptInPhoneNumber:                   s.optInPhoneNumber,
+		Publish:                            s.publish,
+		PublishBatch:                       s.publishBatch,
+		PutDataProtectionPolicy:            s.putDataProtectionPolicy,
+		RemovePermission:                   s.removePermission,
+		SetEndpointAttributes:              s.setEndpointAttributes,
+		SetPlatformApplicationAttributes:   s.setPlatformApplicationAttributes,
+		SetSMSAttributes:                   s.setSMSAttributes,
+		SetSubscriptionAttributes:          s.setSubscriptionAttributes,
+		SetTopicAttributes:                 s.setTopicAttributes,
+		Subscribe:                          s.subscribe,
+		TagResource:                        s.tagResource,
+		Unsubscribe:                        s.unsubscribe,
+		UntagResource:                      s.untagResource,
+	}
+}
+
+func (s *Service) nowMS() int64 { return s.deps.Clock.Now().UnixMilli() }
+
+// log tells of deliveries that cannot happen, which publishers do not learn of.
+func (s *Service) log(ctx context.Context, message string, args ...any) {
+	s.deps.Log.InfoContext(ctx, message, args...)
+}
+
+// signers holds the signing key once it is read.
+type signers struct {
+	mu  sync.Mutex // guards the field below
+	one *signer
+}

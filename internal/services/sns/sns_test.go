@@ -1,0 +1,171 @@
+package sns
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	queueapi "lambent.dev/lambent/internal/awsapi/sqs"
+
+	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/sqs"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/mem"
+)
+
+// harness is SNS and SQS on a store in memory and a clock that stands still.
+type harness struct {
+	topics, queues service.Service
+	functions      *functions
+	clock          *clock.Fake
+	ctx            context.Context
+	// denied are the actions that the door refuses.
+	mu     sync.Mutex // guards the field below
+	denied []string
+}
+
+// functions stands for Lambda: it remembers what it was asked to run.
+type functions struct {
+	mu     sync.Mutex // guards the field below
+	events []string
+}
+
+func (f *functions) Invoke(context.Context, port.Source, string, []byte) (port.Invocation, error) {
+	return port.Invocation{}, errors.New("topics invoke asynchronously")
+}
+
+func (f *functions) CheckInvoke(context.Context, port.Source, string) error { return nil }
+
+func (f *functions) EnqueueAsync(_ context.Context, tx store.Txn, _ port.Source, function string, payload []byte) error {
+	tx.OnCommit(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.events = append(f.events, function+" "+string(payload))
+	})
+	return nil
+}
+
+func newHarness(t testing.TB, client *http.Client) *harness {
+	t.Helper()
+	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}}
+	st := mem.New()
+	log := slog.New(slog.DiscardHandler)
+	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
+	var queues *sqs.Service
+	h.queues, queues = sqs.New(deps)
+	h.topics = New(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	jobs := events.New(st, h.clock, log)
+	if err := jobs.Register(slices.Concat(h.topics.Jobs, h.queues.Jobs)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := jobs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.ctx = service.WithRequest(t.Context(), &service.Request{
+		ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, Account: "000000000000", ARN: "arn:aws:iam::000000000000:root"},
+	})
+	t.Cleanup(func() {
+		if err := errors.Join(jobs.Close(), st.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// Call implements [service.Door] without asking for permission.
+func (h *harness) Call(ctx context.Context, api, operation string, in any) (any, error) {
+	of := h.topics
+	if api == "sqs" {
+		of = h.queues
+	}
+	for _, b := range of.Operations {
+		if b.Name == operation && b.Call != nil {
+			return b.Call(ctx, in)
+		}
+	}
+	return nil, service.NotImplemented(api, operation)
+}
+
+// Allow implements [service.Door]: everything is allowed but what a test denies.
+func (h *harness) Allow(_ context.Context, target service.Target) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if slices.Contains(h.denied, target.ARN) {
+		return service.Errorf("AccessDenied", "The test denies it.").WithStatus(403)
+	}
+	return nil
+}
+
+func (h *harness) deny(arns ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.denied = arns
+}
+
+// do makes a call that must succeed.
+func do[Out any](t testing.TB, h *harness, api, operation string, in any) *Out {
+	t.Helper()
+	out, err := service.Call[Out](h.ctx, h, api, operation, in)
+	if err != nil {
+		t.Fatalf("%s: %v", operation, err)
+	}
+	return out
+}
+
+func (h *harness) topic(t testing.TB, name string, attributes map[string]string) string {
+	t.Helper()
+	return *do[api.CreateTopicOutput](t, h, "sns", "CreateTopic", &api.CreateTopicInput{Name: name, Attributes: attributes}).TopicArn
+}
+
+func (h *harness) queue(t testing.TB, name string, attributes map[string]string) (arn string) {
+	t.Helper()
+	do[queueapi.CreateQueueOutput](t, h, "sqs", "CreateQueue", &queueapi.CreateQueueInput{QueueName: name, Attributes: attributes})
+	return "arn:aws:sqs:us-east-1:000000000000:" + name
+}
+
+func (h *harness) subscribe(t testing.TB, topic, protocol, endpoint string, attributes map[string]string) string {
+	t.Helper()
+	yes := true
+	return *do[api.SubscribeOutput](t, h, "sns", "Subscribe", &api.SubscribeInput{
+		TopicArn: topic, Protocol: protocol, Endpoint: &endpoint, Attributes: attributes, ReturnSubscriptionArn: &yes,
+	}).SubscriptionArn
+}
+
+// bodies takes what is in a queue.
+func (h *harness) bodies(t testing.TB, name string) (out []string) {
+	t.Helper()
+	for {
+		got := do[queueapi.ReceiveMessageOutput](t, h, "sqs", "ReceiveMessage", &queueapi.ReceiveMessageInput{QueueUrl: name, MaxNumberOfMessages: ptr(int32(10))}).Messages
+		if len(got) == 0 {
+			return out
+		}
+		for _, m := range got {
+			out = append(out, *m.Body)
+			do[queueapi.DeleteMessageOutput](t, h, "sqs", "DeleteMessage", &queueapi.DeleteMessageInput{QueueUrl: name, ReceiptHandle: *m.ReceiptHandle})
+		}
+	}
+}
+
+func BenchmarkPublishToHundredQueues(b *testing.B) {
+	h := newHarness(b, nil)
+	topic := h.topic(b, "t", nil)
+	for i := range 100 {
+		h.subscribe(b, topic, "sqs", h.queue(b, fmt.Sprintf("q%d", i), nil), nil)
+	}
+	b.ResetTimer()
+	for range b.N {
+		do[api.PublishOutput](b, h, "sns", "Publish", &api.PublishInput{TopicArn: &topic, Message: strings.Repeat("x", 1024)})
+	}
+}
