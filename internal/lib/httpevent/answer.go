@@ -32,6 +32,14 @@ type structured struct {
 // Parse reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON. contentType is that of a
 // structured response which names none.
 func Parse(payload []byte, contentType string) (*Answer, error) {
+	if a, ok := scan(payload, contentType); ok {
+		return a, nil
+	}
+	return decode(payload, contentType)
+}
+
+// decode is Parse for every form of response.
+func decode(payload []byte, contentType string) (*Answer, error) {
 	payload = bytes.TrimSpace(payload)
 	var p structured
 	if len(payload) > 0 && payload[0] == '{' {

@@ -45,7 +45,7 @@ func (p *pools) start(ctx context.Context) error {
 }
 
 // close ends every environment.
-func (p *pools) close(context.Context) error {
+func (p *pools) close() {
 	if p.stop != nil {
 		p.stop()
 	}
@@ -61,7 +61,6 @@ func (p *pools) close(context.Context) error {
 		p.end(w)
 	}
 	p.wg.Wait()
-	return nil
 }
 
 // get returns an idle environment, or nil with a place for a new one. It fails when the machine's bound is reached.

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -183,14 +182,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+	l.runner.start(ctx)
+	return l.pools.start(ctx)
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
-func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+func (l *Lambda) close(context.Context) error {
+	l.runner.close()
+	l.pools.close()
 	l.snapshots.close()
-	return err
+	return nil
 }
 
 // endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function
