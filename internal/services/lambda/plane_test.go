@@ -105,26 +105,26 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != "POST" || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
 		t.Errorf("context %+v", c)
 	}
-	if got := ask(t, "GET", at+"/plain", ""); got.status != 200 || got.body != `{"seen": null}` || got.header.Get("Content-Type") != "application/json" {
+	if got := ask(t, "GET", at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("without a status: %+v", got)
 	}
-	if got := ask(t, "GET", at+"/raise", ""); got.status != 502 {
+	if got := ask(t, "GET", at+"/raise", ""); got.status != 502 || got.body != "Internal Server Error" {
 		t.Errorf("function that fails: %+v", got)
 	}
 	root, _, _ := strings.Cut(at, urlPath)
 	if got := ask(t, "GET", root+"/plain", "", "Host", id+".lambda-url.us-east-1.on.aws"); got.status != 200 {
 		t.Errorf("by host: %+v", got)
 	}
-	if got := ask(t, "GET", root+"/plain", "", "Host", id+".lambda-url.eu-west-1.on.aws"); got.status != 404 {
+	if got := ask(t, "GET", root+"/plain", "", "Host", id+".lambda-url.eu-west-1.on.aws"); got.status != 403 {
 		t.Errorf("by the host of another region: %+v", got)
 	}
-	if got := ask(t, "GET", root+urlPath+"nothing/", ""); got.status != 404 {
+	if got := ask(t, "GET", root+urlPath+"nothing/", ""); got.status != 403 {
 		t.Errorf("a URL that does not exist: %+v", got)
 	}
 	if _, err := f.deleteFunctionUrlConfig(f.ctx, &api.DeleteFunctionUrlConfigInput{FunctionName: "f"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, "GET", at, ""); got.status != 404 {
+	if got := ask(t, "GET", at, ""); got.status != 403 {
 		t.Errorf("after its deletion: %+v", got)
 	}
 }
@@ -234,7 +234,7 @@ func TestFunctionURLOfAnAliasRunsItsVersion(t *testing.T) {
 	if _, err := f.deleteAlias(f.ctx, &api.DeleteAliasInput{FunctionName: "f", Name: "live"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, "GET", at, ""); got.status != 404 {
+	if got := ask(t, "GET", at, ""); got.status != 403 {
 		t.Errorf("after the alias: %+v", got)
 	}
 }
