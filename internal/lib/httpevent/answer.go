@@ -144,8 +144,11 @@ var prelude = make([]byte, 8)
 func ParseStreamed(payload []byte) (*Answer, error) {
 	head, body, ok := bytes.Cut(payload, prelude)
 	var p structured
-	if !ok || len(head) == 0 || head[0] != '{' || json.Unmarshal(head, &p) != nil {
+	if !ok || len(head) == 0 || head[0] != '{' || !json.Valid(head) {
 		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: payload}, nil
+	}
+	if err := json.Unmarshal(head, &p); err != nil {
+		return nil, fmt.Errorf("head of the response: %w", err)
 	}
 	if p.StatusCode == nil {
 		p.StatusCode = json.RawMessage("200")
