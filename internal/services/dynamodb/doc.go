@@ -6,7 +6,7 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. Global tables, Contributor Insights and
+// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Global tables, Contributor Insights and
 // incremental exports are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //

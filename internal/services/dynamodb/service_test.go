@@ -154,7 +154,7 @@ func TestOperations(t *testing.T) {
 
 func runFile(t *testing.T, path string) {
 	h := newHarness(t)
-	saved := map[string]string{}
+	saved := map[string]string{"large": strings.Repeat("x", 390<<10)} // nearly 400 KB
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "advance":

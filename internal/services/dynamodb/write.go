@@ -50,13 +50,20 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
+	if err := s.admitWrite(t); err != nil {
+		return written{}, err
+	}
 	by := origin{at: s.clock.Now()}
 	if w.action != actionCheck {
 		if t, err = t.beginShard(tx, by.at); err != nil {
 			return written{}, err
 		}
 	}
-	return t.apply(tx, w, by)
+	done, err := t.apply(tx, w, by)
+	if err == nil {
+		s.spendOnCommit(tx, t, done.units)
+	}
+	return done, err
 }
 
 // check checks a write against its table: what can be known without the item.

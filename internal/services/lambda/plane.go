@@ -149,6 +149,9 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 	if err == nil {
 		err = c.checkPayload()
 	}
+	if err == nil {
+		err = c.trace(x.r.Header.Get("X-Amzn-Trace-Id"), l.deps.Clock.Now())
+	}
 	var out outcome
 	if err == nil {
 		out, err = l.run(ctx, c)

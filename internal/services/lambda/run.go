@@ -45,7 +45,7 @@ var errTimeout = errors.New("task timed out")
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	ctx = context.WithoutCancel(ctx)
-	release, reason := l.slots.take(c.ref, c.function.Reserved, c.unreserved)
+	release, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
 		return outcome{}, throttled(reason)
 	}
@@ -65,7 +65,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		l.pools.end(w)
 	}
 	began := l.deps.Clock.Now()
-	w, err := l.startWorker(ctx, c.ref, &c.version)
+	w, err := l.startWorker(ctx, c.ref, &c.version, onDemand)
 	if err != nil {
 		l.pools.free()
 		if errors.Is(err, errClosing) {

@@ -58,6 +58,8 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	// provisioner keeps the environments of provisioned concurrency.
+	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -85,6 +87,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.pools = newPools(l)
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -183,15 +186,20 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
 	l.runner.start(ctx)
-	return l.pools.start(ctx)
+	if err := l.pools.start(ctx); err != nil {
+		return err
+	}
+	l.provisioner.start(ctx)
+	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
-func (l *Lambda) close(ctx context.Context) error {
+func (l *Lambda) close(context.Context) error {
 	l.runner.close()
-	err := l.pools.close(ctx)
+	l.provisioner.close()
+	l.pools.close()
 	l.snapshots.close()
-	return err
+	return nil
 }
 
 // endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function

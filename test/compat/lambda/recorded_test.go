@@ -171,6 +171,7 @@ func start(t *testing.T) (c *client, role string) {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.Ephemeral, cfg.Listen, cfg.Sandbox = t.TempDir(), true, "127.0.0.1:0", config.SandboxOff
+	cfg.Concurrency = "1000" // of the account in which the answers were recorded
 	s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
