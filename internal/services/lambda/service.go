@@ -61,6 +61,7 @@ type Lambda struct {
 	snapshots snapshots
 	runner    *runner
 	recorder  *recorder
+	debugging debugSessions
 	// provisioner keeps the environments of provisioned concurrency.
 	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
