@@ -136,9 +136,10 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	out := outcome{failure: "Unhandled"}
 	var initError *rapi.InitError
 	var exit *runtimes.ExitError
-	keep := false
+	keep, end := false, "failure"
 	switch {
 	case errors.Is(cause, errTimeout):
+		end = "timeout"
 		limit := float64(c.version.Timeout)
 		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
 		out.payload = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
@@ -160,8 +161,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	}
 	r.peak = w.env.PeakBytes()
 	if !keep {
-		w.env.Kill()
-		w.env.Drain()
+		w.env.Shutdown(end)
 	}
 	w.log.ended(&r)
 	out.tail = w.log.lastLines()
