@@ -103,10 +103,12 @@ func (s *session) run(ctx context.Context, w *watch.Watcher) error {
 
 // unlessStopped is err, or nil when that only comes of Ctrl-C.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // sources are the folders that the application is made of, which may lie outside of its own.
