@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -229,7 +230,7 @@ type run struct {
 func (r *run) step(ctx context.Context, s *step) error {
 	input, ok := r.resolve(s.input).(map[string]any)
 	if !ok {
-		return fmt.Errorf("the input is not an object")
+		return errors.New("the input is not an object")
 	}
 	a, err := r.client.call(ctx, s.operation, input)
 	if err != nil {
