@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"lambent.dev/lambent/internal/auth"
@@ -12,6 +13,8 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/sns"
+	"lambent.dev/lambent/internal/services/sqs"
 )
 
 // AdminService is the service name in the credential scope of requests to the platform's own paths.
@@ -38,6 +41,8 @@ type admin struct {
 	journal       *auth.Journal
 	authenticator *auth.Authenticator
 	clock         clock.Clock
+	queues        *sqs.Service
+	topics        *sns.Service
 }
 
 // Decision is one decision of a request, as `lambent iam explain` shows it.
@@ -64,6 +69,49 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 		out = append(out, describe(&d))
 	}
 	writeJSON(w, map[string]any{"decisions": out})
+}
+
+// maxShown bounds what one request to the platform's own paths shows of a queue or an outbox.
+const maxShown = 100
+
+// shown returns how many entries a request asks for.
+func shown(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || n < 1 || n > maxShown {
+		return 10
+	}
+	return n
+}
+
+// peek shows messages of a queue without receiving them: GET /_lambent/queues/ACCOUNT/REGION/NAME?limit=10.
+func (a *admin) peek(w http.ResponseWriter, r *http.Request) {
+	if !a.root(w, r, "look into queues") {
+		return
+	}
+	messages, err := a.queues.Peek(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), front.RouteVar(r, "name"), shown(r))
+	answer(w, "messages", messages, err)
+}
+
+// outbox shows the mails and text messages that were kept instead of being sent: GET /_lambent/outbox/ACCOUNT/REGION?limit=10.
+func (a *admin) outbox(w http.ResponseWriter, r *http.Request) {
+	if !a.root(w, r, "look into the outbox") {
+		return
+	}
+	messages, err := a.topics.Outbox(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), shown(r))
+	answer(w, "messages", messages, err)
+}
+
+// answer writes a list, or the error that kept it from being made.
+func answer(w http.ResponseWriter, name string, list any, err error) {
+	var refused *service.Error
+	switch {
+	case errors.As(err, &refused):
+		http.Error(w, refused.Message, http.StatusNotFound)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	default:
+		writeJSON(w, map[string]any{name: list})
+	}
 }
 
 // advance moves the clock of a test: POST /_lambent/clock?advance=24h. A Lambent that was not started for that refuses it.

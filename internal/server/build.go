@@ -47,6 +47,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
+	topicService, topics := sns.New(p.deps, sns.Options{Queues: queues, Functions: functions})
+	p.queues, p.topics = queues, topics
 	tables := dynamodb.New(p.deps)
 	sources["dynamodb"], sources["sqs"] = tables, queues
 	var services []service.Service
@@ -58,7 +60,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
+		queueService, topicService,
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

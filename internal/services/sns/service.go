@@ -33,8 +33,8 @@ type Service struct {
 // httpTimeout is how long an endpoint may take for its answer (https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html).
 const httpTimeout = 15 * time.Second
 
-// New returns SNS on the given collaborators.
-func New(d service.Deps, o Options) service.Service {
+// New returns SNS on the given collaborators. The second value is what the platform's own paths use of it.
+func New(d service.Deps, o Options) (service.Service, *Service) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
@@ -51,7 +51,7 @@ func New(d service.Deps, o Options) service.Service {
 			{Name: httpKind, Handle: s.post, Concurrency: 64},
 			{Name: replayKind, Handle: s.replayNext},
 		},
-	}
+	}, s
 }
 
 func (s *Service) handlers() *api.Handlers {
