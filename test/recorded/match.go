@@ -145,7 +145,7 @@ func empty(v any) bool {
 	return false
 }
 
-var placeholder = regexp.MustCompile(`<[a-z_\-]+(:\d+)?>`)
+var placeholder = regexp.MustCompile(`<[a-z0-9_\-]+(:\d+)?>`)
 
 // unbound are the placeholders that stand for another text each time.
 var unbound = []string{"<md5-hash>", "<signature>", "<sender-id>", "<cert-domain>", "<unsubscribe-domain>", "<subscribe-domain>"}
