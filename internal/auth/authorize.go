@@ -50,9 +50,20 @@ func (a *Authorizer) Authorize(ctx context.Context, r *service.Request, targets 
 		a.log.InfoContext(ctx, "access denied", slog.String("request_id", r.ID), slog.String("principal", r.Principal.ARN+r.Principal.Service),
 			slog.String("action", q.Action), slog.String("resource", q.Resource), slog.String("reason", msg),
 			slog.String("source_arn", r.Principal.SourceARN))
+		if r.API == "s3" {
+			msg = s3Denial(r, q, msg)
+		}
 		return denied(r.API, msg)
 	}
 	return nil
+}
+
+// s3Denial returns the message in S3's form: it quotes the resource, and tells strangers nothing of the policies.
+func s3Denial(r *service.Request, q *iam.Request, msg string) string {
+	if r.Principal.Kind == service.Anonymous {
+		return "Access Denied"
+	}
+	return strings.Replace(msg, "on resource: "+q.Resource+" ", `on resource: "`+q.Resource+`" `, 1)
 }
 
 // Decide answers for one target and records the decision.

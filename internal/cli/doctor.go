@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			}
 			checks = append(checks, a.checkSandbox(cmd.Context())...)
 			checks = append(checks, checkRuntimes(cmd.Context())...)
+			checks = append(checks, a.checkSDKs()...)
 			if a.json {
 				return a.Term.JSON(checks)
 			}
@@ -107,6 +109,24 @@ func runtimeCheck(s runtimes.Status) check {
 		c.Fix = "apt-get install " + s.Package
 	}
 	return c
+}
+
+// checkSDKs looks for the SDKs that AWS's runtimes bring along, when a Lambent of this project runs.
+func (a *app) checkSDKs() []check {
+	where, err := a.find()
+	if err != nil || where.dataDir == "" {
+		return nil
+	}
+	var checks []check
+	for _, s := range runtimes.SDKs() {
+		c := check{Name: s.Name, OK: s.Installed(filepath.Join(where.dataDir, "runtimes")), Detail: "functions in " + s.Family + " have it, as on AWS"}
+		if !c.OK {
+			c.Detail = "functions in " + s.Family + " that count on the runtime's own copy do not find it"
+			c.Fix = "lambent runtime sdk " + s.Family
+		}
+		checks = append(checks, c)
+	}
+	return checks
 }
 
 func (a *app) checkPlatform(ctx context.Context) check {

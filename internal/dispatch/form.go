@@ -12,9 +12,10 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// isUploadForm tells whether a request is an upload by an HTML form.
+// isUploadForm tells whether a request is an upload by an HTML form, or what would be one if its type were right: a POST without a query, which
+// no operation has.
 func isUploadForm(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+	return r.Method == http.MethodPost && (!strings.Contains(r.RequestURI, "?") || strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"))
 }
 
 // serveForm hands an upload by a form to its service. The caller is proven when the service has read the fields.

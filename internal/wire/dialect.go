@@ -28,6 +28,8 @@ type dialect struct {
 	errorNamespace string
 	// validationNamespace is the same for validation errors.
 	validationNamespace string
+	// coralNamespace, when set, is the same for the errors that the framework of the service makes before the service sees the call.
+	coralNamespace string
 	// bareErrors are S3's: an <Error> without <ErrorResponse> around it.
 	bareErrors bool
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
@@ -53,6 +55,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "dynamodb", "dynamodbstreams":
 		d.errorNamespace = "com.amazonaws.dynamodb.v20120810#"
 		d.validationNamespace = "com.amazon.coral.validate#"
+		d.coralNamespace = "com.amazon.coral.service#"
 		d.crc32, d.wording = true, dynamodbWording
 	case "cloudwatch":
 		d.errorNamespace = "com.amazonaws.cloudwatch.v2010_08_01#"
@@ -97,6 +100,16 @@ func dynamodbWording(operation string, v *violation) (message string, own bool) 
 		return "", v.path == "transactItems"
 	}
 	return "", false
+}
+
+// ofFramework tells whether an error is one that AWS's framework makes before the service sees the call.
+func ofFramework(code string) bool {
+	switch code {
+	case "SerializationException", "UnknownOperationException", "MissingAuthenticationTokenException", "IncompleteSignatureException", "InvalidSignatureException",
+		"UnrecognizedClientException", "AccessDeniedException", "InternalFailure":
+		return true
+	}
+	return false
 }
 
 func restJSONCode(name string) string {

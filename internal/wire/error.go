@@ -138,6 +138,9 @@ func (a *answer) typeName(e failure) string {
 	if e.name == "ValidationException" {
 		return a.api.dialect.validationNamespace + e.name
 	}
+	if a.api.dialect.coralNamespace != "" && ofFramework(e.name) {
+		return a.api.dialect.coralNamespace + e.name
+	}
 	return a.api.dialect.errorNamespace + e.name
 }
 
@@ -150,13 +153,16 @@ func (a *answer) members(e failure) (*node, error) {
 }
 
 // messageName is what the error's model calls its message.
-func (e *failure) messageName() string {
+func (e *failure) messageName(d *dialect) string {
 	if e.shape != nil {
 		for _, m := range e.shape.Members {
 			if strings.EqualFold(m.Name, "message") {
 				return firstOf(m.JSONName, m.WireName, m.Name)
 			}
 		}
+	}
+	if d.coralNamespace != "" && (e.name == "SerializationException" || e.name == "AccessDeniedException") {
+		return "Message"
 	}
 	return "message"
 }
@@ -204,7 +210,7 @@ func (a *answer) impliedMembers(e failure, n *node) [][2]string {
 		_, present := n.fields[i].value(e.detail)
 		return present
 	}
-	if name := e.messageName(); !set(name) {
+	if name := e.messageName(&a.api.dialect); !set(name) {
 		extra = append(extra, [2]string{name, e.message})
 	}
 	if e.shape == nil || a.req.Protocol != awsapi.RESTJSON {

@@ -272,7 +272,11 @@ func (a *API) clientError(req *Request, err error) error {
 		case awsapi.Query, awsapi.EC2:
 			code = "MalformedInput"
 		}
-		return &service.Error{Code: code, Status: http.StatusBadRequest, Message: err.Error(), Err: err}
+		message := err.Error()
+		if a.Name == "s3" && errors.As(err, &syntax) {
+			message = "The XML you provided was not well-formed or did not validate against our published schema."
+		}
+		return &service.Error{Code: code, Status: http.StatusBadRequest, Message: message, Err: err}
 	}
 	return err
 }

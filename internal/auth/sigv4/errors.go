@@ -173,7 +173,7 @@ func answers(k Kind, inQuery bool) [families]answer {
 	case PayloadMismatch:
 		return with(mismatch, answer{"XAmzContentSHA256Mismatch", 400})
 	case Chunk:
-		return with(incomplete, answer{"InvalidRequest", 400})
+		return with(incomplete, answer{"IncompleteBody", 400})
 	case Truncated:
 		return with(incomplete, answer{"IncompleteBody", 400})
 	case Trailer:
@@ -253,6 +253,10 @@ func s3Message(k Kind) string {
 		return "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 	case PayloadMismatch:
 		return "The provided 'x-amz-content-sha256' header does not match what was computed."
+	case Chunk:
+		return "The request body terminated unexpectedly"
+	case Trailer:
+		return "The request contained trailing data that was not well-formed or did not conform to our published schema."
 	case Truncated:
 		return "You did not provide the number of bytes specified by the Content-Length HTTP header"
 	case NoLength:

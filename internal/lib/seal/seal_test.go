@@ -69,12 +69,14 @@ func TestDamageIsRefused(t *testing.T) {
 	raw := sealed(t, key, plain)
 	frame := seal.FrameSize + 16
 	damage := map[string]func(b []byte) ([]byte, int){
-		"a bit in the salt":        func(b []byte) ([]byte, int) { b[3] ^= 1; return b, len(plain) },
-		"a bit in a frame":         func(b []byte) ([]byte, int) { b[16+frame+9] ^= 1; return b, len(plain) },
-		"a bit in the last tag":    func(b []byte) ([]byte, int) { b[len(b)-1] ^= 1; return b, len(plain) },
-		"the last frame is gone":   func(b []byte) ([]byte, int) { return b[:16+2*frame], 2 * seal.FrameSize },
-		"the end is cut off":       func(b []byte) ([]byte, int) { return b[:len(b)-20], len(plain) },
-		"two frames changed place": func(b []byte) ([]byte, int) { return append(append(append(bytes.Clone(b[:16]), b[16+frame:16+2*frame]...), b[16:16+frame]...), b[16+2*frame:]...), len(plain) },
+		"a bit in the salt":      func(b []byte) ([]byte, int) { b[3] ^= 1; return b, len(plain) },
+		"a bit in a frame":       func(b []byte) ([]byte, int) { b[16+frame+9] ^= 1; return b, len(plain) },
+		"a bit in the last tag":  func(b []byte) ([]byte, int) { b[len(b)-1] ^= 1; return b, len(plain) },
+		"the last frame is gone": func(b []byte) ([]byte, int) { return b[:16+2*frame], 2 * seal.FrameSize },
+		"the end is cut off":     func(b []byte) ([]byte, int) { return b[:len(b)-20], len(plain) },
+		"two frames changed place": func(b []byte) ([]byte, int) {
+			return append(append(append(bytes.Clone(b[:16]), b[16+frame:16+2*frame]...), b[16:16+frame]...), b[16+2*frame:]...), len(plain)
+		},
 	}
 	for name, change := range damage {
 		b, size := change(bytes.Clone(raw))

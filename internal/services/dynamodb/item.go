@@ -57,8 +57,8 @@ func (s *Service) putItem(ctx context.Context, in *ddb.PutItemInput) (*ddb.PutIt
 	}
 	w := &write{action: actionPut, table: in.TableName, item: in.Item, showOnFailure: in.ReturnValuesOnConditionCheckFailure == ddb.ReturnValueAllOld}
 	w.needOld = in.ReturnValues == ddb.ReturnValueAllOld || in.ReturnConsumedCapacity != "" && in.ReturnConsumedCapacity != ddb.ReturnConsumedCapacityNone
-	if err := in.Item.Err(); err != nil {
-		return nil, validation(err)
+	if err := w.checkSize(); err != nil {
+		return nil, err
 	}
 	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 		return nil, err
@@ -265,12 +265,16 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		if err != nil {
 			return err
 		}
+		if err := s.admitRead(source{table: t}); err != nil {
+			return err
+		}
 		item, size, err := g.read(r, t)
 		if err != nil {
 			return err
 		}
 		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
+		s.spend(t, u, false)
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil
 	})

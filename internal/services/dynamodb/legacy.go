@@ -110,13 +110,9 @@ func legacyFilter(conditions map[string]ddb.Condition, operator string) (*expr.C
 	return expr.NewCondition(byAttribute, operator == ddb.ConditionalOperatorOr), nil
 }
 
-// keyTests returns what KeyConditions ask for.
-func keyTests(conditions map[string]ddb.Condition) ([]expr.KeyTest, error) {
-	byAttribute, err := comparisons(conditions)
-	if err != nil {
-		return nil, err
-	}
-	if len(conditions) == 0 {
+// keyTests returns what checked KeyConditions ask for.
+func keyTests(byAttribute map[string]expr.Comparison) ([]expr.KeyTest, error) {
+	if len(byAttribute) == 0 {
 		return nil, invalid("Conditions can be of length 1 or 2 only")
 	}
 	var tests []expr.KeyTest

@@ -24,6 +24,8 @@ type reading struct {
 	filter     *expr.Condition
 	projection *expr.Projection
 	capacity   string
+	// keyErr tells what is wrong with the key conditions of a query, which is reported after what is wrong with the rest.
+	keyErr error
 	// These tell that filter and projection come from parameters of the time before expressions.
 	legacyFilter, legacyProjection bool
 }

@@ -33,6 +33,9 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 		if err != nil {
 			return err
 		}
+		if q.keyErr != nil {
+			return q.keyErr
+		}
 		span, err := src.keySpan(tests)
 		if err != nil {
 			return err
@@ -47,7 +50,12 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 			}
 			span = src.after(span, q.startKey)
 		}
-		out, err = q.run(r, src, span)
+		if err := s.admitRead(src); err != nil {
+			return err
+		}
+		if out, err = q.run(r, src, span); err == nil {
+			s.spend(t, q.units(src, out.size, out.fetched), false)
+		}
 		return err
 	})
 	if err != nil {
@@ -70,7 +78,7 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 		return nil, nil, violated("'"+in.Select+"'", "select", "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]")
 	}
 	err := checkParameters(
-		[]expression{{"FilterExpression", in.FilterExpression}, {"KeyConditionExpression", in.KeyConditionExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+		[]expression{{"ProjectionExpression", in.ProjectionExpression}, {"FilterExpression", in.FilterExpression}, {"KeyConditionExpression", in.KeyConditionExpression}},
 		[]legacy{
 			{"AttributesToGet", in.AttributesToGet != nil},
 			{"QueryFilter", in.QueryFilter != nil},
@@ -79,9 +87,6 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)
 	if err != nil {
 		return nil, nil, err
-	}
-	if in.KeyConditionExpression == nil && in.KeyConditions == nil {
-		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
 	q := &reading{
 		table: in.TableName, indexName: deref(in.IndexName), selectMode: in.Select, limit: int(deref(in.Limit)), consistent: isTrue(in.ConsistentRead),
@@ -101,11 +106,16 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err := q.parseLegacy(in.AttributesToGet, in.QueryFilter, in.ConditionalOperator); err != nil {
 		return nil, nil, err
 	}
+	if keys == nil && in.KeyConditions == nil {
+		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
 	if keys == nil {
-		tests, err := keyTests(in.KeyConditions)
+		byAttribute, err := comparisons(in.KeyConditions)
 		if err != nil {
 			return nil, nil, err
 		}
+		var tests []expr.KeyTest
+		tests, q.keyErr = keyTests(byAttribute)
 		return q, tests, q.checkSelect()
 	}
 	tests, err := keys.KeyTests()

@@ -34,7 +34,12 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 			}
 			span = src.after(span, sc.startKey)
 		}
-		out, err = sc.run(r, src, span)
+		if err := s.admitRead(src); err != nil {
+			return err
+		}
+		if out, err = sc.run(r, src, span); err == nil {
+			s.spend(t, sc.units(src, out.size, out.fetched), false)
+		}
 		return err
 	})
 	if err != nil {
@@ -48,7 +53,7 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	err := checkParameters([]expression{{"FilterExpression", in.FilterExpression}, {"ProjectionExpression", in.ProjectionExpression}},
+	err := checkParameters([]expression{{"ProjectionExpression", in.ProjectionExpression}, {"FilterExpression", in.FilterExpression}},
 		[]legacy{
 			{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != ""},
 		}, in.ExpressionAttributeNames != nil, in.ExpressionAttributeValues != nil)

@@ -35,16 +35,23 @@ func checkName(parameter, name string) error {
 
 // checkKey checks the Key of a request against the table.
 func (t *table) checkKey(key attr.Map) error {
-	if key.Len() != len(t.Keys) {
+	if !t.keyFits(key) {
 		return errKeySchema()
 	}
+	return t.checkKeyValues(key)
+}
+
+// keyFits tells whether a key has the table's key attributes with their types, and nothing else.
+func (t *table) keyFits(key attr.Map) bool {
+	if key.Len() != len(t.Keys) {
+		return false
+	}
 	for _, a := range t.keys.all {
-		v := key.Get(a.name)
-		if v == nil || v.Type() != a.typ {
-			return errKeySchema()
+		if key.Get(a.name).Type() != a.typ {
+			return false
 		}
 	}
-	return t.checkKeyValues(key)
+	return true
 }
 
 func errKeySchema() error { return invalid("The provided key element does not match the schema") }
@@ -81,6 +88,17 @@ func emptyKind(t attr.Type) string {
 		return "binary"
 	}
 	return "string"
+}
+
+// checkSize checks what can be known of a new item without its table.
+func (w *write) checkSize() error {
+	if err := w.item.Err(); err != nil {
+		return validation(err)
+	}
+	if w.item.Size() > maxItem {
+		return invalid("Item size has exceeded the maximum allowed size")
+	}
+	return nil
 }
 
 // checkItem checks a new item of the table: its key, the keys of its indexes and its size.

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"

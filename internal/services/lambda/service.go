@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -59,6 +58,8 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	// provisioner keeps the environments of provisioned concurrency.
+	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -86,6 +87,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.pools = newPools(l)
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -183,14 +185,21 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+	l.runner.start(ctx)
+	if err := l.pools.start(ctx); err != nil {
+		return err
+	}
+	l.provisioner.start(ctx)
+	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
-func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+func (l *Lambda) close(context.Context) error {
+	l.runner.close()
+	l.provisioner.close()
+	l.pools.close()
 	l.snapshots.close()
-	return err
+	return nil
 }
 
 // endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function

@@ -38,7 +38,7 @@ func (v version) fingerprint() (string, error) {
 // publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again.
 // f is changed and must be saved by the caller.
 func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (version, error) {
-	print, err := f.Latest.fingerprint()
+	fingerprint, err := f.Latest.fingerprint()
 	if err != nil {
 		return version{}, err
 	}
@@ -47,7 +47,7 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 		if err != nil {
 			return last.version, err
 		}
-		if ok && last.Fingerprint == print {
+		if ok && last.Fingerprint == fingerprint {
 			return last.version, nil
 		}
 	}
@@ -56,7 +56,7 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 		return version{}, err
 	}
 	f.Versions++
-	v := published{version: f.Latest, Fingerprint: print}
+	v := published{version: f.Latest, Fingerprint: fingerprint}
 	v.OuterRevision = ""
 	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
 	if description != "" {

@@ -306,6 +306,7 @@ func (s *Service) rules() map[string]service.Access {
 		"CompleteMultipartUpload": onObject(s, "s3:PutObject", func(in *api.CompleteMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"AbortMultipartUpload":    onObject(s, "s3:AbortMultipartUpload", func(in *api.AbortMultipartUploadInput) (string, string) { return in.Bucket, in.Key }),
 		"ListParts":               onObject(s, "s3:ListMultipartUploadParts", func(in *api.ListPartsInput) (string, string) { return in.Bucket, in.Key }),
+		"RenameObject":            service.OnAll("s3:PutObject", s.renameAccess),
 		"CopyObject": service.OnAll("s3:PutObject", func(ctx context.Context, in *api.CopyObjectInput) ([]service.Target, error) {
 			q, err := copyRequest(in, &object{version: &version{}}, false)
 			if err != nil {

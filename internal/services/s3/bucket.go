@@ -214,10 +214,20 @@ func locate(endpoint, constraint string) (string, error) {
 	if endpoint != "us-east-1" && endpoint != constraint {
 		return "", fail("IllegalLocationConstraintException", http.StatusBadRequest, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", constraint)
 	}
-	if !validBucketName(constraint) {
+	if !validRegion(constraint) {
 		return "", fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid")
 	}
 	return constraint, nil
+}
+
+// validRegion tells whether a name has the form of a region's: "eu-west-1".
+func validRegion(name string) bool {
+	parts := strings.Split(name, "-")
+	if len(parts) < 3 || len(parts[0]) != 2 || len(parts[len(parts)-1]) != 1 {
+		return false
+	}
+	last := parts[len(parts)-1][0]
+	return last >= '1' && last <= '9' && strings.Trim(strings.Join(parts[:len(parts)-1], ""), "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
 // validBucketName applies the rules of

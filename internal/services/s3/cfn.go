@@ -15,7 +15,15 @@ import (
 // bucketProperties are the properties of AWS::S3::Bucket that are honoured
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html).
 type bucketProperties struct {
+	AccelerateConfiguration        *accelerateProperties   `cfn:"AccelerateConfiguration"`
+	AccessControl                  string                  `cfn:"AccessControl"`
+	BucketEncryption               *encryptionProperties   `cfn:"BucketEncryption"`
 	BucketName                     string                  `cfn:"BucketName,createOnly"`
+	LifecycleConfiguration         *lifecycleProperties    `cfn:"LifecycleConfiguration"`
+	ObjectLockConfiguration        *lockProperties         `cfn:"ObjectLockConfiguration"`
+	ObjectLockEnabled              bool                    `cfn:"ObjectLockEnabled,createOnly"`
+	ReplicationConfiguration       *replicationProperties  `cfn:"ReplicationConfiguration"`
+	VersioningConfiguration        *versioningProperties   `cfn:"VersioningConfiguration"`
 	CorsConfiguration              *corsProperties         `cfn:"CorsConfiguration"`
 	NotificationConfiguration      *notificationProperties `cfn:"NotificationConfiguration"`
 	OwnershipControls              *ownershipProperties    `cfn:"OwnershipControls"`
@@ -38,7 +46,24 @@ type corsRuleProperties struct {
 }
 
 type notificationProperties struct {
+	EventBridgeConfiguration *struct {
+		EventBridgeEnabled bool `cfn:"EventBridgeEnabled"`
+	} `cfn:"EventBridgeConfiguration"`
 	LambdaConfigurations []lambdaProperties `cfn:"LambdaConfigurations"`
+	QueueConfigurations  []queueProperties  `cfn:"QueueConfigurations"`
+	TopicConfigurations  []topicProperties  `cfn:"TopicConfigurations"`
+}
+
+type queueProperties struct {
+	Event  string            `cfn:"Event,required"`
+	Queue  string            `cfn:"Queue,required"`
+	Filter *filterProperties `cfn:"Filter"`
+}
+
+type topicProperties struct {
+	Event  string            `cfn:"Event,required"`
+	Topic  string            `cfn:"Topic,required"`
+	Filter *filterProperties `cfn:"Filter"`
 }
 
 type lambdaProperties struct {
@@ -140,6 +165,9 @@ func (s *Service) createBucketResource(ctx context.Context, c service.ResourceCa
 		}
 	}
 	in := &api.CreateBucketInput{Bucket: name}
+	if p.ObjectLockEnabled {
+		in.ObjectLockEnabledForBucket = &p.ObjectLockEnabled
+	}
 	region := service.RequestFrom(ctx).Region
 	if region != "us-east-1" {
 		in.CreateBucketConfiguration = &api.CreateBucketConfiguration{LocationConstraint: region}
@@ -217,6 +245,13 @@ func (s *Service) configure(ctx context.Context, name string, old, p *bucketProp
 	steps := []func() error{
 		func() error { return s.configureBlock(ctx, name, old, p) },
 		func() error { return s.configureOwnership(ctx, name, p) },
+		func() error { return s.configureACL(ctx, name, old, p) },
+		func() error { return s.configureVersioning(ctx, name, old, p) },
+		func() error { return s.configureLock(ctx, name, p) },
+		func() error { return s.configureEncryption(ctx, name, old, p) },
+		func() error { return s.configureLifecycle(ctx, name, old, p) },
+		func() error { return s.configureReplication(ctx, name, old, p) },
+		func() error { return s.configureAcceleration(ctx, name, old, p) },
 		func() error { return s.configureCORS(ctx, name, old, p) },
 		func() error { return s.configureWebsite(ctx, name, old, p) },
 		func() error { return s.configureNotification(ctx, name, old, p) },
@@ -310,20 +345,43 @@ func (s *Service) configureNotification(ctx context.Context, name string, old, p
 		return nil
 	}
 	in := &api.PutBucketNotificationConfigurationInput{Bucket: name, NotificationConfiguration: &api.NotificationConfiguration{}}
-	if p.NotificationConfiguration != nil {
-		for i, l := range p.NotificationConfiguration.LambdaConfigurations {
-			shape := api.LambdaFunctionConfiguration{Id: ptr(fmt.Sprintf("%s-%d", name, i)), LambdaFunctionArn: l.Function, Events: []string{l.Event}}
-			if l.Filter != nil {
-				key := &api.S3KeyFilter{}
-				for _, f := range l.Filter.S3Key.Rules {
-					key.FilterRules = append(key.FilterRules, api.FilterRule{Name: f.Name, Value: ptr(f.Value)})
-				}
-				shape.Filter = &api.NotificationConfigurationFilter{Key: key}
-			}
-			in.NotificationConfiguration.LambdaFunctionConfigurations = append(in.NotificationConfiguration.LambdaFunctionConfigurations, shape)
-		}
+	if n := p.NotificationConfiguration; n != nil {
+		n.fill(in.NotificationConfiguration, name)
 	}
 	return s.call(ctx, "PutBucketNotificationConfiguration", in)
+}
+
+// fill writes the properties into the shape of the API. Each rule gets an id that stays the same from deploy to deploy.
+func (n *notificationProperties) fill(c *api.NotificationConfiguration, name string) {
+	if b := n.EventBridgeConfiguration; b != nil && b.EventBridgeEnabled {
+		c.EventBridgeConfiguration = &api.EventBridgeConfiguration{}
+	}
+	for i, l := range n.LambdaConfigurations {
+		c.LambdaFunctionConfigurations = append(c.LambdaFunctionConfigurations, api.LambdaFunctionConfiguration{
+			Id: ptr(fmt.Sprintf("%s-%d", name, i)), LambdaFunctionArn: l.Function, Events: []string{l.Event}, Filter: l.Filter.shape(),
+		})
+	}
+	for i, q := range n.QueueConfigurations {
+		c.QueueConfigurations = append(c.QueueConfigurations, api.QueueConfiguration{
+			Id: ptr(fmt.Sprintf("%s-queue-%d", name, i)), QueueArn: q.Queue, Events: []string{q.Event}, Filter: q.Filter.shape(),
+		})
+	}
+	for i, t := range n.TopicConfigurations {
+		c.TopicConfigurations = append(c.TopicConfigurations, api.TopicConfiguration{
+			Id: ptr(fmt.Sprintf("%s-topic-%d", name, i)), TopicArn: t.Topic, Events: []string{t.Event}, Filter: t.Filter.shape(),
+		})
+	}
+}
+
+func (f *filterProperties) shape() *api.NotificationConfigurationFilter {
+	if f == nil {
+		return nil
+	}
+	k := &api.S3KeyFilter{}
+	for _, r := range f.S3Key.Rules {
+		k.FilterRules = append(k.FilterRules, api.FilterRule{Name: r.Name, Value: ptr(r.Value)})
+	}
+	return &api.NotificationConfigurationFilter{Key: k}
 }
 
 func (s *Service) deleteBucketResource(ctx context.Context, c service.ResourceCall, _ *bucketProperties) error {

@@ -99,3 +99,38 @@ func TestBucketPolicyResource(t *testing.T) {
 	_, err = f.getBucketPolicy(f.ctx(), &api.GetBucketPolicyInput{Bucket: "pictures"})
 	code(t, err, "NoSuchBucketPolicy")
 }
+
+func TestBucketResourceWithEverySetting(t *testing.T) {
+	f := newFixture(t)
+	typ := f.resourceType("AWS::S3::Bucket")
+	c := service.ResourceCall{NameSeed: "stack-vault-1ABC2DEF3GHI"}
+	p := &bucketProperties{
+		BucketEncryption:        &encryptionProperties{[]encryptionRuleProperties{{ServerSideEncryptionByDefault: &encryptionDefaultProperties{SSEAlgorithm: sseS3}}}},
+		VersioningConfiguration: &versioningProperties{versioningEnabled},
+		AccelerateConfiguration: &accelerateProperties{versioningEnabled},
+		LifecycleConfiguration: &lifecycleProperties{Rules: []lifecycleRuleProperties{{
+			Status: "Enabled", ExpirationInDays: ptr(int32(3)), Prefix: ptr("tmp/"), TagFilters: []tagProperty{{"a", "b"}}, NoncurrentVersionExpirationInDays: ptr(int32(2)),
+			Transitions: []moveProperty{{StorageClass: "GLACIER", TransitionDate: "2027-01-01"}},
+		}}},
+	}
+	r, err := typ.Create(f.ctx(), c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.lookUp(f.ctx(), r.PhysicalID, nil)
+	if err != nil || b.Encryption.Algorithm != sseS3 || b.Versioning != versioningEnabled || b.Accelerate != versioningEnabled || !b.Lifecycle {
+		t.Errorf("the bucket is %+v, %v", b, err)
+	}
+	rules, err := f.getBucketLifecycle(f.ctx(), &api.GetBucketLifecycleConfigurationInput{Bucket: r.PhysicalID})
+	if err != nil || *rules.Rules[0].Filter.And.Prefix != "tmp/" || rules.Rules[0].Transitions[0].Date.Year() != 2027 {
+		t.Errorf("the rules are %+v, %v", rules, err)
+	}
+	c.PhysicalID = r.PhysicalID
+	if _, err := typ.Update(f.ctx(), c, p, &bucketProperties{}); err != nil {
+		t.Fatal(err)
+	}
+	b, err = f.lookUp(f.ctx(), r.PhysicalID, nil)
+	if err != nil || b.Encryption != nil || b.Versioning != versioningSuspended || b.Accelerate != versioningSuspended || b.Lifecycle {
+		t.Errorf("after the update the bucket is %+v, %v", b, err)
+	}
+}

@@ -86,7 +86,7 @@ func (s *Service) completed(ctx context.Context, in *api.CompleteMultipartUpload
 		VersionId: v.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, BucketKeyEnabled: x.bucketKey,
 		Expiration: s.expiration(ctx, b, in.Key, v),
 		Bucket:     ptr(in.Bucket), Key: ptr(in.Key), ETag: quoted(v.ETag), ChecksumType: v.Sum.Type,
-		Location: ptr(s.baseURL + "/" + in.Bucket + "/" + escapeKey(in.Key)),
+		Location: ptr(s.location(ctx, in.Bucket, in.Key)),
 	}
 	completeOutSums(out).set(v.Sum)
 	return out

@@ -99,6 +99,9 @@ func checkCopyInput(in *api.CopyObjectInput) error {
 	if err := checkAlgorithm(in.ChecksumAlgorithm); err != nil {
 		return err
 	}
+	if err := checkMeta(in.Metadata); err != nil {
+		return err
+	}
 	return checkWriteConditions(in.IfMatch, in.IfNoneMatch)
 }
 

@@ -56,7 +56,10 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 		return err
 	}
 	least, most := int64(0), int64(maxUpload)
-	if f.fields["policy"] != "" {
+	if scope := strings.Split(f.fields["x-amz-credential"], "/"); len(scope) == 5 && scope[2] != b.Region {
+		return invalidValue("x-amz-credential", f.fields["x-amz-credential"], fmt.Sprintf("the region %q is wrong; expecting %q", scope[2], b.Region))
+	}
+	if _, given := f.fields["policy"]; given {
 		p, err := parseFormPolicy(f.fields["policy"])
 		if err != nil {
 			return err
@@ -85,7 +88,7 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 	if err != nil {
 		return err
 	}
-	return s.answerForm(w, f, v)
+	return s.answerForm(ctx, w, f, v)
 }
 
 // readForm reads the fields up to the file.
@@ -274,7 +277,7 @@ func (f *form) expect() (expect, error) {
 }
 
 // answerForm says that the object is there, in the way that the form asks for.
-func (s *Service) answerForm(w http.ResponseWriter, f *form, v *version) error {
+func (s *Service) answerForm(ctx context.Context, w http.ResponseWriter, f *form, v *version) error {
 	etag := *quoted(v.ETag)
 	h := w.Header()
 	h.Set("Etag", etag)
@@ -298,7 +301,7 @@ func (s *Service) answerForm(w http.ResponseWriter, f *form, v *version) error {
 		redirectTo(w, http.StatusSeeOther, to.String())
 		return nil
 	}
-	location := s.baseURL + "/" + f.bucket + "/" + escapeKey(key)
+	location := s.location(ctx, f.bucket, key)
 	h.Set("Location", location)
 	status, err := strconv.Atoi(f.fields["success_action_status"])
 	if err != nil || status != http.StatusOK && status != http.StatusCreated {

@@ -92,7 +92,7 @@ func listLimit(name string, n *int32) (int, error) {
 		return maxListed, nil
 	}
 	if *n < 0 {
-		return 0, invalidValue(name, itoa(*n), "Argument "+name+" must be an integer between 0 and 2147483647")
+		return 0, invalidValue(name, itoa(*n), "Argument "+itoa(*n)+" must be an integer between 0 and 2147483647")
 	}
 	return int(min(*n, maxListed)), nil
 }

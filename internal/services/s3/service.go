@@ -93,7 +93,7 @@ func (s *Service) Service() service.Service {
 
 		PutObject: s.putObject, GetObject: s.getObject, HeadObject: s.headObject, CopyObject: s.copyObject,
 		DeleteObject: s.deleteObject, DeleteObjects: s.deleteObjects, ListObjects: s.listObjects, ListObjectsV2: s.listObjectsV2,
-		GetObjectAttributes: s.getObjectAttributes, ListObjectVersions: s.listObjectVersions, RestoreObject: s.restoreObject,
+		GetObjectAttributes: s.getObjectAttributes, ListObjectVersions: s.listObjectVersions, RenameObject: s.renameObject, RestoreObject: s.restoreObject,
 		PutObjectRetention: s.putObjectRetention, GetObjectRetention: s.getObjectRetention,
 		PutObjectLegalHold: s.putObjectLegalHold, GetObjectLegalHold: s.getObjectLegalHold,
 		PutObjectTagging: s.putObjectTagging, GetObjectTagging: s.getObjectTagging, DeleteObjectTagging: s.deleteObjectTagging,

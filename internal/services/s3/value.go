@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -60,6 +61,16 @@ func decodeToken(token *string) (string, error) {
 		return "", invalidArgument("The continuation token provided is incorrect")
 	}
 	return string(b[1:]), nil
+}
+
+// location returns the URL of an object at the endpoint that the request was sent to.
+func (s *Service) location(ctx context.Context, bucketName, object string) string {
+	base := s.baseURL
+	if h := service.RequestFrom(ctx).HTTP; h != nil && h.Host != "" {
+		scheme, _, _ := strings.Cut(base, "://")
+		base = scheme + "://" + h.Host
+	}
+	return base + "/" + bucketName + "/" + escapeKey(object)
 }
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }

@@ -37,10 +37,14 @@ func (s *Service) deleteMessageBatch(ctx context.Context, in *api.DeleteMessageB
 	}
 	out := &api.DeleteMessageBatchOutput{}
 	for i, e := range all {
-		if failed[i] != nil {
-			out.Failed = append(out.Failed, failedEntry(e.entry, failed[i].(*service.Error)))
-		} else {
+		var refused *service.Error
+		switch {
+		case failed[i] == nil:
 			out.Successful = append(out.Successful, api.DeleteMessageBatchResultEntry{Id: e.entry})
+		case errors.As(failed[i], &refused):
+			out.Failed = append(out.Failed, failedEntry(e.entry, refused))
+		default:
+			return nil, failed[i]
 		}
 	}
 	return out, nil
@@ -81,10 +85,14 @@ func (s *Service) changeMessageVisibilityBatch(ctx context.Context, in *api.Chan
 	}
 	out := &api.ChangeMessageVisibilityBatchOutput{}
 	for i, e := range all {
-		if failed[i] != nil {
-			out.Failed = append(out.Failed, failedEntry(e.entry, failed[i].(*service.Error)))
-		} else {
+		var refused *service.Error
+		switch {
+		case failed[i] == nil:
 			out.Successful = append(out.Successful, api.ChangeMessageVisibilityBatchResultEntry{Id: e.entry})
+		case errors.As(failed[i], &refused):
+			out.Failed = append(out.Failed, failedEntry(e.entry, refused))
+		default:
+			return nil, failed[i]
 		}
 	}
 	return out, nil

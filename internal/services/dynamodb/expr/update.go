@@ -199,6 +199,16 @@ func (u *Update) Touches(name string) bool {
 	return false
 }
 
+// Enters tells whether the update writes or removes a part of the attribute.
+func (u *Update) Enters(name string) bool {
+	for _, p := range u.paths(true) {
+		if p[0].Name == name && len(p) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // Changed returns the projection to what the update writes (UPDATED_NEW), or to what it writes and removes (UPDATED_OLD).
 func (u *Update) Changed(removed bool) *attr.Projection { return attr.NewProjection(u.paths(removed)) }
 
