@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"lambent.dev/lambent/internal/auth"
@@ -13,8 +12,6 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/sns"
-	"lambent.dev/lambent/internal/services/sqs"
 )
 
 // AdminService is the service name in the credential scope of requests to the platform's own paths.
@@ -41,8 +38,6 @@ type admin struct {
 	journal       *auth.Journal
 	authenticator *auth.Authenticator
 	clock         clock.Clock
-	queues        *sqs.Service
-	topics        *sns.Service
 }
 
 // Decision is one decision of a request, as `lambent iam explain` shows it.
@@ -59,11 +54,23 @@ type Decision struct {
 	Trace     []iam.Trace `json:"trace,omitempty"`
 }
 
+// guard returns a route whose handler only the root user reaches, if that is what it asks for.
+func (a *admin) guard(r service.Route) service.Route {
+	if r.RootOnly == "" {
+		return r
+	}
+	next := r.Handler
+	r.Owner = AdminService
+	r.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if a.root(w, q, r.RootOnly) {
+			next.ServeHTTP(w, q)
+		}
+	})
+	return r
+}
+
 // explain tells how the calls of one request were decided: GET /_lambent/decisions/REQUEST-ID.
 func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "read decisions") {
-		return
-	}
 	out := []Decision{}
 	for _, d := range a.journal.Find(front.RouteVar(r, "id")) {
 		out = append(out, describe(&d))
@@ -71,54 +78,8 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]any{"decisions": out})
 }
 
-// maxShown bounds what one request to the platform's own paths shows of a queue or an outbox.
-const maxShown = 100
-
-// shown returns how many entries a request asks for.
-func shown(r *http.Request) int {
-	n, err := strconv.Atoi(r.URL.Query().Get("limit"))
-	if err != nil || n < 1 || n > maxShown {
-		return 10
-	}
-	return n
-}
-
-// peek shows messages of a queue without receiving them: GET /_lambent/queues/ACCOUNT/REGION/NAME?limit=10.
-func (a *admin) peek(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "look into queues") {
-		return
-	}
-	messages, err := a.queues.Peek(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), front.RouteVar(r, "name"), shown(r))
-	answer(w, "messages", messages, err)
-}
-
-// outbox shows the mails and text messages that were kept instead of being sent: GET /_lambent/outbox/ACCOUNT/REGION?limit=10.
-func (a *admin) outbox(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "look into the outbox") {
-		return
-	}
-	messages, err := a.topics.Outbox(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), shown(r))
-	answer(w, "messages", messages, err)
-}
-
-// answer writes a list, or the error that kept it from being made.
-func answer(w http.ResponseWriter, name string, list any, err error) {
-	var refused *service.Error
-	switch {
-	case errors.As(err, &refused):
-		http.Error(w, refused.Message, http.StatusNotFound)
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	default:
-		writeJSON(w, map[string]any{name: list})
-	}
-}
-
 // advance moves the clock of a test: POST /_lambent/clock?advance=24h. A Lambent that was not started for that refuses it.
 func (a *admin) advance(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "move the clock") {
-		return
-	}
 	moved, ok := a.clock.(*clock.Movable)
 	if !ok {
 		http.Error(w, "The clock of this Lambent cannot be moved; that is for tests alone.", http.StatusForbidden)

@@ -47,8 +47,6 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	topicService, topics := sns.New(p.deps, sns.Options{Queues: queues, Functions: functions})
-	p.queues, p.topics = queues, topics
 	tables := dynamodb.New(p.deps)
 	sources["dynamodb"], sources["sqs"] = tables, queues
 	var services []service.Service
@@ -60,7 +58,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService, topicService,
+		queueService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
@@ -92,6 +90,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		return service.Service{}, nil, err
 	}
 	o.MaxEnvironments = o.Concurrency
+	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
+		return service.Service{}, nil, err
+	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
 	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {

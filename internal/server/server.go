@@ -31,8 +31,6 @@ import (
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/sns"
-	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/internal/store/pebble"
@@ -122,18 +120,19 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
-	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock, queues: p.queues, topics: p.topics}
+	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
-		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), Owner: AdminService},
-		{Path: "/_lambent/queues/{account}/{region}/{name}", Handler: http.HandlerFunc(admin.peek), Owner: AdminService},
-		{Path: "/_lambent/outbox/{account}/{region}", Handler: http.HandlerFunc(admin.outbox), Owner: AdminService},
-		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), Owner: AdminService},
+		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
+		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
 	}
 	for i := range services {
 		for _, r := range services[i].Routes {
 			r.Owner = services[i].API.Name
 			routes = append(routes, r)
 		}
+	}
+	for i := range routes {
+		routes[i] = admin.guard(routes[i])
 	}
 	s.front, err = front.Serve(l, front.Options{
 		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
@@ -209,9 +208,6 @@ type parts struct {
 	queue      *events.Queue
 	keys       *keyfile.Keys
 	identities *auth.Cache
-	// queues and topics are what the platform's own paths show.
-	queues *sqs.Service
-	topics *sns.Service
 }
 
 // open opens keys, store and bodies.

@@ -85,7 +85,7 @@ func (s *Service) askToConfirm(tx store.Txn, p place, r *topicRecord, x *subscri
 	}
 	timestamp := s.deps.Clock.Now().UTC().Format(timestampFormat)
 	if x.Protocol == protocolEmail || x.Protocol == protocolEmailJSON {
-		return s.outbox(tx, p, &Outgoing{Kind: x.Protocol, To: x.Endpoint, Subject: "AWS Notification - Subscription Confirmation", Body: text + "\n" + url, Time: timestamp})
+		return s.outbox(tx, p, &outgoing{Kind: x.Protocol, To: x.Endpoint, Subject: "AWS Notification - Subscription Confirmation", Body: text + "\n" + url, Time: timestamp})
 	}
 	version := r.Attributes["SignatureVersion"]
 	if version == "" {

@@ -2,8 +2,12 @@ package sns
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
+	"strconv"
 
+	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -12,8 +16,8 @@ import (
 // maxOutbox is how many mails and text messages are kept of a region.
 const maxOutbox = 1000
 
-// Outgoing is a mail, a text message or a push that the platform keeps instead of sending it.
-type Outgoing struct {
+// outgoing is a mail, a text message or a push that the platform keeps instead of sending it.
+type outgoing struct {
 	// Kind is the protocol: "email", "email-json", "sms" or "application".
 	Kind    string `json:"kind"`
 	To      string `json:"to"`
@@ -23,14 +27,29 @@ type Outgoing struct {
 	Time string `json:"time"`
 }
 
-// Outbox returns the last limit messages that were kept instead of being sent, the newest first. It asks for no permission.
-func (s *Service) Outbox(ctx context.Context, account, region string, limit int) ([]Outgoing, error) {
-	out := []Outgoing{}
-	span := place{account, region}.outbox().Span()
+// serveOutbox shows what was kept instead of being sent: GET /_lambent/outbox/ACCOUNT/REGION?limit=10.
+func (s *Service) serveOutbox(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || limit < 1 || limit > maxOutbox {
+		limit = 10
+	}
+	messages, err := s.kept(r.Context(), place{front.RouteVar(r, "account"), front.RouteVar(r, "region")}, limit)
+	if err != nil {
+		http.Error(w, "The outbox cannot be read now. Try again.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"messages": messages}) // who went away needs no answer
+}
+
+// kept returns the last limit messages that were kept instead of being sent, the newest first.
+func (s *Service) kept(ctx context.Context, p place, limit int) ([]outgoing, error) {
+	out := []outgoing{}
+	span := p.outbox().Span()
 	span.Reverse, span.Limit = true, limit
 	err := s.deps.Store.View(ctx, func(r store.Reader) error {
 		out = out[:0]
-		for row, err := range record.Range[Outgoing](r, span) {
+		for row, err := range record.Range[outgoing](r, span) {
 			if err != nil {
 				return err
 			}
@@ -42,7 +61,7 @@ func (s *Service) Outbox(ctx context.Context, account, region string, limit int)
 }
 
 // outbox keeps an outgoing message, and forgets the oldest beyond the limit.
-func (s *Service) outbox(tx store.Txn, p place, o *Outgoing) error {
+func (s *Service) outbox(tx store.Txn, p place, o *outgoing) error {
 	if err := record.Append(tx, p.outbox(), o); err != nil {
 		return err
 	}
@@ -69,7 +88,7 @@ func (s *Service) outbox(tx store.Txn, p place, o *Outgoing) error {
 
 // keepInOutbox delivers a message to the outbox.
 func (s *Service) keepInOutbox(ctx context.Context, tx store.Txn, m *sealed, x *subscriber) (int, error) {
-	o := &Outgoing{Kind: x.Protocol, To: x.Endpoint, Body: m.bodyFor(x.Protocol), Time: m.Timestamp}
+	o := &outgoing{Kind: x.Protocol, To: x.Endpoint, Body: m.bodyFor(x.Protocol), Time: m.Timestamp}
 	if m.Subject != nil {
 		o.Subject = *m.Subject
 	}

@@ -86,7 +86,7 @@ func (s *Service) publishToOutbox(ctx context.Context, protocol, to string, e *a
 	if err != nil {
 		return nil, err
 	}
-	o := &Outgoing{Kind: protocol, To: to, Body: m.bodyFor(protocol), Time: m.Timestamp}
+	o := &outgoing{Kind: protocol, To: to, Body: m.bodyFor(protocol), Time: m.Timestamp}
 	if m.Subject != nil {
 		o.Subject = *m.Subject
 	}

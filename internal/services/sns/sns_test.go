@@ -66,7 +66,8 @@ func newHarness(t testing.TB, client *http.Client) *harness {
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
 	h.queues, queues = sqs.New(deps)
-	h.topics, h.impl = New(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	h.topics = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
 	if err := jobs.Register(slices.Concat(h.topics.Jobs, h.queues.Jobs)...); err != nil {
 		t.Fatal(err)

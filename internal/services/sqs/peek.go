@@ -2,13 +2,40 @@ package sqs
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
 	"time"
 
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
 
-// Peeked is a message as [Service.Peek] shows it.
-type Peeked struct {
+// maxPeek bounds what one look into a queue shows.
+const maxPeek = 100
+
+// servePeek shows messages without receiving them: GET /_lambent/queues/ACCOUNT/REGION/NAME?limit=10.
+func (s *Service) servePeek(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || limit < 1 || limit > maxPeek {
+		limit = 10
+	}
+	messages, err := s.peek(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), front.RouteVar(r, "name"), limit)
+	if err != nil {
+		status, text := http.StatusInternalServerError, "The queue cannot be read now. Try again."
+		if service.Code(err) == codeNoQueue {
+			status, text = http.StatusNotFound, "There is no queue of this name in this account and region."
+		}
+		http.Error(w, text, status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"messages": messages}) // who went away needs no answer
+}
+
+// peeked is a message as peek shows it.
+type peeked struct {
 	MessageID string    `json:"messageId"`
 	Sent      time.Time `json:"sent"`
 	// State is "visible", "delayed" or "in flight"; Until is when a message that is not visible will be.
@@ -20,9 +47,9 @@ type Peeked struct {
 	Body       string            `json:"body"`
 }
 
-// Peek returns the first limit messages of a queue in the order of sending, whatever their state, without receiving them. It asks for no permission.
-func (s *Service) Peek(ctx context.Context, account, region, name string, limit int) ([]Peeked, error) {
-	out := []Peeked{}
+// peek returns the first limit messages of a queue in the order of sending, whatever their state, without receiving them.
+func (s *Service) peek(ctx context.Context, account, region, name string, limit int) ([]peeked, error) {
+	out := []peeked{}
 	err := s.store.View(ctx, func(r store.Reader) error {
 		q, err := s.get(r, place{account, region}, name)
 		if err != nil {
@@ -37,7 +64,7 @@ func (s *Service) Peek(ctx context.Context, account, region, name string, limit 
 			if err != nil {
 				return err
 			}
-			m, err := q.peeked(r, idAt(p.Key), p.Value)
+			m, err := q.shownInPlace(r, idAt(p.Key), p.Value)
 			if err != nil {
 				return err
 			}
@@ -48,20 +75,20 @@ func (s *Service) Peek(ctx context.Context, account, region, name string, limit 
 	return out, storeError(err)
 }
 
-func (q *queue) peeked(r store.Reader, id id, row []byte) (Peeked, error) {
+func (q *queue) shownInPlace(r store.Reader, id id, row []byte) (peeked, error) {
 	st, err := decodeState(row)
 	if err != nil {
-		return Peeked{}, err
+		return peeked{}, err
 	}
 	b, err := q.readContent(r, id, st.parts)
 	if err != nil {
-		return Peeked{}, err
+		return peeked{}, err
 	}
 	c, err := decodeContent(b)
 	if err != nil {
-		return Peeked{}, err
+		return peeked{}, err
 	}
-	m := Peeked{MessageID: id.String(), Sent: time.UnixMilli(c.sent).UTC(), State: "visible", Received: st.received, Group: st.group, Body: c.body}
+	m := peeked{MessageID: id.String(), Sent: time.UnixMilli(c.sent).UTC(), State: "visible", Received: st.received, Group: st.group, Body: c.body}
 	switch st.where {
 	case delayed:
 		m.State = "delayed"
