@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -58,6 +59,7 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	ramp      *ramp
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -85,6 +87,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.pools = newPools(l)
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
