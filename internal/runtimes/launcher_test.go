@@ -248,7 +248,7 @@ func BenchmarkColdStart(b *testing.B) {
 					if parked {
 						e, err = c.assign(b.Context(), &s)
 					} else {
-						e, err = startFresh(b.Context(), t.host, s)
+						e, err = t.fresh().startFresh(b.Context(), s)
 					}
 					if err != nil {
 						b.Fatal(err)

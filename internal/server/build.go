@@ -86,6 +86,10 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
+		return service.Service{}, nil, err
+	}
+	o.MaxEnvironments = o.Concurrency
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
 	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {

@@ -22,7 +22,7 @@ func FuzzScannedAnswerIsTheDecodedOne(f *testing.F) {
 		if !ok {
 			return
 		}
-		whole, err := decode(payload, "text/plain")
+		whole, err := decode(payload, Rules{ContentType: "text/plain"})
 		if err != nil {
 			t.Fatalf("%q is scanned to %+v and not decoded: %v", payload, quick, err)
 		}
@@ -42,7 +42,7 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"body":"x","headers":{"a":1}}`))
 	f.Add([]byte(`"x"`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if a, err := Parse(b, "text/plain"); err == nil && (a.Status < 100 || a.Status > 599) {
+		if a, err := Parse(b, Rules{}); err == nil && (a.Status < 100 || a.Status > 599) {
 			t.Errorf("status %d", a.Status)
 		}
 	})
@@ -67,5 +67,23 @@ func TestStreamedAnswersHaveAHeadOrNone(t *testing.T) {
 	}
 	if _, err := ParseStreamed([]byte("{\"statusCode\":7}\x00\x00\x00\x00\x00\x00\x00\x00")); err == nil {
 		t.Error("a status of 7 was accepted")
+	}
+}
+
+func TestJSONBodiesAreSentWhereTheRulesAllowThem(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"hello": "world"}`:                             `{"hello":"world"}`,
+		`["a", 3, true]`:                                 `["a",3,true]`,
+		`{"statusCode": 200, "body": {"a": [1, 2]}}`:     `{"a":[1,2]}`,
+		`{"statusCode": 200, "body": "{\"a\": [1, 2]}"}`: `{"a": [1, 2]}`,
+		`3.1`: `3.1`,
+	} {
+		a, err := Parse([]byte(payload), Rules{JSON: true})
+		if err != nil || string(a.Body) != want {
+			t.Errorf("%s is sent as %s (%v), want %s", payload, a.Body, err, want)
+		}
+	}
+	if _, err := Parse([]byte(`{"statusCode": 200, "body": {"a": 1}}`), Rules{}); err == nil {
+		t.Error("a body that is not a string was accepted")
 	}
 }

@@ -114,7 +114,7 @@ func (p *plane) serve(w http.ResponseWriter, c *exchange) {
 		fail(w, c.table, c.request, status, http.StatusText(status))
 		return
 	}
-	answer, err := httpevent.Parse(out, "text/plain;charset=UTF-8")
+	answer, err := httpevent.Parse(out, httpevent.Rules{ContentType: "text/plain;charset=UTF-8"})
 	if err != nil {
 		p.gateway.deps.Log.WarnContext(c.request.Context(), "function answered what HTTP APIs do not accept",
 			slog.String("function", c.route.function), slog.String("request_id", c.id), slog.Any("error", err))

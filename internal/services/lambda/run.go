@@ -45,7 +45,7 @@ var errTimeout = errors.New("task timed out")
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	ctx = context.WithoutCancel(ctx)
-	release, reason := l.slots.take(c.ref, c.function.Reserved, c.unreserved)
+	release, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
 		return outcome{}, throttled(reason)
 	}
@@ -65,7 +65,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		l.pools.end(w)
 	}
 	began := l.deps.Clock.Now()
-	w, err := l.startWorker(ctx, c.ref, &c.version)
+	w, err := l.startWorker(ctx, c.ref, &c.version, onDemand)
 	if err != nil {
 		l.pools.free()
 		if errors.Is(err, errClosing) {
@@ -136,9 +136,10 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	out := outcome{failure: "Unhandled"}
 	var initError *rapi.InitError
 	var exit *runtimes.ExitError
-	keep := false
+	keep, end := false, "failure"
 	switch {
 	case errors.Is(cause, errTimeout):
+		end = "timeout"
 		limit := float64(c.version.Timeout)
 		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
 		out.payload = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
@@ -160,8 +161,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	}
 	r.peak = w.env.PeakBytes()
 	if !keep {
-		w.env.Kill()
-		w.env.Drain()
+		w.env.Shutdown(end)
 	}
 	w.log.ended(&r)
 	out.tail = w.log.lastLines()

@@ -60,6 +60,8 @@ type Lambda struct {
 	snapshots snapshots
 	runner    *runner
 	ramp      *ramp
+	// provisioner keeps the environments of provisioned concurrency.
+	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -88,6 +90,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.execute = l.run
 	l.runner = newRunner(l)
 	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
+	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -186,12 +189,17 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
 	l.runner.start(ctx)
-	return l.pools.start(ctx)
+	if err := l.pools.start(ctx); err != nil {
+		return err
+	}
+	l.provisioner.start(ctx)
+	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(context.Context) error {
 	l.runner.close()
+	l.provisioner.close()
 	l.pools.close()
 	l.snapshots.close()
 	return nil

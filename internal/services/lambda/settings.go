@@ -128,7 +128,7 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		if err := v.checkSize(); err != nil {
 			return err
 		}
-		return configureLog(r, v, s.log)
+		return configureLog(v, s.log)
 	}, nil
 }
 
@@ -319,8 +319,11 @@ func checkEnvironment(vars map[string]string) error {
 	return nil
 }
 
+// defaultLogGroup is where a function's log goes unless it says otherwise.
+func defaultLogGroup(name string) string { return "/aws/lambda/" + name }
+
 // configureLog sets where the log goes. The levels are for the JSON format only.
-func configureLog(r ref, v *version, in *api.LoggingConfig) error {
+func configureLog(v *version, in *api.LoggingConfig) error {
 	if in == nil {
 		return nil
 	}
@@ -329,9 +332,7 @@ func configureLog(r ref, v *version, in *api.LoggingConfig) error {
 		c.Format = in.LogFormat
 	}
 	if in.LogGroup != nil {
-		if c.Group = *in.LogGroup; c.Group == "" {
-			c.Group = "/aws/lambda/" + r.name
-		}
+		c.Group = *in.LogGroup
 	}
 	if in.ApplicationLogLevel != "" {
 		c.ApplicationLevel = in.ApplicationLogLevel

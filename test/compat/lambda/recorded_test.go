@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -170,6 +171,7 @@ func start(t *testing.T) (c *client, role string) {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.Ephemeral, cfg.Listen, cfg.Sandbox = t.TempDir(), true, "127.0.0.1:0", config.SandboxOff
+	cfg.Concurrency = "1000" // of the account in which the answers were recorded
 	s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +230,7 @@ type run struct {
 func (r *run) step(ctx context.Context, s *step) error {
 	input, ok := r.resolve(s.input).(map[string]any)
 	if !ok {
-		return fmt.Errorf("the input is not an object")
+		return errors.New("the input is not an object")
 	}
 	a, err := r.client.call(ctx, s.operation, input)
 	if err != nil {
