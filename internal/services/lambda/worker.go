@@ -70,8 +70,7 @@ func (w *worker) peakBytes(now time.Time) int64 {
 
 // close ends the environment and waits until it is gone.
 func (w *worker) close() {
-	w.env.Kill()
-	<-w.env.Done()
+	w.env.Shutdown("spindown")
 	w.log.flush()
 }
 
@@ -107,7 +106,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, kind string
 		})
 	}
 	spec := runtimes.Spec{
-		Name: r.name, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, kind), Output: w.log, Egress: l.o.Egress,
+		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, kind), Output: w.log, Egress: l.o.Egress,
 		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
 	}
 	if l.o.Serve != nil {
