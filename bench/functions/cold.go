@@ -112,11 +112,11 @@ func resolve(ctx context.Context, argv []string) ([]string, error) {
 		return nil, err
 	}
 	if filepath.Base(out[0]) == "python3" {
-		real, err := exec.CommandContext(ctx, out[0], "-c", "import sys; print(sys.executable)").Output()
+		found, err := exec.CommandContext(ctx, out[0], "-c", "import sys; print(sys.executable)").Output()
 		if err != nil {
 			return nil, err
 		}
-		out = []string{strings.TrimSpace(string(real))}
+		out = []string{strings.TrimSpace(string(found))}
 	}
 	return append(out, argv[1:]...), nil
 }

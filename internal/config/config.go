@@ -26,6 +26,7 @@ type Config struct {
 	Egress           bool
 	ParkedMemory     string
 	Concurrency      string
+	RecordedEvents   string
 	StrictRuntimes   bool
 	LogLevel         string
 	LogFormat        string
@@ -91,6 +92,9 @@ func (c *Config) Validate() error {
 	if _, err := c.ConcurrencyLimit(0); err != nil {
 		refuse("concurrency", "%v", err)
 	}
+	if _, err := c.RecordedEventBytes(); err != nil {
+		refuse("recorded-events", "%v", err)
+	}
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
@@ -137,6 +141,16 @@ func (c *Config) ConcurrencyLimit(memory int64) (int, error) {
 		return 0, fmt.Errorf("%q is neither auto nor a number from 1 to 100000", c.Concurrency)
 	}
 	return n, nil
+}
+
+// RecordedEventBytes is the setting recorded-events as a number of bytes.
+func (c *Config) RecordedEventBytes() (int, error) {
+	text, ok := strings.CutSuffix(c.RecordedEvents, "MiB")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 0 || n > 4096 {
+		return 0, fmt.Errorf("%q is not a size from 0MiB to 4096MiB", c.RecordedEvents)
+	}
+	return n << 20, nil
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.

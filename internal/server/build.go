@@ -90,6 +90,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		return service.Service{}, nil, err
 	}
 	o.MaxEnvironments = o.Concurrency
+	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
+		return service.Service{}, nil, err
+	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
 	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {

@@ -122,14 +122,17 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	})
 	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
-		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), Owner: AdminService},
-		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), Owner: AdminService},
+		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
+		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
 	}
 	for i := range services {
 		for _, r := range services[i].Routes {
 			r.Owner = services[i].API.Name
 			routes = append(routes, r)
 		}
+	}
+	for i := range routes {
+		routes[i] = admin.guard(routes[i])
 	}
 	s.front, err = front.Serve(l, front.Options{
 		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -22,11 +24,15 @@ type call struct {
 	payload                []byte
 	clientContext, traceID string
 	wantsTail              bool // the outcome holds the end of the log
+	// stream takes the answer of a function that answers in parts, while it arrives; nil collects it in the outcome.
+	stream func(contentType string, body io.Reader) error
 }
 
 // outcome is what became of an invocation that was carried out. A function that failed is an outcome, not an error.
 type outcome struct {
 	payload []byte
+	// contentType is what a function that answers in parts says that its answer is.
+	contentType string
 	// failure is "", "Handled" or "Unhandled".
 	failure string
 	tail    []byte
@@ -45,6 +51,14 @@ var errTimeout = errors.New("task timed out")
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	ctx = context.WithoutCancel(ctx)
+	l.recorder.note(c, l.deps.Clock.Now())
+	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
+		if err != nil {
+			return outcome{}, err
+		}
+		l.deps.Log.InfoContext(ctx, "throttling is rehearsed", slog.String("function", c.arn), slog.String("request_id", c.requestID), slog.String("tag", tagThrottle))
+		return outcome{}, throttled(c.rehearsal.reason)
+	}
 	release, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
 		return outcome{}, throttled(reason)
@@ -83,6 +97,10 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 	ready, cancel := withTimeout(ctx, l.deps.Clock, limit)
 	err := w.env.WaitReady(ready)
 	cancel()
+	if err == nil && c.rehearsal != nil && c.rehearsal.coldStart > 0 {
+		w.log.line(fmt.Sprintf("LAMBENT REHEARSAL: this cold start takes %v longer than it needs, as the tag %s says", c.rehearsal.coldStart, tagColdStart))
+		err = clock.Sleep(ctx, l.deps.Clock, c.rehearsal.coldStart)
+	}
 	initTime := l.deps.Clock.Now().Sub(began)
 	if err == nil {
 		w.initTime = initTime
@@ -95,13 +113,20 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 // use hands the event to an environment that is ready. spent is what is used up of the function's timeout.
 func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duration) outcome {
 	w.log.started(c.requestID, c.version.Number)
+	if failing, err := c.rehearsal.fails(l.deps.Random); err != nil || failing {
+		if err == nil {
+			w.log.line("LAMBENT REHEARSAL: this invocation fails as if its process had ended, as the tag " + tagError + " says")
+			err = &runtimes.ExitError{}
+		}
+		return l.failed(w, c, err, spent)
+	}
 	began := l.deps.Clock.Now()
 	timeout := time.Duration(c.version.Timeout)*time.Second - spent
 	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
 	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
-		Deadline: began.Add(timeout), Payload: c.payload,
+		Deadline: began.Add(timeout), Payload: c.payload, Stream: c.stream,
 	})
 	duration := l.deps.Clock.Now().Sub(began) + spent
 	if err != nil {
@@ -109,6 +134,9 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	}
 	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
 	out := outcome{payload: answer.Body}
+	if answer.Streamed {
+		out.contentType = answer.ContentType
+	}
 	if answer.Failed {
 		out.failure = "Unhandled"
 		if !strings.HasPrefix(answer.ErrorType, "Runtime.") || answer.ErrorType == "Runtime.Unknown" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -43,6 +44,8 @@ type Options struct {
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
 	Concurrency int
+	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
+	RecordedEvents int
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
 	MaxEnvironments int
 	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.
@@ -58,6 +61,8 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	ramp      *ramp
+	recorder  *recorder
 	// provisioner keeps the environments of provisioned concurrency.
 	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
@@ -85,8 +90,10 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	}
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
+	l.recorder = &recorder{limit: o.RecordedEvents}
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()

@@ -2,8 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -21,6 +19,8 @@ type snapshot struct {
 	function function
 	version  version
 	async    asyncConfig // of the qualifier
+	// rehearsal is what the function's tags ask for; nil for nothing.
+	rehearsal *rehearsal
 	// quota bounds the version's concurrency.
 	quota quota
 	// arn is that which was invoked, with its qualifier.
@@ -72,6 +72,9 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 			return nil, err
 		}
 		s := &snapshot{function: f, version: v, async: async, arn: r.arn(), key: keyOf(r, &v)}
+		if s.rehearsal, err = parseRehearsal(f.Tags); err != nil {
+			return nil, err // tags are checked when they are set
+		}
 		wants, err := l.quotas(rd, r, s)
 		if err != nil {
 			return nil, err
@@ -130,13 +133,12 @@ func (s *snapshot) route(random io.Reader) (*snapshot, error) {
 	if len(s.others) == 0 {
 		return s, nil
 	}
-	var b [8]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return nil, fmt.Errorf("choose a version: %w", err)
+	drawn, err := draw(random)
+	if err != nil {
+		return nil, err
 	}
-	draw := float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53) // in [0, 1)
 	for _, o := range s.others {
-		if draw -= o.weight; draw < 0 {
+		if drawn -= o.weight; drawn < 0 {
 			return o.to, nil
 		}
 	}
