@@ -12,6 +12,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/s3"
 )
 
 // AdminService is the service name in the credential scope of requests to the platform's own paths.
@@ -38,6 +39,7 @@ type admin struct {
 	journal       *auth.Journal
 	authenticator *auth.Authenticator
 	clock         clock.Clock
+	objects       *s3.Service
 }
 
 // Decision is one decision of a request, as `lambent iam explain` shows it.

@@ -45,7 +45,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return nil, err
 	}
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
-	objects.Objects = buckets
+	objects.Objects, p.buckets = buckets, buckets
 	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
 	sources["dynamodb"], sources["sqs"] = tables, queues

@@ -31,6 +31,7 @@ import (
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/internal/store/pebble"
@@ -120,9 +121,11 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
-	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
+	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock, objects: p.buckets}
 	routes := []service.Route{
 		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), Owner: AdminService},
+		{Path: "/_lambent/s3/scrub", Handler: http.HandlerFunc(admin.scrub), Owner: AdminService},
+		{Path: "/_lambent/s3/usage", Handler: http.HandlerFunc(admin.usage), Owner: AdminService},
 		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), Owner: AdminService},
 	}
 	for i := range services {
@@ -205,6 +208,7 @@ type parts struct {
 	queue      *events.Queue
 	keys       *keyfile.Keys
 	identities *auth.Cache
+	buckets    *s3.Service
 }
 
 // open opens keys, store and bodies.

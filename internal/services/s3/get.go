@@ -78,8 +78,11 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 	if err != nil {
 		return nil, fromStore(err)
 	}
-	if !from.head && o.archived(s.now()) {
+	switch {
+	case !from.head && o.archived(s.now()):
 		return nil, invalidState(o.Class)
+	case !from.head && o.Damaged:
+		return nil, damaged()
 	}
 	if o.seal, err = s.unseal(ctx, b, o.Seal, from.customer); err != nil {
 		return nil, err

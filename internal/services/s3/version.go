@@ -30,6 +30,8 @@ type version struct {
 	Versioned bool `json:"v,omitempty"`
 	// Replication is the replication status: "", PENDING, COMPLETED, FAILED or REPLICA.
 	Replication string `json:"rp,omitempty"`
+	// Damaged tells that a scrub found other bytes than were stored.
+	Damaged bool `json:"bad,omitempty"`
 	// Marker tells that this is a delete marker, which has no body.
 	Marker bool `json:"d,omitempty"`
 
