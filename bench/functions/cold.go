@@ -38,7 +38,7 @@ type language struct {
 
 // compileJava makes the java function, if there is a compiler.
 func (b *bench) compileJava(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "javac", "--release", "17", "-cp", "internal/runtimes/clients/java", "-d", b.dir, "bench/functions/java/Hello.java").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "javac", "--release", "17", "-cp", "internal/runtimes/clients/java", "-d", b.dir, "bench/functions/java/Hello.java", "bench/functions/java/Nothing.java").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("compile the java function (apt-get install default-jdk-headless): %w: %s", err, out)
 	}
@@ -51,7 +51,7 @@ func (b *bench) languages() []language {
 	return []language{
 		{"node", "nodejs20.x", "index.handler", map[string]string{"index.js": "exports.handler = async (event) => ({ ok: true });\n"}, []string{"node", "-e", "0"}, 0.12, 0.35},
 		{"python", "python3.11", "app.handler", map[string]string{"app.py": "def handler(event, context):\n    return {\"ok\": True}\n"}, []string{"python3", "-c", "0"}, 0.15, 0.40},
-		{"java", "java17", "Hello", b.java, []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", b.dir, "Hello"}, 0.15, 0.50},
+		{"java", "java17", "Hello", b.java, []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", b.dir, "Nothing"}, 0.15, 0.50},
 		{"Go", "provided.al2023", "bootstrap", nil, []string{b.hello}, 3, 8},
 	}
 }
@@ -112,11 +112,11 @@ func resolve(ctx context.Context, argv []string) ([]string, error) {
 		return nil, err
 	}
 	if filepath.Base(out[0]) == "python3" {
-		real, err := exec.CommandContext(ctx, out[0], "-c", "import sys; print(sys.executable)").Output()
+		found, err := exec.CommandContext(ctx, out[0], "-c", "import sys; print(sys.executable)").Output()
 		if err != nil {
 			return nil, err
 		}
-		out = []string{strings.TrimSpace(string(real))}
+		out = []string{strings.TrimSpace(string(found))}
 	}
 	return append(out, argv[1:]...), nil
 }

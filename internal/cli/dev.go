@@ -89,21 +89,25 @@ func (s *session) run(ctx context.Context, w *watch.Watcher) error {
 			}
 		}
 		changed, began, err := w.Next(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
-			return err
+			return unlessStopped(ctx, err)
 		}
 		s.pending = append(s.pending, changed...)
-		switch err := s.apply(ctx, began); {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			s.complain(err)
-		default:
+		if err := s.apply(ctx, began); err == nil {
 			s.pending = nil
+		} else if err = unlessStopped(ctx, err); err != nil {
+			s.complain(err)
 		}
+	}
+}
+
+// unlessStopped is err, or nil when that only comes of Ctrl-C.
+func unlessStopped(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
 	}
 }
 

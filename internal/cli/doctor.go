@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,6 +41,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			checks = append(checks, a.checkSandbox(cmd.Context())...)
 			checks = append(checks, checkRuntimes(cmd.Context())...)
 			checks = append(checks, a.checkSDKs()...)
+			checks = append(checks, a.checkRehearsals(cmd.Context())...)
 			if a.json {
 				return a.Term.JSON(checks)
 			}
@@ -124,6 +127,29 @@ func (a *app) checkSDKs() []check {
 			c.Detail = "functions in " + s.Family + " that count on the runtime's own copy do not find it"
 			c.Fix = "lambent runtime sdk " + s.Family
 		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+// checkRehearsals names the functions that are treated worse than they need to be, when a Lambent runs that can be asked.
+func (a *app) checkRehearsals(ctx context.Context) []check {
+	cl, err := a.rootClient()
+	if err != nil {
+		return nil
+	}
+	list, err := cl.Rehearsals(ctx)
+	if err != nil {
+		return nil // checkPlatform tells
+	}
+	var checks []check
+	for _, r := range list {
+		c := check{Name: "rehearsal", Fix: "remove the tags to end it"}
+		var tags []string
+		for _, name := range slices.Sorted(maps.Keys(r.Tags)) {
+			tags = append(tags, name+"="+r.Tags[name])
+		}
+		c.Detail = r.Function + " has " + strings.Join(tags, ", ")
 		checks = append(checks, c)
 	}
 	return checks

@@ -39,22 +39,27 @@ func (a *app) invokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := cl.Invoke(ctx, name, payload)
-			if err != nil {
-				return err
-			}
-			if out.Log != "" {
-				a.Term.Say("%s", strings.TrimRight(out.Log, "\n"))
-			}
-			a.Term.Print("%s", bytes.TrimRight(out.Payload, "\n"))
-			if out.Error != "" {
-				return exit(ExitFailed)
-			}
-			return nil
+			return a.invoke(ctx, cl, client.Event{Function: name, Payload: payload})
 		},
 	}
 	c.Flags().StringVarP(&data, "data", "d", "{}", "the event as JSON; @FILE reads a file, - reads standard input")
 	return c
+}
+
+// invoke runs a function, and prints its log and its answer.
+func (a *app) invoke(ctx context.Context, cl *client.Client, e client.Event) error {
+	out, err := cl.Invoke(ctx, e)
+	if err != nil {
+		return err
+	}
+	if out.Log != "" {
+		a.Term.Say("%s", strings.TrimRight(out.Log, "\n"))
+	}
+	a.Term.Print("%s", bytes.TrimRight(out.Payload, "\n"))
+	if out.Error != "" {
+		return exit(ExitFailed)
+	}
+	return nil
 }
 
 func (a *app) payload(data string) ([]byte, error) {

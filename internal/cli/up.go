@@ -182,10 +182,7 @@ func attend(ctx context.Context, platform Platform, end context.CancelCauseFunc)
 // serve deploys the application of a platform that has started, and waits for its end.
 func (a *app) serve(ctx context.Context, where *running, d deployment, began time.Time) error {
 	if _, err := pack.FindTemplate(d.dir); err == nil {
-		if err := a.deployUp(ctx, where, d, began); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		if err := a.deployUp(ctx, where, d, began); unlessStopped(ctx, err) != nil {
 			// The platform stays: what was deployed before still serves, and the next deploy may mend it.
 			a.complain(err)
 			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)

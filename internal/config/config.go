@@ -25,6 +25,8 @@ type Config struct {
 	Sandbox          string
 	Egress           bool
 	ParkedMemory     string
+	Concurrency      string
+	RecordedEvents   string
 	StrictRuntimes   bool
 	LogLevel         string
 	LogFormat        string
@@ -87,6 +89,12 @@ func (c *Config) Validate() error {
 	if _, err := c.ParkedPercent(); err != nil {
 		refuse("parked-memory", "%v", err)
 	}
+	if _, err := c.ConcurrencyLimit(0); err != nil {
+		refuse("concurrency", "%v", err)
+	}
+	if _, err := c.RecordedEventBytes(); err != nil {
+		refuse("recorded-events", "%v", err)
+	}
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
 	if (c.TLSCert == "") != (c.TLSKey == "") {
@@ -112,6 +120,37 @@ func (c *Config) ParkedPercent() (int, error) {
 		return 0, fmt.Errorf("%q is not a part of the memory from 0%% to 50%%", c.ParkedMemory)
 	}
 	return n, nil
+}
+
+// What the setting concurrency stands for when it is auto: an environment for each part of the memory, in bytes, in steps.
+const (
+	// ConcurrencyAuto is the value of the setting "concurrency" that leaves it to the machine's memory.
+	ConcurrencyAuto = "auto"
+	environmentSize = 16 << 20
+	concurrencyStep = 100
+)
+
+// ConcurrencyLimit is the setting concurrency as a number, on a machine with that many bytes of memory; 0 means that it is not known.
+func (c *Config) ConcurrencyLimit(memory int64) (int, error) {
+	if c.Concurrency == ConcurrencyAuto {
+		n := int(memory / environmentSize)
+		return max(n-n%concurrencyStep, concurrencyStep), nil
+	}
+	n, err := strconv.Atoi(c.Concurrency)
+	if err != nil || n < 1 || n > 100_000 {
+		return 0, fmt.Errorf("%q is neither auto nor a number from 1 to 100000", c.Concurrency)
+	}
+	return n, nil
+}
+
+// RecordedEventBytes is the setting recorded-events as a number of bytes.
+func (c *Config) RecordedEventBytes() (int, error) {
+	text, ok := strings.CutSuffix(c.RecordedEvents, "MiB")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < 0 || n > 4096 {
+		return 0, fmt.Errorf("%q is not a size from 0MiB to 4096MiB", c.RecordedEvents)
+	}
+	return n << 20, nil
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.

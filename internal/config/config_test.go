@@ -43,6 +43,21 @@ func TestDefaultIsValid(t *testing.T) {
 	}
 }
 
+func TestConcurrencyFollowsTheMemory(t *testing.T) {
+	for _, tc := range []struct {
+		setting string
+		memory  int64
+		want    int
+	}{{"auto", 24 << 30, 1500}, {"auto", 4 << 30, 200}, {"auto", 0, 100}, {"1000", 24 << 30, 1000}, {"0", 0, 0}, {"many", 0, 0}} {
+		c := Default()
+		c.Concurrency = tc.setting
+		n, err := c.ConcurrencyLimit(tc.memory)
+		if n != tc.want || (err != nil) != (tc.want == 0) {
+			t.Errorf("%s on %d bytes: %d, %v; want %d", tc.setting, tc.memory, n, err, tc.want)
+		}
+	}
+}
+
 func TestLaterPlacesWin(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, FileName), "region: eu-west-1\naccount: 111111111111\nlog-level: warn\n")

@@ -86,6 +86,14 @@ func Settings() []Setting {
 			"How much memory sandboxes may take that are kept ready for functions to come, as a part of the machine's memory such as 3%. A function "+
 				"that starts in one of them starts in a millisecond or two. They are made after functions have been started, for the languages of those; 0% makes none.",
 			func(c *Config) *string { return &c.ParkedMemory }),
+		text("concurrency", ConcurrencyAuto,
+			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+
+				"this machine holds. auto: one for each 16 MiB of memory, in steps of 100, and at least 100. Set 1000 for what a new AWS account has.",
+			func(c *Config) *string { return &c.Concurrency }),
+		text("recorded-events", "32MiB",
+			"How much memory the events of past invocations may take, which `lambent replay` sends again. The last 4,096 at most are kept, until Lambent stops; "+
+				"only the root user can read them. 0MiB keeps none.",
+			func(c *Config) *string { return &c.RecordedEvents }),
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),

@@ -265,7 +265,7 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 		if cause := recover(); cause != nil {
 			keep = false
 			if cause != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
-				d.server.log.Error("handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+				d.server.log.ErrorContext(ctx, "handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
 			}
 			return
 		}

@@ -56,7 +56,7 @@ func answers(file string) http.HandlerFunc {
 			w.WriteHeader(http.StatusNoContent)
 			_, _ = io.WriteString(w, "not sent")
 		case "/unchanged":
-			w.Header().Set("Etag", `"1"`)
+			w.Header().Set("ETag", `"1"`)
 			w.Header().Set("Content-Type", "text/plain")
 			w.WriteHeader(http.StatusNotModified)
 		case "/close":

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/sandbox"
 )
@@ -30,6 +31,8 @@ type Spec struct {
 	Layers string
 	// Env are the function's variables and those of its configuration, as KEY=value. They come after, and win over, those of the runtime.
 	Env []string
+	// Account is the id of the function's account, which extensions may ask for.
+	Account string
 	// Limits of the cell.
 	Limits sandbox.Limits
 	// Listen are the addresses of the platform inside of the cell.
@@ -44,6 +47,7 @@ type Spec struct {
 type Environment struct {
 	cell    *sandbox.Cell
 	session *rapi.Session
+	clock   clock.Clock
 	parked  bool
 }
 
@@ -62,29 +66,27 @@ func (e *ExitError) Error() string {
 func (e *ExitError) Unwrap() error { return e.Exit.Err }
 
 // startFresh starts an environment in a sandbox of its own making.
-func startFresh(ctx context.Context, host *sandbox.Host, s Spec) (*Environment, error) {
+func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error) {
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
-	cell, err := host.Start(ctx, spec)
+	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	return newEnvironment(cell), nil
+	e := newEnvironment(cell, l.o.Clock)
+	e.serve(&s)
+	return e, nil
 }
 
 // sandboxSpec describes the sandbox without the function's code.
 func (s *Spec) sandboxSpec() sandbox.Spec {
-	provided := s.Runtime.Family == FamilyProvided
-	spec := sandbox.Spec{
-		Name: s.Name, Argv: s.Runtime.command(s.Limits.MemoryMB), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
+	addr := netip.MustParseAddrPort(runtimeAPI)
+	return sandbox.Spec{
+		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
-		Limits: s.Limits, Listen: s.Listen, Egress: s.Egress, Socket: !provided, Stdout: s.Output, Stderr: s.Output,
+		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
+		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.Family != FamilyProvided, Stdout: s.Output, Stderr: s.Output,
 	}
-	if provided {
-		addr := netip.MustParseAddrPort(runtimeAPI)
-		spec.Listen = append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr})
-	}
-	return spec
 }
 
 // functionMounts are the folders of the function.
@@ -96,12 +98,9 @@ func (s *Spec) functionMounts() []sandbox.Mount {
 	return mounts
 }
 
-// newEnvironment serves the Runtime API to a sandbox.
-func newEnvironment(cell *sandbox.Cell) *Environment {
-	e := &Environment{cell: cell, session: rapi.NewSession()}
-	if l := cell.Listener(runtimeAPI); l != nil {
-		go e.session.ServeListener(l)
-	}
+// newEnvironment makes the environment of a sandbox.
+func newEnvironment(cell *sandbox.Cell, c clock.Clock) *Environment {
+	e := &Environment{cell: cell, session: rapi.NewSession(cell.Name()), clock: c}
 	if socket := cell.Socket(); socket != nil {
 		go e.session.Serve(socket)
 	}
@@ -112,14 +111,43 @@ func newEnvironment(cell *sandbox.Cell) *Environment {
 	return e
 }
 
-// WaitReady returns when the function is initialised. It fails with a [rapi.InitError], an [ExitError], or the cause of ctx.
-func (e *Environment) WaitReady(ctx context.Context) error { return e.session.WaitReady(ctx) }
+// serve opens the Runtime API to the programs of the function.
+func (e *Environment) serve(s *Spec) {
+	if err := e.expectExtensions(s); err != nil {
+		e.session.End(err)
+	}
+	if l := e.cell.Listener(runtimeAPI); l != nil {
+		go e.session.ServeListener(l)
+	}
+}
+
+// WaitReady returns when the function and its extensions are initialised. It fails with a [rapi.InitError], an [ExitError], or the cause of ctx.
+func (e *Environment) WaitReady(ctx context.Context) error {
+	if err := e.session.WaitReady(ctx); err != nil {
+		return err
+	}
+	if x := e.session.Extensions(); x.Any() {
+		return x.WaitReady(ctx)
+	}
+	return nil
+}
 
 // Invoke passes an event to the function, see [rapi.Session.Invoke]. When it returns, everything that the function wrote
 // before it answered has reached the output. It must not be called by two goroutines at a time.
 func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.Answer, error) {
+	x := e.session.Extensions()
+	told := x.Any()
+	if told {
+		if err := e.WaitReady(ctx); err != nil {
+			return rapi.Answer{}, err
+		}
+		x.Invoked(inv)
+	}
 	answer, err := e.session.Invoke(ctx, inv)
 	e.cell.Drain()
+	if told {
+		go e.settle(inv.Deadline)
+	}
 	return answer, err
 }
 

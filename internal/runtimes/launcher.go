@@ -70,7 +70,7 @@ func (l *Launcher) Start(ctx context.Context, s Spec) (*Environment, error) {
 			l.o.Log.WarnContext(ctx, "a parked sandbox could not be used", slog.String("function", s.Name), slog.Any("error", err))
 		}
 	}
-	return startFresh(ctx, l.o.Host, s)
+	return l.startFresh(ctx, s)
 }
 
 // take returns a live parked cell of a kind, or nil. With a spec it counts as demand.
@@ -236,7 +236,7 @@ func (l *Launcher) nextLocked(now time.Time) (next time.Duration) {
 // fill parks one cell.
 func (l *Launcher) fill(p *pool) {
 	began := l.o.Clock.Now()
-	c, err := park(l.ctx, l.o.Host, p.kind, p.like)
+	c, err := l.park(l.ctx, p.kind, p.like)
 	now := l.o.Clock.Now()
 	l.mu.Lock()
 	if err != nil {

@@ -17,12 +17,12 @@ import (
 )
 
 // launcher returns a launcher on a sandbox host that can park cells.
-func (b *bench) launcher(t testing.TB, max int64) *Launcher {
+func (b *bench) launcher(t testing.TB, parked int64) *Launcher {
 	t.Helper()
 	if !b.host.CanPark() {
 		t.Skip("cells cannot be parked here: that takes root and a memory controller")
 	}
-	l := NewLauncher(LauncherOptions{Host: b.host, Clock: clock.System{}, MaxParked: max})
+	l := NewLauncher(LauncherOptions{Host: b.host, Clock: clock.System{}, MaxParked: parked})
 	t.Cleanup(l.Close)
 	return l
 }
@@ -248,7 +248,7 @@ func BenchmarkColdStart(b *testing.B) {
 					if parked {
 						e, err = c.assign(b.Context(), &s)
 					} else {
-						e, err = startFresh(b.Context(), t.host, s)
+						e, err = t.fresh().startFresh(b.Context(), s)
 					}
 					if err != nil {
 						b.Fatal(err)

@@ -37,7 +37,7 @@ func kindOf(s *Spec) (kind, bool) {
 	switch {
 	case s.Runtime.Family == FamilyProvided:
 		k.runtime, k.held = "", true
-	case s.bootVariables():
+	case s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
 	default:
 		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)
@@ -91,7 +91,7 @@ const (
 )
 
 // park starts a cell without a function.
-func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell, error) {
+func (l *Launcher) park(ctx context.Context, k kind, s Spec) (*parkedCell, error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
 	out := &outlet{}
@@ -103,11 +103,11 @@ func park(ctx context.Context, host *sandbox.Host, k kind, s Spec) (*parkedCell,
 		spec.Env = append(append(spec.Env, "LAMBENT_PARKED=1"), s.Runtime.language.roomVariables()...)
 		spec.Dir = "/"
 	}
-	cell, err := host.Start(ctx, spec)
+	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	c := &parkedCell{kind: k, env: newEnvironment(cell), out: out}
+	c := &parkedCell{kind: k, env: newEnvironment(cell, l.o.Clock), out: out}
 	c.env.parked = true
 	if !k.held {
 		if err := c.warm(ctx, s.Runtime.language.warmings); err != nil {
@@ -139,12 +139,7 @@ func (c *parkedCell) warm(ctx context.Context, events int) error {
 }
 
 func (c *parkedCell) alive() bool {
-	select {
-	case <-c.env.Done():
-		return false
-	default:
-		return true
-	}
+	return c.env.alive()
 }
 
 func (c *parkedCell) kill() { c.env.Kill() }
@@ -155,6 +150,7 @@ func (c *parkedCell) assign(ctx context.Context, s *Spec) (*Environment, error) 
 	a := sandbox.Assignment{Mounts: s.functionMounts(), Limits: s.Limits}
 	c.env.cell.Drain()
 	c.out.set(s.Output)
+	c.env.serve(s)
 	if c.kind.held {
 		a.Argv, a.Env, a.Dir = spec.Argv, spec.Env, spec.Dir
 		return c.env, c.env.cell.Assign(ctx, a)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/sandbox"
 )
@@ -72,6 +73,11 @@ func newBench(t testing.TB, o sandbox.Options) *bench {
 	return &bench{host: host, catalog: catalog, java: &javaCode{dir: t.TempDir()}}
 }
 
+// fresh is a launcher that parks nothing by itself.
+func (b *bench) fresh() *Launcher {
+	return NewLauncher(LauncherOptions{Host: b.host, Clock: clock.System{}})
+}
+
 // output collects what an environment writes.
 type output struct {
 	mu sync.Mutex
@@ -126,7 +132,7 @@ func (b *bench) start(t testing.TB, id, handler string, files map[string]string,
 	if b.parked {
 		e, err = b.park(t, &s).assign(t.Context(), &s)
 	} else {
-		e, err = startFresh(t.Context(), b.host, s)
+		e, err = b.fresh().startFresh(t.Context(), s)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +148,7 @@ func (b *bench) start(t testing.TB, id, handler string, files map[string]string,
 func (b *bench) park(t testing.TB, s *Spec) *parkedCell {
 	t.Helper()
 	k, _ := kindOf(s)
-	c, err := park(t.Context(), b.host, k, parkedSpec(k, s))
+	c, err := b.fresh().park(t.Context(), k, parkedSpec(k, s))
 	if err != nil {
 		t.Fatal(err)
 	}

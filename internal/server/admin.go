@@ -12,7 +12,6 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/s3"
 )
 
 // AdminService is the service name in the credential scope of requests to the platform's own paths.
@@ -39,7 +38,6 @@ type admin struct {
 	journal       *auth.Journal
 	authenticator *auth.Authenticator
 	clock         clock.Clock
-	objects       *s3.Service
 }
 
 // Decision is one decision of a request, as `lambent iam explain` shows it.
@@ -56,11 +54,23 @@ type Decision struct {
 	Trace     []iam.Trace `json:"trace,omitempty"`
 }
 
+// guard returns a route whose handler only the root user reaches, if that is what it asks for.
+func (a *admin) guard(r service.Route) service.Route {
+	if r.RootOnly == "" {
+		return r
+	}
+	next := r.Handler
+	r.Owner = AdminService
+	r.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if a.root(w, q, r.RootOnly) {
+			next.ServeHTTP(w, q)
+		}
+	})
+	return r
+}
+
 // explain tells how the calls of one request were decided: GET /_lambent/decisions/REQUEST-ID.
 func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "read decisions") {
-		return
-	}
 	out := []Decision{}
 	for _, d := range a.journal.Find(front.RouteVar(r, "id")) {
 		out = append(out, describe(&d))
@@ -70,9 +80,6 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 
 // advance moves the clock of a test: POST /_lambent/clock?advance=24h. A Lambent that was not started for that refuses it.
 func (a *admin) advance(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "move the clock") {
-		return
-	}
 	moved, ok := a.clock.(*clock.Movable)
 	if !ok {
 		http.Error(w, "The clock of this Lambent cannot be moved; that is for tests alone.", http.StatusForbidden)

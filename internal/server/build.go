@@ -45,7 +45,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return nil, err
 	}
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
-	objects.Objects, p.buckets = buckets, buckets
+	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
 	sources["dynamodb"], sources["sqs"] = tables, queues
@@ -84,6 +84,13 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	parked, err := p.cfg.ParkedPercent()
 	if err != nil {
+		return service.Service{}, nil, err
+	}
+	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
+		return service.Service{}, nil, err
+	}
+	o.MaxEnvironments = o.Concurrency
+	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
 		return service.Service{}, nil, err
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})

@@ -31,7 +31,6 @@ import (
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/internal/store/pebble"
@@ -121,18 +120,19 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
 	})
-	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock, objects: p.buckets}
+	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
-		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), Owner: AdminService},
-		{Path: "/_lambent/s3/scrub", Handler: http.HandlerFunc(admin.scrub), Owner: AdminService},
-		{Path: "/_lambent/s3/usage", Handler: http.HandlerFunc(admin.usage), Owner: AdminService},
-		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), Owner: AdminService},
+		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
+		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
 	}
 	for i := range services {
 		for _, r := range services[i].Routes {
 			r.Owner = services[i].API.Name
 			routes = append(routes, r)
 		}
+	}
+	for i := range routes {
+		routes[i] = admin.guard(routes[i])
 	}
 	s.front, err = front.Serve(l, front.Options{
 		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
@@ -208,7 +208,6 @@ type parts struct {
 	queue      *events.Queue
 	keys       *keyfile.Keys
 	identities *auth.Cache
-	buckets    *s3.Service
 }
 
 // open opens keys, store and bodies.

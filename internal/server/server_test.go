@@ -55,7 +55,12 @@ func call(t *testing.T, s *Server, service, method, target string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer := sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: service, S3: service == "s3"}
+	return send(t, r, sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: service, S3: service == "s3"})
+}
+
+// send signs a request and returns the status of its answer.
+func send(t *testing.T, r *http.Request, signer sigv4.Signer) int {
+	t.Helper()
 	if err := signer.SignHTTP(r, sigv4.Hash(nil), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -147,5 +152,21 @@ func TestAllowedDecisionSaysNothingOfADenial(t *testing.T) {
 	r.Decision.Allowed = false
 	if d := describe(&r); d.Message == "" {
 		t.Error("a denial is not explained")
+	}
+}
+
+func TestAdministrationIsForTheRootUser(t *testing.T) {
+	s := run(t, machine{clock: clock.System{}}, func(c *config.Config) { c.Ephemeral = true })
+	for _, path := range []string{"/_lambent/decisions/x", "/_lambent/clock?advance=1h", "/_lambent/invocations", "/_lambent/invocations/x", "/_lambent/rehearsals"} {
+		if status := call(t, s, AdminService, http.MethodGet, path); status != http.StatusForbidden {
+			t.Errorf("the conventional pair gets %s: status %d", path, status)
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/_lambent/invocations", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := send(t, r, sigv4.Signer{AccessKeyID: s.RootKey().AccessKeyID, Secret: s.RootKey().Secret, Region: "us-east-1", Service: AdminService}); status != http.StatusOK {
+		t.Errorf("root gets status %d", status)
 	}
 }

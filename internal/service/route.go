@@ -17,6 +17,9 @@ type Route struct {
 	// Handler serves a data plane. It takes the values of the pattern with [RouteVar], the rest of the raw path with [RoutePath],
 	// and is responsible for authentication; permissions go through [Door.Allow].
 	Handler http.Handler
+	// RootOnly makes Handler one of the platform's own administration: only the root user gets in, with a request signed for the service "lambent" and
+	// without a body. Its text completes "Only the root user may …". The path begins with /_lambent/.
+	RootOnly string
 	// Owner is the name of the API whose data plane Handler is, for the access log. The server fills it in.
 	Owner string
 	// Public tells that web pages of any origin may call this plane: the protection of loopback against forged browser requests is left to it.

@@ -9,6 +9,7 @@
 //   - An object that is listed can be read, and its bytes have the listed checksum.
 //   - The function behind the bucket was told of every acknowledged object at least once, however often the process
 //     died in between, and of none that was never stored.
+//   - The same holds for asynchronous invocations, for the items of a table's stream and for the messages of a queue that a function reads.
 //   - On a full disk, writes are refused with an AWS error of status 500 or more, reads go on, nothing that was
 //     acknowledged is lost, and writes go on when there is room again.
 //

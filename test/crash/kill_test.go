@@ -31,7 +31,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		start = uint64(time.Now().UnixNano())
 	}
 	p := newPlatform(t, t.TempDir())
-	p.deploy(t)
+	p.deploy(t, "template.yaml")
 	m := newModel()
 	for round := range rounds {
 		random := rand.New(rand.NewPCG(start, uint64(round)))

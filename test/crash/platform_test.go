@@ -119,11 +119,11 @@ func (p *platform) kill() {
 	_ = p.cmd.Wait()
 }
 
-// deploy deploys the suite's application.
-func (p *platform) deploy(t *testing.T) {
+// deploy deploys an application of the suite: a template of testdata with the function seen.
+func (p *platform) deploy(t *testing.T, name string) {
 	t.Helper()
 	app := t.TempDir()
-	template, err := os.ReadFile(filepath.Join("testdata", "template.yaml"))
+	template, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}

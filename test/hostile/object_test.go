@@ -67,6 +67,34 @@ func TestBadSignaturesKeepNothing(t *testing.T) {
 	})
 }
 
+// A signature that somebody has seen is good for the request that it was made for, while that is young, and for nothing else.
+func TestReplayedSignaturesAreGoodForNothingElse(t *testing.T) {
+	p, empty := bucket(t)
+	seen := func(at time.Time) *sigv4.Request {
+		r := p.request("PUT", "/drop/other")
+		if err := p.as("s3").Sign(r, sigv4.Hash(large), at); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for name, change := range map[string]func(r *sigv4.Request){
+		"for another key":    func(r *sigv4.Request) { r.Target = "/drop/key" },
+		"for another method": func(r *sigv4.Request) { r.Method = "DELETE" },
+		"with a query":       func(r *sigv4.Request) { r.Target += "?acl" },
+		"too late":           func(r *sigv4.Request) { *r = *seen(time.Now().Add(-16 * time.Minute)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := p.with(t)
+			r := seen(time.Now())
+			change(r)
+			if a := p.whole(r, large); a.status != 403 {
+				t.Errorf("the replayed request got %v", a)
+			}
+			empty(p)
+		})
+	}
+}
+
 func TestPresignedUploadIsGoodOnceAndUntilItsEnd(t *testing.T) {
 	p, empty := bucket(t)
 	put := func(at time.Time, body string) answer {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,7 +22,7 @@ type api struct {
 // catalog lists the APIs.
 func catalog() []api {
 	return []api{
-		{model: "lambda", name: "lambda"},
+		{model: "lambda", name: "lambda", patch: patchLambda},
 		{model: "s3", name: "s3", patch: patchS3},
 		{model: "dynamodb", name: "dynamodb", patch: patchDynamoDB},
 		{model: "dynamodbstreams", name: "dynamodbstreams", patch: patchDynamoDB},
@@ -88,6 +89,24 @@ func patchDynamoDB(m *model) error {
 			s.GoType = attrMap
 		}
 	}
+	return nil
+}
+
+// patchLambda writes the patterns as Lambda itself does in its errors: with the regions of the European sovereign cloud, and with layers among
+// what can be tagged.
+func patchLambda(m *model) error {
+	const region = `[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`
+	for _, s := range m.Shapes {
+		s.Pattern = strings.ReplaceAll(s.Pattern, region, "(eusc-)?"+region)
+	}
+	layer, taggable := m.Shapes["LayerVersionArn"], m.Shapes["TaggableResource"]
+	if layer == nil || taggable == nil {
+		return errors.New("no LayerVersionArn or TaggableResource")
+	}
+	layer.Pattern = `(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?` + region + `:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)`
+	longest := json.Number("2048")
+	layer.Max = &longest
+	taggable.Pattern = strings.Replace(taggable.Pattern, `|code-signing-config:`, `|layer:([a-zA-Z0-9-_]+)|code-signing-config:`, 1)
 	return nil
 }
 

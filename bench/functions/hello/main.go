@@ -16,10 +16,8 @@ func main() {
 	if at == "" {
 		return
 	}
-	if err := serve(at); err != nil {
-		fmt.Fprintln(os.Stderr, "hello:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "hello:", serve(at))
+	os.Exit(1)
 }
 
 const (
@@ -28,6 +26,7 @@ const (
 	answer = `{"ok":true}`
 )
 
+// serve answers invocations until the connection breaks.
 func serve(at string) error {
 	c, err := net.Dial("tcp", at)
 	if err != nil {

@@ -20,9 +20,9 @@ type Form struct {
 	Token string
 }
 
-// formError is a refused field of a form.
-func formError(name, value, msg string) *Error {
-	return &Error{Kind: FormField, Message: msg, Extra: []Field{{"ArgumentName", name}, {"ArgumentValue", clip(value)}}}
+// credentialError is a refused x-amz-credential of a form.
+func credentialError(value, msg string) *Error {
+	return &Error{Kind: FormField, Message: msg, Extra: []Field{{"ArgumentName", "x-amz-credential"}, {"ArgumentValue", clip(value)}}}
 }
 
 // ParseForm reads the scope of a form's signature.
@@ -31,23 +31,22 @@ func ParseForm(f *Form) (*Signature, error) {
 		return &Signature{Version: V2, AccessKeyID: f.AccessKeyID, Token: f.Token, Value: f.Signature}, nil
 	}
 	parts := strings.Split(f.Credential, "/")
-	const name = "x-amz-credential"
 	switch {
 	case len(parts) != 5:
-		return nil, formError(name, f.Credential, `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
+		return nil, credentialError(f.Credential, `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
 	case parts[4] != terminator:
-		return nil, formError(name, f.Credential, `incorrect terminal "`+clip(parts[4])+`". This endpoint uses "aws4_request".`)
+		return nil, credentialError(f.Credential, `incorrect terminal "`+clip(parts[4])+`". This endpoint uses "aws4_request".`)
 	case parts[3] != "s3":
-		return nil, formError(name, f.Credential, `incorrect service "`+clip(parts[3])+`". This endpoint belongs to "s3".`)
+		return nil, credentialError(f.Credential, `incorrect service "`+clip(parts[3])+`". This endpoint belongs to "s3".`)
 	case len(parts[1]) != 8 || strings.Trim(parts[1], "0123456789") != "":
-		return nil, formError(name, f.Credential, `incorrect date format "`+clip(parts[1])+`". This date in the credential must be in the format "yyyyMMdd".`)
+		return nil, credentialError(f.Credential, `incorrect date format "`+clip(parts[1])+`". This date in the credential must be in the format "yyyyMMdd".`)
 	}
 	return &Signature{Version: V4, AccessKeyID: parts[0], Date: parts[1], Region: parts[2], Service: parts[3], Token: f.Token, Value: f.Signature}, nil
 }
 
 // VerifyForm checks that s, parsed from f, was made with secret.
 func (v *Verifier) VerifyForm(f *Form, s *Signature, secret string) error {
-	ok := false
+	var ok bool
 	if s.Version == V2 {
 		ok = hmac.Equal([]byte(sign2(secret, f.Policy)), []byte(s.Value))
 	} else {

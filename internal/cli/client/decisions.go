@@ -2,9 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/url"
 
 	"lambent.dev/lambent/internal/auth/iam"
@@ -26,15 +23,9 @@ type Decision struct {
 
 // Decisions returns the permission decisions of a request. Only the root user may read them.
 func (c *Client) Decisions(ctx context.Context, requestID string) ([]Decision, error) {
-	_, body, err := c.do(ctx, call{service: "lambent", method: http.MethodGet, target: "/_lambent/decisions/" + url.PathEscape(requestID)})
-	if err != nil {
-		return nil, err
-	}
 	var out struct {
 		Decisions []Decision `json:"decisions"`
 	}
-	if err := json.Unmarshal(body, &out); err != nil {
-		return nil, fmt.Errorf("read the decisions: %w", err)
-	}
-	return out.Decisions, nil
+	err := c.admin(ctx, "/_lambent/decisions/"+url.PathEscape(requestID), &out)
+	return out.Decisions, err
 }

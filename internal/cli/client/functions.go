@@ -19,11 +19,24 @@ type Invocation struct {
 	Log string
 }
 
+// Event is what a function is invoked with.
+type Event struct {
+	// Function is its name or ARN, with a qualifier or not.
+	Function string
+	// Payload is the event as JSON; ClientContext is a JSON document, or empty.
+	Payload       []byte
+	ClientContext string
+}
+
 // Invoke runs a function and waits for its answer.
-func (c *Client) Invoke(ctx context.Context, function string, payload []byte) (*Invocation, error) {
+func (c *Client) Invoke(ctx context.Context, e Event) (*Invocation, error) {
+	header := http.Header{"X-Amz-Log-Type": {"Tail"}, "Content-Type": {"application/json"}}
+	if e.ClientContext != "" {
+		header["X-Amz-Client-Context"] = []string{base64.StdEncoding.EncodeToString([]byte(e.ClientContext))}
+	}
 	answer, body, err := c.do(ctx, call{
-		service: "lambda", method: http.MethodPost, target: "/2015-03-31/functions/" + url.PathEscape(function) + "/invocations",
-		header: http.Header{"X-Amz-Log-Type": {"Tail"}, "Content-Type": {"application/json"}}, body: payload,
+		service: "lambda", method: http.MethodPost, target: "/2015-03-31/functions/" + url.PathEscape(e.Function) + "/invocations",
+		header: header, body: e.Payload,
 	})
 	if err != nil {
 		return nil, err

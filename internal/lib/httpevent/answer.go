@@ -20,18 +20,33 @@ type Answer struct {
 	Body    []byte
 }
 
+// Rules are in what the planes differ.
+type Rules struct {
+	// ContentType is that of a structured response which names none.
+	ContentType string
+	// JSON allows a body that is not a string, which is sent as JSON, and sends JSON without spaces.
+	JSON bool
+}
+
 // structured is the form of a response with a status.
 type structured struct {
 	StatusCode json.RawMessage            `json:"statusCode"`
 	Headers    map[string]json.RawMessage `json:"headers"`
 	Cookies    []string                   `json:"cookies"`
-	Body       *string                    `json:"body"`
+	Body       json.RawMessage            `json:"body"`
 	Base64     bool                       `json:"isBase64Encoded"`
 }
 
-// Parse reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON. contentType is that of a
-// structured response which names none.
-func Parse(payload []byte, contentType string) (*Answer, error) {
+// Parse reads what a function returned. Without a statusCode the payload itself is the body of a 200 of JSON.
+func Parse(payload []byte, rules Rules) (*Answer, error) {
+	if a, ok := scan(payload, rules.ContentType); ok {
+		return a, nil
+	}
+	return decode(payload, rules)
+}
+
+// decode is Parse for every form of response.
+func decode(payload []byte, rules Rules) (*Answer, error) {
 	payload = bytes.TrimSpace(payload)
 	var p structured
 	if len(payload) > 0 && payload[0] == '{' {
@@ -46,13 +61,13 @@ func Parse(payload []byte, contentType string) (*Answer, error) {
 		}
 	}
 	if p.StatusCode == nil {
-		return inferred(payload)
+		return inferred(payload, rules)
 	}
-	return p.answer(contentType)
+	return p.answer(rules)
 }
 
 // answer checks a structured response.
-func (p *structured) answer(contentType string) (*Answer, error) {
+func (p *structured) answer(rules Rules) (*Answer, error) {
 	a := &Answer{Headers: make(map[string]string, len(p.Headers)+1), Cookies: p.Cookies}
 	var err error
 	if a.Status, err = strconv.Atoi(strings.Trim(string(p.StatusCode), `"`)); err != nil || a.Status < 100 || a.Status > 599 {
@@ -69,22 +84,45 @@ func (p *structured) answer(contentType string) (*Answer, error) {
 		a.Headers[strings.ToLower(name)] = v
 	}
 	if _, ok := a.Headers["content-type"]; !ok {
-		a.Headers["content-type"] = contentType
+		a.Headers["content-type"] = rules.ContentType
 	}
-	if p.Body == nil {
-		return a, nil
+	a.Body, err = p.body(rules)
+	return a, err
+}
+
+// body is the bytes of a structured response's body.
+func (p *structured) body(rules Rules) ([]byte, error) {
+	if len(p.Body) == 0 || string(p.Body) == "null" {
+		return nil, nil
 	}
-	a.Body = []byte(*p.Body)
-	if p.Base64 {
-		if a.Body, err = base64.StdEncoding.DecodeString(*p.Body); err != nil {
-			return nil, fmt.Errorf("body is not base64: %w", err)
-		}
+	if p.Body[0] != '"' && rules.JSON {
+		return compact(p.Body), nil
 	}
-	return a, nil
+	var text string
+	if err := json.Unmarshal(p.Body, &text); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	if !p.Base64 {
+		return []byte(text), nil
+	}
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("body is not base64: %w", err)
+	}
+	return b, nil
+}
+
+// compact is a JSON document without spaces.
+func compact(doc []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, doc) != nil {
+		return doc
+	}
+	return b.Bytes()
 }
 
 // inferred makes a response of a payload without structure.
-func inferred(payload []byte) (*Answer, error) {
+func inferred(payload []byte, rules Rules) (*Answer, error) {
 	a := &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/json"}, Body: payload}
 	if len(payload) > 0 && payload[0] == '"' {
 		var s string
@@ -92,6 +130,8 @@ func inferred(payload []byte) (*Answer, error) {
 			return nil, fmt.Errorf("response: %w", err)
 		}
 		a.Body = []byte(s)
+	} else if rules.JSON {
+		a.Body = compact(payload)
 	}
 	return a, nil
 }
@@ -104,13 +144,16 @@ var prelude = make([]byte, 8)
 func ParseStreamed(payload []byte) (*Answer, error) {
 	head, body, ok := bytes.Cut(payload, prelude)
 	var p structured
-	if !ok || len(head) == 0 || head[0] != '{' || json.Unmarshal(head, &p) != nil {
+	if !ok || len(head) == 0 || head[0] != '{' || !json.Valid(head) {
 		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: payload}, nil
+	}
+	if err := json.Unmarshal(head, &p); err != nil {
+		return nil, fmt.Errorf("head of the response: %w", err)
 	}
 	if p.StatusCode == nil {
 		p.StatusCode = json.RawMessage("200")
 	}
-	a, err := p.answer("application/octet-stream")
+	a, err := p.answer(Rules{ContentType: "application/octet-stream"})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -105,12 +106,7 @@ const many = 32
 func (m *matcher[K]) has(key K) bool {
 	found := m.keys[m.start:]
 	if len(found) < many {
-		for i := range found {
-			if found[i] == key {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(found, key)
 	}
 	if m.seen == nil {
 		m.seen = make(map[K]struct{}, 2*many)

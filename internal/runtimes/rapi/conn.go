@@ -25,6 +25,8 @@ type conn struct {
 	back chan bool
 	// asked is set when its own goroutine has read a request for an invocation, and has to let go; guarded by Session.mu.
 	asked bool
+	// extension is the identifier of the extension that has used the connection; for its own goroutine.
+	extension string
 
 	wmu sync.Mutex // orders writes, and guards out
 	out []byte
@@ -55,6 +57,7 @@ func (s *Session) Serve(rw net.Conn) {
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	defer c.leave()
+	defer s.extensions.left(c)
 	for c.step() == nil {
 		if !s.letGo(c) {
 			continue
@@ -136,6 +139,9 @@ func (c *conn) handle(q request) error {
 			}
 		}
 	}
+	if strings.HasPrefix(q.path, extensionPrefix) {
+		return c.extensionCall(q)
+	}
 	if err := c.skip(q); err != nil {
 		return err
 	}
@@ -144,8 +150,6 @@ func (c *conn) handle(q request) error {
 		return c.reply(202, "Telemetry.NotSupported", "Telemetry API is not supported")
 	case q.path == logsPath:
 		return c.reply(202, "Logs.NotSupported", "Logs API is not supported")
-	case strings.HasPrefix(q.path, extensionPrefix):
-		return c.reply(501, "Extension.NotSupported", "Lambent does not run extensions in this version")
 	}
 	return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the Runtime API", q.method, q.path))
 }

@@ -23,7 +23,7 @@ type process struct {
 func inBubble(t *testing.T, run func(p *process)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &process{t: t, s: NewSession()}
+		p := &process{t: t, s: NewSession("test")}
 		run(p)
 		p.s.Close(ErrClosed)
 	})

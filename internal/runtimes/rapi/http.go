@@ -26,6 +26,9 @@ type request struct {
 	contentType  string
 	errorType    string // Lambda-Runtime-Function-Error-Type
 	responseMode string // Lambda-Runtime-Function-Response-Mode
+
+	extensionName, extensionID, extensionError string // Lambda-Extension-Name, -Identifier, -Function-Error-Type
+	acceptFeature                              string // Lambda-Extension-Accept-Feature
 }
 
 // trailer holds the fields that may follow a chunked body.
@@ -139,6 +142,14 @@ func (q *request) field(name, value []byte, sized *bool) error {
 		q.errorType = string(value)
 	case equalFold(name, "lambda-runtime-function-response-mode"):
 		q.responseMode = string(value)
+	case equalFold(name, "lambda-extension-name"):
+		q.extensionName = string(value)
+	case equalFold(name, "lambda-extension-identifier"):
+		q.extensionID = string(value)
+	case equalFold(name, "lambda-extension-function-error-type"):
+		q.extensionError = string(value)
+	case equalFold(name, "lambda-extension-accept-feature"):
+		q.acceptFeature = string(value)
 	}
 	return nil
 }

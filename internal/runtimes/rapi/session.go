@@ -71,6 +71,11 @@ type InitError struct {
 	Type string
 }
 
+// NewInitError is the error of an initialisation that the platform itself has seen to fail.
+func NewInitError(kind, message string) *InitError {
+	return &InitError{Type: kind, Body: errorDocument(kind, message)}
+}
+
 // Error names the type.
 func (e *InitError) Error() string { return "function initialisation failed: " + e.Type }
 
@@ -82,6 +87,9 @@ type result struct {
 
 // Session is the Runtime API of one process.
 type Session struct {
+	name       string
+	extensions *Extensions
+
 	mu sync.Mutex // guards the fields below
 	// waiting is the connection that has asked for the next invocation; nil when none has.
 	waiting *conn
@@ -105,9 +113,11 @@ type Session struct {
 	over     chan struct{}
 }
 
-// NewSession returns the session of a process that has not asked for anything yet.
-func NewSession() *Session {
-	return &Session{results: make(chan result, 1), conns: map[*conn]struct{}{}, over: make(chan struct{})}
+// NewSession returns the session of a process that has not asked for anything yet. The name is of the environment.
+func NewSession(name string) *Session {
+	s := &Session{name: name, results: make(chan result, 1), conns: map[*conn]struct{}{}, over: make(chan struct{})}
+	s.extensions = &Extensions{session: s}
+	return s
 }
 
 // WaitReady returns when the process has asked for an invocation, which ends its initialisation. It fails with an [InitError] when the
@@ -223,6 +233,9 @@ func (s *Session) fail(cause error) {
 		s.pokeLocked()
 	}
 }
+
+// Over is closed when the session has ended.
+func (s *Session) Over() <-chan struct{} { return s.over }
 
 // Idle tells whether the process waits for an invocation.
 func (s *Session) Idle() bool {

@@ -15,7 +15,7 @@ import (
 // pair is a session with one connection to it.
 func pair(t testing.TB) (*Session, net.Conn) {
 	t.Helper()
-	s := NewSession()
+	s := NewSession("test")
 	ours, theirs := net.Pipe()
 	done := make(chan struct{})
 	go func() {
@@ -186,7 +186,8 @@ func TestWrongStatesAreRefused(t *testing.T) {
 		{post("invocation/other/error", "Content-Length: 0\r\n", ""), 400},
 		{"GET /2018-06-01/runtime/nothing HTTP/1.1\r\n\r\n", 404},
 		{"PUT /2022-07-01/telemetry HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 202},
-		{"POST /2020-01-01/extension/register HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 501},
+		{"POST /2020-01-01/extension/register HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 403},
+		{"GET /2020-01-01/extension/event/next HTTP/1.1\r\nLambda-Extension-Identifier: nobody\r\n\r\n", 403},
 	} {
 		go send(t, c, tc.request)
 		if resp, body := receive(t, r); resp.StatusCode != tc.status {

@@ -114,14 +114,15 @@ func (p *plane) serve(w http.ResponseWriter, c *exchange) {
 		fail(w, c.table, c.request, status, http.StatusText(status))
 		return
 	}
-	answer, err := parseAnswer(out)
+	answer, err := httpevent.Parse(out, httpevent.Rules{ContentType: "text/plain;charset=UTF-8"})
 	if err != nil {
 		p.gateway.deps.Log.WarnContext(c.request.Context(), "function answered what HTTP APIs do not accept",
 			slog.String("function", c.route.function), slog.String("request_id", c.id), slog.Any("error", err))
 		fail(w, c.table, c.request, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
-	answer.write(w, c)
+	w.Header()["Apigw-Requestid"] = []string{c.id}
+	answer.Write(w, c.request, c.cors)
 }
 
 // invoke runs the route's function; status is 0 when it answered.

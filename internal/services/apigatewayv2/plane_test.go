@@ -316,16 +316,6 @@ func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func FuzzParseAnswer(f *testing.F) {
-	f.Add([]byte(`{"statusCode":200,"body":"x","headers":{"a":1}}`))
-	f.Add([]byte(`"x"`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if a, err := parseAnswer(b); err == nil && (a.status < 100 || a.status > 599) {
-			t.Errorf("status %d", a.status)
-		}
-	})
-}
-
 func FuzzParseDocument(f *testing.F) {
 	f.Add(samBody("get /a/{b+}"))
 	f.Add("openapi: 3.0.1\npaths:\n  /a:\n    get: {}\n")

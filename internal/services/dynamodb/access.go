@@ -127,7 +127,18 @@ func (s *Service) access() map[string]service.Access {
 			}
 			return s.onItems(ctx, in.TableName, "", f)
 		}),
-		"UpdateTable":      onTableOf(s, "dynamodb:UpdateTable", func(in *ddb.UpdateTableInput) string { return in.TableName }),
+		"UpdateTable": service.OnAll("dynamodb:UpdateTable", func(ctx context.Context, in *ddb.UpdateTableInput) ([]service.Target, error) {
+			targets, err := s.onTable(ctx, in.TableName)
+			for _, u := range in.ReplicaUpdates {
+				if u.Create != nil {
+					targets = append(targets, service.Target{Action: "dynamodb:CreateTableReplica", ARN: targets[0].ARN})
+				}
+				if u.Delete != nil {
+					targets = append(targets, service.Target{Action: "dynamodb:DeleteTableReplica", ARN: targets[0].ARN})
+				}
+			}
+			return targets, err
+		}),
 		"UpdateTimeToLive": onTableOf(s, "dynamodb:UpdateTimeToLive", func(in *ddb.UpdateTimeToLiveInput) string { return in.TableName }),
 	}
 }

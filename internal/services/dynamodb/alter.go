@@ -18,44 +18,13 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 		return nil, err
 	}
 	t, err := s.changeTable(ctx, placeOf(ctx), in.TableName, func(tx store.Txn, t *table, r *tableRecord) error {
-		if t.loading() {
-			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created: %s", t.Name)
-		}
-		if err := s.alterBilling(in, r); err != nil {
+		if err := s.alter(tx, t, r, in); err != nil {
 			return err
 		}
-		if in.DeletionProtectionEnabled != nil {
-			r.Protected = *in.DeletionProtectionEnabled
+		if err := s.alterOthers(tx, t, in); err != nil {
+			return err
 		}
-		if in.SSESpecification != nil {
-			r.Encryption = in.SSESpecification
-		}
-		if in.TableClass != "" {
-			r.Class = in.TableClass
-		}
-		if in.OnDemandThroughput != nil {
-			r.OnDemandLimits = in.OnDemandThroughput
-		}
-		if in.StreamSpecification != nil {
-			if err := r.alterStream(tx, t.place, in.StreamSpecification, s.clock.Now().UTC()); err != nil {
-				return err
-			}
-		}
-		filling := false
-		for _, u := range in.GlobalSecondaryIndexUpdates {
-			if err := alterIndex(tx, t, r, in.AttributeDefinitions, u); err != nil {
-				return err
-			}
-			filling = filling || u.Create != nil
-		}
-		if len(r.Global) > maxGlobalIndexes {
-			return invalidValue("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
-		}
-		r.dropDefinitions()
-		if filling {
-			return enqueue(tx, t.place, jobFill, t.Name, "", time.Time{})
-		}
-		return nil
+		return s.alterReplicas(tx, t, r, in.ReplicaUpdates)
 	})
 	if err != nil {
 		return nil, err
@@ -67,10 +36,51 @@ func (s *Service) updateTable(ctx context.Context, in *ddb.UpdateTableInput) (*d
 	return &ddb.UpdateTableOutput{TableDescription: t.describe(ddb.TableStatusUpdating, stats)}, nil
 }
 
+// alter makes the changes of a request in a table's record.
+func (s *Service) alter(tx store.Txn, t *table, r *tableRecord, in *ddb.UpdateTableInput) error {
+	if t.loading() {
+		return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created: %s", t.Name)
+	}
+	if err := s.alterBilling(in, r); err != nil {
+		return err
+	}
+	if in.DeletionProtectionEnabled != nil {
+		r.Protected = *in.DeletionProtectionEnabled
+	}
+	if in.SSESpecification != nil {
+		r.Encryption = in.SSESpecification
+	}
+	if in.TableClass != "" {
+		r.Class = in.TableClass
+	}
+	if in.OnDemandThroughput != nil {
+		r.OnDemandLimits = in.OnDemandThroughput
+	}
+	if in.StreamSpecification != nil {
+		if err := r.alterStream(tx, t.place, in.StreamSpecification, s.clock.Now().UTC()); err != nil {
+			return err
+		}
+	}
+	filling := false
+	for _, u := range in.GlobalSecondaryIndexUpdates {
+		if err := alterIndex(tx, t, r, in.AttributeDefinitions, u); err != nil {
+			return err
+		}
+		filling = filling || u.Create != nil
+	}
+	if len(r.Global) > maxGlobalIndexes {
+		return invalidValue("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+	}
+	r.dropDefinitions()
+	if filling {
+		return enqueue(tx, t.place, jobFill, t.Name, "", time.Time{})
+	}
+	return nil
+}
+
 // checkAlter checks what can be checked without the table.
 func checkAlter(in *ddb.UpdateTableInput) error {
 	for _, u := range []legacy{
-		{"ReplicaUpdates", in.ReplicaUpdates != nil},
 		{"MultiRegionConsistency", in.MultiRegionConsistency != ""},
 		{"GlobalTableWitnessUpdates", in.GlobalTableWitnessUpdates != nil},
 		{"WarmThroughput", in.WarmThroughput != nil},
@@ -87,7 +97,7 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 		return err
 	}
 	if in.ProvisionedThroughput == nil && in.BillingMode == "" && len(in.GlobalSecondaryIndexUpdates) == 0 && in.SSESpecification == nil &&
-		in.DeletionProtectionEnabled == nil && in.TableClass == "" && in.OnDemandThroughput == nil && in.StreamSpecification == nil {
+		in.DeletionProtectionEnabled == nil && in.TableClass == "" && in.OnDemandThroughput == nil && in.StreamSpecification == nil && in.ReplicaUpdates == nil {
 		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
 	}
 	if in.BillingMode == ddb.BillingModeProvisioned && in.ProvisionedThroughput == nil {

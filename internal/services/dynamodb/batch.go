@@ -8,6 +8,7 @@ import (
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -60,8 +61,10 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 			if err != nil {
 				return err
 			}
-			items, left, err := batchRead(r, t, gets[name], &size, func(n int) {
-				consumed.add(t.Name, units{table: readUnits(n, isTrue(req.ConsistentRead))})
+			items, left, err := s.batchRead(r, t, gets[name], &size, func(n int) {
+				u := units{table: readUnits(n, isTrue(req.ConsistentRead))}
+				s.spend(t, u, false)
+				consumed.add(t.Name, u)
 			})
 			if err != nil {
 				return err
@@ -81,8 +84,8 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 	return out, nil
 }
 
-// batchRead reads items until the response is full, and returns the keys that are left. each is told the size of every item.
-func batchRead(r store.Reader, t *table, gets []get, size *int, each func(size int)) (items, left []attr.Map, err error) {
+// batchRead reads items until the response is full or the table's throughput is used up, and returns the keys that are left. each is told the size of every item.
+func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, each func(size int)) (items, left []attr.Map, err error) {
 	items = []attr.Map{}
 	for _, g := range gets {
 		if err := t.checkKey(g.key); err != nil {
@@ -90,7 +93,11 @@ func batchRead(r store.Reader, t *table, gets []get, size *int, each func(size i
 		}
 	}
 	for i, g := range gets {
-		if *size >= maxBatchResponse {
+		throttled := s.admitRead(source{table: t})
+		if throttled != nil && *size == 0 && i == 0 {
+			return nil, nil, throttled
+		}
+		if *size >= maxBatchResponse || throttled != nil {
 			for _, rest := range gets[i:] {
 				left = append(left, rest.key)
 			}
@@ -162,8 +169,13 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 	}
 	out := &ddb.BatchWriteItemOutput{UnprocessedItems: map[string][]ddb.WriteRequest{}}
 	consumed := tableUnits{}
+	all := len(writes)
 	for len(writes) > 0 {
 		done, err := s.writePart(ctx, p, writes)
+		if service.Code(err) == codeThroughput && len(writes) < all {
+			out.UnprocessedItems = unprocessed(writes) // something was written before
+			break
+		}
 		if err != nil {
 			return nil, storeError(err)
 		}
@@ -200,10 +212,23 @@ func (s *Service) writePart(ctx context.Context, p place, writes []*write) (done
 			}
 			return nil
 		})
-		if n == 1 || !errors.Is(err, store.ErrTooLarge) {
+		if n == 1 || !errors.Is(err, store.ErrTooLarge) && service.Code(err) != codeThroughput {
 			return done, err
 		}
 	}
+}
+
+// unprocessed returns writes as a batch gives them back.
+func unprocessed(writes []*write) map[string][]ddb.WriteRequest {
+	out := map[string][]ddb.WriteRequest{}
+	for _, w := range writes {
+		req := ddb.WriteRequest{DeleteRequest: &ddb.DeleteRequest{Key: w.key}}
+		if w.action == actionPut {
+			req = ddb.WriteRequest{PutRequest: &ddb.PutRequest{Item: w.item}}
+		}
+		out[w.table] = append(out[w.table], req)
+	}
+	return out
 }
 
 // batchPart returns how many of the writes go into the next transaction.

@@ -24,6 +24,9 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: &t.OnDemandSince}
 	}
 	d.SSEDescription = t.describeEncryption()
+	if d.Replicas = t.describeReplicas(); d.Replicas != nil {
+		d.GlobalTableVersion = ptr("2019.11.21")
+	}
 	if t.Restore != nil {
 		d.RestoreSummary = t.Restore.summary()
 	}
@@ -133,21 +136,30 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 			return service.Errorf(codeInUse, "Attempt to change a resource which is still in use: Table is being created, backed up or exported: %s", t.Name)
 		}
 		gone = t
-		p := t.place // which may be another account's
-		if err := t.closeStream(tx, p, s.clock.Now().UTC()); err != nil {
+		if err := s.eachReplica(tx, t.place, t.tableRecord, func(_ place, other *tableRecord) { other.Replicas = without(other.Replicas, t.place.region) }); err != nil {
 			return err
 		}
-		tx.Delete(p.table(t.Name))
-		for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID)} {
-			tx.DeleteRange(k, k.End())
-		}
-		tx.OnCommit(func() { s.tables.forget(p.table(t.Name)) })
-		return errors.Join(events.Cancel(tx, jobExpire, t.ID), events.Cancel(tx, jobForget, t.ID))
+		return s.dropTable(tx, t)
 	})
 	if err != nil {
 		return nil, storeError(err)
 	}
 	return &ddb.DeleteTableOutput{TableDescription: gone.describe(ddb.TableStatusDeleting, statistics{})}, nil
+}
+
+// dropTable removes a table with everything that belongs to it alone.
+func (s *Service) dropTable(tx store.Txn, t *table) error {
+	p := t.place        // which may be another account's
+	r := *t.tableRecord // t is shared
+	if err := r.closeStream(tx, p, s.clock.Now().UTC()); err != nil {
+		return err
+	}
+	tx.Delete(p.table(t.Name))
+	for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID)} {
+		tx.DeleteRange(k, k.End())
+	}
+	tx.OnCommit(func() { s.tables.forget(p.table(t.Name)) })
+	return errors.Join(events.Cancel(tx, jobExpire, t.ID), events.Cancel(tx, jobForget, t.ID))
 }
 
 func (s *Service) listTables(ctx context.Context, in *ddb.ListTablesInput) (*ddb.ListTablesOutput, error) {

@@ -6,7 +6,7 @@
 //
 // # What it deliberately is not
 //
-// It has no throughput limits: capacity is accounted for and reported, never throttled. Global tables, Contributor Insights and
+// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Contributor Insights and
 // incremental exports are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
@@ -46,6 +46,11 @@
 // Backups, restores to a point in time and exports are made of snapshots: copies of a table as it was at one moment, made in batches while it is written
 // to. See snapshotRecord for how. Point-in-time recovery is a log of what items were before each write; a snapshot of the past is one of the
 // present in which the writes since are undone, the last one first. A restored or imported table cannot be used until its items are there.
+//
+// # Global tables
+//
+// The replicas of a global table are tables of one name in several regions. A write is made in all of them in one transaction: all replicas agree at every
+// moment. See createReplica and replicate.
 //
 // # Caches
 //

@@ -24,6 +24,7 @@ const (
 	codeCanceled       = "TransactionCanceledException"
 	codeConflict       = "TransactionConflictException"
 	codeMismatch       = "IdempotentParameterMismatchException"
+	codeThroughput     = "ProvisionedThroughputExceededException"
 	codeLimit          = "LimitExceededException"
 	codeInternal       = "InternalServerError"
 	codeUnavailable    = "ServiceUnavailable"

@@ -19,6 +19,7 @@ const (
 	jobForget   = "dynamodb.forget"   // trim the log of point-in-time recovery; its name is the table's id
 	jobSnapshot = "dynamodb.snapshot" // make a snapshot
 	jobRestore  = "dynamodb.restore"  // write a snapshot's items into a table
+	jobReplica  = "dynamodb.replica"  // copy the items of a global table to a new replica
 	jobExport   = "dynamodb.export"   // write the files of an export
 	jobImport   = "dynamodb.import"   // read the files of an import
 	jobStream   = "dynamodb.stream"   // close and trim the shards of a stream; its name is the stream's ARN
@@ -38,6 +39,7 @@ func (s *Service) jobs() []events.Kind {
 		{Name: jobForget, Concurrency: 2, Handle: onTableJob(s.runForget)},
 		{Name: jobSnapshot, Concurrency: 4, Handle: onRefJob(s.runSnapshot)},
 		{Name: jobRestore, Concurrency: 4, Handle: onRefJob(s.runRestore)},
+		{Name: jobReplica, Concurrency: 2, Handle: onRefJob(s.runReplica)},
 		{Name: jobExport, Concurrency: 2, Handle: onRefJob(s.runExport)},
 		{Name: jobImport, Concurrency: 2, Handle: onRefJob(s.runImport)},
 		{Name: jobStream, Concurrency: 4, Handle: s.runStream},

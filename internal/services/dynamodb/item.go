@@ -265,12 +265,16 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		if err != nil {
 			return err
 		}
+		if err := s.admitRead(source{table: t}); err != nil {
+			return err
+		}
 		item, size, err := g.read(r, t)
 		if err != nil {
 			return err
 		}
 		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
+		s.spend(t, u, false)
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil
 	})

@@ -296,10 +296,14 @@ func (s *Service) selectItems(ctx context.Context, stmt *partiql.Statement, in *
 			return err
 		}
 		sel.startKey = start
+		if err := s.admitRead(sel.src); err != nil {
+			return err
+		}
 		pg, err := sel.read(r)
 		if err != nil {
 			return err
 		}
+		s.spend(sel.src.table, sel.units(sel.src, pg.size, pg.fetched), false)
 		out.Items = []attr.Map{}
 		for _, item := range pg.items {
 			out.Items = append(out.Items, stmt.Project(item))

@@ -111,7 +111,8 @@ func batchError(err error) *ddb.BatchStatementError {
 	codes := map[string]string{
 		codeValidation: ddb.BatchStatementErrorCodeEnumValidationError, codeNotFound: ddb.BatchStatementErrorCodeEnumResourceNotFound,
 		codeCondition: ddb.BatchStatementErrorCodeEnumConditionalCheckFailed, codeDuplicate: ddb.BatchStatementErrorCodeEnumDuplicateItem,
-		codeConflict: ddb.BatchStatementErrorCodeEnumTransactionConflict, codeAccessDenied: ddb.BatchStatementErrorCodeEnumAccessDenied,
+		codeThroughput: ddb.BatchStatementErrorCodeEnumProvisionedThroughputExceeded,
+		codeConflict:   ddb.BatchStatementErrorCodeEnumTransactionConflict, codeAccessDenied: ddb.BatchStatementErrorCodeEnumAccessDenied,
 	}
 	code, ok := codes[e.Code]
 	if !ok {

@@ -50,7 +50,12 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 			}
 			span = src.after(span, q.startKey)
 		}
-		out, err = q.run(r, src, span)
+		if err := s.admitRead(src); err != nil {
+			return err
+		}
+		if out, err = q.run(r, src, span); err == nil {
+			s.spend(t, q.units(src, out.size, out.fetched), false)
+		}
 		return err
 	})
 	if err != nil {

@@ -34,7 +34,12 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 			}
 			span = src.after(span, sc.startKey)
 		}
-		out, err = sc.run(r, src, span)
+		if err := s.admitRead(src); err != nil {
+			return err
+		}
+		if out, err = sc.run(r, src, span); err == nil {
+			s.spend(t, sc.units(src, out.size, out.fetched), false)
+		}
 		return err
 	})
 	if err != nil {

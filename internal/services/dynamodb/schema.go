@@ -36,6 +36,9 @@ type tableRecord struct {
 	Stream     *streamState  `json:"stream,omitempty"`
 	LastStream string        `json:"last_stream,omitempty"`
 	Policy     *policyRecord `json:"policy,omitempty"`
+	// Replicas are the other regions of a global table, and Replica is set until the items that were there before this one are copied.
+	Replicas []string      `json:"replicas,omitempty"`
+	Replica  *replicaState `json:"replica,omitempty"`
 	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
 	Snapshots []string `json:"snapshots,omitempty"`
 	Undoing   []string `json:"undoing,omitempty"`
@@ -184,8 +187,10 @@ func tableName(nameOrARN string) string {
 	return nameOrARN
 }
 
-// loading tells whether the table's items are not all there yet: it is being restored or imported.
-func (t *table) loading() bool { return t.Import != "" || t.Restore != nil && !t.Restore.Done }
+// loading tells whether the table's items are not all there yet: it is being restored or imported, or is a new replica.
+func (t *table) loading() bool {
+	return t.Import != "" || t.Replica != nil || t.Restore != nil && !t.Restore.Done
+}
 
 // busy tells whether the table must stay as it is because its items are being written, or because a snapshot of it is being made.
 func (t *table) busy() bool { return t.loading() || len(t.Snapshots)+len(t.Undoing) > 0 }

@@ -14,14 +14,15 @@ import (
 
 // Service is DynamoDB with its streams. It implements [port.Arrivals] for the streams.
 type Service struct {
-	store   store.Store
-	door    service.Door
-	clock   clock.Clock
-	random  io.Reader
-	baseURL string
-	tables  tableCache
-	known   *memo.Cache[place, string, *table]
-	counts  statisticsCache
+	store    store.Store
+	door     service.Door
+	clock    clock.Clock
+	random   io.Reader
+	baseURL  string
+	tables   tableCache
+	known    *memo.Cache[place, string, *table]
+	counts   statisticsCache
+	throttle throttle
 }
 
 // New returns DynamoDB on the given collaborators.

@@ -145,7 +145,7 @@ func prune(v any) any {
 }
 
 // TestOperations runs the files of testdata: each case is an operation with its input as JSON, and its output or error. "advance" moves the clock,
-// "settle" waits for the durable work that is due. save=(name,path) keeps a part of the output, and $name in an input stands for it.
+// "settle" waits for the durable work that is due, "region" goes to another region. save=(name,path) keeps a part of the output, and $name in an input stands for it.
 func TestOperations(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) { runFile(t, path) })
@@ -154,7 +154,7 @@ func TestOperations(t *testing.T) {
 
 func runFile(t *testing.T, path string) {
 	h := newHarness(t)
-	saved := map[string]string{}
+	saved := map[string]string{"large": strings.Repeat("x", 390<<10)} // nearly 400 KB
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "advance":
@@ -166,6 +166,11 @@ func runFile(t *testing.T, path string) {
 			return ""
 		case "settle":
 			synctest.Wait()
+			return ""
+		case "region":
+			r := *service.RequestFrom(h.ctx)
+			r.Region = strings.TrimSpace(d.Input)
+			h.ctx = service.WithRequest(h.ctx, &r)
 			return ""
 		}
 		out, err := h.call(d.Cmd, os.Expand(d.Input, func(name string) string { return saved[name] }))

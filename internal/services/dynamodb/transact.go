@@ -56,6 +56,8 @@ func (c *canceled) add(err error) error {
 		}
 	case codeDuplicate:
 		reason.Code = ptr("DuplicateItem")
+	case codeThroughput:
+		reason.Code = ptr("ProvisionedThroughputExceeded")
 	case codeValidation:
 		reason.Code = ptr("ValidationError")
 	default:
@@ -359,12 +361,17 @@ func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItems
 				seen[k] = true
 			}
 			item, n, err := g.read(r, t)
+			if err == nil {
+				err = s.admitRead(source{table: t})
+			}
 			if err := c.add(err); err != nil {
 				return err
 			}
 			size += n
 			out.Responses = append(out.Responses, ddb.ItemResponse{Item: item})
-			consumed.add(t.Name, units{table: 2 * readUnits(n, true)})
+			u := units{table: 2 * readUnits(n, true)}
+			s.spend(t, u, false)
+			consumed.add(t.Name, u)
 		}
 		if size > store.MaxTransaction {
 			return invalid("Aggregate size of items in the transaction exceeds 4 MB")

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -26,20 +27,30 @@ func (s *Service) updateTimeToLive(ctx context.Context, in *ddb.UpdateTimeToLive
 			return invalid("TimeToLive is already disabled")
 		case !spec.Enabled && r.TTLAttribute != spec.AttributeName:
 			return invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", r.TTLAttribute)
-		case !spec.Enabled:
-			rows := t.place.expiry(t.ID)
-			tx.DeleteRange(rows, rows.End())
-			r.TTLAttribute, r.TTLCursor, r.TTLFilling = "", nil, false
-			return events.Cancel(tx, jobExpire, t.ID)
-		default:
-			r.TTLAttribute, r.TTLCursor, r.TTLFilling = spec.AttributeName, nil, true
 		}
-		return enqueue(tx, t.place, jobFill, t.Name, "", time.Time{})
+		if err := r.setTTL(tx, t.place, spec); err != nil {
+			return err
+		}
+		var failed error
+		err := s.eachReplica(tx, t.place, r, func(p place, other *tableRecord) { failed = errors.Join(failed, other.setTTL(tx, p, spec)) })
+		return errors.Join(err, failed)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &ddb.UpdateTimeToLiveOutput{TimeToLiveSpecification: spec}, nil
+}
+
+// setTTL changes the time to live of a table. When it is enabled, the items that are there are indexed by it.
+func (r *tableRecord) setTTL(tx store.Txn, p place, spec *ddb.TimeToLiveSpecification) error {
+	if !spec.Enabled {
+		rows := p.expiry(r.ID)
+		tx.DeleteRange(rows, rows.End())
+		r.TTLAttribute, r.TTLCursor, r.TTLFilling = "", nil, false
+		return events.Cancel(tx, jobExpire, r.ID)
+	}
+	r.TTLAttribute, r.TTLCursor, r.TTLFilling = spec.AttributeName, nil, true
+	return enqueue(tx, p, jobFill, r.Name, "", time.Time{})
 }
 
 func (s *Service) describeTimeToLive(ctx context.Context, in *ddb.DescribeTimeToLiveInput) (*ddb.DescribeTimeToLiveOutput, error) {
@@ -77,7 +88,7 @@ func (s *Service) runExpire(ctx context.Context, p place, name string) error {
 			if t, err = t.beginShard(tx, now); err != nil {
 				return err
 			}
-			done, err = t.expire(tx, now)
+			done, err = s.expire(tx, t, now)
 			return err
 		})
 		if err != nil || done < sweepBatch {
@@ -87,7 +98,7 @@ func (s *Service) runExpire(ctx context.Context, p place, name string) error {
 }
 
 // expire deletes up to a batch of items that are due. When it deletes fewer, it sets the timer for the first that is left.
-func (t *table) expire(tx store.Txn, now time.Time) (done int, err error) {
+func (s *Service) expire(tx store.Txn, t *table, now time.Time) (done int, err error) {
 	prefix := t.place.expiry(t.ID)
 	span := prefix.Span()
 	span.Lo = prefix.Uint(uint64(max(0, now.Add(-maxOverdue).Unix())))
@@ -109,7 +120,14 @@ func (t *table) expire(tx store.Txn, now time.Time) (done int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := t.store(tx, itemKey, item.Clone(), nil, origin{at: now, expired: true}); err != nil {
+		if item == nil {
+			continue // another region came first
+		}
+		item = item.Clone()
+		if err := t.store(tx, itemKey, item, nil, origin{at: now, expired: true}); err != nil {
+			return 0, err
+		}
+		if err := s.replicate(tx, t, item, nil, origin{at: now}); err != nil {
 			return 0, err
 		}
 	}

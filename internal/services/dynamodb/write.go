@@ -50,13 +50,32 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
+	if err := s.admitWrite(t); err != nil {
+		return written{}, err
+	}
 	by := origin{at: s.clock.Now()}
 	if w.action != actionCheck {
 		if t, err = t.beginShard(tx, by.at); err != nil {
 			return written{}, err
 		}
 	}
-	return t.apply(tx, w, by)
+	done, err := t.apply(tx, w, by)
+	if err != nil {
+		return done, err
+	}
+	s.spendOnCommit(tx, t, done.units)
+	if len(t.Replicas) > 0 && w.action != actionCheck {
+		err = s.replicate(tx, t, w.keyed(), done.new.Clone(), by)
+	}
+	return done, err
+}
+
+// keyed returns what has the key of the write's item.
+func (w *write) keyed() attr.Map {
+	if w.action == actionPut {
+		return w.item
+	}
+	return w.key
 }
 
 // check checks a write against its table: what can be known without the item.
@@ -90,11 +109,7 @@ func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {
 	if err := t.check(w); err != nil {
 		return out, err
 	}
-	key := w.key
-	if w.action == actionPut {
-		key = w.item
-	}
-	itemKey := t.itemKey(key)
+	itemKey := t.itemKey(w.keyed())
 	if w.needOld || w.condition != nil || w.action != actionPut || t.needsOld() {
 		old, err := readItem(tx, itemKey)
 		if err != nil {

@@ -139,7 +139,10 @@ func (l *Lambda) updateAlias(ctx context.Context, in *api.UpdateAliasInput) (*ap
 			a.Description = *in.Description
 		}
 		a.Revision = id
-		return record.Set(tx, r.scope.alias(r.name, in.Name), a)
+		if err := record.Set(tx, r.scope.alias(r.name, in.Name), a); err != nil {
+			return err
+		}
+		return touchProvision(tx, r.with(in.Name))
 	})
 	if err != nil {
 		return nil, unavailable(err)

@@ -96,7 +96,7 @@ func (l *Lambda) accept(ctx context.Context, c *call) error {
 }
 
 func (l *Lambda) asyncKind() events.Kind {
-	return events.Kind{Name: asyncName, Handle: l.handleAsync, Concurrency: 256, MaxAge: maxEventAge, Exhausted: l.dropAsync}
+	return events.Kind{Name: asyncName, Handle: l.handleAsync, Concurrency: max(256, l.o.Concurrency), MaxAge: maxEventAge, Exhausted: l.dropAsync}
 }
 
 // handleAsync runs one try. An error means that the function was not run, and makes the queue try again with its back-off; a function that

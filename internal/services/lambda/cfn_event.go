@@ -116,8 +116,7 @@ func (l *Lambda) createEventSourceResource(ctx context.Context, c service.Resour
 	if err != nil {
 		return service.Resource{}, err
 	}
-	_, err = l.awaitMapping(ctx, orZero(out.UUID))
-	return mappingResource(out), err
+	return mappingResource(out), l.awaitMapping(ctx, orZero(out.UUID))
 }
 
 // groups are the members that are structures of their own.
@@ -143,29 +142,30 @@ func mappingResource(c *api.EventSourceMappingConfiguration) service.Resource {
 }
 
 // awaitMapping waits until a mapping is in a state in which it can be changed, or gone.
-func (l *Lambda) awaitMapping(ctx context.Context, uuid string) (e eventSource, err error) {
+func (l *Lambda) awaitMapping(ctx context.Context, uuid string) error {
 	s := scopeOf(ctx)
 	w := l.deps.Store.Watch(s.eventSource(uuid))
 	defer w.Close()
 	for {
+		var e eventSource
 		found := false
 		err := l.deps.Store.View(ctx, func(rd store.Reader) (err error) {
 			e, found, err = record.Get[eventSource](rd, s.eventSource(uuid))
 			return err
 		})
 		if err != nil || !found || e.settled("") == nil {
-			return e, err
+			return err
 		}
 		select {
 		case <-w.C():
 		case <-ctx.Done():
-			return e, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
 
 func (l *Lambda) updateEventSourceResource(ctx context.Context, c service.ResourceCall, old, p *eventSourceProperties) (service.Resource, error) {
-	if _, err := l.awaitMapping(ctx, c.PhysicalID); err != nil {
+	if err := l.awaitMapping(ctx, c.PhysicalID); err != nil {
 		return service.Resource{}, err
 	}
 	in := &api.UpdateEventSourceMappingInput{
@@ -191,8 +191,7 @@ func (l *Lambda) updateEventSourceResource(ctx context.Context, c service.Resour
 	if err := l.updateTags(ctx, c, orZero(out.EventSourceMappingArn), old.Tags, p.Tags); err != nil {
 		return service.Resource{}, err
 	}
-	_, err = l.awaitMapping(ctx, c.PhysicalID)
-	return mappingResource(out), err
+	return mappingResource(out), l.awaitMapping(ctx, c.PhysicalID)
 }
 
 func (l *Lambda) deleteEventSourceResource(ctx context.Context, c service.ResourceCall, _ *eventSourceProperties) error {
@@ -200,8 +199,7 @@ func (l *Lambda) deleteEventSourceResource(ctx context.Context, c service.Resour
 	if code := service.Code(err); code != "" && code != "ResourceNotFoundException" && code != "ResourceInUseException" {
 		return err
 	}
-	_, err = l.awaitMapping(ctx, c.PhysicalID)
-	return err
+	return l.awaitMapping(ctx, c.PhysicalID)
 }
 
 // invokeConfigProperties are the properties of AWS::Lambda::EventInvokeConfig.

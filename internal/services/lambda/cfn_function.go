@@ -196,7 +196,7 @@ func withDefaults(in, old *api.UpdateFunctionConfigurationInput) {
 	}
 	unset(&in.Environment, old.Environment, &api.Environment{Variables: map[string]string{}})
 	unset(&in.EphemeralStorage, old.EphemeralStorage, &api.EphemeralStorage{Size: 512})
-	unset(&in.LoggingConfig, old.LoggingConfig, &api.LoggingConfig{LogFormat: logText, LogGroup: ptr("")})
+	unset(&in.LoggingConfig, old.LoggingConfig, &api.LoggingConfig{LogFormat: logText, LogGroup: ptr(defaultLogGroup(in.FunctionName))})
 	unset(&in.VpcConfig, old.VpcConfig, &api.VpcConfig{})
 	unset(&in.DeadLetterConfig, old.DeadLetterConfig, &api.DeadLetterConfig{TargetArn: ptr("")})
 	unset(&in.TracingConfig, old.TracingConfig, &api.TracingConfig{Mode: api.TracingModePassThrough})

@@ -51,9 +51,13 @@ type aliasProperties struct {
 func (l *Lambda) provision(ctx context.Context, name, qualifier string, old, p *provisionProperties) error {
 	switch {
 	case p != nil:
-		return l.do(ctx, "PutProvisionedConcurrencyConfig", &api.PutProvisionedConcurrencyConfigInput{
+		err := l.do(ctx, "PutProvisionedConcurrencyConfig", &api.PutProvisionedConcurrencyConfigInput{
 			FunctionName: name, Qualifier: qualifier, ProvisionedConcurrentExecutions: p.ProvisionedConcurrentExecutions,
 		})
+		if err != nil {
+			return err
+		}
+		return l.awaitProvisioned(ctx, name, qualifier)
 	case old != nil:
 		return l.do(ctx, "DeleteProvisionedConcurrencyConfig", &api.DeleteProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: qualifier})
 	}

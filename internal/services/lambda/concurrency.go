@@ -55,6 +55,13 @@ func (l *Lambda) setReserved(ctx context.Context, name string, n *int32) error {
 		if after := sum - orZero(f.Reserved) + orZero(n); n != nil && int32(l.o.Concurrency)-after < l.unreservedFloor() {
 			return invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", l.unreservedFloor())
 		}
+		mine, _, err := provisionedIn(tx, r, "")
+		if err != nil {
+			return err
+		}
+		if n != nil && *n < mine {
+			return invalid(" ReservedConcurrentExecutions  %d should not be lower than function's total provisioned concurrency [%d].", *n, mine) // as recorded
+		}
 		if err := addReserved(tx, r.scope, orZero(n)-orZero(f.Reserved)); err != nil {
 			return err
 		}

@@ -26,6 +26,10 @@
 // time. It is ended after an answer that AWS ends it for (a timeout, a crash), when it has been idle for long, when its role credentials run
 // out, or when the machine's bound on environments is reached and another function needs the place.
 //
+// Provisioned environments belong to a version, whatever name it is invoked by. Their records lie under ("lambda.provisioned") account region function
+// qualifier; the provisioner (provisioner.go) follows them with one watch, and keeps as many environments initialised as they ask for (allotment.go). Nothing
+// about them is kept but the records: after a restart they are made again. Invocations that they cover do not count against reserved or unreserved concurrency.
+//
 // Function URLs (plane.go) take HTTP requests by host or by path, prove and admit their caller, and invoke the function with an event in the
 // payload format 2.0, which package httpevent shares with HTTP APIs.
 //
@@ -44,11 +48,11 @@
 // # What it is not, yet
 //
 // No extensions, SnapStart, file systems, customer keys, tenants, managed instances, durable functions. Each
-// is refused by name. A VPC is kept as data: there is no such network. Provisioned concurrency is accounted for and starts nothing ahead of need.
+// is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //
 // # Locks
 //
-// runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// provisioner.mu guards its channel of news; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda

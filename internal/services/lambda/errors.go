@@ -54,6 +54,7 @@ func checkRevision(want *string, have string) error {
 const (
 	reasonAccount  = "ConcurrentInvocationLimitExceeded"
 	reasonReserved = "ReservedFunctionConcurrentInvocationLimitExceeded"
+	reasonRate     = "FunctionInvocationRateLimitExceeded"
 )
 
 func throttled(reason string) *service.Error {

@@ -2,7 +2,7 @@ package lambda
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -307,6 +307,6 @@ func (l *Lambda) setResult(ctx context.Context, s scope, uuid, result string) {
 		return record.Set(tx, s.eventSource(uuid), e)
 	})
 	if err != nil {
-		l.deps.Log.WarnContext(ctx, "cannot write the result of a mapping", "mapping", uuid, "error", fmt.Sprint(err))
+		l.deps.Log.WarnContext(ctx, "cannot write the result of a mapping", slog.String("mapping", uuid), slog.Any("error", err))
 	}
 }

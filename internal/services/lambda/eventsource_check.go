@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"strconv"
 
 	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
@@ -314,8 +315,12 @@ func (l *Lambda) checkSource(ctx context.Context, e *eventSource) error {
 	}
 	switch a.Service {
 	case "sqs":
-		_, err = l.deps.Door.Call(as, "sqs", "GetQueueAttributes", &sqs.GetQueueAttributesInput{QueueUrl: l.sender.QueueURL(a), AttributeNames: []string{"VisibilityTimeout"}})
-		err = queueProblem(err)
+		var out *sqs.GetQueueAttributesOutput
+		out, err = service.Call[sqs.GetQueueAttributesOutput](as, l.deps.Door, "sqs", "GetQueueAttributes", &sqs.GetQueueAttributesInput{QueueUrl: l.sender.QueueURL(a), AttributeNames: []string{"VisibilityTimeout"}})
+		if err != nil {
+			return queueProblem(err)
+		}
+		return l.checkVisibility(ctx, e, out.Attributes["VisibilityTimeout"])
 	case "dynamodb":
 		_, err = l.deps.Door.Call(as, "dynamodbstreams", "DescribeStream", &dynamodbstreams.DescribeStreamInput{StreamArn: e.Source, Limit: ptr(int32(1))})
 		err = streamProblem(err, e.Source, "DescribeStream", "dynamodb")
@@ -324,6 +329,23 @@ func (l *Lambda) checkSource(ctx context.Context, e *eventSource) error {
 		err = streamProblem(err, e.Source, "DescribeStreamSummary", "kinesis")
 	}
 	return err
+}
+
+// checkVisibility makes sure that messages stay hidden while the function works on them.
+func (l *Lambda) checkVisibility(ctx context.Context, e *eventSource, hidden string) error {
+	r, err := parseARN(e.Function)
+	if err != nil {
+		return err
+	}
+	s, err := l.snapshot(ctx, r)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(hidden)
+	if err == nil && n < int(s.version.Timeout) {
+		return invalid("Queue visibility timeout: %d seconds is less than Function timeout: %d seconds", n, s.version.Timeout)
+	}
+	return nil
 }
 
 // queueProblem is an error of a queue as Lambda repeats it.

@@ -229,13 +229,9 @@ func onSource(t *testing.T, fn func(r *reader)) {
 		s.Lambda.o.Arrivals = r.sources
 		s.function("f", nil)
 		s.answer = r.run
-		if err := s.runner.start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		s.runner.start(t.Context())
 		fn(r)
-		if err := s.runner.close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		s.runner.close()
 	})
 }
 
@@ -622,6 +618,7 @@ func TestMissingPermissionShowsInTheResult(t *testing.T) {
 
 func TestMappingsAnswerAsRecorded(t *testing.T) {
 	onSource(t, func(r *reader) {
+		r.function("slow", func(f *function) { f.Latest.Timeout = 60 })
 		unknown := api.CreateEventSourceMappingInput{FunctionName: "none", EventSourceArn: ptr(testQueue)}
 		for _, tc := range []struct {
 			name, want string
@@ -633,6 +630,7 @@ func TestMappingsAnswerAsRecorded(t *testing.T) {
 			{"position of a table", "InvalidParameterValueException: Unsupported starting position for arn type: arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/x", api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/x"), StartingPosition: "AT_TIMESTAMP"}},
 			{"destination of a queue", "InvalidParameterValueException: Unsupported DestinationConfig parameter for given event source mapping type.", api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue), DestinationConfig: destination("", queueARN("d"))}},
 			{"large batch", "InvalidParameterValueException: Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10", api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue), BatchSize: ptr(int32(11))}},
+			{"slow function", "InvalidParameterValueException: Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds", api.CreateEventSourceMappingInput{FunctionName: "slow", EventSourceArn: ptr(testQueue)}},
 			{"bad filter", "InvalidParameterValueException: Invalid filter pattern definition.", api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue), FilterCriteria: &api.FilterCriteria{Filters: []api.Filter{{Pattern: ptr("x")}}}}},
 			{"no pattern", "InvalidParameterValueException: Invalid filter pattern definition.", api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue), FilterCriteria: &api.FilterCriteria{Filters: []api.Filter{{}}}}},
 		} {

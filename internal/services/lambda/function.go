@@ -181,7 +181,7 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 		return f, err
 	}
 	v := version{
-		Number: latest, Timeout: 3, Memory: 128, Tmp: 512, Architecture: hostArchitecture(), Log: logConfig{Format: logText, Group: "/aws/lambda/" + r.name},
+		Number: latest, Timeout: 3, Memory: 128, Tmp: 512, Architecture: hostArchitecture(), Log: logConfig{Format: logText, Group: defaultLogGroup(r.name)},
 	}
 	src := codeSource{operation: "CreateFunction", zip: in.Code.ZipFile, bucket: in.Code.S3Bucket, key: in.Code.S3Key, version: in.Code.S3ObjectVersion, image: in.Code.ImageUri}
 	if err := checkPackage(in); err != nil {

@@ -1,10 +1,12 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"time"
 	"unicode/utf8"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -120,11 +122,36 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return port.Invocation{}, err
 	}
-	out, err := l.run(ctx, c)
+	out, err := l.runWithin(ctx, c)
 	if err != nil {
 		return port.Invocation{}, err
 	}
 	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: id}, nil
+}
+
+// runWithin is run for a caller that may go away before the function can be expected to answer: it returns the error of ctx then, and the
+// invocation goes on by itself, until its environment ends at the latest.
+func (l *Lambda) runWithin(ctx context.Context, c *call) (outcome, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok || deadline.Sub(l.deps.Clock.Now()) > initLimit+time.Duration(c.version.Timeout)*time.Second {
+		return l.run(ctx, c)
+	}
+	type result struct {
+		outcome
+		err error
+	}
+	done := make(chan result, 1)
+	c.payload = bytes.Clone(c.payload) // the caller's own may not outlive the call
+	go func() {
+		out, err := l.run(ctx, c)
+		done <- result{out, err}
+	}()
+	select {
+	case r := <-done:
+		return r.outcome, r.err
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	}
 }
 
 // CheckInvoke implements [port.Functions].

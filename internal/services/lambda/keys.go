@@ -22,9 +22,12 @@ func (s scope) asyncs(name string) key.Key      { return s.root("e").Str(name) }
 
 // What else belongs to a function's qualifiers: function URLs, provisioned concurrency, and how their runtime is updated.
 func (s scope) urls(name string) key.Key            { return s.root("u").Str(name) }
-func (s scope) allProvisioned() key.Key             { return s.root("c") }
+func (s scope) allProvisioned() key.Key             { return provisioned().Str(s.account).Str(s.region) }
 func (s scope) provisions(name string) key.Key      { return s.allProvisioned().Str(name) }
 func (s scope) runtimeSettings(name string) key.Key { return s.root("m").Str(name) }
+
+// provisioned are the records of provisioned concurrency of all accounts, so that one watch covers them.
+func provisioned() key.Key { return key.New("lambda.provisioned") }
 
 // layers are the records of layers by name, layerVersions those of their versions, from the first.
 func (s scope) layers() key.Key                   { return s.root("l") }

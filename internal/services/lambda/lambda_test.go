@@ -305,7 +305,8 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.call(t, "slow", `0`)
-	release, reason := f.slots.take(ref{scope: scopeOf(f.ctx), name: "slow"}, ptr(int32(1)), 10)
+	slow := ref{scope: scopeOf(f.ctx), name: "slow"}
+	release, reason := f.slots.take(slow, poolKey{function: slow.function(), version: latest}, quota{reserved: ptr(1)})
 	if reason != "" {
 		t.Fatal(reason)
 	}

@@ -24,8 +24,12 @@ const conditionLoop = "RecursiveInvocation"
 // functions pass the header on, and so do queues, topics and buckets. It fails when the event has come back too often and the function does
 // not allow that.
 func (c *call) trace(header string, now time.Time) error {
-	root, lineage := splitTrace(header)
 	hash := functionHash(c.ref)
+	if header == "" {
+		c.traceID = newRoot(c.requestID, now) + ";Lineage=" + hash + ":1"
+		return nil
+	}
+	root, lineage := splitTrace(header)
 	visits := 0
 	var others []string
 	for part := range strings.SplitSeq(lineage, "|") {

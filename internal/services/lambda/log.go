@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/service/port"
 )
 
@@ -179,6 +181,33 @@ func (w *logWriter) ended(r *report) {
 			fields["errorType"] = r.errorType
 		}
 		return "platform.report", fields
+	})
+	w.flush()
+}
+
+// initFailed reports an initialisation ahead of any invocation that did not succeed.
+func (w *logWriter) initFailed(cause error, took time.Duration) {
+	kind, status := "Runtime.ExitError", "error"
+	var reported *rapi.InitError
+	switch {
+	case errors.As(cause, &reported):
+		kind = reported.Type
+	case errors.Is(cause, errTimeout):
+		kind, status = "", "timeout"
+	}
+	text := appendMilliseconds([]byte("INIT_REPORT Init Duration: "), took)
+	text = append(append(text, " ms\tPhase: init\tStatus: "...), status...)
+	if kind != "" {
+		text = append(append(text, "\tError Type: "...), kind...)
+	}
+	w.system(string(text), func() (string, map[string]any) {
+		fields := map[string]any{
+			"initializationType": provisionedConcurrency, "phase": "init", "status": status, "metrics": map[string]any{"durationMs": milliseconds(took)},
+		}
+		if kind != "" {
+			fields["errorType"] = kind
+		}
+		return "platform.initReport", fields
 	})
 	w.flush()
 }

@@ -37,8 +37,8 @@ func (l *Lambda) serveURL(w http.ResponseWriter, r *http.Request) {
 		l.deps.Log.ErrorContext(r.Context(), "function url could not be loaded", slog.Any("error", err))
 		x.fail(w, http.StatusInternalServerError, "Internal Server Error")
 		return
-	case !found:
-		x.fail(w, http.StatusNotFound, "Not Found")
+	case !found: // not told from one that nobody may call
+		x.fail(w, http.StatusForbidden, forbidden)
 		return
 	case x.cors.Preflight(w, r):
 		return
@@ -134,8 +134,11 @@ func (l *Lambda) refuse(w http.ResponseWriter, x *exchange, err error) {
 		return
 	}
 	l.deps.Log.WarnContext(x.r.Context(), "call of a function url was refused", slog.String("request_id", x.request.ID), slog.String("function", x.target.arn()), slog.Any("error", err))
-	x.fail(w, http.StatusForbidden, "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html")
+	x.fail(w, http.StatusForbidden, forbidden)
 }
+
+// forbidden is AWS's answer to who may not call a URL.
+const forbidden = "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 
 // answerURL invokes the function and writes what it answers.
 func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
@@ -145,6 +148,9 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 	err := l.load(ctx, c)
 	if err == nil {
 		err = c.checkPayload()
+	}
+	if err == nil {
+		err = c.trace(x.r.Header.Get("X-Amzn-Trace-Id"), l.deps.Clock.Now())
 	}
 	var out outcome
 	if err == nil {
@@ -159,17 +165,17 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 		return
 	case err != nil:
 		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
-		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		x.badGateway(w)
 		return
 	case out.failure != "":
 		log.WarnContext(ctx, "function failed", slog.String("function_error", out.failure))
-		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		x.badGateway(w)
 		return
 	}
 	answer, err := x.parse(out.payload)
 	if err != nil {
 		log.WarnContext(ctx, "function answered what function urls do not accept", slog.Any("error", err))
-		x.fail(w, http.StatusBadGateway, "Internal Server Error")
+		x.badGateway(w)
 		return
 	}
 	w.Header()["X-Amzn-Requestid"] = []string{x.request.ID}
@@ -181,7 +187,13 @@ func (x *exchange) parse(payload []byte) (*httpevent.Answer, error) {
 	if x.url.Mode == api.InvokeModeResponseStream {
 		return httpevent.ParseStreamed(payload)
 	}
-	return httpevent.Parse(payload, "application/json")
+	return httpevent.Parse(payload, httpevent.Rules{ContentType: "application/json", JSON: true})
+}
+
+// badGateway answers for a function that failed; as on AWS, in plain text.
+func (x *exchange) badGateway(w http.ResponseWriter) {
+	const text = "Internal Server Error"
+	x.send(w, http.StatusBadGateway, "text/plain", []byte(text))
 }
 
 // fail answers in the platform's own words.
@@ -190,15 +202,19 @@ func (x *exchange) fail(w http.ResponseWriter, status int, message string) {
 	if err != nil {
 		body = []byte("{}")
 	}
+	x.send(w, status, "application/json", body)
+}
+
+func (x *exchange) send(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
 	x.cors.Allow(h, x.r)
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = []string{contentType}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if x.request.ID != "" {
 		h["X-Amzn-Requestid"] = []string{x.request.ID}
 	}
-	if kind := map[int]string{http.StatusForbidden: "AccessDeniedException", http.StatusNotFound: "ResourceNotFoundException"}[status]; kind != "" {
-		h["X-Amzn-Errortype"] = []string{kind}
+	if status == http.StatusForbidden {
+		h["X-Amzn-Errortype"] = []string{"AccessDeniedException"}
 	}
 	w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {

@@ -79,7 +79,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	at, id := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "NONE"})
 	f.door.open()
 
-	got := ask(t, "POST", at+"/a%20b/c?x=1&x=2&y=%C3%A9", "hello", "Cookie", "one=1; two=2", "X-Twice", "v", "Content-Type", "text/plain")
+	got := ask(t, http.MethodPost, at+"/a%20b/c?x=1&x=2&y=%C3%A9", "hello", "Cookie", "one=1; two=2", "X-Twice", "v", "Content-Type", "text/plain")
 	if got.status != 201 || got.header.Get("X-Own") != "yes" || len(got.header["Set-Cookie"]) != 2 || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("answer %d %v", got.status, got.header)
 	}
@@ -105,26 +105,26 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != "POST" || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
 		t.Errorf("context %+v", c)
 	}
-	if got := ask(t, "GET", at+"/plain", ""); got.status != 200 || got.body != `{"seen": null}` || got.header.Get("Content-Type") != "application/json" {
+	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("without a status: %+v", got)
 	}
-	if got := ask(t, "GET", at+"/raise", ""); got.status != 502 {
+	if got := ask(t, http.MethodGet, at+"/raise", ""); got.status != 502 || got.body != "Internal Server Error" {
 		t.Errorf("function that fails: %+v", got)
 	}
 	root, _, _ := strings.Cut(at, urlPath)
-	if got := ask(t, "GET", root+"/plain", "", "Host", id+".lambda-url.us-east-1.on.aws"); got.status != 200 {
+	if got := ask(t, http.MethodGet, root+"/plain", "", "Host", id+".lambda-url.us-east-1.on.aws"); got.status != 200 {
 		t.Errorf("by host: %+v", got)
 	}
-	if got := ask(t, "GET", root+"/plain", "", "Host", id+".lambda-url.eu-west-1.on.aws"); got.status != 404 {
+	if got := ask(t, http.MethodGet, root+"/plain", "", "Host", id+".lambda-url.eu-west-1.on.aws"); got.status != 403 {
 		t.Errorf("by the host of another region: %+v", got)
 	}
-	if got := ask(t, "GET", root+urlPath+"nothing/", ""); got.status != 404 {
+	if got := ask(t, http.MethodGet, root+urlPath+"nothing/", ""); got.status != 403 {
 		t.Errorf("a URL that does not exist: %+v", got)
 	}
 	if _, err := f.deleteFunctionUrlConfig(f.ctx, &api.DeleteFunctionUrlConfigInput{FunctionName: "f"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, "GET", at, ""); got.status != 404 {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 403 {
 		t.Errorf("after its deletion: %+v", got)
 	}
 }
@@ -133,11 +133,11 @@ func TestFunctionURLNeedsBothPermissions(t *testing.T) {
 	f := newFixture(t, nil)
 	f.python(t, "f", echo, nil)
 	at, _ := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "NONE"})
-	if got := ask(t, "GET", at+"/plain", ""); got.status != 403 || !strings.Contains(got.body, `"Message":"Forbidden`) {
+	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 403 || !strings.Contains(got.body, `"Message":"Forbidden`) {
 		t.Errorf("without permissions: %+v", got)
 	}
 	f.door.open()
-	if got := ask(t, "GET", at+"/plain", ""); got.status != 200 {
+	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 {
 		t.Fatalf("with permissions: %+v", got)
 	}
 	want := []string{"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
@@ -160,19 +160,19 @@ func TestSignedFunctionURLKnowsItsCaller(t *testing.T) {
 	f.python(t, "f", echo, nil)
 	at, _ := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "AWS_IAM"})
 	f.door.open()
-	if got := ask(t, "GET", at, ""); got.status != 403 {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 403 {
 		t.Errorf("unsigned: %+v", got)
 	}
 	failure = service.Errorf("SignatureDoesNotMatch", "no").WithStatus(403)
-	if got := ask(t, "GET", at, ""); got.status != 403 {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 403 {
 		t.Errorf("badly signed: %+v", got)
 	}
 	failure = errors.New("the directory is gone")
-	if got := ask(t, "GET", at, ""); got.status != 500 {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 500 {
 		t.Errorf("without a directory: %+v", got)
 	}
 	failure, caller = nil, service.Principal{Kind: service.User, Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/u", UserID: "AIDA", AccessKeyID: "AKIA"}
-	got := ask(t, "GET", at, "")
+	got := ask(t, http.MethodGet, at, "")
 	if want := `\"authorizer\": {\"iam\": {\"accessKey\": \"AKIA\", \"accountId\": \"111122223333\", \"callerId\": \"AIDA\"`; got.status != 201 || !strings.Contains(mustQuote(t, got.body), want) {
 		t.Errorf("signed: %+v", got)
 	}
@@ -191,18 +191,18 @@ func TestFunctionURLAnswersPreflights(t *testing.T) {
 	f := newFixture(t, nil)
 	f.python(t, "f", echo, nil)
 	at, _ := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "NONE", Cors: &api.Cors{AllowOrigins: []string{"https://good"}, AllowMethods: []string{"PUT"}, MaxAge: ptr(int32(5))}})
-	got := ask(t, "OPTIONS", at, "", "Origin", "https://good", "Access-Control-Request-Method", "PUT")
+	got := ask(t, http.MethodOptions, at, "", "Origin", "https://good", "Access-Control-Request-Method", "PUT")
 	if got.status != 204 || got.header.Get("Access-Control-Allow-Origin") != "https://good" || got.header.Get("Access-Control-Allow-Methods") != "PUT" || got.header.Get("Access-Control-Max-Age") != "5" {
 		t.Errorf("preflight: %+v", got)
 	}
-	if got := ask(t, "OPTIONS", at, "", "Origin", "https://evil", "Access-Control-Request-Method", "PUT"); got.header.Get("Access-Control-Allow-Origin") != "" {
+	if got := ask(t, http.MethodOptions, at, "", "Origin", "https://evil", "Access-Control-Request-Method", "PUT"); got.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("preflight of another origin: %+v", got)
 	}
 	f.door.open()
-	if got := ask(t, "PUT", at, "", "Origin", "https://good"); got.status != 201 || got.header.Get("Access-Control-Allow-Origin") != "https://good" {
+	if got := ask(t, http.MethodPut, at, "", "Origin", "https://good"); got.status != 201 || got.header.Get("Access-Control-Allow-Origin") != "https://good" {
 		t.Errorf("request: %+v", got)
 	}
-	if got := ask(t, "PUT", at, ""); got.status != 201 || got.header.Get("Access-Control-Allow-Origin") != "" {
+	if got := ask(t, http.MethodPut, at, ""); got.status != 201 || got.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("the function's own CORS headers must not pass: %+v", got)
 	}
 }
@@ -212,7 +212,7 @@ func TestStreamingFunctionURLPassesBytes(t *testing.T) {
 	f.python(t, "f", "def handler(e, c): return {'statusCode': 404}\n", nil)
 	at, _ := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "NONE", InvokeMode: "RESPONSE_STREAM"})
 	f.door.open()
-	if got := ask(t, "GET", at, ""); got.status != 200 || got.body != `{"statusCode": 404}` || got.header.Get("Content-Type") != "application/octet-stream" {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 200 || got.body != `{"statusCode": 404}` || got.header.Get("Content-Type") != "application/octet-stream" {
 		t.Errorf("answer %+v", got)
 	}
 }
@@ -228,13 +228,13 @@ func TestFunctionURLOfAnAliasRunsItsVersion(t *testing.T) {
 	}
 	at, _ := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", Qualifier: ptr("live"), AuthType: "NONE"})
 	f.door.open()
-	if got := ask(t, "GET", at, ""); got.body != "arn:aws:lambda:us-east-1:000000000000:function:f:live 1" {
+	if got := ask(t, http.MethodGet, at, ""); got.body != "arn:aws:lambda:us-east-1:000000000000:function:f:live 1" {
 		t.Errorf("answer %+v", got)
 	}
 	if _, err := f.deleteAlias(f.ctx, &api.DeleteAliasInput{FunctionName: "f", Name: "live"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, "GET", at, ""); got.status != 404 {
+	if got := ask(t, http.MethodGet, at, ""); got.status != 403 {
 		t.Errorf("after the alias: %+v", got)
 	}
 }

@@ -22,8 +22,12 @@ type pools struct {
 
 	mu sync.Mutex // guards the fields below
 	// idle holds, for each key, the environments that wait, the one used last at the end.
-	idle   map[poolKey][]*worker
-	live   int // environments that exist, idle or not
+	idle map[poolKey][]*worker
+	live int // environments that exist, idle or not
+	// allotments hold the provisioned environments.
+	allotments map[poolKey]*allotment
+	// starts limits how fast the environments of a function become more.
+	starts startRates
 	closed bool
 
 	stop context.CancelFunc
@@ -34,7 +38,7 @@ type pools struct {
 var errClosing = errors.New("the platform is shutting down")
 
 func newPools(l *Lambda) *pools {
-	return &pools{l: l, idle: map[poolKey][]*worker{}, wake: make(chan struct{}, 1)}
+	return &pools{l: l, idle: map[poolKey][]*worker{}, allotments: map[poolKey]*allotment{}, starts: startRates{}, wake: make(chan struct{}, 1)}
 }
 
 // start begins to end environments that have been idle for long.
@@ -45,7 +49,7 @@ func (p *pools) start(ctx context.Context) error {
 }
 
 // close ends every environment.
-func (p *pools) close(context.Context) error {
+func (p *pools) close() {
 	if p.stop != nil {
 		p.stop()
 	}
@@ -56,38 +60,62 @@ func (p *pools) close(context.Context) error {
 		all = append(all, list...)
 	}
 	clear(p.idle)
+	for _, a := range p.allotments {
+		all = append(all, a.ready...)
+	}
+	clear(p.allotments)
 	p.mu.Unlock()
 	for _, w := range all {
 		p.end(w)
 	}
 	p.wg.Wait()
-	return nil
 }
 
-// get returns an idle environment, or nil with a place for a new one. It fails when the machine's bound is reached.
+// get returns an idle environment, a provisioned one first, or nil with a place for a new one. It fails when the machine's bound is reached, or when
+// the function grows too fast.
 func (p *pools) get(k poolKey) (*worker, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, errClosing
 	}
-	for {
-		list := p.idle[k]
-		if len(list) == 0 {
-			break
-		}
-		w := list[len(list)-1]
-		p.setIdleLocked(k, list[:len(list)-1])
+	for w := p.nextLocked(k); w != nil; w = p.nextLocked(k) {
 		if w.usable() {
 			return w, nil
 		}
 		p.wg.Go(func() { p.end(w) })
 	}
-	if p.live >= p.l.o.MaxEnvironments && !p.evictLocked() {
+	if !p.starts.take(k.function, p.l.deps.Clock.Now()) {
+		return nil, throttled(reasonRate)
+	}
+	if !p.reserveLocked() {
 		return nil, throttled(reasonAccount)
 	}
-	p.live++
 	return nil, nil //nolint:nilnil // no environment, but a place for one
+}
+
+// nextLocked takes the environment out that was used last of those that wait. p.mu is held.
+func (p *pools) nextLocked(k poolKey) *worker {
+	if a := p.allotments[k]; a != nil && len(a.ready) > 0 {
+		w := a.ready[len(a.ready)-1]
+		a.ready = a.ready[:len(a.ready)-1]
+		return w
+	}
+	list := p.idle[k]
+	if len(list) == 0 {
+		return nil
+	}
+	p.setIdleLocked(k, list[:len(list)-1])
+	return list[len(list)-1]
+}
+
+// reserveLocked takes a place for a new environment, if need be that of an idle one. p.mu is held.
+func (p *pools) reserveLocked() bool {
+	if p.live >= p.l.o.MaxEnvironments && !p.evictLocked() {
+		return false
+	}
+	p.live++
+	return true
 }
 
 func (p *pools) setIdleLocked(k poolKey, list []*worker) {
@@ -118,12 +146,14 @@ func (p *pools) evictLocked() bool {
 func (p *pools) put(w *worker) {
 	w.since = p.l.deps.Clock.Now()
 	p.mu.Lock()
-	if p.closed {
+	if p.closed || w.allotted && !p.keepLocked(w) {
 		p.mu.Unlock()
 		p.end(w)
 		return
 	}
-	p.idle[w.key] = append(p.idle[w.key], w)
+	if !w.allotted {
+		p.idle[w.key] = append(p.idle[w.key], w)
+	}
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -134,6 +164,9 @@ func (p *pools) put(w *worker) {
 // end ends an environment and frees its place.
 func (p *pools) end(w *worker) {
 	w.close()
+	if w.allotted {
+		p.lost(w)
+	}
 	p.free()
 }
 

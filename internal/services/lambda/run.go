@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -45,7 +46,15 @@ var errTimeout = errors.New("task timed out")
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	ctx = context.WithoutCancel(ctx)
-	release, reason := l.slots.take(c.ref, c.function.Reserved, c.unreserved)
+	l.recorder.note(c, l.deps.Clock.Now())
+	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
+		if err != nil {
+			return outcome{}, err
+		}
+		l.deps.Log.InfoContext(ctx, "throttling is rehearsed", slog.String("function", c.arn), slog.String("request_id", c.requestID), slog.String("tag", tagThrottle))
+		return outcome{}, throttled(c.rehearsal.reason)
+	}
+	release, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
 		return outcome{}, throttled(reason)
 	}
@@ -65,7 +74,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		l.pools.end(w)
 	}
 	began := l.deps.Clock.Now()
-	w, err := l.startWorker(ctx, c.ref, &c.version)
+	w, err := l.startWorker(ctx, c.ref, &c.version, onDemand)
 	if err != nil {
 		l.pools.free()
 		if errors.Is(err, errClosing) {
@@ -83,6 +92,10 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 	ready, cancel := withTimeout(ctx, l.deps.Clock, limit)
 	err := w.env.WaitReady(ready)
 	cancel()
+	if err == nil && c.rehearsal != nil && c.rehearsal.coldStart > 0 {
+		w.log.line(fmt.Sprintf("LAMBENT REHEARSAL: this cold start takes %v longer than it needs, as the tag %s says", c.rehearsal.coldStart, tagColdStart))
+		err = clock.Sleep(ctx, l.deps.Clock, c.rehearsal.coldStart)
+	}
 	initTime := l.deps.Clock.Now().Sub(began)
 	if err == nil {
 		w.initTime = initTime
@@ -95,6 +108,13 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 // use hands the event to an environment that is ready. spent is what is used up of the function's timeout.
 func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duration) outcome {
 	w.log.started(c.requestID, c.version.Number)
+	if failing, err := c.rehearsal.fails(l.deps.Random); err != nil || failing {
+		if err == nil {
+			w.log.line("LAMBENT REHEARSAL: this invocation fails as if its process had ended, as the tag " + tagError + " says")
+			err = &runtimes.ExitError{}
+		}
+		return l.failed(w, c, err, spent)
+	}
 	began := l.deps.Clock.Now()
 	timeout := time.Duration(c.version.Timeout)*time.Second - spent
 	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
@@ -136,9 +156,10 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	out := outcome{failure: "Unhandled"}
 	var initError *rapi.InitError
 	var exit *runtimes.ExitError
-	keep := false
+	keep, end := false, "failure"
 	switch {
 	case errors.Is(cause, errTimeout):
+		end = "timeout"
 		limit := float64(c.version.Timeout)
 		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
 		out.payload = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
@@ -160,8 +181,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	}
 	r.peak = w.env.PeakBytes()
 	if !keep {
-		w.env.Kill()
-		w.env.Drain()
+		w.env.Shutdown(end)
 	}
 	w.log.ended(&r)
 	out.tail = w.log.lastLines()

@@ -42,14 +42,14 @@ type owner struct {
 func newRunner(l *Lambda) *runner { return &runner{l: l, owners: map[string]*owner{}} }
 
 // start starts the workers of the enabled mappings, and follows changes from then on.
-func (r *runner) start(ctx context.Context) error {
+func (r *runner) start(ctx context.Context) {
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w := r.l.deps.Store.Watch(eventSources())
 	r.owned.Go(func() {
 		defer w.Close()
 		for r.ctx.Err() == nil {
 			if err := r.follow(); err != nil && r.ctx.Err() == nil {
-				r.l.deps.Log.Error("cannot read the event source mappings", slog.Any("error", err))
+				r.l.deps.Log.ErrorContext(r.ctx, "cannot read the event source mappings", slog.Any("error", err))
 				if clock.Sleep(r.ctx, r.l.deps.Clock, time.Second) != nil {
 					return
 				}
@@ -61,16 +61,14 @@ func (r *runner) start(ctx context.Context) error {
 			}
 		}
 	})
-	return nil
 }
 
-// close stops all workers. What they have begun is left when ctx ends.
-func (r *runner) close(context.Context) error {
+// close stops all workers; what they have begun is left after stopTime.
+func (r *runner) close() {
 	if r.stop != nil {
 		r.stop()
 	}
 	r.owned.Wait()
-	return nil
 }
 
 // follow tells the owners of records that have changed.
@@ -139,7 +137,7 @@ func (r *runner) own(o *owner) {
 			if err == nil {
 				break
 			}
-			r.l.deps.Log.Error("cannot run an event source mapping", slog.String("mapping", o.uuid), slog.Any("error", err))
+			r.l.deps.Log.ErrorContext(r.ctx, "cannot run an event source mapping", slog.String("mapping", o.uuid), slog.Any("error", err))
 			if clock.Sleep(r.ctx, r.l.deps.Clock, min(time.Second<<min(failures-1, 6), time.Minute)) != nil {
 				return
 			}

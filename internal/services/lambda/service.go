@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -44,6 +43,8 @@ type Options struct {
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
 	Concurrency int
+	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
+	RecordedEvents int
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
 	MaxEnvironments int
 	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.
@@ -59,6 +60,9 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	recorder  *recorder
+	// provisioner keeps the environments of provisioned concurrency.
+	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -84,8 +88,10 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	}
 	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
+	l.recorder = &recorder{limit: o.RecordedEvents}
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -183,14 +189,21 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	return errors.Join(l.pools.start(ctx), l.runner.start(ctx))
+	l.runner.start(ctx)
+	if err := l.pools.start(ctx); err != nil {
+		return err
+	}
+	l.provisioner.start(ctx)
+	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
-func (l *Lambda) close(ctx context.Context) error {
-	err := errors.Join(l.runner.close(ctx), l.pools.close(ctx))
+func (l *Lambda) close(context.Context) error {
+	l.runner.close()
+	l.provisioner.close()
+	l.pools.close()
 	l.snapshots.close()
-	return err
+	return nil
 }
 
 // endpointOf is where a function finds the platform: the platform's own address if that is on the loopback device, so that URLs made by a function

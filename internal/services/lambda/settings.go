@@ -128,7 +128,7 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		if err := v.checkSize(); err != nil {
 			return err
 		}
-		return configureLog(r, v, s.log)
+		return configureLog(v, s.log)
 	}, nil
 }
 
@@ -209,11 +209,24 @@ func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unknown):
+		if retired(id) {
+			return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", id)
+		}
 		return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", id, strings.Join(runtimes.Identifiers(), ", "))
 	case errors.As(err, &unsupportedRuntime), errors.As(err, &missing):
 		return invalid("%v", err)
 	}
 	return err
+}
+
+// retired tells whether a runtime that is unknown here was one of Lambda's: the API's model still names it.
+func retired(id string) bool {
+	schema, err := api.API.Schema()
+	if err != nil {
+		return false
+	}
+	s := schema.Shapes["Runtime"]
+	return s != nil && slices.Contains(s.Enum, id)
 }
 
 // checkRole makes sure that the caller may hand the role to Lambda, and that Lambda may assume it.
@@ -306,8 +319,11 @@ func checkEnvironment(vars map[string]string) error {
 	return nil
 }
 
+// defaultLogGroup is where a function's log goes unless it says otherwise.
+func defaultLogGroup(name string) string { return "/aws/lambda/" + name }
+
 // configureLog sets where the log goes. The levels are for the JSON format only.
-func configureLog(r ref, v *version, in *api.LoggingConfig) error {
+func configureLog(v *version, in *api.LoggingConfig) error {
 	if in == nil {
 		return nil
 	}
@@ -316,9 +332,7 @@ func configureLog(r ref, v *version, in *api.LoggingConfig) error {
 		c.Format = in.LogFormat
 	}
 	if in.LogGroup != nil {
-		if c.Group = *in.LogGroup; c.Group == "" {
-			c.Group = "/aws/lambda/" + r.name
-		}
+		c.Group = *in.LogGroup
 	}
 	if in.ApplicationLogLevel != "" {
 		c.ApplicationLevel = in.ApplicationLogLevel

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"time"
@@ -75,7 +76,7 @@ func (l *Lambda) checkSignature(ctx context.Context, rd store.Reader, r ref, arn
 	if c.Policy == api.CodeSigningPolicyEnforce {
 		return service.Errorf("CodeVerificationFailedException", "The code signature of %s cannot be verified: Lambent has no signer. Set UntrustedArtifactOnDeployment of %s to Warn, or take the configuration from the function.", r.arn(), arn).WithStatus(http.StatusBadRequest)
 	}
-	l.deps.Log.WarnContext(ctx, "code without a verified signature is deployed", "function", r.arn(), "code_signing_config", arn)
+	l.deps.Log.WarnContext(ctx, "code without a verified signature is deployed", slog.String("function", r.arn()), slog.String("code_signing_config", arn))
 	return nil
 }
 

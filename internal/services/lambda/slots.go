@@ -5,38 +5,55 @@ import "sync"
 // slots counts running invocations.
 type slots struct {
 	mu sync.Mutex // guards the fields below
-	// functions counts by function, shared by account and region: those of functions without reserved concurrency.
-	functions map[string]int
-	shared    map[scope]int
+	// provisioned counts by version those that its provisioned concurrency covers, functions by function and shared by account and region the others:
+	// of functions with reserved concurrency, and of those without.
+	provisioned map[poolKey]int
+	functions   map[string]int
+	shared      map[scope]int
 }
 
-func newSlots() *slots { return &slots{functions: map[string]int{}, shared: map[scope]int{}} }
+// quota is how many invocations of a version may run at a time.
+type quota struct {
+	// provisioned are those of the version that its provisioned concurrency covers; they come first.
+	provisioned int
+	// reserved is what the function's reserved concurrency leaves to all others of the function; nil without any.
+	reserved *int
+	// unreserved is what the account leaves to all functions without reserved concurrency.
+	unreserved int
+}
 
-// take takes a slot for one invocation, from what the function has reserved or else from what is left to all others. The caller calls release, or
-// gets the reason why there is none.
-func (s *slots) take(r ref, reserved *int32, unreserved int) (release func(), reason string) {
+func newSlots() *slots {
+	return &slots{provisioned: map[poolKey]int{}, functions: map[string]int{}, shared: map[scope]int{}}
+}
+
+// take takes a slot for one invocation of a version: from what is provisioned for it, else from what its function has reserved, else from what is left
+// to all others. The caller calls release, or gets the reason why there is none.
+func (s *slots) take(r ref, version poolKey, q quota) (release func(), reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := r.function()
-	if reserved != nil {
-		if s.functions[name] >= int(*reserved) {
+	switch {
+	case s.provisioned[version] < q.provisioned:
+		return takeFrom(s, s.provisioned, version), ""
+	case q.reserved != nil:
+		if s.functions[version.function] >= *q.reserved {
 			return nil, reasonReserved
 		}
-	} else {
-		if s.shared[r.scope] >= unreserved {
-			return nil, reasonAccount
-		}
-		s.shared[r.scope]++
+		return takeFrom(s, s.functions, version.function), ""
 	}
-	s.functions[name]++
+	if s.shared[r.scope] >= q.unreserved {
+		return nil, reasonAccount
+	}
+	return takeFrom(s, s.shared, r.scope), ""
+}
+
+// takeFrom counts one invocation, and returns how to take that back. s.mu is held.
+func takeFrom[K comparable](s *slots, counts map[K]int, k K) (release func()) {
+	counts[k]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.functions[name]--; s.functions[name] == 0 {
-			delete(s.functions, name)
+		if counts[k]--; counts[k] == 0 {
+			delete(counts, k)
 		}
-		if reserved == nil {
-			s.shared[r.scope]--
-		}
-	}, ""
+	}
 }

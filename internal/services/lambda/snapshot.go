@@ -2,8 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -18,10 +16,13 @@ const maxSnapshots = 4096
 
 // snapshot is what an invocation of a function, version or alias needs of the store. It is shared, and must not be changed.
 type snapshot struct {
-	function   function
-	version    version
-	async      asyncConfig // of the qualifier
-	unreserved int         // of the account's concurrency
+	function function
+	version  version
+	async    asyncConfig // of the qualifier
+	// rehearsal is what the function's tags ask for; nil for nothing.
+	rehearsal *rehearsal
+	// quota bounds the version's concurrency.
+	quota quota
 	// arn is that which was invoked, with its qualifier.
 	arn string
 	// key names the environments of the version.
@@ -48,7 +49,7 @@ type snapshots struct {
 func newSnapshots(s store.Store) snapshots {
 	return snapshots{
 		calls: memo.New[scope, named, *snapshot](s, maxSnapshots, func(s scope) [][]byte {
-			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.root("e"), s.reserved()}
+			return [][]byte{s.functions(), s.root("v"), s.root("a"), s.root("e"), s.reserved(), s.allProvisioned()}
 		}),
 		policies: memo.New[scope, named, string](s, maxSnapshots, func(s scope) [][]byte { return [][]byte{s.root("p")} }),
 	}
@@ -70,17 +71,43 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		reserved, err := reservedIn(rd, r.scope)
+		s := &snapshot{function: f, version: v, async: async, arn: r.arn(), key: keyOf(r, &v)}
+		if s.rehearsal, err = parseRehearsal(f.Tags); err != nil {
+			return nil, err // tags are checked when they are set
+		}
+		wants, err := l.quotas(rd, r, s)
 		if err != nil {
 			return nil, err
 		}
-		s := &snapshot{function: f, version: v, async: async, unreserved: l.o.Concurrency - int(reserved), arn: r.arn(), key: keyOf(r, &v)}
-		return s, s.addShares(rd, r)
+		return s, s.addShares(rd, r, wants)
 	})
 }
 
+// quotas sets the quota of s, and returns how many environments are provisioned for each version of the function.
+func (l *Lambda) quotas(rd store.Reader, r ref, s *snapshot) (map[string]int, error) {
+	wants, err := wantedVersions(rd, r)
+	if err != nil {
+		return nil, err
+	}
+	reserved, err := reservedIn(rd, r.scope)
+	if err != nil {
+		return nil, err
+	}
+	mine, others, err := provisionedIn(rd, r, "")
+	if err != nil {
+		return nil, err
+	}
+	s.quota = quota{provisioned: wants[s.version.Number], unreserved: l.o.Concurrency - int(reserved+others)}
+	if n := s.function.Reserved; n != nil {
+		s.quota.reserved = ptr(int(*n - mine))
+	} else {
+		s.quota.unreserved -= int(mine)
+	}
+	return wants, nil
+}
+
 // addShares fills in the versions that get a share of the invocations of r, if that is an alias.
-func (s *snapshot) addShares(rd store.Reader, r ref) error {
+func (s *snapshot) addShares(rd store.Reader, r ref, wants map[string]int) error {
 	if !isAlias(r.qualifier) {
 		return nil
 	}
@@ -95,6 +122,7 @@ func (s *snapshot) addShares(rd store.Reader, r ref) error {
 		}
 		other := *s
 		other.version, other.key, other.others = v, keyOf(r, &v), nil
+		other.quota.provisioned = wants[number]
 		s.others = append(s.others, share{weight: a.Weights[number], to: &other})
 	}
 	return nil
@@ -105,13 +133,12 @@ func (s *snapshot) route(random io.Reader) (*snapshot, error) {
 	if len(s.others) == 0 {
 		return s, nil
 	}
-	var b [8]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return nil, fmt.Errorf("choose a version: %w", err)
+	drawn, err := draw(random)
+	if err != nil {
+		return nil, err
 	}
-	draw := float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53) // in [0, 1)
 	for _, o := range s.others {
-		if draw -= o.weight; draw < 0 {
+		if drawn -= o.weight; drawn < 0 {
 			return o.to, nil
 		}
 	}

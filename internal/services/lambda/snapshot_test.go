@@ -1,7 +1,10 @@
 package lambda
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
@@ -90,4 +93,21 @@ func TestRemovedPermissionIsMissedByTheNextInvocation(t *testing.T) {
 		}
 	}
 	check("AccessDeniedException")
+}
+
+// TestCallerThatGoesAwayIsNotHeld has a caller with less time than the function takes, as an HTTP API with its integration's timeout.
+func TestCallerThatGoesAwayIsNotHeld(t *testing.T) {
+	f := newFixture(t, nil)
+	f.python(t, "f", "import time\ndef handler(e, c): time.sleep(60)\n", func(in *api.CreateFunctionInput) { in.Timeout = ptr(int32(90)) })
+	from := port.Source{Service: "apigateway.amazonaws.com", ARN: "arn:aws:execute-api:us-east-1:000000000000:a/*", Account: "000000000000"}
+	if _, err := f.addPermission(f.ctx, &api.AddPermissionInput{FunctionName: "f", StatementId: "s", Action: "lambda:InvokeFunction", Principal: from.Service}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := f.Invoke(ctx, from, "arn:aws:lambda:us-east-1:000000000000:function:f", []byte(`{}`))
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 30*time.Second {
+		t.Errorf("the caller got %v after %v, want the end of its own time", err, took)
+	}
 }

@@ -17,7 +17,8 @@ func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
 		return invalid("Number of tags exceeds resource tag limit.")
 	}
-	return nil
+	_, err := parseRehearsal(tags)
+	return err
 }
 
 // tagged is a resource with tags: how its record is read and written.

@@ -16,7 +16,7 @@ type urlConfig struct {
 	ID        string
 	Qualifier string    `json:",omitempty"` // an alias
 	Auth      string    // api.FunctionUrlAuthTypeNone or api.FunctionUrlAuthTypeAwsIam
-	Mode      string    // api.InvokeModeBuffered or api.InvokeModeResponseStream
+	Mode      string    // api.InvokeModeBuffered, api.InvokeModeResponseStream, or empty where none was given, which is the first
 	CORS      *api.Cors `json:",omitempty"`
 	Created   time.Time
 	Modified  time.Time
@@ -42,8 +42,12 @@ func (u *urlConfig) times() (created, modified string) {
 
 func (l *Lambda) urlAnswer(r ref, u *urlConfig) api.FunctionUrlConfig {
 	created, modified := u.times()
+	mode := u.Mode
+	if mode == "" {
+		mode = api.InvokeModeBuffered
+	}
 	return api.FunctionUrlConfig{
-		FunctionUrl: l.address(u), FunctionArn: r.with(u.Qualifier).arn(), AuthType: u.Auth, Cors: u.CORS, CreationTime: created, LastModifiedTime: modified, InvokeMode: u.Mode,
+		FunctionUrl: l.address(u), FunctionArn: r.with(u.Qualifier).arn(), AuthType: u.Auth, Cors: u.CORS, CreationTime: created, LastModifiedTime: modified, InvokeMode: mode,
 	}
 }
 
@@ -77,9 +81,6 @@ func (l *Lambda) createFunctionUrlConfig(ctx context.Context, in *api.CreateFunc
 	id = hexOf(id)
 	now := l.deps.Clock.Now().UTC()
 	u := urlConfig{ID: id, Qualifier: r.qualifier, Auth: in.AuthType, Mode: in.InvokeMode, CORS: in.Cors, Created: now, Modified: now}
-	if u.Mode == "" {
-		u.Mode = api.InvokeModeBuffered
-	}
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		if err := checkURLTarget(tx, r); err != nil {
 			return err
@@ -165,7 +166,7 @@ func (l *Lambda) updateFunctionUrlConfig(ctx context.Context, in *api.UpdateFunc
 	c := l.urlAnswer(r, &u)
 	return &api.UpdateFunctionUrlConfigOutput{
 		FunctionUrl: c.FunctionUrl, FunctionArn: c.FunctionArn, AuthType: c.AuthType, Cors: c.Cors, CreationTime: c.CreationTime, LastModifiedTime: c.LastModifiedTime,
-		InvokeMode: c.InvokeMode,
+		InvokeMode: u.Mode,
 	}, nil
 }
 

@@ -29,7 +29,14 @@ type worker struct {
 	clock    interface{ Now() time.Time }
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
+	allotted bool      // belongs to the provisioned concurrency of its version
 }
+
+// The kinds of initialisation, in Lambda's words: what functions find in AWS_LAMBDA_INITIALIZATION_TYPE.
+const (
+	onDemand               = "on-demand"
+	provisionedConcurrency = "provisioned-concurrency"
+)
 
 // Times of an environment.
 const (
@@ -63,13 +70,12 @@ func (w *worker) peakBytes(now time.Time) int64 {
 
 // close ends the environment and waits until it is gone.
 func (w *worker) close() {
-	w.env.Kill()
-	<-w.env.Done()
+	w.env.Shutdown("spindown")
 	w.log.flush()
 }
 
-// startWorker starts an environment; its initialisation is still going on then.
-func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, error) {
+// startWorker starts an environment of a kind of initialisation, which is still going on then.
+func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, kind string) (*worker, error) {
 	rt, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
 	if err != nil {
 		return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
@@ -93,14 +99,14 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version) (*worker, e
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}}
+	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}, allotted: kind == provisionedConcurrency}
 	if rt.Warning != "" {
 		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
 		})
 	}
 	spec := runtimes.Spec{
-		Name: r.name, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream), Output: w.log, Egress: l.o.Egress,
+		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, kind), Output: w.log, Egress: l.o.Egress,
 		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
 	}
 	if l.o.Serve != nil {
@@ -147,12 +153,12 @@ func (l *Lambda) newStream(v *version) (string, error) {
 
 // environment lists the variables of a version: Lambda's, the role's credentials, and the function's own, which win where they may be set.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
-func (l *Lambda) environment(r ref, v *version, c port.Credentials, stream string) []string {
+func (l *Lambda) environment(r ref, v *version, c port.Credentials, stream, kind string) []string {
 	env := []string{
 		"_HANDLER=" + v.Handler, "AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
 		"AWS_LAMBDA_FUNCTION_NAME=" + r.name, "AWS_LAMBDA_FUNCTION_VERSION=" + v.Number, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(int(v.Memory)),
 		"AWS_LAMBDA_LOG_GROUP_NAME=" + v.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME=" + stream, "AWS_LAMBDA_LOG_FORMAT=" + v.Log.Format,
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + kind,
 		// The SDKs look for a tracing daemon and for instance metadata, of which there are none.
 		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "AWS_EC2_METADATA_DISABLED=true",
 	}

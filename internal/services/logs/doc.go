@@ -1,18 +1,23 @@
 // Package logs is Amazon CloudWatch Logs: log groups, streams, and their events.
 //
 // Log lines reach it in two ways: by PutLogEvents, durable when it returns, and through [port.LogSink], by which
-// functions log. The sink keeps lines in a bounded buffer and commits them together, at the latest after
+// functions log. The sink keeps lines in a bounded buffer and commits those of all streams together, at the latest after
 // [flushInterval]; a full buffer makes the writer wait, so that a function that logs faster than the disk is slowed down and loses nothing.
 //
 // # Keys
 //
 //	logs/<account>/<region>/g/<group>                              group record
 //	logs/<account>/<region>/s/<group id>/<stream>                  stream record
-//	logs/<account>/<region>/e/<group id>/<time><stream><seq>       event: its ingestion time and message
-//	logs/<account>/<region>/i/<group id>/<stream>/<time><seq>      index of the events of one stream; empty values
+//	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
+//	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
 // deleted and created group never shows old events and deletion is a few range deletes.
+//
+// Events lie in blocks, so that many lines cost one write: a block has events of one stream that were accepted together, ordered by time and
+// seq, over at most 10 s and 64 KiB, compressed with S2 from 1 KiB on. Its key is the position of its first event. Blocks overlap: a stream's lines may come late, and a
+// group has many streams. Readers merge them ([merge]), and begin 10 s before the time that they want.
+// Retention leaves a block until its last event must be past it.
 //
 // # What it is not
 //

@@ -3,16 +3,17 @@ package logs
 import (
 	"context"
 	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
+	"iter"
+	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
-	"lambent.dev/lambent/internal/store/record"
 )
 
 // Limits of PutLogEvents and of the reading calls, in bytes and events
@@ -28,61 +29,6 @@ const (
 	tooNew         = 2 * time.Hour
 	maxBatchSpan   = 24 * time.Hour
 )
-
-// line is one event on its way into the store.
-type line struct {
-	ms      int64
-	message string
-}
-
-// The stored value of an event is its ingestion time (8 bytes, big endian) and its message.
-func eventValue(ingested int64, message string) []byte {
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(message)), uint64(ingested))
-	return append(v, message...)
-}
-
-// event is one stored event.
-type event struct {
-	ms, ingested int64
-	stream       string
-	seq          uint64
-	message      string
-}
-
-func decodeEvent(prefix key.Key, p store.Pair) (event, error) {
-	d := key.Decode(p.Key).Skip(prefix)
-	e := event{ms: d.Int(), stream: d.Str(), seq: d.Uint()}
-	if err := d.Done(); err != nil {
-		return e, fmt.Errorf("event key: %w", err)
-	}
-	if len(p.Value) < 8 {
-		return e, errors.New("event value is cut off")
-	}
-	e.ingested, e.message = int64(binary.BigEndian.Uint64(p.Value)), string(p.Value[8:])
-	return e, nil
-}
-
-// indexed returns the time and sequence in a key of a stream's index.
-func indexed(prefix key.Key, k []byte) (ms int64, seq uint64, err error) {
-	d := key.Decode(k).Skip(prefix)
-	ms, seq = d.Int(), d.Uint()
-	return ms, seq, d.Done()
-}
-
-// write adds events to a stream inside a transaction and updates the stream's record.
-func write(tx store.Txn, s scope, groupID string, st stream, lines []line, now int64) (stream, error) {
-	for _, e := range lines {
-		tx.Set(s.event(groupID, e.ms, st.Name, st.Seq), eventValue(now, e.message))
-		tx.Set(s.indexAt(groupID, st.Name, e.ms, st.Seq), nil)
-		st.Seq++
-		if st.First == 0 || e.ms < st.First {
-			st.First = e.ms
-		}
-		st.Last = max(st.Last, e.ms)
-	}
-	st.LastIngested = now
-	return st, record.Set(tx, s.stream(groupID, st.Name), st)
-}
 
 func sequenceToken(st stream) string {
 	return fmt.Sprintf("%056d", st.Seq+1)
@@ -169,33 +115,40 @@ func sift(batch []api.InputLogEvent, now int64, retention int32) ([]line, *api.R
 	return lines, &info
 }
 
-// A token is a direction and a key suffix: where the next page begins (forward) or ends (backward).
-func token(direction string, suffix []byte) *string {
-	return ptr(direction + "/" + base64.RawURLEncoding.EncodeToString(suffix))
+// A token is a direction and a position: where the next page begins (forward) or ends (backward).
+func token(direction string, p position) *string {
+	return ptr(direction + "/" + base64.RawURLEncoding.EncodeToString(p.append(nil)))
 }
 
-func parseToken(t *string) (direction string, suffix []byte, err error) {
+func parseToken(t *string) (direction string, p position, err error) {
 	if t == nil {
-		return "", nil, nil
+		return "", p, nil
 	}
-	if len(*t) < 2 || (*t)[1] != '/' {
-		return "", nil, invalid("The specified nextToken is invalid.")
+	malformed := invalid("The specified nextToken is invalid.")
+	direction, text, ok := strings.Cut(*t, "/")
+	if !ok || direction != "f" && direction != "b" {
+		return "", p, malformed
 	}
-	suffix, err = base64.RawURLEncoding.DecodeString((*t)[2:])
-	if err != nil || (*t)[0] != 'f' && (*t)[0] != 'b' {
-		return "", nil, invalid("The specified nextToken is invalid.")
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return "", p, malformed
 	}
-	return (*t)[:1], suffix, nil
+	d := key.Decode(raw)
+	p = position{d.Int(), d.Str(), d.Uint()}
+	if d.Done() != nil {
+		return "", p, malformed
+	}
+	return direction, p, nil
 }
 
 func (l *Logs) getLogEvents(ctx context.Context, in *api.GetLogEventsInput) (*api.GetLogEventsOutput, error) {
-	direction, at, err := parseToken(in.NextToken)
-	if err != nil {
+	p := page{stream: in.LogStreamName, limit: limitOf(in.Limit, maxPageEvents)}
+	if err := p.bound(in); err != nil {
 		return nil, err
 	}
 	s := scopeOf(ctx)
 	out := &api.GetLogEventsOutput{Events: []api.OutputLogEvent{}}
-	err = l.deps.Store.View(ctx, func(r store.Reader) error {
+	err := l.deps.Store.View(ctx, func(r store.Reader) error {
 		g, err := getGroup(r, s, either(in.LogGroupName, in.LogGroupIdentifier))
 		if err != nil {
 			return err
@@ -203,17 +156,7 @@ func (l *Logs) getLogEvents(ctx context.Context, in *api.GetLogEventsInput) (*ap
 		if _, err := getStream(r, s, g.ID, in.LogStreamName); err != nil {
 			return err
 		}
-		p := page{index: s.index(g.ID, in.LogStreamName), limit: limitOf(in.Limit, maxPageEvents)}
-		p.forward = direction == "f" || direction == "" && in.StartFromHead != nil && *in.StartFromHead
-		p.bound(in.StartTime, in.EndTime, direction, at)
-		return p.read(r, out, func(ms int64, seq uint64) (event, error) {
-			k := s.event(g.ID, ms, in.LogStreamName, seq)
-			v, err := r.Get(k)
-			if err != nil {
-				return event{}, err
-			}
-			return decodeEvent(s.events(g.ID), store.Pair{Key: k, Value: v})
-		})
+		return p.read(inStream(r, s, g.ID, in.LogStreamName, p.lo, p.hi, !p.forward), out)
 	})
 	if err != nil {
 		return nil, err
@@ -221,85 +164,64 @@ func (l *Logs) getLogEvents(ctx context.Context, in *api.GetLogEventsInput) (*ap
 	return out, nil
 }
 
-// page is one page of a stream's events.
+// page is one page of a stream's events: those at or after lo and before hi.
 type page struct {
-	index   key.Key
-	span    store.Span
+	stream  string
+	lo, hi  position
 	limit   int
 	forward bool
 }
 
-func (p *page) bound(start, end *int64, direction string, at []byte) {
-	p.span = p.index.Span()
-	if start != nil {
-		p.span.Lo = p.index.Int(*start)
+// bound reads the range of time and the token of a call. A token that lies outside of the time range leaves the page empty.
+func (p *page) bound(in *api.GetLogEventsInput) error {
+	direction, at, err := parseToken(in.NextToken)
+	if err != nil {
+		return err
 	}
-	if end != nil {
-		p.span.Hi = p.index.Int(*end)
+	p.lo, p.hi = position{math.MinInt64, p.stream, 0}, position{math.MaxInt64, p.stream, math.MaxUint64}
+	if in.StartTime != nil {
+		p.lo.ms = *in.StartTime
 	}
-	// A token that lies outside of the asked time range leaves the page empty.
-	switch k := p.index.Raw(at); direction {
-	case "f":
-		if string(k) > string(p.span.Lo) {
-			p.span.Lo = k
-		}
-	case "b":
-		if string(k) < string(p.span.Hi) {
-			p.span.Hi = k
-		}
+	if in.EndTime != nil {
+		p.hi = position{*in.EndTime, p.stream, 0}
 	}
-	p.span.Reverse = !p.forward
-}
-
-// read fills out with the page, oldest event first, and with the tokens of its neighbours.
-func (p *page) read(r store.Reader, out *api.GetLogEventsOutput, load func(ms int64, seq uint64) (event, error)) error {
-	lo, hi := p.span.Lo, p.span.Lo
-	if p.span.Reverse {
-		lo, hi = p.span.Hi, p.span.Hi
+	switch {
+	case direction == "f" && at.compare(p.lo) > 0:
+		p.lo = at
+	case direction == "b" && at.compare(p.hi) < 0:
+		p.hi = at
 	}
-	size := 0
-	if string(p.span.Lo) < string(p.span.Hi) {
-		for pair, err := range r.Range(p.span) {
-			if err != nil {
-				return err
-			}
-			ms, seq, err := indexed(p.index, pair.Key)
-			if err != nil {
-				return err
-			}
-			e, err := load(ms, seq)
-			if err != nil {
-				return err
-			}
-			if size += len(e.message) + eventOverhead; len(out.Events) == p.limit || size > maxPageBytes && len(out.Events) > 0 {
-				break
-			}
-			if p.forward {
-				hi = append(append([]byte(nil), pair.Key...), 0)
-			} else {
-				if len(out.Events) == 0 {
-					hi = append(append([]byte(nil), pair.Key...), 0)
-				}
-				lo = append([]byte(nil), pair.Key...)
-			}
-			out.Events = append(out.Events, api.OutputLogEvent{Timestamp: ptr(e.ms), Message: ptr(e.message), IngestionTime: ptr(e.ingested)})
-		}
-	}
-	if !p.forward {
-		for i, j := 0, len(out.Events)-1; i < j; i, j = i+1, j-1 {
-			out.Events[i], out.Events[j] = out.Events[j], out.Events[i]
-		}
-	}
-	out.NextForwardToken, out.NextBackwardToken = token("f", trim(hi, p.index)), token("b", trim(lo, p.index))
+	p.forward = direction == "f" || direction == "" && in.StartFromHead != nil && *in.StartFromHead
 	return nil
 }
 
-// trim returns what k has behind the prefix; a bound that lies past the prefix stands for its end.
-func trim(k []byte, prefix key.Key) []byte {
-	if len(k) < len(prefix) || string(k[:len(prefix)]) != string(prefix) {
-		return []byte{0xff}
+// read fills out with the page, oldest event first, and with the tokens of its neighbours. What comes after an empty page begins where that began.
+func (p *page) read(all iter.Seq2[event, error], out *api.GetLogEventsOutput) error {
+	before, after := p.lo, p.lo
+	if !p.forward {
+		before = p.hi
 	}
-	return k[len(prefix):]
+	size := 0
+	for e, err := range all {
+		if err != nil {
+			return err
+		}
+		if size += len(e.message) + eventOverhead; len(out.Events) == p.limit || size > maxPageBytes && len(out.Events) > 0 {
+			break
+		}
+		if p.forward || len(out.Events) == 0 {
+			after = position{e.ms, e.stream, e.seq + 1}
+		}
+		if !p.forward {
+			before = e.position
+		}
+		out.Events = append(out.Events, api.OutputLogEvent{Timestamp: ptr(e.ms), Message: ptr(e.message), IngestionTime: ptr(e.ingested)})
+	}
+	if !p.forward {
+		slices.Reverse(out.Events)
+	}
+	out.NextForwardToken, out.NextBackwardToken = token("f", after), token("b", before)
+	return nil
 }
 
 func (l *Logs) filterLogEvents(ctx context.Context, in *api.FilterLogEventsInput) (*api.FilterLogEventsOutput, error) {
@@ -314,29 +236,24 @@ func (l *Logs) filterLogEvents(ctx context.Context, in *api.FilterLogEventsInput
 	if err != nil {
 		return nil, err
 	}
+	lo, hi := position{ms: math.MinInt64}, position{ms: math.MaxInt64}
+	if in.StartTime != nil {
+		lo.ms = *in.StartTime
+	}
+	if in.EndTime != nil && *in.EndTime < math.MaxInt64 {
+		hi.ms = *in.EndTime + 1
+	}
+	if in.NextToken != nil {
+		lo = at
+	}
 	s := scopeOf(ctx)
 	out := &api.FilterLogEventsOutput{Events: []api.FilteredLogEvent{}, SearchedLogStreams: []api.SearchedLogStream{}}
-	wanted := streamChoice(in)
 	err = l.deps.Store.View(ctx, func(r store.Reader) error {
 		g, err := getGroup(r, s, either(in.LogGroupName, in.LogGroupIdentifier))
 		if err != nil {
 			return err
 		}
-		prefix := s.events(g.ID)
-		span := prefix.Span()
-		if in.StartTime != nil {
-			span.Lo = s.eventsAt(g.ID, *in.StartTime)
-		}
-		if in.EndTime != nil {
-			span.Hi = s.eventsAt(g.ID, *in.EndTime+1)
-		}
-		if at != nil {
-			span.Lo = prefix.Raw(at)
-		}
-		if string(span.Lo) >= string(span.Hi) {
-			return nil
-		}
-		return l.scan(r, span, prefix, limitOf(in.Limit, maxPageEvents), out, func(e event) bool { return wanted(e.stream) && match(e.message) })
+		return scan(inGroup(r, s, g.ID, lo, hi, streamChoice(in)), limitOf(in.Limit, maxPageEvents), out, match)
 	})
 	if err != nil {
 		return nil, err
@@ -347,22 +264,18 @@ func (l *Logs) filterLogEvents(ctx context.Context, in *api.FilterLogEventsInput
 // maxScan bounds the events that one call looks at; the next token goes on from there.
 const maxScan = 100_000
 
-func (l *Logs) scan(r store.Reader, span store.Span, prefix key.Key, limit int, out *api.FilterLogEventsOutput, want func(event) bool) error {
+func scan(all iter.Seq2[event, error], limit int, out *api.FilterLogEventsOutput, match func(string) bool) error {
 	size, seen := 0, 0
-	for pair, err := range r.Range(span) {
-		if err != nil {
-			return err
-		}
-		e, err := decodeEvent(prefix, pair)
+	for e, err := range all {
 		if err != nil {
 			return err
 		}
 		full := len(out.Events) == limit || size+len(e.message)+eventOverhead > maxPageBytes && len(out.Events) > 0
 		if seen++; full || seen > maxScan {
-			out.NextToken = token("f", pair.Key[len(prefix):])
+			out.NextToken = token("f", e.position)
 			return nil
 		}
-		if !want(e) {
+		if e.message == "" || !match(e.message) {
 			continue
 		}
 		size += len(e.message) + eventOverhead

@@ -100,7 +100,7 @@ func (l *Logs) deleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInput) 
 			return service.Errorf("ValidationException", "The log group %s has deletion protection. Turn it off first.", g.Name)
 		}
 		tx.Delete(s.group(g.Name))
-		for _, k := range []key.Key{s.streams(g.ID), s.events(g.ID), s.indexes(g.ID)} {
+		for _, k := range []key.Key{s.streams(g.ID), s.blocks(g.ID), s.indexes(g.ID)} {
 			tx.DeleteRange(k, k.End())
 		}
 		return nil
@@ -273,12 +273,8 @@ func (l *Logs) expire(ctx context.Context, job events.Job) error {
 			return err
 		}
 		cutoff := l.nowMS() - int64(g.Retention)*24*time.Hour.Milliseconds()
-		tx.DeleteRange(s.events(g.ID), s.eventsAt(g.ID, cutoff))
-		for row, err := range record.Range[stream](tx, s.streams(g.ID).Span()) {
-			if err != nil {
-				return err
-			}
-			tx.DeleteRange(s.index(g.ID, row.Value.Name), s.index(g.ID, row.Value.Name).Int(cutoff))
+		if err := deleteBefore(tx, s, g.ID, cutoff); err != nil {
+			return err
 		}
 		return l.scheduleExpiry(tx, s, &g)
 	})

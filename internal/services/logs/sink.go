@@ -18,8 +18,9 @@ const (
 	flushInterval = 200 * time.Millisecond
 	// maxBuffered bounds the buffer, in bytes of messages and overhead.
 	maxBuffered = 8 << 20
-	// maxCommit bounds one commit of the sink, in bytes, well below a transaction's limit.
-	maxCommit = 1 << 20
+	// maxCommit bounds one commit of the sink, in bytes, well below a transaction's limit; maxCommitStreams bounds the streams in it.
+	maxCommit        = 1 << 20
+	maxCommitStreams = 256
 )
 
 // sink buffers lines of functions. Its goroutine runs from start to close.
@@ -160,10 +161,17 @@ func (k *sink) retry() {
 	}
 }
 
-// drain commits pending lines stream by stream until none is left. One drain runs at a time; others wait for it.
+// part is the lines of one stream in a commit.
+type part struct {
+	target
+
+	lines []line
+}
+
+// drain commits pending lines until none is left. One drain runs at a time; others wait for it.
 func (k *sink) drain(ctx context.Context) error {
 	for {
-		t, lines, wait := k.take()
+		parts, wait := k.take()
 		switch {
 		case wait != nil:
 			select {
@@ -172,54 +180,61 @@ func (k *sink) drain(ctx context.Context) error {
 				return ctx.Err()
 			}
 			continue
-		case lines == nil:
+		case parts == nil:
 			return nil
 		}
-		err := k.logs.commit(ctx, t, lines)
-		k.settle(t, lines, err)
+		err := k.logs.commit(ctx, parts)
+		k.settle(parts, err)
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// take claims one stream's lines, or returns a channel to wait on while another drain holds some.
-func (k *sink) take() (target, []line, <-chan struct{}) {
+// take claims lines for one commit, or returns a channel to wait on while another drain holds some.
+func (k *sink) take() ([]part, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flushing {
-		return target{}, nil, k.changed
+		return nil, k.changed
 	}
-	if len(k.order) == 0 {
-		return target{}, nil, nil
+	var parts []part
+	size := 0
+	for _, t := range k.order {
+		all := k.pending[t]
+		n := 0
+		for n < len(all) && n < maxBatchEvents && (size == 0 || size+len(all[n].message)+eventOverhead <= maxCommit) {
+			size += len(all[n].message) + eventOverhead
+			n++
+		}
+		if n > 0 {
+			parts = append(parts, part{t, all[:n:n]})
+		}
+		if n < len(all) || len(parts) == maxCommitStreams {
+			break
+		}
 	}
-	t := k.order[0]
-	all := k.pending[t]
-	n, size := 0, 0
-	for n < len(all) && (n == 0 || size+len(all[n].message)+eventOverhead <= maxCommit && n < maxBatchEvents) {
-		size += len(all[n].message) + eventOverhead
-		n++
-	}
-	k.flushing = true
-	return t, all[:n:n], nil
+	k.flushing = parts != nil
+	return parts, nil
 }
 
 // settle removes lines that are durable from the buffer; after an error they stay where they are.
-func (k *sink) settle(t target, lines []line, err error) {
+func (k *sink) settle(parts []part, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.flushing = false
 	if err == nil {
-		rest := k.pending[t][len(lines):]
-		for _, e := range lines {
-			k.size -= len(e.message) + eventOverhead
-		}
-		k.order = k.order[1:]
-		if len(rest) == 0 {
-			delete(k.pending, t)
-		} else {
-			k.pending[t] = rest
-			k.order = append(k.order, t)
+		k.order = k.order[len(parts):]
+		for _, p := range parts {
+			for _, e := range p.lines {
+				k.size -= len(e.message) + eventOverhead
+			}
+			if rest := k.pending[p.target][len(p.lines):]; len(rest) > 0 {
+				k.pending[p.target] = rest
+				k.order = append(k.order, p.target)
+			} else {
+				delete(k.pending, p.target)
+			}
 		}
 	}
 	k.notifyLocked()
@@ -230,30 +245,39 @@ func (k *sink) notifyLocked() {
 	k.changed = make(chan struct{})
 }
 
-// commit writes lines to a stream and makes group and stream when they are missing.
-func (l *Logs) commit(ctx context.Context, t target, lines []line) error {
+// commit writes lines to their streams in one transaction, and makes groups and streams that are missing.
+func (l *Logs) commit(ctx context.Context, parts []part) error {
 	now := l.nowMS()
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		g, ok, err := record.Get[group](tx, t.scope.group(t.group))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			if g, err = l.newGroup(t.group); err != nil {
-				return err
-			}
-			if err := record.Set(tx, t.scope.group(g.Name), g); err != nil {
+		for _, p := range parts {
+			if err := l.commitPart(tx, p, now); err != nil {
 				return err
 			}
 		}
-		st, ok, err := record.Get[stream](tx, t.scope.stream(g.ID, t.stream))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			st = stream{Name: t.stream, Created: now}
-		}
-		_, err = write(tx, t.scope, g.ID, st, lines, now)
-		return err
+		return nil
 	})
+}
+
+func (l *Logs) commitPart(tx store.Txn, p part, now int64) error {
+	g, ok, err := record.Get[group](tx, p.scope.group(p.target.group))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if g, err = l.newGroup(p.target.group); err != nil {
+			return err
+		}
+		if err := record.Set(tx, p.scope.group(g.Name), g); err != nil {
+			return err
+		}
+	}
+	st, ok, err := record.Get[stream](tx, p.scope.stream(g.ID, p.target.stream))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		st = stream{Name: p.target.stream, Created: now}
+	}
+	_, err = write(tx, p.scope, g.ID, st, p.lines, now)
+	return err
 }

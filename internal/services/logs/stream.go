@@ -61,18 +61,9 @@ func (l *Logs) deleteLogStream(ctx context.Context, in *api.DeleteLogStreamInput
 		if _, err := getStream(tx, s, g.ID, in.LogStreamName); err != nil {
 			return err
 		}
-		index := s.index(g.ID, in.LogStreamName)
-		for pair, err := range tx.Range(index.Span()) {
-			if err != nil {
-				return err
-			}
-			ms, seq, err := indexed(index, pair.Key)
-			if err != nil {
-				return err
-			}
-			tx.Delete(s.event(g.ID, ms, in.LogStreamName, seq))
+		if err := deleteBlocks(tx, s, g.ID, in.LogStreamName); err != nil {
+			return err
 		}
-		tx.DeleteRange(index, index.End())
 		tx.Delete(s.stream(g.ID, in.LogStreamName))
 		return nil
 	})

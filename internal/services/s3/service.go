@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,8 @@ func (s *Service) Service() service.Service {
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
 			{Path: "/_aws/s3-website/{bucket}", Handler: site, Public: true},
+			{Path: "/_lambent/s3/scrub", Handler: http.HandlerFunc(s.serveScrub), RootOnly: "scrub the object store"},
+			{Path: "/_lambent/s3/usage", Handler: http.HandlerFunc(s.serveUsage), RootOnly: "read the usage of the object store"},
 			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},

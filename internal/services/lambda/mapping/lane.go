@@ -184,7 +184,7 @@ func (l *lane) giveUp(batch []*streamRecord, condition string, tries int, last *
 	if l.Failed != nil {
 		var err error
 		if f, err = l.failure(batch, condition, tries, last); err != nil {
-			l.failed("cannot describe a failed batch", err)
+			l.failed("describe a failed batch", err)
 		}
 	}
 	l.dealt(f, batch...)
@@ -200,7 +200,7 @@ func (l *lane) hand(batch []*streamRecord, members map[string]any, tries int) (a
 		if l.hard.Err() != nil {
 			return nil, false
 		}
-		l.failed("cannot hand records to a function", err)
+		l.failed("hand records to a function", err)
 		if !l.pause(failures) {
 			return nil, false
 		}

@@ -52,7 +52,7 @@ func (w *Worker) readQueue() {
 		stop()
 		if err != nil && w.soft.Err() == nil {
 			failures++
-			w.failed("cannot read a queue for a function", err)
+			w.failed("read a queue for a function", err)
 			w.pause(failures)
 		}
 	}
@@ -244,7 +244,7 @@ func (r *queueReader) remove(ctx context.Context, list []message) {
 			in.Entries = append(in.Entries, sqs.DeleteMessageBatchRequestEntry{Id: strconv.Itoa(i), ReceiptHandle: part[i].handle})
 		}
 		if _, err := r.Door.Call(ctx, "sqs", "DeleteMessageBatch", in); err != nil {
-			r.failed("cannot delete messages for a function", err)
+			r.failed("delete messages for a function", err)
 		}
 	}
 }
@@ -281,7 +281,7 @@ func (r *queueReader) hand(batch []message) int {
 		}
 		// The function was not run. The batch is offered again while its messages are hidden.
 		change = -1
-		r.failed("cannot hand messages to a function", err)
+		r.failed("hand messages to a function", err)
 		if r.soft.Err() != nil || r.Clock.Now().Add(backoff(tries)).Sub(began) > r.visibility() || !r.pause(tries) {
 			return change
 		}
@@ -325,7 +325,7 @@ func (r *queueReader) settle(batch []message, a *Answer) {
 	}
 	ctx, err := r.Caller(r.hard)
 	if err != nil {
-		r.failed("cannot delete messages for a function", err)
+		r.failed("delete messages for a function", err)
 		return
 	}
 	r.remove(ctx, done)

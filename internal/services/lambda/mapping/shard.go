@@ -126,7 +126,7 @@ func (s *shardReader) recover(err error, failures int) bool {
 		s.Log.Warn("records were lost: they were older than the stream keeps them before the function took them", slog.String("shard", s.id))
 		s.iterator, s.at = "", position{kind: TrimHorizon}
 	}
-	s.failed("cannot read a stream for a function", err)
+	s.failed("read a stream for a function", err)
 	return s.pause(failures)
 }
 
@@ -271,7 +271,7 @@ func (t *tracker) flush() {
 			t.mu.Unlock()
 			continue
 		}
-		t.shard.failed("cannot write the checkpoint of a stream", err)
+		t.shard.failed("write the checkpoint of a stream", err)
 		if !t.shard.pause(failures) {
 			return
 		}

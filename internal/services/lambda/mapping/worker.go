@@ -78,7 +78,7 @@ func (w *Worker) failed(what string, err error) {
 	known := w.result == text
 	w.mu.Unlock()
 	if !known {
-		w.Log.Warn(what, slog.Any("error", err))
+		w.Log.WarnContext(w.soft, "event source mapping has a problem", slog.String("doing", what), slog.Any("error", err))
 	}
 	w.report(text)
 }

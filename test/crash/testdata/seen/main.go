@@ -1,4 +1,5 @@
-// Command seen is the function of the crash suite: it leaves a row in a table for every object that it is told of.
+// Command seen is the function of the crash suite: it leaves a row in a table for everything that it is told of: an object, an item of a table's
+// stream, a message of a queue, or an event that names what to remember.
 package main
 
 import (
@@ -15,7 +16,14 @@ import (
 )
 
 type event struct {
-	Records []struct {
+	Remember string
+	Records  []struct {
+		Body     string `json:"body"`
+		DynamoDB struct {
+			Keys struct {
+				ID struct{ S string } `json:"id"`
+			}
+		} `json:"dynamodb"`
 		S3 struct {
 			Object struct {
 				Key  string `json:"key"`
@@ -57,7 +65,16 @@ func handle(body []byte) error {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return err
 	}
+	if e.Remember != "" {
+		return remember(e.Remember)
+	}
 	for _, r := range e.Records {
+		if id := r.Body + r.DynamoDB.Keys.ID.S; id != "" {
+			if err := remember(id); err != nil {
+				return err
+			}
+			continue
+		}
 		key, err := url.QueryUnescape(r.S3.Object.Key)
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package apigatewayv2
+package httpevent
 
 import (
 	"bytes"
@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// scanAnswer reads a response in the form in which nearly all come: an object of statusCode, headers, body and isBase64Encoded
-// with values of their usual types. ok is false for every other, about which parseAnswer decides; the two agree on what they both accept.
-func scanAnswer(payload []byte) (a *answer, ok bool) {
+// scan reads a response in the form in which nearly all come: an object of statusCode, headers, body and isBase64Encoded
+// with values of their usual types. ok is false for every other, about which decode decides; the two agree on what they both accept.
+func scan(payload []byte, contentType string) (a *Answer, ok bool) {
 	s := scanner{b: payload}
-	a = &answer{headers: make(map[string]string, 4)}
+	a = &Answer{Headers: make(map[string]string, 4)}
 	var body []byte
 	var seen struct{ status, headers, body, encoded bool }
 	encoded := false
@@ -23,10 +23,10 @@ func scanAnswer(payload []byte) (a *answer, ok bool) {
 		}
 		switch string(name) {
 		case "statusCode":
-			a.status, ok = s.status()
+			a.Status, ok = s.status()
 			ok = ok && once(&seen.status)
 		case "headers":
-			ok = once(&seen.headers) && s.headers(a.headers)
+			ok = once(&seen.headers) && s.headers(a.Headers)
 		case "body":
 			body, ok = s.text()
 			ok = ok && once(&seen.body)
@@ -40,7 +40,7 @@ func scanAnswer(payload []byte) (a *answer, ok bool) {
 			return nil, false
 		}
 	}
-	if s.failed || s.rest() || a.status < 100 || a.status > 599 {
+	if s.failed || s.rest() || a.Status < 100 || a.Status > 599 {
 		return nil, false
 	}
 	if encoded {
@@ -51,9 +51,9 @@ func scanAnswer(payload []byte) (a *answer, ok bool) {
 		}
 		body = decoded[:n]
 	}
-	a.body = body
-	if _, ok := a.headers["content-type"]; !ok {
-		a.headers["content-type"] = "text/plain;charset=UTF-8"
+	a.Body = body
+	if _, ok := a.Headers["content-type"]; !ok {
+		a.Headers["content-type"] = contentType
 	}
 	return a, true
 }
@@ -172,7 +172,7 @@ func (s *scanner) headers(into map[string]string) bool {
 			return !s.failed
 		}
 		value, ok := s.text()
-		if !ok || !validHeader(string(name), string(value)) {
+		if !ok || !ValidHeader(string(name), string(value)) {
 			return false
 		}
 		lower := string(bytes.ToLower(name))

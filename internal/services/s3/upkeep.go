@@ -1,33 +1,25 @@
-package server
+package s3
 
 import (
 	"encoding/json"
 	"net/http"
-
-	"lambent.dev/lambent/internal/services/s3"
 )
 
-// scrub verifies every stored body: POST /_lambent/s3/scrub. It answers with a JSON line for each damaged version as it is found, and one with the totals.
-func (a *admin) scrub(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "scrub the object store") {
-		return
-	}
+// serveScrub verifies every stored body: POST /_lambent/s3/scrub. It answers with a JSON line for each damaged version as it is found, and one with the totals.
+func (s *Service) serveScrub(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		http.Error(w, "Use POST.", http.StatusMethodNotAllowed)
 		return
 	}
 	out := newLines(w)
-	total, err := a.objects.Scrub(r.Context(), func(f s3.Finding) error { return out.write(f) })
+	total, err := s.Scrub(r.Context(), func(f Finding) error { return out.write(f) })
 	out.end(map[string]any{"total": total}, err)
 }
 
-// usage tells what each bucket holds: GET /_lambent/s3/usage. It answers with a JSON line for each bucket, and one that ends the list.
-func (a *admin) usage(w http.ResponseWriter, r *http.Request) {
-	if !a.root(w, r, "read the usage of the object store") {
-		return
-	}
+// serveUsage tells what each bucket holds: GET /_lambent/s3/usage. It answers with a JSON line for each bucket, and one that ends the list.
+func (s *Service) serveUsage(w http.ResponseWriter, r *http.Request) {
 	out := newLines(w)
-	err := a.objects.Usage(r.Context(), func(u s3.Usage) error { return out.write(u) })
+	err := s.Usage(r.Context(), func(u Usage) error { return out.write(u) })
 	out.end(map[string]any{"end": true}, err)
 }
 

@@ -1,0 +1,206 @@
+package lambda
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// Times and bounds of provisioned environments.
+const (
+	// provisionLimit bounds their initialisation, or the function's timeout does when that is longer,
+	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+	provisionLimit = 130 * time.Second
+	// startsAtOnce is how many are initialised at a time, so that they leave the machine to invocations.
+	startsAtOnce = 4
+	// A start that failed is tried again after retryFirst, and after twice as long each time up to retryLast.
+	retryFirst, retryLast = time.Second, 5 * time.Minute
+)
+
+// failedInit is the reason of a provisioned concurrency whose function cannot be initialised, as recorded from AWS.
+const failedInit = "FUNCTION_ERROR_INIT_FAILURE"
+
+// provisioner makes the environments that the records of provisioned concurrency ask for. It follows the records; nothing else starts or ends
+// provisioned environments, except that one which fails ends.
+type provisioner struct {
+	l    *Lambda
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+	wake chan struct{} // has room for one note that there may be work
+
+	mu      sync.Mutex    // guards the field below
+	changed chan struct{} // closed, and made anew, when a state may have changed
+}
+
+// target is a version that environments are provisioned for.
+type target struct {
+	ref     ref
+	version version
+	want    int
+}
+
+func newProvisioner(l *Lambda) *provisioner {
+	return &provisioner{l: l, wake: make(chan struct{}, 1), changed: make(chan struct{})}
+}
+
+// poke has the provisioner look for work.
+func (p *provisioner) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// start begins to follow the records.
+func (p *provisioner) start(ctx context.Context) {
+	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	w := p.l.deps.Store.Watch(provisioned())
+	p.wg.Go(func() {
+		defer w.Close()
+		for ctx.Err() == nil {
+			wait, err := p.tend(ctx)
+			if err != nil && ctx.Err() == nil {
+				p.l.deps.Log.ErrorContext(ctx, "cannot read the provisioned concurrency", slog.Any("error", err))
+				wait = retryFirst
+			}
+			p.sleep(ctx, w, wait)
+		}
+	})
+}
+
+// sleep returns when there may be work: after a change, or after a while, unless that is 0.
+func (p *provisioner) sleep(ctx context.Context, w *store.Watcher, while time.Duration) {
+	var due <-chan time.Time
+	if while > 0 {
+		t := p.l.deps.Clock.NewTimer(while)
+		defer t.Stop()
+		due = t.C()
+	}
+	select {
+	case <-w.C():
+	case <-p.wake:
+	case <-due:
+	case <-ctx.Done():
+	}
+}
+
+// close stops starting environments, and waits for those that are being initialised.
+func (p *provisioner) close() {
+	if p.stop != nil {
+		p.stop()
+	}
+	p.wg.Wait()
+}
+
+// tend makes what runs equal to the records, as far as that is possible at once. It returns after how long to look again; 0 if only a change matters.
+func (p *provisioner) tend(ctx context.Context) (time.Duration, error) {
+	targets := map[poolKey]target{}
+	err := p.l.deps.Store.View(ctx, func(rd store.Reader) error {
+		clear(targets)
+		return allTargets(rd, targets)
+	})
+	if err != nil {
+		return 0, err
+	}
+	wants := make(map[poolKey]int, len(targets))
+	for k, t := range targets {
+		wants[k] = t.want
+	}
+	p.l.pools.allot(wants)
+	for _, k := range p.l.pools.due(startsAtOnce) {
+		t := targets[k]
+		p.wg.Go(func() { p.launch(ctx, k, &t) })
+	}
+	p.announce()
+	return p.l.pools.nextAllotment(), nil
+}
+
+// launch starts one environment.
+func (p *provisioner) launch(ctx context.Context, k poolKey, t *target) {
+	w, reason, err := p.initialise(ctx, t)
+	p.l.pools.launched(k, w, reason)
+	if err != nil && ctx.Err() == nil {
+		p.l.deps.Log.WarnContext(ctx, "provisioned environment could not be started", slog.String("function", t.ref.with(t.version.Number).arn()),
+			slog.String("reason", reason), slog.Any("error", err))
+	}
+	if w != nil {
+		// One that ends while it waits is replaced.
+		p.wg.Go(func() {
+			select {
+			case <-w.env.Done():
+				p.poke()
+			case <-ctx.Done():
+			}
+		})
+	}
+	p.announce()
+	p.poke()
+}
+
+// initialise starts an environment and waits until its function is ready, or returns the reason why it is not.
+func (p *provisioner) initialise(ctx context.Context, t *target) (w *worker, reason string, err error) {
+	if !p.l.pools.reserve() {
+		return nil, "This machine has no room for more environments; raise the setting concurrency, or provision less.", errNoRoom
+	}
+	began := p.l.deps.Clock.Now()
+	w, err = p.l.startWorker(ctx, t.ref, &t.version, provisionedConcurrency)
+	if err != nil {
+		p.l.pools.free()
+		return nil, err.Error(), err
+	}
+	ready, cancel := withTimeout(ctx, p.l.deps.Clock, max(provisionLimit, time.Duration(t.version.Timeout)*time.Second))
+	err = w.env.WaitReady(ready)
+	cancel()
+	if err == nil {
+		return w, "", nil
+	}
+	w.log.initFailed(err, p.l.deps.Clock.Now().Sub(began))
+	w.allotted = false // it never was one of those that are there
+	p.l.pools.end(w)
+	return nil, failedInit, err
+}
+
+// announce wakes those who wait for a state.
+func (p *provisioner) announce() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// news is closed when a state may have changed.
+func (p *provisioner) news() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// allTargets adds the targets of every record.
+func allTargets(rd store.Reader, targets map[poolKey]target) error {
+	for row, err := range record.Range[provision](rd, provisioned().Span()) {
+		if err != nil {
+			return err
+		}
+		d := key.Decode(row.Key).Skip(provisioned())
+		r := ref{scope: scope{d.Str(), d.Str()}}
+		r.name = d.Str()
+		if err := d.Err(); err != nil {
+			return err
+		}
+		list, err := row.Value.targets(rd, r)
+		if err != nil {
+			return err
+		}
+		for _, t := range list {
+			k := keyOf(t.ref, &t.version)
+			t.want += targets[k].want
+			targets[k] = t
+		}
+	}
+	return nil
+}

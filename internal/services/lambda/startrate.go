@@ -1,0 +1,49 @@
+package lambda
+
+import "time"
+
+// How fast a function's environments may become more, https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html#scaling-rate: 1,000 at once, and
+// as many again every 10 seconds.
+const (
+	startBurst     = 1000
+	startsASecond  = 100
+	maxStartRates  = 1024 // functions that are looked after at least; more than that are forgotten when they have their full burst again
+	refillDuration = startBurst / startsASecond * time.Second
+)
+
+// startRate is what a function has left of its burst.
+type startRate struct {
+	left float64
+	at   time.Time
+}
+
+// startRates are those of the functions that have started environments lately.
+type startRates map[string]startRate
+
+// take tells whether a function may start an environment now, and counts it.
+func (s startRates) take(function string, now time.Time) bool {
+	r, ok := s[function]
+	if !ok {
+		s.prune(now)
+		r = startRate{left: startBurst, at: now}
+	}
+	r.left, r.at = min(startBurst, r.left+now.Sub(r.at).Seconds()*startsASecond), now
+	allowed := r.left >= 1
+	if allowed {
+		r.left--
+	}
+	s[function] = r
+	return allowed
+}
+
+// prune forgets the functions that have their whole burst again, when there are many.
+func (s startRates) prune(now time.Time) {
+	if len(s) < maxStartRates {
+		return
+	}
+	for function, r := range s {
+		if now.Sub(r.at) >= refillDuration {
+			delete(s, function)
+		}
+	}
+}
