@@ -105,7 +105,7 @@ type tagProperty struct {
 // tableResource returns the resource type AWS::DynamoDB::Table.
 func (s *Service) tableResource() service.ResourceType {
 	return service.NewResourceType("AWS::DynamoDB::Table", service.ResourceSpec[tableProperties]{
-		Attributes: []string{"Arn", "StreamArn"},
+		Attributes: []string{"Arn", "StreamArn", "TableId"},
 		Create:     s.createResource,
 		Update:     s.updateResource,
 		Delete:     s.deleteResource,
@@ -148,10 +148,14 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 func (s *Service) resource(ctx context.Context, name string) (service.Resource, error) {
 	r := service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": tableARN(placeOf(ctx), name)}}
 	out, err := service.Call[ddb.DescribeTableOutput](ctx, s.door, ddb.API.Name, "DescribeTable", &ddb.DescribeTableInput{TableName: name})
-	if err == nil && out.Table.StreamSpecification != nil {
+	if err != nil {
+		return r, err
+	}
+	r.Attributes["TableId"] = *out.Table.TableId
+	if out.Table.StreamSpecification != nil {
 		r.Attributes["StreamArn"] = *out.Table.LatestStreamArn
 	}
-	return r, err
+	return r, nil
 }
 
 // madeByStack tells whether a table has the tags that its stack and logical id give it.

@@ -70,3 +70,59 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		}
 	})
 }
+
+func TestGlobalTableResourceHasItsReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		typ := h.service.Resources[1]
+		c := service.ResourceCall{StackName: "app", LogicalID: "World", NameSeed: "app-World-ABC", Tags: map[string]string{"aws:cloudformation:stack-name": "app"}}
+		first := &globalProperties{
+			AttributeDefinitions: []attributeProperty{{"id", "S"}}, KeySchema: []keyProperty{{"id", "HASH"}}, BillingMode: "PAY_PER_REQUEST",
+			Replicas: []replicaProperty{{Region: "us-east-1"}, {Region: "eu-west-1", PointInTimeRecovery: &recoveryProperty{Enabled: true}, Tags: []tagProperty{{"team", "blue"}}}},
+		}
+		for range 2 {
+			r, err := typ.Create(h.ctx, c, first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Attributes["StreamArn"] == nil || r.Attributes["TableId"] == nil {
+				t.Errorf("created %+v", r)
+			}
+			c.Retry = true
+		}
+		synctest.Wait()
+		c.PhysicalID = "app-World-ABC"
+		home := h.ctx
+		h.ctx = inRegion(home, "eu-west-1")
+		if got := h.must(t, "DescribeContinuousBackups", `{"TableName":"app-World-ABC"}`); !strings.Contains(got, `"RecoveryPeriodInDays":35`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:000000000000:table/app-World-ABC"}`); !strings.Contains(got, "blue") {
+			t.Error(got)
+		}
+		h.ctx = home
+		second := *first
+		second.Replicas = []replicaProperty{{Region: "us-east-1"}, {Region: "ap-south-1"}}
+		if _, err := typ.Update(h.ctx, c, first, &second); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := h.must(t, "DescribeTable", `{"TableName":"app-World-ABC"}`); !strings.Contains(got, "ap-south-1") || strings.Contains(got, "eu-west-1") {
+			t.Error(got)
+		}
+		for range 2 {
+			if err := typ.Delete(h.ctx, c, &second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.ctx = inRegion(home, "ap-south-1")
+		if got := h.must(t, "ListTables", `{}`); got != `{"TableNames":[]}` {
+			t.Error(got)
+		}
+		third := *first
+		third.BillingMode = ""
+		if _, err := typ.Create(home, c, &third); err == nil || !strings.Contains(err.Error(), "PROVISIONED") {
+			t.Error(err)
+		}
+	})
+}

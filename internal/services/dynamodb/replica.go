@@ -226,6 +226,9 @@ func (t *table) describeReplicas() (out []ddb.ReplicaDescription) {
 func (s *Service) alterOthers(tx store.Txn, t *table, in *ddb.UpdateTableInput) error {
 	shared := *in
 	shared.StreamSpecification, shared.DeletionProtectionEnabled, shared.TableClass, shared.ReplicaUpdates = nil, nil, "", nil
+	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.OnDemandThroughput == nil && in.SSESpecification == nil && len(in.GlobalSecondaryIndexUpdates) == 0 {
+		return nil
+	}
 	for _, region := range t.Replicas {
 		other, err := s.findTable(tx, t.place.in(region), t.Name)
 		if err != nil {

@@ -39,7 +39,7 @@ func (s *Service) Tables() service.Service {
 		API:        ddb.API,
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
-		Resources:  []service.ResourceType{s.tableResource()},
+		Resources:  []service.ResourceType{s.tableResource(), s.globalTableResource()},
 		Jobs:       s.jobs(),
 		Close: func(context.Context) error {
 			s.known.Close()
