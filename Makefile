@@ -68,6 +68,9 @@ bench-events: ## the rows of bench/README.md about queues and topics
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
+bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
+	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
+
 compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }
 	DYNAMODB_SUITE="$(abspath $(DIR))" $(GO) test -count=1 -v ./test/compat/dynamodb
