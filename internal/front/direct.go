@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/lib/sock"
 )
 
 const (
@@ -41,6 +42,7 @@ type direct struct {
 	*headConn
 
 	raw    net.Conn // the connection itself
+	out    *sock.Writer
 	server *directServer
 	remote string
 	r      *bufio.Reader
@@ -73,6 +75,7 @@ func (s *directServer) serve(c *headConn) net.Conn {
 	if replay, ok := c.Conn.(*replayConn); ok {
 		d.raw = replay.Conn
 	}
+	d.out = sock.NewWriter(d.raw)
 	if !s.enter(d) {
 		_ = c.Close()
 		return nil

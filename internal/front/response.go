@@ -185,7 +185,7 @@ func (w *response) vector(b []byte) {
 // flush sends what is collected.
 func (w *response) flush() {
 	if w.err == nil && len(w.out) > 0 {
-		_, w.err = w.d.raw.Write(w.out)
+		_, w.err = w.d.out.Write(w.out)
 	}
 	w.out = w.out[:0]
 }

@@ -61,7 +61,7 @@ var layers = []layer{
 	{"internal/cli", []string{"internal/"}},
 	{"internal/server", []string{"internal/"}},
 	{"internal/config", []string{}},
-	{"internal/front", []string{"internal/service", "internal/clock", "internal/front", "internal/observe/access"}},
+	{"internal/front", []string{"internal/service", "internal/clock", "internal/front", "internal/observe/access", "internal/lib"}},
 	{"internal/observe", []string{"internal/lib"}},
 	{"internal/dispatch", []string{"internal/front", "internal/observe/access", "internal/wire", "internal/auth", "internal/service", "internal/awsapi", "internal/clock"}},
 	{"internal/wire", []string{"internal/service", "internal/awsapi", "internal/wire", "internal/lib"}},

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"lambent.dev/lambent/internal/lib/sock"
 )
 
 // maxConns bounds the connections of one process.
@@ -28,7 +30,8 @@ type conn struct {
 	// extension is the identifier of the extension that has used the connection; for its own goroutine.
 	extension string
 
-	wmu sync.Mutex // orders writes, and guards out
+	wmu sync.Mutex // orders writes, and guards out and w
+	w   *sock.Writer
 	out []byte
 }
 
@@ -47,7 +50,7 @@ func (s *Session) ServeListener(l net.Listener) {
 
 // Serve answers the requests of one connection until it ends, and closes it.
 func (s *Session) Serve(rw net.Conn) {
-	c := &conn{s: s, rw: rw, r: newReader(rw), back: make(chan bool, 1)}
+	c := &conn{s: s, rw: rw, r: newReader(rw), w: sock.NewWriter(rw), back: make(chan bool, 1)}
 	defer func() { _ = rw.Close() }()
 	s.mu.Lock()
 	if s.conns == nil || len(s.conns) >= maxConns {
@@ -217,9 +220,7 @@ func (c *conn) stream(q request, inv *Invocation) error {
 	}
 	if b.trailer.errorType != "" {
 		r.answer.Failed, r.answer.ErrorType = true, errorType(b.trailer.errorType)
-		if inv.Stream == nil {
-			r.answer.Body = []byte(b.trailer.errorBody)
-		}
+		r.answer.Body = []byte(b.trailer.errorBody)
 	}
 	c.s.finish(c, r)
 	return c.accepted()
@@ -325,7 +326,7 @@ func (c *conn) sendInvocation(inv *Invocation) error {
 	c.out = b
 	if len(inv.Payload) <= 32<<10 {
 		c.out = append(b, inv.Payload...)
-		_, err := c.rw.Write(c.out)
+		_, err := c.w.Write(c.out)
 		return err
 	}
 	_, err := (&net.Buffers{b, inv.Payload}).WriteTo(c.rw)
@@ -357,7 +358,7 @@ func (c *conn) accepted() error { return c.write([]byte(acceptedReply)) }
 func (c *conn) write(b []byte) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	_, err := c.rw.Write(b)
+	_, err := c.w.Write(b)
 	return err
 }
 

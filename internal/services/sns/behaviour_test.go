@@ -310,3 +310,20 @@ func TestDeletedTopicIsGoneWithItsSubscriptions(t *testing.T) {
 		t.Errorf("a publish: %v", err)
 	}
 }
+
+func TestMailsAreKeptInTheOutbox(t *testing.T) {
+	h := newHarness(t, nil)
+	topic := h.topic(t, "t", nil)
+	h.subscribe(t, topic, "email", "ann@example.com", nil)
+	kept, err := h.impl.kept(h.ctx, place{"000000000000", "us-east-1"}, 10)
+	if err != nil || len(kept) != 1 || kept[0].To != "ann@example.com" {
+		t.Fatalf("the outbox has %v, %v", kept, err)
+	}
+	_, token, _ := strings.Cut(kept[0].Body, "&Token=")
+	do[api.ConfirmSubscriptionOutput](t, h, "sns", "ConfirmSubscription", &api.ConfirmSubscriptionInput{TopicArn: topic, Token: token})
+	h.publish(t, topic, "hello")
+	kept, err = h.impl.kept(h.ctx, place{"000000000000", "us-east-1"}, 10)
+	if err != nil || len(kept) != 2 || kept[0].Body != "hello" {
+		t.Errorf("the outbox has %v, %v", kept, err)
+	}
+}

@@ -316,10 +316,9 @@ func (s *Service) updateSubscriptionResource(ctx context.Context, c service.Reso
 	if err != nil {
 		return service.Resource{}, err
 	}
-	defaults := map[string]string{"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
 	for name := range before {
 		if _, ok := attributes[name]; !ok {
-			attributes[name] = defaults[name]
+			attributes[name] = subscriptionDefaults[name]
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {

@@ -2,8 +2,12 @@ package sns
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
+	"strconv"
 
+	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -14,10 +18,46 @@ const maxOutbox = 1000
 
 // outgoing is a mail, a text message or a push that the platform keeps instead of sending it.
 type outgoing struct {
-	Kind, To string
-	Subject  string `json:",omitempty"`
-	Body     string
-	Time     string
+	// Kind is the protocol: "email", "email-json", "sms" or "application".
+	Kind    string `json:"kind"`
+	To      string `json:"to"`
+	Subject string `json:"subject,omitempty"`
+	Body    string `json:"body"`
+	// Time is when it would have been sent, in the form of SNS messages.
+	Time string `json:"time"`
+}
+
+// serveOutbox shows what was kept instead of being sent: GET /_lambent/outbox/ACCOUNT/REGION?limit=10.
+func (s *Service) serveOutbox(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || limit < 1 || limit > maxOutbox {
+		limit = 10
+	}
+	messages, err := s.kept(r.Context(), place{front.RouteVar(r, "account"), front.RouteVar(r, "region")}, limit)
+	if err != nil {
+		http.Error(w, "The outbox cannot be read now. Try again.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"messages": messages}) // who went away needs no answer
+}
+
+// kept returns the last limit messages that were kept instead of being sent, the newest first.
+func (s *Service) kept(ctx context.Context, p place, limit int) ([]outgoing, error) {
+	out := []outgoing{}
+	span := p.outbox().Span()
+	span.Reverse, span.Limit = true, limit
+	err := s.deps.Store.View(ctx, func(r store.Reader) error {
+		out = out[:0]
+		for row, err := range record.Range[outgoing](r, span) {
+			if err != nil {
+				return err
+			}
+			out = append(out, row.Value)
+		}
+		return nil
+	})
+	return out, storeError(err)
 }
 
 // outbox keeps an outgoing message, and forgets the oldest beyond the limit.

@@ -172,7 +172,7 @@ func (s *Service) compose(ctx context.Context, t *topic, e *api.PublishBatchRequ
 		m.Attributes[name] = x
 	}
 	if e.MessageStructure != nil && *e.MessageStructure == "json" {
-		if err := m.structure(); err != nil {
+		if err := m.structure(t != nil); err != nil {
 			return nil, err
 		}
 	}
@@ -201,8 +201,8 @@ func checkSubject(subject *string) error {
 	return nil
 }
 
-// structure takes a message with a body for each protocol apart.
-func (m *message) structure() error {
+// structure takes a message with a body for each protocol apart. One for a topic must have a default.
+func (m *message) structure(topic bool) error {
 	var doc map[string]any
 	if json.Unmarshal([]byte(m.Body), &doc) != nil || doc == nil {
 		return invalid("Message Structure - JSON message body failed to parse")
@@ -216,7 +216,7 @@ func (m *message) structure() error {
 		}
 	}
 	text, ok := m.ByProtocol["default"]
-	if !ok {
+	if !ok && (topic || len(m.ByProtocol) == 0) {
 		return invalid("Message Structure - No default entry in JSON message body")
 	}
 	m.Body = text

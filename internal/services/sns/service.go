@@ -34,18 +34,26 @@ type Service struct {
 const httpTimeout = 15 * time.Second
 
 // New returns SNS on the given collaborators.
-func New(d service.Deps, o Options) service.Service {
+func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
+
+func newService(d service.Deps, o Options) *Service {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	d.BaseURL = strings.TrimSuffix(d.BaseURL, "/")
-	s := &Service{deps: d, options: o}
+	return &Service{deps: d, options: o}
+}
+
+func (s *Service) describe() service.Service {
 	return service.Service{
 		API:        api.API,
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  s.resources(),
-		Routes:     []service.Route{{Path: "/_aws/sns", Handler: http.HandlerFunc(s.serveCertificate), Public: true}},
+		Routes: []service.Route{
+			{Path: "/_aws/sns", Handler: http.HandlerFunc(s.serveCertificate), Public: true},
+			{Path: "/_lambent/outbox/{account}/{region}", Handler: http.HandlerFunc(s.serveOutbox), RootOnly: "look into the outbox"},
+		},
 		Jobs: []events.Kind{
 			{Name: fanoutKind, Handle: s.goOn},
 			{Name: httpKind, Handle: s.post, Concurrency: 64},

@@ -28,6 +28,7 @@ import (
 // harness is SNS and SQS on a store in memory and a clock that stands still.
 type harness struct {
 	topics, queues service.Service
+	impl           *Service
 	functions      *functions
 	clock          *clock.Fake
 	ctx            context.Context
@@ -65,7 +66,8 @@ func newHarness(t testing.TB, client *http.Client) *harness {
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
 	h.queues, queues = sqs.New(deps)
-	h.topics = New(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	h.topics = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
 	if err := jobs.Register(slices.Concat(h.topics.Jobs, h.queues.Jobs)...); err != nil {
 		t.Fatal(err)

@@ -287,12 +287,15 @@ func (s *Service) subscriptionAt(r store.Reader, p place, topic, protocol, endpo
 	return record.Get[subscription](r, p.subscription(topic, id))
 }
 
+// subscriptionDefaults are the values that attributes have when they are not set.
+var subscriptionDefaults = map[string]string{"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
+
 // sameSubscription tells whether subscribing again is no change: only attributes that are named count.
 func sameSubscription(x *subscription, wanted map[string]string) error {
 	for name, value := range wanted {
 		have := x.Attributes[name]
-		if have == "" && name == "RawMessageDelivery" {
-			have = "false"
+		if have == "" {
+			have = subscriptionDefaults[name]
 		}
 		if !sameJSON(have, value) {
 			return invalid("Attributes Reason: Subscription already exists with different attributes")

@@ -396,3 +396,20 @@ func TestConcurrentSendersAndReceiversLoseNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestPeekingShowsMessagesAndTakesNone(t *testing.T) {
+	h := newHarness(t)
+	url := h.create(t, "q", nil)
+	h.send(t, url, "first")
+	do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: "later", DelaySeconds: ptr(int32(60))})
+	h.receive(t, url, 1, 0)
+	for range 2 {
+		got, err := h.impl.peek(h.ctx, "000000000000", "us-east-1", "q", 10)
+		if err != nil || len(got) != 2 || got[0].Body != "first" || got[0].State != "in flight" || got[0].Received != 1 || got[1].State != "delayed" {
+			t.Errorf("peeked %+v, %v", got, err)
+		}
+	}
+	if got := h.counts(t, url); got != [3]string{"0", "1", "1"} {
+		t.Errorf("counters after peeking: %v", got)
+	}
+}

@@ -145,21 +145,17 @@ func (w *work) onHandle(q *queue, e handled, r receipt, changed *groups) (client
 	if err != nil {
 		return nil, err
 	}
-	current := ok && st.received == r.received && st.where != delayed
+	// A standard queue takes the handles of earlier receives too.
+	current := ok && (st.received == r.received || !q.fifo && r.received < st.received)
 	held := current && st.where == inFlight && st.due > w.now
-	if !q.fifo && e.visibility != nil {
-		// On a standard queue the handle of an earlier receive may still change the visibility.
-		held = ok && st.where == inFlight && st.due > w.now && r.received <= st.received
-	}
 	switch {
 	case q.fifo && ok && !held:
 		return invalid(e.handle, "ReceiptHandle", "The receipt handle has expired."), nil
 	case e.visibility == nil && current:
-		// A standard queue takes the handle of a message whose time is over, as long as nobody received it since.
 		w.remove(q, r.id, st)
 		changed.add(st.group)
 	case e.visibility == nil:
-		return nil, nil // deleted before, or received by someone else
+		return nil, nil // deleted before
 	case !ok:
 		return invalid(e.handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."), nil
 	case held:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 
@@ -41,9 +42,12 @@ func (s *Service) describe() service.Service {
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  s.resources(),
-		Jobs:       s.jobs(),
-		Start:      s.start,
-		Close:      s.close,
+		Routes: []service.Route{
+			{Path: "/_lambent/queues/{account}/{region}/{name}", Handler: http.HandlerFunc(s.servePeek), RootOnly: "look into queues"},
+		},
+		Jobs:  s.jobs(),
+		Start: s.start,
+		Close: s.close,
 	}
 }
 
