@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent

@@ -88,7 +88,7 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectInput) (*api.P
 
 func putRequest(in *api.PutObjectInput) *request {
 	return &request{
-		operation: "PutObject", bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
+		bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
 		headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
 			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage),
