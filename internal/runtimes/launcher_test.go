@@ -156,10 +156,11 @@ func TestStartsGoOnWhenParkedCellsAreGone(t *testing.T) {
 	}
 	spawner := run()
 	filled(t, l, leastParked)
+	lost := parkedIn(l)
 	if err := syscall.Kill(spawner, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range parkedIn(l) {
+	for _, c := range lost {
 		<-c.env.Done()
 	}
 	if again := run(); again == spawner {
