@@ -48,17 +48,7 @@ func (b *bench) extended(t *testing.T, mode string, perm os.FileMode) (*Environm
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e *Environment
-	if b.parked {
-		e, err = b.park(t, &s).assign(t.Context(), &s)
-	} else {
-		e, err = b.fresh().startFresh(t.Context(), s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Kill(); <-e.Done() })
-	return e, out
+	return b.begin(t, &s), out
 }
 
 func TestExtensionHearsOfInvocationsAndOfTheEnd(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,6 +120,62 @@ func TestFailedParkingIsTriedAgainLater(t *testing.T) {
 	if l.neediestLocked(p.retry.Add(-1)) != nil || l.neediestLocked(p.retry) != p {
 		t.Error("the pool is not tried again at its time")
 	}
+}
+
+// TestStartsGoOnWhenParkedCellsAreGone kills a parked cell, and then the spawner with all cells that it has: the next start succeeds each time.
+func TestStartsGoOnWhenParkedCellsAreGone(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	l := b.launcher(t, 1<<30)
+	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{"app.py": "def handler(e, c): return 1\n"})
+	run := func() int {
+		t.Helper()
+		e, err := l.Start(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Kill()
+		if answer, err := e.Invoke(t.Context(), event("1", `{}`)); err != nil || string(answer.Body) != "1" {
+			t.Fatalf("%s %v\n%s", answer.Body, err, out)
+		}
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(e.PID()) + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(status), "PPid:")
+		spawner, err := strconv.Atoi(strings.Fields(rest)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spawner
+	}
+	run()
+	filled(t, l, leastParked)
+	for _, c := range parkedIn(l) {
+		c.kill()
+		<-c.env.Done()
+	}
+	spawner := run()
+	filled(t, l, leastParked)
+	lost := parkedIn(l)
+	if err := syscall.Kill(spawner, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range lost {
+		<-c.env.Done()
+	}
+	if again := run(); again == spawner {
+		t.Error("the spawner was not replaced")
+	}
+}
+
+// parkedIn lists the cells that a launcher has parked.
+func parkedIn(l *Launcher) (all []*parkedCell) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.pools {
+		all = append(all, p.cells...)
+	}
+	return all
 }
 
 // TestBootVariablesBypassBootedCells gives functions variables that a process reads when it starts: they work although cells are parked.

@@ -1,11 +1,13 @@
 package httpevent
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -136,29 +138,45 @@ func inferred(payload []byte, rules Rules) (*Answer, error) {
 	return a, nil
 }
 
-// prelude is the end of the head of a streamed response.
-var prelude = make([]byte, 8)
+// StreamType is the content type with which a function says that its streamed answer begins with a head.
+const StreamType = "application/vnd.awslambda.http-integration-response"
 
-// ParseStreamed reads the bytes that a function streamed: a JSON document of status, headers and cookies, eight zero bytes, and the body; or a
-// body alone (https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html).
-func ParseStreamed(payload []byte) (*Answer, error) {
-	head, body, ok := bytes.Cut(payload, prelude)
-	var p structured
-	if !ok || len(head) == 0 || head[0] != '{' || !json.Valid(head) {
-		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: payload}, nil
+// maxHead bounds the head of a streamed answer, in bytes.
+const maxHead = 64 << 10
+
+// ReadStreamed reads the head of an answer that a function streams and returns it with the body that follows. With StreamType the head is a JSON
+// document of status, headers and cookies, and eight zero bytes (https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html);
+// with any other content type everything is the body.
+func ReadStreamed(contentType string, stream io.Reader) (head *Answer, body io.Reader, err error) {
+	if contentType != StreamType {
+		if contentType == "" {
+			contentType = "application/octet-stream"
+		}
+		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": contentType}}, stream, nil
 	}
-	if err := json.Unmarshal(head, &p); err != nil {
-		return nil, fmt.Errorf("head of the response: %w", err)
+	r := bufio.NewReader(stream)
+	var document []byte
+	for zeros := 0; zeros < 8; {
+		c, err := r.ReadByte()
+		if err != nil {
+			return nil, nil, fmt.Errorf("head of the response: %w", err)
+		}
+		if document = append(document, c); len(document) > maxHead {
+			return nil, nil, fmt.Errorf("the head of the response has more than %d bytes", maxHead)
+		}
+		if zeros++; c != 0 {
+			zeros = 0
+		}
+	}
+	var p structured
+	if err := json.Unmarshal(document[:len(document)-8], &p); err != nil {
+		return nil, nil, fmt.Errorf("head of the response: %w", err)
 	}
 	if p.StatusCode == nil {
 		p.StatusCode = json.RawMessage("200")
 	}
-	a, err := p.answer(Rules{ContentType: "application/octet-stream"})
-	if err != nil {
-		return nil, err
-	}
-	a.Body = body
-	return a, nil
+	head, err = p.answer(Rules{ContentType: "application/octet-stream"})
+	return head, r, err
 }
 
 // scalar returns a header value, which may be a string, a number or a boolean.
@@ -188,7 +206,52 @@ func ValidHeader(name, value string) bool {
 
 // Write sends the answer to r. With a CORS configuration its headers take the place of the function's. What is in the header of w already stays.
 func (a *Answer) Write(w http.ResponseWriter, r *http.Request, cors *CORS) {
-	h := w.Header()
+	a.fill(w.Header(), r, cors)
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	if a.bodiless() {
+		delete(w.Header(), "Content-Length")
+	}
+	w.WriteHeader(a.Status)
+	if r.Method != http.MethodHead && !a.bodiless() {
+		_, _ = w.Write(a.Body)
+	}
+}
+
+// WriteStream is Write with a body that is sent while it arrives. The error is that of the body or of the connection.
+func (a *Answer) WriteStream(w http.ResponseWriter, r *http.Request, cors *CORS, body io.Reader) error {
+	a.fill(w.Header(), r, cors)
+	w.WriteHeader(a.Status)
+	if r.Method == http.MethodHead || a.bodiless() {
+		return nil
+	}
+	control := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return err
+			}
+			if err := control.Flush(); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// bodiless reports whether answers of this status have no body.
+func (a *Answer) bodiless() bool {
+	return a.Status == http.StatusNoContent || a.Status == http.StatusNotModified || a.Status < 200
+}
+
+// fill sets the headers of the answer.
+func (a *Answer) fill(h http.Header, r *http.Request, cors *CORS) {
 	for name, v := range a.Headers {
 		switch {
 		case name == "content-length" || name == "connection" || name == "transfer-encoding" || name == "date":
@@ -204,14 +267,4 @@ func (a *Answer) Write(w http.ResponseWriter, r *http.Request, cors *CORS) {
 		}
 	}
 	cors.Allow(h, r)
-	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
-	if a.Status == http.StatusNoContent || a.Status == http.StatusNotModified || a.Status < 200 {
-		delete(h, "Content-Length")
-		w.WriteHeader(a.Status)
-		return
-	}
-	w.WriteHeader(a.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(a.Body)
-	}
 }

@@ -1,6 +1,8 @@
 package httpevent
 
 import (
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,24 +51,38 @@ func FuzzParseAnswer(f *testing.F) {
 }
 
 func TestStreamedAnswersHaveAHeadOrNone(t *testing.T) {
-	for payload, want := range map[string]Answer{
-		"{\"statusCode\":201,\"headers\":{\"X-A\":\"b\"},\"cookies\":[\"c=d\"]}\x00\x00\x00\x00\x00\x00\x00\x00body": {
-			Status: 201, Headers: map[string]string{"x-a": "b", "content-type": "application/octet-stream"}, Cookies: []string{"c=d"}, Body: []byte("body"),
-		},
-		"{}\x00\x00\x00\x00\x00\x00\x00\x00x": {Status: 200, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: []byte("x")},
-		"{\"statusCode\":404}":                {Status: 200, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: []byte("{\"statusCode\":404}")},
+	const zeros = "\x00\x00\x00\x00\x00\x00\x00\x00"
+	for _, c := range []struct {
+		contentType, stream string
+		want                *Answer // nil for an error
+		body                string
+	}{
+		{StreamType, `{"statusCode":201,"headers":{"X-A":"b"},"cookies":["c=d"]}` + zeros + "body", &Answer{
+			Status: 201, Headers: map[string]string{"x-a": "b", "content-type": "application/octet-stream"}, Cookies: []string{"c=d"},
+		}, "body"},
+		{StreamType, `{}` + zeros + "\x00x", &Answer{Status: 200, Headers: map[string]string{"content-type": "application/octet-stream"}}, "\x00x"},
+		{"text/html", `{"statusCode":404}`, &Answer{Status: 200, Headers: map[string]string{"content-type": "text/html"}}, `{"statusCode":404}`},
+		{"", "x", &Answer{Status: 200, Headers: map[string]string{"content-type": "application/octet-stream"}}, "x"},
+		{StreamType, `{"statusCode":7}` + zeros, nil, ""},
+		{StreamType, `{"statusCode":200}`, nil, ""},
+		{StreamType, `statusCode` + zeros, nil, ""},
+		{StreamType, strings.Repeat(" ", maxHead+1), nil, ""},
 	} {
-		got, err := ParseStreamed([]byte(payload))
-		if err != nil {
-			t.Errorf("%q: %v", payload, err)
+		got, rest, err := ReadStreamed(c.contentType, strings.NewReader(c.stream))
+		if c.want == nil {
+			if err == nil {
+				t.Errorf("%.40q was accepted", c.stream)
+			}
 			continue
 		}
-		if d := cmp.Diff(want, *got); d != "" {
-			t.Errorf("%q (-want +got):\n%s", payload, d)
+		if err != nil {
+			t.Errorf("%q: %v", c.stream, err)
+			continue
 		}
-	}
-	if _, err := ParseStreamed([]byte("{\"statusCode\":7}\x00\x00\x00\x00\x00\x00\x00\x00")); err == nil {
-		t.Error("a status of 7 was accepted")
+		body, err := io.ReadAll(rest)
+		if d := cmp.Diff(c.want, got); err != nil || d != "" || string(body) != c.body {
+			t.Errorf("%q: body %q, %v (-want +got):\n%s", c.stream, body, err, d)
+		}
 	}
 }
 

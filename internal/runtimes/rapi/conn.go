@@ -220,9 +220,7 @@ func (c *conn) stream(q request, inv *Invocation) error {
 	}
 	if b.trailer.errorType != "" {
 		r.answer.Failed, r.answer.ErrorType = true, errorType(b.trailer.errorType)
-		if inv.Stream == nil {
-			r.answer.Body = []byte(b.trailer.errorBody)
-		}
+		r.answer.Body = []byte(b.trailer.errorBody)
 	}
 	c.s.finish(c, r)
 	return c.accepted()

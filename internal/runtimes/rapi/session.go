@@ -33,7 +33,7 @@ type Invocation struct {
 	// Payload is the event.
 	Payload []byte
 	// Stream is called when the function streams its answer, with the content type and the stream, on the goroutine
-	// that reads from the function; the answer's Body is empty then. Nil collects a streamed answer in Body.
+	// that reads from the function; the answer's Body is empty then, but for an error document. Nil collects a streamed answer in Body.
 	Stream func(contentType string, body io.Reader) error
 }
 

@@ -26,6 +26,9 @@ const (
 	maxEventAge    = 6 * time.Hour
 )
 
+// putOff is how long an event waits in the store when too many of its function wait in memory.
+const putOff = time.Second
+
 // asyncJob is an asynchronous invocation.
 type asyncJob struct {
 	Ref           string // the function's ARN
@@ -139,7 +142,15 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 		end.message = fmt.Sprintf("The event is older than %v.", c.async.maxAge())
 		return l.finish(r, end, conditionAge)
 	}
+	leave, err := l.ramp.enter(ctx, r.function())
+	if errors.Is(err, errBusy) {
+		due := l.deps.Clock.Now().Add(putOff)
+		return events.Done(func(_ context.Context, tx store.Txn) error { return j.enqueue(tx, due) })
+	} else if err != nil {
+		return err
+	}
 	out, err := l.execute(ctx, c)
+	leave()
 	if err != nil {
 		return err
 	}

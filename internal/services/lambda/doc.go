@@ -35,7 +35,8 @@
 //
 // Asynchronous invocations are durable jobs (async.go), written in the caller's transaction by [Lambda.EnqueueAsync]; permissions of the source
 // are checked when the job runs. Function errors are tried again twice, after one and two minutes, with the same request id; throttled ones
-// until their event is six hours old. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
+// until their event is six hours old. A function's queued events run side by side in a number that grows steadily (ramp.go), so that a burst does not
+// boot more environments at once than the machine can. The end of an event and its deliveries to destinations and dead-letter queues (destination.go) are one commit.
 //
 // Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //

@@ -21,26 +21,8 @@ const (
 )
 
 func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOutput, error) {
-	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}, {"DurableExecutionName", in.DurableExecutionName != nil}}); err != nil {
-		return nil, err
-	}
-	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	c, err := l.newCall(ctx, in)
 	if err != nil {
-		return nil, err
-	}
-	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID}
-	if c.requestID == "" {
-		if c.requestID, err = l.newID(); err != nil {
-			return nil, err
-		}
-	}
-	if c.clientContext, err = decodeClientContext(in.ClientContext); err != nil {
-		return nil, err
-	}
-	if err := l.load(ctx, c); err != nil {
-		return nil, err
-	}
-	if err := c.checkPayload(); err != nil {
 		return nil, err
 	}
 	switch in.InvocationType {
@@ -52,19 +34,47 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return nil, err
 	}
-	c.wantsTail = in.LogType == "Tail"
 	out, err := l.run(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	answer := &api.InvokeOutput{StatusCode: ptr(int32(200)), Payload: out.payload, ExecutedVersion: ptr(c.version.Number)}
+	answer := &api.InvokeOutput{StatusCode: ptr(int32(200)), Payload: out.payload, ExecutedVersion: ptr(c.version.Number), LogResult: c.logResult(&out)}
 	if out.failure != "" {
 		answer.FunctionError = ptr(out.failure)
 	}
-	if c.wantsTail {
-		answer.LogResult = ptr(base64.StdEncoding.EncodeToString(out.tail))
-	}
 	return answer, nil
+}
+
+// newCall is the invocation that an input asks for, ready to be carried out but for its trace.
+func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error) {
+	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}, {"DurableExecutionName", in.DurableExecutionName != nil}}); err != nil {
+		return nil, err
+	}
+	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail"}
+	if c.requestID == "" {
+		if c.requestID, err = l.newID(); err != nil {
+			return nil, err
+		}
+	}
+	if c.clientContext, err = decodeClientContext(in.ClientContext); err != nil {
+		return nil, err
+	}
+	if err := l.load(ctx, c); err != nil {
+		return nil, err
+	}
+	return c, c.checkPayload()
+}
+
+// logResult is the end of the log as the API shows it; nil unless it was asked for.
+func (c *call) logResult(out *outcome) *string {
+	if !c.wantsTail {
+		return nil
+	}
+	return ptr(base64.StdEncoding.EncodeToString(out.tail))
 }
 
 // checkPayload fails for an event that is too large or not JSON. No event is the empty object.

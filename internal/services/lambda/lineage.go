@@ -26,7 +26,7 @@ const conditionLoop = "RecursiveInvocation"
 func (c *call) trace(header string, now time.Time) error {
 	hash := functionHash(c.ref)
 	if header == "" {
-		c.traceID = newRoot(c.requestID, now) + ";Lineage=" + hash + ":1"
+		c.traceID = newRoot(c.requestID, now, c.version.Traced) + ";Lineage=" + hash + ":1"
 		return nil
 	}
 	root, lineage := splitTrace(header)
@@ -44,7 +44,7 @@ func (c *call) trace(header string, now time.Time) error {
 		return errLoop(c.ref)
 	}
 	if root == "" {
-		root = newRoot(c.requestID, now)
+		root = newRoot(c.requestID, now, c.version.Traced)
 	}
 	others = others[max(0, len(others)-maxLineage+1):]
 	c.traceID = root + ";Lineage=" + strings.Join(append(others, hash+":"+strconv.Itoa(min(visits, maxHops)+1)), "|")
@@ -74,11 +74,11 @@ func splitTrace(header string) (rest, lineage string) {
 	return rest, lineage
 }
 
-// newRoot makes a tracing header for an invocation that came without one: not sampled, with the digits of the request id.
-func newRoot(requestID string, now time.Time) string {
+// newRoot makes a tracing header for an invocation that came without one, with the digits of the request id.
+func newRoot(requestID string, now time.Time, sampled bool) string {
 	digits := strings.ReplaceAll(requestID, "-", "")
 	digits += strings.Repeat("0", max(0, 32-len(digits)))
-	return "Root=1-" + strconv.FormatInt(now.Unix(), 16) + "-" + digits[:24] + ";Parent=" + digits[16:32] + ";Sampled=0"
+	return "Root=1-" + strconv.FormatInt(now.Unix(), 16) + "-" + digits[:24] + ";Parent=" + digits[16:32] + ";Sampled=" + map[bool]string{true: "1", false: "0"}[sampled]
 }
 
 // functionHash stands for a function in a lineage.

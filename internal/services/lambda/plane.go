@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,6 +27,8 @@ type exchange struct {
 	// request is what the decisions and the log see.
 	request service.Request
 	body    []byte
+	// passed tells that the answer was sent while it arrived.
+	passed bool
 }
 
 // serveURL answers a request to a function URL, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
@@ -143,51 +146,78 @@ const forbidden = "Forbidden. For troubleshooting Function URL authorization iss
 // answerURL invokes the function and writes what it answers.
 func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 	ctx := service.WithRequest(x.r.Context(), &x.request)
-	log := l.deps.Log.With(slog.String("request_id", x.request.ID), slog.String("function", x.target.arn()))
 	c := &call{ref: x.target, payload: x.event(), requestID: x.request.ID}
+	if x.url.Mode == api.InvokeModeResponseStream {
+		c.stream = func(contentType string, body io.Reader) error { return x.pass(w, contentType, body) }
+	}
 	err := l.load(ctx, c)
 	if err == nil {
 		err = c.checkPayload()
 	}
 	if err == nil {
-		err = c.trace(x.r.Header.Get("X-Amzn-Trace-Id"), l.deps.Clock.Now())
+		err = c.trace(x.r.Header.Get("X-Amzn-Trace-Id"), x.request.Time)
 	}
 	var out outcome
 	if err == nil {
 		out, err = l.run(ctx, c)
 	}
+	log := l.deps.Log.With(slog.String("request_id", x.request.ID), slog.String("function", x.target.arn()))
 	switch {
+	case x.passed:
+		if err != nil || out.failure != "" {
+			log.WarnContext(ctx, "function failed while it answered", slog.String("function_error", out.failure), slog.Any("error", err))
+		}
 	case service.Code(err) == "TooManyRequestsException":
 		x.fail(w, http.StatusTooManyRequests, "Rate Exceeded.")
-		return
 	case service.Code(err) == "RequestTooLargeException":
 		x.fail(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-		return
 	case err != nil:
 		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
 		x.badGateway(w)
-		return
 	case out.failure != "":
 		log.WarnContext(ctx, "function failed", slog.String("function_error", out.failure))
 		x.badGateway(w)
-		return
+	default:
+		if err := x.write(w, &out); err != nil {
+			log.WarnContext(ctx, "function answered what function urls do not accept", slog.Any("error", err))
+			x.badGateway(w)
+		}
 	}
-	answer, err := x.parse(out.payload)
-	if err != nil {
-		log.WarnContext(ctx, "function answered what function urls do not accept", slog.Any("error", err))
-		x.badGateway(w)
-		return
-	}
-	w.Header()["X-Amzn-Requestid"] = []string{x.request.ID}
-	answer.Write(w, x.r, x.cors)
 }
 
-// parse reads a function's answer. In streaming mode its bytes are the response; otherwise they describe it.
-func (x *exchange) parse(payload []byte) (*httpevent.Answer, error) {
-	if x.url.Mode == api.InvokeModeResponseStream {
-		return httpevent.ParseStreamed(payload)
+// write sends an answer that came as a whole. In streaming mode its bytes are the response; otherwise they describe it.
+func (x *exchange) write(w http.ResponseWriter, out *outcome) error {
+	w.Header()["X-Amzn-Requestid"] = []string{x.request.ID}
+	if x.url.Mode == api.InvokeModeResponseStream || out.contentType == httpevent.StreamType {
+		head, body, err := httpevent.ReadStreamed(out.contentType, bytes.NewReader(out.payload))
+		if err != nil {
+			return err
+		}
+		if head.Body, err = io.ReadAll(body); err != nil {
+			return err
+		}
+		head.Write(w, x.r, x.cors)
+		return nil
 	}
-	return httpevent.Parse(payload, httpevent.Rules{ContentType: "application/json", JSON: true})
+	answer, err := httpevent.Parse(out.payload, httpevent.Rules{ContentType: "application/json", JSON: true})
+	if err == nil {
+		answer.Write(w, x.r, x.cors)
+	}
+	return err
+}
+
+// pass sends an answer while it arrives. When the caller goes away the function finishes all the same, as on AWS.
+func (x *exchange) pass(w http.ResponseWriter, contentType string, body io.Reader) error {
+	head, rest, err := httpevent.ReadStreamed(contentType, body)
+	if err != nil {
+		x.badGateway(w)
+	} else {
+		w.Header()["X-Amzn-Requestid"] = []string{x.request.ID}
+		_ = head.WriteStream(w, x.r, x.cors, rest) // the caller knows best that it has gone
+	}
+	x.passed = true
+	_, err = io.Copy(io.Discard, body)
+	return err
 }
 
 // badGateway answers for a function that failed; as on AWS, in plain text.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -23,11 +24,15 @@ type call struct {
 	payload                []byte
 	clientContext, traceID string
 	wantsTail              bool // the outcome holds the end of the log
+	// stream takes the answer of a function that answers in parts, while it arrives; nil collects it in the outcome.
+	stream func(contentType string, body io.Reader) error
 }
 
 // outcome is what became of an invocation that was carried out. A function that failed is an outcome, not an error.
 type outcome struct {
 	payload []byte
+	// contentType is what a function that answers in parts says that its answer is.
+	contentType string
 	// failure is "", "Handled" or "Unhandled".
 	failure string
 	tail    []byte
@@ -121,7 +126,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
-		Deadline: began.Add(timeout), Payload: c.payload,
+		Deadline: began.Add(timeout), Payload: c.payload, Stream: c.stream,
 	})
 	duration := l.deps.Clock.Now().Sub(began) + spent
 	if err != nil {
@@ -129,6 +134,9 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	}
 	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
 	out := outcome{payload: answer.Body}
+	if answer.Streamed {
+		out.contentType = answer.ContentType
+	}
 	if answer.Failed {
 		out.failure = "Unhandled"
 		if !strings.HasPrefix(answer.ErrorType, "Runtime.") || answer.ErrorType == "Runtime.Unknown" {

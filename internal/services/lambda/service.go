@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -60,6 +61,7 @@ type Lambda struct {
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
+	ramp      *ramp
 	recorder  *recorder
 	// provisioner keeps the environments of provisioned concurrency.
 	provisioner *provisioner
@@ -91,6 +93,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.recorder = &recorder{limit: o.RecordedEvents}
 	l.execute = l.run
 	l.runner = newRunner(l)
+	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()

@@ -2,9 +2,11 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/service"
 )
 
 // invokeAsync is the older form of an invocation with the type Event.
@@ -20,27 +22,126 @@ func (l *Lambda) invokeAsync(ctx context.Context, in *api.InvokeAsyncInput) (*ap
 	return &api.InvokeAsyncOutput{Status: out.StatusCode}, nil
 }
 
-// invokeWithResponseStream is an invocation whose answer is a stream of events. The answer is one chunk: functions do not answer in parts yet.
+// arriving is an answer that has begun to arrive.
+type arriving struct {
+	contentType string
+	body        *io.PipeReader
+}
+
+// ended is what became of an invocation.
+type ended struct {
+	outcome
+
+	err error
+}
+
+// begin starts an invocation and returns when its answer begins to arrive in parts; or, with a nil answer, when it is over. over then delivers what
+// became of it. When the caller goes away the function goes on, as on AWS, and what it still answers is dropped.
+func (l *Lambda) begin(ctx context.Context, c *call) (*arriving, <-chan ended) {
+	begun, over := make(chan *arriving, 1), make(chan ended, 1)
+	c.stream = func(contentType string, body io.Reader) error {
+		r, w := io.Pipe()
+		defer context.AfterFunc(ctx, func() { _ = r.Close() })()
+		begun <- &arriving{contentType, r}
+		_, err := io.Copy(w, body)
+		if errors.Is(err, io.ErrClosedPipe) {
+			_, err = io.Copy(io.Discard, body)
+		}
+		return errors.Join(err, w.CloseWithError(err))
+	}
+	go func() {
+		out, err := l.run(ctx, c)
+		over <- ended{out, err}
+	}()
+	select {
+	case a := <-begun:
+		return a, over
+	case e := <-over:
+		over <- e
+	}
+	select {
+	case a := <-begun: // an answer without a byte, which was over at once
+		return a, over
+	default:
+		return nil, over
+	}
+}
+
+// invokeWithResponseStream is an invocation whose answer is a stream of events: a function that answers in parts has its parts passed on while they
+// arrive, and the answer of every other one is one part.
 func (l *Lambda) invokeWithResponseStream(ctx context.Context, in *api.InvokeWithResponseStreamInput) (*api.InvokeWithResponseStreamOutput, error) {
-	out, err := l.invoke(ctx, &api.InvokeInput{
-		FunctionName: in.FunctionName, InvocationType: in.InvocationType, LogType: in.LogType, ClientContext: in.ClientContext, Qualifier: in.Qualifier,
-		Payload: in.Payload, TenantId: in.TenantId,
+	c, err := l.newCall(ctx, &api.InvokeInput{
+		FunctionName: in.FunctionName, LogType: in.LogType, ClientContext: in.ClientContext, Qualifier: in.Qualifier, Payload: in.Payload, TenantId: in.TenantId,
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer := &api.InvokeWithResponseStreamOutput{StatusCode: out.StatusCode, ExecutedVersion: out.ExecutedVersion, ResponseStreamContentType: ptr("application/octet-stream")}
+	answer := &api.InvokeWithResponseStreamOutput{StatusCode: ptr(int32(200)), ExecutedVersion: ptr(c.version.Number), ResponseStreamContentType: ptr("application/octet-stream")}
 	if in.InvocationType == api.ResponseStreamingInvocationTypeDryRun {
+		answer.StatusCode = ptr(int32(204))
 		return answer, nil
 	}
+	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
+		return nil, err
+	}
+	parts, over := l.begin(ctx, c)
+	if parts == nil {
+		e := <-over
+		if e.err != nil {
+			return nil, e.err
+		}
+		answer.EventStream = func(_ context.Context, send func(*api.InvokeWithResponseStreamResponseEvent) error) error {
+			if e.failure == "" {
+				if err := send(chunk(e.payload)); err != nil {
+					return err
+				}
+			}
+			return send(c.complete(&e))
+		}
+		return answer, nil
+	}
+	if parts.contentType != "" {
+		answer.ResponseStreamContentType = &parts.contentType
+	}
 	answer.EventStream = func(_ context.Context, send func(*api.InvokeWithResponseStreamResponseEvent) error) error {
-		end := &api.InvokeWithResponseStreamCompleteEvent{LogResult: out.LogResult}
-		if out.FunctionError != nil {
-			end.ErrorCode, end.ErrorDetails = out.FunctionError, ptr(string(out.Payload))
-		} else if err := send(&api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: out.Payload}}); err != nil {
+		if err := parts.each(func(b []byte) error { return send(chunk(b)) }); err != nil {
 			return err
 		}
-		return send(&api.InvokeWithResponseStreamResponseEvent{InvokeComplete: end})
+		e := <-over
+		return send(c.complete(&e))
 	}
 	return answer, nil
+}
+
+func chunk(b []byte) *api.InvokeWithResponseStreamResponseEvent {
+	return &api.InvokeWithResponseStreamResponseEvent{PayloadChunk: &api.InvokeResponseStreamUpdate{Payload: b}}
+}
+
+// complete is the last event of an invocation.
+func (c *call) complete(e *ended) *api.InvokeWithResponseStreamResponseEvent {
+	end := &api.InvokeWithResponseStreamCompleteEvent{LogResult: c.logResult(&e.outcome)}
+	switch {
+	case e.err != nil:
+		end.ErrorCode, end.ErrorDetails = ptr(service.Code(e.err)), ptr("The invocation did not end well.")
+	case e.failure != "":
+		end.ErrorCode, end.ErrorDetails = ptr(e.failure), ptr(string(e.payload))
+	}
+	return &api.InvokeWithResponseStreamResponseEvent{InvokeComplete: end}
+}
+
+// each hands on what arrives, as it arrives. What take gets is valid until it returns.
+func (a *arriving) each(take func(b []byte) error) error {
+	defer func() { _ = a.body.Close() }()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := a.body.Read(buf)
+		if n > 0 {
+			if err := take(buf[:n]); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return nil //nolint:nilerr // how the answer ended is told by what became of the invocation
+		}
+	}
 }

@@ -43,6 +43,38 @@ public class Handlers {
         return out;
     }
 
+    /** An attempt at something that must fail. */
+    private interface Attempt { boolean run() throws Exception; }
+
+    /** Tries to reach the host, other processes and the network; answers with what could be done. */
+    public List<String> hostile(Map<String, Object> event) {
+        Map<String, Attempt> attempts = new LinkedHashMap<>();
+        for (String p : List.of("/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/mem", "/dev/kmsg"))
+            attempts.put("read " + p, () -> java.nio.file.Files.newInputStream(java.nio.file.Path.of(p)).read() >= 0);
+        for (String p : List.of("/root", "/home", "/sys/kernel", "/proc/1/root"))
+            attempts.put("list " + p, () -> new java.io.File(p).list() != null);
+        for (String p : List.of("/var/task/x", "/var/runtime/x", "/opt/x", "/etc/hosts", "/tmp/own"))
+            attempts.put("write " + p, () -> new java.io.FileOutputStream(p) != null);
+        for (String p : List.of("mount -t tmpfs x /tmp", "unshare -U true", "chroot /tmp", "kill -0 -1"))
+            attempts.put(p, () -> new ProcessBuilder(p.split(" ")).start().waitFor() == 0);
+        attempts.put("see others", () -> ProcessHandle.allProcesses().anyMatch(h -> h.pid() > 2 && h.pid() != ProcessHandle.current().pid()));
+        attempts.put("metadata", () -> {
+            try (java.net.Socket s = new java.net.Socket("169.254.169.254", 80)) {
+                s.setSoTimeout(2000);
+                return s.getInputStream().read() >= 0;
+            }
+        });
+        List<String> done = new java.util.ArrayList<>();
+        for (Map.Entry<String, Attempt> a : attempts.entrySet()) {
+            try {
+                if (a.getValue().run()) done.add(a.getKey());
+            } catch (Exception e) {
+                continue;
+            }
+        }
+        return done;
+    }
+
     /** A color. */
     public enum Color { RED, GREEN }
 

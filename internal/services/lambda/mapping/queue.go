@@ -30,11 +30,16 @@ type queueReader struct {
 	mu      sync.Mutex // guards the fields below
 	running int
 	limit   int           // how many batches may run
+	raised  time.Time     // when the limit was raised last
 	freed   chan struct{} // receives a value when running or limit changed
 }
 
-// firstLimit is how many batches run at the same time at first; success raises the number, throttling lowers it.
-const firstLimit = 16
+// A queue begins with five batches at the same time. While there is more to do the number grows by at most five a second, as on AWS
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html); throttling halves it.
+const (
+	firstLimit = 5
+	raiseEvery = time.Second / 5
+)
 
 func (w *Worker) readQueue() {
 	r := &queueReader{Worker: w, limit: min(firstLimit, w.Concurrency), freed: make(chan struct{}, 1)}
@@ -99,8 +104,10 @@ func (r *queueReader) free(change int) {
 	r.mu.Lock()
 	r.running--
 	switch {
-	case change > 0:
-		r.limit = min(r.limit+1, r.Concurrency)
+	case change > 0 && r.limit < r.Concurrency && r.running+1 >= r.limit:
+		if now := r.Clock.Now(); now.Sub(r.raised) >= raiseEvery {
+			r.limit, r.raised = r.limit+1, now
+		}
 	case change < 0:
 		r.limit = max(r.limit/2, 1)
 	}

@@ -1,0 +1,5 @@
+module lambent.dev/lambent/test/lambdago
+
+go 1.26
+
+require github.com/aws/aws-lambda-go v1.55.1
