@@ -350,12 +350,13 @@ func (b *bench) wait(ctx context.Context) error {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(6 * time.Second) // until all of them wait
 	cpu, err := lab.CPUOf(b.p.PID())
 	if err != nil {
 		return err
 	}
-	time.Sleep(2 * time.Second)
+	const quiet = 4 * time.Second
+	time.Sleep(quiet)
 	idle, err1 := lab.CPUOf(b.p.PID())
 	after, err2 := lab.ResidentOf(b.p.PID())
 	stop()
@@ -365,7 +366,7 @@ func (b *bench) wait(ctx context.Context) error {
 	}
 	each := (after - before) / int64(b.waiters)
 	lab.Row(fmt.Sprintf("%d long-polling receivers, memory each", b.waiters), "≤ 20 KB", fmt.Sprintf("%.1f KB", float64(each)/1024), each <= 20<<10)
-	used := (idle - cpu).Seconds() / 2 * 100
+	used := (idle - cpu).Seconds() / quiet.Seconds() * 100
 	lab.Row("the same, CPU while nothing happens", "none", fmt.Sprintf("%.1f %% of a core", used), used < 1)
 	return nil
 }

@@ -48,7 +48,7 @@
 //
 // A mapping is a record (eventsource.go) that the runner (runner.go) follows: one goroutine a mapping starts and stops the worker that reads its
 // source, package mapping, and writes the state that is reached. The records lie under ("lambda.mapping") account region uuid, so that one watch
-// covers them. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
+// covers them; the last processing results lie apart, under ("lambda.result") uuid. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
 //
 // # What it is not, yet
 //

@@ -73,7 +73,8 @@ func (s *Service) openHandle(ctx context.Context, handle string) (receipt, error
 		return receipt{}, err
 	}
 	b, err := base64.URLEncoding.DecodeString(handle)
-	if err != nil || len(b) != handleBody+handleCode {
+	// Base64 has several spellings of the same bytes; only the one that was given out is a handle.
+	if err != nil || len(b) != handleBody+handleCode || base64.URLEncoding.EncodeToString(b) != handle {
 		return receipt{}, badHandle(handle)
 	}
 	m := hmac.New(sha256.New, secret)
