@@ -90,6 +90,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		return service.Service{}, nil, err
 	}
 	o.MaxEnvironments = o.Concurrency
+	o.Stopping = s.stopping
 	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
 		return service.Service{}, nil, err
 	}

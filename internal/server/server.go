@@ -46,6 +46,7 @@ type Server struct {
 	plane    *dispatch.Plane
 	front    *front.Server
 	serving  chan struct{} // closed when plane and front are set
+	stopping chan struct{} // closed when the server begins to stop
 	registry *dispatch.Registry
 	services []service.Service
 	access   *access.Log
@@ -70,7 +71,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, e
 }
 
 func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (_ *Server, err error) {
-	s := &Server{serving: make(chan struct{}), failed: make(chan error, 1)}
+	s := &Server{serving: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -147,6 +148,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	s.onClose(bodies.close)
 	s.watch(p.deps.Store)
 	s.onClose(s.front.Shutdown)
+	s.onClose(func(context.Context) error {
+		close(s.stopping)
+		return nil
+	})
 	return s, nil
 }
 

@@ -122,7 +122,7 @@ func (s *debugSession) close() error {
 }
 
 // serveDebug answers POST /_lambent/debug?function=NAME: it opens the debugger of a version, writes a line of JSON that says how to attach, and keeps it
-// open until the request ends.
+// open until the request ends, or the platform stops.
 func (l *Lambda) serveDebug(w http.ResponseWriter, r *http.Request) {
 	ctx := service.WithRequest(r.Context(), &service.Request{Account: l.deps.Account, Region: l.deps.Region})
 	s, k, err := l.openDebug(ctx, r.URL.Query().Get("function"))
@@ -146,7 +146,10 @@ func (l *Lambda) serveDebug(w http.ResponseWriter, r *http.Request) {
 	l.deps.Log.InfoContext(ctx, "debugger opened", slog.String("function", k.function), slog.String("address", s.debugger.Address()))
 	writeJSON(w, map[string]string{"address": s.debugger.Address(), "help": s.debugger.Help()})
 	if http.NewResponseController(w).Flush() == nil {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-l.o.Stopping:
+		}
 	}
 }
 

@@ -103,6 +103,18 @@ func TestDebuggerOfNodeStopsTheFunction(t *testing.T) {
 	}
 }
 
+func TestDebuggingEndsWithThePlatform(t *testing.T) {
+	stopping := make(chan struct{})
+	f := newFixture(t, func(o *Options) { o.Stopping = stopping })
+	f.create(t, "f", "nodejs20.x", "index.handler", map[string]string{"index.js": "exports.handler = async () => 1;\n"}, nil)
+	w := httptest.NewRecorder()
+	close(stopping)
+	f.serveDebug(w, httptest.NewRequest(http.MethodPost, "/_lambent/debug?function=f", http.NoBody))
+	if w.Code != http.StatusOK || f.debugging.open.Load() != 0 {
+		t.Errorf("status %d, %d sessions are open", w.Code, f.debugging.open.Load())
+	}
+}
+
 // TestDebuggerOfJavaHoldsTheFunction speaks the first words of JDWP, and ends the session while the invocation waits.
 func TestDebuggerOfJavaHoldsTheFunction(t *testing.T) {
 	f := newFixture(t, nil)

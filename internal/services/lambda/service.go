@@ -44,6 +44,8 @@ type Options struct {
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
 	Concurrency int
+	// Stopping is closed when the platform begins to stop, which ends debugging; nil never is.
+	Stopping <-chan struct{}
 	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
 	RecordedEvents int
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
