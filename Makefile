@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -67,6 +67,9 @@ bench-events: ## the rows of bench/README.md about queues and topics
 
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
+
+bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
+	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
 
 compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
 	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }

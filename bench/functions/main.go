@@ -33,7 +33,9 @@ func main() {
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.samples, "n", 200, "samples of each kind")
 	flag.IntVar(&b.many, "many", 1000, "how many sandboxes are alive at once")
+	names := flag.String("languages", "node,python,java,Go", "whose cold starts to measure")
 	flag.Parse()
+	b.only = strings.Split(*names, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := b.run(ctx, strings.Split(*only, ","))
 	stop()
@@ -47,6 +49,7 @@ func main() {
 type bench struct {
 	binary, dir   string
 	samples, many int
+	only          []string
 	hello         string            // the Go function
 	java          map[string]string // the java function
 }

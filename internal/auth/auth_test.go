@@ -186,7 +186,7 @@ func TestS3ShowsWhatWasComputed(t *testing.T) {
 func TestAnonymousIsNoError(t *testing.T) {
 	p := newPlatform(t)
 	proof, err := p.who.Authenticate(t.Context(), &auth.Head{Request: &sigv4.Request{Method: "GET", Target: "/b/k", Host: "h"}, Options: sigv4.Options{S3: true}})
-	if err != nil || proof.Principal.Kind != service.Anonymous || proof.Payload != nil {
+	if err != nil || proof.Principal.Kind != service.Anonymous || proof.Payload == nil {
 		t.Errorf("proof = %+v, %v", proof, err)
 	}
 }

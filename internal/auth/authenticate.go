@@ -52,7 +52,7 @@ type Proof struct {
 	Region, Service string
 	// Presigned tells that the signature came in the query.
 	Presigned bool
-	// Payload says how to read the body; nil for anonymous callers.
+	// Payload says how to read the body; nil for anonymous callers, except of S3.
 	Payload *sigv4.Payload
 }
 
@@ -118,7 +118,11 @@ func (a *Authenticator) authenticate(ctx context.Context, h *Head) (*Proof, erro
 		return nil, err
 	}
 	if sig.Version == sigv4.Anonymous {
-		return &Proof{}, nil
+		if !h.Options.S3 {
+			return &Proof{}, nil
+		}
+		payload, err := sigv4.AnonymousPayload(h.Request)
+		return &Proof{Payload: payload}, err
 	}
 	principal, secret, err := a.credentials(ctx, sig, h.Local)
 	if err != nil {

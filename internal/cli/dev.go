@@ -20,10 +20,12 @@ import (
 )
 
 func (a *app) devCommand() *cobra.Command {
-	return a.platformCommand(&cobra.Command{
+	var debug string
+	c := a.platformCommand(&cobra.Command{
 		Use: "dev [DIR]", Short: "Start Lambent, deploy the application in DIR, and follow its sources",
 		Long: "Dev is up for while you write: it watches the sources of the application. New code of a function runs at the next request, a web\n" +
-			"folder is copied, and a change of the template or of a layer is deployed. When it ends, the stack is deployed as it is then.",
+			"folder is copied, and a change of the template or of a layer is deployed. When it ends, the stack is deployed as it is then.\n\n" +
+			"With --debug FUNCTION the debugger of a function's language is open all the time: each new environment of the function waits for it.",
 	}, func(ctx context.Context, cfg config.Config, d deployment, _ bool) error {
 		file, err := pack.FindTemplate(d.dir)
 		if err != nil {
@@ -33,12 +35,14 @@ func (a *app) devCommand() *cobra.Command {
 			return err
 		}
 		d.dir = file
-		return a.up(ctx, cfg, d, true, a.serveChanges(file))
+		return a.up(ctx, cfg, d, true, a.serveChanges(file, debug))
 	})
+	c.Flags().StringVar(&debug, "debug", "", "the logical id of a function to debug")
+	return c
 }
 
-// serveChanges returns what serves an application while its sources change.
-func (a *app) serveChanges(template string) func(ctx context.Context, where *running, d deployment, began time.Time) error {
+// serveChanges returns what serves an application while its sources change. A function is debugged, unless its name is empty.
+func (a *app) serveChanges(template, debug string) func(ctx context.Context, where *running, d deployment, began time.Time) error {
 	return func(ctx context.Context, where *running, d deployment, began time.Time) error {
 		cl, err := a.clientOf(where)
 		if err != nil {
@@ -58,12 +62,36 @@ func (a *app) serveChanges(template string) func(ctx context.Context, where *run
 		if err := a.deployUp(ctx, where, s.deployment, began); err != nil && ctx.Err() == nil {
 			a.complain(err)
 		}
+		if debug != "" {
+			end, err := a.debugIn(ctx, where, d.stack, debug)
+			if err != nil {
+				return err
+			}
+			defer end()
+		}
 		a.Term.Say("Watching %s; Ctrl-C stops it.", filepath.Dir(template))
 		if err := s.run(ctx, w); err != nil {
 			return err
 		}
 		return s.settle(context.WithoutCancel(ctx))
 	}
+}
+
+// debugIn opens the debugger of a function of a stack, and returns how to close it.
+func (a *app) debugIn(ctx context.Context, where *running, stack, function string) (end func(), err error) {
+	root, err := a.rootOf(where)
+	if err != nil {
+		return nil, err
+	}
+	name, err := functionName(ctx, root, stack+"/"+function)
+	if err != nil {
+		return nil, err
+	}
+	debugging, err := a.debug(ctx, root, name)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = debugging.Close() }, nil
 }
 
 // session is the time of one `lambent dev`.

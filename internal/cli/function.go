@@ -19,10 +19,11 @@ import (
 
 func (a *app) invokeCommand() *cobra.Command {
 	var data string
+	var debug bool
 	c := &cobra.Command{
 		Use: "invoke FUNCTION", Short: "Run a function and print its answer",
 		Long: "Invoke runs a function by its name or ARN, or by STACK/LogicalId. The answer goes to standard output, the log to standard error. A\n" +
-			"function that fails makes the exit code 1.",
+			"function that fails makes the exit code 1.\n\nWith --debug the function waits for a debugger before it runs anything, and its time does not run out.",
 		Example: "  lambent invoke photoboard/ImageFunction --data @event.json\n  echo '{\"n\": 1}' | lambent invoke my-function --data -",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,11 +40,33 @@ func (a *app) invokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if debug {
+				root, err := a.rootClient()
+				if err != nil {
+					return err
+				}
+				session, err := a.debug(ctx, root, name)
+				if err != nil {
+					return err
+				}
+				defer session.Close()
+			}
 			return a.invoke(ctx, cl, client.Event{Function: name, Payload: payload})
 		},
 	}
+	c.Flags().BoolVar(&debug, "debug", false, "open the debugger of the function's language on this machine, and wait until one is attached")
 	c.Flags().StringVarP(&data, "data", "d", "{}", "the event as JSON; @FILE reads a file, - reads standard input")
 	return c
+}
+
+// debug opens the debugger of a function, and says how to attach.
+func (a *app) debug(ctx context.Context, root *client.Client, function string) (*client.Debugging, error) {
+	session, err := root.Debug(ctx, function)
+	if err != nil {
+		return nil, err
+	}
+	a.Term.Say("%s waits: %s", function, session.Help)
+	return session, nil
 }
 
 // invoke runs a function, and prints its log and its answer.

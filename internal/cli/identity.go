@@ -29,10 +29,16 @@ func (a *app) rootClient() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if where.dataDir != "" {
-		where.Local = false
+	return a.rootOf(where)
+}
+
+// rootOf returns a client of a Lambent with its root key, when it was found by its folder.
+func (a *app) rootOf(where *running) (*client.Client, error) {
+	root := *where
+	if root.dataDir != "" {
+		root.Local = false
 	}
-	return a.clientOf(where)
+	return a.clientOf(&root)
 }
 
 // clientOf returns a client of a Lambent. On this machine it is the pair test/test or the root key of the data folder:

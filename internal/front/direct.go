@@ -71,10 +71,12 @@ func newDirectServer(h http.Handler, log *slog.Logger) *directServer {
 
 // serve answers the requests of c, whose first byte has been read already. It returns the connection for net/http, or nil when it has ended.
 func (s *directServer) serve(c *headConn) net.Conn {
-	d := &direct{headConn: c, raw: c.Conn, server: s, remote: c.RemoteAddr().String(), r: bufio.NewReaderSize(c.Conn, directBuffer)}
+	d := &direct{headConn: c, raw: c.Conn, server: s, remote: c.RemoteAddr().String()}
+	var pending []byte
 	if replay, ok := c.Conn.(*replayConn); ok {
-		d.raw = replay.Conn
+		d.raw, pending = replay.Conn, replay.pending
 	}
+	d.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(pending), sock.NewReader(d.raw)), directBuffer)
 	d.out = sock.NewWriter(d.raw)
 	if !s.enter(d) {
 		_ = c.Close()

@@ -19,6 +19,11 @@
 // Pools are made by demand, one for each kind (runtime, heap size, addresses of the platform), and bounded in cells and in memory. Launcher.mu guards
 // the pools and is never held while a cell is started, assigned or killed.
 //
+// # Debuggers
+//
+// A [Debugger] is a port of this machine that leads to the debugger's port inside of a cell. The connections are made by sockets that were created
+// within the cell's network and handed out when it was made ([sandbox.Cell.Dial]), so nothing of the cell's network is opened to others.
+//
 // A runtime is never replaced silently: when the major version that a function asks for is not installed, the catalog
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is
 // strict, fails with a [MissingError] that names the package to install.

@@ -39,6 +39,8 @@ type Spec struct {
 	Listen []sandbox.Listen
 	// Egress is the way to the internet; nil for none.
 	Egress *sandbox.Egress
+	// Debugger reaches the process; nil for none. The environment is started in a sandbox of its own then.
+	Debugger *Debugger
 	// Output takes everything that the function writes to its standard streams.
 	Output io.Writer
 }
@@ -69,11 +71,17 @@ func (e *ExitError) Unwrap() error { return e.Exit.Err }
 func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error) {
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
+	if s.Debugger != nil {
+		spec.Inbound = debugConns
+	}
 	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	e := newEnvironment(cell, l.o.Clock)
+	if s.Debugger != nil {
+		s.Debugger.attach(e)
+	}
 	e.serve(&s)
 	return e, nil
 }

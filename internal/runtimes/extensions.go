@@ -35,7 +35,7 @@ const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / &&
 
 // command is what the environment's process runs.
 func (s *Spec) command() []string {
-	argv := s.Runtime.command(s.Limits.MemoryMB)
+	argv := s.debugged(s.Runtime.command(s.Limits.MemoryMB))
 	if s.Runtime.Family == FamilyProvided && s.Layers != "" && !exists(filepath.Join(s.Code, "bootstrap")) {
 		argv = []string{"/opt/bootstrap"}
 	}

@@ -58,7 +58,7 @@ func NewLauncher(o LauncherOptions) *Launcher {
 // Start starts an environment. Its initialisation goes on after Start has returned; see [Environment.WaitReady].
 func (l *Launcher) Start(ctx context.Context, s Spec) (*Environment, error) {
 	k, ok := kindOf(&s)
-	if ok && l.o.MaxParked > 0 && l.o.Host.CanPark() {
+	if ok && s.Debugger == nil && l.o.MaxParked > 0 && l.o.Host.CanPark() {
 		for p := l.take(k, &s); p != nil; p = l.take(k, nil) {
 			e, err := p.assign(ctx, &s)
 			if err == nil {

@@ -36,7 +36,7 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 	}()
 	wire := &cellSpec{
 		Name: b.spec.Name, Argv: b.spec.Argv, Env: b.spec.Env, Dir: b.spec.Dir, Mounts: b.spec.Mounts, Limits: b.spec.Limits,
-		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Socket: b.spec.Socket,
+		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Inbound: b.spec.Inbound, Socket: b.spec.Socket,
 		Parked: b.spec.Parked, Held: b.spec.Held, layers: l,
 	}
 	if !l.Namespaces {
@@ -138,7 +138,12 @@ func (b *birth) adopt(list []Listen, fds []int) error {
 		return fmt.Errorf("the sandbox handed out %d listeners, want %d", len(fds), len(list))
 	}
 	var failure error
+	var ways []int
 	for i, l := range list {
+		if l.Name == inboundTCP {
+			ways = append(ways, fds[i])
+			continue
+		}
 		f := os.NewFile(uintptr(fds[i]), l.Name)
 		var err error
 		if l.Name == egressDNS {
@@ -155,6 +160,9 @@ func (b *birth) adopt(list []Listen, fds []int) error {
 			}
 		}
 		failure = errors.Join(failure, err, f.Close())
+	}
+	if len(ways) > 0 {
+		b.cell.inbound = &sockets{free: ways}
 	}
 	return failure
 }
@@ -247,5 +255,8 @@ func (c *Cell) closeChannels() {
 	}
 	for _, l := range c.listeners {
 		_ = l.Close()
+	}
+	if c.inbound != nil {
+		c.inbound.close()
 	}
 }

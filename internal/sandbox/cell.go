@@ -19,6 +19,7 @@ type Cell struct {
 	socket    *net.UnixConn
 	listeners map[string]net.Listener
 	relay     *relay
+	inbound   inbound // the way into the cell's network; nil where the cell shares the host's
 	pumps     []*pump
 	peak      *os.File // the kernel's count of the most memory used; nil where there is none
 	host      *Host
@@ -93,6 +94,20 @@ func (c *Cell) Listener(name string) net.Listener {
 		return l
 	}
 	return nil
+}
+
+// inbound makes connections into a cell's network.
+type inbound interface {
+	dial(port uint16) (net.Conn, error)
+	close()
+}
+
+// Dial connects to a port of the cell's loopback device on which a process of the cell listens. The spec says how many connections there can be.
+func (c *Cell) Dial(port uint16) (net.Conn, error) {
+	if c.inbound != nil {
+		return c.inbound.dial(port)
+	}
+	return net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 }
 
 // Done is closed when every process of the cell is gone and everything it wrote has reached its sinks.

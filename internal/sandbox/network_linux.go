@@ -17,6 +17,8 @@ const egressPort = 15001
 const (
 	egressTCP = "\x00egress-tcp"
 	egressDNS = "\x00egress-dns"
+	// inboundTCP is that of the sockets for connections into the cell.
+	inboundTCP = "\x00inbound"
 )
 
 // sockets lists the sockets that a cell's network needs, in the order in which they are sent to the daemon.
@@ -30,6 +32,9 @@ func (s *cellSpec) sockets() []Listen {
 		list = append(list[:len(list):len(list)],
 			Listen{Name: egressTCP, Addr: netip.AddrPortFrom(loopback, egressPort)},
 			Listen{Name: egressDNS, Addr: netip.AddrPortFrom(loopback, 53)})
+	}
+	for range s.Inbound {
+		list = append(list[:len(list):len(list)], Listen{Name: inboundTCP})
 	}
 	return list
 }
@@ -48,6 +53,11 @@ func (b *builder) network() []program.Result {
 	}
 	var results []program.Result
 	for _, l := range b.spec.sockets() {
+		if l.Name == inboundTCP {
+			results = append(results, b.Get("open a socket for connections into the sandbox", unix.SYS_SOCKET,
+				program.Int(unix.AF_INET), program.Int(unix.SOCK_STREAM|unix.SOCK_CLOEXEC), program.Int(0)))
+			continue
+		}
 		results = append(results, b.listen(l))
 	}
 	return results

@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -33,6 +34,7 @@ func payloads() map[string]func() {
 		"sleep":   func() { fmt.Println("asleep"); time.Sleep(time.Hour) },
 		"echo":    payloadEcho,
 		"signal":  payloadSignal,
+		"listen":  payloadListen,
 	}
 }
 
@@ -220,6 +222,25 @@ func payloadEcho() {
 		if _, err := f.Write(buf[:n]); err != nil {
 			return
 		}
+	}
+}
+
+// payloadListen sends back what connections to its port send, until they end.
+func payloadListen() {
+	l, err := net.Listen("tcp4", "127.0.0.1:7000")
+	tell("listen", err)
+	if err != nil {
+		return
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(c, c)
+			_ = c.Close()
+		}()
 	}
 }
 

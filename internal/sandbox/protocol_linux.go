@@ -17,7 +17,7 @@ import (
 const maxMessage = 192 << 10
 
 // maxMessageFDs is the most descriptors that a message carries.
-const maxMessageFDs = 8
+const maxMessageFDs = 24
 
 // cellSpec is what the spawner needs to know of a Spec.
 type cellSpec struct {
@@ -29,9 +29,11 @@ type cellSpec struct {
 	Limits Limits
 	Listen []Listen
 	Egress bool
-	Socket bool
-	Parked bool
-	Held   bool
+	// Inbound is how many sockets for connections into the cell are handed out.
+	Inbound int
+	Socket  bool
+	Parked  bool
+	Held    bool
 	layers
 
 	// Rewrite maps addresses inside the cell to those on the host, in process mode.

@@ -1,13 +1,14 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"lambent.dev/lambent/internal/lib/sock"
 )
 
 // pump carries what a cell writes to its sink. Its goroutine waits for data, and drain may overtake it, so that an
@@ -53,13 +54,13 @@ func (p *pump) drain() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.eof && p.fd >= 0 {
-		n, err := unix.Read(p.fd, p.buf)
+		n, errno := sock.Read(uintptr(p.fd), p.buf)
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case errno == unix.EINTR:
 			continue
-		case errors.Is(err, unix.EAGAIN):
+		case errno == unix.EAGAIN:
 			return false
-		case err != nil || n == 0:
+		case errno != 0 || n == 0:
 			p.eof = true
 		default:
 			_, _ = p.sink.Write(p.buf[:n])

@@ -34,6 +34,8 @@ type Spec struct {
 	Listen []Listen
 	// Egress decides about the internet; nil means that there is none.
 	Egress *Egress
+	// Inbound is how many connections the daemon can have into the cell at a time, by [Cell.Dial]; at most 16.
+	Inbound int
 	// Socket gives the payload descriptor 3, one end of a stream socket whose other end is [Cell.Socket].
 	Socket bool
 	// Parked makes a cell that is started ahead of need: [Cell.Assign] gives it what it lacks, and its final limits. Until then it must run
@@ -81,6 +83,8 @@ type Listen struct {
 const (
 	maxArgs  = 1 << 16 // bytes of arguments and environment together
 	maxBinds = 64
+	// maxInbound bounds the connections into a cell.
+	maxInbound = 16
 )
 
 // withDefaults returns s with the defaults filled in, or why it cannot be run.
@@ -121,6 +125,9 @@ func (s *Spec) validate() error {
 	}
 	if err := validateMounts(s.Name, s.Mounts); err != nil {
 		return err
+	}
+	if s.Inbound < 0 || s.Inbound > maxInbound {
+		return fmt.Errorf("sandbox %s: %d connections into the cell, at most %d are possible", s.Name, s.Inbound, maxInbound)
 	}
 	for _, l := range s.Listen {
 		if !l.Addr.Addr().Is4() || !l.Addr.Addr().IsLoopback() || l.Addr.Port() == 0 {

@@ -74,6 +74,22 @@ type Payload struct {
 	seed      string
 }
 
+// AnonymousPayload returns how to read the body of a request that nobody signed: what its head says of the body still holds. A body whose
+// chunks are signed is refused, because there is no signature that they could continue.
+func AnonymousPayload(r *Request) (*Payload, error) {
+	s := &Signature{Version: Anonymous, Hash: r.Get("X-Amz-Content-Sha256")}
+	if s.Hash == "" {
+		s.Hash = Unsigned256
+	}
+	if !validHash(s.Hash) {
+		return nil, &Error{Kind: PayloadHash}
+	}
+	if strings.HasPrefix(s.Hash, "STREAMING-") && s.Hash != streamOpenTrailer {
+		return nil, &Error{Kind: PayloadHash, Message: "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER."}
+	}
+	return new(Payload).with(r, s)
+}
+
 // with adds what the head tells about the body, and checks it.
 func (p *Payload) with(r *Request, s *Signature) (*Payload, error) {
 	p.sig, p.Hash, p.Length, p.announced = s, s.Hash, -1, -1

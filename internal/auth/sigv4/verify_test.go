@@ -2,6 +2,8 @@ package sigv4_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -396,5 +398,35 @@ func TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes(t *testing.T) {
 	}
 	if err := check(sigv4.NewVerifier(clock.NewFake(now)), r, exampleSecret, sigv4.Options{}, nil); err == nil {
 		t.Error("a body that was taken away: accepted")
+	}
+}
+
+func TestAnonymousBodiesAreWhatTheirHeadSays(t *testing.T) {
+	hash := sha256.Sum256([]byte("hello"))
+	for name, c := range map[string]struct{ hash, body, want, fails string }{
+		"no hash":        {"", "hello", "hello", ""},
+		"hash":           {hex.EncodeToString(hash[:]), "hello", "hello", ""},
+		"other hash":     {hex.EncodeToString(hash[:]), "hallo", "", "XAmzContentSHA256Mismatch"},
+		"chunks":         {"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "5\r\nhello\r\n0\r\n\r\n", "hello", ""},
+		"signed chunks":  {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "", "", "InvalidRequest"},
+		"no such scheme": {"STREAMING-NOTHING", "", "", "InvalidRequest"},
+	} {
+		r := &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: []sigv4.Field{{Name: "X-Amz-Decoded-Content-Length", Value: "5"}}}
+		if c.hash != "" {
+			r.Fields = append(r.Fields, sigv4.Field{Name: "X-Amz-Content-Sha256", Value: c.hash})
+		}
+		p, err := sigv4.AnonymousPayload(r)
+		var got []byte
+		if err == nil {
+			got, err = io.ReadAll(p.Reader(strings.NewReader(c.body)))
+		}
+		code := ""
+		var e *sigv4.Error
+		if errors.As(err, &e) {
+			code, _, _ = e.Wire(sigv4.FamilyS3)
+		}
+		if code != c.fails || err == nil && string(got) != c.want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }

@@ -69,25 +69,9 @@ type call struct {
 
 // do sends a signed request and returns the answer when its status is below 300.
 func (c *Client) do(ctx context.Context, in call) (*http.Response, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, in.method, c.Endpoint+in.target, bytes.NewReader(in.body))
+	answer, err := c.send(ctx, in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("call %s: %w", c.Endpoint, err)
-	}
-	maps.Copy(r.Header, in.header)
-	sum := sha256.Sum256(in.body)
-	signer := sigv4.Signer{
-		AccessKeyID: c.AccessKeyID, Secret: c.Secret, Token: c.Token,
-		Region: c.Region, Service: in.service, S3: in.service == "s3",
-	}
-	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), c.Clock.Now()); err != nil {
-		return nil, nil, fmt.Errorf("sign request: %w", err)
-	}
-	answer, err := c.HTTP.Do(r)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, nil, fmt.Errorf("%w at %s", ErrNotRunning, c.Endpoint)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("call %s: %w", in.service, err)
+		return nil, nil, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
@@ -98,6 +82,31 @@ func (c *Client) do(ctx context.Context, in call) (*http.Response, []byte, error
 		return nil, nil, failure(answer, body)
 	}
 	return answer, body, nil
+}
+
+// send sends a signed request. The caller reads and closes the answer.
+func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, in.method, c.Endpoint+in.target, bytes.NewReader(in.body))
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", c.Endpoint, err)
+	}
+	maps.Copy(r.Header, in.header)
+	sum := sha256.Sum256(in.body)
+	signer := sigv4.Signer{
+		AccessKeyID: c.AccessKeyID, Secret: c.Secret, Token: c.Token,
+		Region: c.Region, Service: in.service, S3: in.service == "s3",
+	}
+	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), c.Clock.Now()); err != nil {
+		return nil, fmt.Errorf("sign request: %w", err)
+	}
+	answer, err := c.HTTP.Do(r)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w at %s", ErrNotRunning, c.Endpoint)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", in.service, err)
+	}
+	return answer, nil
 }
 
 // failure reads an error in any of the protocols' forms.

@@ -1,8 +1,9 @@
-// Package sock writes to sockets without telling the Go scheduler.
+// Package sock reads from and writes to sockets without telling the Go scheduler.
 //
 // Go's scheduler treats a system call as one that may block: when it lasts for more than some 20 µs, and a write to a loopback socket does when the kernel runs
-// the receiver's side or the receiver itself within it, another thread takes the processor over, and the scheduler's
-// monitor looks every 20 µs for the next one. A write to a non-blocking socket cannot block, so a [Writer] keeps the processor.
+// the receiver's side or the receiver itself within it, another thread takes the processor over. The first call after a moment without work also wakes the
+// scheduler's monitor, which then looks every 20 µs for a while. A call on a non-blocking socket cannot block, so a [Reader] and a [Writer] keep the
+// processor, and wait for the socket by the runtime's poller as Go's own do.
 package sock
 
 import (
@@ -24,14 +25,8 @@ type Writer struct {
 // NewWriter returns a writer to c. Deadlines and the end of c hold for it as for c's own Write. A connection that is
 // not a socket is written to by its own Write.
 func NewWriter(c net.Conn) *Writer {
-	w := &Writer{conn: c}
-	s, ok := c.(syscall.Conn)
-	if !ok || !supported {
-		return w
-	}
-	if raw, err := s.SyscallConn(); err == nil {
-		w.raw, w.step = raw, w.try
-	}
+	w := &Writer{conn: c, raw: rawConn(c)}
+	w.step = w.try
 	return w
 }
 

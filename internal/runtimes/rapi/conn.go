@@ -50,7 +50,7 @@ func (s *Session) ServeListener(l net.Listener) {
 
 // Serve answers the requests of one connection until it ends, and closes it.
 func (s *Session) Serve(rw net.Conn) {
-	c := &conn{s: s, rw: rw, r: newReader(rw), w: sock.NewWriter(rw), back: make(chan bool, 1)}
+	c := &conn{s: s, rw: rw, r: newReader(sock.NewReader(rw)), w: sock.NewWriter(rw), back: make(chan bool, 1)}
 	defer func() { _ = rw.Close() }()
 	s.mu.Lock()
 	if s.conns == nil || len(s.conns) >= maxConns {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (s *Service) writeDataFile(ctx context.Context, p place, e *exportRecord) (
 	if e.Format == ddb.ExportFormatIon {
 		extension = ".ion.gz"
 	}
-	name := strings.ReplaceAll(uuid.Of(e.ID, fmt.Sprint(len(e.Files))), "-", "")[:26] + extension
+	name := strings.ReplaceAll(uuid.Of(e.ID, strconv.Itoa(len(e.Files))), "-", "")[:26] + extension
 	file := exportFile{Items: items, Key: e.path("data/" + name)}
 	packed, err := compress(text)
 	if err != nil {

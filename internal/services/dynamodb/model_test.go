@@ -15,7 +15,6 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/internal/store/pebble"
 )
@@ -64,7 +63,7 @@ func drawChange(t *rapid.T) change {
 		c.holds = func(old modelItem, there bool) bool { return there && old.n >= 0 }
 	}
 	key := fmt.Sprintf(`"Key":{"pk":{"S":"%s"},"sk":{"N":"%d"}}`, pk, sk)
-	body := ""
+	var body string
 	switch c.kind = rapid.SampledFrom([]string{"Put", "Update", "Delete"}).Draw(t, "kind"); c.kind {
 	case "Put":
 		body = `"Item":` + it.json()
@@ -100,7 +99,7 @@ type world struct {
 }
 
 func (w *world) open(t *rapid.T) {
-	var st store.Store = mem.New()
+	st := mem.New()
 	if w.fs != nil {
 		var err error
 		if st, err = pebble.Open("data", pebble.Options{FS: w.fs, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)}); err != nil {

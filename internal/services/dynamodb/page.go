@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"slices"
+	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
@@ -66,7 +67,24 @@ func (rd *reading) open(t *table) (source, error) {
 	case src.index.global && src.index.projected != nil && rd.selectMode == ddb.SelectAllAttributes:
 		return src, invalidValue("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", rd.indexName)
 	}
-	return src, nil
+	return src, rd.checkProjected(src)
+}
+
+// checkProjected refuses attributes that a global index does not have.
+func (rd *reading) checkProjected(src source) error {
+	if !src.index.global || src.index.projected == nil || rd.projection == nil {
+		return nil
+	}
+	var missing []string
+	for _, path := range rd.projection.Paths {
+		if !src.index.holds(src.table, path[0].Name) {
+			missing = append(missing, path[0].Name)
+		}
+	}
+	if missing != nil {
+		return invalidValue("Global secondary index %s does not project [%s]", src.index.Name, strings.Join(missing, ", "))
+	}
+	return nil
 }
 
 // schema returns the attributes by which the source is ordered.

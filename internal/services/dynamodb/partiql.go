@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
@@ -156,10 +157,38 @@ func (s *Service) openSelection(r store.Reader, p place, stmt *partiql.Statement
 		}
 		sel.projection = expr.NewProjection(names)
 	}
+	if stmt.Index != "" {
+		switch ix := t.index(stmt.Index); {
+		case ix == nil:
+			return nil, invalid("The table does not have the specified index")
+		case ix.global && consistent:
+			return nil, invalid("Strongly consistent read is not supported on Global Secondary Indexes")
+		}
+	}
 	if sel.src, err = sel.reading.open(t); err != nil {
 		return nil, err
 	}
+	if err := sel.src.checkFiltered(stmt.Where); err != nil {
+		return nil, err
+	}
 	return sel, sel.plan(stmt)
+}
+
+// checkFiltered refuses conditions on attributes that the source's index does not have.
+func (src source) checkFiltered(where *expr.Condition) error {
+	if src.index == nil || src.index.projected == nil || where == nil {
+		return nil
+	}
+	var missing []string
+	for _, name := range where.Names() {
+		if !src.index.holds(src.table, name) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		return invalidValue("Secondary index %s does not project one or more filter attributes: [%s]", src.index.Name, strings.Join(missing, ", "))
+	}
+	return nil
 }
 
 // plan chooses the keys that are read: those of the partitions that the condition names, or all.

@@ -136,8 +136,11 @@ func (s *Service) executeTransaction(ctx context.Context, in *ddb.ExecuteTransac
 		if statements[i].Kind == partiql.Select {
 			reads++
 		}
-		if statements[i].Returning != partiql.ReturnNothing {
-			return nil, invalid("Statement %d has a RETURNING clause, which transactions do not support", i+1)
+		switch {
+		case statements[i].Returning != partiql.ReturnNothing:
+			return nil, invalid("Validation failed in TransactStatements[%d]: RETURNING clause is not supported in ExecuteTransaction.", i)
+		case statements[i].Kind == partiql.Select && statements[i].Index != "":
+			return nil, invalid("Validation failed in TransactStatements[%d]: Reads on indices are not supported within transactions.", i)
 		}
 	}
 	if reads > 0 && reads < len(statements) {

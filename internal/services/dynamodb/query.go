@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"strings"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/lib/attr"
@@ -177,6 +178,9 @@ func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
 	if left > len(ks.sort) {
 		return store.Span{}, invalid(msgKeyCondition)
 	}
+	if err := checkPrefix(ks.sort, tests); err != nil {
+		return store.Span{}, err
+	}
 	for _, a := range ks.sort[:left] {
 		t, err := testOf(tests, a)
 		if err != nil {
@@ -191,6 +195,33 @@ func (src source) keySpan(tests []expr.KeyTest) (store.Span, error) {
 		prefix = prefix.Raw(attr.AppendSortKey(nil, t.Low))
 	}
 	return prefix.Span(), nil
+}
+
+// checkPrefix checks the conditions on several sort attributes: only the last of them that has one may have a range, and all before it an equality.
+func checkPrefix(sort []keyAttr, tests []expr.KeyTest) error {
+	if len(sort) < 2 {
+		return nil
+	}
+	last := -1
+	test := make([]*expr.KeyTest, len(sort))
+	for i, a := range sort {
+		for j := range tests {
+			if tests[j].Name == a.name {
+				test[i], last = &tests[j], i
+			}
+		}
+	}
+	var missing []string
+	for i := range max(last, 0) {
+		if test[i] == nil || test[i].Op != expr.KeyEqual {
+			missing = append(missing, sort[i].name)
+		}
+	}
+	if missing != nil {
+		return invalid("RANGE key attributes %s must have equality conditions specified in the query because a condition is present on key attribute %s",
+			strings.Join(missing, ", "), sort[last].name)
+	}
+	return nil
 }
 
 const msgKeyCondition = "Query key condition not supported"

@@ -31,7 +31,7 @@ func (p place) in(region string) place { return place{p.account, region} }
 // alterReplicas makes the changes of a request to the regions of a table. r is the table's record after the request's other changes.
 func (s *Service) alterReplicas(tx store.Txn, t *table, r *tableRecord, updates []ddb.ReplicationGroupUpdate) error {
 	for _, u := range updates {
-		region := ""
+		var region string
 		switch {
 		case u.Create != nil:
 			region = u.Create.RegionName

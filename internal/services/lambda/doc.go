@@ -30,6 +30,10 @@
 // qualifier; the provisioner (provisioner.go) follows them with one watch, and keeps as many environments initialised as they ask for (allotment.go). Nothing
 // about them is kept but the records: after a restart they are made again. Invocations that they cover do not count against reserved or unreserved concurrency.
 //
+// A version that is debugged (debug.go) has one environment with its language's debugger, which takes its invocations one at a time and without limits of
+// time, for as long as the request that has opened the session. The last events are kept in memory for those who replay them (recorder.go). Tags make
+// the service treat a function worse than it needs to (rehearsal.go).
+//
 // Function URLs (plane.go) take HTTP requests by host or by path, prove and admit their caller, and invoke the function with an event in the
 // payload format 2.0, which package httpevent shares with HTTP APIs.
 //
@@ -44,7 +48,7 @@
 //
 // A mapping is a record (eventsource.go) that the runner (runner.go) follows: one goroutine a mapping starts and stops the worker that reads its
 // source, package mapping, and writes the state that is reached. The records lie under ("lambda.mapping") account region uuid, so that one watch
-// covers them. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
+// covers them; the last processing results lie apart, under ("lambda.result") uuid. Functions are run for mappings without asking their resource policy: Lambda reads the source for them, with their role.
 //
 // # What it is not, yet
 //
@@ -54,6 +58,6 @@
 //
 // # Locks
 //
-// provisioner.mu guards its channel of news; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// provisioner.mu guards its channel of news; debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda

@@ -7,6 +7,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/lambda/mapping"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -22,8 +23,6 @@ type eventSource struct {
 	// Revision is new with every change that the worker must know of, State what the API shows.
 	Revision string
 	State    string
-	// Result is the last processing result.
-	Result string `json:",omitempty"`
 
 	BatchSize   int32
 	Window      int32    `json:",omitempty"` // seconds
@@ -68,11 +67,23 @@ func (s scope) eventSourceARN(uuid string) string {
 	return "arn:aws:lambda:" + s.region + ":" + s.account + ":event-source-mapping:" + uuid
 }
 
+// resultKey is where the last processing result of a mapping lies: apart from its record, of which the runner follows every change.
+func resultKey(uuid string) []byte { return key.New("lambda.result").Str(uuid) }
+
+// resultOf returns the last processing result of a mapping.
+func resultOf(rd store.Reader, uuid string) (string, error) {
+	result, ok, err := record.Get[string](rd, resultKey(uuid))
+	if !ok {
+		result = mapping.NoResult
+	}
+	return result, err
+}
+
 // ofQueue tells whether the source is a queue and not a stream.
 func (e *eventSource) ofQueue() bool { return serviceOf(e.Source) == "sqs" }
 
-// configuration is what the API shows of a mapping.
-func (e *eventSource) configuration(s scope) *api.EventSourceMappingConfiguration {
+// configuration is what the API shows of a mapping with its last processing result.
+func (e *eventSource) configuration(s scope, result string) *api.EventSourceMappingConfiguration {
 	c := &api.EventSourceMappingConfiguration{
 		UUID: ptr(e.UUID), EventSourceMappingArn: ptr(s.eventSourceARN(e.UUID)), EventSourceArn: ptr(e.Source), FunctionArn: ptr(e.Function),
 		LastModified: ptr(e.Modified), State: ptr(e.State), BatchSize: ptr(e.BatchSize), MaximumBatchingWindowInSeconds: ptr(e.Window),
@@ -100,7 +111,7 @@ func (e *eventSource) configuration(s scope) *api.EventSourceMappingConfiguratio
 		}
 		return c
 	}
-	c.StateTransitionReason, c.LastProcessingResult = ptr("User action"), ptr(e.Result)
+	c.StateTransitionReason, c.LastProcessingResult = ptr("User action"), ptr(result)
 	c.StartingPosition, c.ParallelizationFactor, c.MaximumRetryAttempts = e.Start, ptr(e.Parallel), ptr(e.Retries)
 	if !e.StartAt.IsZero() {
 		c.StartingPositionTimestamp = ptr(e.StartAt)
@@ -139,7 +150,7 @@ func (l *Lambda) createEventSourceMapping(ctx context.Context, in *api.CreateEve
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return e.configuration(s), nil
+	return e.configuration(s, mapping.NoResult), nil
 }
 
 // unique fails when the function has a mapping of the source already.
@@ -167,14 +178,17 @@ func (e *eventSource) unique(rd store.Reader, s scope) error {
 func (l *Lambda) getEventSourceMapping(ctx context.Context, in *api.GetEventSourceMappingInput) (*api.GetEventSourceMappingOutput, error) {
 	s := scopeOf(ctx)
 	var e eventSource
+	result := ""
 	err := l.deps.Store.View(ctx, func(rd store.Reader) (err error) {
-		e, err = loadEventSource(rd, s, in.UUID)
+		if e, err = loadEventSource(rd, s, in.UUID); err == nil {
+			result, err = resultOf(rd, in.UUID)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return e.configuration(s), nil
+	return e.configuration(s, result), nil
 }
 
 func (l *Lambda) listEventSourceMappings(ctx context.Context, in *api.ListEventSourceMappingsInput) (*api.ListEventSourceMappingsOutput, error) {
@@ -206,7 +220,11 @@ func (l *Lambda) listEventSourceMappings(ctx context.Context, in *api.ListEventS
 				out.NextMarker = out.EventSourceMappings[limit-1].UUID
 				return nil
 			}
-			out.EventSourceMappings = append(out.EventSourceMappings, *e.configuration(s))
+			result, err := resultOf(rd, e.UUID)
+			if err != nil {
+				return err
+			}
+			out.EventSourceMappings = append(out.EventSourceMappings, *e.configuration(s, result))
 		}
 		return nil
 	})
@@ -227,6 +245,7 @@ func (l *Lambda) updateEventSourceMapping(ctx context.Context, in *api.UpdateEve
 		return nil, err
 	}
 	var shown eventSource
+	result := ""
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		e, err := loadEventSource(tx, s, in.UUID)
 		if err != nil {
@@ -255,12 +274,15 @@ func (l *Lambda) updateEventSourceMapping(ctx context.Context, in *api.UpdateEve
 			e.State = stateDisabled
 		}
 		shown = e
+		if result, err = resultOf(tx, e.UUID); err != nil {
+			return err
+		}
 		return record.Set(tx, s.eventSource(e.UUID), e)
 	})
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return shown.configuration(s), nil
+	return shown.configuration(s, result), nil
 }
 
 // settled fails while a mapping is on its way to another state.
@@ -278,6 +300,7 @@ func (l *Lambda) deleteEventSourceMapping(ctx context.Context, in *api.DeleteEve
 		return nil, err
 	}
 	var shown eventSource
+	result := ""
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		e, err := loadEventSource(tx, s, in.UUID)
 		if err != nil {
@@ -288,23 +311,24 @@ func (l *Lambda) deleteEventSourceMapping(ctx context.Context, in *api.DeleteEve
 		}
 		e.State, e.Enabled, e.Revision, e.Modified = stateDeleting, false, id, l.deps.Clock.Now().UTC()
 		shown = e
+		if result, err = resultOf(tx, e.UUID); err != nil {
+			return err
+		}
 		return record.Set(tx, s.eventSource(e.UUID), e)
 	})
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return shown.configuration(s), nil
+	return shown.configuration(s, result), nil
 }
 
-// setResult records the last processing result of a mapping.
+// setResult records the last processing result of a mapping that exists.
 func (l *Lambda) setResult(ctx context.Context, s scope, uuid, result string) {
 	err := l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		e, ok, err := record.Get[eventSource](tx, s.eventSource(uuid))
-		if err != nil || !ok || e.Result == result {
+		if ok, err := record.Has(tx, s.eventSource(uuid)); err != nil || !ok {
 			return err
 		}
-		e.Result = result
-		return record.Set(tx, s.eventSource(uuid), e)
+		return record.Set(tx, resultKey(uuid), result)
 	})
 	if err != nil {
 		l.deps.Log.WarnContext(ctx, "cannot write the result of a mapping", slog.String("mapping", uuid), slog.Any("error", err))

@@ -56,7 +56,7 @@ func (l *Lambda) newEventSource(ctx context.Context, in *api.CreateEventSourceMa
 		BatchSize: queueBatch, Tags: in.Tags,
 	}
 	if !e.ofQueue() {
-		e.BatchSize, e.Parallel, e.Retries, e.MaxAge, e.Result = streamBatch, 1, mapping.Forever, mapping.Forever, "No records processed"
+		e.BatchSize, e.Parallel, e.Retries, e.MaxAge = streamBatch, 1, mapping.Forever, mapping.Forever
 		if err := e.startAt(in); err != nil {
 			return nil, err
 		}

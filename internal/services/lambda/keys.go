@@ -21,7 +21,8 @@ func (s scope) policies(name string) key.Key    { return s.root("p").Str(name) }
 func (s scope) asyncs(name string) key.Key      { return s.root("e").Str(name) }
 
 // What else belongs to a function's qualifiers: function URLs, provisioned concurrency, and how their runtime is updated.
-func (s scope) urls(name string) key.Key            { return s.root("u").Str(name) }
+func (s scope) urls(name string) key.Key { return s.root("u").Str(name) }
+
 func (s scope) allProvisioned() key.Key             { return provisioned().Str(s.account).Str(s.region) }
 func (s scope) provisions(name string) key.Key      { return s.allProvisioned().Str(name) }
 func (s scope) runtimeSettings(name string) key.Key { return s.root("m").Str(name) }

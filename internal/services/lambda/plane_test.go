@@ -102,7 +102,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if strings.Join(e.Cookies, "|") != "one=1|two=2" || e.Headers["x-twice"] != "v" || e.QueryStringParameters["x"] != "1,2" || e.QueryStringParameters["y"] != "é" {
 		t.Errorf("event %+v", e)
 	}
-	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != "POST" || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
+	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != http.MethodPost || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
 		t.Errorf("context %+v", c)
 	}
 	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {

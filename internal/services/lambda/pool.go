@@ -144,6 +144,9 @@ func (p *pools) evictLocked() bool {
 
 // put gives an environment back after use. One of a revision that has changed meanwhile finds no more work and ends as idle.
 func (p *pools) put(w *worker) {
+	if w.debugged {
+		return // its session keeps it
+	}
 	w.since = p.l.deps.Clock.Now()
 	p.mu.Lock()
 	if p.closed || w.allotted && !p.keepLocked(w) {
@@ -164,6 +167,7 @@ func (p *pools) put(w *worker) {
 // end ends an environment and frees its place.
 func (p *pools) end(w *worker) {
 	w.close()
+	w.gone = true
 	if w.allotted {
 		p.lost(w)
 	}

@@ -148,7 +148,7 @@ func (p *provisioner) initialise(ctx context.Context, t *target) (w *worker, rea
 		return nil, "This machine has no room for more environments; raise the setting concurrency, or provision less.", errNoRoom
 	}
 	began := p.l.deps.Clock.Now()
-	w, err = p.l.startWorker(ctx, t.ref, &t.version, provisionedConcurrency)
+	w, err = p.l.startWorker(ctx, t.ref, &t.version, launch{kind: provisionedConcurrency})
 	if err != nil {
 		p.l.pools.free()
 		return nil, err.Error(), err

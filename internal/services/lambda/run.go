@@ -64,6 +64,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		return outcome{}, throttled(reason)
 	}
 	defer release()
+	if s := l.debugging.of(c.key); s != nil {
+		return s.run(ctx, c)
+	}
 	for {
 		w, err := l.pools.get(c.key)
 		if err != nil {
@@ -79,7 +82,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		l.pools.end(w)
 	}
 	began := l.deps.Clock.Now()
-	w, err := l.startWorker(ctx, c.ref, &c.version, onDemand)
+	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand})
 	if err != nil {
 		l.pools.free()
 		if errors.Is(err, errClosing) {
@@ -122,6 +125,9 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	}
 	began := l.deps.Clock.Now()
 	timeout := time.Duration(c.version.Timeout)*time.Second - spent
+	if w.debugged {
+		timeout = debuggedFor
+	}
 	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
 	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{

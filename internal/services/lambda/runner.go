@@ -166,6 +166,7 @@ func (r *runner) apply(o *owner, worker **mapping.Worker) (gone bool, err error)
 	if e.State == stateDeleting {
 		return true, r.l.deps.Store.Update(r.ctx, func(tx store.Txn) error {
 			mapping.Forget(tx, e.UUID)
+			tx.Delete(resultKey(e.UUID))
 			tx.Delete(o.scope.eventSource(e.UUID))
 			return nil
 		})

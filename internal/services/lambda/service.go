@@ -63,6 +63,7 @@ type Lambda struct {
 	runner    *runner
 	ramp      *ramp
 	recorder  *recorder
+	debugging debugSessions
 	// provisioner keeps the environments of provisioned concurrency.
 	provisioner *provisioner
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.

@@ -30,6 +30,8 @@ type worker struct {
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
 	allotted bool      // belongs to the provisioned concurrency of its version
+	debugged bool      // belongs to a debugSession, which keeps it, and has no limits of time
+	gone     bool      // has been ended
 }
 
 // The kinds of initialisation, in Lambda's words: what functions find in AWS_LAMBDA_INITIALIZATION_TYPE.
@@ -74,8 +76,14 @@ func (w *worker) close() {
 	w.log.flush()
 }
 
-// startWorker starts an environment of a kind of initialisation, which is still going on then.
-func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, kind string) (*worker, error) {
+// launch says how an environment is started.
+type launch struct {
+	kind     string             // of initialisation
+	debugger *runtimes.Debugger // nil for none
+}
+
+// startWorker starts an environment, whose initialisation is still going on then.
+func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch) (*worker, error) {
 	rt, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
 	if err != nil {
 		return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
@@ -99,15 +107,16 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, kind string
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}, allotted: kind == provisionedConcurrency}
+	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
 	if rt.Warning != "" {
 		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
 		})
 	}
 	spec := runtimes.Spec{
-		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, kind), Output: w.log, Egress: l.o.Egress,
-		Limits: sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
+		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, how.kind), Output: w.log, Egress: l.o.Egress,
+		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
+		Debugger: how.debugger,
 	}
 	if l.o.Serve != nil {
 		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}

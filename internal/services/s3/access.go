@@ -14,52 +14,62 @@ import (
 
 // bucketTarget is a bucket as something to get permission for: its ARN, owner and policy.
 func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target, error) {
-	var t service.Target
-	err := s.view(ctx, name, nil, func(r store.Reader, b *bucket) error {
-		if err := b.checkPayer(ctx); err != nil {
-			return err
-		}
-		policy, err := s.effectivePolicy(ctx, r, b)
-		if err != nil {
-			return err
-		}
-		policy, err = b.withGrants(ctx, policy, "", nil)
-		t = service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account}
-		return err
-	})
-	return t, err
+	b, policy, err := s.guarded(ctx, name)
+	if err != nil {
+		return service.Target{}, err
+	}
+	policy, err = b.withGrants(ctx, policy, "", nil)
+	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account}, err
+}
+
+// guarded returns a bucket with its policy for the caller, unless the caller must pay and does not say so.
+func (s *Service) guarded(ctx context.Context, name string) (*bucket, string, error) {
+	b, err := s.lookUp(ctx, name, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := b.checkPayer(ctx); err != nil {
+		return nil, "", err
+	}
+	policy, err := s.policyFor(ctx, b)
+	return b, policy, err
 }
 
 // objectTarget is an object, or one of its versions, as something to get permission for.
 func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *string) (service.Target, error) {
-	var t service.Target
-	err := s.view(ctx, bucketName, nil, func(r store.Reader, b *bucket) error {
-		if err := b.checkPayer(ctx); err != nil {
-			return err
+	b, policy, err := s.guarded(ctx, bucketName)
+	if err != nil {
+		return service.Target{}, err
+	}
+	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account}
+	if id != nil {
+		t.Condition = map[string][]string{"s3:VersionId": {*id}}
+	}
+	var v *version
+	if strings.Contains(policy, "ExistingObjectTag") || b.aclsEnabled() {
+		if v, err = s.peek(ctx, b, key, id); err != nil {
+			return t, err
 		}
-		policy, err := s.effectivePolicy(ctx, r, b)
-		if err != nil {
-			return err
+	}
+	if v != nil {
+		for _, tag := range v.Tags {
+			t.Condition = with(t.Condition, "s3:ExistingObjectTag/"+tag.Key, tag.Value)
 		}
-		t = service.Target{ARN: b.arn() + "/" + key, Owner: b.Account}
-		if id != nil {
-			t.Condition = map[string][]string{"s3:VersionId": {*id}}
-		}
-		var v *version
-		if tagged := strings.Contains(policy, "ExistingObjectTag"); tagged || b.aclsEnabled() {
-			if v, err = pick(r, b, key, id); err != nil && service.Code(err) == "InternalFailure" {
-				return err
-			}
-		}
-		if v != nil {
-			for _, tag := range v.Tags {
-				t.Condition = with(t.Condition, "s3:ExistingObjectTag/"+tag.Key, tag.Value)
-			}
-		}
-		t.Policy, err = b.withGrants(ctx, policy, key, v)
+	}
+	t.Policy, err = b.withGrants(ctx, policy, key, v)
+	return t, err
+}
+
+// peek returns the head of a version; nil when there is none that can be read.
+func (s *Service) peek(ctx context.Context, b *bucket, object string, id *string) (v *version, err error) {
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		v, err = pick(r, b, object, id)
 		return err
 	})
-	return t, err
+	if err != nil && service.Code(err) != "InternalFailure" {
+		return nil, nil //nolint:nilerr // what is not there has no tags and no list, and the operation itself tells that it is not there
+	}
+	return v, fromStore(err)
 }
 
 // with adds a condition key to conditions, which may be nil.
@@ -74,15 +84,17 @@ func with(conditions map[string][]string, key, value string) map[string][]string
 // effectivePolicy returns the bucket policy as it counts for the caller of ctx: a public policy of a bucket that restricts public
 // access counts for the owner's account and for AWS services only.
 func (s *Service) effectivePolicy(ctx context.Context, r store.Reader, b *bucket) (string, error) {
-	p, ok, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
-	if err != nil || !ok {
-		return "", err
-	}
+	p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
+	return p.forCaller(ctx, b), err
+}
+
+// forCaller returns the policy as it counts for the caller of ctx, or "".
+func (p bucketPolicy) forCaller(ctx context.Context, b *bucket) string {
 	caller := service.RequestFrom(ctx).Principal
 	if p.Public && b.Block != nil && b.Block.RestrictPublicBuckets && caller.Kind != service.ServicePrincipal && caller.Account != b.Account {
-		return "", nil
+		return ""
 	}
-	return p.Document, nil
+	return p.Document
 }
 
 // onBucket is the rule of an operation on one bucket.

@@ -108,7 +108,7 @@ func checkCopyInput(in *api.CopyObjectInput) error {
 // copyRequest returns what the copy asks for: what the directives say is replaced comes from the request, the rest from the source.
 func copyRequest(in *api.CopyObjectInput, src *object, onto bool) (*request, error) {
 	q := &request{
-		operation: "CopyObject", bucket: in.Bucket, key: in.Key, class: in.StorageClass, headers: src.Headers,
+		bucket: in.Bucket, key: in.Key, class: in.StorageClass, headers: src.Headers,
 		acl:  aclInput{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, writeACP: in.GrantWriteACP},
 		mode: in.ObjectLockMode, until: in.ObjectLockRetainUntilDate, hold: in.ObjectLockLegalHoldStatus,
 		seal: sealInput{

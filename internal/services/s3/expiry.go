@@ -14,7 +14,6 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
-	"lambent.dev/lambent/internal/store/record"
 )
 
 const (
@@ -163,9 +162,9 @@ func (e *expiry) current(ctx context.Context) error {
 	for _, prefix := range e.prefixes(acts) {
 		var found []place
 		look := func(name string, _ *key.Decoder, value []byte) error {
-			var c current
-			if err := json.Unmarshal(value, &c); err != nil {
-				return fmt.Errorf("decode %q: %w", name, err)
+			c, err := decodeCurrent(value)
+			if err != nil {
+				return err
 			}
 			made := time.Unix(c.Modified, 0)
 			for i := range e.rules {
@@ -218,9 +217,7 @@ func (e *expiry) expireCurrent(ctx context.Context, tx store.Txn, b *bucket, at 
 	if err := putRow(tx, b, at.name, v); err != nil {
 		return err
 	}
-	if err := record.Set(tx, b.currentKey(at.name), v.current()); err != nil {
-		return err
-	}
+	setCurrent(tx, b, at.name, v)
 	return e.s.notify(ctx, tx, b, change{event: "LifecycleTransition", key: at.name, version: v})
 }
 

@@ -185,7 +185,7 @@ func (f *form) request() (*request, expect, error) {
 		name = ""
 	}
 	q := &request{
-		operation: "PostObject", bucket: f.bucket, key: strings.ReplaceAll(key, "${filename}", name), class: f.fields["x-amz-storage-class"],
+		bucket: f.bucket, key: strings.ReplaceAll(key, "${filename}", name), class: f.fields["x-amz-storage-class"],
 		headers: headers{
 			ContentType: f.fields["content-type"], CacheControl: f.fields["cache-control"], ContentDisposition: f.fields["content-disposition"],
 			ContentEncoding: f.fields["content-encoding"], ContentLanguage: f.fields["content-language"], Expires: f.fields["expires"],

@@ -48,41 +48,41 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 	if err := checkVersionID(from.id); err != nil {
 		return nil, err
 	}
-	var o *object
-	var b *bucket
-	var missing error
-	policy := ""
-	err := s.view(ctx, from.bucket, from.owner, func(r store.Reader, found *bucket) error {
-		b = found
-		v, err := pick(r, found, from.key, from.id)
-		if code := service.Code(err); code == "NoSuchKey" || code == "NoSuchVersion" {
-			missing = err
-			if policy, err = s.effectivePolicy(ctx, r, found); err == nil {
-				policy, err = found.withGrants(ctx, policy, "", nil)
-			}
-			return err
-		}
+	b, err := s.lookUp(ctx, from.bucket, from.owner)
+	if err != nil {
+		return nil, err
+	}
+	o := &object{bucket: b}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		v, err := pick(r, b, from.key, from.id)
 		if err != nil {
 			return err
 		}
 		v.inline = bytes.Clone(v.inline)
-		o = &object{version: v, bucket: found}
+		o.version, o.parts = v, nil
 		if v.Upload != "" {
-			o.parts, err = tableParts(r, found, v.Upload)
+			o.parts, err = tableParts(r, b, v.Upload)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	if missing != nil {
-		if err := s.door.Allow(ctx, service.Target{Action: "s3:ListBucket", ARN: b.arn(), Policy: policy, Owner: b.Account}); err != nil {
-			return nil, err
+	if code := service.Code(err); code == "NoSuchKey" || code == "NoSuchVersion" {
+		t, denied := s.bucketTarget(ctx, from.bucket)
+		if denied == nil {
+			t.Action = "s3:ListBucket"
+			denied = s.door.Allow(ctx, t)
 		}
-		return nil, missing
+		if denied != nil {
+			return nil, denied
+		}
 	}
-	if !from.head && o.archived(s.now()) {
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	switch {
+	case !from.head && o.archived(s.now()):
 		return nil, invalidState(o.Class)
+	case !from.head && o.Damaged:
+		return nil, damaged()
 	}
 	if o.seal, err = s.unseal(ctx, b, o.Seal, from.customer); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -76,8 +75,8 @@ func (l listing) scan(r store.Reader, base key.Key, rows store.Span, entries *[]
 			return base.StrPrefix(c).End(), nil
 		}
 		e := entry{name: name}
-		if err := json.Unmarshal(p.Value, &e.value); err != nil {
-			return nil, fmt.Errorf("list objects: decode %q: %w", name, err)
+		if e.value, err = decodeCurrent(p.Value); err != nil {
+			return nil, fmt.Errorf("list objects: %w", err)
 		}
 		*entries = append(*entries, e)
 		if len(*entries) > l.limit {

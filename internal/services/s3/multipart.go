@@ -113,7 +113,7 @@ func (s *Service) createMultipartUpload(ctx context.Context, in *api.CreateMulti
 
 func multipartRequest(in *api.CreateMultipartUploadInput) *request {
 	return &request{
-		operation: "CreateMultipartUpload", bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
+		bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
 		headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
 			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage), Expires: deref(in.Expires),

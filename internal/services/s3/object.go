@@ -88,7 +88,7 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectInput) (*api.P
 
 func putRequest(in *api.PutObjectInput) *request {
 	return &request{
-		operation: "PutObject", bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
+		bucket: in.Bucket, key: in.Key, tagging: in.Tagging, class: in.StorageClass,
 		headers: headers{
 			ContentType: deref(in.ContentType), CacheControl: deref(in.CacheControl), ContentDisposition: deref(in.ContentDisposition),
 			ContentEncoding: storedEncoding(in.ContentEncoding), ContentLanguage: deref(in.ContentLanguage),
@@ -135,16 +135,6 @@ func (s *Service) keep(ctx context.Context, q *request, owner *string, body io.R
 		return nil, nil, err
 	}
 	return v, b, nil
-}
-
-// lookUp returns a bucket.
-func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
-	var b *bucket
-	err := s.view(ctx, name, owner, func(_ store.Reader, found *bucket) error {
-		b = found
-		return nil
-	})
-	return b, err
 }
 
 func checkRedirect(location *string) error {
@@ -353,18 +343,15 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > 1000 {
 		return nil, s.orMissing(ctx, in.Bucket, in.ExpectedBucketOwner, malformedXML())
 	}
-	var b *bucket
-	policy := ""
-	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, found *bucket) (err error) {
-		b = found
-		if policy, err = s.effectivePolicy(ctx, r, found); err == nil {
-			policy, err = found.withGrants(ctx, policy, "", nil)
-		}
-		return err
-	})
+	b, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
 	if err != nil {
 		return nil, err
 	}
+	target, err := s.bucketTarget(ctx, in.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	policy := target.Policy
 	out := &api.DeleteObjectsOutput{}
 	var allowed []api.ObjectIdentifier
 	for _, o := range in.Delete.Objects {

@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type Service struct {
 	log       *slog.Logger
 	functions port.Functions
 	keys      port.Keys
+	caches    caches
 	sender    *deliver.Sender
 	// deliveries are the events for queues, topics and the event bus.
 	deliveries *deliver.Queue
@@ -53,6 +55,7 @@ type Options struct {
 // New returns the object store.
 func New(d service.Deps, o Options) *Service {
 	return &Service{
+		caches:     newCaches(d.Store),
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
 		functions: o.Functions, keys: o.Keys, sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
@@ -104,11 +107,13 @@ func (s *Service) Service() service.Service {
 	}
 	site := &websitePlane{s}
 	return service.Service{
-		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, HoldsBody: s.holdsBody,
+		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Close: s.caches.close, HoldsBody: s.holdsBody,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
 			{Path: "/_aws/s3-website/{bucket}", Handler: site, Public: true},
+			{Path: "/_lambent/s3/scrub", Handler: http.HandlerFunc(s.serveScrub), RootOnly: "scrub the object store"},
+			{Path: "/_lambent/s3/usage", Handler: http.HandlerFunc(s.serveUsage), RootOnly: "read the usage of the object store"},
 			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},

@@ -9,7 +9,7 @@ import (
 
 // request is what the uploads of every kind ask for beside the body: PutObject, CopyObject, CreateMultipartUpload and forms.
 type request struct {
-	operation, bucket, key string
+	bucket, key string
 
 	headers headers
 	tagging *string

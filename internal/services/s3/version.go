@@ -10,7 +10,6 @@ import (
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
-	"lambent.dev/lambent/internal/store/record"
 )
 
 // version is one version of an object, or a delete marker: the head of its row. An inline body follows it in the same row.
@@ -31,6 +30,8 @@ type version struct {
 	Versioned bool `json:"v,omitempty"`
 	// Replication is the replication status: "", PENDING, COMPLETED, FAILED or REPLICA.
 	Replication string `json:"rp,omitempty"`
+	// Damaged tells that a scrub found other bytes than were stored.
+	Damaged bool `json:"bad,omitempty"`
 	// Marker tells that this is a delete marker, which has no body.
 	Marker bool `json:"d,omitempty"`
 
@@ -71,25 +72,6 @@ type tag struct {
 	Value string `json:"v"`
 }
 
-// current is what a listing shows of an object, and the sequence number of its version.
-type current struct {
-	Seq       uint64 `json:"q"`
-	Size      int64  `json:"n"`
-	ETag      string `json:"e"`
-	Modified  int64  `json:"m"` // Unix seconds
-	Algorithm string `json:"a,omitempty"`
-	Type      string `json:"t,omitempty"`
-	Class     string `json:"sc,omitempty"`
-	Versioned bool   `json:"v,omitempty"`
-}
-
-func (v *version) current() current {
-	return current{
-		Seq: v.Seq, Size: v.Size, ETag: v.ETag, Modified: v.Modified.Unix(), Algorithm: v.Sum.Algorithm, Type: v.Sum.Type,
-		Class: v.Class, Versioned: v.Versioned,
-	}
-}
-
 // encodeRow returns a row of a JSON head, preceded by its length, and a body.
 func encodeRow(head any, inline []byte) ([]byte, error) {
 	j, err := json.Marshal(head)
@@ -124,9 +106,9 @@ func decodeVersion(row []byte) (*version, error) {
 // findVersion returns the current version of an object; ok is false when there is none. Its inline body is valid in
 // the transaction only.
 func findVersion(r store.Reader, b *bucket, object string) (v *version, ok bool, err error) {
-	cur, ok, err := record.Get[current](r, b.currentKey(object))
+	cur, ok, err := getCurrent(r, b, object)
 	if err != nil || !ok {
-		return nil, false, wrap("read object", err)
+		return nil, false, err
 	}
 	v, err = getVersion(r, b, object, cur.Seq)
 	if err == nil && v == nil {
@@ -162,9 +144,9 @@ func latestVersion(r store.Reader, b *bucket, object string) (*version, error) {
 
 // nullVersion returns the null version of an object, or nil.
 func nullVersion(r store.Reader, b *bucket, object string) (*version, error) {
-	cur, ok, err := record.Get[current](r, b.currentKey(object))
+	cur, ok, err := getCurrent(r, b, object)
 	if err != nil {
-		return nil, wrap("read object", err)
+		return nil, err
 	}
 	if ok && !cur.Versioned {
 		return getVersion(r, b, object, cur.Seq)
@@ -233,7 +215,8 @@ func (s *Service) setVersion(tx store.Txn, b *bucket, object string, v, prev *ve
 		}
 		return nil
 	}
-	return record.Set(tx, b.currentKey(object), v.current())
+	setCurrent(tx, b, object, v)
+	return nil
 }
 
 // putRow writes the row of a version.
@@ -268,7 +251,8 @@ func (s *Service) deleteVersion(tx store.Txn, b *bucket, object string, v *versi
 	if !newest.Versioned {
 		tx.Delete(b.nullKey(object))
 	}
-	return record.Set(tx, b.currentKey(object), newest.current())
+	setCurrent(tx, b, object, newest)
+	return nil
 }
 
 // dropVersion removes a version's rows, and its bodies when nothing else refers to them.

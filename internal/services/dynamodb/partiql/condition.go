@@ -1,6 +1,9 @@
 package partiql
 
 import (
+	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/lib/attr"
@@ -71,7 +74,14 @@ func (p *parser) test() *expr.Condition {
 	if p.tok.kind == symbol {
 		if _, ok := expr.Compare(operator, left, left); ok {
 			p.advance()
-			c, _ := expr.Compare(operator, left, p.operand())
+			right := p.operand()
+			for _, o := range []expr.Operand{left, right} {
+				t := o.Value().Type()
+				if o.Value() != nil && operator != "=" && operator != "<>" && t != attr.S && t != attr.N && t != attr.B {
+					p.refuse("Incorrect operand type for operator or function; operator or function: " + operator + ", operand type: " + t.String())
+				}
+			}
+			c, _ := expr.Compare(operator, left, right)
 			return c
 		}
 	}
@@ -195,14 +205,32 @@ func (p *parser) value() attr.Value {
 	return attr.NullValue()
 }
 
+// fits tells whether the exponent and the scale of a number are 32-bit integers, without which it is not read.
+func fits(text string) bool {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	_, fraction, _ := strings.Cut(mantissa, ".")
+	e := int64(0)
+	if exponent != "" {
+		var err error
+		if e, err = strconv.ParseInt(exponent, 10, 32); err != nil {
+			return false
+		}
+	}
+	return int64(len(fraction))-e <= math.MaxInt32
+}
+
 func (p *parser) number(sign string) attr.Value {
 	if p.tok.kind != number {
 		p.fail("expected a number, found %q", p.tok.text)
 		return attr.NullValue()
 	}
+	if !fits(p.tok.text) {
+		p.fail("")
+		return attr.NullValue()
+	}
 	n, err := attr.ParseNumber(sign + p.tok.text)
 	if err != nil {
-		p.fail("%s", err.Error())
+		p.refuse(err.Error() + " under root" + strings.Join(p.at, ""))
 		return attr.NullValue()
 	}
 	p.advance()
@@ -214,9 +242,13 @@ func (p *parser) values(closing string) (list []attr.Value) {
 	if p.take(closing) {
 		return nil
 	}
-	list = append(list, p.value())
-	for p.take(",") {
+	for {
+		p.at = append(p.at, fmt.Sprintf("[%d]", len(list)))
 		list = append(list, p.value())
+		p.at = p.at[:len(p.at)-1]
+		if !p.take(",") {
+			break
+		}
 	}
 	p.want(closing)
 	return list
@@ -235,6 +267,8 @@ func (p *parser) set() attr.Value {
 // object takes a map.
 func (p *parser) object() attr.Value {
 	var fields []attr.Field
+	top := p.top
+	p.top = false
 	for !p.take("}") {
 		if len(fields) > 0 {
 			p.want(",")
@@ -246,7 +280,13 @@ func (p *parser) object() attr.Value {
 		f := attr.Field{Name: p.tok.text}
 		p.advance()
 		p.want(":")
+		if !top {
+			p.at = append(p.at, "."+f.Name)
+		}
 		f.Value = p.value()
+		if !top {
+			p.at = p.at[:len(p.at)-1]
+		}
 		for _, other := range fields {
 			if other.Name == f.Name {
 				p.fail("the attribute %q is there twice", f.Name)

@@ -54,6 +54,10 @@ func (l *lexer) next() token {
 	case c == '"':
 		return l.quote(quoted)
 	}
+	if strings.HasPrefix(l.src[start:], "/*") { // without an end
+		l.pos = len(l.src)
+		return token{junk, l.src[start:], start}
+	}
 	for _, s := range []string{"<<", ">>", "<>", "<=", ">=", "!="} {
 		if strings.HasPrefix(l.src[start:], s) {
 			l.pos += len(s)
@@ -68,12 +72,18 @@ func (l *lexer) next() token {
 	return token{k, l.src[start:l.pos], start}
 }
 
-// space skips white space and comments that begin with two dashes.
+// space skips white space and comments: from two dashes to the end of the line, and between /* and */.
 func (l *lexer) space() {
 	for l.pos < len(l.src) {
 		switch {
 		case strings.IndexByte(" \t\r\n", l.src[l.pos]) >= 0:
 			l.pos++
+		case strings.HasPrefix(l.src[l.pos:], "/*"):
+			n := strings.Index(l.src[l.pos:], "*/")
+			if n < 0 {
+				return
+			}
+			l.pos += n + 2
 		case strings.HasPrefix(l.src[l.pos:], "--"):
 			n := strings.IndexByte(l.src[l.pos:], '\n')
 			if n < 0 {

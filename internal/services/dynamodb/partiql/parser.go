@@ -18,8 +18,11 @@ type parser struct {
 	tok        token
 	parameters []attr.Value
 	used       int // parameters
-	nesting    int
-	err        error
+	// top tells that the next map is an item, and at is the place in the value at hand, for messages about numbers.
+	top     bool
+	at      []string
+	nesting int
+	err     error
 }
 
 func (p *parser) advance() {
@@ -34,6 +37,23 @@ func (p *parser) fail(format string, args ...any) {
 		p.err = errorf("Statement wasn't well formed, can't be processed: "+format, args...)
 	}
 	p.tok = token{kind: end, start: len(p.src)}
+}
+
+// leftOver fails for a token after what is complete. A character that is part of no token has no detail.
+func (p *parser) leftOver() {
+	if p.tok.kind == junk {
+		p.fail("")
+		return
+	}
+	p.fail("Unexpected token after expression")
+}
+
+// refuse ends the parse with a message that stands for itself.
+func (p *parser) refuse(message string) {
+	if p.err == nil {
+		p.err = errorf("%s", message)
+	}
+	p.fail("")
 }
 
 // nest enters one level; the caller leaves it with p.nesting--.
@@ -144,10 +164,30 @@ func (p *parser) selection() *Statement {
 
 // table takes a table with an index.
 func (p *parser) table(s *Statement) {
-	s.Table = p.name()
+	s.Table = p.component()
 	if p.take(".") {
-		s.Index = p.name()
+		s.Index = p.component()
 	}
+	if p.isSymbol(".") {
+		p.refuse("A path may contain at most 2 components in the FROM clause")
+	}
+	if s.Kind == Insert || p.tok.kind != word && p.tok.kind != quoted {
+		return
+	}
+	for _, kw := range []string{"WHERE", "ORDER", "SET", "REMOVE", "RETURNING"} {
+		if p.isKeyword(kw) {
+			return
+		}
+	}
+	p.refuse("Aliasing is not supported")
+}
+
+// component takes a name of the FROM clause.
+func (p *parser) component() string {
+	if p.tok.kind == quoted && p.tok.text == "" {
+		p.refuse("Path component cannot be an empty string")
+	}
+	return p.name()
 }
 
 func (p *parser) where(s *Statement) {
@@ -160,15 +200,16 @@ func (p *parser) insert() *Statement {
 	s := &Statement{Kind: Insert}
 	p.wantKeyword("INTO")
 	p.table(s)
+	if !p.isKeyword("VALUE") && (p.tok.kind == word || p.tok.kind == quoted) {
+		p.leftOver()
+	}
 	p.wantKeyword("VALUE")
+	p.top = true
 	v := p.value()
 	if p.err == nil && v.Type() != attr.M {
 		p.fail("VALUE must be an item")
 	}
 	s.Item = v.Map()
-	if p.isKeyword("IF") || p.isKeyword("ON") {
-		p.fail("unexpected token %q", p.tok.text)
-	}
 	p.returning(s)
 	return s
 }
@@ -188,8 +229,12 @@ func (p *parser) returning(s *Statement) {
 	}
 	p.want("*")
 	s.Returning = [2][2]Returning{{ReturnAllOld, ReturnAllNew}, {ReturnModifiedOld, ReturnModifiedNew}}[index(modified)][index(renewed)]
-	if s.Kind == Insert || s.Kind == Delete && s.Returning != ReturnAllOld {
-		p.fail("a DELETE can return ALL OLD * alone, and an INSERT nothing")
+	switch {
+	case s.Kind == Insert:
+		p.fail("an INSERT returns nothing")
+	case s.Kind == Delete && s.Returning != ReturnAllOld:
+		clause := [2]string{"ALL", "MODIFIED"}[index(modified)] + " " + [2]string{"OLD", "NEW"}[index(renewed)]
+		p.refuse("Invalid returning clause: RETURNING " + clause + " *. Only RETURNING ALL OLD * is allowed in DELETE statements.")
 	}
 }
 

@@ -94,7 +94,7 @@ func Parse(src string, parameters []attr.Value) (*Statement, error) {
 	s := p.statement()
 	p.take(";")
 	if p.tok.kind != end {
-		p.fail("unexpected token %q", p.tok.text)
+		p.leftOver()
 	}
 	if p.err == nil && p.used != len(parameters) {
 		p.err = errorf("Number of parameters in request and statement don't match.")

@@ -84,11 +84,13 @@ type Deps struct {
 	Result func(result string)
 }
 
-// The last processing results.
+// NoResult is the last processing result of a mapping that has not handed anything over.
+const NoResult = "No records processed"
+
+// The other last processing results.
 const (
-	resultNone = "No records processed"
-	resultOK   = "OK"
-	problem    = "PROBLEM: "
+	resultOK = "OK"
+	problem  = "PROBLEM: "
 )
 
 // maxEvent is the most bytes of records in one event, which leaves room for what encloses them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"lambent.dev/lambent/internal/clock"
 )
@@ -23,11 +24,16 @@ type Worker struct {
 
 	mu     sync.Mutex // guards the fields below
 	result string
+	told   time.Time // when the result was told last
+	later  bool      // a timer that tells it runs
 }
+
+// tellEvery is how often a result that keeps changing is told.
+const tellEvery = time.Second
 
 // Start starts a worker. It runs until Stop, whatever becomes of ctx.
 func Start(ctx context.Context, c Config, d Deps) *Worker {
-	w := &Worker{Config: c, Deps: d, ready: make(chan struct{}), done: make(chan struct{}), result: resultNone}
+	w := &Worker{Config: c, Deps: d, ready: make(chan struct{}), done: make(chan struct{}), result: NoResult}
 	w.Log = d.Log.With(slog.String("mapping", c.UUID), slog.String("source", c.Source.String()), slog.String("function", c.Function))
 	w.hard, w.endHard = context.WithCancel(context.WithoutCancel(ctx))
 	w.soft, w.endSoft = context.WithCancel(w.hard)
@@ -60,15 +66,32 @@ func (w *Worker) Stop(ctx context.Context) {
 
 func (w *Worker) found() { w.isReady.Do(func() { close(w.ready) }) }
 
-// report tells about a new processing result.
+// report tells about a new processing result, at once unless the last one was told just now.
 func (w *Worker) report(result string) {
 	w.mu.Lock()
-	changed := w.result != result
-	w.result = result
-	w.mu.Unlock()
-	if changed {
-		w.Result(result)
+	defer w.mu.Unlock()
+	if w.result == result {
+		return
 	}
+	w.result = result
+	if w.later {
+		return
+	}
+	w.later = true
+	wait := max(tellEvery-w.Clock.Now().Sub(w.told), 0)
+	w.work.Go(func() {
+		if clock.Sleep(w.soft, w.Clock, wait) == nil || w.hard.Err() == nil {
+			w.tell()
+		}
+	})
+}
+
+func (w *Worker) tell() {
+	w.mu.Lock()
+	result := w.result
+	w.told, w.later = w.Clock.Now(), false
+	w.mu.Unlock()
+	w.Result(result)
 }
 
 // failed reports an error of the source or of the platform, and logs it when it is new.

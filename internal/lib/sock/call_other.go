@@ -7,3 +7,6 @@ import "syscall"
 const supported = false
 
 func write(uintptr, []byte) (int, syscall.Errno) { return 0, syscall.ENOSYS }
+
+// Read is there on Linux alone.
+func Read(uintptr, []byte) (int, syscall.Errno) { return 0, syscall.ENOSYS }

@@ -90,3 +90,34 @@ func TestErrorOfTheSocketIsReported(t *testing.T) {
 		t.Errorf("after CloseWrite: %d, %v, want a net.OpError", n, err)
 	}
 }
+
+func TestReaderWaitsAndEndsAsTheConnectionDoes(t *testing.T) {
+	tcp, theirs := connect(t)
+	inside, outside := net.Pipe()
+	for name, ends := range map[string][2]net.Conn{"TCP": {tcp, theirs}, "no socket": {inside, outside}} {
+		r := NewReader(ends[0])
+		if err := ends[0].SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := r.Read(make([]byte, 8)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: after the deadline: %d, %v", name, n, err)
+		}
+		if err := ends[0].SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, _ = ends[1].Write([]byte("hello "))
+			_, _ = ends[1].Write([]byte("you"))
+			_ = ends[1].Close()
+		}()
+		if all, err := io.ReadAll(r); string(all) != "hello you" || err != nil {
+			t.Errorf("%s: read %q, %v", name, all, err)
+		}
+		_ = ends[0].Close()
+		if name == "TCP" {
+			if _, err := r.Read(make([]byte, 8)); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("after Close: %v, want net.ErrClosed", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"mime"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lambent.dev/lambent/internal/cli/client"
+)
+
+// maxImport is the largest file that is imported, in bytes: it passes through memory.
+const maxImport = 1 << 30
+
+func (a *app) s3Command() *cobra.Command {
+	c := &cobra.Command{Use: "s3", Short: "Look after the object store", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(a.jsonFlag(&cobra.Command{
+		Use: "du", Short: "Tell how much each bucket holds",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return a.usage(cmd.Context()) },
+	}), a.jsonFlag(&cobra.Command{
+		Use: "scrub", Short: "Verify the checksum of every stored object",
+		Long: "Scrub reads every body and compares it with its checksum. What is damaged is listed and from then on refused to readers;\n" +
+			"the exit code is 1. Objects under keys that only their customers have cannot be verified and are counted.",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return a.scrub(cmd.Context()) },
+	}), &cobra.Command{
+		Use: "import DIR BUCKET[/PREFIX]", Short: "Copy a folder's files into a bucket",
+		Long: "Import makes the bucket unless it exists, and stores each file below DIR under its path. A file that is there already is\nreplaced. Hidden files are imported too; links are followed to files and not to folders.",
+		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error { return a.importFolder(cmd.Context(), args[0], args[1]) },
+	})
+	return c
+}
+
+func (a *app) usage(ctx context.Context) error {
+	cl, err := a.rootClient()
+	if err != nil {
+		return err
+	}
+	all, err := cl.Usage(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.Term.JSON(nonNil(all))
+	}
+	rows := make([][]string, 0, len(all))
+	for _, u := range all {
+		rows = append(rows, []string{
+			u.Bucket, strconv.FormatInt(u.Objects, 10), size(u.Bytes), strconv.FormatInt(u.Versions, 10), size(u.AllBytes), strconv.FormatInt(u.Uploads, 10), size(u.PartBytes),
+		})
+	}
+	return a.Term.Table([]string{"bucket", "objects", "size", "versions", "with old versions", "uploads", "parts"}, rows)
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	units := []string{"B", "KB", "MB", "GB", "TB"}
+	v := float64(n)
+	i := 0
+	for ; v >= 1000 && i < len(units)-1; i++ {
+		v /= 1000
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, units[i])
+}
+
+func (a *app) scrub(ctx context.Context) error {
+	cl, err := a.rootClient()
+	if err != nil {
+		return err
+	}
+	found, total, err := cl.Scrub(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		if err := a.Term.JSON(map[string]any{"damaged": nonNil(found), "total": total}); err != nil {
+			return err
+		}
+	} else {
+		for _, d := range found {
+			a.Term.Print("damaged: s3://%s/%s (version %s): %s", d.Bucket, d.Key, d.Version, d.Problem)
+		}
+		a.Term.Print("%d versions, %s read, %d damaged, %d under customers' keys", total.Versions, size(total.Bytes), total.Damaged, total.Unproven)
+	}
+	if total.Damaged > 0 {
+		return exit(ExitFailed)
+	}
+	return nil
+}
+
+func (a *app) importFolder(ctx context.Context, dir, target string) error {
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(target, "s3://"), "/")
+	cl, err := a.client()
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return usage{fmt.Errorf("%s is not a folder", dir)}
+	}
+	if err := cl.EnsureBucket(ctx, bucket); err != nil {
+		return err
+	}
+	n, total := 0, int64(0)
+	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		stored, err := importFile(ctx, cl, bucket, path.Join(prefix, filepath.ToSlash(rel)), name)
+		if err != nil {
+			return err
+		}
+		n++
+		total += stored
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("import stopped after %d files: %w", n, err)
+	}
+	a.Term.Print("%d files, %s, in s3://%s/%s", n, size(total), bucket, prefix)
+	return nil
+}
+
+func importFile(ctx context.Context, cl *client.Client, bucket, key, name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, err
+	}
+	if info.Size() > maxImport {
+		return 0, fmt.Errorf("%s has %s, and files of up to %s are imported; upload it with `aws s3 cp`", name, size(info.Size()), size(maxImport))
+	}
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), cl.PutObject(ctx, bucket, key, mime.TypeByExtension(path.Ext(name)), body)
+}

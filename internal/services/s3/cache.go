@@ -1,0 +1,69 @@
+package s3
+
+import (
+	"context"
+
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/memo"
+	"lambent.dev/lambent/internal/store/record"
+)
+
+// cached is how many buckets, and how many policies of each account and region, are kept decoded.
+const cached = 4096
+
+// region is what the policies of buckets are cached by: those of one account and region.
+type region struct{ account, name string }
+
+// caches hold what nearly every request needs of its bucket. Their values are shared and never changed.
+type caches struct {
+	// buckets are the records by name; nil for a name that no bucket has.
+	buckets *memo.Cache[struct{}, string, *bucket]
+	// policies are the policies by bucket id; the zero one for a bucket without.
+	policies *memo.Cache[region, string, bucketPolicy]
+}
+
+func newCaches(s store.Store) caches {
+	return caches{
+		buckets: memo.New[struct{}, string, *bucket](s, cached, func(struct{}) [][]byte { return [][]byte{key.New("s3", "", "", "name")} }),
+		policies: memo.New[region, string, bucketPolicy](s, cached, func(r region) [][]byte {
+			return [][]byte{key.New("s3", r.account, r.name, "conf")}
+		}),
+	}
+}
+
+func (c *caches) close(context.Context) error {
+	c.buckets.Close()
+	c.policies.Close()
+	return nil
+}
+
+// lookUp returns a bucket, which the caller must not change. owner is the x-amz-expected-bucket-owner header.
+func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
+	b, err := s.caches.buckets.Get(ctx, struct{}{}, name, func(r store.Reader) (*bucket, error) {
+		b, err := findBucket(r, name, nil)
+		if service.Code(err) == "NoSuchBucket" {
+			return nil, nil
+		}
+		return b, err
+	})
+	switch {
+	case err != nil:
+		return nil, fromStore(err)
+	case b == nil:
+		return nil, noSuchBucket()
+	case owner != nil && *owner != b.Account:
+		return nil, accessDenied("Access Denied.")
+	}
+	return b, nil
+}
+
+// policyFor returns the bucket policy as it counts for the caller of ctx. Inside a transaction it is effectivePolicy.
+func (s *Service) policyFor(ctx context.Context, b *bucket) (string, error) {
+	p, err := s.caches.policies.Get(ctx, region{b.Account, b.Region}, b.ID, func(r store.Reader) (bucketPolicy, error) {
+		p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
+		return p, err
+	})
+	return p.forCaller(ctx, b), wrap("read bucket policy", err)
+}
