@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	if e.status == 0 {
 		return nil, errors.New("nobody listens")
 	}
-	return &http.Response{StatusCode: e.status, Status: fmt.Sprint(e.status), Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+	return &http.Response{StatusCode: e.status, Status: strconv.Itoa(e.status), Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
 }
 
 func (e *endpoint) answer(status int) {

@@ -144,7 +144,7 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send sender, m *
 // bury sends a message to the dead-letter queue of a subscription, when it has one.
 func (s *Service) bury(ctx context.Context, send sender, m *sealed, d delivery, cause error) (int, error) {
 	if d.x.dead == "" || !d.dead {
-		s.log(ctx, "message dropped", slog.String("topic", m.TopicARN), slog.String("subscription", d.x.ID), slog.String("endpoint", d.x.Endpoint), slog.String("reason", cause.Error()))
+		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", m.TopicARN), slog.String("subscription", d.x.ID), slog.String("endpoint", d.x.Endpoint), slog.String("reason", cause.Error()))
 		return 0, nil
 	}
 	q, err := m.queueMessage(ctx, d.x)
@@ -156,7 +156,7 @@ func (s *Service) bury(ctx context.Context, send sender, m *sealed, d delivery, 
 		if !errors.As(err, &known) {
 			return 0, err
 		}
-		s.log(ctx, "message dropped", slog.String("topic", m.TopicARN), slog.String("subscription", d.x.ID), slog.String("dead_letter_queue", d.x.dead), slog.String("reason", err.Error()))
+		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", m.TopicARN), slog.String("subscription", d.x.ID), slog.String("dead_letter_queue", d.x.dead), slog.String("reason", err.Error()))
 	}
 	return len(q.Body), nil
 }

@@ -122,8 +122,16 @@ func (c *confirmation) text(ctx context.Context, s *Service) (string, error) {
 	}
 	var w writer
 	for _, m := range [][2]string{
-		{"Type", c.Type}, {"MessageId", c.ID}, {"Token", c.Token}, {"TopicArn", c.TopicARN}, {"Message", c.Message}, {"SubscribeURL", c.URL},
-		{"Timestamp", c.Timestamp}, {"SignatureVersion", c.Version}, {"Signature", signature}, {"SigningCertURL", s.deps.BaseURL + certificatePath + g.file},
+		{"Type", c.Type},
+		{"MessageId", c.ID},
+		{"Token", c.Token},
+		{"TopicArn", c.TopicARN},
+		{"Message", c.Message},
+		{"SubscribeURL", c.URL},
+		{"Timestamp", c.Timestamp},
+		{"SignatureVersion", c.Version},
+		{"Signature", signature},
+		{"SigningCertURL", s.deps.BaseURL + certificatePath + g.file},
 	} {
 		w.member(m[0], m[1])
 	}
@@ -144,14 +152,14 @@ func (s *Service) post(ctx context.Context, job events.Job) error {
 		due := s.deps.Clock.Now().Add(j.Retry.wait(j.Attempt))
 		return storeError(s.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueue(tx, due) }))
 	}
-	s.log(ctx, "message given up", slog.String("topic", j.TopicID), slog.String("endpoint", j.Endpoint), slog.Int("attempts", j.Attempt), slog.String("reason", err.Error()))
+	s.deps.Log.InfoContext(ctx, "message given up", slog.String("topic", j.TopicID), slog.String("endpoint", j.Endpoint), slog.Int("attempts", j.Attempt), slog.String("reason", err.Error()))
 	if j.Dead == "" {
 		return nil
 	}
 	inside := s.inside(ctx, place{j.Account, j.Region})
 	from := port.Source{Service: "sns.amazonaws.com", ARN: j.TopicID, Account: j.Account}
 	if denied := s.options.Queues.CheckSend(inside, from, j.Dead); denied != nil {
-		s.log(ctx, "message dropped", slog.String("topic", j.TopicID), slog.String("dead_letter_queue", j.Dead), slog.String("reason", denied.Error()))
+		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", j.TopicID), slog.String("dead_letter_queue", j.Dead), slog.String("reason", denied.Error()))
 		return nil
 	}
 	return s.options.Queues.Send(inside, func(_ store.Txn, send func(string, *port.QueueMessage) error) error {

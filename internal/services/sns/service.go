@@ -1,7 +1,6 @@
 package sns
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -105,11 +104,6 @@ func (s *Service) handlers() *api.Handlers {
 }
 
 func (s *Service) nowMS() int64 { return s.deps.Clock.Now().UnixMilli() }
-
-// log tells of deliveries that cannot happen, which publishers do not learn of.
-func (s *Service) log(ctx context.Context, message string, args ...any) {
-	s.deps.Log.InfoContext(ctx, message, args...)
-}
 
 // signers holds the signing key once it is read.
 type signers struct {

@@ -167,7 +167,7 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`)
 func (s *Service) createTopic(ctx context.Context, in *api.CreateTopicInput) (*api.CreateTopicOutput, error) {
 	p := placeOf(ctx)
 	stem, isFIFO := strings.CutSuffix(in.Name, fifoSuffix)
-	if !topicName.MatchString(stem) || len(in.Name) > 256 || isFIFO != (strings.EqualFold(in.Attributes["FifoTopic"], "true")) {
+	if !topicName.MatchString(stem) || len(in.Name) > 256 || isFIFO != strings.EqualFold(in.Attributes["FifoTopic"], "true") {
 		return nil, invalid("Topic Name")
 	}
 	tags, err := tagsOf(in.Tags)

@@ -166,7 +166,7 @@ func (a *agenda) openAll(ctx context.Context) {
 			return nil
 		})
 		if err != nil && ctx.Err() == nil {
-			a.s.log.Error("cannot look through the queues", slog.String("error", err.Error()))
+			a.s.log.ErrorContext(ctx, "cannot look through the queues", slog.String("error", err.Error()))
 			return
 		}
 		if n < startPage {
@@ -183,7 +183,7 @@ func (a *agenda) tend(ctx context.Context, q *queue) {
 		a.at(q, next)
 	case err == nil, ctx.Err() != nil, errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrFailed):
 	default:
-		a.s.log.Error("cannot tend a queue", slog.String("queue", q.arn), slog.String("error", err.Error()))
+		a.s.log.ErrorContext(ctx, "cannot tend a queue", slog.String("queue", q.arn), slog.String("error", err.Error()))
 		a.at(q, a.s.nowMS()+tendRetry.Milliseconds())
 	}
 }

@@ -387,7 +387,7 @@ func (s *Service) setQueueAttributes(ctx context.Context, in *api.SetQueueAttrib
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.change(ctx, p, name, func(tx store.Txn, q *queue, r *queueRecord) error {
+	err = s.change(ctx, p, name, func(tx store.Txn, q *queue, r *queueRecord) error {
 		if r.Attributes, err = mergeAttributes(p, r, in.Attributes, false); err != nil {
 			return err
 		}

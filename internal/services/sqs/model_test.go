@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -271,7 +272,7 @@ func (m *model) Check(t *rapid.T) {
 			n[2]++
 		}
 	}
-	want := [3]string{fmt.Sprint(n[0]), fmt.Sprint(n[1]), fmt.Sprint(n[2])}
+	want := [3]string{strconv.Itoa(n[0]), strconv.Itoa(n[1]), strconv.Itoa(n[2])}
 	if got := m.h.counts(t, m.url); got != want {
 		t.Fatalf("counters are %v, want %v", got, want)
 	}
@@ -308,12 +309,10 @@ func TestQueuesDoWhatTheModelSays(t *testing.T) {
 				m := &model{h: h, fifo: fifo, maxReceives: 3, buried: map[string]bool{}, dedup: map[string]time.Time{}}
 				m.dead = h.create(t, fmt.Sprintf("dead-%d%s", run, suffix), extra)
 				attributes := map[string]string{
-					"MessageRetentionPeriod": fmt.Sprint(int(modelRetention.Seconds())),
+					"MessageRetentionPeriod": strconv.Itoa(int(modelRetention.Seconds())),
 					"RedrivePolicy":          fmt.Sprintf(`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead-%d%s","maxReceiveCount":3}`, run, suffix),
 				}
-				for k, v := range extra {
-					attributes[k] = v
-				}
+				maps.Copy(attributes, extra)
 				m.url = h.create(t, fmt.Sprintf("queue-%d%s", run, suffix), attributes)
 				t.Repeat(map[string]func(*rapid.T){
 					"send": m.Send, "send again": m.Send, "receive": m.Receive, "delete": m.Delete, "change": m.ChangeVisibility, "advance": m.Advance,

@@ -351,8 +351,8 @@ func (m *taking) moveMessage(w *work, q *queue, t *moveTask, old id, st state) e
 // failTask puts down why a task ended.
 func failTask(_ context.Context, tx store.Txn, job events.Job, cause error) error {
 	var at movePayload
-	if json.Unmarshal(job.Payload, &at) != nil {
-		return nil
+	if err := json.Unmarshal(job.Payload, &at); err != nil {
+		return nil //nolint:nilerr // the queue of jobs has logged it, and drops the job
 	}
 	k := place{at.Account, at.Region}.task(at.Source, at.Task)
 	t, ok, err := record.Get[moveTask](tx, k)

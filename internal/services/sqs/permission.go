@@ -113,7 +113,7 @@ func (s *Service) removePermission(ctx context.Context, in *api.RemovePermission
 
 // changePolicy changes the statements of a queue's policy; without any the policy goes away.
 func (s *Service) changePolicy(ctx context.Context, p place, name string, fn func(doc *policyDocument) error) error {
-	_, err := s.change(ctx, p, name, func(_ store.Txn, q *queue, r *queueRecord) error {
+	return s.change(ctx, p, name, func(_ store.Txn, q *queue, r *queueRecord) error {
 		doc := policyDocument{Version: "2008-10-17", ID: q.arn + "/SQSDefaultPolicy"}
 		if q.policy != "" {
 			if err := json.Unmarshal([]byte(q.policy), &doc); err != nil {
@@ -147,5 +147,4 @@ func (s *Service) changePolicy(ctx context.Context, p place, name string, fn fun
 		r.Attributes["Policy"] = string(b)
 		return checkPolicy(string(b))
 	})
-	return err
 }

@@ -341,7 +341,7 @@ func (s *Service) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 		return nil, err
 	}
 	now := s.nowMS()
-	_, err = s.change(ctx, p, name, func(tx store.Txn, q *queue, r *queueRecord) error {
+	err = s.change(ctx, p, name, func(tx store.Txn, q *queue, r *queueRecord) error {
 		if r.Purged != 0 && now-r.Purged < purgeInterval {
 			return service.Errorf(codePurging, "Only one PurgeQueue operation on %s is allowed every 60 seconds.", name)
 		}
@@ -355,9 +355,10 @@ func (s *Service) purgeQueue(ctx context.Context, in *api.PurgeQueueInput) (*api
 }
 
 // change runs fn on a copy of a queue's record and stores it.
-func (s *Service) change(ctx context.Context, p place, name string, fn func(tx store.Txn, q *queue, r *queueRecord) error) (q *queue, err error) {
-	err = s.store.Update(ctx, func(tx store.Txn) error {
-		if q, err = s.get(tx, p, name); err != nil {
+func (s *Service) change(ctx context.Context, p place, name string, fn func(tx store.Txn, q *queue, r *queueRecord) error) error {
+	return storeError(s.store.Update(ctx, func(tx store.Txn) error {
+		q, err := s.get(tx, p, name)
+		if err != nil {
 			return err
 		}
 		r := q.queueRecord
@@ -368,8 +369,7 @@ func (s *Service) change(ctx context.Context, p place, name string, fn func(tx s
 		r.Version++
 		tx.OnCommit(func() { s.queues.changed(p.queue(name), r.Version) })
 		return record.Set(tx, p.queue(name), &r)
-	})
-	return q, storeError(err)
+	}))
 }
 
 func (s *Service) getQueueURL(ctx context.Context, in *api.GetQueueUrlInput) (*api.GetQueueUrlOutput, error) {

@@ -28,7 +28,7 @@ func (s *Service) tagQueue(ctx context.Context, in *api.TagQueueInput) (*api.Tag
 			return nil, invalid(k, "Tags", "A tag has a key of 1 to %d characters and a value of up to %d.", maxTagKey, maxTagValue)
 		}
 	}
-	_, err = s.change(ctx, p, name, func(_ store.Txn, _ *queue, r *queueRecord) error {
+	err = s.change(ctx, p, name, func(_ store.Txn, _ *queue, r *queueRecord) error {
 		if r.Tags == nil {
 			r.Tags = map[string]string{}
 		}
@@ -46,7 +46,7 @@ func (s *Service) untagQueue(ctx context.Context, in *api.UntagQueueInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.change(ctx, p, name, func(_ store.Txn, _ *queue, r *queueRecord) error {
+	err = s.change(ctx, p, name, func(_ store.Txn, _ *queue, r *queueRecord) error {
 		for _, k := range in.TagKeys {
 			delete(r.Tags, k)
 		}
