@@ -271,7 +271,7 @@ func TestEncryptedBodiesReadBackAndAreNotStoredInTheClear(t *testing.T) {
 		code(t, err, "")
 		f.wantGet(&api.GetObjectInput{Bucket: "pictures", Key: "copy"}, body)
 	}
-	v, _, err := f.current("default")
+	v, err := f.current("default")
 	if err != nil || v.Seal == nil {
 		t.Fatalf("the object is %+v, %v", v, err)
 	}
