@@ -80,7 +80,7 @@ func (l *Lambda) EnqueueAsync(ctx context.Context, tx store.Txn, from port.Sourc
 		return err
 	}
 	if len(payload) > maxAsync {
-		return payloadTooLarge(maxAsync, "InvokeFunction")
+		return payloadTooLarge(maxAsync)
 	}
 	j := asyncJob{Ref: function, Source: &from, Trace: service.RequestFrom(ctx).Trace, First: l.deps.Clock.Now().UTC(), payload: payload}
 	return j.enqueue(tx, time.Time{})
@@ -89,7 +89,7 @@ func (l *Lambda) EnqueueAsync(ctx context.Context, tx store.Txn, from port.Sourc
 // accept takes the event of a call: it is durable then.
 func (l *Lambda) accept(ctx context.Context, c *call) error {
 	if len(c.payload) > maxAsync {
-		return payloadTooLarge(maxAsync, "InvokeFunction")
+		return payloadTooLarge(maxAsync)
 	}
 	j := asyncJob{
 		Ref: c.ref.arn(), RequestID: c.requestID, ClientContext: c.clientContext, Trace: service.RequestFrom(ctx).Trace,

@@ -84,7 +84,7 @@ func (c *call) checkPayload() error {
 		return nil
 	}
 	if len(c.payload) > maxPayload {
-		return payloadTooLarge(maxPayload, "InvokeFunction")
+		return payloadTooLarge(maxPayload)
 	}
 	if json.Valid(c.payload) && utf8.Valid(c.payload) {
 		return nil
@@ -127,7 +127,7 @@ func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, 
 		return port.Invocation{}, err
 	}
 	if len(payload) > maxPayload {
-		return port.Invocation{}, payloadTooLarge(maxPayload, "InvokeFunction")
+		return port.Invocation{}, payloadTooLarge(maxPayload)
 	}
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return port.Invocation{}, err

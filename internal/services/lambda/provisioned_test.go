@@ -1,7 +1,7 @@
 package lambda
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,7 +260,7 @@ func TestFunctionGrowsByItsScalingRate(t *testing.T) {
 	}
 	for i := range 3000 {
 		now = now.Add(time.Second)
-		rates.take(fmt.Sprint(i), now)
+		rates.take(strconv.Itoa(i), now)
 	}
 	if len(rates) > maxStartRates+1 {
 		t.Errorf("%d functions are kept", len(rates))

@@ -1,9 +1,9 @@
 package lambda
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,9 +80,9 @@ func TestEventsOfInvocationsAreKeptWithinBounds(t *testing.T) {
 		t.Error("the oldest is still there")
 	}
 	for i := range maxRecorded + 10 {
-		note(fmt.Sprint(i), 0)
+		note(strconv.Itoa(i), 0)
 	}
-	if list := r.last(); len(list) != maxRecorded || list[0].requestID != fmt.Sprint(maxRecorded+9) || r.bytes != 0 {
+	if list := r.last(); len(list) != maxRecorded || list[0].requestID != strconv.Itoa(maxRecorded+9) || r.bytes != 0 {
 		t.Errorf("%d events of %d bytes", len(list), r.bytes)
 	}
 	off := &recorder{}

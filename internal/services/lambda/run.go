@@ -252,6 +252,6 @@ func withTimeout(ctx context.Context, c clock.Clock, d time.Duration) (context.C
 	return ctx, func() { cancel(nil) }
 }
 
-func payloadTooLarge(limit int, operation string) *service.Error {
-	return service.Errorf("RequestTooLargeException", "Request must be smaller than %d bytes for the %s operation", limit, operation).WithStatus(413)
+func payloadTooLarge(limit int) *service.Error {
+	return service.Errorf("RequestTooLargeException", "Request must be smaller than %d bytes for the InvokeFunction operation", limit).WithStatus(413)
 }

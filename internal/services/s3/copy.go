@@ -34,7 +34,7 @@ func parseCopySource(header string) (copySource, error) {
 		path, id, versioned = strings.Cut(path, separator)
 	}
 	c := copySource{}
-	found := false
+	var found bool
 	c.bucket, c.key, found = strings.Cut(path, "/")
 	switch {
 	case !found || c.key == "":

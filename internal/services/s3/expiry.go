@@ -291,7 +291,7 @@ func (e *expiry) expireOld(ctx context.Context, tx store.Txn, b *bucket, name st
 		}
 		if n := r.NoncurrentVersionExpiration; n != nil && !e.now.Before(due(since, *n.NoncurrentDays)) && newer >= deref(n.NewerNoncurrentVersions) {
 			if e.s.mayRemove(ctx, b, "", name, v.Lock, false) != nil {
-				return false, nil // a lock keeps it
+				return false, nil //nolint:nilerr // a lock keeps it
 			}
 			return true, e.drop(ctx, tx, b, name, v)
 		}

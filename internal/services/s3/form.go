@@ -280,7 +280,7 @@ func (f *form) expect() (expect, error) {
 func (s *Service) answerForm(ctx context.Context, w http.ResponseWriter, f *form, v *version) error {
 	etag := *quoted(v.ETag)
 	h := w.Header()
-	h.Set("Etag", etag)
+	h["Etag"] = []string{etag} // the spelling that Go gives it
 	if id := v.newID(); id != nil {
 		h.Set("X-Amz-Version-Id", *id)
 	}

@@ -304,7 +304,7 @@ func copyTable(tx store.Txn, from, to *bucket, upload string) error {
 func (s *Service) replicaGivenUp(ctx context.Context, tx store.Txn, job events.Job, cause error) error {
 	var j replicaJob
 	if json.Unmarshal(job.Payload, &j) != nil {
-		return nil
+		return nil //nolint:nilerr // the queue has logged that the row cannot be read, and drops it
 	}
 	b, err := findBucket(tx, j.Bucket, nil)
 	if service.Code(err) == "NoSuchBucket" || err == nil && b.ID != j.ID {

@@ -125,16 +125,16 @@ func (f *fixture) secure() context.Context {
 }
 
 // current returns the current version of an object of the bucket.
-func (f *fixture) current(object string) (v *version, ok bool, err error) {
+func (f *fixture) current(object string) (v *version, err error) {
 	err = f.store.View(f.t.Context(), func(r store.Reader) error {
 		b, err := findBucket(r, "pictures", nil)
 		if err != nil {
 			return err
 		}
-		v, ok, err = findVersion(r, b, object)
+		v, _, err = findVersion(r, b, object)
 		return err
 	})
-	return v, ok, err
+	return v, err
 }
 
 // customerHeaders are the headers of a customer's key.

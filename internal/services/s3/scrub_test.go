@@ -32,7 +32,7 @@ func TestScrubFindsDamageAndRefusesIt(t *testing.T) {
 	}
 	change := func(object string, to func(v *version)) {
 		t.Helper()
-		v, _, err := f.current(object)
+		v, err := f.current(object)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestScrubFindsDamageAndRefusesIt(t *testing.T) {
 	}
 	change("small", func(v *version) { v.inline = []byte("hallo") })
 	change("sealed", func(v *version) { v.inline = append([]byte{v.inline[0] ^ 1}, v.inline[1:]...) })
-	lost, _, err := f.current("lost")
+	lost, err := f.current("lost")
 	if err != nil {
 		t.Fatal(err)
 	}

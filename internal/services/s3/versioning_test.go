@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +127,7 @@ func TestVersionsAgreeWithAModel(t *testing.T) {
 			k := string(rune('a' + r.IntN(3)))
 			switch n := r.IntN(10); {
 			case n < 4:
-				body := strings.Repeat("x", r.IntN(9)) + fmt.Sprint(i)
+				body := strings.Repeat("x", r.IntN(9)) + strconv.Itoa(i)
 				add(k, entry{deref(f.put(k, []byte(body)).VersionId), false, body})
 			case n < 6:
 				out := f.remove(k, nil)
@@ -191,8 +192,10 @@ func TestLocksKeepVersions(t *testing.T) {
 	code(t, del(hard, true), "AccessDenied")
 	code(t, del(held, true), "AccessDenied")
 	code(t, del(soft, true), "")
-	_, err := f.putObjectRetention(f.ctx(), &api.PutObjectRetentionInput{Bucket: "vault", Key: "k", VersionId: hard, BypassGovernanceRetention: ptr(true),
-		Retention: &api.ObjectLockRetention{Mode: compliance, RetainUntilDate: ptr(f.clock.Now().Add(time.Minute))}})
+	_, err := f.putObjectRetention(f.ctx(), &api.PutObjectRetentionInput{
+		Bucket: "vault", Key: "k", VersionId: hard, BypassGovernanceRetention: ptr(true),
+		Retention: &api.ObjectLockRetention{Mode: compliance, RetainUntilDate: ptr(f.clock.Now().Add(time.Minute))},
+	})
 	code(t, err, "AccessDenied")
 	f.clock.Advance(2 * time.Hour)
 	code(t, del(hard, false), "")
@@ -271,7 +274,7 @@ func TestEncryptedBodiesReadBackAndAreNotStoredInTheClear(t *testing.T) {
 		code(t, err, "")
 		f.wantGet(&api.GetObjectInput{Bucket: "pictures", Key: "copy"}, body)
 	}
-	v, _, err := f.current("default")
+	v, err := f.current("default")
 	if err != nil || v.Seal == nil {
 		t.Fatalf("the object is %+v, %v", v, err)
 	}

@@ -328,3 +328,12 @@ func TestMailsAreKeptInTheOutbox(t *testing.T) {
 		t.Errorf("the outbox has %v, %v", kept, err)
 	}
 }
+
+func TestEndpointsThatNothingCanBeSentToAreRefused(t *testing.T) {
+	h := newHarness(t, nil)
+	stream := "arn:aws:firehose:us-east-1:000000000000:deliverystream/s"
+	_, err := h.Call(h.ctx, "sns", "Subscribe", &api.SubscribeInput{TopicArn: h.topic(t, "t", nil), Protocol: "firehose", Endpoint: &stream})
+	if service.Code(err) != codeInvalid || !strings.Contains(err.Error(), "firehose") {
+		t.Errorf("a subscription of Firehose gives %v, want a refusal by name", err)
+	}
+}

@@ -189,6 +189,9 @@ func checkEndpoint(r *topicRecord, protocol, endpoint string) error {
 		if err != nil || a.Service != want {
 			return invalid("%s endpoint ARN", strings.ToUpper(protocol[:1])+protocol[1:])
 		}
+		if protocol == protocolFirehose {
+			return service.Unsupported(codeInvalid, "Subscribe", "Protocol firehose")
+		}
 		if protocol == protocolSQS && strings.HasSuffix(endpoint, fifoSuffix) && !r.fifo() {
 			return invalid("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
 		}

@@ -1,6 +1,7 @@
 package partiql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -174,10 +175,8 @@ func (p *parser) table(s *Statement) {
 	if s.Kind == Insert || p.tok.kind != word && p.tok.kind != quoted {
 		return
 	}
-	for _, kw := range []string{"WHERE", "ORDER", "SET", "REMOVE", "RETURNING"} {
-		if p.isKeyword(kw) {
-			return
-		}
+	if slices.ContainsFunc([]string{"WHERE", "ORDER", "SET", "REMOVE", "RETURNING"}, p.isKeyword) {
+		return
 	}
 	p.refuse("Aliasing is not supported")
 }
