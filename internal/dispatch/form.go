@@ -12,10 +12,14 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// isUploadForm tells whether a request is an upload by an HTML form, or what would be one if its type were right: a POST without a query, which
-// no operation has.
+// isUploadForm tells whether a request is an upload by an HTML form, or what would be one if its type were right: a POST without a query that no
+// header signs, which is no operation.
 func isUploadForm(r *http.Request) bool {
-	return r.Method == http.MethodPost && (!strings.Contains(r.RequestURI, "?") || strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"))
+	if r.Method != http.MethodPost {
+		return false
+	}
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") ||
+		r.Header.Get("Authorization") == "" && !strings.Contains(r.RequestURI, "?")
 }
 
 // serveForm hands an upload by a form to its service. The caller is proven when the service has read the fields.
