@@ -94,6 +94,23 @@ func TestValueIsReadOnceUntilItsPartitionChanges(t *testing.T) {
 	f.wantLoads(0)
 }
 
+func TestPeekFindsWhatIsKeptAndCurrent(t *testing.T) {
+	f := newFixture(t)
+	peek := func(want int, there bool) {
+		t.Helper()
+		if n, ok := f.cache.Peek("p", "k"); ok != there || n != want {
+			t.Errorf("Peek = %d, %v; want %d, %v", n, ok, want, there)
+		}
+	}
+	peek(0, false)
+	f.set("p/n/k", 7)
+	f.get("p", "k")
+	peek(7, true)
+	f.set("p/n/other", 1)
+	peek(0, false)
+	f.wantLoads(1)
+}
+
 func TestDeletedRangeDropsValues(t *testing.T) {
 	f := newFixture(t)
 	f.set("a/n/x", 1)
