@@ -86,7 +86,9 @@ func (s *Service) access() map[string]service.Access {
 		"StopStreamEncryption": onStream(s, "StopStreamEncryption", func(in *api.StopStreamEncryptionInput) target {
 			return target{in.StreamName, in.StreamARN, in.StreamId}
 		}),
-		"SubscribeToShard":      onConsumer(s, "SubscribeToShard", func(in *api.SubscribeToShardInput) consumerNamed { return consumerNamed{arn: &in.ConsumerARN, id: in.StreamId} }),
+		"SubscribeToShard": onConsumer(s, "SubscribeToShard", func(in *api.SubscribeToShardInput) consumerNamed {
+			return consumerNamed{arn: &in.ConsumerARN, id: in.StreamId}
+		}),
 		"TagResource":           onResource(s, "TagResource", func(in *api.TagResourceInput) string { return in.ResourceARN }),
 		"UntagResource":         onResource(s, "UntagResource", func(in *api.UntagResourceInput) string { return in.ResourceARN }),
 		"UpdateAccountSettings": service.OnAny("kinesis:UpdateAccountSettings"),

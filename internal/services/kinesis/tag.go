@@ -121,4 +121,3 @@ const (
 	throttleTag = "lambent:throttle"
 	throttleOn  = "on"
 )
-

@@ -78,17 +78,19 @@ func (c *Cache[P, K, V]) Get(ctx context.Context, p P, k K, load func(r store.Re
 	return v, err
 }
 
-// Peek returns the value of k in p when the cache has it. It does not touch the store, so it may be called within a transaction.
+// Peek returns the value of k in p if it is kept, for callers that cannot load: those in a transaction, who read the record, and spare themselves
+// its decoding when the value was made of the same.
 func (c *Cache[P, K, V]) Peek(p P, k K) (V, bool) {
 	_, v, ok := c.find(p, k)
 	return v, ok
 }
 
-// find returns the partition p, or nil, and its value of k when it is there and not older than the last acknowledged write.
+// find returns a partition, which may be nil, and what it keeps.
 func (c *Cache[P, K, V]) find(p P, k K) (found *part[K, V], v V, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if found = c.parts[p]; found != nil && found.count == found.now() {
+	found = c.parts[p]
+	if found != nil && found.count == found.now() {
 		v, ok = found.values[k]
 	}
 	return found, v, ok
