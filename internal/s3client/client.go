@@ -102,6 +102,12 @@ func HasCode(err error, codes ...string) bool {
 	return errors.As(err, &e) && slices.Contains(codes, e.Code)
 }
 
+// IsRefused tells whether the other side did not accept the credentials, or what they may do.
+func IsRefused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Code == "AuthorizationHeaderMalformed")
+}
+
 // IsTemporary tells whether the same request may succeed later.
 func IsTemporary(err error) bool {
 	if errors.Is(err, ErrUnreachable) {

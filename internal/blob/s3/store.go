@@ -108,7 +108,7 @@ func (s *Store) hint(err error) error {
 		return fmt.Errorf("the cluster for bodies (%s) cannot be reached: %w; start it, or correct bodies-endpoint", where, err)
 	case s3client.HasCode(err, "NoSuchBucket"):
 		return fmt.Errorf("the bucket for bodies (%s) does not exist: %w; make it, or correct bodies", where, err)
-	case s3client.HasCode(err, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden", "AuthorizationHeaderMalformed"):
+	case s3client.IsRefused(err):
 		return fmt.Errorf("the cluster for bodies (%s) refuses the keys: %w; bodies-keys must name ones that may list, read, write and delete there, and bodies-region the cluster's region", where, err)
 	}
 	return fmt.Errorf("the cluster for bodies (%s) cannot be used: %w", where, err)

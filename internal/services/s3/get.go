@@ -249,7 +249,7 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 		if errors.Is(err, blob.ErrNotFound) && try < 3 {
 			continue
 		}
-		return a, err
+		return a, fromStore(err)
 	}
 }
 
