@@ -81,8 +81,7 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
-	@dir=$$(mktemp -d); "$(abspath $(TOOL))" -a key -s secret -p 127.0.0.1:17070 posix "$$dir" >/dev/null & pid=$$!; trap 'kill $$pid' EXIT; \
-	S3_CLUSTER=http://key:secret@127.0.0.1:17070 $(GO) test -count=1 ./internal/blob/s3
+	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
 
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 

@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,36 +42,17 @@ type cluster struct {
 	fault atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
 }
 
-// external names an object store of somebody else for the conformance tests: S3_CLUSTER=http://KEY:SECRET@host:port.
-const external = "S3_CLUSTER"
+// tool is the program of versitygw, which then is the cluster (make compat-bodies).
+const tool = "S3_TOOL"
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{}
-	target, keys := os.Getenv(external), s3client.Credentials{}
-	if target == "" {
-		cfg := config.Default()
-		cfg.DataDir, cfg.Ephemeral, cfg.Listen, cfg.Sandbox = t.TempDir(), true, "127.0.0.1:0", config.SandboxOff
-		s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
-		})
-		target, keys = s.URL(), s3client.Credentials{AccessKeyID: "test", Secret: "test"}
+	start := lambent
+	if os.Getenv(tool) != "" {
+		start = versitygw
 	}
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u.User != nil {
-		keys.AccessKeyID = u.User.Username()
-		keys.Secret, _ = u.User.Password()
-		u.User = nil
-	}
+	u, keys := start(t)
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, r.In.Host
@@ -98,8 +80,43 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
+// lambent starts a Lambent.
+func lambent(t *testing.T) (*url.URL, s3client.Credentials) {
+	t.Helper()
+	cfg := config.Default()
+	cfg.DataDir, cfg.Ephemeral, cfg.Listen, cfg.Sandbox = t.TempDir(), true, "127.0.0.1:0", config.SandboxOff
+	s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, s3client.Credentials{AccessKeyID: "test", Secret: "test"}
+}
+
+// versitygw starts the program that tool names. The client's first request is tried again until it answers.
+func versitygw(t *testing.T) (*url.URL, s3client.Credentials) {
+	t.Helper()
+	const address = "127.0.0.1:17070"
+	cmd := exec.CommandContext(t.Context(), os.Getenv(tool), "-a", "key", "-s", "secret", "-p", address, "posix", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // the end of the test's context kills it
+	return &url.URL{Scheme: "http", Host: address}, s3client.Credentials{AccessKeyID: "key", Secret: "secret"}
+}
+
 // breaking makes requests pass through fault.
-func (c *cluster) breaking(fault func(w http.ResponseWriter, r *http.Request) bool) { c.fault.Store(&fault) }
+func (c *cluster) breaking(fault func(w http.ResponseWriter, r *http.Request) bool) {
+	c.fault.Store(&fault)
+}
 
 func (c *cluster) options(t *testing.T) s3.Options {
 	return s3.Options{
