@@ -16,6 +16,7 @@
 //
 //	"t", table name                              the table (record)
 //	"i", table id, hash, sort                    an item
+//	"c", table id, hash                          the size of an item collection, of tables with local indexes
 //	"x", table id, index id, hash, sort, item    an entry of a secondary index: the projected item
 //	"e", table id, expiry, item                  an item with a time to live, by its second of expiry
 //	"r", table name, label                       a stream (record), which outlives its table
