@@ -208,9 +208,9 @@ func (s *Service) lines(ctx context.Context, p place, im *importRecord, body io.
 			if len(bytes.TrimSpace(line)) == 0 {
 				continue
 			}
-			item, err := parse(line)
-			if err != nil {
-				return importLine{problem: err.Error()}, nil
+			item, malformed := parse(line)
+			if malformed != nil {
+				return importLine{problem: malformed.Error()}, nil
 			}
 			return importLine{item: item}, nil
 		}

@@ -35,6 +35,8 @@ func (k kind[R]) key(p place, table, id string) key.Key { return k.all(p).Str(ta
 func (k kind[R]) arn(p place, table, id string) string {
 	return tableARN(p, table) + "/" + k.segment + "/" + id
 }
+
+// parse returns the table and the id in an ARN.
 func (k kind[R]) parse(p place, arn string) (table, id string, ok bool) {
 	rest, ok := strings.CutPrefix(arn, tableARN(p, ""))
 	if !ok {
