@@ -95,7 +95,7 @@ func evaluate(cache *Cache, cmd, src string, p *Placeholders, item attr.Map) (st
 		}
 		return strings.TrimSpace(b.String()), nil
 	case "project":
-		pr, err := cache.Projection(src, p)
+		pr, err := cache.Projection(strings.Join(names, ","), p)
 		if err != nil {
 			return "", err
 		}
@@ -219,15 +219,15 @@ func TestNamesOfOtherRequestsAreNotTaken(t *testing.T) {
 
 func TestLargeExpressionsAreNotKept(t *testing.T) {
 	cache := NewCache()
-	src := "a"
-	for i := range maxParts {
-		src += ", a" + strconv.Itoa(i)
+	names := make([]string, maxParts+1)
+	for i := range names {
+		names[i] = "a" + strconv.Itoa(i)
 	}
 	p, err := NewPlaceholders(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cache.Projection(src, p); err != nil {
+	if _, err := cache.Projection(strings.Join(names, ","), p); err != nil {
 		t.Fatal(err)
 	}
 	if n := cache.kept.Len(); n != 0 {
