@@ -95,7 +95,7 @@ func evaluate(cache *Cache, cmd, src string, p *Placeholders, item attr.Map) (st
 		}
 		return strings.TrimSpace(b.String()), nil
 	case "project":
-		pr, err := cache.Projection(strings.Join(names, ","), p)
+		pr, err := cache.Projection(src, p)
 		if err != nil {
 			return "", err
 		}
