@@ -1,15 +1,16 @@
 // Command dynamodb measures DynamoDB's item operations through HTTP: signed requests of one kilobyte items on kept connections.
 //
 //	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-n requests] [-c clients]
+//	go run ./bench/dynamodb -large items [-dir folder] [-n requests] [-c clients]
 //
 // It starts a Lambent of its own in a process of its own, durable on a temporary directory, and prints per operation the throughput, the median
 // latency, and the processor time that the server used per request, which is what the targets are about. With -dynalite the same load runs against dynalite (in
-// memory), and the last column is the ratio of the two.
+// memory), and the last column is the ratio of the two. With -large it fills a table with that many items of 200 bytes, and compares reading them with reading
+// a small table.
 package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,12 +23,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/bench/lab"
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/sandbox"
@@ -40,11 +40,16 @@ func main() {
 	dynalite := flag.String("dynalite", "", "path of dynalite's cli.js to compare with")
 	n := flag.Int("n", 20000, "requests per operation")
 	c := flag.Int("c", 64, "clients")
+	items := flag.Int("large", 0, "compare a table of so many items with a small one")
+	dir := flag.String("dir", "", "folder of -large, which is kept; a temporary one by default. It is filled once")
 	flag.Parse()
 	var err error
-	if *serve != "" {
+	switch {
+	case *serve != "":
 		err = runServer(*serve)
-	} else {
+	case *items > 0:
+		err = large{dir: *dir, items: *items, requests: *n, clients: *c}.run()
+	default:
 		err = compare(*dynalite, *n, *c)
 	}
 	if err != nil {
@@ -141,51 +146,44 @@ func newTarget(url, id, secret string, cmd *exec.Cmd, stop func() error) *target
 
 // call makes one signed call.
 func (t *target) call(operation, body string) error {
+	_, err := t.ask(operation, body)
+	return err
+}
+
+// ask makes one signed call and returns its answer.
+func (t *target) ask(operation, body string) ([]byte, error) {
 	req, err := http.NewRequest(http.MethodPost, t.url+"/", strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	sum := sha256.Sum256([]byte(body))
 	if err := t.signer.SignHTTP(req, hex.EncodeToString(sum[:]), time.Now()); err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s: %s", operation, resp.Status, out)
 	}
-	return err
-}
-
-// cpu returns the processor time that the server's process used so far.
-func (t *target) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
-	if err != nil {
-		return 0, err
-	}
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return out, err
 }
 
 // result is what one operation cost.
 type result struct {
-	perSecond float64
-	median    time.Duration
-	cpu       time.Duration
+	perSecond   float64
+	median, p99 time.Duration
+	cpu         time.Duration
 }
 
 // load makes n calls with c clients.
 func (t *target) load(operation string, n, c int, body func(i int) string) (result, error) {
-	before, err := t.cpu()
+	before, err := lab.CPUOf(t.pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -206,12 +204,11 @@ func (t *target) load(operation string, n, c int, body func(i int) string) (resu
 	}
 	wg.Wait()
 	took := time.Since(start)
-	after, err := t.cpu()
+	after, err := lab.CPUOf(t.pid)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return result{}, err
 	}
-	slices.Sort(times)
-	return result{float64(n) / took.Seconds(), times[n/2], (after - before) / time.Duration(n)}, nil
+	return result{float64(n) / took.Seconds(), lab.Median(times), lab.Percentile(times, 99), (after - before) / time.Duration(n)}, nil
 }
 
 // operation is one row of the table.
