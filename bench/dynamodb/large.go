@@ -53,7 +53,7 @@ func (l large) run() (err error) {
 		return err
 	}
 	began := time.Now()
-	t, err := startSelf(l.dir)
+	t, err := startSelf(l.dir, "")
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (l large) fill() error {
 
 // makeTables makes the tables, of which the large one is empty, and returns its id.
 func (l large) makeTables() (tableID string, err error) {
-	t, err := startSelf(l.dir)
+	t, err := startSelf(l.dir, "")
 	if err != nil {
 		return "", err
 	}

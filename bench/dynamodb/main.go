@@ -1,6 +1,6 @@
 // Command dynamodb measures DynamoDB's item operations through HTTP: signed requests of one kilobyte items on kept connections.
 //
-//	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-n requests] [-c clients]
+//	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-only operation] [-profile file] [-n requests] [-c clients]
 //	go run ./bench/dynamodb -large items [-dir folder] [-n requests] [-c clients]
 //
 // It starts a Lambent of its own in a process of its own, durable on a temporary directory, and prints per operation the throughput, the median
@@ -23,6 +23,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,17 +42,19 @@ func main() {
 	dynalite := flag.String("dynalite", "", "path of dynalite's cli.js to compare with")
 	n := flag.Int("n", 20000, "requests per operation")
 	c := flag.Int("c", 64, "clients")
+	only := flag.String("only", "", "the one operation to measure, such as GetItem; PutItem always comes first")
+	profile := flag.String("profile", "", "file for a CPU profile of the server")
 	items := flag.Int("large", 0, "compare a table of so many items with a small one")
 	dir := flag.String("dir", "", "folder of -large, which is kept; a temporary one by default. It is filled once")
 	flag.Parse()
 	var err error
 	switch {
 	case *serve != "":
-		err = runServer(*serve)
+		err = runServer(*serve, *profile)
 	case *items > 0:
 		err = large{dir: *dir, items: *items, requests: *n, clients: *c}.run()
 	default:
-		err = compare(*dynalite, *n, *c)
+		err = comparison{dynalite: *dynalite, profile: *profile, only: *only, requests: *n, clients: *c}.run()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/dynamodb:", err)
@@ -58,8 +62,18 @@ func main() {
 	}
 }
 
-// runServer serves until its standard input ends. It prints its URL and its key.
-func runServer(dir string) error {
+// runServer serves until its standard input ends. It prints its URL and its key, and writes a profile of its processor time when it has a file for that.
+func runServer(dir, profile string) error {
+	if profile != "" {
+		f, err := os.Create(profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	cfg := config.Default()
 	cfg.DataDir, cfg.Listen, cfg.Sandbox = dir, "127.0.0.1:0", config.SandboxOff
 	s, err := server.Start(context.Background(), cfg, slog.New(slog.DiscardHandler))
@@ -81,12 +95,12 @@ type target struct {
 }
 
 // startSelf starts this command as a server.
-func startSelf(dir string) (*target, error) {
+func startSelf(dir, profile string) (*target, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-serve", dir)
+	cmd := exec.Command(self, "-serve", dir, "-profile", profile)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -237,8 +251,19 @@ func operations() []operation {
 	}
 }
 
-// measure runs all operations on a new table.
-func (t *target) measure(n, c int) ([]result, error) {
+// comparison measures the operations, or one of them, on Lambent and, when it has its path, on dynalite.
+type comparison struct {
+	dynalite, profile, only string
+	requests, clients       int
+}
+
+// operations are those to measure. PutItem writes what the others read.
+func (c comparison) operations() []operation {
+	return slices.DeleteFunc(operations(), func(o operation) bool { return c.only != "" && o.name != "PutItem" && o.name != c.only })
+}
+
+// measure runs the operations on a new table, with a share of the requests.
+func (c comparison) measure(t *target, share int) ([]result, error) {
 	err := t.call("CreateTable", `{"TableName":"bench","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],`+
 		`"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"BillingMode":"PAY_PER_REQUEST"}`)
 	if err != nil {
@@ -246,8 +271,8 @@ func (t *target) measure(n, c int) ([]result, error) {
 	}
 	time.Sleep(100 * time.Millisecond) // dynalite makes tables slowly
 	var out []result
-	for _, op := range operations() {
-		r, err := t.load(op.call, n/op.share, c, op.body)
+	for _, op := range c.operations() {
+		r, err := t.load(op.call, c.requests/op.share/share, c.clients, op.body)
 		if err != nil {
 			return nil, err
 		}
@@ -256,26 +281,26 @@ func (t *target) measure(n, c int) ([]result, error) {
 	return out, nil
 }
 
-func compare(dynalite string, n, c int) (err error) {
+func (c comparison) run() (err error) {
 	dir, err := os.MkdirTemp("", "lambent-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ours, err := measured(func() (*target, error) { return startSelf(dir) }, n, c)
+	ours, err := c.measured(func() (*target, error) { return startSelf(dir, c.profile) }, 1)
 	if err != nil {
 		return err
 	}
 	var theirs []result
-	if dynalite != "" {
-		if theirs, err = measured(func() (*target, error) { return startDynalite(dynalite) }, n/4, c); err != nil {
+	if c.dynalite != "" {
+		if theirs, err = c.measured(func() (*target, error) { return startDynalite(c.dynalite) }, 4); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("%-11s %10s %10s %12s %14s %8s\n", "operation", "ops/s", "p50", "CPU per op", "dynalite's CPU", "ratio")
-	for i, op := range operations() {
+	fmt.Printf("%-11s %10s %10s %10s %12s %14s %8s\n", "operation", "ops/s", "p50", "p99", "CPU per op", "dynalite's CPU", "ratio")
+	for i, op := range c.operations() {
 		r := ours[i]
-		fmt.Printf("%-11s %10.0f %10s %12s", op.name, r.perSecond, r.median.Round(10*time.Microsecond), r.cpu.Round(time.Microsecond))
+		fmt.Printf("%-11s %10.0f %10s %10s %12s", op.name, r.perSecond, r.median.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.cpu.Round(time.Microsecond))
 		if theirs != nil {
 			fmt.Printf(" %14s %7.2fx", theirs[i].cpu.Round(time.Microsecond), float64(r.cpu)/float64(theirs[i].cpu))
 		}
@@ -284,11 +309,11 @@ func compare(dynalite string, n, c int) (err error) {
 	return nil
 }
 
-func measured(start func() (*target, error), n, c int) ([]result, error) {
+func (c comparison) measured(start func() (*target, error), share int) ([]result, error) {
 	t, err := start()
 	if err != nil {
 		return nil, err
 	}
-	out, err := t.measure(n, c)
+	out, err := c.measure(t, share)
 	return out, errors.Join(err, t.stop())
 }
