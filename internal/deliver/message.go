@@ -40,6 +40,8 @@ type Message struct {
 	Execution string `json:",omitempty"`
 	// Stream is the stream of a log group; it is made when it is missing. Empty means the message's id.
 	Stream string `json:",omitempty"`
+	// HTTP adds to the request of a target that is called over HTTP.
+	HTTP *HTTP `json:",omitempty"`
 	// Key is the object's key in a bucket.
 	Key string `json:",omitempty"`
 	// Retry bounds the tries of a [Queue] beside the bounds of the queue itself.
@@ -67,6 +69,12 @@ type DeadLetter struct {
 	Attributes map[string]Attribute `json:",omitempty"`
 	// Body is what the queue gets in place of the message's body; nil means the body.
 	Body []byte `json:",omitempty"`
+}
+
+// HTTP is what a delivery adds to a request: the values for the wildcards of the path, headers and query parameters.
+type HTTP struct {
+	Path          []string          `json:",omitempty"`
+	Header, Query map[string]string `json:",omitempty"`
 }
 
 // Attribute is a message attribute.

@@ -17,6 +17,8 @@ type Queue struct {
 	// Name is the kind of the jobs, such as "s3.notification".
 	Name   string
 	Sender *Sender
+	// Send, when set, makes a delivery in place of the sender, for targets that a service calls in a way of its own. [Retryable] must tell what its errors mean.
+	Send func(ctx context.Context, m *Message) error
 	// MaxAge and MaxAttempts bound the tries of a message; 0 means no bound. A message that its target refuses is not tried again in any case.
 	MaxAge      time.Duration
 	MaxAttempts int
@@ -62,7 +64,11 @@ func (q *Queue) handle(ctx context.Context, j events.Job) error {
 	if m.ID == "" {
 		m.ID = uuid.Of(j.Kind, j.ID)
 	}
-	err = q.Sender.Send(ctx, m)
+	send := q.Sender.Send
+	if q.Send != nil {
+		send = q.Send
+	}
+	err = send(ctx, m)
 	if err != nil && (!Retryable(err) || m.Retry != nil && q.exhaustedBy(m.Retry, j) != "") {
 		return events.Permanent(err)
 	}
