@@ -101,7 +101,8 @@ func (e *Expression) Next(after, anchor time.Time, zone *time.Location) (time.Ti
 		if after.Before(anchor) {
 			return anchor, true
 		}
-		return anchor.Add((after.Sub(anchor)/e.rate + 1) * e.rate), true
+		since := after.Sub(anchor)
+		return after.Add(e.rate - since%e.rate), true
 	}
 	at, ok := onClock(e.at, zone)
 	return at, ok && at.After(after)

@@ -7,7 +7,6 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/store"
-	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -216,5 +215,5 @@ func exist(r store.Reader, p place, name string) error {
 
 // busPrefixes are what a bus is made of in the store.
 func busPrefixes(p place, name string) [][]byte {
-	return [][]byte{key.Key(p.bus(name)), p.rules(name), p.archives()}
+	return [][]byte{p.bus(name), p.rules(name), p.archives()}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -156,9 +157,7 @@ func newCall(ctx context.Context, m *deliver.Message, d *destinationRecord, fixe
 	r.Header = header
 	if len(query) > 0 {
 		all := r.URL.Query()
-		for k, v := range query {
-			all[k] = v
-		}
+		maps.Copy(all, query)
 		r.URL.RawQuery = all.Encode()
 	}
 	return r, nil

@@ -27,7 +27,7 @@
 // # Schedules
 //
 // A rule with a schedule has one named job, whose time is the next one due. Its handler hands the scheduled event over and writes the next job in one commit, so a
-// time is never met twice. A time that passed while the platform was down, or that is late by more than a minute, is left out.
+// time is never met twice. A rule that was due while the platform was down runs late, once, unless that is by more than maxLate.
 //
 // # What it deliberately is not
 //

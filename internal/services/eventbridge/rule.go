@@ -19,10 +19,6 @@ const (
 	enabledAll = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 )
 
-// maxPattern is the longest event pattern, in characters
-// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
-const maxPattern = 4096
-
 // ruleRecord is a rule with its targets.
 type ruleRecord struct {
 	Bus, Name   string

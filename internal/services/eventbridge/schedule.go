@@ -15,8 +15,8 @@ import (
 const (
 	// scheduleKind is the job of a rule with a schedule: it waits for the next time that is due.
 	scheduleKind = "eventbridge.schedule"
-	// maxLate is how late a time may be met; what is later is left out, as a rule is not run for times at which it was not there.
-	maxLate = time.Minute
+	// maxLate is how late a rule may run, because the platform was down at its time; what is later is left out.
+	maxLate = 15 * time.Minute
 )
 
 // tick is the payload of a scheduleKind job.
