@@ -56,6 +56,8 @@ func (c *canceled) add(err error) error {
 		}
 	case codeDuplicate:
 		reason.Code = ptr("DuplicateItem")
+	case codeCollection:
+		reason.Code = ptr("ItemCollectionSizeLimitExceeded")
 	case codeThroughput:
 		reason.Code = ptr("ProvisionedThroughputExceeded")
 	case codeValidation:
