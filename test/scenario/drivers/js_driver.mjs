@@ -8,7 +8,7 @@ const packages = { logs: "cloudwatch-logs", events: "eventbridge" };
 const clients = new Map();
 
 // bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none.
-const bodies = { Invoke: ["Payload"], PutObject: ["Body"], UploadPart: ["Body"] };
+const bodies = { Invoke: ["Payload"], PutRecord: ["Data"], PutObject: ["Body"], UploadPart: ["Body"] };
 
 function client({ service, endpoint, key, secret, token }) {
   const name = [service, endpoint, key, secret, token].join(" ");
