@@ -156,8 +156,9 @@ func (f *fixture) survived(key string, h *history, acked, started int) {
 	default:
 		f.t.Errorf("%s cannot be opened: %v", key, err)
 	}
+	// Deletions look alike, so the state is at least that after the first that fits.
 	at := -1
-	for i := max(acked-1, 0); i < started; i++ {
+	for i := max(acked-1, 0); i < started && at < 0; i++ {
 		if bytes.Equal(h.bodies[i], found) && (h.bodies[i] == nil) == (found == nil) {
 			at = i
 		}
