@@ -113,9 +113,10 @@ func (c *change) checkpoint(in *api.CheckpointDurableExecutionInput, updates []u
 			}
 		}
 	}
+	last.News = len(c.Updated) > 0
 	for _, id := range c.Updated {
 		if !slices.Contains(last.Operations, id) {
-			last.Operations, last.News = append(last.Operations, id), true
+			last.Operations = append(last.Operations, id)
 		}
 	}
 	c.Updated, c.Last = nil, last
