@@ -26,6 +26,7 @@ const (
 	codeMismatch       = "IdempotentParameterMismatchException"
 	codeThroughput     = "ProvisionedThroughputExceededException"
 	codeLimit          = "LimitExceededException"
+	codeCollection     = "ItemCollectionSizeLimitExceededException"
 	codeInternal       = "InternalServerError"
 	codeUnavailable    = "ServiceUnavailable"
 	codeAccessDenied   = "AccessDeniedException"

@@ -43,6 +43,7 @@ type harness struct {
 	clock   *clock.Fake
 	queue   *events.Queue
 	objects map[string][]byte // of S3, by bucket and key
+	logged  []string          // in CloudWatch Logs
 	ctx     context.Context
 }
 
@@ -76,6 +77,9 @@ func newHarness(t testing.TB) *harness {
 func (h *harness) Call(ctx context.Context, api, operation string, in any) (any, error) {
 	if api == "s3" {
 		return h.callS3(in)
+	}
+	if api == "logs" {
+		return h.callLogs(in)
 	}
 	for _, b := range h.service.Operations {
 		if b.Name == operation && b.Call != nil {

@@ -42,6 +42,8 @@ type written struct {
 	table    *table
 	old, new attr.Map
 	units    units
+	// collection is the size of the item's collection after the write, for tables with local indexes, in bytes.
+	collection int64
 }
 
 // apply makes one write in a transaction. With a failed condition it returns the old item beside the error.
@@ -135,6 +137,11 @@ func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {
 		if err := t.store(tx, itemKey, out.old, next, by); err != nil {
 			return out, err
 		}
+		if len(t.Local) > 0 {
+			if out.collection, err = t.collectionSize(tx, w.keyed()); err != nil {
+				return out, err
+			}
+		}
 	}
 	out.units = t.writeUnits(out.old, next, w.action == actionCheck)
 	return out, nil
@@ -185,13 +192,16 @@ type origin struct {
 
 // needsOld tells whether any write of the table needs the item as it was.
 func (t *table) needsOld() bool {
-	return len(t.indexes) > 0 || t.TTLAttribute != "" || t.Stream != nil || t.Recovery != nil || len(t.Snapshots) > 0
+	return len(t.indexes) > 0 || t.throttled() || t.TTLAttribute != "" || t.Stream != nil || t.Recovery != nil || len(t.Snapshots) > 0
 }
 
 // store writes an item with its index entries and its stream record.
 func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origin) error {
 	if old != nil && bytes.Equal(old, item) {
 		return nil
+	}
+	if err := t.grow(tx, old, item); err != nil {
+		return err
 	}
 	if err := t.preserve(tx, itemKey, old); err != nil {
 		return err
