@@ -78,7 +78,7 @@ func (e *Engine) text(ctx context.Context, b body) (*string, error) {
 	if b.Blob == "" {
 		return &b.Text, nil
 	}
-	r, err := e.deps.Blobs.Open(ctx, b.Blob)
+	r, err := e.deps.Blobs.Open(ctx, b.Blob, blob.Whole())
 	if err != nil {
 		return nil, fmt.Errorf("read payload: %w", err)
 	}

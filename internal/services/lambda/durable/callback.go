@@ -45,7 +45,7 @@ func (e *Engine) onCallback(ctx context.Context, id string, fn func(c *change, o
 	late := false
 	err = e.update(ctx, r, func(c *change) error {
 		if c.running() {
-			if _, err := c.fire(); err != nil {
+			if err := c.fire(); err != nil {
 				return err
 			}
 		}

@@ -198,31 +198,31 @@ func (c *change) settle(o *operation, status string, v event) error {
 	return errors.Join(c.put(o), c.note(o, v))
 }
 
-// fire lets everything happen that is due. It reports false when it has left something for another transaction.
-func (c *change) fire() (bool, error) {
+// fire lets what is due happen. What is too much for one transaction is left to the timer job, which save makes wake at once.
+func (c *change) fire() error {
 	var list []due
 	span := store.Span{Lo: c.dueKey(), Hi: c.dueKey().Time(c.now.Add(1)), Limit: maxFired}
 	for p, err := range c.tx.Range(span) {
 		if err != nil {
-			return false, err
+			return err
 		}
 		d := key.Decode(p.Key).Skip(c.dueKey())
 		_ = d.Time()
 		list = append(list, due{seq: d.Uint(), kind: d.Str()})
 		if d.Err() != nil {
-			return false, d.Err()
+			return d.Err()
 		}
 		c.tx.Delete(p.Key)
 	}
 	for _, d := range list {
 		if err := c.fireOne(d); err != nil {
-			return false, err
+			return err
 		}
 		if !c.running() {
-			return true, nil
+			return nil
 		}
 	}
-	return len(list) < maxFired, nil
+	return nil
 }
 
 func (c *change) fireOne(d due) error {

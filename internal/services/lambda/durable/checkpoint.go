@@ -98,7 +98,7 @@ func (c *change) checkpoint(in *api.CheckpointDurableExecutionInput, updates []u
 	if !c.running() || c.Token == "" || c.Token != in.CheckpointToken {
 		return badToken()
 	}
-	if _, err := c.fire(); err != nil {
+	if err := c.fire(); err != nil {
 		return err
 	}
 	last := &checkpointed{Client: deref(in.ClientToken), Token: in.CheckpointToken, Time: c.now}

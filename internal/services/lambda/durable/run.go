@@ -89,7 +89,7 @@ func (e *Engine) beginRun(ctx context.Context, r Ref) (x *execution, updated []s
 	err = e.update(ctx, r, func(c *change) error {
 		x, updated = nil, nil
 		if c.running() {
-			if _, err := c.fire(); err != nil {
+			if err := c.fire(); err != nil {
 				return err
 			}
 		}
@@ -332,7 +332,7 @@ func (e *Engine) fireTimer(ctx context.Context, j events.Job) error {
 		}
 		c.Timer = time.Time{} // this job is over: save writes another
 		if c.running() {
-			if _, err := c.fire(); err != nil {
+			if err := c.fire(); err != nil {
 				return err
 			}
 		}
