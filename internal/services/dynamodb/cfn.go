@@ -32,6 +32,7 @@ type tableProperties struct {
 	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
 	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
 	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
+	Insights                  *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 	Tags                      []tagProperty       `cfn:"Tags"`
 }
 
@@ -65,6 +66,7 @@ type globalProperty struct {
 	Keys       []keyProperty       `cfn:"KeySchema,required"`
 	Projection projectionProperty  `cfn:"Projection,required"`
 	Throughput *throughputProperty `cfn:"ProvisionedThroughput"`
+	Insights   *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 }
 
 type localProperty struct {
@@ -87,6 +89,11 @@ type encryptionProperty struct {
 type recoveryProperty struct {
 	Enabled bool   `cfn:"PointInTimeRecoveryEnabled"`
 	Days    *int32 `cfn:"RecoveryPeriodInDays"`
+}
+
+type insightsProperty struct {
+	Enabled bool   `cfn:"Enabled,required"`
+	Mode    string `cfn:"Mode"`
 }
 
 type streamProperty struct {
@@ -139,6 +146,9 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, in.TableName, nil, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callInsights(ctx, in.TableName, &tableProperties{}, p); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, in.TableName)
@@ -267,6 +277,9 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, name, old.ResourcePolicy, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callInsights(ctx, name, old, p); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.retag(ctx, c, old, p); err != nil {
@@ -412,6 +425,35 @@ func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *
 	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
 		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
 	return err
+}
+
+// callInsights makes the Contributor Insights of a table and its global indexes what the properties say.
+func (s *Service) callInsights(ctx context.Context, table string, old, p *tableProperties) error {
+	before := map[string]*insightsProperty{"": old.Insights}
+	for _, ix := range old.GlobalSecondaryIndexes {
+		before[ix.Name] = ix.Insights
+	}
+	after := map[string]*insightsProperty{"": p.Insights}
+	for _, ix := range p.GlobalSecondaryIndexes {
+		after[ix.Name] = ix.Insights
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		was, is := deref(before[name]), deref(after[name])
+		if was == is || !was.Enabled && !is.Enabled {
+			continue
+		}
+		in := &ddb.UpdateContributorInsightsInput{TableName: table, ContributorInsightsAction: ddb.ContributorInsightsActionDisable}
+		if is.Enabled {
+			in.ContributorInsightsAction, in.ContributorInsightsMode = ddb.ContributorInsightsActionEnable, is.Mode
+		}
+		if name != "" {
+			in.IndexName = &name
+		}
+		if _, err := service.Call[ddb.UpdateContributorInsightsOutput](ctx, s.door, ddb.API.Name, "UpdateContributorInsights", in); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // callPolicy makes the resource policy of a table what the properties say.

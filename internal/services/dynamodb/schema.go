@@ -45,6 +45,8 @@ type tableRecord struct {
 	// Recovery is set while the table has point-in-time recovery, Restore when it was restored.
 	Recovery *recoveryState `json:"recovery,omitempty"`
 	Restore  *restoreState  `json:"restore,omitempty"`
+	// Insights say how the keys of the table ("") and of its global indexes are counted.
+	Insights map[string]*insightsState `json:"insights,omitempty"`
 	// Import is the ARN of the import that writes the table's items, until they are there.
 	Import string `json:"import,omitempty"`
 }

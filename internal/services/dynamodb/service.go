@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"io"
+	"net/http"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
@@ -24,6 +25,8 @@ type Service struct {
 	counts   statisticsCache
 	throttle throttle
 	exprs    *expr.Cache
+	// contributors are the keys with most traffic, of tables that have Contributor Insights.
+	contributors contributors
 }
 
 // New returns DynamoDB on the given collaborators.
@@ -41,7 +44,10 @@ func (s *Service) Tables() service.Service {
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  []service.ResourceType{s.tableResource(), s.globalTableResource()},
-		Jobs:       s.jobs(),
+		Routes: []service.Route{
+			{Path: "/_lambent/dynamodb/contributors/{account}/{region}/{table}", Handler: http.HandlerFunc(s.serveContributors), RootOnly: "see which keys of a table have most traffic"},
+		},
+		Jobs: s.jobs(),
 		Close: func(context.Context) error {
 			s.known.Close()
 			return nil

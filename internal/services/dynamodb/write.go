@@ -53,6 +53,7 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 		return written{}, err
 	}
 	if err := s.admitWrite(t); err != nil {
+		s.seeThrottled(t, nil, w.keyed())
 		return written{}, err
 	}
 	by := origin{at: s.clock.Now()}
@@ -66,6 +67,10 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 		return done, err
 	}
 	s.spendOnCommit(tx, t, done.units)
+	if t.Insights != nil {
+		seen := written{units: done.units, old: done.old.Clone(), new: done.new.Clone()}
+		tx.OnCommit(func() { s.seeWrite(t, w.keyed(), seen) })
+	}
 	if len(t.Replicas) > 0 && w.action != actionCheck {
 		err = s.replicate(tx, t, w.keyed(), done.new.Clone(), by)
 	}
