@@ -28,6 +28,9 @@ func (p place) in(region string) place { return place{p.account, region} }
 
 // alterReplicas makes the changes of a request to the regions of a table. r is the table's record after the request's other changes.
 func (s *Service) alterReplicas(tx store.Txn, t *table, r *tableRecord, updates []ddb.ReplicationGroupUpdate) error {
+	if len(updates) > 0 && !t.GlobalSince.IsZero() {
+		return invalid("%s is part of a global table of the version 2017.11.29, whose replicas are changed with UpdateGlobalTable", t.Name)
+	}
 	for _, u := range updates {
 		var region string
 		switch {

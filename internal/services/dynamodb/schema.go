@@ -38,6 +38,8 @@ type tableRecord struct {
 	Policy     *policyRecord `json:"policy,omitempty"`
 	// Replicas are the other regions of a global table, and Replica is set until the items that were there before this one are copied.
 	Replicas []string      `json:"replicas,omitempty"`
+	// GlobalSince is when the table became part of a global table of the version 2017.11.29; zero for all others.
+	GlobalSince time.Time `json:"global_since,omitzero"`
 	Replica  *replicaState `json:"replica,omitempty"`
 	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
 	Snapshots []string `json:"snapshots,omitempty"`

@@ -81,6 +81,12 @@ func (s *Service) handlers() *ddb.Handlers {
 		BatchWriteItem:              s.batchWriteItem,
 		CreateTable:                 s.createTable,
 		CreateBackup:                s.createBackup,
+		CreateGlobalTable:           s.createGlobalTable,
+		DescribeGlobalTable:         s.describeGlobalTable,
+		DescribeGlobalTableSettings: s.describeGlobalTableSettings,
+		ListGlobalTables:            s.listGlobalTables,
+		UpdateGlobalTable:           s.updateGlobalTable,
+		UpdateGlobalTableSettings:   s.updateGlobalTableSettings,
 		DeleteBackup:                s.deleteBackup,
 		DescribeBackup:              s.describeBackup,
 		DescribeExport:              s.describeExport,
@@ -113,6 +119,7 @@ func (s *Service) handlers() *ddb.Handlers {
 		UpdateTable:                 s.updateTable,
 		UpdateTimeToLive:            s.updateTimeToLive,
 
-		DescribeContinuousBackups: s.describeContinuousBackups,
+		DescribeContinuousBackups:       s.describeContinuousBackups,
+		DescribeTableReplicaAutoScaling: s.describeTableReplicaAutoScaling,
 	}
 }
