@@ -57,9 +57,19 @@ func unsupported(operation, parameter string) *service.Error {
 // fromStore turns the errors of store and blob that a client can do something about into S3's.
 func fromStore(err error) error {
 	var known *service.Error
+	var away *blob.UnavailableError
 	switch {
 	case err == nil, errors.As(err, &known):
 		return err
+	case errors.As(err, &away):
+		code := "ServiceUnavailable"
+		if away.Busy {
+			code = "SlowDown"
+		}
+		return &service.Error{
+			Code: code, Status: http.StatusServiceUnavailable, Err: err,
+			Message: "The cluster that keeps the bodies of objects cannot be used at the moment: " + away.Reason + ". Nothing was changed; please try again.",
+		}
 	case errors.Is(err, store.ErrConflict):
 		return &service.Error{
 			Code: "ConditionalRequestConflict", Status: http.StatusConflict, Err: err,

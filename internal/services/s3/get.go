@@ -115,20 +115,26 @@ func (s *Service) openBody(ctx context.Context, id blob.ID, inline []byte, size 
 		}
 		return io.NopCloser(bytes.NewReader(inline[at.offset : at.offset+at.length])), nil
 	}
-	f, err := s.blobs.Open(ctx, id)
+	if l != nil {
+		f, err := s.openBlob(ctx, id, blob.Span{Offset: seal.Start(at.offset), Length: seal.End(size, at.offset+at.length) - seal.Start(at.offset)})
+		if err != nil {
+			return nil, err
+		}
+		return openSealed(f, f, l, size, at)
+	}
+	f, err := s.openBlob(ctx, id, blob.Span{Offset: at.offset, Length: at.length})
+	if err != nil || at.offset == 0 && at.length == size {
+		return f, err
+	}
+	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+}
+
+func (s *Service) openBlob(ctx context.Context, id blob.ID, want blob.Span) (blob.ReadSeekCloser, error) {
+	f, err := s.blobs.Open(ctx, id, want)
 	if err != nil {
 		return nil, fmt.Errorf("open body %s: %w", id, err)
 	}
-	if l != nil {
-		return openSealed(f, f, l, size, at)
-	}
-	if at.offset == 0 && at.length == size {
-		return f, nil
-	}
-	if _, err := f.Seek(at.offset, io.SeekStart); err != nil {
-		return nil, errors.Join(fmt.Errorf("seek in body %s: %w", id, err), f.Close())
-	}
-	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+	return f, nil
 }
 
 // unsealed is the plain text of an encrypted body.
@@ -243,7 +249,7 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 		if errors.Is(err, blob.ErrNotFound) && try < 3 {
 			continue
 		}
-		return a, err
+		return a, fromStore(err)
 	}
 }
 
