@@ -47,17 +47,21 @@ func (s *Service) access() map[string]service.Access {
 		"UpdateGlobalTableSettings": service.OnAll("dynamodb:UpdateGlobalTableSettings", func(ctx context.Context, in *ddb.UpdateGlobalTableSettingsInput) ([]service.Target, error) {
 			return s.onGlobal(ctx, in.GlobalTableName)
 		}),
-		"DescribeTableReplicaAutoScaling": onTableOf(s, "dynamodb:DescribeTableReplicaAutoScaling", func(in *ddb.DescribeTableReplicaAutoScalingInput) string { return in.TableName }),
-		"ListBackups":                     service.OnAny("dynamodb:ListBackups"),
-		"DescribeExport":                  service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
-		"DescribeImport":                  service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
-		"ExportTableToPointInTime":        onTableOf(s, "dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
-		"ImportTable":                     onTableOf(s, "dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
-		"DescribeContributorInsights":     onTableOf(s, "dynamodb:DescribeContributorInsights", func(in *ddb.DescribeContributorInsightsInput) string { return in.TableName }),
-		"ListContributorInsights":         service.OnAny("dynamodb:ListContributorInsights"),
-		"UpdateContributorInsights":       onTableOf(s, "dynamodb:UpdateContributorInsights", func(in *ddb.UpdateContributorInsightsInput) string { return in.TableName }),
-		"ListExports":                     service.OnAny("dynamodb:ListExports"),
-		"ListImports":                     service.OnAny("dynamodb:ListImports"),
+		"DescribeTableReplicaAutoScaling":     onTableOf(s, "dynamodb:DescribeTableReplicaAutoScaling", func(in *ddb.DescribeTableReplicaAutoScalingInput) string { return in.TableName }),
+		"DescribeKinesisStreamingDestination": onTableOf(s, "dynamodb:DescribeKinesisStreamingDestination", func(in *ddb.DescribeKinesisStreamingDestinationInput) string { return in.TableName }),
+		"DisableKinesisStreamingDestination":  onTableOf(s, "dynamodb:DisableKinesisStreamingDestination", func(in *ddb.DisableKinesisStreamingDestinationInput) string { return in.TableName }),
+		"EnableKinesisStreamingDestination":   onTableOf(s, "dynamodb:EnableKinesisStreamingDestination", func(in *ddb.EnableKinesisStreamingDestinationInput) string { return in.TableName }),
+		"UpdateKinesisStreamingDestination":   onTableOf(s, "dynamodb:UpdateKinesisStreamingDestination", func(in *ddb.UpdateKinesisStreamingDestinationInput) string { return in.TableName }),
+		"ListBackups":                         service.OnAny("dynamodb:ListBackups"),
+		"DescribeExport":                      service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
+		"DescribeImport":                      service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
+		"ExportTableToPointInTime":            onTableOf(s, "dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
+		"ImportTable":                         onTableOf(s, "dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
+		"DescribeContributorInsights":         onTableOf(s, "dynamodb:DescribeContributorInsights", func(in *ddb.DescribeContributorInsightsInput) string { return in.TableName }),
+		"ListContributorInsights":             service.OnAny("dynamodb:ListContributorInsights"),
+		"UpdateContributorInsights":           onTableOf(s, "dynamodb:UpdateContributorInsights", func(in *ddb.UpdateContributorInsightsInput) string { return in.TableName }),
+		"ListExports":                         service.OnAny("dynamodb:ListExports"),
+		"ListImports":                         service.OnAny("dynamodb:ListImports"),
 		"RestoreTableFromBackup": service.OnAll("dynamodb:RestoreTableFromBackup", func(ctx context.Context, in *ddb.RestoreTableFromBackupInput) ([]service.Target, error) {
 			targets, err := s.onTable(ctx, in.TargetTableName)
 			return append(targets, service.Target{ARN: in.BackupArn}), err

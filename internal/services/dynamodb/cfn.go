@@ -31,6 +31,7 @@ type tableProperties struct {
 	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
 	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
 	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
+	KinesisStream             *kinesisProperty    `cfn:"KinesisStreamSpecification"`
 	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
 	Insights                  *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 	Tags                      []tagProperty       `cfn:"Tags"`
@@ -96,6 +97,11 @@ type insightsProperty struct {
 	Mode    string `cfn:"Mode"`
 }
 
+type kinesisProperty struct {
+	Stream    string `cfn:"StreamArn,required"`
+	Precision string `cfn:"ApproximateCreationDateTimePrecision"`
+}
+
 type streamProperty struct {
 	View string `cfn:"StreamViewType,required"`
 }
@@ -146,6 +152,9 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, in.TableName, nil, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callDestination(ctx, in.TableName, nil, p.KinesisStream); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.callInsights(ctx, in.TableName, &tableProperties{}, p); err != nil {
@@ -277,6 +286,9 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, name, old.ResourcePolicy, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callDestination(ctx, name, old.KinesisStream, p.KinesisStream); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.callInsights(ctx, name, old, p); err != nil {
@@ -425,6 +437,40 @@ func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *
 	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
 		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
 	return err
+}
+
+// callDestination makes the data stream of a table what the properties say.
+func (s *Service) callDestination(ctx context.Context, table string, old, p *kinesisProperty) error {
+	was, is := deref(old), deref(p)
+	if was.Stream != "" && was.Stream != is.Stream {
+		_, err := s.door.Call(ctx, ddb.API.Name, "DisableKinesisStreamingDestination", &ddb.DisableKinesisStreamingDestinationInput{TableName: table, StreamArn: was.Stream})
+		if err != nil && !strings.Contains(messageOf(err), "must be ACTIVE") { // by an earlier try of this step
+			return err
+		}
+	}
+	switch {
+	case is.Stream == "" || was == is:
+		return nil
+	case was.Stream == is.Stream && is.Precision != "":
+		_, err := s.door.Call(ctx, ddb.API.Name, "UpdateKinesisStreamingDestination", &ddb.UpdateKinesisStreamingDestinationInput{
+			TableName: table, StreamArn: is.Stream, UpdateKinesisStreamingConfiguration: &ddb.UpdateKinesisStreamingConfiguration{ApproximateCreationDateTimePrecision: is.Precision},
+		})
+		if err != nil && !strings.Contains(messageOf(err), "already set") {
+			return err
+		}
+		return nil
+	case was.Stream == is.Stream:
+		return nil
+	}
+	in := &ddb.EnableKinesisStreamingDestinationInput{TableName: table, StreamArn: is.Stream}
+	if is.Precision != "" {
+		in.EnableKinesisStreamingConfiguration = &ddb.EnableKinesisStreamingConfiguration{ApproximateCreationDateTimePrecision: is.Precision}
+	}
+	_, err := s.door.Call(ctx, ddb.API.Name, "EnableKinesisStreamingDestination", in)
+	if err != nil && !strings.Contains(messageOf(err), "must be DISABLED") {
+		return err
+	}
+	return nil
 }
 
 // callInsights makes the Contributor Insights of a table and its global indexes what the properties say.

@@ -128,7 +128,9 @@ func (s *Service) set(r *tableRecord, region string, in *ddb.UpdateGlobalTableSe
 		}
 	}
 	var capacity []capacitySetting
-	add := func(index string, read, write *int64) { capacity = append(capacity, capacitySetting{index, read, write}) }
+	add := func(index string, read, write *int64) {
+		capacity = append(capacity, capacitySetting{index, read, write})
+	}
 	add("", nil, in.GlobalTableProvisionedWriteCapacityUnits)
 	for _, ix := range in.GlobalTableGlobalSecondaryIndexSettingsUpdate {
 		add(ix.IndexName, nil, ix.ProvisionedWriteCapacityUnits)

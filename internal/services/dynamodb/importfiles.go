@@ -170,7 +170,7 @@ func (s *Service) importLines(ctx context.Context, p place, im *importRecord, li
 			if err != nil {
 				return err
 			}
-			if err := t.store(tx, t.itemKey(l.item), old.Clone(), l.item, origin{at: s.clock.Now()}); err != nil {
+			if err := t.store(tx, t.itemKey(l.item), old.Clone(), l.item, s.now()); err != nil {
 				return err
 			}
 			im.Imported++

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"lambent.dev/lambent/internal/service"
@@ -22,51 +23,54 @@ func (h *harness) contributorsOf(t *testing.T, table string, index *string) *sho
 }
 
 func TestContributorInsightsCountKeysByWhatTheyConsume(t *testing.T) {
-	h := newHarness(t)
-	h.must(t, "CreateTable", threads)
-	h.must(t, "UpdateTable", `{"TableName":"threads","AttributeDefinitions":[{"AttributeName":"by","AttributeType":"S"}],"GlobalSecondaryIndexUpdates":[{"Create":`+
-		`{"IndexName":"authors","KeySchema":[{"AttributeName":"by","KeyType":"HASH"}],"Projection":{"ProjectionType":"KEYS_ONLY"}}}]}`)
-	if got := h.must(t, "UpdateContributorInsights", `{"TableName":"threads","ContributorInsightsAction":"ENABLE"}`); !strings.Contains(got, `"ENABLING"`) {
-		t.Error(got)
-	}
-	h.must(t, "UpdateContributorInsights", `{"TableName":"threads","IndexName":"authors","ContributorInsightsAction":"ENABLE"}`)
-	for i := range 10 {
-		h.must(t, "PutItem", fmt.Sprintf(`{"TableName":"threads","Item":{"forum":{"S":"busy"},"id":{"S":"%d"},"by":{"S":"ann"}}}`, i))
-	}
-	h.must(t, "PutItem", `{"TableName":"threads","Item":{"forum":{"S":"calm"},"id":{"S":"1"},"by":{"S":"bob"}}}`)
-	for range 5 {
-		h.must(t, "GetItem", `{"TableName":"threads","Key":{"forum":{"S":"busy"},"id":{"S":"7"}},"ConsistentRead":true}`)
-	}
-	h.must(t, "Query", `{"TableName":"threads","IndexName":"authors","KeyConditionExpression":"#b = :b","ExpressionAttributeNames":{"#b":"by"},"ExpressionAttributeValues":{":b":{"S":"bob"}}}`)
-	got := h.contributorsOf(t, "threads", nil)
-	if p := got.Partitions; len(p) != 2 || string(p[0].Key) != `{"forum":{"S":"busy"}}` || p[0].Count != 15 || p[1].Count != 1 {
-		t.Errorf("partitions: %s %+v", p[0].Key, p)
-	}
-	if i := got.Items; len(i) != 3 || string(i[0].Key) != `{"forum":{"S":"busy"},"id":{"S":"7"}}` || i[0].Count != 6 {
-		t.Errorf("items: %+v", i)
-	}
-	index := h.contributorsOf(t, "threads", ptr("authors")).Partitions
-	if len(index) != 2 || string(index[0].Key) != `{"by":{"S":"ann"}}` || index[0].Count != 10 || index[1].Count <= 1 || index[1].Count > 1.1 {
-		t.Errorf("partitions of the index: %+v", index)
-	}
-	if got := h.must(t, "DescribeContributorInsights", `{"TableName":"threads"}`); !strings.Contains(got, `"DynamoDBContributorInsights-SKT-threads-`) || !strings.Contains(got, `"ENABLED"`) {
-		t.Error(got)
-	}
-	page := h.must(t, "ListContributorInsights", `{"MaxResults":1}`)
-	if strings.Contains(page, "authors") || lookup(t, page, "NextToken") == "" {
-		t.Error(page)
-	}
-	page = h.must(t, "ListContributorInsights", `{"MaxResults":1,"NextToken":"`+lookup(t, page, "NextToken")+`"}`)
-	if !strings.Contains(page, "authors") || strings.Contains(page, "NextToken") {
-		t.Error(page)
-	}
-	h.must(t, "UpdateContributorInsights", `{"TableName":"threads","ContributorInsightsAction":"DISABLE"}`)
-	if _, err := h.impl.topKeys(h.ctx, placeOf(h.ctx), "threads", nil, 3); service.Code(err) != codeNotFound {
-		t.Error(err)
-	}
-	if got := h.must(t, "ListContributorInsights", `{"TableName":"threads"}`); strings.Count(got, "ENABLED") != 1 {
-		t.Error(got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.must(t, "CreateTable", threads)
+		h.must(t, "UpdateTable", `{"TableName":"threads","AttributeDefinitions":[{"AttributeName":"by","AttributeType":"S"}],"GlobalSecondaryIndexUpdates":[{"Create":`+
+			`{"IndexName":"authors","KeySchema":[{"AttributeName":"by","KeyType":"HASH"}],"Projection":{"ProjectionType":"KEYS_ONLY"}}}]}`)
+		synctest.Wait() // until the index is filled
+		if got := h.must(t, "UpdateContributorInsights", `{"TableName":"threads","ContributorInsightsAction":"ENABLE"}`); !strings.Contains(got, `"ENABLING"`) {
+			t.Error(got)
+		}
+		h.must(t, "UpdateContributorInsights", `{"TableName":"threads","IndexName":"authors","ContributorInsightsAction":"ENABLE"}`)
+		for i := range 10 {
+			h.must(t, "PutItem", fmt.Sprintf(`{"TableName":"threads","Item":{"forum":{"S":"busy"},"id":{"S":"%d"},"by":{"S":"ann"}}}`, i))
+		}
+		h.must(t, "PutItem", `{"TableName":"threads","Item":{"forum":{"S":"calm"},"id":{"S":"1"},"by":{"S":"bob"}}}`)
+		for range 5 {
+			h.must(t, "GetItem", `{"TableName":"threads","Key":{"forum":{"S":"busy"},"id":{"S":"7"}},"ConsistentRead":true}`)
+		}
+		h.must(t, "Query", `{"TableName":"threads","IndexName":"authors","KeyConditionExpression":"#b = :b","ExpressionAttributeNames":{"#b":"by"},"ExpressionAttributeValues":{":b":{"S":"bob"}}}`)
+		got := h.contributorsOf(t, "threads", nil)
+		if p := got.Partitions; len(p) != 2 || string(p[0].Key) != `{"forum":{"S":"busy"}}` || p[0].Count != 15 || p[1].Count != 1 {
+			t.Errorf("partitions: %s %+v", p[0].Key, p)
+		}
+		if i := got.Items; len(i) != 3 || string(i[0].Key) != `{"forum":{"S":"busy"},"id":{"S":"7"}}` || i[0].Count != 6 {
+			t.Errorf("items: %+v", i)
+		}
+		index := h.contributorsOf(t, "threads", ptr("authors")).Partitions
+		if len(index) != 2 || string(index[0].Key) != `{"by":{"S":"ann"}}` || index[0].Count != 10 || index[1].Count <= 1 || index[1].Count > 1.1 {
+			t.Errorf("partitions of the index: %+v", index)
+		}
+		if got := h.must(t, "DescribeContributorInsights", `{"TableName":"threads"}`); !strings.Contains(got, `"DynamoDBContributorInsights-SKT-threads-`) || !strings.Contains(got, `"ENABLED"`) {
+			t.Error(got)
+		}
+		page := h.must(t, "ListContributorInsights", `{"MaxResults":1}`)
+		if strings.Contains(page, "authors") || lookup(t, page, "NextToken") == "" {
+			t.Error(page)
+		}
+		page = h.must(t, "ListContributorInsights", `{"MaxResults":1,"NextToken":"`+lookup(t, page, "NextToken")+`"}`)
+		if !strings.Contains(page, "authors") || strings.Contains(page, "NextToken") {
+			t.Error(page)
+		}
+		h.must(t, "UpdateContributorInsights", `{"TableName":"threads","ContributorInsightsAction":"DISABLE"}`)
+		if _, err := h.impl.topKeys(h.ctx, placeOf(h.ctx), "threads", nil, 3); service.Code(err) != codeNotFound {
+			t.Error(err)
+		}
+		if got := h.must(t, "ListContributorInsights", `{"TableName":"threads"}`); strings.Count(got, "ENABLED") != 1 {
+			t.Error(got)
+		}
+	})
 }
 
 func TestContributorInsightsCountRefusedRequests(t *testing.T) {

@@ -161,7 +161,7 @@ func (s *Service) replicate(tx store.Txn, t *table, key, item attr.Map, by origi
 		if err != nil {
 			return err
 		}
-		if err := other.store(tx, itemKey, old.Clone(), item, origin{at: by.at}); err != nil {
+		if err := other.store(tx, itemKey, old.Clone(), item, origin{at: by.at, to: by.to}); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (s *Service) runReplica(ctx context.Context, p place, name string) error {
 					if err != nil || old != nil {
 						return err // it was written since
 					}
-					return t.store(tx, itemKey, nil, item, origin{at: s.clock.Now()})
+					return t.store(tx, itemKey, nil, item, s.now())
 				})
 				if err != nil {
 					return err

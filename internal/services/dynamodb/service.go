@@ -9,6 +9,7 @@ import (
 	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
@@ -16,23 +17,24 @@ import (
 
 // Service is DynamoDB with its streams. It implements [port.Arrivals] for the streams.
 type Service struct {
-	store    store.Store
-	door     service.Door
-	clock    clock.Clock
-	random   io.Reader
-	baseURL  string
-	known    *memo.Cache[place, string, *table]
-	counts   statisticsCache
-	throttle throttle
-	exprs    *expr.Cache
+	store       store.Store
+	door        service.Door
+	clock       clock.Clock
+	random      io.Reader
+	baseURL     string
+	known       *memo.Cache[place, string, *table]
+	counts      statisticsCache
+	throttle    throttle
+	exprs       *expr.Cache
+	dataStreams port.DataStreams
 	// contributors are the keys with most traffic, of tables that have Contributor Insights.
 	contributors contributors
 }
 
-// New returns DynamoDB on the given collaborators.
-func New(d service.Deps) *Service {
+// New returns DynamoDB on the given collaborators. dataStreams take the records of tables that have Kinesis destinations.
+func New(d service.Deps, dataStreams port.DataStreams) *Service {
 	return &Service{
-		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(),
+		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(), dataStreams: dataStreams,
 		known: memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
 	}
 }
@@ -121,5 +123,10 @@ func (s *Service) handlers() *ddb.Handlers {
 
 		DescribeContinuousBackups:       s.describeContinuousBackups,
 		DescribeTableReplicaAutoScaling: s.describeTableReplicaAutoScaling,
+
+		DescribeKinesisStreamingDestination: s.describeKinesisStreamingDestination,
+		DisableKinesisStreamingDestination:  s.disableKinesisStreamingDestination,
+		EnableKinesisStreamingDestination:   s.enableKinesisStreamingDestination,
+		UpdateKinesisStreamingDestination:   s.updateKinesisStreamingDestination,
 	}
 }
