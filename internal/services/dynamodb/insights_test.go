@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,12 +103,12 @@ func TestRankingFindsTheKeysThatStandOut(t *testing.T) {
 		if random.IntN(2) == 0 {
 			k = random.IntN(10) // half of the traffic is of ten keys
 		}
-		key := fmt.Sprint(k)
+		key := strconv.Itoa(k)
 		truth[key]++
 		r.add(key, 1)
 	}
 	for k := range 10 {
-		key := fmt.Sprint(k)
+		key := strconv.Itoa(k)
 		c := r.byKey[key]
 		if c == nil || c.count < truth[key] || c.count-c.excess > truth[key] {
 			t.Errorf("key %s was seen %v times, and is counted as %+v", key, truth[key], c)
