@@ -83,8 +83,19 @@ var calls = []struct {
 	name, operation, body string
 	allocations           float64
 }{
-	{"GetItem", "GetItem", `{"TableName":"cost","Key":{"id":{"S":"a"}}}`, 200},
-	{"Query", "Query", `{"TableName":"cost","KeyConditionExpression":"id = :i","ExpressionAttributeValues":{":i":{"S":"a"}}}`, 250},
+	{"GetItem", "GetItem", `{"TableName":"cost","Key":{"id":{"S":"a"}}}`, 100},
+	{"Query", "Query", `{"TableName":"cost","KeyConditionExpression":"id = :i","ExpressionAttributeValues":{":i":{"S":"a"}}}`, 140},
+}
+
+// TestCallsAllocateLittle keeps the price of a request: what is made for each one is collected soon after.
+func TestCallsAllocateLittle(t *testing.T) {
+	s := run(t, machine{clock: clock.System{}}, func(c *config.Config) { c.Sandbox, c.Ephemeral = config.SandboxOff, true })
+	newTable(t, s)
+	for _, c := range calls {
+		if got := testing.AllocsPerRun(1000, newCall(t, s, c.operation, c.body).make); got > c.allocations {
+			t.Errorf("%s allocates %.0f times, want %.0f at most", c.name, got, c.allocations)
+		}
+	}
 }
 
 func BenchmarkCall(b *testing.B) {
