@@ -52,8 +52,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	tables := dynamodb.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
+	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
