@@ -80,7 +80,7 @@ func TestConformanceSuite(t *testing.T) {
 		key := s.RootKey()
 		open := httptest.NewServer(openBuckets(t, s, key))
 		defer open.Close()
-		all := append([]string{"test", "-a", key.AccessKeyID, "-s", key.Secret, "-e", open.URL}, args...)
+		all := append([]string{"test", "-a", key.AccessKeyID, "-s", key.Secret, "-e", open.URL, "--iam-endpoint", open.URL}, args...)
 		cmd := exec.CommandContext(ctx, tool, all...)
 		cmd.Dir = cfg.DataDir
 		cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "AWS_") })
