@@ -193,7 +193,7 @@ func (b *builder) payload() {
 		return
 	}
 	b.closeOnExec(len(fds))
-	b.Call("enter the working directory "+b.spec.Dir, unix.SYS_CHDIR, b.String(b.spec.Dir))
+	b.Call(StepWorkingDir+" "+b.spec.Dir, unix.SYS_CHDIR, b.String(b.spec.Dir))
 	b.execute("run "+b.spec.Argv[0], b.String(b.spec.Argv[0]), b.Strings(b.spec.Argv), b.Strings(b.spec.Env))
 }
 

@@ -70,6 +70,9 @@ type StartError struct {
 	Err error
 }
 
+// StepWorkingDir begins the name of the step that enters the payload's working folder.
+const StepWorkingDir = "enter the working directory"
+
 // Error names the step and the cause.
 func (e *StartError) Error() string { return fmt.Sprintf("start sandbox: %s: %v", e.Step, e.Err) }
 
