@@ -22,6 +22,7 @@ import (
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/iam"
+	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
@@ -49,7 +50,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
 	tables := dynamodb.New(p.deps)
-	sources["dynamodb"], sources["sqs"] = tables, queues
+	streamService, streams := kinesis.New(p.deps)
+	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -59,7 +61,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
+		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

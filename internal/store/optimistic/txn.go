@@ -55,13 +55,23 @@ type write struct {
 	delete bool
 }
 
-type appendOp struct{ prefix, value []byte }
+type appendOp struct {
+	prefix, value []byte
+	stamp         *store.Stamp
+}
+
+// stampOf returns the stamp of the append that is the nth of the commit version.
+func stampOf(version uint64, n int) (s store.Stamp) {
+	binary.BigEndian.PutUint64(s[:], version)
+	binary.BigEndian.PutUint16(s[8:], uint16(n))
+	return s
+}
 
 // key returns the key of the append that is the nth of the commit version.
 func (a appendOp) key(version uint64, n int) []byte {
+	s := stampOf(version, n)
 	k := make([]byte, 0, len(a.prefix)+store.StampSize)
-	k = binary.BigEndian.AppendUint64(append(k, a.prefix...), version)
-	return binary.BigEndian.AppendUint16(k, uint16(n))
+	return append(append(k, a.prefix...), s[:]...)
 }
 
 // open takes the snapshot that t reads.
@@ -271,9 +281,10 @@ func (t *txn) DeleteRange(lo, hi []byte) {
 }
 
 // Append implements store.Txn.
-func (t *txn) Append(prefix, value []byte) {
+func (t *txn) Append(prefix, value []byte) *store.Stamp {
+	stamp := new(store.Stamp)
 	if !t.admit(prefix, len(value)+store.StampSize) {
-		return
+		return stamp
 	}
 	switch {
 	case len(prefix)+store.StampSize > store.MaxKey:
@@ -281,8 +292,9 @@ func (t *txn) Append(prefix, value []byte) {
 	case len(t.appends) == maxAppends:
 		t.err = fmt.Errorf("%w: more than %d appends", store.ErrTooLarge, maxAppends)
 	default:
-		t.appends = append(t.appends, appendOp{slices.Clone(prefix), slices.Clone(value)})
+		t.appends = append(t.appends, appendOp{slices.Clone(prefix), slices.Clone(value), stamp})
 	}
+	return stamp
 }
 
 // OnCommit implements store.Txn.

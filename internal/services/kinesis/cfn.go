@@ -1,0 +1,5 @@
+package kinesis
+
+import "lambent.dev/lambent/internal/service"
+
+func (s *Service) resources() []service.ResourceType { return nil }
