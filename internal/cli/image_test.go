@@ -27,15 +27,18 @@ Resources:
 	}
 	image := imagetest.Image{Compress: true, Entrypoint: []string{"/app/main"}, Layers: [][]byte{imagetest.Layer(t, imagetest.Entry{Name: "app/main", File: program})}}
 	digest := image.Layout(t, filepath.Join(dir, "image"))
-	t.Chdir(dir)
-	up(t, dir)
+	t.Chdir(t.TempDir())
+	up(t, ".")
+	if code, _, talk := run(t, os.Environ(), "deploy", dir); code != 0 {
+		t.Fatalf("deploy = %d\n%s", code, talk)
+	}
 	if code, out, talk := run(t, nil, "invoke", "hello", "-d", `{"name":"ann"}`); code != 0 || !strings.Contains(out, `"hello":"ann"`) {
 		if _, _, doctor := run(t, nil, "doctor"); strings.Contains(doctor, "plain processes") {
 			t.Skip("container images need namespaces")
 		}
 		t.Fatalf("invoke = %d %s\n%s", code, out, talk)
 	}
-	if entries, err := os.ReadDir(filepath.Join(dir, ".lambent", "images", "images")); err != nil || len(entries) != 1 || "sha256:"+entries[0].Name() != digest {
+	if entries, err := os.ReadDir(filepath.Join(".lambent", "images", "images")); err != nil || len(entries) != 1 || "sha256:"+entries[0].Name() != digest {
 		t.Errorf("images %v, %v, want %s", entries, err, digest)
 	}
 }
