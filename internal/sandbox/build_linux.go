@@ -29,12 +29,14 @@ type builder struct {
 
 // cellFDs are descriptors in the spawner that the daemon sent for a cell.
 type cellFDs struct {
+	gate                                int // the end of sync that the spawner writes to
 	status, sync, stdin, stdout, stderr int
 	socket                              int // -1 without one
 }
 
 // build writes the whole program of a cell, in the order in which it must happen.
 func (b *builder) build() error {
+	b.watchSpawner()
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()
 	ready := func() {}
@@ -63,6 +65,13 @@ func (b *builder) build() error {
 	b.Fork()
 	b.payload()
 	return b.Err()
+}
+
+// watchSpawner makes the child end with the spawner from here on. With an end of the gate of its own, a child of a spawner that is killed now would wait there for
+// ever, and keep the connection to the daemon open. One that dies just before the signal is asked for is noticed by the daemon, which ends the cell (Host.listen).
+func (b *builder) watchSpawner() {
+	b.Call("die with the spawner", unix.SYS_PRCTL, program.Int(unix.PR_SET_PDEATHSIG), program.Int(int(unix.SIGKILL)), program.Int(0), program.Int(0), program.Int(0))
+	b.Call("close the gate", unix.SYS_CLOSE, program.Fd(b.fds.gate))
 }
 
 // enterCgroups joins the version 1 hierarchies; the clone has joined version 2 already.
