@@ -166,7 +166,7 @@ func (s *Service) records(ctx context.Context, st *stream, shard uint64, rows []
 }
 
 func (s *Service) readBody(ctx context.Context, id blob.ID) ([]byte, error) {
-	body, err := s.blobs.Open(ctx, id)
+	body, err := s.blobs.Open(ctx, id, blob.Whole())
 	if err != nil {
 		return nil, err
 	}
