@@ -120,7 +120,7 @@ func (a *answer) encodeError(e failure) error {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
 		return a.encodeErrorJSON(e, true)
-	case awsapi.CBOR:
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
 		return a.encodeErrorCBOR(e)
 	case awsapi.RESTJSON:
@@ -233,7 +233,7 @@ func (a *answer) encodeErrorCBOR(e failure) error {
 		return err
 	}
 	if n != nil {
-		if b, err = appendCBORMembers(b, n, e.detail, 0); err != nil {
+		if b, err = a.cbor().members(b, n, e.detail, 0); err != nil {
 			return err
 		}
 	}

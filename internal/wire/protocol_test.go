@@ -251,7 +251,7 @@ func decodeAnswer(s *suite, op *Operation, status int, headers map[string]string
 		if data, err = base64.StdEncoding.DecodeString(body); err != nil {
 			return v, err
 		}
-		return v, decodeCBOR(data, p.output.field, v, t)
+		return v, decodeCBOR(data, p.output.field, v, t, false)
 	case awsapi.Query, awsapi.EC2:
 		root, err := parseXML(data)
 		if err != nil {

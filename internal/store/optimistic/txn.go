@@ -160,18 +160,27 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 	if len(key) == 0 || key[0] >= reserved[0] {
 		return nil, store.ErrNotFound
 	}
-	k := string(key)
-	if w, own := t.own(k); own {
-		if w.delete {
-			return nil, store.ErrNotFound
+	var k string
+	if t.update {
+		k = string(key)
+		if w, own := t.own(k); own {
+			if w.delete {
+				return nil, store.ErrNotFound
+			}
+			return w.value, nil
 		}
-		return w.value, nil
 	}
 	v, ok, err := t.snap.Get(key)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	if err := t.readPoint(k); err != nil {
+	switch {
+	case t.update:
+		err = t.readPoint(k)
+	case !t.settled:
+		err = t.awaitKey(string(key))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if !ok {
@@ -191,18 +200,17 @@ func (t *txn) own(k string) (write, bool) {
 	return write{key: k, delete: true}, gone
 }
 
-// readPoint notes that t depends on k: a transaction is validated at its end, a view waits here.
+// readPoint notes that t, which is validated at its end, depends on k.
 func (t *txn) readPoint(k string) error {
-	if t.update {
-		if t.points == nil {
-			t.points = map[string]struct{}{}
-		}
-		t.points[k] = struct{}{}
-		return t.checkReads()
+	if t.points == nil {
+		t.points = map[string]struct{}{}
 	}
-	if t.settled {
-		return nil
-	}
+	t.points[k] = struct{}{}
+	return t.checkReads()
+}
+
+// awaitKey lets a view wait until what it read at k is durable.
+func (t *txn) awaitKey(k string) error {
 	v := t.s.pending.last(t.seen, func(c *commit) bool { return c.wrote(k) })
 	return t.s.pending.wait(t.ctx, v)
 }
