@@ -120,14 +120,14 @@ func (s *Service) find(ctx context.Context, r store.Reader, name string, expecte
 	case p == nil && namesPoint(name):
 		return nil, noSuchPoint()
 	case p == nil:
-		return nil, noSuchBucket()
+		return nil, noSuchBucket(name)
 	}
 	b, err := findBucket(r, p.Bucket, expected)
 	if err != nil {
 		return nil, err
 	}
 	if b.ID != p.BucketID {
-		return nil, noSuchBucket()
+		return nil, noSuchBucket(name)
 	}
 	b.via = p
 	return b, nil

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 // The packages are those of test/js.
-const load = createRequire(new URL("../../js/package.json", import.meta.url));
+const load = createRequire(new URL("../js/package.json", import.meta.url));
 const packages = { logs: "cloudwatch-logs", events: "eventbridge" };
 const clients = new Map();
 
