@@ -43,7 +43,14 @@ type Spec struct {
 	Debugger *Debugger
 	// Output takes everything that the function writes to its standard streams.
 	Output io.Writer
+	// Snapshot tells that the environment is initialised as one that is to be restored later, see [Environment.WaitSnapshot].
+	Snapshot bool
+	// Credentials is asked for the credentials of the function's role, as a document, by programs that show a token; nil for none. Its answer is nil for another token.
+	Credentials func(token string) []byte
 }
+
+// CredentialsURI is where programs in a sandbox ask for credentials.
+const CredentialsURI = "http://" + runtimeAPI + "/2021-04-23/credentials"
 
 // Environment is a running execution environment.
 type Environment struct {
@@ -121,6 +128,12 @@ func newEnvironment(cell *sandbox.Cell, c clock.Clock) *Environment {
 
 // serve opens the Runtime API to the programs of the function.
 func (e *Environment) serve(s *Spec) {
+	if s.Snapshot {
+		e.session.Snapshot()
+	}
+	if s.Credentials != nil {
+		e.session.Credentials(s.Credentials)
+	}
 	if err := e.expectExtensions(s); err != nil {
 		e.session.End(err)
 	}
@@ -139,6 +152,22 @@ func (e *Environment) WaitReady(ctx context.Context) error {
 	}
 	return nil
 }
+
+// WaitSnapshot returns when an environment that was started for a snapshot is initialised: the hooks that the function has registered for the time
+// before a snapshot have run, and its process waits. It fails as [Environment.WaitReady] does.
+func (e *Environment) WaitSnapshot(ctx context.Context) error {
+	if err := e.session.WaitSnapshot(ctx); err != nil {
+		return err
+	}
+	if x := e.session.Extensions(); x.Any() {
+		return x.WaitReady(ctx)
+	}
+	return nil
+}
+
+// Restore has the function's hooks for the time after a restoration run, and returns when it is ready for its first invocation. It fails with a
+// [rapi.RestoreError], and as [Environment.WaitReady] does.
+func (e *Environment) Restore(ctx context.Context) error { return e.session.Restore(ctx) }
 
 // Invoke passes an event to the function, see [rapi.Session.Invoke]. When it returns, everything that the function wrote
 // before it answered has reached the output. It must not be called by two goroutines at a time.

@@ -170,7 +170,8 @@ func event(id, payload string) *rapi.Invocation {
 
 // TestClients runs the functions of testdata/*.txtar. In each file, "function" names the runtime and the handler, the files that follow are
 // the code, "event" is what it is invoked with, twice, and "answer" (or "error", or "init" for a failed initialisation) is the JSON that is expected,
-// with ... for any text. "log" lists texts that the output must have, "lacks" those that it must not have.
+// with ... for any text. With "snapshot" the environment is one for a snapshot, and the file lists texts that the output must have before it is restored;
+// "restore" is the error of a restoration that fails. "log" lists texts that the output must have, "lacks" those that it must not have.
 func TestClients(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -218,14 +219,43 @@ func runCase(t *testing.T, b *bench, a *txtar.Archive) {
 	code := map[string]string{}
 	for _, f := range a.Files {
 		switch f.Name {
-		case "function", "event", "answer", "error", "init", "log", "lacks", "env":
+		case "function", "event", "answer", "error", "init", "log", "lacks", "env", "snapshot", "restore":
 			parts[f.Name] = strings.TrimSpace(string(f.Data))
 		default:
 			code[f.Name] = string(f.Data)
 		}
 	}
 	function := strings.Fields(parts["function"])
-	e, out := b.start(t, function[0], function[1], code, strings.Fields(parts["env"])...)
+	s, out := b.spec(t, function[0], function[1], code, strings.Fields(parts["env"])...)
+	before, snapshot := parts["snapshot"]
+	if s.Snapshot = snapshot; snapshot {
+		s.Env = append(s.Env, "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start")
+	}
+	e := b.begin(t, &s)
+	if _, failing := parts["init"]; snapshot && !failing {
+		if err := e.WaitSnapshot(t.Context()); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		e.Drain()
+		for line := range strings.Lines(before) {
+			if line = strings.TrimSpace(line); !strings.Contains(out.String(), line) {
+				t.Errorf("before it is restored the output lacks %q:\n%s", line, out)
+			}
+		}
+		err := e.Restore(t.Context())
+		if want, fails := parts["restore"]; fails {
+			var failed *rapi.RestoreError
+			if !errors.As(err, &failed) {
+				t.Fatalf("restoration: %v\n%s", err, out)
+			}
+			match(t, failed.Type+" "+string(failed.Body), want)
+			<-e.Done()
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	if want, ok := parts["init"]; ok {
 		var failed *rapi.InitError
 		if err := e.WaitReady(t.Context()); !errors.As(err, &failed) {

@@ -131,6 +131,10 @@ func (c *conn) handle(q request) error {
 			return nil // answered by sendInvocation
 		case rest == "init/error" && q.method == "POST":
 			return c.initError(q)
+		case rest == "restore/next" && q.method == "GET" && c.s.snapshotting():
+			return c.restoreNext(q)
+		case rest == "restore/error" && q.method == "POST" && c.s.snapshotting():
+			return c.restoreError(q)
 		case q.method == "POST":
 			if parts := strings.Split(rest, "/"); len(parts) == 3 && parts[0] == "invocation" {
 				switch parts[2] {
@@ -144,6 +148,9 @@ func (c *conn) handle(q request) error {
 	}
 	if strings.HasPrefix(q.path, extensionPrefix) {
 		return c.extensionCall(q)
+	}
+	if q.path == credentialsPath && q.method == "GET" {
+		return c.serveCredentials(q)
 	}
 	if err := c.skip(q); err != nil {
 		return err
@@ -248,13 +255,9 @@ func (c *conn) failure(q request, id string) error {
 }
 
 func (c *conn) initError(q request) error {
-	b := c.r.body(q)
-	data, err := readBody(b, q.length, maxHead)
+	data, err := c.errorBody(q)
 	if err != nil {
 		return err
-	}
-	if !json.Valid(data) {
-		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
 	}
 	if !c.s.initFailed(&InitError{Body: data, Type: errorType(q.errorType)}) {
 		return c.reply(403, "InvalidStateTransition", "Transition to InitError is not allowed: the function has been invoked already")

@@ -109,8 +109,11 @@ type Session struct {
 	results  chan result
 	conns    map[*conn]struct{}
 	started  bool
-	err      error // set once: the session is over
-	over     chan struct{}
+	// snapshot is that of the process, credentials what answers requests for credentials.
+	snapshot    snapshot
+	credentials func(token string) []byte
+	err         error // set once: the session is over
+	over        chan struct{}
 }
 
 // NewSession returns the session of a process that has not asked for anything yet. The name is of the environment.
@@ -252,8 +255,12 @@ func (s *Session) wait(c *conn) bool {
 	if s.err != nil || s.waiting != nil || s.current != nil && !s.answered {
 		return false
 	}
+	if s.snapshot.phase == taken {
+		return false
+	}
 	s.current = nil
 	s.waiting = c
+	s.snapshot.readyLocked()
 	if s.ready != nil {
 		close(s.ready)
 		s.ready = nil
@@ -302,10 +309,13 @@ func (s *Session) finish(c *conn, r result) {
 // initFailed ends the session with the error that the process reports; only before its first invocation.
 func (s *Session) initFailed(e *InitError) bool {
 	s.mu.Lock()
-	started := s.started
+	started, restored := s.started, s.snapshot.phase == restoring
 	s.mu.Unlock()
-	if started {
+	switch {
+	case started:
 		return false
+	case restored: // clients before restore/error say it here
+		return s.restoreFailed(&RestoreError{Body: e.Body, Type: e.Type})
 	}
 	s.fail(e)
 	return true
