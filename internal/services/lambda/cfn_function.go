@@ -200,6 +200,7 @@ func withDefaults(in, old *api.UpdateFunctionConfigurationInput) {
 	unset(&in.VpcConfig, old.VpcConfig, &api.VpcConfig{})
 	unset(&in.DeadLetterConfig, old.DeadLetterConfig, &api.DeadLetterConfig{TargetArn: ptr("")})
 	unset(&in.TracingConfig, old.TracingConfig, &api.TracingConfig{Mode: api.TracingModePassThrough})
+	unset(&in.SnapStart, old.SnapStart, &api.SnapStart{ApplyOn: api.SnapStartApplyOnNone})
 	unset(&in.ImageConfig, old.ImageConfig, &api.ImageConfig{})
 }
 
@@ -239,13 +240,17 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 	if err != nil {
 		return service.Resource{}, err
 	}
-	return functionResource(ctx, name), nil
+	return functionResource(ctx, name, p), nil
 }
 
-func functionResource(ctx context.Context, name string) service.Resource {
+func functionResource(ctx context.Context, name string, p *functionProperties) service.Resource {
 	r := ref{scope: scopeOf(ctx), name: name}
+	applyOn := api.SnapStartApplyOnNone
+	if p.SnapStart != nil && p.SnapStart.ApplyOn != "" {
+		applyOn = p.SnapStart.ApplyOn
+	}
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{
-		"Arn": r.function(), "SnapStartResponse.ApplyOn": "None", "SnapStartResponse.OptimizationStatus": "Off",
+		"Arn": r.function(), "SnapStartResponse.ApplyOn": applyOn, "SnapStartResponse.OptimizationStatus": "Off",
 	}}
 }
 
@@ -274,7 +279,7 @@ func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceC
 		}
 	}
 	arn := ref{scope: scopeOf(ctx), name: name}.function()
-	return functionResource(ctx, name), l.updateTags(ctx, c, arn, old.Tags, p.Tags)
+	return functionResource(ctx, name, p), l.updateTags(ctx, c, arn, old.Tags, p.Tags)
 }
 
 // configureFunction changes what has an operation of its own.

@@ -84,7 +84,11 @@ func (l *Lambda) createVersionResource(ctx context.Context, _ service.ResourceCa
 	if err != nil {
 		return service.Resource{}, err
 	}
-	return versionResource(orZero(out.FunctionArn)), l.configureVersion(ctx, orZero(out.FunctionArn), &versionProperties{}, p)
+	arn := orZero(out.FunctionArn)
+	if err := l.awaitActive(ctx, arn, nil); err != nil {
+		return versionResource(arn), err
+	}
+	return versionResource(arn), l.configureVersion(ctx, arn, &versionProperties{}, p)
 }
 
 // versionResource is the resource with the ARN of a version.

@@ -43,6 +43,9 @@ type version struct {
 	VPC                                 *vpc       `json:",omitempty"`
 	DeadLetter                          string     `json:",omitempty"` // the ARN of a queue or topic
 	Traced                              bool       `json:",omitempty"` // every invocation is sampled
+	SnapStart                           bool       `json:",omitempty"` // the environments of published versions are restored from snapshots
+	// State is that of a published version that is not active; nil for an active one.
+	State *versionState `json:",omitempty"`
 
 	Code archive
 	// Image is the container image of a version whose code is not in a zip file.
@@ -72,7 +75,7 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 		CodeSha256: ptr(v.Code.Hash), CodeSize: ptr(v.Code.Size), LastModified: ptr(v.Modified.UTC().Format(lastModified)),
 		PackageType: api.PackageTypeZip, Architectures: []string{v.Architecture},
 		TracingConfig: &api.TracingConfigResponse{Mode: v.tracing()},
-		SnapStart:     &api.SnapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
+		SnapStart:     v.snapStart(),
 		LoggingConfig: &api.LoggingConfig{
 			LogFormat: v.Log.Format, LogGroup: ptr(v.Log.Group), ApplicationLogLevel: v.Log.ApplicationLevel, SystemLogLevel: v.Log.SystemLevel,
 		},
@@ -96,6 +99,7 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
 	}
+	v.State.show(c)
 	return c
 }
 
@@ -376,7 +380,7 @@ func (l *Lambda) removeFunction(tx store.Txn, r ref, unused *unusedBlobs) error 
 	}
 	tx.Delete(r.scope.function(r.name))
 	for _, k := range []key.Key{
-		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name),
+		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name),
 	} {
 		tx.DeleteRange(k, k.End())
 	}

@@ -51,6 +51,9 @@ var errTimeout = errors.New("task timed out")
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	ctx = context.WithoutCancel(ctx)
+	if err := c.invocable(); err != nil {
+		return outcome{}, err
+	}
 	l.recorder.note(c, l.deps.Clock.Now())
 	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
 		if err != nil {
@@ -81,6 +84,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		}
 		l.pools.end(w)
 	}
+	if c.version.restored() {
+		return l.restore(ctx, c)
+	}
 	began := l.deps.Clock.Now()
 	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand})
 	if err != nil {
@@ -106,7 +112,7 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 	}
 	initTime := l.deps.Clock.Now().Sub(began)
 	if err == nil {
-		w.initTime = initTime
+		w.boot.init = initTime
 		return l.use(ctx, w, c, max(initTime-initLimit, 0))
 	}
 	w.log.started(c.requestID, c.version.Number)
@@ -138,7 +144,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if err != nil {
 		return l.failed(w, c, err, duration)
 	}
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
+	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, peak: w.peakBytes(began)}
 	out := outcome{payload: answer.Body}
 	if answer.Streamed {
 		out.contentType = answer.ContentType
@@ -157,16 +163,16 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	return out
 }
 
-// takeInit returns the duration of the initialisation once.
-func (w *worker) takeInit() time.Duration {
-	d := w.initTime
-	w.initTime = 0
-	return d
+// takeBoot returns once what the environment has taken before its first invocation.
+func (w *worker) takeBoot() boot {
+	b := w.boot
+	w.boot = boot{}
+	return b
 }
 
 // failed is the outcome of an invocation without an answer. The environment is ended, unless the answer was only too large.
 func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration) outcome {
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, status: "error"}
+	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, status: "error"}
 	out := outcome{failure: "Unhandled"}
 	var initError *rapi.InitError
 	var exit *runtimes.ExitError

@@ -30,19 +30,20 @@ type settings struct {
 	deadLetter      *api.DeadLetterConfig
 	tracing         *api.TracingConfig
 	image           *api.ImageConfig
+	snap            *api.SnapStart
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
 	return settings{
 		runtime: in.Runtime, role: &in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart,
 	}
 }
 
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart,
 	}
 }
 
@@ -62,22 +63,21 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig),
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig, in.CapacityProviderConfig),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig, in.CapacityProviderConfig))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(kms *string, files []api.FileSystemConfig, snap *api.SnapStart, durable *api.DurableConfig, capacity *api.CapacityProviderConfig) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig, durable *api.DurableConfig, capacity *api.CapacityProviderConfig) []refused {
 	return []refused{
 		{"KMSKeyArn", orZero(kms) != ""},
 		{"FileSystemConfigs", len(files) > 0},
-		{"SnapStart.ApplyOn PublishedVersions", snap != nil && snap.ApplyOn != "" && snap.ApplyOn != "None"},
 		{"DurableConfig", durable != nil},
 		{"CapacityProviderConfig", capacity != nil},
 	}
@@ -128,6 +128,9 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		if err := v.checkSize(); err != nil {
 			return err
 		}
+		if err := v.checkSnapStart(); err != nil {
+			return err
+		}
 		return configureLog(v, s.log)
 	}, nil
 }
@@ -159,6 +162,9 @@ func (s *settings) values(v *version) {
 	}
 	if s.deadLetter != nil {
 		v.DeadLetter = orZero(s.deadLetter.TargetArn)
+	}
+	if s.snap != nil && s.snap.ApplyOn != "" {
+		v.SnapStart = s.snap.ApplyOn == api.SnapStartApplyOnPublishedVersions
 	}
 	if s.tracing != nil {
 		v.Traced = s.tracing.Mode == api.TracingModeActive

@@ -26,7 +26,7 @@ type published struct {
 
 // fingerprint is the same for versions that run the same code with the same configuration.
 func (v version) fingerprint() (string, error) {
-	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob = "", "", "", time.Time{}, ""
+	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob, v.State = "", "", "", time.Time{}, "", nil
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("compare versions: %w", err)
@@ -35,7 +35,8 @@ func (v version) fingerprint() (string, error) {
 	return base64.RawStdEncoding.EncodeToString(h[:]), nil
 }
 
-// publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again.
+// publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again,
+// unless that one could not be prepared.
 // f is changed and must be saved by the caller.
 func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (version, error) {
 	fingerprint, err := f.Latest.fingerprint()
@@ -47,7 +48,7 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 		if err != nil {
 			return last.version, err
 		}
-		if ok && last.Fingerprint == fingerprint {
+		if ok && last.Fingerprint == fingerprint && !last.State.is(api.StateFailed) {
 			return last.version, nil
 		}
 	}
@@ -61,6 +62,11 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
 	if description != "" {
 		v.Description = description
+	}
+	if v.SnapStart {
+		if err := l.orderSnapshot(tx, r, &v.version); err != nil {
+			return version{}, err
+		}
 	}
 	f.Latest.OuterRevision = uuid.Of("published", id)
 	v.keepAll(tx, r)
@@ -135,7 +141,7 @@ func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
 
 // removeQualified removes what belongs to a version or an alias.
 func removeQualified(tx store.Txn, r ref) {
-	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name)} {
+	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name)} {
 		tx.Delete(k.Str(r.qualifier))
 	}
 }
