@@ -110,6 +110,12 @@ func (e *endpoint) listAfter(ctx context.Context, key string) error {
 	return err
 }
 
+// listFolders lists the common prefixes of the bucket that is listed.
+func (e *endpoint) listFolders(ctx context.Context) error {
+	_, err := e.do(ctx, http.MethodGet, "/bench?delimiter=%2F&list-type=2&prefix=listed%2F", "")
+	return err
+}
+
 // start runs a server of another project until it listens.
 func start(ctx context.Context, addr string, name string, args ...string) (*exec.Cmd, func() error, error) {
 	cmd := exec.CommandContext(ctx, name, args...)

@@ -18,6 +18,8 @@ type API struct {
 	compiler compiler
 	dialect  dialect
 	patterns patterns
+	// buffers keeps the memory of documents that were sent, as *[]byte.
+	buffers sync.Pool
 }
 
 // loaded is what is made of the schema when the first request comes.

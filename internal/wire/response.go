@@ -39,7 +39,19 @@ func (o *Operation) WriteResponse(ctx context.Context, w http.ResponseWriter, re
 	if err := a.encode(o, p.output, v); err != nil {
 		return err
 	}
+	defer a.recycle()
 	return a.send()
+}
+
+// keptBuffer is the size in bytes up to which the memory of an XML document is used for the next one.
+const keptBuffer = 1 << 20
+
+// recycle gives the memory of the body back when it was taken from the API's.
+func (a *answer) recycle() {
+	if a.taken != nil && cap(a.body) <= keptBuffer {
+		*a.taken = a.body[:0]
+		a.api.buffers.Put(a.taken)
+	}
 }
 
 func (o *Operation) successStatus() int {
@@ -56,6 +68,7 @@ type answer struct {
 	api    *API
 	status int
 	body   []byte
+	taken  *[]byte       // where body goes back to; nil when its memory is its own
 	stream io.ReadCloser // the body instead, for streaming outputs
 }
 
@@ -176,7 +189,11 @@ func (a *answer) encodeRoot(o *Operation, m *message, v reflect.Value) error {
 	if ns == "" {
 		ns = namespace("", a.api.XMLNamespace)
 	}
-	e := &xmlEncoder{buf: []byte(xmlProlog)}
+	var ok bool
+	if a.taken, ok = a.api.buffers.Get().(*[]byte); !ok {
+		a.taken = new([]byte)
+	}
+	e := &xmlEncoder{buf: append(*a.taken, xmlProlog...)}
 	e.open(root, ns+e.attributes(m.node, v))
 	if only := m.shape.Member(root); only != nil && len(m.fields) == 1 && m.fields[0].kind == awsapi.String {
 		if value, present := m.fields[0].value(v); present {

@@ -3,7 +3,9 @@ package wire
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -72,9 +74,22 @@ func (e *xmlEncoder) member(f *field, name string, v reflect.Value, depth int) e
 		return fmt.Errorf("encode %s: no form in XML", f.shape.Name)
 	}
 	e.open(name, ns)
-	e.text(f.text(v, formatISO8601))
+	e.scalar(f, v)
 	e.close(name)
 	return nil
+}
+
+// scalar writes the text of a scalar. Numbers and times hold nothing to escape.
+func (e *xmlEncoder) scalar(f *field, v reflect.Value) {
+	switch f.kind {
+	case awsapi.Integer, awsapi.Long:
+		e.buf = strconv.AppendInt(e.buf, v.Int(), 10)
+	case awsapi.Timestamp:
+		t, _ := v.Interface().(time.Time)
+		e.buf = appendTime(e.buf, t, f.format(formatISO8601))
+	default:
+		e.text(f.text(v, formatISO8601))
+	}
 }
 
 func (e *xmlEncoder) attributes(n *node, v reflect.Value) string {
@@ -153,23 +168,38 @@ func (e *xmlEncoder) mapping(f *field, name, ns string, v reflect.Value, depth i
 // appendXMLText appends escaped text. Characters that XML 1.0 cannot hold
 // become U+FFFD; carriage returns are escaped so that a parser keeps them.
 func appendXMLText(dst []byte, s string) []byte {
-	for _, r := range s {
-		switch {
-		case r == '<':
-			dst = append(dst, "&lt;"...)
-		case r == '>':
-			dst = append(dst, "&gt;"...)
-		case r == '&':
-			dst = append(dst, "&amp;"...)
-		case r == '"':
-			dst = append(dst, "&quot;"...)
-		case r == '\r':
-			dst = append(dst, "&#13;"...)
-		case r < ' ' && r != '\t' && r != '\n', r == 0xFFFE, r == 0xFFFF:
-			dst = append(dst, "\ufffd"...)
-		default:
-			dst = utf8.AppendRune(dst, r)
+	done := 0 // how much of s is in dst
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf && c >= ' ' && c != '<' && c != '>' && c != '&' && c != '"' {
+			i++
+			continue
 		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if instead := xmlEscape(r, size); instead != "" {
+			dst = append(append(dst, s[done:i]...), instead...)
+			done = i + size
+		}
+		i += size
 	}
-	return dst
+	return append(dst, s[done:]...)
+}
+
+// xmlEscape returns what stands for the rune r of size bytes in XML text, or "" when it stands for itself.
+func xmlEscape(r rune, size int) string {
+	switch {
+	case r == '<':
+		return "&lt;"
+	case r == '>':
+		return "&gt;"
+	case r == '&':
+		return "&amp;"
+	case r == '"':
+		return "&quot;"
+	case r == '\r':
+		return "&#13;"
+	case r < ' ' && r != '\t' && r != '\n', r == 0xFFFE, r == 0xFFFF, r == utf8.RuneError && size == 1:
+		return "\ufffd"
+	}
+	return ""
 }

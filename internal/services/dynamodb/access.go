@@ -206,12 +206,12 @@ func (s *Service) onItems(ctx context.Context, nameOrARN, index string, f facts)
 			t.Condition[conditionKeys] = append(t.Condition[conditionKeys], leadingKey(v))
 		}
 	}
-	f.conditions(t.Condition)
+	s.addConditions(t.Condition, &f)
 	return []service.Target{t}, nil
 }
 
-// conditions adds the condition keys that do not depend on the table.
-func (f *facts) conditions(c map[string][]string) {
+// addConditions adds the condition keys of f that do not depend on the table.
+func (s *Service) addConditions(c map[string][]string, f *facts) {
 	attrs := slices.Clone(f.attributes)
 	for _, k := range f.keys {
 		for name := range k.All() {
@@ -220,7 +220,7 @@ func (f *facts) conditions(c map[string][]string) {
 	}
 	for _, src := range f.sources {
 		if src != nil {
-			attrs = append(attrs, expr.Attributes(*src, f.names)...)
+			attrs = append(attrs, s.exprs.Attributes(*src, f.names)...)
 		}
 	}
 	if len(attrs) > 0 {
@@ -258,15 +258,6 @@ func selectOf(mode string, projection *string, attributes []string) string {
 	return ddb.SelectAllAttributes
 }
 
-// knownTable returns a table for a decision about permissions, or nil. It is never older than the last acknowledged change of the table.
-func (s *Service) knownTable(ctx context.Context, p place, nameOrARN string) (*table, error) {
-	p, name, ok := p.of(nameOrARN)
-	if !ok {
-		return nil, nil
-	}
-	return s.known.Get(ctx, p, name, func(r store.Reader) (*table, error) { return s.findTable(r, p, name) })
-}
-
 // target returns the table as something to get permission for: its ARN, owner and policy.
 func (s *Service) target(ctx context.Context, nameOrARN string) (service.Target, *table, error) {
 	p := placeOf(ctx)
@@ -282,19 +273,16 @@ func (s *Service) target(ctx context.Context, nameOrARN string) (service.Target,
 	if owner != p {
 		target.Owner = owner.account
 	}
-	if t != nil {
-		target.Policy = t.Policy.text()
+	if t == nil {
+		return target, nil, nil
+	}
+	target.Policy = t.Policy.text()
+	for _, region := range t.Replicas { // a write needs them too
+		if _, err := s.knownTable(ctx, t.place.in(region), t.Name); err != nil {
+			return target, t, err
+		}
 	}
 	return target, t, nil
-}
-
-// peekTable returns a table, or nil.
-func (s *Service) peekTable(ctx context.Context, p place, nameOrARN string) (t *table, err error) {
-	err = s.store.View(ctx, func(r store.Reader) error {
-		t, err = s.findTable(r, p, nameOrARN)
-		return err
-	})
-	return t, err
 }
 
 func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]service.Target, error) {
@@ -307,7 +295,7 @@ func (s *Service) queryTargets(ctx context.Context, in *ddb.QueryInput) ([]servi
 	if err != nil {
 		return nil, err
 	}
-	if _, tests, err := parseQuery(in); err == nil && table != nil {
+	if _, tests, err := s.parseQuery(in); err == nil && table != nil {
 		src := source{table: table}
 		if in.IndexName != nil {
 			src.index = table.index(*in.IndexName)

@@ -45,7 +45,7 @@ func (tu tableUnits) report(mode string, kind capacityKind) (out []ddb.ConsumedC
 
 func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (*ddb.BatchGetItemOutput, error) {
 	names := slices.Sorted(maps.Keys(in.RequestItems))
-	gets, err := parseBatchGet(in, names)
+	gets, err := s.parseBatchGet(in, names)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 		size := 0
 		for _, name := range names {
 			req := in.RequestItems[name]
-			t, err := s.itemTable(r, p, name)
+			t, err := s.readTable(ctx, p, name)
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, eac
 	return items, nil, nil
 }
 
-func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get, error) {
+func (s *Service) parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get, error) {
 	if len(names) == 0 {
 		return nil, invalid("The requestItems parameter is required for BatchGetItem")
 	}
@@ -138,7 +138,7 @@ func parseBatchGet(in *ddb.BatchGetItemInput, names []string) (map[string][]get,
 				return nil, invalid(msgDuplicateKeys)
 			}
 			seen[string(k)] = true
-			g, err := parseGet(k, req.ProjectionExpression, req.AttributesToGet, req.ExpressionAttributeNames)
+			g, err := s.parseGet(k, req.ProjectionExpression, req.AttributesToGet, req.ExpressionAttributeNames)
 			if err != nil {
 				return nil, err
 			}

@@ -158,7 +158,6 @@ func (s *Service) dropTable(tx store.Txn, t *table) error {
 	for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID)} {
 		tx.DeleteRange(k, k.End())
 	}
-	tx.OnCommit(func() { s.tables.forget(p.table(t.Name)) })
 	return errors.Join(events.Cancel(tx, jobExpire, t.ID), events.Cancel(tx, jobForget, t.ID))
 }
 

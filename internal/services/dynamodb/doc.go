@@ -54,6 +54,7 @@
 //
 // # Caches
 //
-// Tables are read in every transaction, so that a change of a table conflicts with the writes that it affects; their parsed form is kept in memory by the
-// bytes of the record. Item counts, which AWS gives with hours of delay, are counted when a table is described and kept for a while.
+// Tables are kept in parsed form ([memo.Cache]). Reads use what is kept, which is never older than the last acknowledged change. Writes read the table's record in
+// their transaction, so that a change of a table conflicts with the writes that it affects, and compare it with that of the kept table.
+// Expressions are kept in parsed form by their text ([expr.Cache]). Item counts, which AWS gives with hours of delay, are counted when a table is described and kept for a while.
 package dynamodb

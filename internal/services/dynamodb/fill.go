@@ -67,7 +67,7 @@ func enqueue(tx store.Txn, p place, kind, table, name string, at time.Time) erro
 
 // runFill does all filling that a table needs.
 func (s *Service) runFill(ctx context.Context, p place, name string) error {
-	t, err := s.peekTable(ctx, p, name)
+	t, err := s.knownTable(ctx, p, name)
 	if err != nil || t == nil {
 		return err
 	}

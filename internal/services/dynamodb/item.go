@@ -14,20 +14,20 @@ import (
 func isTrue(b *bool) bool { return b != nil && *b }
 
 // condition parses a condition that may be absent.
-func condition(parameter string, source *string, p *expr.Placeholders) (*expr.Condition, error) {
+func (s *Service) condition(parameter string, source *string, p *expr.Placeholders) (*expr.Condition, error) {
 	if source == nil {
 		return nil, nil
 	}
-	c, err := expr.ParseCondition(parameter, *source, p)
+	c, err := s.exprs.Condition(parameter, *source, p)
 	return c, validation(err)
 }
 
 // projection parses a projection that may be absent.
-func projection(source *string, p *expr.Placeholders) (*expr.Projection, error) {
+func (s *Service) projection(source *string, p *expr.Placeholders) (*expr.Projection, error) {
 	if source == nil {
 		return nil, nil
 	}
-	pr, err := expr.ParseProjection(*source, p)
+	pr, err := s.exprs.Projection(*source, p)
 	return pr, validation(err)
 }
 
@@ -60,7 +60,7 @@ func (s *Service) putItem(ctx context.Context, in *ddb.PutItemInput) (*ddb.PutIt
 	if err := w.checkSize(); err != nil {
 		return nil, err
 	}
-	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+	if err := s.parseWrite(w, nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 		return nil, err
 	}
 	if err := w.expect(in.Expected, in.ConditionalOperator); err != nil {
@@ -97,7 +97,7 @@ func (s *Service) deleteItem(ctx context.Context, in *ddb.DeleteItemInput) (*ddb
 	if err := in.Key.Err(); err != nil {
 		return nil, validation(err)
 	}
-	if err := w.parse(nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+	if err := s.parseWrite(w, nil, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 		return nil, err
 	}
 	if err := w.expect(in.Expected, in.ConditionalOperator); err != nil {
@@ -131,7 +131,7 @@ func (s *Service) updateItem(ctx context.Context, in *ddb.UpdateItemInput) (*ddb
 	if err := in.Key.Err(); err != nil {
 		return nil, validation(err)
 	}
-	if err := w.parse(in.UpdateExpression, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+	if err := s.parseWrite(w, in.UpdateExpression, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 		return nil, err
 	}
 	if in.AttributeUpdates != nil {
@@ -176,18 +176,21 @@ func (w *write) returned(mode string, done written) attr.Map {
 	return m
 }
 
-// parse parses the expressions of a write; nil stands for those that it does not have.
-func (w *write) parse(update, cond *string, names map[string]string, values attr.Map) error {
+// parseWrite parses the expressions of a write; nil stands for those that it does not have.
+func (s *Service) parseWrite(w *write, update, cond *string, names map[string]string, values attr.Map) error {
+	if update == nil && cond == nil && names == nil && values == nil {
+		return nil
+	}
 	p, err := expr.NewPlaceholders(names, values)
 	if err != nil {
 		return validation(err)
 	}
 	if update != nil {
-		if w.update, err = expr.ParseUpdate(*update, p); err != nil {
+		if w.update, err = s.exprs.Update(*update, p); err != nil {
 			return validation(err)
 		}
 	}
-	if w.condition, err = condition("ConditionExpression", cond, p); err != nil {
+	if w.condition, err = s.condition("ConditionExpression", cond, p); err != nil {
 		return err
 	}
 	return validation(p.Unused())
@@ -254,20 +257,19 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 	if err != nil {
 		return nil, err
 	}
-	g, err := parseGet(in.Key, in.ProjectionExpression, in.AttributesToGet, in.ExpressionAttributeNames)
+	g, err := s.parseGet(in.Key, in.ProjectionExpression, in.AttributesToGet, in.ExpressionAttributeNames)
 	if err != nil {
 		return nil, err
 	}
 	out := &ddb.GetItemOutput{}
-	p := placeOf(ctx)
+	t, err := s.readTable(ctx, placeOf(ctx), in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.admitRead(source{table: t}); err != nil {
+		return nil, err
+	}
 	err = s.store.View(ctx, func(r store.Reader) error {
-		t, err := s.itemTable(r, p, in.TableName)
-		if err != nil {
-			return err
-		}
-		if err := s.admitRead(source{table: t}); err != nil {
-			return err
-		}
 		item, size, err := g.read(r, t)
 		if err != nil {
 			return err
@@ -291,7 +293,7 @@ type get struct {
 }
 
 // parseGet reads a request for an item. At most one of source and attributes is there.
-func parseGet(key attr.Map, source *string, attributes []string, names map[string]string) (get, error) {
+func (s *Service) parseGet(key attr.Map, source *string, attributes []string, names map[string]string) (get, error) {
 	g := get{key: key}
 	if err := key.Err(); err != nil {
 		return g, validation(err)
@@ -301,11 +303,14 @@ func parseGet(key attr.Map, source *string, attributes []string, names map[strin
 		g.projection, err = attributesToGet(attributes)
 		return g, err
 	}
+	if source == nil && names == nil {
+		return g, nil
+	}
 	p, err := expr.NewPlaceholders(names, nil)
 	if err != nil {
 		return g, validation(err)
 	}
-	if g.projection, err = projection(source, p); err != nil {
+	if g.projection, err = s.projection(source, p); err != nil {
 		return g, err
 	}
 	return g, validation(p.Unused())

@@ -19,17 +19,16 @@ func deref[T any](p *T) (v T) {
 }
 
 func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutput, error) {
-	q, tests, err := parseQuery(in)
+	q, tests, err := s.parseQuery(in)
 	if err != nil {
 		return nil, err
 	}
 	var out page
-	p := placeOf(ctx)
+	t, err := s.readTable(ctx, placeOf(ctx), in.TableName)
+	if err != nil {
+		return nil, err
+	}
 	err = s.store.View(ctx, func(r store.Reader) error {
-		t, err := s.itemTable(r, p, in.TableName)
-		if err != nil {
-			return err
-		}
 		src, err := q.open(t)
 		if err != nil {
 			return err
@@ -66,7 +65,7 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 }
 
 // parseQuery checks what can be checked without the table.
-func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
+func (s *Service) parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, nil, err
 	}
@@ -97,11 +96,11 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 	if err != nil {
 		return nil, nil, validation(err)
 	}
-	keys, err := condition("KeyConditionExpression", in.KeyConditionExpression, p)
+	keys, err := s.condition("KeyConditionExpression", in.KeyConditionExpression, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := q.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+	if err := s.parseReading(q, in.FilterExpression, in.ProjectionExpression, p); err != nil {
 		return nil, nil, err
 	}
 	if err := q.parseLegacy(in.AttributesToGet, in.QueryFilter, in.ConditionalOperator); err != nil {
@@ -119,7 +118,7 @@ func parseQuery(in *ddb.QueryInput) (*reading, []expr.KeyTest, error) {
 		tests, q.keyErr = keyTests(byAttribute)
 		return q, tests, q.checkSelect()
 	}
-	tests, err := keys.KeyTests()
+	tests, err := keys.KeyTests(make([]expr.KeyTest, 0, 2))
 	if err != nil {
 		return nil, nil, validation(err)
 	}
@@ -145,12 +144,12 @@ func (rd *reading) parseLegacy(attributes []string, filter map[string]ddb.Condit
 	return nil
 }
 
-// parse parses filter and projection, the last expressions of a request.
-func (rd *reading) parse(filter, projected *string, p *expr.Placeholders) (err error) {
-	if rd.filter, err = condition("FilterExpression", filter, p); err != nil {
+// parseReading parses filter and projection, the last expressions of a request.
+func (s *Service) parseReading(rd *reading, filter, projected *string, p *expr.Placeholders) (err error) {
+	if rd.filter, err = s.condition("FilterExpression", filter, p); err != nil {
 		return err
 	}
-	if rd.projection, err = projection(projected, p); err != nil {
+	if rd.projection, err = s.projection(projected, p); err != nil {
 		return err
 	}
 	return validation(p.Unused())

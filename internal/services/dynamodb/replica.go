@@ -2,8 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -237,13 +235,9 @@ func (s *Service) alterOthers(tx store.Txn, t *table, in *ddb.UpdateTableInput) 
 		if other == nil {
 			continue
 		}
-		b, err := json.Marshal(other.tableRecord)
+		r, err := other.clone()
 		if err != nil {
-			return fmt.Errorf("copy table record %s: %w", t.Name, err)
-		}
-		r := &tableRecord{}
-		if err := json.Unmarshal(b, r); err != nil {
-			return fmt.Errorf("copy table record %s: %w", t.Name, err)
+			return err
 		}
 		if err := s.alter(tx, other, r, &shared); err != nil {
 			return err

@@ -9,17 +9,16 @@ import (
 )
 
 func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput, error) {
-	sc, err := parseScan(in)
+	sc, err := s.parseScan(in)
 	if err != nil {
 		return nil, err
 	}
 	var out page
-	p := placeOf(ctx)
+	t, err := s.readTable(ctx, placeOf(ctx), in.TableName)
+	if err != nil {
+		return nil, err
+	}
 	err = s.store.View(ctx, func(r store.Reader) error {
-		t, err := s.itemTable(r, p, in.TableName)
-		if err != nil {
-			return err
-		}
 		src, err := sc.open(t)
 		if err != nil {
 			return err
@@ -49,7 +48,7 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 }
 
 // parseScan checks what can be checked without the table.
-func parseScan(in *ddb.ScanInput) (*reading, error) {
+func (s *Service) parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func parseScan(in *ddb.ScanInput) (*reading, error) {
 	if err != nil {
 		return nil, validation(err)
 	}
-	if err := sc.parse(in.FilterExpression, in.ProjectionExpression, p); err != nil {
+	if err := s.parseReading(sc, in.FilterExpression, in.ProjectionExpression, p); err != nil {
 		return nil, err
 	}
 	if err := sc.parseLegacy(in.AttributesToGet, in.ScanFilter, in.ConditionalOperator); err != nil {

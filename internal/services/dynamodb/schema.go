@@ -69,6 +69,8 @@ type table struct {
 	keys    keyAttrs
 	indexes []*index
 	items   key.Key
+	// encoded is the record as it is stored; nil for a table that a transaction changes.
+	encoded []byte
 }
 
 // keyAttr is a key attribute with its type.

@@ -8,6 +8,7 @@ import (
 	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/dynamodb/expr"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
 )
@@ -19,16 +20,16 @@ type Service struct {
 	clock    clock.Clock
 	random   io.Reader
 	baseURL  string
-	tables   tableCache
 	known    *memo.Cache[place, string, *table]
 	counts   statisticsCache
 	throttle throttle
+	exprs    *expr.Cache
 }
 
 // New returns DynamoDB on the given collaborators.
 func New(d service.Deps) *Service {
 	return &Service{
-		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL,
+		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(),
 		known: memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
 	}
 }

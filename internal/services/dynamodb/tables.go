@@ -15,48 +15,8 @@ import (
 
 const maxCachedTables = 4096
 
-// tableCache keeps parsed tables by the bytes of their records, so that reading a table costs a lookup and a comparison.
-type tableCache struct {
-	mu sync.RWMutex // guards the fields below
-	// byKey holds the last version seen of each table.
-	byKey map[string]cachedTable
-}
-
-type cachedTable struct {
-	record []byte
-	table  *table
-}
-
-// get returns the table of a record.
-func (c *tableCache) get(p place, recordKey, recordBytes []byte) (*table, error) {
-	c.mu.RLock()
-	cached, ok := c.byKey[string(recordKey)]
-	c.mu.RUnlock()
-	if ok && bytes.Equal(cached.record, recordBytes) {
-		return cached.table, nil
-	}
-	r := &tableRecord{}
-	if err := json.Unmarshal(recordBytes, r); err != nil {
-		return nil, fmt.Errorf("read table record %q: %w", recordKey, err)
-	}
-	t := newTable(p, r)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byKey == nil || len(c.byKey) >= maxCachedTables {
-		c.byKey = map[string]cachedTable{}
-	}
-	c.byKey[string(recordKey)] = cachedTable{bytes.Clone(recordBytes), t}
-	return t, nil
-}
-
-// forget drops a table that was deleted.
-func (c *tableCache) forget(recordKey []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.byKey, string(recordKey))
-}
-
-// findTable returns a table, or nil when there is none of that name.
+// findTable returns a table as a transaction sees it, or nil when there is none of that name. The transaction conflicts with changes of the table; what is
+// kept in memory spares it the decoding.
 func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, error) {
 	p, name, ok := p.of(nameOrARN)
 	if !ok {
@@ -70,7 +30,35 @@ func (s *Service) findTable(r store.Reader, p place, nameOrARN string) (*table, 
 	if err != nil {
 		return nil, err
 	}
-	return s.tables.get(p, k, b)
+	if t, ok := s.known.Peek(p, name); ok && t != nil && bytes.Equal(t.encoded, b) {
+		return t, nil
+	}
+	record := &tableRecord{}
+	if err := json.Unmarshal(b, record); err != nil {
+		return nil, fmt.Errorf("read table record %q: %w", k, err)
+	}
+	t := newTable(p, record)
+	t.encoded = bytes.Clone(b)
+	return t, nil
+}
+
+// knownTable returns a table for a read or for a decision about permissions, or nil. It is never older than the last acknowledged change of the table.
+func (s *Service) knownTable(ctx context.Context, p place, nameOrARN string) (*table, error) {
+	p, name, ok := p.of(nameOrARN)
+	if !ok {
+		return nil, nil
+	}
+	t, err := s.known.Get(ctx, p, name, func(r store.Reader) (*table, error) { return s.findTable(r, p, name) })
+	return t, storeError(err)
+}
+
+// readTable returns the table of an operation that only reads items.
+func (s *Service) readTable(ctx context.Context, p place, nameOrARN string) (*table, error) {
+	t, err := s.knownTable(ctx, p, nameOrARN)
+	if err == nil && (t == nil || t.loading()) {
+		err = noItemTable()
+	}
+	return t, err
 }
 
 // itemTable returns the table of an operation on items.
@@ -100,6 +88,19 @@ func (s *Service) ownTable(r store.Reader, p place, nameOrARN string) (*table, e
 	return t, err
 }
 
+// clone returns a copy that shares nothing with r.
+func (r *tableRecord) clone() (*tableRecord, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("copy table record %s: %w", r.Name, err)
+	}
+	out := &tableRecord{}
+	if err := json.Unmarshal(b, out); err != nil {
+		return nil, fmt.Errorf("copy table record %s: %w", r.Name, err)
+	}
+	return out, nil
+}
+
 // saveTable writes a table's record.
 func saveTable(tx store.Txn, p place, r *tableRecord) error {
 	b, err := json.Marshal(r)
@@ -118,13 +119,9 @@ func (s *Service) changeTable(ctx context.Context, p place, nameOrARN string, ch
 		if err != nil {
 			return err
 		}
-		b, err := json.Marshal(t.tableRecord)
+		r, err := t.clone()
 		if err != nil {
-			return fmt.Errorf("copy table record %s: %w", t.Name, err)
-		}
-		r := &tableRecord{}
-		if err := json.Unmarshal(b, r); err != nil {
-			return fmt.Errorf("copy table record %s: %w", t.Name, err)
+			return err
 		}
 		if err := change(tx, t, r); err != nil {
 			return err

@@ -96,7 +96,7 @@ func (s *Service) transactWriteItems(ctx context.Context, in *ddb.TransactWriteI
 	if err := checkActions("TransactWriteItem", len(in.TransactItems)); err != nil {
 		return nil, err
 	}
-	writes, err := parseTransactWrite(in)
+	writes, err := s.parseTransactWrite(in)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (s *Service) repeatedWrite(ctx context.Context, p place, writes []*write, m
 	consumed := tableUnits{}
 	err := s.store.View(ctx, func(r store.Reader) error {
 		for _, w := range writes {
-			t, err := s.itemTable(r, p, w.table)
+			t, err := s.readTable(ctx, p, w.table)
 			if err != nil {
 				return err
 			}
@@ -268,10 +268,10 @@ func requestDigest(actions any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-func parseTransactWrite(in *ddb.TransactWriteItemsInput) ([]*write, error) {
+func (s *Service) parseTransactWrite(in *ddb.TransactWriteItemsInput) ([]*write, error) {
 	writes := make([]*write, len(in.TransactItems))
 	for i, item := range in.TransactItems {
-		w, err := parseTransactAction(item)
+		w, err := s.parseTransactAction(item)
 		if err != nil {
 			return nil, err
 		}
@@ -290,7 +290,7 @@ func parseTransactWrite(in *ddb.TransactWriteItemsInput) ([]*write, error) {
 }
 
 // parseTransactAction reads the one action of an element.
-func parseTransactAction(item ddb.TransactWriteItem) (*write, error) {
+func (s *Service) parseTransactAction(item ddb.TransactWriteItem) (*write, error) {
 	n := 0
 	for _, set := range []bool{item.Put != nil, item.Update != nil, item.Delete != nil, item.ConditionCheck != nil} {
 		if set {
@@ -322,7 +322,7 @@ func parseTransactAction(item ddb.TransactWriteItem) (*write, error) {
 		w = &write{action: actionCheck, table: a.TableName, key: a.Key, showOnFailure: a.ReturnValuesOnConditionCheckFailure == ddb.ReturnValueAllOld}
 		cond, names, values = &a.ConditionExpression, a.ExpressionAttributeNames, a.ExpressionAttributeValues
 	}
-	return w, w.parse(update, cond, names, values)
+	return w, s.parseWrite(w, update, cond, names, values)
 }
 
 func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItemsInput) (*ddb.TransactGetItemsOutput, error) {
@@ -334,7 +334,7 @@ func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItems
 		if item.Get == nil {
 			return nil, invalid("TransactItems can only contain a Get")
 		}
-		g, err := parseGet(item.Get.Key, item.Get.ProjectionExpression, nil, item.Get.ExpressionAttributeNames)
+		g, err := s.parseGet(item.Get.Key, item.Get.ProjectionExpression, nil, item.Get.ExpressionAttributeNames)
 		if err != nil {
 			return nil, err
 		}
@@ -349,7 +349,7 @@ func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItems
 		size := 0
 		seen := map[string]bool{}
 		for i, g := range gets {
-			t, err := s.itemTable(r, p, in.TransactItems[i].Get.TableName)
+			t, err := s.readTable(ctx, p, in.TransactItems[i].Get.TableName)
 			if err != nil {
 				return err
 			}

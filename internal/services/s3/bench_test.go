@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"testing"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/wire"
 )
 
 // The benchmarks are the cost of the service itself: the store and the bodies are in memory, and no HTTP is spoken.
@@ -57,3 +59,31 @@ func BenchmarkListPage(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkListThousand is a page of 1,000 keys, from the store to the bytes of the answer.
+func BenchmarkListThousand(b *testing.B) {
+	f := newFixture(b)
+	for i := range 2000 {
+		f.put(fmt.Sprintf("listed/%08d", i), nil)
+	}
+	contents := f.Service.Service()
+	op := wire.New(contents.API, contents.Operations).Operation("ListObjectsV2")
+	req := &wire.Request{Method: http.MethodGet, RawPath: "/pictures", RawQuery: "list-type=2", Header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		out, err := f.listObjectsV2(f.ctx(), &api.ListObjectsV2Input{Bucket: "pictures"})
+		if err != nil || len(out.Contents) != 1000 {
+			b.Fatalf("%d keys, %v", len(out.Contents), err)
+		}
+		if err := op.WriteResponse(b.Context(), discard{http.Header{}}, req, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// discard is an answer that nobody reads.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d discard) WriteHeader(int)             {}

@@ -77,10 +77,23 @@ func decodeCurrent(b []byte) (current, error) {
 		if !ok || length > uint64(len(b)-n) {
 			return c, errBadCurrent
 		}
-		*to = string(b[n : n+int(length)])
+		*to = word(b[n : n+int(length)])
 		n += int(length)
 	}
 	return c, nil
+}
+
+// word returns b as a string. The words that stand in nearly every row cost no memory of their own.
+func word(b []byte) string {
+	switch string(b) {
+	case crc64nvmeSum:
+		return crc64nvmeSum
+	case crc32Sum:
+		return crc32Sum
+	case fullObject:
+		return fullObject
+	}
+	return string(b)
 }
 
 // getCurrent returns the row of an object; ok is false when it has no current version.

@@ -35,6 +35,7 @@ func page(r store.Reader, base key.Key, l listing) (entries []entry, truncated b
 	if l.limit == 0 {
 		return nil, false, nil
 	}
+	entries = make([]entry, 0, l.limit+1)
 	rows := within(base, l.prefix)
 	if l.after != "" {
 		lo := after(base, l.after)
@@ -110,10 +111,19 @@ func encoding(kind string) (func(string) *string, error) {
 // escapeKey percent-encodes all but unreserved characters and the slash.
 func escapeKey(s string) string {
 	const hex = "0123456789ABCDEF"
+	from := 0
+	for from < len(s) && plain(s[from]) {
+		from++
+	}
+	if from == len(s) {
+		return s
+	}
 	var b strings.Builder
-	for i := range len(s) {
+	b.Grow(len(s) + 16)
+	b.WriteString(s[:from])
+	for i := from; i < len(s); i++ {
 		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~/*", c) >= 0 {
+		if plain(c) {
 			b.WriteByte(c)
 			continue
 		}
@@ -124,19 +134,35 @@ func escapeKey(s string) string {
 	return b.String()
 }
 
+// plain tells whether a byte of a key stands for itself in a URL.
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~/*", c) >= 0
+}
+
 // listed turns entries into the shapes of the answer.
 func listed(entries []entry, encode func(string) *string, own *api.Owner) (objects []api.Object, prefixes []api.CommonPrefix) {
-	for _, e := range entries {
+	objects = make([]api.Object, 0, len(entries))
+	// What the members of the objects point at lies together: a page is a few allocations and not thousands.
+	etags := make([]string, len(entries))
+	times := make([]time.Time, len(entries))
+	var algorithms []string
+	for i := range entries {
+		e := &entries[i]
 		if e.common {
 			prefixes = append(prefixes, api.CommonPrefix{Prefix: encode(e.name)})
 			continue
 		}
+		etags[i] = `"` + e.value.ETag + `"`
+		times[i] = time.Unix(e.value.Modified, 0).UTC()
 		o := api.Object{
-			Key: encode(e.name), LastModified: ptr(time.Unix(e.value.Modified, 0).UTC()), ETag: quoted(e.value.ETag), Size: ptr(e.value.Size),
+			Key: encode(e.name), LastModified: &times[i], ETag: &etags[i], Size: &e.value.Size,
 			StorageClass: classOf(e.value.Class), Owner: own, ChecksumType: e.value.Type,
 		}
 		if e.value.Algorithm != "" {
-			o.ChecksumAlgorithm = []string{e.value.Algorithm}
+			if len(algorithms) == 0 || algorithms[0] != e.value.Algorithm {
+				algorithms = []string{e.value.Algorithm}
+			}
+			o.ChecksumAlgorithm = algorithms
 		}
 		objects = append(objects, o)
 	}

@@ -128,7 +128,14 @@ func (d *Decoder) Skip(p Key) *Decoder {
 }
 
 // Str reads a string element.
-func (d *Decoder) Str() string { return string(d.Bytes()) }
+func (d *Decoder) Str() string {
+	if i := bytes.IndexByte(d.rest, 0); d.err == nil && i >= 0 && i+1 < len(d.rest) && d.rest[i+1] == 0x01 {
+		s := string(d.rest[:i])
+		d.rest = d.rest[i+2:]
+		return s
+	}
+	return string(d.Bytes())
+}
 
 // Bytes reads a byte string element into memory of its own.
 func (d *Decoder) Bytes() []byte {

@@ -60,20 +60,14 @@ func New[P, K comparable, V any](s store.Store, maxValues int, prefixes func(p P
 // Get returns the value of k in p, made by load if it is not there. An error of load is returned as it is, and not kept;
 // that something does not exist is kept if load says it by a value.
 func (c *Cache[P, K, V]) Get(ctx context.Context, p P, k K, load func(r store.Reader) (V, error)) (V, error) {
-	c.mu.RLock()
-	part := c.parts[p]
-	if part != nil && part.count == part.now() {
-		if v, ok := part.values[k]; ok {
-			c.mu.RUnlock()
-			return v, nil
-		}
+	part, v, ok := c.find(p, k)
+	if ok {
+		return v, nil
 	}
-	c.mu.RUnlock()
 	if part == nil {
 		part = c.add(p)
 	}
 	before := part.now()
-	var v V
 	err := c.store.View(ctx, func(r store.Reader) (err error) {
 		v, err = load(&fence{r: r, prefixes: part.prefixes})
 		return err
@@ -82,6 +76,24 @@ func (c *Cache[P, K, V]) Get(ctx context.Context, p P, k K, load func(r store.Re
 		c.keep(part, before, k, v)
 	}
 	return v, err
+}
+
+// Peek returns the value of k in p if it is kept, for callers that cannot load: those in a transaction, who read the record, and spare themselves
+// its decoding when the value was made of the same.
+func (c *Cache[P, K, V]) Peek(p P, k K) (V, bool) {
+	_, v, ok := c.find(p, k)
+	return v, ok
+}
+
+// find returns a partition, which may be nil, and what it keeps.
+func (c *Cache[P, K, V]) find(p P, k K) (found *part[K, V], v V, ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	found = c.parts[p]
+	if found != nil && found.count == found.now() {
+		v, ok = found.values[k]
+	}
+	return found, v, ok
 }
 
 // now is the sum of what the watchers have counted.

@@ -211,3 +211,19 @@ func TestReaderNeverSeesAnAcknowledgedWriteLate(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
+
+func TestPeekReturnsWhatIsKeptAndUpToDate(t *testing.T) {
+	f := newFixture(t)
+	if n, ok := f.cache.Peek("p", "a"); ok {
+		t.Errorf("an empty cache has %d", n)
+	}
+	f.set("p/n/a", 1)
+	f.get("p", "a")
+	if n, ok := f.cache.Peek("p", "a"); !ok || n != 1 {
+		t.Errorf("Peek: %d, %t", n, ok)
+	}
+	f.set("p/n/b", 2)
+	if n, ok := f.cache.Peek("p", "a"); ok {
+		t.Errorf("%d was read before the last write", n)
+	}
+}

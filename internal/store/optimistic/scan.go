@@ -39,23 +39,25 @@ func (t *txn) scan(span store.Span, yield func(store.Pair, error) bool) (err err
 		m.ownTree = t.writes.Copy()
 	}
 	f := t.newFence(iv, span.Reverse)
-	// covered is what the caller has learned about so far.
-	covered := interval{iv.lo, iv.lo}
-	if span.Reverse {
-		covered = interval{iv.hi, iv.hi}
-	}
-	defer func() { t.readSpan(covered) }()
+	// last is the key that the caller has learned about so far, whole tells that it knows all of iv.
+	var last []byte
+	whole := false
+	defer func() {
+		if t.update {
+			t.readSpan(cover(iv, last, whole, span.Reverse))
+		}
+	}()
 	m.first()
 	for n := 0; ; {
 		k, v, ok := m.current()
 		if !ok {
 			break
 		}
-		covered = cover(iv, k, span.Reverse)
-		if err := f.pass(k); err != nil {
+		last = t.arena.copy(k)
+		if err := f.pass(last); err != nil {
 			return err
 		}
-		if !yield(store.Pair{Key: t.arena.copy([]byte(k)), Value: t.arena.copy(v)}, nil) {
+		if !yield(store.Pair{Key: last, Value: t.arena.copy(v)}, nil) {
 			return nil
 		}
 		if n++; n == span.Limit {
@@ -69,21 +71,26 @@ func (t *txn) scan(span store.Span, yield func(store.Pair, error) bool) (err err
 	if m.err != nil {
 		return fmt.Errorf("read range: %w", m.err)
 	}
-	covered = iv
-	return f.pass("")
+	whole = true
+	return f.pass(nil)
 }
 
-// cover returns what a scan of iv has covered when it is at k.
-func cover(iv interval, k string, reverse bool) interval {
-	if reverse {
-		return interval{k, iv.hi}
+// cover returns what a scan of iv has covered: all of it, or what lies up to the key last, which is nil before the first.
+func cover(iv interval, last []byte, whole, reverse bool) interval {
+	switch {
+	case whole:
+		return iv
+	case last == nil:
+		return interval{iv.lo, iv.lo}
+	case reverse:
+		return interval{string(last), iv.hi}
 	}
-	return interval{iv.lo, k + "\x00"}
+	return interval{iv.lo, string(last) + "\x00"}
 }
 
 // readSpan notes that t depends on iv.
 func (t *txn) readSpan(iv interval) {
-	if t.update && iv.lo < iv.hi {
+	if iv.lo < iv.hi {
 		t.spans = append(t.spans, iv)
 		_ = t.checkReads()
 	}
@@ -126,11 +133,11 @@ func (t *txn) newFence(iv interval, reverse bool) *fence {
 	return f
 }
 
-// pass waits for what lies up to k in the direction of the scan; "" means to its end.
-func (f *fence) pass(k string) error {
+// pass waits for what lies up to k in the direction of the scan; nil means to its end.
+func (f *fence) pass(k []byte) error {
 	var newest uint64
 	n := 0
-	for n < len(f.marks) && (k == "" || (f.reverse && f.marks[n].key >= k) || (!f.reverse && f.marks[n].key <= k)) {
+	for n < len(f.marks) && (k == nil || (f.reverse && f.marks[n].key >= string(k)) || (!f.reverse && f.marks[n].key <= string(k))) {
 		newest = max(newest, f.marks[n].version)
 		n++
 	}
@@ -146,9 +153,10 @@ type merged struct {
 	iv      interval
 	reverse bool
 
-	base    Iter
-	baseOK  bool
-	baseKey string
+	base   Iter
+	baseOK bool
+	// baseKey is valid until the base moves.
+	baseKey []byte
 	deleted intervals
 
 	ownTree *btree.BTreeG[write]
@@ -200,26 +208,26 @@ func (m *merged) order() int {
 	case !m.baseOK:
 		return 1
 	}
-	c := cmp.Compare(m.baseKey, m.own.Item().key)
+	c := cmp.Compare(string(m.baseKey), m.own.Item().key)
 	if m.reverse {
 		return -c
 	}
 	return c
 }
 
-// current returns the pair where the walk is; an own write hides the snapshot's.
-func (m *merged) current() (string, []byte, bool) {
+// current returns the pair where the walk is, valid until it moves; an own write hides the snapshot's.
+func (m *merged) current() (key, value []byte, ok bool) {
 	if m.err != nil || (!m.baseOK && !m.ownOK) {
-		return "", nil, false
+		return nil, nil, false
 	}
 	if m.order() >= 0 {
 		w := m.own.Item()
-		return w.key, w.value, true
+		return []byte(w.key), w.value, true
 	}
 	v, err := m.base.Value()
 	if err != nil {
 		m.err = err
-		return "", nil, false
+		return nil, nil, false
 	}
 	return m.baseKey, v, true
 }
@@ -261,8 +269,11 @@ func (m *merged) moveBase() bool {
 // skipDeleted moves the base out of deleted ranges, and notes where it is.
 func (m *merged) skipDeleted() {
 	for m.baseOK {
-		m.baseKey = string(m.base.Key())
-		iv, gone := m.deleted.find(m.baseKey)
+		m.baseKey = m.base.Key()
+		if len(m.deleted) == 0 {
+			return
+		}
+		iv, gone := m.deleted.find(string(m.baseKey))
 		if !gone {
 			return
 		}

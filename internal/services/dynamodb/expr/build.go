@@ -55,7 +55,7 @@ func (o Operand) Path() attr.Path {
 func Compare(operator string, left, right Operand) (c *Condition, ok bool) {
 	for _, known := range comparators {
 		if known.text == operator {
-			return &Condition{&node{op: known.op, args: []*node{left.node, right.node}}}, true
+			return &Condition{root: &node{op: known.op, args: []*node{left.node, right.node}}}, true
 		}
 	}
 	return nil, false
@@ -63,7 +63,7 @@ func Compare(operator string, left, right Operand) (c *Condition, ok bool) {
 
 // Between returns the condition that low <= v and v <= high.
 func Between(v, low, high Operand) *Condition {
-	return &Condition{&node{op: opBetween, args: []*node{v.node, low.node, high.node}}}
+	return &Condition{root: &node{op: opBetween, args: []*node{v.node, low.node, high.node}}}
 }
 
 // In returns the condition that an operand equals one of a list.
@@ -72,7 +72,7 @@ func In(v Operand, list []Operand) *Condition {
 	for _, o := range list {
 		n.args = append(n.args, o.node)
 	}
-	return &Condition{n}
+	return &Condition{root: n}
 }
 
 // Call returns the condition that a function is true: attribute_exists, attribute_not_exists, attribute_type, begins_with or contains.
@@ -85,10 +85,11 @@ func Call(function string, args ...Operand) (c *Condition, ok bool) {
 	for _, a := range args {
 		n.args = append(n.args, a.node)
 	}
-	return &Condition{n}, true
+	return &Condition{root: n}, true
 }
 
-// And returns the condition that both hold. Either may be nil, which always holds.
+// And returns the condition that both hold. Either may be nil, which always holds. Conditions are joined that were made of operands, as those that
+// were parsed have values of their own.
 func And(a, b *Condition) *Condition {
 	switch {
 	case a == nil:
@@ -96,16 +97,16 @@ func And(a, b *Condition) *Condition {
 	case b == nil:
 		return a
 	}
-	return &Condition{&node{op: opAnd, args: []*node{a.root, b.root}}}
+	return &Condition{root: &node{op: opAnd, args: []*node{a.root, b.root}}}
 }
 
 // Or returns the condition that one of two holds.
 func Or(a, b *Condition) *Condition {
-	return &Condition{&node{op: opOr, args: []*node{a.root, b.root}}}
+	return &Condition{root: &node{op: opOr, args: []*node{a.root, b.root}}}
 }
 
 // Not returns the condition that c does not hold.
-func Not(c *Condition) *Condition { return &Condition{&node{op: opNot, args: []*node{c.root}}} }
+func Not(c *Condition) *Condition { return &Condition{root: &node{op: opNot, args: []*node{c.root}}} }
 
 // Conjuncts returns the conditions that all must hold for c to hold.
 func (c *Condition) Conjuncts() []*Condition {
@@ -115,7 +116,7 @@ func (c *Condition) Conjuncts() []*Condition {
 	if c.root.op != opAnd {
 		return []*Condition{c}
 	}
-	return slices.Concat((&Condition{c.root.args[0]}).Conjuncts(), (&Condition{c.root.args[1]}).Conjuncts())
+	return slices.Concat((&Condition{root: c.root.args[0], values: c.values}).Conjuncts(), (&Condition{root: c.root.args[1], values: c.values}).Conjuncts())
 }
 
 // KeyTest returns what the condition asks of one top-level attribute, when it compares it with values and Query can answer it from keys alone.
@@ -134,7 +135,7 @@ func (c *Condition) KeyTest() (t KeyTest, ok bool) {
 			return t, false
 		}
 	}
-	t, err := c.root.keyTest()
+	t, err := c.root.keyTest(c.values)
 	return t, err == nil && t.Low != nil && (t.Op != KeyBetween || t.High != nil)
 }
 
@@ -148,7 +149,7 @@ func (c *Condition) Choices() (name string, values []attr.Value, ok bool) {
 		if a.op != opValue {
 			return "", nil, false
 		}
-		values = append(values, a.value)
+		values = append(values, a.constant(c.values))
 	}
 	return n.args[0].path[0].Name, values, true
 }

@@ -48,7 +48,8 @@ type node struct {
 	args  []*node
 	name  string     // of a function
 	path  attr.Path  // of opPath
-	value attr.Value // of opValue
+	value attr.Value // of opValue; nil for one that is in a slot
+	slot  int        // of opValue: its place among the values that a request gives
 	// parens tells that the node stands in parentheses.
 	parens bool
 }
@@ -56,20 +57,20 @@ type node struct {
 // test tells whether the node is true or false, rather than a value.
 func (n *node) test() bool { return n.op > opFunction || n.op == opFunction && n.name != "size" }
 
-// Condition is a parsed condition, filter or key condition.
-type Condition struct{ root *node }
-
-// ParseCondition parses a condition; parameter names it in messages: ConditionExpression, FilterExpression or KeyConditionExpression.
-func ParseCondition(parameter, src string, p *Placeholders) (*Condition, error) {
-	var root *node
-	err := run(parameter, src, p, func(ps *parser) {
-		root = ps.or()
-		ps.wantTest(root)
-	})
-	if err != nil {
-		return nil, err
+// constant returns the value of a node that is one: its own, or that of its slot. It is nil for other nodes.
+func (n *node) constant(values []attr.Value) attr.Value {
+	if n.op != opValue || n.value != nil || n.slot >= len(values) {
+		return n.value
 	}
-	return &Condition{root}, nil
+	return values[n.slot]
+}
+
+// Condition is a parsed condition, filter or key condition.
+type Condition struct {
+	root   *node
+	values []attr.Value // of the slots
+	// attributes are what Names returns, when the condition is kept.
+	attributes []string
 }
 
 // wantTest refuses an operand in the place of a condition.
@@ -183,7 +184,7 @@ func (p *parser) list() []*node {
 func (p *parser) operand() *node {
 	switch {
 	case p.tok.kind == value:
-		return &node{op: opValue, value: p.value()}
+		return p.value()
 	case p.isSymbol("("):
 		return p.inParens()
 	case p.tok.kind == word && p.callFollows():
@@ -225,8 +226,8 @@ func (p *parser) compare(o op, args ...*node) *node {
 	}
 	if o >= opLess && o <= opBetween {
 		for _, a := range args {
-			if t := a.value.Type(); a.op == opValue && t != attr.S && t != attr.N && t != attr.B {
-				p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator: %s, operand type: %s", o, longType(t))
+			if !p.allow(a, typesOf(scalars()...)) {
+				p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator: %s, operand type: %s", o, longType(a.value.Type()))
 			}
 		}
 	}
@@ -241,6 +242,7 @@ func (p *parser) checkBounds(low, high *node) {
 	if low.op != opValue || high.op != opValue {
 		return
 	}
+	p.pairs = append(p.pairs, [2]int{low.slot, high.slot})
 	const bounds = "lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}"
 	a, b := low.value, high.value
 	args := []any{a.Type(), a.Text(), b.Type(), b.Text()}
@@ -318,6 +320,11 @@ func (p *parser) checkArguments(n *node) {
 	wrong := func(t string) {
 		p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.name, t)
 	}
+	allow := func(a *node, types typeSet) {
+		if !p.allow(a, types) {
+			wrong(a.value.Type().String())
+		}
+	}
 	switch n.name {
 	case "attribute_exists", "attribute_not_exists":
 		if n.args[0].op != opPath {
@@ -325,26 +332,23 @@ func (p *parser) checkArguments(n *node) {
 		}
 	case "begins_with":
 		for _, a := range n.args {
-			if t := a.value.Type(); a.op == opValue && t != attr.S && t != attr.B {
-				wrong(t.String())
-			}
+			allow(a, typesOf(attr.S, attr.B))
 		}
 	case "attribute_type":
 		t := n.args[1].value
 		switch {
 		case t == nil:
 			wrong("{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")
-		case t.Type() != attr.S:
+		case !p.allow(n.args[1], typesOf(attr.S)):
 			wrong(t.Type().String())
 		default:
+			p.typeNames = append(p.typeNames, n.args[1].slot)
 			if _, ok := attr.ParseType(t.Text()); !ok {
 				p.findings.add(rankOperandType, "Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", t.Text())
 			}
 		}
 	case "size":
-		if t := n.args[0].value.Type(); n.args[0].op == opValue && (t == attr.N || t == attr.Bool || t == attr.Null) {
-			wrong(t.String())
-		}
+		allow(n.args[0], typesOf(attr.S, attr.B, attr.SS, attr.NS, attr.BS, attr.L, attr.M))
 	}
 }
 
@@ -360,7 +364,12 @@ func (n *node) names(dst []string) []string {
 }
 
 // Names returns the top-level attributes that the condition reads, with repetitions.
-func (c *Condition) Names() []string { return c.root.names(nil) }
+func (c *Condition) Names() []string {
+	if c.attributes != nil {
+		return c.attributes
+	}
+	return c.root.names(nil)
+}
 
 // keyword is used by messages that name an operator in capitals.
 func keyword(n *node) string {

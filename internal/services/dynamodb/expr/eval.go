@@ -8,36 +8,36 @@ import (
 )
 
 // Match tells whether the condition is true for an item. An item that does not exist is a nil Map.
-func (c *Condition) Match(item attr.Map) bool { return c.root.match(item) }
+func (c *Condition) Match(item attr.Map) bool { return c.root.match(item, c.values) }
 
-func (n *node) match(item attr.Map) bool {
+func (n *node) match(item attr.Map, values []attr.Value) bool {
 	switch n.op {
 	case opOr:
-		return n.args[0].match(item) || n.args[1].match(item)
+		return n.args[0].match(item, values) || n.args[1].match(item, values)
 	case opAnd:
-		return n.args[0].match(item) && n.args[1].match(item)
+		return n.args[0].match(item, values) && n.args[1].match(item, values)
 	case opNot:
-		return !n.args[0].match(item)
+		return !n.args[0].match(item, values)
 	case opFunction:
-		return n.call(item)
+		return n.call(item, values)
 	}
-	left := n.args[0].eval(item)
+	left := n.args[0].eval(item, values)
 	switch n.op {
 	case opIn:
 		for _, a := range n.args[1:] {
-			if equal(left, a.eval(item)) {
+			if equal(left, a.eval(item, values)) {
 				return true
 			}
 		}
 		return false
 	case opBetween:
-		return ordered(opLessEqual, n.args[1].eval(item), left) && ordered(opLessEqual, left, n.args[2].eval(item))
+		return ordered(opLessEqual, n.args[1].eval(item, values), left) && ordered(opLessEqual, left, n.args[2].eval(item, values))
 	case opEqual:
-		return equal(left, n.args[1].eval(item))
+		return equal(left, n.args[1].eval(item, values))
 	case opNotEqual:
-		return !equal(left, n.args[1].eval(item))
+		return !equal(left, n.args[1].eval(item, values))
 	}
-	return ordered(n.op, left, n.args[1].eval(item))
+	return ordered(n.op, left, n.args[1].eval(item, values))
 }
 
 // equal tells whether two values are there and equal.
@@ -61,14 +61,14 @@ func ordered(o op, a, b attr.Value) bool {
 }
 
 // eval returns the value of an operand, or nil.
-func (n *node) eval(item attr.Map) attr.Value {
+func (n *node) eval(item attr.Map, values []attr.Value) attr.Value {
 	switch n.op {
 	case opPath:
 		return item.Lookup(n.path)
 	case opValue:
-		return n.value
+		return n.constant(values)
 	}
-	return size(n.args[0].eval(item)) // the one function that is an operand
+	return size(n.args[0].eval(item, values)) // the one function that is an operand
 }
 
 // size returns the number that the function size gives for v, or nil when it has no size.
@@ -83,15 +83,15 @@ func size(v attr.Value) attr.Value {
 }
 
 // call runs a function that is true or false.
-func (n *node) call(item attr.Map) bool {
-	v := n.args[0].eval(item)
+func (n *node) call(item attr.Map, values []attr.Value) bool {
+	v := n.args[0].eval(item, values)
 	switch n.name {
 	case "attribute_exists":
 		return v != nil
 	case "attribute_not_exists":
 		return v == nil
 	}
-	arg := n.args[1].eval(item)
+	arg := n.args[1].eval(item, values)
 	if v == nil || arg == nil {
 		return false
 	}

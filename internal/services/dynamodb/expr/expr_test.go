@@ -14,6 +14,7 @@ import (
 
 // TestExpressions runs the files of testdata. A case is an expression; "names", "values" and "item" set what it runs with until the next one does.
 func TestExpressions(t *testing.T) {
+	cache := NewCache()
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		var names map[string]string
 		var values, item attr.Map
@@ -36,16 +37,30 @@ func TestExpressions(t *testing.T) {
 			if err != nil {
 				return err.Error() + "\n"
 			}
-			out, err := evaluate(d.Cmd, d.Input, p, item)
-			if err == nil && d.HasArg("strict") {
-				err = p.Unused()
+			out := outcome(nil, d, p, item)
+			for range 2 { // once to keep the expression, perhaps with other values than the last case had, and once as it is kept
+				again, err := NewPlaceholders(names, values)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if cached := outcome(cache, d, again, item); cached != out {
+					t.Errorf("%s: a cache makes %q of what is %q", d.Pos, cached, out)
+				}
 			}
-			if err != nil {
-				return "error: " + err.Error() + "\n"
-			}
-			return out + "\n"
+			return out
 		})
 	})
+}
+
+func outcome(c *Cache, d *datadriven.TestData, p *Placeholders, item attr.Map) string {
+	out, err := evaluate(c, d.Cmd, d.Input, p, item)
+	if err == nil && d.HasArg("strict") {
+		err = p.Unused()
+	}
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	return out + "\n"
 }
 
 func decode(t *testing.T, src string) attr.Map {
@@ -57,20 +72,20 @@ func decode(t *testing.T, src string) attr.Map {
 	return m
 }
 
-func evaluate(cmd, src string, p *Placeholders, item attr.Map) (string, error) {
+func evaluate(cache *Cache, cmd, src string, p *Placeholders, item attr.Map) (string, error) {
 	switch cmd {
 	case "condition":
-		c, err := ParseCondition("ConditionExpression", src, p)
+		c, err := cache.Condition("ConditionExpression", src, p)
 		if err != nil {
 			return "", err
 		}
 		return strconv.FormatBool(c.Match(item)), nil
 	case "key":
-		c, err := ParseCondition("KeyConditionExpression", src, p)
+		c, err := cache.Condition("KeyConditionExpression", src, p)
 		if err != nil {
 			return "", err
 		}
-		tests, err := c.KeyTests()
+		tests, err := c.KeyTests(nil)
 		if err != nil {
 			return "", err
 		}
@@ -80,13 +95,13 @@ func evaluate(cmd, src string, p *Placeholders, item attr.Map) (string, error) {
 		}
 		return strings.TrimSpace(b.String()), nil
 	case "project":
-		pr, err := ParseProjection(src, p)
+		pr, err := cache.Projection(src, p)
 		if err != nil {
 			return "", err
 		}
 		return text(pr.Apply(item)), nil
 	case "update":
-		u, err := ParseUpdate(src, p)
+		u, err := cache.Update(src, p)
 		if err != nil {
 			return "", err
 		}
@@ -117,29 +132,123 @@ func FuzzExpressions(f *testing.F) {
 	}
 	values := attr.NewMap(attr.Field{Name: ":v", Value: attr.String("x")}, attr.Field{Name: ":w", Value: attr.Int(3)},
 		attr.Field{Name: ":l", Value: attr.List(attr.Int(1))}, attr.Field{Name: ":s", Value: attr.StringSet("x", "y")})
+	others := attr.NewMap(attr.Field{Name: ":v", Value: attr.Int(3)}, attr.Field{Name: ":w", Value: attr.String("NULL")},
+		attr.Field{Name: ":l", Value: attr.StringSet("x", "y")}, attr.Field{Name: ":s", Value: attr.List(attr.Int(1))})
 	item := attr.NewMap(attr.Field{Name: "a", Value: attr.Int(1)}, attr.Field{Name: "b", Value: attr.List(attr.Int(1), attr.String("q"))},
 		attr.Field{Name: "e", Value: attr.StringSet("x")})
+	cache := NewCache()
 	f.Fuzz(func(t *testing.T, src string) {
-		p, err := NewPlaceholders(map[string]string{"#n": "name"}, values)
+		for _, cmd := range []string{"condition", "key", "project", "update"} {
+			for _, v := range []attr.Map{values, others, values} {
+				want, wantErr := evaluate(nil, cmd, src, placeholders(t, v), item)
+				got, err := evaluate(cache, cmd, src, placeholders(t, v), item)
+				if got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+					t.Fatalf("a cache makes %s, %v of what is %s, %v", got, err, want, wantErr)
+				}
+			}
+		}
+	})
+}
+
+func placeholders(t *testing.T, values attr.Map) *Placeholders {
+	t.Helper()
+	p, err := NewPlaceholders(map[string]string{"#n": "name"}, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestKnownExpressionsNeedNoMemory(t *testing.T) {
+	values := attr.NewMap(attr.Field{Name: ":v", Value: attr.Int(1)}, attr.Field{Name: ":p", Value: attr.String("x")})
+	names := map[string]string{"#s": "status"}
+	item := attr.NewMap(attr.Field{Name: "status", Value: attr.Int(1)})
+	cache := NewCache()
+	p := &Placeholders{}
+	tests := make([]KeyTest, 0, 2)
+	allocated := testing.AllocsPerRun(100, func() {
+		*p = Placeholders{}
+		if err := p.Init(names, values); err != nil {
+			t.Fatal(err)
+		}
+		key, err := cache.Condition("KeyConditionExpression", "pk = :p AND sk > :v", p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, cmd := range []string{"condition", "key", "project", "update"} {
-			_, _ = evaluate(cmd, src, p, item)
+		if tests, err = key.KeyTests(tests[:0]); err != nil || len(tests) != 2 {
+			t.Fatal(tests, err)
+		}
+		filter, err := cache.Condition("FilterExpression", "attribute_exists(pk) OR #s = :v", p)
+		if err != nil || !filter.Match(item) {
+			t.Fatal(err)
+		}
+		if _, err = cache.Update("SET #s = :v REMOVE a", p); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = cache.Projection("#s, a.b[2]", p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Unused(); err != nil {
+			t.Fatal(err)
 		}
 	})
+	if allocated != 0 {
+		t.Errorf("%v allocations", allocated)
+	}
+}
+
+func TestNamesOfOtherRequestsAreNotTaken(t *testing.T) {
+	cache := NewCache()
+	item := attr.NewMap(attr.Field{Name: "a", Value: attr.Int(1)}, attr.Field{Name: "b", Value: attr.Int(2)})
+	for name, want := range map[string]bool{"a": true, "b": false, "c": false} {
+		for n := range int64(3) {
+			p, err := NewPlaceholders(map[string]string{"#0": name}, attr.NewMap(attr.Field{Name: ":0", Value: attr.Int(n)}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := cache.Condition("ConditionExpression", "#0 = :0", p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Match(item); got != (want && n == 1 || name == "b" && n == 2) {
+				t.Errorf("%s = %d is %t", name, n, got)
+			}
+		}
+	}
+}
+
+func TestLargeExpressionsAreNotKept(t *testing.T) {
+	cache := NewCache()
+	src := "a"
+	for i := range maxParts {
+		src += ", a" + strconv.Itoa(i)
+	}
+	p, err := NewPlaceholders(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Projection(src, p); err != nil {
+		t.Fatal(err)
+	}
+	if n := cache.kept.Len(); n != 0 {
+		t.Errorf("%d expressions are kept", n)
+	}
 }
 
 func BenchmarkCondition(b *testing.B) {
 	values := attr.NewMap(attr.Field{Name: ":v", Value: attr.Int(1)})
 	names := map[string]string{"#s": "status"}
 	item := attr.NewMap(attr.Field{Name: "status", Value: attr.Int(1)})
-	b.ReportAllocs()
-	for b.Loop() {
-		p, _ := NewPlaceholders(names, values)
-		c, err := ParseCondition("ConditionExpression", "attribute_exists(pk) OR #s = :v", p)
-		if err != nil || !c.Match(item) {
-			b.Fatal(err)
-		}
+	for name, cache := range map[string]*Cache{"new": nil, "known": NewCache()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p, _ := NewPlaceholders(names, values)
+				c, err := cache.Condition("ConditionExpression", "attribute_exists(pk) OR #s = :v", p)
+				if err != nil || !c.Match(item) {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

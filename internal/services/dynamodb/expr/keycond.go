@@ -43,20 +43,20 @@ func (t KeyTest) Condition() *Condition {
 	default:
 		n.op = opEqual
 	}
-	return &Condition{n}
+	return &Condition{root: n}
 }
 
-// KeyTests returns what the condition asks of each attribute, when it is one that Query can answer from keys alone.
-func (c *Condition) KeyTests() ([]KeyTest, error) { return c.root.keyTests(nil) }
+// KeyTests appends to dst what the condition asks of each attribute, when it is one that Query can answer from keys alone.
+func (c *Condition) KeyTests(dst []KeyTest) ([]KeyTest, error) { return c.root.keyTests(dst, c.values) }
 
-func (n *node) keyTests(tests []KeyTest) ([]KeyTest, error) {
+func (n *node) keyTests(tests []KeyTest, values []attr.Value) ([]KeyTest, error) {
 	switch n.op {
 	case opAnd:
-		tests, err := n.args[0].keyTests(tests)
+		tests, err := n.args[0].keyTests(tests, values)
 		if err != nil {
 			return nil, err
 		}
-		return n.args[1].keyTests(tests)
+		return n.args[1].keyTests(tests, values)
 	case opOr, opNot, opIn, opNotEqual:
 		return nil, errorf("Invalid operator used in KeyConditionExpression: %s", keyword(n))
 	case opFunction:
@@ -64,7 +64,7 @@ func (n *node) keyTests(tests []KeyTest) ([]KeyTest, error) {
 			return nil, errorf("Invalid operator used in KeyConditionExpression: %s", n.name)
 		}
 	}
-	t, err := n.keyTest()
+	t, err := n.keyTest(values)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (n *node) keyTests(tests []KeyTest) ([]KeyTest, error) {
 }
 
 // keyTest reads one comparison; the attribute may stand on either side of a comparator.
-func (n *node) keyTest() (KeyTest, error) {
+func (n *node) keyTest(values []attr.Value) (KeyTest, error) {
 	at := -1
 	for i, a := range n.args {
 		switch {
@@ -97,12 +97,12 @@ func (n *node) keyTest() (KeyTest, error) {
 	if at < 0 {
 		return KeyTest{}, errorf("Invalid condition in KeyConditionExpression: No key attribute specified")
 	}
-	t := KeyTest{Name: n.args[at].path[0].Name, Op: keyOp(n.op, at > 0), Low: n.args[1].value}
+	t := KeyTest{Name: n.args[at].path[0].Name, Op: keyOp(n.op, at > 0), Low: n.args[1].constant(values)}
 	if at > 0 {
-		t.Low = n.args[0].value
+		t.Low = n.args[0].constant(values)
 	}
 	if n.op == opBetween {
-		t.High = n.args[2].value
+		t.High = n.args[2].constant(values)
 	}
 	return t, nil
 }
@@ -117,12 +117,12 @@ func keyOp(o op, reversed bool) KeyOp {
 	case opEqual:
 		return KeyEqual
 	}
-	ops := map[op][2]KeyOp{
-		opLess: {KeyLess, KeyGreater}, opLessEqual: {KeyLessEqual, KeyGreaterEqual},
-		opGreater: {KeyGreater, KeyLess}, opGreaterEqual: {KeyGreaterEqual, KeyLessEqual},
-	}
+	ops := [...][2]KeyOp{
+		opLess - opLess: {KeyLess, KeyGreater}, opLessEqual - opLess: {KeyLessEqual, KeyGreaterEqual},
+		opGreater - opLess: {KeyGreater, KeyLess}, opGreaterEqual - opLess: {KeyGreaterEqual, KeyLessEqual},
+	}[o-opLess]
 	if reversed {
-		return ops[o][1]
+		return ops[1]
 	}
-	return ops[o][0]
+	return ops[0]
 }

@@ -124,7 +124,7 @@ func NewCondition(byAttribute map[string]Comparison, either bool) *Condition {
 		}
 		root = next
 	}
-	return &Condition{root}
+	return &Condition{root: root}
 }
 
 // KeyTest returns what a comparison asks of a key attribute, when Query can answer it from keys alone. The comparison was checked.
@@ -165,7 +165,7 @@ func (c Change) Check() error {
 
 // NewUpdate returns the update that makes all changes. They were checked.
 func NewUpdate(byAttribute map[string]Change) *Update {
-	u := &Update{legacy: true}
+	u := &Update{changes: changes{legacy: true}}
 	for _, attribute := range slices.Sorted(maps.Keys(byAttribute)) {
 		c := byAttribute[attribute]
 		path := attr.Path{{Name: attribute}}

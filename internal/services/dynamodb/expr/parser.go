@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,15 +25,22 @@ type parser struct {
 	operators    int
 	nesting      int
 	syntax       string // the message of the first syntax error
+	// What is checked again when the expression meets other values: their types, the bounds of BETWEEN, and the names of types.
+	guards    []guard
+	pairs     [][2]int
+	typeNames []int
+	names     []rename
+	slots     []string // the placeholders of the values, in the order of their slots
+	nodes     int
 }
 
 // run parses src with one grammar. parameter is the name that messages begin with.
-func run(parameter, src string, p *Placeholders, grammar func(*parser)) error {
+func run(parameter, src string, p *Placeholders, grammar func(*parser)) (*parser, error) {
 	if src == "" {
-		return errorf("Invalid %s: The expression can not be empty;", parameter)
+		return nil, errorf("Invalid %s: The expression can not be empty;", parameter)
 	}
 	if len(src) > MaxLength {
-		return errorf("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", parameter, len(src))
+		return nil, errorf("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", parameter, len(src))
 	}
 	ps := &parser{lexer: lexer{src: src}, placeholders: p}
 	ps.advance()
@@ -41,12 +49,12 @@ func run(parameter, src string, p *Placeholders, grammar func(*parser)) error {
 		ps.fail()
 	}
 	if ps.syntax != "" {
-		return errorf("Invalid %s: %s", parameter, ps.syntax)
+		return nil, errorf("Invalid %s: %s", parameter, ps.syntax)
 	}
 	if message := ps.findings.first(); message != "" {
-		return errorf("Invalid %s: %s", parameter, message)
+		return nil, errorf("Invalid %s: %s", parameter, message)
 	}
-	return nil
+	return ps, nil
 }
 
 func (p *parser) advance() { p.prev, p.tok = p.tok, p.next() }
@@ -153,16 +161,13 @@ func (p *parser) pathName() attr.Step {
 		p.fail()
 	}
 	text := p.tok.text
+	p.nodes++
 	if p.tok.kind == word {
 		if isReserved(text) {
 			p.findings.add(rankReserved, "Attribute name is a reserved keyword; reserved keyword: %s", text)
 		}
 	} else {
-		resolved, ok := p.placeholders.resolveName(text)
-		if !ok {
-			p.findings.add(rankPlaceholder, "An expression attribute name used in the document path is not defined; attribute name: %s", text)
-		}
-		text = resolved
+		text = p.attribute(text)
 	}
 	p.advance()
 	if text == "" { // undefined, and reported; a step needs a name to be one
@@ -171,15 +176,34 @@ func (p *parser) pathName() attr.Step {
 	return attr.Step{Name: text}
 }
 
-// value takes a :value.
-func (p *parser) value() attr.Value {
-	v, ok := p.placeholders.resolveValue(p.tok.text)
+// attribute returns what a #name stands for.
+func (p *parser) attribute(placeholder string) string {
+	name, ok := p.placeholders.names[placeholder]
 	if !ok {
+		p.findings.add(rankPlaceholder, "An expression attribute name used in the document path is not defined; attribute name: %s", placeholder)
+		return ""
+	}
+	name = strings.Clone(name) // it outlives the request
+	if r := (rename{placeholder, name}); !slices.Contains(p.names, r) {
+		p.names = append(p.names, r)
+	}
+	return name
+}
+
+// value takes a :value.
+func (p *parser) value() *node {
+	v := p.placeholders.values.Get(p.tok.text)
+	if v == nil {
 		p.findings.add(rankPlaceholder, "An expression attribute value used in expression is not defined; attribute value: %s", p.tok.text)
 		v = attr.NullValue()
 	}
+	slot := slices.Index(p.slots, p.tok.text)
+	if slot < 0 {
+		slot = len(p.slots)
+		p.slots = append(p.slots, p.tok.text)
+	}
 	p.advance()
-	return v
+	return &node{op: opValue, value: v, slot: slot}
 }
 
 // bracketed returns a path as DynamoDB's messages write it: [a, b, [0]].

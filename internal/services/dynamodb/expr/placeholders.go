@@ -10,41 +10,59 @@ import (
 	"lambent.dev/lambent/internal/lib/attr"
 )
 
-// Placeholders are the #names and :values of a request, which all of its expressions share. It counts which are used.
+// Placeholders are the #names and :values of a request, which all of its expressions share, and room for the expressions with their values. It counts which
+// are used. Make it ready with [Placeholders.Init]; it must not be copied.
 type Placeholders struct {
-	names      map[string]string
-	values     attr.Map
-	usedNames  map[string]bool
-	usedValues map[string]bool
+	names                 map[string]string
+	values                attr.Map
+	usedNames, usedValues keySet
+	// bound are the values of the slots of all expressions, one expression after the other.
+	bound      []attr.Value
+	room       [8]attr.Value
+	conditions [2]Condition
+	update     Update
 }
 
-// NewPlaceholders checks the placeholders of a request. Nil stands for a parameter that is not there.
+// NewPlaceholders returns the placeholders of a request; see [Placeholders.Init].
 func NewPlaceholders(names map[string]string, values attr.Map) (*Placeholders, error) {
-	p := &Placeholders{names: names, values: values}
+	p := &Placeholders{}
+	return p, p.Init(names, values)
+}
+
+// Init checks the placeholders of a request. Nil stands for a parameter that is not there.
+func (p *Placeholders) Init(names map[string]string, values attr.Map) error {
+	p.names, p.values = names, values
 	if names != nil && len(names) == 0 {
-		return nil, errorf("ExpressionAttributeNames must not be empty")
+		return errorf("ExpressionAttributeNames must not be empty")
 	}
-	for _, key := range sortedKeys(names) {
-		if !validPlaceholder(key, '#') {
-			return nil, errorf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", key)
+	bad := ""
+	for key := range names {
+		if !validPlaceholder(key, '#') && (bad == "" || key < bad) {
+			bad = key
 		}
 	}
-	var invalid *attr.InvalidError
-	if errors.As(values.Err(), &invalid) {
-		return nil, errorf("ExpressionAttributeValues contains invalid value: %s for key %s", invalid.Message, invalid.Key)
+	if _, empty := names[""]; bad != "" || empty {
+		return errorf("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", bad)
+	}
+	if err := values.Err(); err != nil {
+		var invalid *attr.InvalidError
+		if !errors.As(err, &invalid) {
+			return err
+		}
+		return errorf("ExpressionAttributeValues contains invalid value: %s for key %s", invalid.Message, invalid.Key)
 	}
 	if values != nil && values.Len() == 0 {
-		return nil, errorf("ExpressionAttributeValues must not be empty")
+		return errorf("ExpressionAttributeValues must not be empty")
 	}
 	for key := range values.All() {
-		if !validPlaceholder(string(key), ':') {
-			return nil, errorf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", key)
+		if !validPlaceholder(key, ':') {
+			return errorf("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", key)
 		}
 	}
-	return p, nil
+	return nil
 }
 
-func validPlaceholder(key string, mark byte) bool {
+func validPlaceholder[T string | []byte](key T, mark byte) bool {
 	if len(key) < 2 || key[0] != mark {
 		return false
 	}
@@ -56,60 +74,52 @@ func validPlaceholder(key string, mark byte) bool {
 	return true
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // Unused returns an error when a placeholder was used by none of the expressions parsed with p.
 func (p *Placeholders) Unused() error {
-	var left []string
-	for _, key := range sortedKeys(p.names) {
-		if !p.usedNames[key] {
-			left = append(left, key)
+	if p.usedNames.size() < len(p.names) {
+		var left []string
+		for key := range p.names {
+			if !p.usedNames.has(key) {
+				left = append(left, key)
+			}
 		}
-	}
-	if left != nil {
+		slices.Sort(left)
 		return errorf("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", strings.Join(left, ", "))
 	}
-	for key := range p.values.All() {
-		if !p.usedValues[string(key)] {
-			left = append(left, string(key))
+	if p.usedValues.size() < p.values.Len() {
+		var left []string
+		for key := range p.values.All() {
+			if !p.usedValues.has(string(key)) {
+				left = append(left, string(key))
+			}
 		}
-	}
-	if left != nil {
 		return errorf("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}", strings.Join(left, ", "))
 	}
 	return nil
 }
 
-// resolveName returns the attribute that key stands for.
-func (p *Placeholders) resolveName(key string) (string, bool) {
-	v, ok := p.names[key]
-	if ok {
-		if p.usedNames == nil {
-			p.usedNames = make(map[string]bool, len(p.names))
-		}
-		p.usedNames[key] = true
-	}
-	return v, ok
+// keySet is a set of placeholders, which are seldom many.
+type keySet struct {
+	few  [8]string
+	n    int
+	many map[string]bool // what does not go into few
 }
 
-// resolveValue returns the value that key stands for.
-func (p *Placeholders) resolveValue(key string) (attr.Value, bool) {
-	v := p.values.Get(key)
-	if v == nil {
-		return nil, false
+func (s *keySet) has(key string) bool { return slices.Contains(s.few[:s.n], key) || s.many[key] }
+
+func (s *keySet) size() int { return s.n + len(s.many) }
+
+func (s *keySet) add(key string) {
+	switch {
+	case s.has(key):
+	case s.n < len(s.few):
+		s.few[s.n] = key
+		s.n++
+	case s.many == nil:
+		s.many = map[string]bool{key: true}
+	default:
+		s.many[key] = true
 	}
-	if p.usedValues == nil {
-		p.usedValues = make(map[string]bool, p.values.Len())
-	}
-	p.usedValues[key] = true
-	return v, true
 }
 
 // reservedText lists the words that cannot be attribute names in an expression, one a line, in capitals and sorted

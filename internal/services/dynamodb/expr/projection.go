@@ -9,18 +9,11 @@ type Projection struct {
 	Paths []attr.Path
 }
 
-// ParseProjection parses a ProjectionExpression.
-func ParseProjection(src string, p *Placeholders) (*Projection, error) {
-	var paths []attr.Path
-	err := run("ProjectionExpression", src, p, func(ps *parser) {
-		paths = append(paths, ps.path())
-		for ps.take(",") {
-			paths = append(paths, ps.path())
-		}
-		ps.checkPaths(paths)
-	})
-	if err != nil {
-		return nil, err
+// parse takes a ProjectionExpression.
+func (pr *Projection) parse(p *parser) {
+	pr.Paths = append(pr.Paths, p.path())
+	for p.take(",") {
+		pr.Paths = append(pr.Paths, p.path())
 	}
-	return &Projection{attr.NewProjection(paths), paths}, nil
+	p.checkPaths(pr.Paths)
 }

@@ -8,12 +8,20 @@ import (
 
 // Update is a parsed update expression.
 type Update struct {
+	changes
+	values []attr.Value // of the slots
+}
+
+// changes are what an update does, without its values.
+type changes struct {
 	sets    []assignment
 	removes []attr.Path
 	adds    []assignment // the operand is a value
 	deletes []assignment // the operand is a value
 	// legacy tells that the update was made from AttributeUpdates, which may add to lists and has messages of its own.
 	legacy bool
+	// changedNew and changedOld are what [Update.Changed] returns, when the update is kept.
+	changedNew, changedOld *attr.Projection
 }
 
 // assignment gives a path an operand.
@@ -22,16 +30,8 @@ type assignment struct {
 	operand *node
 }
 
-// ParseUpdate parses an UpdateExpression.
-func ParseUpdate(src string, p *Placeholders) (*Update, error) {
-	u := &Update{}
-	if err := run("UpdateExpression", src, p, u.parse); err != nil {
-		return nil, err
-	}
-	return u, nil
-}
-
-func (u *Update) parse(p *parser) {
+// parse takes an UpdateExpression.
+func (u *changes) parse(p *parser) {
 	seen := map[string]bool{}
 	for {
 		section := ""
@@ -61,7 +61,7 @@ func (u *Update) parse(p *parser) {
 }
 
 // section takes one clause of a section.
-func (u *Update) section(p *parser, section string) {
+func (u *changes) section(p *parser, section string) {
 	path := p.path()
 	switch section {
 	case "SET":
@@ -83,11 +83,15 @@ func (p *parser) argument(section string) *node {
 		return &node{op: opValue, value: attr.NullValue()}
 	}
 	p.operator()
-	v := p.value()
-	if t := v.Type(); !t.IsSet() && (t != attr.N || section != "ADD") {
-		p.findings.add(rankOperandCount, "Incorrect operand type for operator or function; operator: %s, operand type: %s", section, longType(t))
+	n := p.value()
+	allowed := typesOf(attr.SS, attr.NS, attr.BS)
+	if section == "ADD" {
+		allowed |= typesOf(attr.N)
 	}
-	return &node{op: opValue, value: v}
+	if !p.allow(n, allowed) {
+		p.findings.add(rankOperandCount, "Incorrect operand type for operator or function; operator: %s, operand type: %s", section, longType(n.value.Type()))
+	}
+	return n
 }
 
 // setValue takes what a SET assigns.
@@ -108,7 +112,7 @@ func (p *parser) setValue() *node {
 func (p *parser) setOperand() *node {
 	switch {
 	case p.tok.kind == value:
-		return &node{op: opValue, value: p.value()}
+		return p.value()
 	case p.isSymbol("("):
 		p.nest()
 		p.advance()
@@ -155,14 +159,14 @@ func (p *parser) setFunction() *node {
 // checkTypes checks the operands of n that are values.
 func (p *parser) checkTypes(n *node, want attr.Type) {
 	for _, a := range n.args {
-		if t := a.value.Type(); a.op == opValue && t != want {
-			p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.name, t)
+		if !p.allow(a, typesOf(want)) {
+			p.findings.add(rankOperandType, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.name, a.value.Type())
 		}
 	}
 }
 
 // paths returns the paths that the update writes, with or without those that it removes.
-func (u *Update) paths(removed bool) []attr.Path {
+func (u *changes) paths(removed bool) []attr.Path {
 	var paths []attr.Path
 	for _, list := range [][]assignment{u.sets, u.adds, u.deletes} {
 		for _, a := range list {
@@ -176,7 +180,7 @@ func (u *Update) paths(removed bool) []attr.Path {
 }
 
 // Names returns the top-level attributes that the update writes or reads, with repetitions.
-func (u *Update) Names() []string {
+func (u *changes) Names() []string {
 	var names []string
 	for _, list := range [][]assignment{u.sets, u.adds, u.deletes} {
 		for _, a := range list {
@@ -190,7 +194,7 @@ func (u *Update) Names() []string {
 }
 
 // Touches tells whether the update writes or removes the attribute, or a part of it.
-func (u *Update) Touches(name string) bool {
+func (u *changes) Touches(name string) bool {
 	for _, p := range u.paths(true) {
 		if p[0].Name == name {
 			return true
@@ -200,7 +204,7 @@ func (u *Update) Touches(name string) bool {
 }
 
 // Enters tells whether the update writes or removes a part of the attribute.
-func (u *Update) Enters(name string) bool {
+func (u *changes) Enters(name string) bool {
 	for _, p := range u.paths(true) {
 		if p[0].Name == name && len(p) > 1 {
 			return true
@@ -210,7 +214,15 @@ func (u *Update) Enters(name string) bool {
 }
 
 // Changed returns the projection to what the update writes (UPDATED_NEW), or to what it writes and removes (UPDATED_OLD).
-func (u *Update) Changed(removed bool) *attr.Projection { return attr.NewProjection(u.paths(removed)) }
+func (u *Update) Changed(removed bool) *attr.Projection {
+	switch {
+	case u.changedNew == nil:
+		return attr.NewProjection(u.paths(removed))
+	case removed:
+		return u.changedOld
+	}
+	return u.changedNew
+}
 
 // The messages of updates that do not fit the item.
 const (
@@ -223,7 +235,7 @@ const (
 func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 	edits := make([]attr.Edit, 0, len(u.sets)+len(u.removes)+len(u.adds)+len(u.deletes))
 	for _, s := range u.sets {
-		v, err := s.operand.compute(item)
+		v, err := s.operand.compute(item, u.values)
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +245,7 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 		edits = append(edits, attr.Edit{Path: path})
 	}
 	for _, a := range u.adds {
-		v, err := u.add(item.Lookup(a.path), a.operand.value)
+		v, err := u.add(item.Lookup(a.path), a.operand.constant(u.values))
 		if err != nil {
 			return nil, err
 		}
@@ -244,10 +256,11 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 		if old == nil {
 			continue
 		}
-		if old.Type() != d.operand.value.Type() {
+		v := d.operand.constant(u.values)
+		if old.Type() != v.Type() {
 			return nil, u.mismatch()
 		}
-		edits = append(edits, attr.Edit{Path: d.path, Value: attr.Difference(old, d.operand.value)})
+		edits = append(edits, attr.Edit{Path: d.path, Value: attr.Difference(old, v)})
 	}
 	out, err := item.Apply(edits)
 	if errors.Is(err, attr.ErrPath) {
@@ -257,7 +270,7 @@ func (u *Update) Apply(item attr.Map) (attr.Map, error) {
 }
 
 // mismatch returns the error of a value that does not have the type of the attribute that it changes.
-func (u *Update) mismatch() error {
+func (u *changes) mismatch() error {
 	if u.legacy {
 		return errorf("Type mismatch for attribute to update")
 	}
@@ -265,12 +278,12 @@ func (u *Update) mismatch() error {
 }
 
 // Creates tells whether the update makes an item where there is none: one that only removes does not.
-func (u *Update) Creates() bool {
+func (u *changes) Creates() bool {
 	return len(u.sets)+len(u.adds) > 0 || len(u.removes)+len(u.deletes) == 0
 }
 
 // add returns what ADD makes of an old value, which may be absent.
-func (u *Update) add(old, v attr.Value) (attr.Value, error) {
+func (u *changes) add(old, v attr.Value) (attr.Value, error) {
 	switch {
 	case old == nil:
 		return v, nil
@@ -293,24 +306,24 @@ func sum(f func(a, b attr.Number) (attr.Number, error), a, b attr.Value) (attr.V
 }
 
 // compute returns the value of what a SET assigns.
-func (n *node) compute(item attr.Map) (attr.Value, error) {
+func (n *node) compute(item attr.Map, values []attr.Value) (attr.Value, error) {
 	if n.op != opFunction {
-		if v := n.eval(item); v != nil {
+		if v := n.eval(item, values); v != nil {
 			return v, nil
 		}
 		return nil, errorf(msgMissingOperand)
 	}
 	if n.name == "if_not_exists" {
-		if v := n.args[0].eval(item); v != nil {
+		if v := n.args[0].eval(item, values); v != nil {
 			return v, nil
 		}
-		return n.args[1].compute(item)
+		return n.args[1].compute(item, values)
 	}
-	a, err := n.args[0].compute(item)
+	a, err := n.args[0].compute(item, values)
 	if err != nil {
 		return nil, err
 	}
-	b, err := n.args[1].compute(item)
+	b, err := n.args[1].compute(item, values)
 	if err != nil {
 		return nil, err
 	}
