@@ -273,6 +273,18 @@ def serve(connection, handler):
         out += ask
 
 
+def work(count):
+    """Forks a process for each invocation that the environment takes at a time, and ends with the last of them. Returns in those."""
+    for _ in range(count):
+        if os.fork() == 0:
+            return
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            os._exit(1)  # nobody is left to serve the environment
+
+
 def snapshot(connection):
     """Runs the hooks around a snapshot: some before it is taken, and the others when it is restored, which may be long after."""
     hooks = sys.modules.get("snapshot_restore_py")  # a function that has not imported it has none
@@ -329,6 +341,11 @@ def complete_interpreter():
 
 
 def main():
+    workers = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "0"))
+    if workers:
+        if fd := os.environ.pop("LAMBENT_RUNTIME_FD", ""):
+            os.close(int(fd))  # each worker has a connection of its own
+        work(workers)
     connection = Connection()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")

@@ -171,4 +171,20 @@ public class Handlers {
             return System.getenv("AWS_LAMBDA_INITIALIZATION_TYPE");
         }
     }
+
+    /** Answers when three invocations are in it. */
+    public static class Together implements RequestHandler<Map<String, Object>, String> {
+        private final java.util.concurrent.CyclicBarrier barrier = new java.util.concurrent.CyclicBarrier(3);
+
+        @Override
+        public String handleRequest(Map<String, Object> event, Context context) {
+            try {
+                barrier.await();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+            context.getLogger().log("together", LogLevel.INFO);
+            return barrier.getParties() + " at once";
+        }
+    }
 }

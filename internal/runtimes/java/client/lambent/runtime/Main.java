@@ -22,23 +22,53 @@ public final class Main {
     private static final int HOOK_FAILED = 64;
 
     private final Connection connection;
-    private final Log log = new Log();
+    private boolean concurrent;
+    private final Log log;
 
-    private Main(Connection connection) {
+    private Main(Connection connection, Log log) {
         this.connection = connection;
+        this.log = log;
     }
 
     public static void main(String[] args) throws Exception {
         boolean parked = Environment.take("LAMBENT_PARKED") != null;
-        Main main = new Main(new Connection(Environment.take("LAMBENT_RUNTIME_FD")));
+        Log log = new Log();
+        Main main = new Main(new Connection(Environment.take("LAMBENT_RUNTIME_FD")), log);
         try {
             if (parked) main.park();
             main.log.configure();
             Handler handler = main.load();
             if ("snap-start".equals(System.getenv("AWS_LAMBDA_INITIALIZATION_TYPE"))) main.snapshot();
-            main.serve(handler);
+            String workers = System.getenv("AWS_LAMBDA_MAX_CONCURRENCY");
+            if (workers != null) work(Integer.parseInt(workers), handler, log);
+            else main.serve(handler);
         } catch (EOFException e) {
             System.exit(0);
+        }
+    }
+
+    /** Serves so many invocations at a time, each by a thread with a connection of its own. */
+    private static void work(int count, Handler handler, Log log) throws Exception {
+        log.separate();
+        Thread[] threads = new Thread[count];
+        for (int i = 0; i < count; i++) {
+            Main worker = new Main(new Connection(null), log);
+            worker.concurrent = true;
+            threads[i] = new Thread(() -> worker.serveToTheEnd(handler), "worker-" + i);
+            threads[i].setContextClassLoader(Thread.currentThread().getContextClassLoader());
+            threads[i].start();
+        }
+        for (Thread t : threads) t.join();
+        System.exit(1); // nobody is left to serve the environment
+    }
+
+    private void serveToTheEnd(Handler handler) {
+        try {
+            serve(handler);
+        } catch (EOFException e) {
+            System.exit(0);
+        } catch (IOException e) {
+            log.error(new Fault(e));
         }
     }
 
@@ -52,7 +82,7 @@ public final class Main {
         List<String> texts = new ArrayList<>();
         for (Object v : variables) texts.add((String) v);
         Environment.replace(texts);
-        log.requestId = null;
+        log.request(null);
         System.clearProperty("com.amazonaws.xray.traceHeader");
     }
 
@@ -118,11 +148,11 @@ public final class Main {
             do {
                 r = connection.read();
                 if (r.fields.containsKey("lambent-assignment")) return (List<?>) Json.parse(r.body);
-                log.requestId = r.fields.get("lambda-runtime-aws-request-id");
-            } while (log.requestId == null); // the answer to what was sent before "next" comes first
+                log.request(r.fields.get("lambda-runtime-aws-request-id"));
+            } while (log.request() == null); // the answer to what was sent before "next" comes first
             String trace = r.fields.get("lambda-runtime-trace-id");
-            if (trace != null) System.setProperty("com.amazonaws.xray.traceHeader", trace);
-            String path = "invocation/" + log.requestId;
+            if (trace != null && !concurrent) System.setProperty("com.amazonaws.xray.traceHeader", trace);
+            String path = "invocation/" + log.request();
             byte[] answer;
             try {
                 byte[] body = handlers[n % handlers.length].call(r.body, new Invocation(r.fields, log));
