@@ -208,6 +208,9 @@ func (e *Environment) Drain() { e.cell.Drain() }
 // IdleWorkers is how many invocations an environment with a concurrency can take now.
 func (e *Environment) IdleWorkers() int { return e.session.IdleWorkers() }
 
+// Gathering tells whether an environment with a concurrency has workers that are not initialised yet.
+func (e *Environment) Gathering() bool { return e.session.Gathering() }
+
 // Idle tells whether the function waits for an event.
 func (e *Environment) Idle() bool { return e.session.Idle() }
 

@@ -32,6 +32,8 @@ type Invocation struct {
 	Deadline time.Time
 	// Payload is the event.
 	Payload []byte
+	// Begun is called, for a session with workers, when one has taken the invocation; nil for nobody.
+	Begun func()
 	// Stream is called when the function streams its answer, with the content type and the stream, on the goroutine
 	// that reads from the function; the answer's Body is empty then, but for an error document. Nil collects a streamed answer in Body.
 	Stream func(contentType string, body io.Reader) error

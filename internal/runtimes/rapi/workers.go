@@ -23,6 +23,7 @@ type workers struct {
 	// running are the invocations by their request ids, with the connections that brought them.
 	running map[string]*task
 	carried map[*conn]string
+	seen    int           // workers that have asked for an invocation
 	ready   chan struct{} // closed when the first worker waits
 }
 
@@ -63,6 +64,9 @@ func (s *Session) invokeWorker(ctx context.Context, inv *Invocation) (Answer, er
 		return Answer{}, err
 	}
 	defer s.dismiss(inv.RequestID)
+	if inv.Begun != nil {
+		inv.Begun()
+	}
 	if err := c.sendInvocation(inv); err != nil {
 		return Answer{}, ErrWorker
 	}
@@ -86,6 +90,13 @@ func (s *Session) IdleWorkers() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.workers.idle)
+}
+
+// Gathering tells whether workers are still expected that have not asked for an invocation yet.
+func (s *Session) Gathering() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err == nil && s.workers.seen < s.workers.limit
 }
 
 // employ takes the connection of a worker that waits.
@@ -122,7 +133,10 @@ func (s *Session) workLocked(c *conn) bool {
 	if x := w.running[w.carried[c]]; x != nil && !x.answered {
 		return false
 	}
-	delete(w.carried, c)
+	if _, known := w.carried[c]; !known {
+		w.seen++
+	}
+	w.carried[c] = ""
 	w.idle = append(w.idle, c)
 	select {
 	case <-w.ready:

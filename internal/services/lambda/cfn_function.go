@@ -78,6 +78,7 @@ type tenancyProperties struct {
 // functionProperties are the properties of AWS::Lambda::Function. Those that the service refuses are here so that the refusal is the service's own.
 type functionProperties struct {
 	Architectures                []string                 `cfn:"Architectures"`
+	CapacityProviderConfig       *capacityUseProperties   `cfn:"CapacityProviderConfig"`
 	Code                         codeProperties           `cfn:"Code,required,writeOnly"`
 	CodeSigningConfigArn         *string                  `cfn:"CodeSigningConfigArn"`
 	DeadLetterConfig             *deadLetterProperties    `cfn:"DeadLetterConfig"`
@@ -169,6 +170,7 @@ func (p *functionProperties) rare(in *api.UpdateFunctionConfigurationInput) {
 	if p.SnapStart != nil {
 		in.SnapStart = &api.SnapStart{ApplyOn: p.SnapStart.ApplyOn}
 	}
+	in.CapacityProviderConfig = p.CapacityProviderConfig.config()
 	if c := p.ImageConfig; c != nil {
 		in.ImageConfig = &api.ImageConfig{Command: c.Command, EntryPoint: c.EntryPoint, WorkingDirectory: c.WorkingDirectory}
 	}
@@ -225,7 +227,8 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 		FunctionName: name, Runtime: m.Runtime, Role: p.Role, Handler: m.Handler, Code: source, Description: m.Description, Timeout: m.Timeout, MemorySize: m.MemorySize,
 		PackageType: orZero(p.PackageType), Environment: m.Environment, EphemeralStorage: m.EphemeralStorage, LoggingConfig: m.LoggingConfig, Architectures: p.Architectures,
 		Layers: m.Layers, KMSKeyArn: m.KMSKeyArn, VpcConfig: m.VpcConfig, DeadLetterConfig: m.DeadLetterConfig, TracingConfig: m.TracingConfig, SnapStart: m.SnapStart,
-		ImageConfig: m.ImageConfig, DurableConfig: m.DurableConfig, FileSystemConfigs: m.FileSystemConfigs, CodeSigningConfigArn: p.CodeSigningConfigArn, Tags: tagsOf(c, p.Tags),
+		CapacityProviderConfig: m.CapacityProviderConfig,
+		ImageConfig:            m.ImageConfig, DurableConfig: m.DurableConfig, FileSystemConfigs: m.FileSystemConfigs, CodeSigningConfigArn: p.CodeSigningConfigArn, Tags: tagsOf(c, p.Tags),
 	}
 	if p.TenancyConfig != nil {
 		in.TenancyConfig = &api.TenancyConfig{TenantIsolationMode: p.TenancyConfig.TenantIsolationMode}

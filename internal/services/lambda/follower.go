@@ -76,6 +76,17 @@ func (f *follower) close() {
 	f.wg.Wait()
 }
 
+// replaced has the follower look for work when something ends that is to be replaced.
+func (f *follower) replaced(ctx context.Context, ended <-chan struct{}) {
+	f.wg.Go(func() {
+		select {
+		case <-ended:
+			f.poke()
+		case <-ctx.Done():
+		}
+	})
+}
+
 // news tells those who wait that a state may have changed.
 type news struct {
 	mu      sync.Mutex // guards the field below

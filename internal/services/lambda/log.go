@@ -26,6 +26,7 @@ type logWriter struct {
 	ref    ref
 	config logConfig
 	stream string
+	shared bool // by invocations that run at the same time
 
 	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
 	partial []byte
@@ -94,6 +95,19 @@ func (w *logWriter) lastLines() []byte {
 	return bytes.Clone(w.tail[max(0, len(w.tail)-maxTail):])
 }
 
+// linesOf are the last lines that name an invocation, of a log that several write to.
+func (w *logWriter) linesOf(requestID string) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []byte
+	for line := range bytes.Lines(w.tail) {
+		if bytes.Contains(line, []byte(requestID)) {
+			out = append(out, line...)
+		}
+	}
+	return out[max(0, len(out)-maxTail):]
+}
+
 // flush hands on what is there, an unfinished line included.
 func (w *logWriter) flush() {
 	w.mu.Lock()
@@ -141,7 +155,9 @@ func (w *logWriter) flushLocked() {
 // https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 
 func (w *logWriter) started(requestID, version string) {
-	w.begin()
+	if !w.shared {
+		w.begin()
+	}
 	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
 		return "platform.start", map[string]any{"requestId": requestID, "version": version}
 	})

@@ -121,6 +121,9 @@ func provisionable(ctx context.Context, rd store.Reader, name, qualifier string)
 	if err == nil && v.SnapStart {
 		err = invalid("Provisioned Concurrency is not supported for SnapStart enabled functions. Set SnapStart to None and publish another version.")
 	}
+	if err == nil {
+		err = v.notManaged("Provisioned Concurrency")
+	}
 	if service.Code(err) == "ResourceNotFoundException" {
 		err = functionNotFound(r)
 	}

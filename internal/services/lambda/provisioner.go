@@ -75,14 +75,7 @@ func (p *provisioner) launch(ctx context.Context, k poolKey, t *target) {
 			slog.String("reason", reason), slog.Any("error", err))
 	}
 	if w != nil {
-		// One that ends while it waits is replaced.
-		p.wg.Go(func() {
-			select {
-			case <-w.env.Done():
-				p.poke()
-			case <-ctx.Done():
-			}
-		})
+		p.replaced(ctx, w.env.Done())
 	}
 	p.news.announce()
 	p.poke()

@@ -72,6 +72,10 @@ type Lambda struct {
 	// provisioner keeps the environments of provisioned concurrency, snapshotter those that wait to be restored.
 	provisioner *provisioner
 	snapshotter *snapshotter
+	// states tells of versions that have been prepared.
+	states news
+	// fleets are the environments on capacity providers.
+	fleets *fleets
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -103,6 +107,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.provisioner = newProvisioner(l)
 	l.snapshotter = newSnapshotter(l)
+	l.fleets = newFleets(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
@@ -180,6 +185,15 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateEventSourceMapping: l.updateEventSourceMapping,
 		DeleteEventSourceMapping: l.deleteEventSourceMapping,
 
+		CreateCapacityProvider:                 l.createCapacityProvider,
+		GetCapacityProvider:                    l.getCapacityProvider,
+		ListCapacityProviders:                  l.listCapacityProviders,
+		UpdateCapacityProvider:                 l.updateCapacityProvider,
+		DeleteCapacityProvider:                 l.deleteCapacityProvider,
+		ListFunctionVersionsByCapacityProvider: l.listFunctionVersionsByCapacityProvider,
+		GetFunctionScalingConfig:               l.getFunctionScalingConfig,
+		PutFunctionScalingConfig:               l.putFunctionScalingConfig,
+
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
 		UntagResource:      l.untagResource,
@@ -206,6 +220,7 @@ func (l *Lambda) start(ctx context.Context) error {
 	}
 	l.provisioner.start(ctx)
 	l.snapshotter.start(ctx)
+	l.fleets.start(ctx)
 	return nil
 }
 
@@ -214,6 +229,7 @@ func (l *Lambda) close(context.Context) error {
 	l.runner.close()
 	l.provisioner.close()
 	l.snapshotter.close()
+	l.fleets.close()
 	l.pools.close()
 	l.snapshots.close()
 	return nil

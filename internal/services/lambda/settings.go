@@ -16,6 +16,9 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
+// maxMemory is the most memory that a function has that runs on demand, in MB.
+const maxMemory = 10240
+
 // settings are the configuration members of an input; what is absent is left as it is.
 type settings struct {
 	runtime         string
@@ -31,19 +34,20 @@ type settings struct {
 	tracing         *api.TracingConfig
 	image           *api.ImageConfig
 	snap            *api.SnapStart
+	capacity        *api.CapacityProviderConfig
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
 	return settings{
 		runtime: in.Runtime, role: &in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig,
 	}
 }
 
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig,
 	}
 }
 
@@ -63,23 +67,22 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig, in.CapacityProviderConfig),
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig, in.CapacityProviderConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(kms *string, files []api.FileSystemConfig, durable *api.DurableConfig, capacity *api.CapacityProviderConfig) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig, durable *api.DurableConfig) []refused {
 	return []refused{
 		{"KMSKeyArn", orZero(kms) != ""},
 		{"FileSystemConfigs", len(files) > 0},
 		{"DurableConfig", durable != nil},
-		{"CapacityProviderConfig", capacity != nil},
 	}
 }
 
@@ -111,6 +114,10 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 	if err != nil {
 		return nil, err
 	}
+	capacity, err := l.takeCapacity(ctx, s.capacity)
+	if err != nil {
+		return nil, err
+	}
 	return func(v *version) error {
 		s.values(v)
 		if s.vpc != nil {
@@ -125,13 +132,20 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 			}
 			v.Image.configure(s.image)
 		}
-		if err := v.checkSize(); err != nil {
+		if capacity != nil {
+			if err := v.manage(capacity, &s); err != nil {
+				return err
+			}
+		}
+		if err := configureLog(v, s.log); err != nil {
 			return err
 		}
-		if err := v.checkSnapStart(); err != nil {
-			return err
+		for _, check := range []func() error{v.checkSize, v.checkSnapStart, v.checkManaged} {
+			if err := check(); err != nil {
+				return err
+			}
 		}
-		return configureLog(v, s.log)
+		return nil
 	}, nil
 }
 

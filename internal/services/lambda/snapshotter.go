@@ -31,7 +31,7 @@ const (
 type snapshotter struct {
 	*follower
 
-	news news // of the states
+	news news // of the snapshots that are kept
 
 	mu      sync.Mutex // guards the fields below
 	shelves map[poolKey]*shelf
@@ -123,7 +123,8 @@ func (s *snapshotter) tend(ctx context.Context) (time.Duration, error) {
 		if !now.Before(h.backoff.retry) && s.roomLocked(h) {
 			h.making++
 			s.making++
-			s.wg.Go(func() { s.make(ctx, h) })
+			first := h.pending
+			s.wg.Go(func() { s.make(ctx, h, first) })
 		}
 	}
 	s.news.announce()
@@ -228,18 +229,22 @@ func (s *snapshotter) nextLocked(now time.Time) (next time.Duration) {
 	return next
 }
 
-// make makes one snapshot.
-func (s *snapshotter) make(ctx context.Context, h *shelf) {
+// make makes one snapshot. The first one of a version decides about its state.
+func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
 	w, err := s.l.startWorker(ctx, h.ref, &h.version, launch{kind: snapStart})
 	var took time.Duration
 	if err == nil {
-		if took, err = s.l.initialised(ctx, w, &h.version); err != nil {
+		if took, err = s.l.initialised(ctx, w, &h.version); err == nil {
+			s.mu.Lock()
+			w = s.keepLocked(ctx, h, w, took)
+			s.mu.Unlock()
+		}
+		if w != nil {
 			w.close()
-			w = nil
 		}
 	}
-	if h.pending && ctx.Err() == nil {
-		if saved := s.l.prepared(ctx, h.ref, &h.version, snapshotState(err)); saved != nil {
+	if first && ctx.Err() == nil {
+		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err)); saved != nil {
 			s.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", h.ref.arn()), slog.Any("error", saved))
 			err = errors.Join(err, saved)
 		}
@@ -252,13 +257,7 @@ func (s *snapshotter) make(ctx context.Context, h *shelf) {
 	if err != nil {
 		h.backoff.failed(s.l.deps.Clock.Now())
 	}
-	if w != nil {
-		w = s.keepLocked(ctx, h, w, took)
-	}
 	s.mu.Unlock()
-	if w != nil {
-		w.close()
-	}
 	s.poke()
 }
 
@@ -276,19 +275,12 @@ func (s *snapshotter) keepLocked(ctx context.Context, h *shelf, w *worker, took 
 	}
 	h.ready = append(h.ready, w)
 	s.bytes += w.bytes
-	// One that ends while it waits is replaced.
-	s.wg.Go(func() {
-		select {
-		case <-w.env.Done():
-			s.poke()
-		case <-ctx.Done():
-		}
-	})
+	s.replaced(ctx, w.env.Done())
 	return nil
 }
 
-// snapshotState is the state of a version whose first snapshot was made, or failed with err.
-func snapshotState(err error) *versionState {
+// failedState is the state of a version whose first environment could not be initialised because of err; nil without an error.
+func failedState(err error) *versionState {
 	var initError *rapi.InitError
 	var refusedRole *service.Error
 	s := &versionState{State: api.StateFailed}
@@ -309,24 +301,33 @@ func snapshotState(err error) *versionState {
 	return s
 }
 
-// prepared writes the state that the preparation of a version has led to; nil for an active one. A version that is gone stays so.
-func (l *Lambda) prepared(ctx context.Context, r ref, v *version, state *versionState) error {
+// saveRow returns what writes the record after the first snapshot was made, or failed with err.
+func (h *shelf) saveRow(err error) func(tx store.Txn) error {
+	row := h.ref.snapStarts(h.ref.name).Str(h.version.Number)
+	return func(tx store.Txn) error {
+		if err != nil {
+			tx.Delete(row)
+			return nil
+		}
+		return record.Set(tx, row, snapshotRow{})
+	}
+}
+
+// prepared writes the state that the preparation of a version has led to; nil for an active one; save writes what belongs to it. A version that is
+// gone, or switched off, stays so.
+func (l *Lambda) prepared(ctx context.Context, r ref, v *version, state *versionState, save func(tx store.Txn) error) error {
+	defer l.states.announce()
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		k := r.scope.version(r.name, v.Number)
 		saved, ok, err := record.Get[published](tx, k)
-		if err != nil || !ok || saved.Revision != v.Revision {
+		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) {
 			return err
 		}
 		saved.State = state
 		if err := record.Set(tx, k, saved); err != nil {
 			return err
 		}
-		row := r.snapStarts(r.name).Str(v.Number)
-		if state != nil {
-			tx.Delete(row)
-			return nil
-		}
-		return record.Set(tx, row, snapshotRow{})
+		return save(tx)
 	})
 }
 
@@ -356,7 +357,7 @@ func allSnapshots(rd store.Reader, wanted map[poolKey]*shelf) error {
 // awaitActive returns when a version is prepared, and fails when it could not be.
 func (l *Lambda) awaitActive(ctx context.Context, name string, qualifier *string) error {
 	for {
-		news := l.snapshotter.news.next()
+		news := l.states.next()
 		c, err := l.getFunctionConfiguration(ctx, &api.GetFunctionConfigurationInput{FunctionName: name, Qualifier: qualifier})
 		switch {
 		case err != nil || c.State == api.StateActive:

@@ -56,6 +56,17 @@ func (s *versionState) is(state string) bool {
 	return s.State == state
 }
 
+// state is what the API shows.
+func (v *version) state() string {
+	switch {
+	case v.State != nil:
+		return v.State.State
+	case v.Capacity != nil && v.Number == latest:
+		return api.StateActiveNonInvocable
+	}
+	return api.StateActive
+}
+
 // show writes the state into what the API shows of the version.
 func (s *versionState) show(c *api.FunctionConfiguration) {
 	if s == nil {
@@ -125,6 +136,8 @@ func (l *Lambda) orderSnapshot(tx store.Txn, r ref, v *version) error {
 func (c *call) invocable() error {
 	s := c.version.State
 	switch {
+	case s.is(api.StateActive) && c.version.Capacity != nil && c.version.Number == latest:
+		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, and invoke that.")
 	case s.is(api.StateActive):
 		return nil
 	case s.is(api.StatePending) && c.version.SnapStart:

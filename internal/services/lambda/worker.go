@@ -25,6 +25,7 @@ type worker struct {
 	log      *logWriter
 	boot     boot      // reported by the first invocation
 	bytes    int64     // of memory that it takes as a snapshot
+	running  int       // invocations, on a capacity provider
 	since    time.Time // when it became idle
 	expires  time.Time // of the role's credentials; zero without any
 	clock    interface{ Now() time.Time }
@@ -43,6 +44,7 @@ const (
 	onDemand               = "on-demand"
 	provisionedConcurrency = "provisioned-concurrency"
 	snapStart              = "snap-start"
+	managedInstances       = "lambda-managed-instances"
 )
 
 // Times of an environment.
@@ -112,7 +114,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
+	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream, shared: how.kind == managedInstances}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
 	if rt.Warning != "" {
 		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
@@ -122,6 +124,9 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, stream, how.kind), Output: w.log, Egress: l.o.Egress,
 		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
 		Debugger: how.debugger,
+	}
+	if how.kind == managedInstances {
+		spec.Concurrency, spec.WorkerIdle = v.concurrency(), l.fleets.news.announce
 	}
 	if err := l.giveCredentials(w, &spec, r, v, credentials, how.kind); err != nil {
 		return nil, err
@@ -198,6 +203,9 @@ func (l *Lambda) environment(r ref, v *version, stream, kind string) []string {
 	}
 	if v.Log.ApplicationLevel != "" {
 		env = append(env, "AWS_LAMBDA_LOG_LEVEL="+v.Log.ApplicationLevel)
+	}
+	if kind == managedInstances {
+		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(v.concurrency()))
 	}
 	if l.o.Serve != nil {
 		env = append(env, "AWS_ENDPOINT_URL="+l.endpointURL)
