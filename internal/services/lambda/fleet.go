@@ -251,8 +251,11 @@ func (f *fleets) take(k poolKey) (*worker, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e := f.all[k]
-	if f.closed || e == nil {
+	if f.closed {
 		return nil, serviceError("The invocation was not carried out", errClosing)
+	}
+	if e == nil {
+		return nil, nil //nolint:nilnil // the platform has just started: its environments come
 	}
 	var best *worker
 	most, growing := 0, e.starting > 0
@@ -289,12 +292,12 @@ func (f *fleets) put(w *worker) {
 func (f *fleets) wait(k poolKey) (done func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.poke()
 	e := f.all[k]
 	if e == nil {
 		return func() {}
 	}
 	e.waiting++
-	f.poke()
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
