@@ -5,10 +5,11 @@ NPM     ?= npm
 VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
 AWSCLI  := awscli==1.45.11
+DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 compat-bodies debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -79,11 +80,16 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 	@test -n "$(TOOL)" || { echo "usage: make compat-s3 TOOL=path/to/versitygw"; exit 2; }
 	S3_SUITE="$(abspath $(TOOL))" $(GO) test -count=1 -timeout 20m -v ./test/compat/s3
 
+compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
+	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
+	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 
 $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

@@ -1,15 +1,16 @@
 // Command dynamodb measures DynamoDB's item operations through HTTP: signed requests of one kilobyte items on kept connections.
 //
-//	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-n requests] [-c clients]
+//	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-only operation] [-profile file] [-n requests] [-c clients]
+//	go run ./bench/dynamodb -large items [-dir folder] [-n requests] [-c clients]
 //
 // It starts a Lambent of its own in a process of its own, durable on a temporary directory, and prints per operation the throughput, the median
 // latency, and the processor time that the server used per request, which is what the targets are about. With -dynalite the same load runs against dynalite (in
-// memory), and the last column is the ratio of the two.
+// memory), and the last column is the ratio of the two. With -large it fills a table with that many items of 200 bytes, and compares reading them with reading
+// a small table.
 package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,12 +23,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/bench/lab"
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/sandbox"
@@ -40,12 +42,19 @@ func main() {
 	dynalite := flag.String("dynalite", "", "path of dynalite's cli.js to compare with")
 	n := flag.Int("n", 20000, "requests per operation")
 	c := flag.Int("c", 64, "clients")
+	only := flag.String("only", "", "the one operation to measure, such as GetItem; PutItem always comes first")
+	profile := flag.String("profile", "", "file for a CPU profile of the server")
+	items := flag.Int("large", 0, "compare a table of so many items with a small one")
+	dir := flag.String("dir", "", "folder of -large, which is kept; a temporary one by default. It is filled once")
 	flag.Parse()
 	var err error
-	if *serve != "" {
-		err = runServer(*serve)
-	} else {
-		err = compare(*dynalite, *n, *c)
+	switch {
+	case *serve != "":
+		err = runServer(*serve, *profile)
+	case *items > 0:
+		err = large{dir: *dir, items: *items, requests: *n, clients: *c}.run()
+	default:
+		err = comparison{dynalite: *dynalite, profile: *profile, only: *only, requests: *n, clients: *c}.run()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/dynamodb:", err)
@@ -53,8 +62,18 @@ func main() {
 	}
 }
 
-// runServer serves until its standard input ends. It prints its URL and its key.
-func runServer(dir string) error {
+// runServer serves until its standard input ends. It prints its URL and its key, and writes a profile of its processor time when it has a file for that.
+func runServer(dir, profile string) error {
+	if profile != "" {
+		f, err := os.Create(profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	cfg := config.Default()
 	cfg.DataDir, cfg.Listen, cfg.Sandbox = dir, "127.0.0.1:0", config.SandboxOff
 	s, err := server.Start(context.Background(), cfg, slog.New(slog.DiscardHandler))
@@ -76,12 +95,12 @@ type target struct {
 }
 
 // startSelf starts this command as a server.
-func startSelf(dir string) (*target, error) {
+func startSelf(dir, profile string) (*target, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-serve", dir)
+	cmd := exec.Command(self, "-serve", dir, "-profile", profile)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -141,51 +160,44 @@ func newTarget(url, id, secret string, cmd *exec.Cmd, stop func() error) *target
 
 // call makes one signed call.
 func (t *target) call(operation, body string) error {
+	_, err := t.ask(operation, body)
+	return err
+}
+
+// ask makes one signed call and returns its answer.
+func (t *target) ask(operation, body string) ([]byte, error) {
 	req, err := http.NewRequest(http.MethodPost, t.url+"/", strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	sum := sha256.Sum256([]byte(body))
 	if err := t.signer.SignHTTP(req, hex.EncodeToString(sum[:]), time.Now()); err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s: %s", operation, resp.Status, out)
 	}
-	return err
-}
-
-// cpu returns the processor time that the server's process used so far.
-func (t *target) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
-	if err != nil {
-		return 0, err
-	}
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return out, err
 }
 
 // result is what one operation cost.
 type result struct {
-	perSecond float64
-	median    time.Duration
-	cpu       time.Duration
+	perSecond   float64
+	median, p99 time.Duration
+	cpu         time.Duration
 }
 
 // load makes n calls with c clients.
 func (t *target) load(operation string, n, c int, body func(i int) string) (result, error) {
-	before, err := t.cpu()
+	before, err := lab.CPUOf(t.pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -206,12 +218,11 @@ func (t *target) load(operation string, n, c int, body func(i int) string) (resu
 	}
 	wg.Wait()
 	took := time.Since(start)
-	after, err := t.cpu()
+	after, err := lab.CPUOf(t.pid)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return result{}, err
 	}
-	slices.Sort(times)
-	return result{float64(n) / took.Seconds(), times[n/2], (after - before) / time.Duration(n)}, nil
+	return result{float64(n) / took.Seconds(), lab.Median(times), lab.Percentile(times, 99), (after - before) / time.Duration(n)}, nil
 }
 
 // operation is one row of the table.
@@ -240,8 +251,19 @@ func operations() []operation {
 	}
 }
 
-// measure runs all operations on a new table.
-func (t *target) measure(n, c int) ([]result, error) {
+// comparison measures the operations, or one of them, on Lambent and, when it has its path, on dynalite.
+type comparison struct {
+	dynalite, profile, only string
+	requests, clients       int
+}
+
+// operations are those to measure. PutItem writes what the others read.
+func (c comparison) operations() []operation {
+	return slices.DeleteFunc(operations(), func(o operation) bool { return c.only != "" && o.name != "PutItem" && o.name != c.only })
+}
+
+// measure runs the operations on a new table, with a share of the requests.
+func (c comparison) measure(t *target, share int) ([]result, error) {
 	err := t.call("CreateTable", `{"TableName":"bench","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],`+
 		`"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"BillingMode":"PAY_PER_REQUEST"}`)
 	if err != nil {
@@ -249,8 +271,8 @@ func (t *target) measure(n, c int) ([]result, error) {
 	}
 	time.Sleep(100 * time.Millisecond) // dynalite makes tables slowly
 	var out []result
-	for _, op := range operations() {
-		r, err := t.load(op.call, n/op.share, c, op.body)
+	for _, op := range c.operations() {
+		r, err := t.load(op.call, c.requests/op.share/share, c.clients, op.body)
 		if err != nil {
 			return nil, err
 		}
@@ -259,26 +281,26 @@ func (t *target) measure(n, c int) ([]result, error) {
 	return out, nil
 }
 
-func compare(dynalite string, n, c int) (err error) {
+func (c comparison) run() (err error) {
 	dir, err := os.MkdirTemp("", "lambent-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ours, err := measured(func() (*target, error) { return startSelf(dir) }, n, c)
+	ours, err := c.measured(func() (*target, error) { return startSelf(dir, c.profile) }, 1)
 	if err != nil {
 		return err
 	}
 	var theirs []result
-	if dynalite != "" {
-		if theirs, err = measured(func() (*target, error) { return startDynalite(dynalite) }, n/4, c); err != nil {
+	if c.dynalite != "" {
+		if theirs, err = c.measured(func() (*target, error) { return startDynalite(c.dynalite) }, 4); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("%-11s %10s %10s %12s %14s %8s\n", "operation", "ops/s", "p50", "CPU per op", "dynalite's CPU", "ratio")
-	for i, op := range operations() {
+	fmt.Printf("%-11s %10s %10s %10s %12s %14s %8s\n", "operation", "ops/s", "p50", "p99", "CPU per op", "dynalite's CPU", "ratio")
+	for i, op := range c.operations() {
 		r := ours[i]
-		fmt.Printf("%-11s %10.0f %10s %12s", op.name, r.perSecond, r.median.Round(10*time.Microsecond), r.cpu.Round(time.Microsecond))
+		fmt.Printf("%-11s %10.0f %10s %10s %12s", op.name, r.perSecond, r.median.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.cpu.Round(time.Microsecond))
 		if theirs != nil {
 			fmt.Printf(" %14s %7.2fx", theirs[i].cpu.Round(time.Microsecond), float64(r.cpu)/float64(theirs[i].cpu))
 		}
@@ -287,11 +309,11 @@ func compare(dynalite string, n, c int) (err error) {
 	return nil
 }
 
-func measured(start func() (*target, error), n, c int) ([]result, error) {
+func (c comparison) measured(start func() (*target, error), share int) ([]result, error) {
 	t, err := start()
 	if err != nil {
 		return nil, err
 	}
-	out, err := t.measure(n, c)
+	out, err := c.measure(t, share)
 	return out, errors.Join(err, t.stop())
 }

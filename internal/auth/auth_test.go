@@ -327,3 +327,64 @@ func BenchmarkWarmCall(b *testing.B) {
 		b.Errorf("%d reads of the directory", p.dir.reads)
 	}
 }
+
+// TestConditionKeysTellOfTheCall holds the keys that policies may ask for against the call that they are asked about.
+func TestConditionKeysTellOfTheCall(t *testing.T) {
+	p := newPlatform(t)
+	session := service.Principal{
+		Kind: service.AssumedRole, Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/app/s", RoleARN: "arn:aws:iam::" + account + ":role/app", UserID: "AROA1:s",
+		Tags: map[string]string{"Team": "red"}, SourceIdentity: "bob", TokenIssueTime: start.Unix(), MFA: true,
+	}
+	from := service.ServiceCaller("s3.amazonaws.com", "arn:aws:s3:::pics", account)
+	const absent = "" // the key has no value
+	for _, tc := range []struct {
+		who        service.Principal
+		key, value string
+	}{
+		{alice, "aws:username", "alice"},
+		{alice, "aws:PrincipalArn", alice.ARN},
+		{alice, "aws:PrincipalAccount", account},
+		{alice, "aws:PrincipalType", "User"},
+		{alice, "aws:userid", "AIDA1"},
+		{alice, "aws:PrincipalTag/team", "blue"},
+		{alice, "aws:PrincipalTag/other", absent},
+		{alice, "aws:PrincipalIsAWSService", "false"},
+		{alice, "aws:ViaAWSService", "false"},
+		{alice, "aws:SecureTransport", "true"},
+		{alice, "aws:RequestedRegion", "us-east-1"},
+		{alice, "aws:ResourceAccount", account},
+		{alice, "aws:CurrentTime", "2026-11-25T12:00:00Z"},
+		{alice, "aws:EpochTime", strconv.FormatInt(start.Unix(), 10)},
+		{alice, "aws:UserAgent", "Boto3/1.43"},
+		{alice, "aws:SourceIp", "127.0.0.1"},
+		{alice, "aws:TokenIssueTime", absent},
+		{alice, "aws:MultiFactorAuthPresent", absent},
+		{alice, "aws:SourceArn", absent},
+		{alice, "dynamodb:leadingkeys", "k"},
+		{session, "aws:PrincipalArn", session.RoleARN},
+		{session, "aws:PrincipalType", "AssumedRole"},
+		{session, "aws:PrincipalTag/TEAM", "red"},
+		{session, "aws:SourceIdentity", "bob"},
+		{session, "aws:TokenIssueTime", "2026-11-25T12:00:00Z"},
+		{session, "aws:MultiFactorAuthPresent", "true"},
+		{session, "aws:username", absent},
+		{service.Principal{}, "aws:PrincipalType", "Anonymous"},
+		{service.Principal{}, "aws:userid", "anonymous"},
+		{service.Principal{}, "aws:PrincipalArn", absent},
+		{from, "aws:PrincipalServiceName", "s3.amazonaws.com"},
+		{from, "aws:SourceArn", "arn:aws:s3:::pics"},
+		{from, "aws:SourceAccount", account},
+		{from, "aws:PrincipalIsAWSService", "true"},
+		{from, "aws:userid", absent},
+	} {
+		target := &service.Target{Action: "dynamodb:PutItem", ARN: "*", Condition: map[string][]string{"dynamodb:LeadingKeys": {"k"}}}
+		_, q, err := p.may.Decide(t.Context(), call(tc.who), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := q.Context.Values(strings.ToLower(tc.key))
+		if tc.value == absent && len(got) != 0 || tc.value != absent && (len(got) != 1 || got[0] != tc.value) {
+			t.Errorf("%s of %s%s is %q, want %q", tc.key, tc.who.ARN, tc.who.Service, got, tc.value)
+		}
+	}
+}

@@ -116,7 +116,7 @@ func (a *Authorizer) question(ctx context.Context, r *service.Request, t *servic
 	}
 	q := &iam.Request{
 		Principal: enginePrincipal(p), Action: t.Action, Resource: t.ARN, Owner: owner,
-		Context: conditionKeys(r, id, t, owner), ResourceRequired: trust || strings.HasPrefix(t.Action, "kms:") && t.Policy != "",
+		Context: keysOf(r, id, t, owner), ResourceRequired: trust || strings.HasPrefix(t.Action, "kms:") && t.Policy != "",
 	}
 	return q, ps, nil
 }

@@ -51,8 +51,5 @@ func (a *Authorizer) keepGrant(k grantKey, q *iam.Request, ps *iam.Policies, d i
 			}
 		}
 	}
-	// The journal shows the question with later calls too.
-	delete(q.Context, currentTime)
-	delete(q.Context, epochTime)
 	a.grants.Put(k, grant{q, d})
 }

@@ -23,6 +23,8 @@ var (
 	ErrFull = errors.New("no space left for bodies")
 	// ErrDamaged is returned when the bytes read are not the bytes written.
 	ErrDamaged = errors.New("blob damaged")
+	// ErrUnavailable is returned while the place that keeps bodies cannot be reached or refuses work; trying again later may help.
+	ErrUnavailable = errors.New("the store of bodies is unavailable")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("blobs closed")
 )
@@ -30,13 +32,19 @@ var (
 // ID names a blob. IDs of one driver are ordered by creation and never used again.
 type ID string
 
+// Span is a part of a blob: Length bytes from Offset on. A negative Length means up to the end.
+type Span struct{ Offset, Length int64 }
+
+// Whole returns the span of a whole blob.
+func Whole() Span { return Span{0, -1} }
+
 // Store keeps blobs. It is safe for concurrent use.
 type Store interface {
 	// Create returns a writer for a new blob. Nothing is kept until Commit.
 	Create(ctx context.Context) (Writer, error)
-	// Open returns a reader of the blob id, which the caller closes. On local disks it is an *os.File
-	// positioned at 0, so that io.Copy to a socket is one system call.
-	Open(ctx context.Context, id ID) (ReadSeekCloser, error)
+	// Open returns a reader of the blob id, positioned at want.Offset, which the caller closes. Reads outside of want are fine; they cost a remote
+	// store another request. Reads end with ctx there. On local disks the reader is an *os.File, so that io.Copy to a socket is one system call.
+	Open(ctx context.Context, id ID, want Span) (ReadSeekCloser, error)
 	// Delete removes a blob. Readers that have it open keep it. A missing blob is no error.
 	Delete(ctx context.Context, id ID) error
 	// Sweep deletes the blobs for which live reports false. It leaves alone those that were written since the last Sweep began (since

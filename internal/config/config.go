@@ -17,6 +17,11 @@ import (
 type Config struct {
 	DataDir          string
 	Ephemeral        bool
+	Bodies           string
+	BodiesEndpoint   string
+	BodiesRegion     string
+	BodiesPathStyle  bool
+	BodiesKeys       string
 	Listen           string
 	PublicURL        string
 	TLSCert, TLSKey  string
@@ -33,7 +38,13 @@ type Config struct {
 	LogFormat        string
 	AccessLog        string
 	TestClock        bool
+
+	// Keys is what the setting bodies-keys names. [Load] reads it; it is no setting of its own, so that it is never shown.
+	Keys Keys
 }
+
+// Keys is an access key. Token may be empty.
+type Keys struct{ AccessKeyID, Secret, Token string }
 
 // The values of the setting "sandbox".
 const (
@@ -104,6 +115,7 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
 	}
+	c.validateBodies(refuse)
 	if c.TestClock && !c.Loopback() {
 		refuse("test-clock", "is for tests on loopback alone")
 	}
@@ -114,6 +126,40 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, c.validateListen()...)
 	return errors.Join(errs...)
+}
+
+// BodiesBucket is the setting bodies as a bucket and a prefix, which is empty or ends with a slash.
+func (c *Config) BodiesBucket() (bucket, prefix string, err error) {
+	rest, ok := strings.CutPrefix(c.Bodies, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" || strings.ContainsAny(rest, "?# ") {
+		return "", "", fmt.Errorf("%q is not of the form s3://BUCKET/PREFIX", c.Bodies)
+	}
+	if prefix != "" && !strings.HasSuffix(prefix, "/") {
+		prefix += "/"
+	}
+	return bucket, prefix, nil
+}
+
+func (c *Config) validateBodies(refuse func(setting, format string, args ...any)) {
+	if c.Bodies == "" {
+		if c.BodiesEndpoint != "" {
+			refuse("bodies-endpoint", "is set and bodies is not; set bodies to s3://BUCKET/PREFIX")
+		}
+		return
+	}
+	if _, _, err := c.BodiesBucket(); err != nil {
+		refuse("bodies", "%v", err)
+	}
+	if c.Ephemeral {
+		refuse("bodies", "cannot be used with ephemeral, which keeps everything in memory; unset one of the two")
+	}
+	if u, err := url.Parse(c.BodiesEndpoint); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		refuse("bodies-endpoint", "%q is not of the form https://host:port", c.BodiesEndpoint)
+	}
+	if c.BodiesRegion == "" {
+		refuse("bodies-region", "is empty; us-east-1 suits most object stores")
+	}
 }
 
 // PercentOfMemory is a setting such as parked-memory as a number.

@@ -100,6 +100,11 @@ func TestBadSettingsAreRefusedByName(t *testing.T) {
 		{name: "test/test for the network", flags: map[string]string{"listen": "10.0.0.1:4566", "tls-cert": "c", "tls-key": "k"}, want: "local-credentials"},
 		{name: "half of TLS", flags: map[string]string{"tls-cert": "c"}, want: "setting tls-cert"},
 		{name: "public URL with a path", flags: map[string]string{"public-url": "https://a/b"}, want: "setting public-url"},
+		{name: "bodies without an endpoint", flags: map[string]string{"bodies": "s3://b/p"}, want: "setting bodies-endpoint"},
+		{name: "bodies elsewhere", flags: map[string]string{"bodies": "http://b", "bodies-endpoint": "http://h"}, want: "s3://BUCKET/PREFIX"},
+		{name: "bodies in memory", flags: map[string]string{"bodies": "s3://b", "bodies-endpoint": "http://h", "ephemeral": "true"}, want: "cannot be used with ephemeral"},
+		{name: "endpoint without bodies", flags: map[string]string{"bodies-endpoint": "http://h"}, want: "bodies is not"},
+		{name: "bodies without keys", flags: map[string]string{"bodies": "s3://b", "bodies-endpoint": "http://h"}, want: "the environment has no aws_access_key_id"},
 		{name: "no data folder", flags: map[string]string{"data-dir": ""}, want: "setting data-dir"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -165,5 +170,23 @@ func TestAccessLogLiesInTheDataFolder(t *testing.T) {
 	}
 	if _, err := Load(Source{Dir: dir, Flags: map[string]string{"test-clock": "true", "listen": "0.0.0.0:4566"}}); err == nil || !strings.Contains(err.Error(), "test-clock") {
 		t.Errorf("a movable clock for the network: %v", err)
+	}
+}
+
+func TestKeysOfBodiesComeFromEnvironmentOrFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "keys"), "[other]\naws_access_key_id = no\n[default]\naws_access_key_id = AKIA\naws_secret_access_key=s=\n")
+	flags := map[string]string{"bodies": "s3://b/p/q", "bodies-endpoint": "http://h:1"}
+	c, err := Load(Source{Dir: dir, Flags: flags, Environ: []string{"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_SESSION_TOKEN=c"}})
+	if err != nil || c.Keys != (Keys{"a", "b", "c"}) {
+		t.Errorf("from the environment: %v, %v", c.Keys, err)
+	}
+	flags["bodies-keys"] = "keys"
+	c, err = Load(Source{Dir: dir, Flags: flags})
+	if err != nil || c.Keys != (Keys{AccessKeyID: "AKIA", Secret: "s="}) {
+		t.Errorf("from a file: %v, %v", c.Keys, err)
+	}
+	if bucket, prefix, err := c.BodiesBucket(); bucket != "b" || prefix != "p/q/" || err != nil {
+		t.Errorf("bodies are in %q under %q (%v)", bucket, prefix, err)
 	}
 }

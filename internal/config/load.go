@@ -44,7 +44,11 @@ func Load(src Source) (Config, error) {
 			return c, fmt.Errorf("flag --%s: %w", name, err)
 		}
 	}
-	for _, path := range []*string{&c.DataDir, &c.TLSCert, &c.TLSKey} {
+	paths := []*string{&c.DataDir, &c.TLSCert, &c.TLSKey}
+	if c.BodiesKeys != KeysFromEnvironment {
+		paths = append(paths, &c.BodiesKeys)
+	}
+	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			abs, err := filepath.Abs(filepath.Join(src.Dir, *path))
 			if err != nil {
@@ -57,7 +61,10 @@ func Load(src Source) (Config, error) {
 		// Not the project's folder: a file that grows there would look like a changed source.
 		c.AccessLog = filepath.Join(c.DataDir, c.AccessLog)
 	}
-	return c, c.Validate()
+	if err := c.Validate(); err != nil || c.Bodies == "" {
+		return c, err
+	}
+	return c, src.keys(&c)
 }
 
 func (src *Source) file(c *Config) error {

@@ -46,11 +46,29 @@ func Settings() []Setting {
 	return []Setting{
 		text("data-dir", ".lambent",
 			"The folder that holds everything: tables, objects, functions, users and keys. A relative path starts at the project's folder. "+
-				"One Lambent at a time can use it. To move or back up a Lambent, stop it and copy the folder.",
+				"One Lambent at a time can use it. To move a Lambent, stop it and copy the folder; `lambent backup` copies it while it runs.",
 			func(c *Config) *string { return &c.DataDir }),
 		boolean("ephemeral", "false",
 			"Keep everything in memory and forget it at the end. Meant for tests; nothing is written to data-dir.",
 			func(c *Config) *bool { return &c.Ephemeral }),
+		text("bodies", "",
+			"Where large bodies (objects of more than 32 KiB, and code) are kept: s3://BUCKET/PREFIX of any object store that speaks S3. Empty means in data-dir. "+
+				"Names, versions, policies and events stay in data-dir either way, and encryption stays Lambent's. Bodies that were in data-dir before are read from there. "+
+				"The bucket must exist, and nobody else may use the prefix. See docs/bodies.md.",
+			func(c *Config) *string { return &c.Bodies }),
+		text("bodies-endpoint", "",
+			"The URL of the object store of bodies, such as https://s3.example.com:9000. Needed when bodies is set.",
+			func(c *Config) *string { return &c.BodiesEndpoint }),
+		text("bodies-region", "us-east-1",
+			"The region that requests to the object store of bodies are signed for.",
+			func(c *Config) *string { return &c.BodiesRegion }),
+		boolean("bodies-path-style", "true",
+			"Put the bucket of bodies in the path of requests; false puts it in the host name.",
+			func(c *Config) *bool { return &c.BodiesPathStyle }),
+		text("bodies-keys", "env",
+			"The access key for the object store of bodies: env takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from the environment; "+
+				"anything else is a file in the form of AWS's credentials file, of which the profile default counts.",
+			func(c *Config) *string { return &c.BodiesKeys }),
 		text("listen", "127.0.0.1:4566",
 			"The address of the one port, as host:port. Port 0 takes any free one. An address that other machines can reach is refused "+
 				"unless tls-cert and tls-key are set, local-credentials is false, and the keys of the data folder exist (run once on loopback).",

@@ -289,3 +289,32 @@ func TestMessageOverTheLimitIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestMessageThatIsGivenUpGoesToItsDeadLetterQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{answer: func(operation string) (any, error) {
+			if operation == "Invoke" {
+				return nil, service.Errorf("ThrottlingException", "later").WithStatus(429)
+			}
+			return nil, nil
+		}}
+		q := &deliver.Queue{Name: "test.deliver", Sender: deliver.New(service.Deps{Door: d, Clock: clock.System{}, Random: rand.Reader, BaseURL: "http://127.0.0.1:4566"}, roles{})}
+		run(t, q, func(enqueue func(deliver.Message)) {
+			enqueue(deliver.Message{
+				Target: "arn:aws:lambda:eu-west-1:111111111111:function:f", Body: []byte("x"), Retry: &deliver.Retry{Attempts: 2, Age: time.Hour},
+				DeadLetter: &deliver.DeadLetter{Queue: "arn:aws:sqs:eu-west-1:111111111111:dead", Body: []byte("the event"), Attributes: map[string]deliver.Attribute{"RULE_ARN": {Type: "String", Text: "r"}}},
+			})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		})
+		calls := d.seen()
+		if len(calls) != 4 || strings.HasPrefix(calls[2], "sqs") || !strings.HasPrefix(calls[3], "sqs SendMessage") {
+			t.Fatalf("calls: %q", calls)
+		}
+		for _, want := range []string{`"MessageBody":"the event"`, `"RETRY_ATTEMPTS":{"DataType":"Number","StringValue":"2"}`, `"ERROR_CODE":{"DataType":"String","StringValue":"THROTTLING"}`, `"EXHAUSTED_RETRY_CONDITION":{"DataType":"String","StringValue":"MaximumRetryAttempts"}`, `"RULE_ARN"`} {
+			if !strings.Contains(calls[3], want) {
+				t.Errorf("%s is not in %s", want, calls[3])
+			}
+		}
+	})
+}

@@ -40,10 +40,43 @@ type Message struct {
 	Execution string `json:",omitempty"`
 	// Stream is the stream of a log group; it is made when it is missing. Empty means the message's id.
 	Stream string `json:",omitempty"`
+	// HTTP adds to the request of a target that is called over HTTP.
+	HTTP *HTTP `json:",omitempty"`
 	// Key is the object's key in a bucket.
 	Key string `json:",omitempty"`
+	// Retry bounds the tries of a [Queue] beside the bounds of the queue itself.
+	Retry *Retry `json:",omitempty"`
+	// DeadLetter is where a [Queue] sends the message when it gives it up.
+	DeadLetter *DeadLetter `json:",omitempty"`
 	// Body is the message itself.
 	Body []byte `json:"-"`
+}
+
+// Retry is a retry policy as rules and schedules have it.
+type Retry struct {
+	// Attempts is how often a delivery that failed is tried again.
+	Attempts int
+	// Age is how long after its first try a delivery is tried again.
+	Age time.Duration
+}
+
+// DeadLetter is a queue for messages that were given up, and what it is told beside the error.
+type DeadLetter struct {
+	// Queue is the ARN of an SQS queue.
+	Queue string
+	// Role is the ARN of the role that the service assumes to send to it; empty means that it sends as itself.
+	Role string `json:",omitempty"`
+	// Attributes are added to those that tell about the error: ERROR_CODE, ERROR_MESSAGE, RETRY_ATTEMPTS and, when the retries are used up,
+	// EXHAUSTED_RETRY_CONDITION (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
+	Attributes map[string]Attribute `json:",omitempty"`
+	// Body is what the queue gets in place of the message's body; nil means the body.
+	Body []byte `json:",omitempty"`
+}
+
+// HTTP is what a delivery adds to a request: the values for the wildcards of the path, headers and query parameters.
+type HTTP struct {
+	Path          []string          `json:",omitempty"`
+	Header, Query map[string]string `json:",omitempty"`
 }
 
 // Attribute is a message attribute.

@@ -17,6 +17,9 @@ type Queue struct {
 	// Name is the kind of the jobs, such as "s3.notification".
 	Name   string
 	Sender *Sender
+	// Send, when set, makes try attempt (from 1) of a delivery in place of the sender, for targets that a service calls in a way of its own. [Retryable] must tell
+	// what its errors mean.
+	Send func(ctx context.Context, m *Message, attempt int) error
 	// MaxAge and MaxAttempts bound the tries of a message; 0 means no bound. A message that its target refuses is not tried again in any case.
 	MaxAge      time.Duration
 	MaxAttempts int
@@ -24,7 +27,8 @@ type Queue struct {
 	Concurrency int
 	// Backoff returns the wait before try attempt+1; nil means 1 s doubling to 5 min.
 	Backoff func(attempt int) time.Duration
-	// Dropped, when set, runs in the transaction that gives a message up, after attempts tries, with the last error.
+	// Dropped, when set, runs in the transaction that gives a message up, after attempts tries, with the last error. The message then goes
+	// to its dead-letter queue, when it has one.
 	Dropped func(ctx context.Context, tx store.Txn, m *Message, attempts int, cause error) error
 }
 
@@ -61,22 +65,60 @@ func (q *Queue) handle(ctx context.Context, j events.Job) error {
 	if m.ID == "" {
 		m.ID = uuid.Of(j.Kind, j.ID)
 	}
-	if err := q.Sender.Send(ctx, m); err != nil {
-		if Retryable(err) {
-			return err
-		}
+	if q.Send != nil {
+		err = q.Send(ctx, m, j.Attempt)
+	} else {
+		err = q.Sender.Send(ctx, m)
+	}
+	if err != nil && (!Retryable(err) || m.Retry != nil && q.exhaustedBy(m.Retry, j) != "") {
 		return events.Permanent(err)
 	}
-	return nil
+	return err
+}
+
+// The bounds that end the tries of a message, as dead-letter queues are told.
+const (
+	byAttempts = "MaximumRetryAttempts"
+	byAge      = "MaximumEventAgeInSeconds"
+)
+
+// exhaustedBy tells which bound does not let a job be tried again; empty means none.
+func (q *Queue) exhaustedBy(r *Retry, j events.Job) string {
+	switch {
+	case j.Attempt > r.Attempts:
+		return byAttempts
+	case q.Sender.clock.Now().Sub(j.Enqueued) >= r.Age:
+		return byAge
+	}
+	return ""
 }
 
 func (q *Queue) exhausted(ctx context.Context, tx store.Txn, j events.Job, cause error) error {
-	if q.Dropped == nil {
-		return nil
-	}
 	m, err := decode(j.Payload)
 	if err != nil {
 		return nil //nolint:nilerr // the queue has logged that the row cannot be read, and drops it
 	}
-	return q.Dropped(ctx, tx, m, j.Attempt, cause)
+	bound := ""
+	if m.Retry != nil && Retryable(cause) {
+		bound = q.exhaustedBy(m.Retry, j)
+	}
+	return q.giveUp(ctx, tx, m, j.Attempt, bound, cause)
+}
+
+// Refuse gives a message up that the target is known not to take, without a try.
+func (q *Queue) Refuse(ctx context.Context, tx store.Txn, m *Message, cause error) error {
+	return q.giveUp(ctx, tx, m, 1, "", cause)
+}
+
+// giveUp tells of a message that was given up, and sends it to its dead-letter queue.
+func (q *Queue) giveUp(ctx context.Context, tx store.Txn, m *Message, attempts int, bound string, cause error) error {
+	if q.Dropped != nil {
+		if err := q.Dropped(ctx, tx, m, attempts, cause); err != nil {
+			return err
+		}
+	}
+	if m.DeadLetter == nil {
+		return nil
+	}
+	return q.Enqueue(tx, m.deadLetter(attempts-1, bound, cause))
 }

@@ -62,6 +62,10 @@ type exchange struct {
 	// op is the operation, when it is known before the caller is.
 	op      *wire.Operation
 	request service.Request
+	// recorder, seen and head are where w, request.HTTP and what authentication looks at lie: a request is one piece of memory.
+	recorder front.Recorder
+	seen     service.HTTPRequest
+	head     auth.Head
 	// release, when set, gives back the room that an unproven body took.
 	release func()
 	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
@@ -73,15 +77,17 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := front.MatchOf(r)
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	id := NewRequestID(p.Random)
-	x := &exchange{w: front.Record(w), http: r, wire: wire.Request{
+	x := &exchange{http: r, wire: wire.Request{
 		Method: r.Method, RawPath: m.Rest, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
 		ID: id, HostID: id,
 	}}
 	x.request = service.Request{
 		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: front.Peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,
 		Trace: r.Header.Get("X-Amzn-Trace-Id"),
-		HTTP:  &service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get},
+		HTTP:  &x.seen,
 	}
+	x.seen = service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get}
+	x.w = front.Record(w, &x.recorder)
 	err := p.serve(r.Context(), x, m)
 	if m.Access != nil {
 		x.note(m.Access)
@@ -188,24 +194,24 @@ func signingName(r *http.Request, query string) string {
 // scopeService returns the last element but one of a credential: KEY/DATE/REGION/SERVICE/aws4_request, or for
 // SigV4a KEY/DATE/SERVICE/aws4_request.
 func scopeService(credential, separator string) string {
-	parts := strings.Split(credential, separator)
-	if len(parts) < 4 {
+	if strings.Count(credential, separator) < 3 {
 		return ""
 	}
-	return strings.ToLower(parts[len(parts)-2])
+	credential = credential[:strings.LastIndex(credential, separator)]
+	return strings.ToLower(credential[strings.LastIndex(credential, separator)+len(separator):])
 }
 
 // authenticate proves the caller, and puts the verifying reader in the place of the body.
 func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) error {
 	_, forgeable := front.Forgeable(x.http)
-	head := &auth.Head{
+	x.head = auth.Head{
 		Request: sigv4.FromHTTP(x.http),
-		Options: sigv4.Options{S3: x.api.Name == "s3", Services: signingNames(x.api), Bucket: m.Var("bucket")},
+		Options: sigv4.Options{S3: x.api.Name == "s3", Services: p.Registry.entries[x.api.Name].signing, Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
 		Local:   p.local(x.http, forgeable),
 		Body:    func() (string, error) { return p.hashBody(x) },
 	}
-	proof, err := p.Authenticator.Authenticate(ctx, head)
+	proof, err := p.Authenticator.Authenticate(ctx, &x.head)
 	if err != nil {
 		return err
 	}
@@ -217,7 +223,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	if proof.Payload == nil || x.read {
 		return nil
 	}
-	x.wire.Body = &verified{Reader: proof.Payload.Reader(x.http.Body), family: head.Family}
+	x.wire.Body = &verified{Reader: proof.Payload.Reader(x.http.Body), family: x.head.Family}
 	if proof.Payload.Length >= 0 {
 		x.wire.ContentLength = proof.Payload.Length
 	}
@@ -249,14 +255,6 @@ func (p *Plane) local(r *http.Request, forgeable bool) bool {
 	return auth.LocalAllowed(auth.LocalFacts{
 		Enabled: p.LocalKeys, LoopbackListener: p.Loopback, LoopbackPeer: front.Peer(r).IsLoopback() && !front.Sandboxed(r), Forgeable: forgeable,
 	})
-}
-
-// signingNames returns the services for which requests of an API may be signed.
-func signingNames(a *wire.API) []string {
-	if a.SigningName == "s3" {
-		return []string{"s3", objectLambda}
-	}
-	return []string{a.SigningName}
 }
 
 // verified is a body under verification whose errors are those that a client may see.

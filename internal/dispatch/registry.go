@@ -20,6 +20,7 @@ type Registry struct {
 // entry is one API with the service behind it, if there is one.
 type entry struct {
 	wire       *wire.API
+	signing    []string // the services for which its requests may be signed
 	operations map[string]*operation // those with a handler
 	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 	form       func(ctx context.Context, w http.ResponseWriter, f *service.FormUpload) error
@@ -80,6 +81,7 @@ func newEntry(s *service.Service) (*entry, error) {
 }
 
 func (r *Registry) add(name string, e *entry) {
+	e.signing = signingNames(e.wire)
 	r.entries[name] = e
 	r.order = append(r.order, e)
 }
@@ -109,4 +111,12 @@ func (r *Registry) find(api, name string) (*entry, *operation, error) {
 		return nil, nil, service.NotImplemented(e.wire.ServiceID, name)
 	}
 	return e, op, nil
+}
+
+// signingNames returns the services for which requests of an API may be signed.
+func signingNames(a *wire.API) []string {
+	if a.SigningName == "s3" {
+		return []string{"s3", objectLambda}
+	}
+	return []string{a.SigningName}
 }

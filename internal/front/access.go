@@ -13,7 +13,7 @@ import (
 func (h *handler) logged(w http.ResponseWriter, r *http.Request) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	e := &access.Entry{Time: h.options.Clock.Now(), SourceIP: Peer(r), Method: r.Method, Host: r.Host, Path: path, UserAgent: r.UserAgent()}
-	rec := Record(w)
+	rec := Record(w, new(Recorder))
 	defer func() {
 		e.Status, e.Bytes, e.Duration = rec.Status, rec.Written, h.options.Clock.Now().Sub(e.Time)
 		e.RequestID = cmp.Or(e.RequestID, requestID(rec.Header()))

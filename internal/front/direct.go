@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
@@ -50,7 +51,17 @@ type direct struct {
 	taken []byte
 	// deadline is when reading ends; it is moved seldom, since a minute more or less does not matter.
 	deadline time.Time
+	state    atomic.Int32 // idle, busy or ended
+	watch    watch
+	response response // of the request that is served
 }
+
+// The states of a connection.
+const (
+	idle int32 = iota
+	busy
+	ended
+)
 
 // directServer keeps count of the direct connections of a server.
 type directServer struct {
@@ -59,14 +70,16 @@ type directServer struct {
 	buffers buffers
 	date    date
 
-	mu      sync.Mutex       // guards the fields below
-	conns   map[*direct]bool // true while a request is served
-	closing bool
-	wg      sync.WaitGroup
+	closing atomic.Bool
+	looking atomic.Bool // the next look at running requests is on its way
+
+	mu    sync.Mutex // guards the fields below
+	conns map[*direct]struct{}
+	wg    sync.WaitGroup
 }
 
 func newDirectServer(h http.Handler, log *slog.Logger) *directServer {
-	return &directServer{handler: h, log: log, conns: map[*direct]bool{}}
+	return &directServer{handler: h, log: log, conns: map[*direct]struct{}{}}
 }
 
 // serve answers the requests of c, whose first byte has been read already. It returns the connection for net/http, or nil when it has ended.
@@ -95,10 +108,10 @@ func (s *directServer) serve(c *headConn) net.Conn {
 func (s *directServer) enter(d *direct) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing.Load() {
 		return false
 	}
-	s.conns[d] = false
+	s.conns[d] = struct{}{}
 	s.wg.Add(1)
 	return true
 }
@@ -110,22 +123,21 @@ func (s *directServer) leave(d *direct) {
 	s.wg.Done()
 }
 
-// busy notes whether d serves a request; false means that the connection has to end.
-func (s *directServer) busy(d *direct, busy bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closing {
-		s.conns[d] = busy
-	}
-	return !s.closing
+// begin notes that a request is served; false means that the connection has to end.
+func (d *direct) begin() bool { return d.state.CompareAndSwap(idle, busy) }
+
+// end notes that the request has been served; false means that the connection has to end.
+func (d *direct) end() bool {
+	d.state.Store(idle)
+	return !d.server.closing.Load()
 }
 
 // shutdown closes the idle connections and waits for the busy ones until ctx ends; then it closes those too and returns the error of ctx.
 func (s *directServer) shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	s.closing = true
-	for d, busy := range s.conns {
-		if !busy {
+	s.closing.Store(true) // a connection that becomes idle from now on ends by itself
+	for d := range s.conns {
+		if d.state.CompareAndSwap(idle, ended) {
 			_ = d.Close()
 		}
 	}
@@ -156,11 +168,11 @@ func (d *direct) serve() error {
 		if err != nil {
 			return err
 		}
-		if !d.server.busy(d, true) {
+		if !d.begin() {
 			return nil
 		}
 		keep := d.exchange(r)
-		if !d.server.busy(d, false) || !keep {
+		if !d.end() || !keep {
 			return nil
 		}
 	}
@@ -247,7 +259,7 @@ func plainHost(host string) bool {
 
 // exchange runs the handler and sends its answer. It reports whether the connection can be used for another request.
 func (d *direct) exchange(r *http.Request) (keep bool) {
-	ctx, cancel := context.WithCancel(withConn(context.Background(), d.headConn))
+	ctx, cancel := newExchangeContext(d.headConn)
 	defer cancel()
 	body := &requestBody{ReadCloser: r.Body, length: r.ContentLength}
 	if r.ContentLength == 0 {
@@ -262,11 +274,13 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 			}
 		}
 	}
-	w := newResponse(d, r)
+	w := &d.response
+	w.reset(d, r)
 	defer w.release()
-	watch := d.watch(body, cancel)
+	d.watch.start(body, cancel)
+	d.server.lookLater()
 	defer func() {
-		gone := watch.stop()
+		gone := d.watch.stop(d)
 		if cause := recover(); cause != nil {
 			keep = false
 			if cause != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does

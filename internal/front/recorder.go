@@ -15,12 +15,13 @@ type Recorder struct {
 	Written int64
 }
 
-// Record returns w as a recorder: w itself when it is one.
-func Record(w http.ResponseWriter) *Recorder {
+// Record returns w as a recorder: w itself when it is one, or else one that lies in room.
+func Record(w http.ResponseWriter, room *Recorder) *Recorder {
 	if r, ok := w.(*Recorder); ok {
 		return r
 	}
-	return &Recorder{ResponseWriter: w}
+	*room = Recorder{ResponseWriter: w}
+	return room
 }
 
 // WriteHeader notes the status.

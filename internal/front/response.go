@@ -51,8 +51,14 @@ func (b *buffers) put(p []byte) {
 	}
 }
 
-func newResponse(d *direct, r *http.Request) *response {
-	return &response{d: d, request: r, header: make(http.Header, 8), out: d.server.buffers.get(), length: -1, closes: r.Close}
+// reset makes w the answer to r. The map of the fields serves all answers of a connection.
+func (w *response) reset(d *direct, r *http.Request) {
+	header := w.header
+	if header == nil {
+		header = make(http.Header, 8)
+	}
+	clear(header)
+	*w = response{d: d, request: r, header: header, out: d.server.buffers.get(), length: -1, closes: r.Close}
 }
 
 func (w *response) release() {
@@ -60,7 +66,7 @@ func (w *response) release() {
 	if w.body != nil {
 		w.d.server.buffers.put(w.body)
 	}
-	w.out, w.body = nil, nil
+	w.out, w.body, w.request = nil, nil, nil
 }
 
 // Header returns the fields of the answer's head.

@@ -205,7 +205,19 @@ func matchPath(pattern []segment, path string) (vars []string, rest string, ok b
 
 type matchKey struct{}
 
+// matchRoom returns where the match of r can be kept: in its context, when that is front's own.
+func matchRoom(r *http.Request) *Match {
+	if c, ok := r.Context().(*exchangeContext); ok {
+		return &c.match
+	}
+	return &Match{}
+}
+
+// withMatch returns r with its match, which lies in its [matchRoom].
 func withMatch(r *http.Request, m *Match) *http.Request {
+	if _, ok := r.Context().(*exchangeContext); ok {
+		return r
+	}
 	return r.WithContext(context.WithValue(r.Context(), matchKey{}, m))
 }
 

@@ -112,7 +112,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve routes one request. e is its entry in the access log, if there is one.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, e *access.Entry) {
-	m := h.table.Find(r.Host, r.RequestURI)
+	m := matchRoom(r)
+	*m = h.table.Find(r.Host, r.RequestURI)
 	m.Access = e
 	if m.Route == nil {
 		switch m.Rest {
@@ -122,7 +123,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, e *access.Entry)
 		}
 	}
 	if m.Route == nil || m.Route.API != "" {
-		h.options.API.ServeHTTP(w, withMatch(r, &m))
+		h.options.API.ServeHTTP(w, withMatch(r, m))
 		return
 	}
 	if e != nil {
@@ -132,7 +133,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, e *access.Entry)
 		http.Error(w, "Refused: "+reason+".", http.StatusForbidden)
 		return
 	}
-	m.Route.Handler.ServeHTTP(w, withMatch(r, &m))
+	m.Route.Handler.ServeHTTP(w, withMatch(r, m))
 }
 
 // MatchOf returns how r was routed.

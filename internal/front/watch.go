@@ -13,7 +13,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 )
 
-// watchAfter is how long a handler runs before anybody looks whether the client is still there.
+// watchAfter is how long a handler runs at least, and half of how long it runs at most, before anybody looks whether the client is still there.
 const watchAfter = 50 * time.Millisecond
 
 // requestBody is a body that knows when it has been read to its end.
@@ -42,71 +42,90 @@ func (b *requestBody) Close() error {
 	return err
 }
 
-// watch cancels the context of a request whose client goes away while the handler runs. Most handlers are done before it begins.
+// watch cancels the context of a request whose client goes away while the handler runs. A connection has one for all its requests. Most handlers
+// are done before anybody looks, so looking is what costs time, and not to be looked at: see [directServer.look].
 type watch struct {
-	d      *direct
+	mu     sync.Mutex // guards the fields below
 	body   *requestBody
-	cancel context.CancelFunc
-	timer  func() bool
-
-	mu      sync.Mutex // guards the fields below
-	stopped bool
+	cancel context.CancelFunc // nil while no handler runs
+	// looks counts how many times the present request was looked at.
+	looks int
 	// reading is closed when the read that waits for the end of the connection has ended; nil while there is none.
 	reading chan struct{}
 	gone    bool
 }
 
-func (d *direct) watch(body *requestBody, cancel context.CancelFunc) *watch {
-	w := &watch{d: d, body: body, cancel: cancel}
+// start begins the watch of a request.
+func (w *watch) start(body *requestBody, cancel context.CancelFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = clock.AfterFunc(clock.System{}, watchAfter, w.begin)
-	return w
+	w.body, w.cancel, w.looks, w.reading, w.gone = body, cancel, 0, nil, false
 }
 
-// begin starts to watch, or waits once more while the body is not read.
-func (w *watch) begin() {
+// look is called every watchAfter while it reports that the request has to be looked at again. A request that was there the last time already
+// and whose body has been read is watched from then on.
+func (w *watch) look(d *direct) (again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped {
-		return
+	if w.cancel == nil || w.reading != nil {
+		return false
 	}
-	if !w.body.ended.Load() {
-		w.timer = clock.AfterFunc(clock.System{}, watchAfter, w.begin)
-		return
+	if w.looks++; w.looks == 1 || !w.body.ended.Load() {
+		return true
 	}
 	w.reading = make(chan struct{})
-	go w.read(w.reading)
+	go w.read(d, w.cancel, w.reading)
+	return false
 }
 
 // read waits for the next bytes of the connection, which nobody else reads now, or its end. A byte is the beginning of the next
 // request and stays in the buffer.
-func (w *watch) read(done chan<- struct{}) {
+func (w *watch) read(d *direct, cancel context.CancelFunc, done chan<- struct{}) {
 	defer close(done)
-	_, err := w.d.r.Peek(w.d.r.Buffered() + 1)
+	_, err := d.r.Peek(d.r.Buffered() + 1)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, bufio.ErrBufferFull) {
 		return
 	}
 	w.mu.Lock()
 	w.gone = true
 	w.mu.Unlock()
-	w.cancel()
+	cancel()
 }
 
 // stop ends the watch, and reports whether the client has gone away.
-func (w *watch) stop() (gone bool) {
+func (w *watch) stop(d *direct) (gone bool) {
 	w.mu.Lock()
-	w.stopped = true
-	w.timer()
+	w.cancel, w.body = nil, nil
 	reading := w.reading
 	w.mu.Unlock()
 	if reading == nil {
 		return false
 	}
-	_ = w.d.SetReadDeadline(time.Unix(1, 0))
+	_ = d.SetReadDeadline(time.Unix(1, 0))
 	<-reading
-	_ = w.d.SetReadDeadline(w.d.deadline)
+	_ = d.SetReadDeadline(d.deadline)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.gone
+}
+
+// lookLater has the requests looked at in a while. One timer serves all connections, and runs only while there is a request that nobody watches.
+func (s *directServer) lookLater() {
+	if s.looking.CompareAndSwap(false, true) {
+		clock.AfterFunc(clock.System{}, watchAfter, s.look)
+	}
+}
+
+// look looks at every running request.
+func (s *directServer) look() {
+	s.looking.Store(false) // before looking: a request that begins meanwhile has the next look made
+	again := false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for d := range s.conns {
+		again = d.watch.look(d) || again
+	}
+	if again {
+		s.lookLater()
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
@@ -20,10 +21,13 @@ import (
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
+	"lambent.dev/lambent/internal/services/eventbridge"
 	"lambent.dev/lambent/internal/services/iam"
+	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
@@ -44,11 +48,13 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: datakey.New(p.keys.Ring, p.deps.Random), Sender: deliver.New(p.deps, roles)})
+	keys, sender := datakey.New(p.keys.Ring, p.deps.Random), deliver.New(p.deps, roles)
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	tables := dynamodb.New(p.deps)
-	sources["dynamodb"], sources["sqs"] = tables, queues
+	streamService, streams := kinesis.New(p.deps)
+	tables := dynamodb.New(p.deps, streams)
+	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -58,10 +64,27 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
+		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
+		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
+		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
+}
+
+// operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.
+func operationOf(services []service.Service, api, operation string) (name string, input any, ok bool) {
+	for i := range services {
+		if services[i].API.Name != api {
+			continue
+		}
+		for _, b := range services[i].Operations {
+			if b.Call != nil && strings.EqualFold(b.Name, operation) {
+				return b.Name, b.New(), true
+			}
+		}
+	}
+	return "", nil, false
 }
 
 // functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.

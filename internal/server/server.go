@@ -21,7 +21,6 @@ import (
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/keyfile"
 	"lambent.dev/lambent/internal/blob"
-	"lambent.dev/lambent/internal/blob/disk"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
@@ -92,7 +91,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		return nil, err
 	}
 	s.onClose(func(context.Context) error { return s.access.Close() })
-	p, err := s.open(cfg, log, m)
+	p, err := s.open(ctx, cfg, log, m)
 	if err != nil {
 		return nil, err
 	}
@@ -216,10 +215,10 @@ type parts struct {
 }
 
 // open opens keys, store and bodies.
-func (s *Server) open(cfg config.Config, log *slog.Logger, m machine) (*parts, error) {
+func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (*parts, error) {
 	c := m.clock
 	p := &parts{cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
-	kv, blobs, err := s.openState(cfg, log, m.disk)
+	kv, blobs, err := s.openState(ctx, cfg, log, m)
 	if err != nil {
 		return nil, err
 	}
@@ -239,23 +238,20 @@ func (s *Server) open(cfg config.Config, log *slog.Logger, m machine) (*parts, e
 	return p, nil
 }
 
-func (s *Server) openState(cfg config.Config, log *slog.Logger, fs vfs.FS) (store.Store, blob.Store, error) {
-	var kv store.Store
-	var blobs blob.Store
-	var err error
+func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (store.Store, blob.Store, error) {
 	if cfg.Ephemeral {
-		kv, blobs = mem.New(), blobmem.New()
-	} else {
-		kv, err = pebble.Open(filepath.Join(cfg.DataDir, "store"), pebble.Options{FS: fs, Log: log})
-		if err != nil {
-			return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
-		}
+		kv, blobs := mem.New(), blobmem.New()
+		s.onClose(func(context.Context) error { return errors.Join(blobs.Close(), kv.Close()) })
+		return kv, blobs, nil
+	}
+	kv, err := pebble.Open(filepath.Join(cfg.DataDir, "store"), pebble.Options{FS: m.disk, Log: log})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
 	}
 	s.onClose(func(context.Context) error { return kv.Close() })
-	if blobs == nil {
-		if blobs, err = disk.Open(filepath.Join(cfg.DataDir, "blobs"), disk.Options{}); err != nil {
-			return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
-		}
+	blobs, err := openBodies(ctx, cfg, kv, log, m.clock)
+	if err != nil {
+		return nil, nil, err
 	}
 	s.onClose(func(context.Context) error { return blobs.Close() })
 	return kv, blobs, nil

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // run starts a server on a data folder of its own, with the settings that change makes.
-func run(t *testing.T, m machine, change func(c *config.Config)) *Server {
+func run(t testing.TB, m machine, change func(c *config.Config)) *Server {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.Listen = t.TempDir(), "127.0.0.1:0"

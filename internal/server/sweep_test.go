@@ -59,7 +59,7 @@ func body(t *testing.T, s blob.Store) blob.ID {
 
 func there(t *testing.T, s blob.Store, id blob.ID) bool {
 	t.Helper()
-	r, err := s.Open(t.Context(), id)
+	r, err := s.Open(t.Context(), id, blob.Whole())
 	if errors.Is(err, blob.ErrNotFound) {
 		return false
 	}

@@ -103,7 +103,8 @@ type Txn interface {
 	DeleteRange(lo, hi []byte)
 	// Append sets prefix + stamp to value, where the stamp ([StampSize] bytes) grows with every commit
 	// of this store and, within a transaction, with every call: rows under one prefix lie in commit order.
-	Append(prefix, value []byte)
+	// The stamp is known when the transaction is committed: what is returned holds it in OnCommit and after Update returned nil.
+	Append(prefix, value []byte) *Stamp
 	// OnCommit runs fn in this process after the transaction is durable, in the order of the calls
 	// and before Update returns; transactions run theirs in the order of their commits. fn must not block
 	// and must not call the store. It is a hint that saves a wake-up, never a record: a crash loses it.
@@ -113,6 +114,9 @@ type Txn interface {
 // StampSize is the length of the commit stamp that Append adds to a prefix, in bytes:
 // an 8-byte big-endian commit version and a 2-byte big-endian ordinal.
 const StampSize = 10
+
+// Stamp is the place of a row in commit order. Stamps are compared as bytes.
+type Stamp [StampSize]byte
 
 // Pair is one key with its value, valid until the closure of its transaction returns.
 type Pair struct {

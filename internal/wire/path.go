@@ -16,6 +16,7 @@ type step struct {
 type trail struct {
 	steps      []step
 	violations []violation
+	room       [4]step // for steps, which are seldom more
 }
 
 // violation is one constraint of the model that an input breaks.
@@ -27,8 +28,16 @@ type violation struct {
 	missing bool
 }
 
-func (t *trail) push(name string)    { t.steps = append(t.steps, step{name: name}) }
-func (t *trail) pushIndex(index int) { t.steps = append(t.steps, step{index: index + 1}) }
+func (t *trail) push(name string)    { t.add(step{name: name}) }
+func (t *trail) pushIndex(index int) { t.add(step{index: index + 1}) }
+
+func (t *trail) add(s step) {
+	if t.steps == nil {
+		t.steps = t.room[:0]
+	}
+	t.steps = append(t.steps, s)
+}
+
 func (t *trail) pop()                { t.steps = t.steps[:len(t.steps)-1] }
 func (t *trail) tooDeep() bool       { return len(t.steps) > maxDepth }
 

@@ -43,8 +43,17 @@ func (o *Operation) WriteResponse(ctx context.Context, w http.ResponseWriter, re
 	return a.send()
 }
 
-// keptBuffer is the size in bytes up to which the memory of an XML document is used for the next one.
+// keptBuffer is the size in bytes up to which the memory of a body is used for the next one.
 const keptBuffer = 1 << 20
+
+// take returns empty memory for the body, which recycle gives back.
+func (a *answer) take() []byte {
+	var ok bool
+	if a.taken, ok = a.api.buffers.Get().(*[]byte); !ok {
+		a.taken = new([]byte)
+	}
+	return *a.taken
+}
 
 // recycle gives the memory of the body back when it was taken from the API's.
 func (a *answer) recycle() {
@@ -77,10 +86,10 @@ func (a *answer) encode(o *Operation, m *message, v reflect.Value) error {
 	switch a.req.Protocol {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
-		a.body, err = appendJSON(nil, m.field, v, 0)
-	case awsapi.CBOR:
+		a.body, err = appendJSON(a.take(), m.field, v, 0)
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
-		a.body, err = appendCBOR(nil, m.field, v, 0)
+		a.body, err = a.cbor().append(a.take(), m.field, v, 0)
 	case awsapi.Query:
 		err = a.encodeQuery(o, m, v)
 	case awsapi.EC2:
@@ -97,7 +106,7 @@ func (a *answer) encodeEmpty(o *Operation) error {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
 		a.body = []byte("{}")
-	case awsapi.CBOR:
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
 		a.body = []byte{cborMap<<5 | 31, 0xff}
 	case awsapi.Query:
@@ -113,7 +122,17 @@ func (a *answer) encodeEmpty(o *Operation) error {
 	return nil
 }
 
+// oldCBOR is the media type of awsapi.OldCBOR.
+const oldCBOR = "application/x-amz-cbor-1.1"
+
+// cbor returns the encoder of the request's kind of CBOR.
+func (a *answer) cbor() cborEncoder { return cborEncoder{millis: a.req.Protocol == awsapi.OldCBOR} }
+
 func (a *answer) cborHeaders() {
+	if a.req.Protocol == awsapi.OldCBOR {
+		a.contentType(oldCBOR)
+		return
+	}
 	a.contentType("application/cbor")
 	a.w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 }
@@ -189,11 +208,7 @@ func (a *answer) encodeRoot(o *Operation, m *message, v reflect.Value) error {
 	if ns == "" {
 		ns = namespace("", a.api.XMLNamespace)
 	}
-	var ok bool
-	if a.taken, ok = a.api.buffers.Get().(*[]byte); !ok {
-		a.taken = new([]byte)
-	}
-	e := &xmlEncoder{buf: append(*a.taken, xmlProlog...)}
+	e := &xmlEncoder{buf: append(a.take(), xmlProlog...)}
 	e.open(root, ns+e.attributes(m.node, v))
 	if only := m.shape.Member(root); only != nil && len(m.fields) == 1 && m.fields[0].kind == awsapi.String {
 		if value, present := m.fields[0].value(v); present {

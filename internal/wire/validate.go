@@ -28,7 +28,10 @@ func (o *Operation) Validate(req *Request, in any) error {
 	if err != nil {
 		return err
 	}
-	v := &validator{patterns: &o.API.patterns, dialect: &o.API.dialect, missing: make(map[string]bool), found: req.violations}
+	v := &validator{patterns: &o.API.patterns, dialect: &o.API.dialect, found: req.violations}
+	if len(req.violations) > 0 {
+		v.missing = make(map[string]bool, len(req.violations))
+	}
 	for _, m := range req.violations {
 		v.missing[m.path] = true
 	}

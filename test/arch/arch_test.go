@@ -73,6 +73,8 @@ var layers = []layer{
 	{"internal/services", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/services/"}},
 	{"internal/store", []string{"internal/store", "internal/clock"}},
 	{"internal/blob", []string{"internal/blob", "internal/clock"}},
+	{"internal/blob/s3", []string{"internal/blob", "internal/clock", "internal/s3client"}},
+	{"internal/s3client", []string{"internal/auth/sigv4", "internal/clock"}},
 	{"internal/events", []string{"internal/store", "internal/clock"}},
 	{"internal/deliver", []string{"internal/service", "internal/awsapi", "internal/store", "internal/events", "internal/clock", "internal/lib"}},
 	{"internal/sandbox", []string{"internal/sandbox", "internal/lib", "internal/clock"}},

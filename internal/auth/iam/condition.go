@@ -10,9 +10,17 @@ import (
 	"lambent.dev/lambent/internal/lib/glob"
 )
 
-// Context holds the condition keys of a request, in lower case, with their values. A key without
-// values counts as absent.
-type Context map[string][]string
+// Context tells the condition keys of a request. Few requests meet a policy that asks for any.
+type Context interface {
+	// Values returns the values of a key, which is in lower case. A key without values counts as absent.
+	Values(key string) []string
+}
+
+// Keys is a context of which all is known, by keys in lower case.
+type Keys map[string][]string
+
+// Values implements [Context].
+func (k Keys) Values(key string) []string { return k[key] }
 
 // quantifier is the set operator of a condition.
 type quantifier uint8
@@ -220,7 +228,7 @@ func parseDate(s string) (time.Time, error) {
 // match evaluates the condition.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 func (c *condition) match(ctx Context) bool {
-	have := ctx[c.key]
+	have := ctx.Values(c.key)
 	if c.op.class == classNull {
 		for i := range c.values {
 			if c.values[i].flag == (len(have) == 0) {

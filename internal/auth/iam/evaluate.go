@@ -72,7 +72,7 @@ type Request struct {
 	Resource string
 	// Owner is the account that owns the resource; empty means that of the principal.
 	Owner string
-	// Context holds the condition keys.
+	// Context tells the condition keys; nil knows none.
 	Context Context
 	// ResourceRequired is for resources whose own policy must allow in any case: KMS keys and
 	// the trust policies of roles.
@@ -133,6 +133,7 @@ func Evaluate(r *Request, ps *Policies) Decision {
 type evaluation struct {
 	r        *Request
 	ps       *Policies
+	context  Context
 	action   string // lower case
 	service  string
 	boundary bool
@@ -140,7 +141,10 @@ type evaluation struct {
 }
 
 func evaluate(r *Request, ps *Policies, trace *[]Trace) Decision {
-	e := &evaluation{r: r, ps: ps, action: strings.ToLower(r.Action), boundary: ps.Boundary != nil, trace: trace}
+	e := &evaluation{r: r, ps: ps, context: r.Context, action: strings.ToLower(r.Action), boundary: ps.Boundary != nil, trace: trace}
+	if e.context == nil {
+		e.context = Keys(nil)
+	}
 	e.service, _, _ = strings.Cut(e.action, ":")
 	owner := r.Owner
 	if owner == "" {
@@ -311,11 +315,11 @@ func (e *evaluation) matches(l Layer, s *statement) (failed string, g grant) {
 			return "principal", noGrant
 		}
 	}
-	if !s.matchesResource(e.r.Resource, e.r.Context) {
+	if !s.matchesResource(e.r.Resource, e.context) {
 		return "resource", noGrant
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].match(e.r.Context) {
+		if !s.conditions[i].match(e.context) {
 			return "condition " + s.conditions[i].name, noGrant
 		}
 	}

@@ -160,7 +160,7 @@ func TestDecisions(t *testing.T) {
 }
 
 func TestConditions(t *testing.T) {
-	ctx := iam.Context{
+	ctx := iam.Keys{
 		"aws:username":         {"alice"},
 		"aws:sourceip":         {"203.0.113.7"},
 		"aws:currenttime":      {"2026-11-25T12:00:00Z"},
@@ -259,10 +259,11 @@ func TestVariablesInResources(t *testing.T) {
 	} {
 		ps := &iam.Policies{Identity: docs(t, iam.Identity,
 			`{"Version":"`+tc.version+`","Statement":{"Effect":"Allow","Action":"*","Resource":"`+tc.resource+`"}}`)}
-		r := &iam.Request{Principal: alice, Action: getObject, Resource: tc.name, Context: iam.Context{}}
+		keys := iam.Keys{}
 		if tc.user != "" {
-			r.Context["aws:username"] = []string{tc.user}
+			keys["aws:username"] = []string{tc.user}
 		}
+		r := &iam.Request{Principal: alice, Action: getObject, Resource: tc.name, Context: keys}
 		if got := iam.Evaluate(r, ps).Allowed; got != tc.want {
 			t.Errorf("%s %s for %s as %q = %v, want %v", tc.version, tc.resource, tc.name, tc.user, got, tc.want)
 		}
@@ -328,7 +329,7 @@ func FuzzParse(f *testing.F) {
 				continue
 			}
 			d := []iam.Document{{Name: "p", Policy: p}}
-			ctx := iam.Context{"aws:username": {value}, "s3:prefix": {value, ""}, "a:b": {value}}
+			ctx := iam.Keys{"aws:username": {value}, "s3:prefix": {value, ""}, "a:b": {value}}
 			r := &iam.Request{Principal: alice, Action: getObject, Resource: resource, Context: ctx}
 			ps := &iam.Policies{Identity: d, Resource: d, Boundary: d}
 			if x, _ := iam.Explain(r, ps); x.Allowed != iam.Evaluate(r, ps).Allowed {
@@ -359,7 +360,7 @@ func benchPolicies(b testing.TB) *iam.Policies {
 
 func BenchmarkEvaluate(b *testing.B) {
 	ps := benchPolicies(b)
-	r := &iam.Request{Principal: alice, Action: getObject, Resource: object, Context: iam.Context{
+	r := &iam.Request{Principal: alice, Action: getObject, Resource: object, Context: iam.Keys{
 		"aws:username": {"alice"}, "aws:useragent": {"boto"}, "aws:sourceip": {"10.1.2.3"},
 	}}
 	for b.Loop() {

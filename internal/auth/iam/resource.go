@@ -70,7 +70,7 @@ func dynamic(parts []part) bool {
 
 // resolve returns the value of a variable; ok is false when the request has not exactly one.
 func (p *part) resolve(ctx Context) (value string, ok bool) {
-	if vals := ctx[p.key]; len(vals) == 1 {
+	if vals := ctx.Values(p.key); len(vals) == 1 {
 		return vals[0], true
 	}
 	return p.fallback, p.hasFallback

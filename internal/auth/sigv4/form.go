@@ -51,7 +51,7 @@ func (v *Verifier) VerifyForm(f *Form, s *Signature, secret string) error {
 		ok = hmac.Equal([]byte(sign2(secret, f.Policy)), []byte(s.Value))
 	} else {
 		key := v.signingKey(s, secret)
-		sum := hmac256(key[:], []byte(f.Policy))
+		sum := key.sum([]byte(f.Policy))
 		ok = subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(s.Value)) == 1
 	}
 	if !ok {

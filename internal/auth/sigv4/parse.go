@@ -83,6 +83,7 @@ type Signature struct {
 	Hash string
 
 	params []param
+	room   [8]string // for SignedHeaders
 }
 
 // NeedsBody reports whether the signature covers a body hash that the request does not carry,
@@ -155,23 +156,26 @@ func parseHeader(r *Request, auth string, list []param, opt Options) (*Signature
 		return nil, &Error{Kind: Unsupported, Message: "Unsupported AWS 'algorithm': '" + clip(alg) + "'."}
 	}
 	var cred, signed string
-	seen := map[string]bool{}
+	parts := [...]struct {
+		name string
+		to   *string
+		seen bool
+	}{{name: "Credential", to: &cred}, {name: "SignedHeaders", to: &signed}, {name: "Signature", to: &s.Value}}
 	for part := range strings.SplitSeq(rest, ",") {
 		k, v, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if !ok || seen[k] {
-			return nil, malformed(s, "Authorization header has an unreadable or repeated part '"+clip(part)+"'.")
+		known := -1
+		for i := range parts {
+			if parts[i].name == k {
+				known = i
+			}
 		}
-		seen[k] = true
-		switch k {
-		case "Credential":
-			cred = v
-		case "SignedHeaders":
-			signed = v
-		case "Signature":
-			s.Value = v
-		default:
+		switch {
+		case !ok || known >= 0 && parts[known].seen:
+			return nil, malformed(s, "Authorization header has an unreadable or repeated part '"+clip(part)+"'.")
+		case known < 0:
 			return nil, malformed(s, "Authorization header has an unknown part '"+clip(k)+"'.")
 		}
+		*parts[known].to, parts[known].seen = v, true
 	}
 	var missing strings.Builder
 	for _, f := range [...]struct{ name, v string }{{"Credential", cred}, {"Signature", s.Value}, {"SignedHeaders", signed}} {
@@ -275,11 +279,14 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 		return nil, malformed(s, "Date must be in ISO-8601 'basic format'. Got '"+clip(date)+"'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	s.Time = t
-	s.SignedHeaders = strings.Split(signed, ";")
+	s.SignedHeaders = s.room[:0]
+	for name := range strings.SplitSeq(signed, ";") {
+		s.SignedHeaders = append(s.SignedHeaders, name)
+	}
 	if len(s.SignedHeaders) > maxSignedHeaders || !sortedNames(s.SignedHeaders) {
 		return nil, malformed(s, "SignedHeaders must be lower-case names in their order, without repetition.")
 	}
-	if !slices.Contains(s.SignedHeaders, "host") {
+	if !slices.ContainsFunc(s.SignedHeaders, isHost) {
 		return nil, malformed(s, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if s.Hash != "" && !validHash(s.Hash) {
@@ -290,11 +297,12 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 				"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
 		}
 	}
-	if s.Date != t.Format("20060102") {
+	var room [8]byte
+	if day := t.AppendFormat(room[:0], "20060102"); s.Date != string(day) {
 		return nil, &Error{
 			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 			Message: "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
-				clip(s.Date) + "' != '" + t.Format("20060102") + "', from '" + clip(date) + "'.",
+				clip(s.Date) + "' != '" + string(day) + "', from '" + clip(date) + "'.",
 		}
 	}
 	return s, s.covers(r)
@@ -302,7 +310,13 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 
 // scope reads the credential: key id, date, region (V4), service and terminator.
 func (s *Signature) scope(cred string) error {
-	parts := strings.Split(cred, "/")
+	var room [6]string
+	parts := room[:0]
+	for part := range strings.SplitSeq(cred, "/") {
+		if len(parts) < len(room) {
+			parts = append(parts, part)
+		}
+	}
 	want := 5
 	if s.Version == V4a {
 		want = 4
@@ -331,8 +345,8 @@ func (s *Signature) covers(r *Request) error {
 		if len(name) < 6 || !strings.EqualFold(name[:6], "x-amz-") || strings.EqualFold(name, "x-amz-security-token") {
 			continue
 		}
-		if low := strings.ToLower(name); !slices.Contains(s.SignedHeaders, low) && !slices.Contains(open, low) {
-			open = append(open, low)
+		if signed := func(n string) bool { return strings.EqualFold(n, name) }; !slices.ContainsFunc(s.SignedHeaders, signed) && !slices.ContainsFunc(open, signed) {
+			open = append(open, strings.ToLower(name))
 		}
 	}
 	if !s.Query && r.Get("X-Amz-Date") == "" && !slices.Contains(s.SignedHeaders, "date") {
@@ -347,6 +361,9 @@ func (s *Signature) covers(r *Request) error {
 		Extra:   []Field{{"HeadersNotSigned", clip(strings.Join(open, ", "))}},
 	}
 }
+
+// isHost tells whether a signed header is the host, which clients on HTTP/2 may sign under the name that it has there.
+func isHost(name string) bool { return name == "host" || name == ":authority" }
 
 // sortedNames reports whether names are lower case, not empty, and in strictly rising order.
 func sortedNames(names []string) bool {

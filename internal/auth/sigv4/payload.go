@@ -152,7 +152,7 @@ func (p *Payload) Reader(body io.Reader) *Reader {
 	case p.Hash == Unsigned256 || p.Hash == "":
 		r.src = body
 	default:
-		r.src = &hashed{body: body, sum: sha256.New(), want: p.Hash, sig: p.sig, left: p.announced}
+		r.src = &hashed{body: body, want: p.Hash, sig: p.sig, left: p.announced}
 	}
 	return r
 }
@@ -183,7 +183,9 @@ func (r *Reader) Trailer(name string) string {
 // hashed compares the hash of a plain body with the signed one at its end.
 type hashed struct {
 	body io.Reader
-	sum  hash.Hash
+	sum  hash.Hash // nil while no part but the present one was there
+	// proven is set when all of the announced body had the right hash.
+	proven bool
 	want string
 	sig  *Signature
 	// left is what remains of the announced length; negative when none was announced.
@@ -196,11 +198,10 @@ func (h *hashed) Read(b []byte) (int, error) {
 		return 0, h.err
 	}
 	n, err := h.body.Read(b)
-	h.sum.Write(b[:n])
 	last := n > 0 && h.left == int64(n)
 	h.left -= int64(n)
-	if errors.Is(err, io.EOF) || last {
-		if e := h.compare(); e != nil {
+	if end := errors.Is(err, io.EOF) || last; n > 0 || end && !h.proven {
+		if e := h.add(b[:n], end); e != nil {
 			h.err = e
 			return 0, e
 		}
@@ -209,12 +210,28 @@ func (h *hashed) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (h *hashed) compare() error {
-	got := hex.EncodeToString(h.sum.Sum(nil))
-	if subtle.ConstantTimeCompare([]byte(got), []byte(h.want)) == 1 {
+// add takes the next part of the body, and at its end compares the hash of the whole. A small body is one part.
+func (h *hashed) add(part []byte, end bool) error {
+	var sum [sha256.Size]byte
+	if h.sum == nil && end && !h.proven {
+		sum = sha256.Sum256(part)
+	} else {
+		if h.sum == nil {
+			h.sum = sha256.New()
+		}
+		h.sum.Write(part)
+		if !end {
+			return nil
+		}
+		h.sum.Sum(sum[:0])
+	}
+	var got [2 * sha256.Size]byte
+	hex.Encode(got[:], sum[:])
+	h.proven = subtle.ConstantTimeCompare(got[:], []byte(h.want)) == 1
+	if h.proven {
 		return nil
 	}
 	return &Error{Kind: PayloadMismatch, InQuery: h.sig.Query, AccessKeyID: h.sig.AccessKeyID, Extra: []Field{
-		{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", got},
+		{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", string(got[:])},
 	}}
 }

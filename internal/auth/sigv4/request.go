@@ -33,6 +33,7 @@ func FromHTTP(r *http.Request) *Request {
 	if out.Host == "" {
 		out.Host = r.URL.Host
 	}
+	out.Fields = make([]Field, 0, len(r.Header)+4)
 	for name, values := range r.Header {
 		for _, v := range values {
 			out.Fields = append(out.Fields, Field{name, v})

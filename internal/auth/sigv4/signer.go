@@ -131,7 +131,7 @@ func (s *Signer) signature(r *Request, now time.Time, include func(name string) 
 // compute returns the hex signature of the canonical request.
 func (s *Signer) compute(r *Request, sig *Signature, hash string) (string, error) {
 	canonical := appendCanonical(nil, r, sig, sig.params, hash, s.S3, false)
-	toSign := stringToSign(s.algorithm(), sig, canonical)
+	toSign := appendToSign(nil, sig, canonical)
 	if !s.V4a {
 		key := deriveKey(s.Secret, sig.Date, sig.Region, sig.Service)
 		sum := hmac256(key[:], toSign)

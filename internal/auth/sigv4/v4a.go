@@ -15,13 +15,12 @@ import (
 var errNoKey = errors.New("derive a SigV4a key: no candidate is in range")
 
 // checkECDSA verifies a V4a signature with the public key that belongs to the secret.
-func (v *Verifier) checkECDSA(s *Signature, secret string, canonical []byte) (*Payload, []byte, bool) {
-	toSign := stringToSign(algV4a, s, canonical)
+func (v *Verifier) checkECDSA(s *Signature, secret string, toSign []byte) (*Payload, bool) {
 	key, err := v.publicKey(s.AccessKeyID, secret)
 	if err != nil {
-		return nil, toSign, false
+		return nil, false
 	}
-	return &Payload{ecdsa: key, seed: s.Value}, toSign, verifyECDSA(key, toSign, s.Value)
+	return &Payload{ecdsa: key, seed: s.Value}, verifyECDSA(key, toSign, s.Value)
 }
 
 func verifyECDSA(key *ecdsa.PublicKey, msg []byte, hexSig string) bool {

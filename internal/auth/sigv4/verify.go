@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"hash"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,24 @@ type scopeKey struct{ id, date, region, service string }
 type hmacKey struct {
 	secret string
 	key    [sha256.Size]byte
+	// states holds *hmacState of the key.
+	states *sync.Pool
+}
+
+// hmacState computes sums with one key, again and again in the same memory.
+type hmacState struct {
+	hash hash.Hash
+	sum  [sha256.Size]byte
+}
+
+// sum returns the HMAC-SHA256 of msg.
+func (k *hmacKey) sum(msg []byte) [sha256.Size]byte {
+	s := k.states.Get().(*hmacState)
+	defer k.states.Put(s)
+	s.hash.Reset()
+	s.hash.Write(msg)
+	s.hash.Sum(s.sum[:0])
+	return s.sum
 }
 
 type ecKey struct {
@@ -156,10 +175,11 @@ func (v *Verifier) verify4(r *Request, s *Signature, secret string, opt Options)
 		check = v.checkECDSA
 	}
 	canonical := appendCanonical((*buf)[:0], r, s, s.params, hash, opt.S3, false)
-	payload, toSign, ok := check(s, secret, canonical)
+	toSign := appendToSign(canonical, s, canonical)[len(canonical):]
+	payload, ok := check(s, secret, toSign)
 	if !ok && s.Query && s.Token != "" {
 		// Some services leave the token out of what is signed; the secret depends on it anyway.
-		if p, _, ok := check(s, secret, appendCanonical(nil, r, s, s.params, hash, opt.S3, true)); ok {
+		if p, ok := check(s, secret, appendToSign(nil, s, appendCanonical(nil, r, s, s.params, hash, opt.S3, true))); ok {
 			return p.with(r, s)
 		}
 	}
@@ -174,26 +194,26 @@ func (v *Verifier) verify4(r *Request, s *Signature, secret string, opt Options)
 }
 
 // checkHMAC compares the signature in constant time.
-func (v *Verifier) checkHMAC(s *Signature, secret string, canonical []byte) (*Payload, []byte, bool) {
-	toSign := stringToSign(algV4, s, canonical)
+func (v *Verifier) checkHMAC(s *Signature, secret string, toSign []byte) (*Payload, bool) {
 	key := v.signingKey(s, secret)
-	sum := hmac256(key[:], toSign)
+	sum := key.sum(toSign)
 	var want [2 * sha256.Size]byte
 	hex.Encode(want[:], sum[:])
 	ok := subtle.ConstantTimeCompare(want[:], []byte(s.Value)) == 1
-	return &Payload{hmac: key, seed: s.Value}, toSign, ok
+	return &Payload{hmac: key.key, seed: s.Value}, ok
 }
 
 // signingKey returns the derived key of the scope, from the cache when it is there.
-func (v *Verifier) signingKey(s *Signature, secret string) [sha256.Size]byte {
+func (v *Verifier) signingKey(s *Signature, secret string) hmacKey {
 	id := scopeKey{s.AccessKeyID, s.Date, s.Region, s.Service}
 	if k, ok := v.hmacs.Get(id); ok && k.secret == secret {
-		return k.key
+		return k
 	}
-	k := deriveKey(secret, s.Date, s.Region, s.Service)
+	k := hmacKey{secret: secret, key: deriveKey(secret, s.Date, s.Region, s.Service)}
+	k.states = &sync.Pool{New: func() any { return &hmacState{hash: hmac.New(sha256.New, k.key[:])} }}
 	// The names came with the request; the cache must not keep its whole head alive.
 	id = scopeKey{strings.Clone(id.id), strings.Clone(id.date), strings.Clone(id.region), strings.Clone(id.service)}
-	v.hmacs.Put(id, hmacKey{secret, k})
+	v.hmacs.Put(id, k)
 	return k
 }
 
@@ -212,23 +232,26 @@ func hmac256(key, msg []byte) (out [sha256.Size]byte) {
 	return out
 }
 
-// stringToSign names the algorithm, the time, the scope and the hash of the canonical request.
-func stringToSign(alg string, s *Signature, canonical []byte) []byte {
-	b := make([]byte, 0, 192)
-	b = append(b, alg...)
-	b = append(b, '\n')
-	b = append(b, s.Time.Format(timeFormat)...)
-	b = append(b, '\n')
-	b = append(b, s.scopeText()...)
-	b = append(b, '\n')
+// appendToSign adds what is signed: the algorithm, the time, the scope and the hash of the canonical request.
+func appendToSign(dst []byte, s *Signature, canonical []byte) []byte {
 	sum := sha256.Sum256(canonical)
-	return hex.AppendEncode(b, sum[:])
+	alg := algV4
+	if s.Version == V4a {
+		alg = algV4a
+	}
+	dst = append(append(dst, alg...), '\n')
+	dst = append(s.Time.AppendFormat(dst, timeFormat), '\n')
+	dst = append(s.appendScope(dst), '\n')
+	return hex.AppendEncode(dst, sum[:])
 }
 
 // scopeText is the credential without its key id.
-func (s *Signature) scopeText() string {
-	if s.Version == V4a {
-		return s.Date + "/" + s.Service + "/" + terminator
+func (s *Signature) scopeText() string { return string(s.appendScope(make([]byte, 0, 64))) }
+
+func (s *Signature) appendScope(dst []byte) []byte {
+	dst = append(append(dst, s.Date...), '/')
+	if s.Version != V4a {
+		dst = append(append(dst, s.Region...), '/')
 	}
-	return s.Date + "/" + s.Region + "/" + s.Service + "/" + terminator
+	return append(append(append(dst, s.Service...), '/'), terminator...)
 }

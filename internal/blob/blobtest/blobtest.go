@@ -64,7 +64,7 @@ func Put(t *testing.T, s blob.Store, body []byte) blob.ID {
 // Get reads a blob, which must be there.
 func Get(t *testing.T, s blob.Store, id blob.ID) []byte {
 	t.Helper()
-	r, err := s.Open(t.Context(), id)
+	r, err := s.Open(t.Context(), id, blob.Whole())
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -110,7 +110,7 @@ func abortedIsGone(t *testing.T, s blob.Store, reopen func() blob.Store) {
 
 func readersSurviveDelete(t *testing.T, s blob.Store, _ func() blob.Store) {
 	id := Put(t, s, []byte("body"))
-	r, err := s.Open(t.Context(), id)
+	r, err := s.Open(t.Context(), id, blob.Whole())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func readersSurviveDelete(t *testing.T, s blob.Store, _ func() blob.Store) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Open(t.Context(), id); !errors.Is(err, blob.ErrNotFound) {
+	if _, err := s.Open(t.Context(), id, blob.Whole()); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("Open of a deleted blob = %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func manyWritersAtOnce(t *testing.T, s blob.Store, _ func() blob.Store) {
 
 func missingIsNotFound(t *testing.T, s blob.Store, _ func() blob.Store) {
 	for _, id := range []blob.ID{"", "x", "../../etc/passwd", "ffffffffffffffff", "FFFFFFFFFFFFFFFF", "+000000000000001"} {
-		if _, err := s.Open(t.Context(), id); !errors.Is(err, blob.ErrNotFound) {
+		if _, err := s.Open(t.Context(), id, blob.Whole()); !errors.Is(err, blob.ErrNotFound) {
 			t.Errorf("Open(%q) = %v, want ErrNotFound", id, err)
 		}
 		if err := s.Delete(t.Context(), id); err != nil {
@@ -173,7 +173,7 @@ func sweepTakesWhatIsNotLive(t *testing.T, s blob.Store, reopen func() blob.Stor
 	if err := s.Sweep(t.Context(), func(id blob.ID) (bool, error) { return id == keep, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(t.Context(), drop); !errors.Is(err, blob.ErrNotFound) {
+	if _, err := s.Open(t.Context(), drop, blob.Whole()); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("a swept blob opens: %v", err)
 	}
 	if got := string(Get(t, s, keep)) + string(Get(t, s, young)); got != "keepyoung" {
@@ -190,7 +190,7 @@ func sweepLeavesWhatIsYoung(t *testing.T, s blob.Store, _ func() blob.Store) {
 	}
 	gone := func(id blob.ID) bool {
 		t.Helper()
-		r, err := s.Open(t.Context(), id)
+		r, err := s.Open(t.Context(), id, blob.Whole())
 		if err == nil {
 			_ = r.Close()
 		}
@@ -245,7 +245,7 @@ func closeRefusesWhatFollows(t *testing.T, s blob.Store, _ func() blob.Store) {
 	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrClosed) {
 		t.Errorf("Create = %v", err)
 	}
-	if _, err := s.Open(t.Context(), id); !errors.Is(err, blob.ErrClosed) {
+	if _, err := s.Open(t.Context(), id, blob.Whole()); !errors.Is(err, blob.ErrClosed) {
 		t.Errorf("Open = %v", err)
 	}
 	if err := s.Delete(t.Context(), id); !errors.Is(err, blob.ErrClosed) {
@@ -271,7 +271,7 @@ func endedWriterRefusesWrites(t *testing.T, s blob.Store, _ func() blob.Store) {
 }
 
 func readsAtAnyOffset(t *testing.T, s blob.Store, _ func() blob.Store) {
-	r, err := s.Open(t.Context(), Put(t, s, []byte("0123456789")))
+	r, err := s.Open(t.Context(), Put(t, s, []byte("0123456789")), blob.Whole())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/ids"
 )
 
 const (
 	nextFile = "NEXT"
 	tempFile = "NEXT.tmp"
-	// idBlock is how many ids are reserved by one write of NEXT.
-	idBlock = 1 << 16
 	// roomStep is after how many bytes of a body the room is looked at again.
 	roomStep = 16 << 20
 )
@@ -38,13 +35,10 @@ type Store struct {
 	dir     string
 	reserve uint64
 
-	mu      sync.Mutex // guards the fields below
-	settled uint64     // blobs with ids below were whole when the last sweep began, or when the store was opened
-	writing map[uint64]struct{}
-	next    uint64
-	limit   uint64 // ids below are reserved on disk
-	known   map[string]*folder
-	closed  bool
+	ids *ids.Sequence
+
+	mu    sync.Mutex // guards the fields below
+	known map[string]*folder
 }
 
 // Open opens the store in dir and makes the folder when there is none. One process has
@@ -56,7 +50,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Reserve == 0 {
 		o.Reserve = 128 << 20
 	}
-	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}, writing: map[uint64]struct{}{}}
+	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}}
 	if err := s.makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make blob folder: %w", err)
 	}
@@ -64,7 +58,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blobs in %s: %w", dir, err)
 	}
-	s.settled, s.next, s.limit = next, next, next
+	s.ids = ids.New(next, s.reserveIDs)
 	return s, nil
 }
 
@@ -99,12 +93,12 @@ func (s *Store) readNext() (uint64, error) {
 	if closeErr := f.Close(); n < len(b) {
 		return 0, fmt.Errorf("read %s: %w", nextFile, errors.Join(err, closeErr))
 	}
-	return parseID(string(b))
+	return ids.Parse(string(b))
 }
 
-// reserveLocked makes the next block of ids ours for ever.
-func (s *Store) reserveLocked() error {
-	temp, limit := path.Join(s.dir, tempFile), s.limit+idBlock
+// reserveIDs makes the ids below limit ours for ever.
+func (s *Store) reserveIDs(_ context.Context, limit uint64) error {
+	temp := path.Join(s.dir, tempFile)
 	if err := s.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -112,7 +106,7 @@ func (s *Store) reserveLocked() error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write([]byte(formatID(limit)))
+	_, err = f.Write([]byte(ids.Format(limit)))
 	if err == nil {
 		err = f.Sync()
 	}
@@ -122,60 +116,26 @@ func (s *Store) reserveLocked() error {
 	if err := s.fs.Rename(temp, path.Join(s.dir, nextFile)); err != nil {
 		return err
 	}
+	return s.fs.SyncDir(s.dir)
+}
+
+// folder returns the folder of an id, which it makes when it is new.
+func (s *Store) folder(id uint64) (*folder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := ids.Folder(id)
+	if d := s.known[name]; d != nil {
+		return d, nil
+	}
+	d := &folder{fs: s.fs, path: path.Join(s.dir, name)}
+	if err := s.fs.MkdirAll(d.path); err != nil {
+		return nil, err
+	}
 	if err := s.fs.SyncDir(s.dir); err != nil {
-		return err
+		return nil, err
 	}
-	s.limit = limit
-	return nil
-}
-
-// take returns a new id and its folder.
-func (s *Store) take() (uint64, *folder, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, nil, blob.ErrClosed
-	}
-	if s.next == s.limit {
-		if err := s.reserveLocked(); err != nil {
-			return 0, nil, fmt.Errorf("reserve ids: %w", err)
-		}
-	}
-	id := s.next
-	name := folderOf(id)
-	d := s.known[name]
-	if d == nil {
-		d = &folder{fs: s.fs, path: path.Join(s.dir, name)}
-		if err := s.fs.MkdirAll(d.path); err != nil {
-			return 0, nil, err
-		}
-		if err := s.fs.SyncDir(s.dir); err != nil {
-			return 0, nil, err
-		}
-		s.known[name] = d
-	}
-	s.next++
-	s.writing[id] = struct{}{}
-	return id, d, nil
-}
-
-// ended notes that a writer is done with its id.
-func (s *Store) ended(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.writing, id)
-}
-
-// settle returns the id below which this sweep may delete, and notes that for the next one.
-func (s *Store) settle() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	bound := s.settled
-	s.settled = s.next
-	for id := range s.writing {
-		s.settled = min(s.settled, id)
-	}
-	return bound
+	s.known[name] = d
+	return d, nil
 }
 
 // Create implements blob.Store.
@@ -186,14 +146,18 @@ func (s *Store) Create(ctx context.Context) (blob.Writer, error) {
 	if err := s.checkRoom(); err != nil {
 		return nil, err
 	}
-	id, d, err := s.take()
+	id, err := s.ids.Take(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("create blob: %w", wrapFull(err))
+		return nil, fmt.Errorf("create blob: %w", blob.WrapFull(err))
 	}
-	w := &writer{s: s, id: id, folder: d, name: path.Join(d.path, formatID(id))}
-	if w.f, err = s.fs.Create(w.name); err != nil {
-		s.ended(id)
-		return nil, fmt.Errorf("create blob: %w", wrapFull(err))
+	w := &writer{s: s, id: id}
+	if w.folder, err = s.folder(id); err == nil {
+		w.name = path.Join(w.folder.path, ids.Format(id))
+		w.f, err = s.fs.Create(w.name)
+	}
+	if err != nil {
+		s.ids.Ended(id)
+		return nil, fmt.Errorf("create blob: %w", blob.WrapFull(err))
 	}
 	return w, nil
 }
@@ -209,25 +173,16 @@ func (s *Store) checkRoom() error {
 
 // path returns the file of id; an id that this store cannot have given out names no blob.
 func (s *Store) path(id blob.ID) (string, error) {
-	n, err := parseID(string(id))
+	n, err := ids.Parse(string(id))
 	if err != nil {
 		return "", fmt.Errorf("%w: %q", blob.ErrNotFound, string(id))
 	}
-	return path.Join(s.dir, folderOf(n), formatID(n)), nil
-}
-
-func (s *Store) usable(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return blob.ErrClosed
-	}
-	return ctx.Err()
+	return path.Join(s.dir, ids.Folder(n), ids.Format(n)), nil
 }
 
 // Open implements blob.Store.
-func (s *Store) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, error) {
-	if err := s.usable(ctx); err != nil {
+func (s *Store) Open(ctx context.Context, id blob.ID, want blob.Span) (blob.ReadSeekCloser, error) {
+	if err := s.ids.Usable(ctx); err != nil {
 		return nil, err
 	}
 	name, err := s.path(id)
@@ -241,12 +196,17 @@ func (s *Store) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, erro
 	if err != nil {
 		return nil, fmt.Errorf("open blob %s: %w", id, err)
 	}
+	if want.Offset > 0 {
+		if _, err := f.Seek(want.Offset, io.SeekStart); err != nil {
+			return nil, errors.Join(fmt.Errorf("seek in blob %s: %w", id, err), f.Close())
+		}
+	}
 	return f, nil
 }
 
 // Delete implements blob.Store.
 func (s *Store) Delete(ctx context.Context, id blob.ID) error {
-	if err := s.usable(ctx); err != nil {
+	if err := s.ids.Usable(ctx); err != nil {
 		return err
 	}
 	name, err := s.path(id)
@@ -261,7 +221,7 @@ func (s *Store) Delete(ctx context.Context, id blob.ID) error {
 
 // Sweep implements blob.Store.
 func (s *Store) Sweep(ctx context.Context, live func(blob.ID) (bool, error)) error {
-	bound := s.settle()
+	bound := s.ids.Settle()
 	folders, err := s.fs.List(s.dir)
 	if err != nil {
 		return fmt.Errorf("sweep blobs: %w", err)
@@ -283,10 +243,10 @@ func (s *Store) sweepFolder(ctx context.Context, d string, bound uint64, live fu
 		return err
 	}
 	for _, name := range names {
-		if err := s.usable(ctx); err != nil {
+		if err := s.ids.Usable(ctx); err != nil {
 			return err
 		}
-		id, err := parseID(name)
+		id, err := ids.Parse(name)
 		if err != nil || id >= bound {
 			continue
 		}
@@ -305,34 +265,8 @@ func (s *Store) sweepFolder(ctx context.Context, d string, bound uint64, live fu
 
 // Close implements blob.Store. Blobs that are open stay readable, writers can end.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
+	s.ids.Close()
 	return nil
-}
-
-func formatID(id uint64) string { return fmt.Sprintf("%016x", id) }
-
-func folderOf(id uint64) string { return fmt.Sprintf("%03x", id>>8&0xfff) }
-
-// parseID is the inverse of formatID.
-func parseID(s string) (uint64, error) {
-	if len(s) != 16 || strings.ToLower(s) != s {
-		return 0, fmt.Errorf("malformed blob id %q", s)
-	}
-	n, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		return 0, fmt.Errorf("malformed blob id %q", s)
-	}
-	return n, nil
-}
-
-// wrapFull marks an error of a full disk or quota.
-func wrapFull(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", blob.ErrFull, err)
-	}
-	return err
 }
 
 var _ blob.Store = (*Store)(nil)

@@ -52,7 +52,7 @@ func TestConformanceOnCrashableMemory(t *testing.T) {
 
 func TestOpenReturnsAFile(t *testing.T) {
 	s := open(t, t.TempDir(), disk.Options{})
-	r, err := s.Open(t.Context(), blobtest.Put(t, s, []byte("x")))
+	r, err := s.Open(t.Context(), blobtest.Put(t, s, []byte("x")), blob.Whole())
 	if err != nil {
 		t.Fatal(err)
 	}

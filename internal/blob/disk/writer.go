@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/ids"
 )
 
 // writer fills one file. It is used by one goroutine.
@@ -37,7 +38,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	}
 	n, err := w.f.Write(b)
 	if err != nil {
-		w.err = fmt.Errorf("write blob: %w", wrapFull(err))
+		w.err = fmt.Errorf("write blob: %w", blob.WrapFull(err))
 	}
 	return n, w.err
 }
@@ -52,17 +53,17 @@ func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
 		return "", err
 	}
 	if err := w.f.Sync(); err != nil {
-		return "", fmt.Errorf("sync blob: %w", wrapFull(err))
+		return "", fmt.Errorf("sync blob: %w", blob.WrapFull(err))
 	}
 	if err := w.folder.sync(); err != nil {
-		return "", fmt.Errorf("sync folder of blob: %w", wrapFull(err))
+		return "", fmt.Errorf("sync folder of blob: %w", blob.WrapFull(err))
 	}
 	w.done = true
-	w.s.ended(w.id)
+	w.s.ids.Ended(w.id)
 	if err := w.f.Close(); err != nil {
 		return "", fmt.Errorf("close blob: %w", err)
 	}
-	return blob.ID(formatID(w.id)), nil
+	return blob.ID(ids.Format(w.id)), nil
 }
 
 // Abort implements blob.Writer. A file that cannot be removed is left to the sweep.
@@ -73,7 +74,7 @@ func (w *writer) Abort() {
 	w.done = true
 	_ = w.f.Close()
 	_ = w.s.fs.Remove(w.name)
-	w.s.ended(w.id)
+	w.s.ids.Ended(w.id)
 }
 
 // folder makes the names in one folder durable, many at a time.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"lambent.dev/lambent/internal/blob"
@@ -31,7 +32,7 @@ func (m *memory) Create(ctx context.Context) (blob.Writer, error) {
 }
 
 // Open implements blob.Store.
-func (m *memory) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, error) {
+func (m *memory) Open(ctx context.Context, id blob.ID, want blob.Span) (blob.ReadSeekCloser, error) {
 	if err := m.usable(ctx); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,11 @@ func (m *memory) Open(ctx context.Context, id blob.ID) (blob.ReadSeekCloser, err
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", blob.ErrNotFound, id)
 	}
-	return reader{bytes.NewReader(b)}, nil
+	r := reader{bytes.NewReader(b)}
+	if _, err := r.Seek(want.Offset, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("seek in blob %s: %w", id, err)
+	}
+	return r, nil
 }
 
 // Delete implements blob.Store.

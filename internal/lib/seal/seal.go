@@ -37,6 +37,20 @@ var ErrDamaged = errors.New("sealed body is damaged or its key is another one")
 // Size returns how many bytes a body of plain bytes takes when it is sealed.
 func Size(plain int64) int64 { return saltSize + plain + frames(plain)*tagSize }
 
+// Start returns where the frame with the byte at offset of a body begins in its sealed form; the salt belongs to the first one.
+func Start(offset int64) int64 {
+	if offset < FrameSize {
+		return 0
+	}
+	return saltSize + offset/FrameSize*(FrameSize+tagSize)
+}
+
+// End returns where the frame with the byte before end ends in the sealed form of a body of plain bytes.
+func End(plain, end int64) int64 {
+	whole := (end + FrameSize - 1) / FrameSize * (FrameSize + tagSize)
+	return min(saltSize+whole, Size(plain))
+}
+
 // frames returns how many frames a body of plain bytes has.
 func frames(plain int64) int64 { return max((plain+FrameSize-1)/FrameSize, 1) }
 

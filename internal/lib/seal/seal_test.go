@@ -102,3 +102,39 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestFramesOfAPartLieWhereTheyAreSaid(t *testing.T) {
+	const size = 3*seal.FrameSize + 5
+	key := make([]byte, seal.KeySize)
+	raw := sealed(t, key, body(size))
+	for _, at := range [][2]int64{{0, size}, {0, 1}, {1, seal.FrameSize}, {seal.FrameSize, 1}, {2*seal.FrameSize + 7, seal.FrameSize}, {3 * seal.FrameSize, 5}} {
+		src := &touched{r: bytes.NewReader(raw)}
+		r, err := seal.NewReader(src, key, size, at[0], at[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+		if lo, hi := seal.Start(at[0]), seal.End(size, at[0]+at[1]); src.lo != max(lo, 16) || src.hi != hi {
+			t.Errorf("bytes %d+%d were read from %d to %d of the sealed body, said were %d to %d", at[0], at[1], src.lo, src.hi, lo, hi)
+		}
+	}
+}
+
+// touched notes which bytes behind the salt were read.
+type touched struct {
+	r      *bytes.Reader
+	lo, hi int64
+}
+
+func (r *touched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.r.ReadAt(p, off)
+	if off > 0 {
+		if r.hi == 0 {
+			r.lo = off
+		}
+		r.hi = off + int64(n)
+	}
+	return n, err
+}

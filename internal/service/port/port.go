@@ -69,6 +69,17 @@ type QueueAttribute struct {
 	Binary     []byte
 }
 
+// DataStreams puts records into data streams within the transactions of their senders: a record is there if and only if what caused it is. Implemented
+// by services/kinesis.
+type DataStreams interface {
+	// CheckPut tells whether from may put records into the stream with the ARN stream: nil, or the denial, or that there is no such stream. It must not be
+	// called within a transaction.
+	CheckPut(ctx context.Context, from Source, stream string) error
+	// Put adds a record to tx, without asking for permission. Records of one partition key stay in the order of their transactions. It fails when the
+	// stream is gone (ResourceNotFoundException) or does not take a record of that size (InvalidArgumentException), and nothing is added then.
+	Put(tx store.Txn, stream, partition string, data []byte) error
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.

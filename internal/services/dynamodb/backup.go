@@ -2,15 +2,11 @@ package dynamodb
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
-	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -29,43 +25,17 @@ type backupRecord struct {
 	Restores int `json:"restores,omitempty"`
 }
 
-func (p place) backups() key.Key { return p.root("a") }
-
-func (p place) backup(table, id string) key.Key { return p.backups().Str(table).Str(id) }
-
-func backupARN(p place, table, id string) string { return tableARN(p, table) + "/backup/" + id }
-
-// parseBackupARN returns the table and the id in a backup's ARN.
-func parseBackupARN(p place, arn string) (table, id string, ok bool) {
-	rest, ok := strings.CutPrefix(arn, tableARN(p, ""))
-	if !ok {
-		return "", "", false
-	}
-	return strings.Cut(rest, "/backup/")
-}
-
-// findBackup returns the backup of an ARN.
-func findBackup(r store.Reader, p place, arn string) (*backupRecord, error) {
-	if table, id, ok := parseBackupARN(p, arn); ok {
-		b, found, err := record.Get[backupRecord](r, p.backup(table, id))
-		if err != nil || found {
-			return &b, err
-		}
-	}
-	return nil, service.Errorf("BackupNotFoundException", "Backup not found: %s", arn)
-}
-
 // changeBackup changes a backup that may be gone.
 func changeBackup(tx store.Txn, p place, arn string, change func(b *backupRecord)) error {
-	b, err := findBackup(tx, p, arn)
-	if service.Code(err) == "BackupNotFoundException" {
+	b, err := backups().find(tx, p, arn)
+	if service.Code(err) == backups().missing {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	change(b)
-	return record.Set(tx, p.backup(b.Source.Name, b.ID), b)
+	return record.Set(tx, backups().key(p, b.Source.Name, b.ID), b)
 }
 
 func finishBackup(tx store.Txn, p place, sn *snapshotRecord) error {
@@ -78,13 +48,13 @@ func (s *Service) createBackup(ctx context.Context, in *ddb.CreateBackupInput) (
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
 	}
-	var suffix [4]byte
-	if _, err := io.ReadFull(s.random, suffix[:]); err != nil {
-		return nil, fmt.Errorf("make an id: %w", err)
-	}
 	p, now := placeOf(ctx), s.clock.Now().UTC()
-	b := &backupRecord{ID: fmt.Sprintf("%014d-%x", now.UnixMilli(), suffix), Name: in.BackupName, Created: now, Status: ddb.BackupStatusCreating}
-	err := s.store.Update(ctx, func(tx store.Txn) error {
+	id, err := s.newTimedID(now)
+	if err != nil {
+		return nil, err
+	}
+	b := &backupRecord{ID: id, Name: in.BackupName, Created: now, Status: ddb.BackupStatusCreating}
+	err = s.store.Update(ctx, func(tx store.Txn) error {
 		t, err := s.ownTable(tx, p, in.TableName)
 		if err != nil {
 			return tableNotFound(err, in.TableName)
@@ -92,12 +62,12 @@ func (s *Service) createBackup(ctx context.Context, in *ddb.CreateBackupInput) (
 		if t.status() != ddb.TableStatusActive {
 			return service.Errorf("TableInUseException", "Table is being created or updated: %s", t.Name)
 		}
-		sn, err := s.beginSnapshot(tx, t, time.Time{}, purposeBackup, backupARN(p, t.Name, b.ID))
+		sn, err := s.beginSnapshot(tx, t, time.Time{}, purposeBackup, backups().arn(p, t.Name, b.ID))
 		if err != nil {
 			return err
 		}
 		b.Source, b.Snapshot = *t.tableRecord, sn.ID
-		return record.Set(tx, p.backup(t.Name, b.ID), b)
+		return record.Set(tx, backups().key(p, t.Name, b.ID), b)
 	})
 	if err != nil {
 		return nil, storeError(err)
@@ -107,7 +77,7 @@ func (s *Service) createBackup(ctx context.Context, in *ddb.CreateBackupInput) (
 
 func (b *backupRecord) details(p place) *ddb.BackupDetails {
 	return &ddb.BackupDetails{
-		BackupArn: backupARN(p, b.Source.Name, b.ID), BackupName: b.Name, BackupSizeBytes: &b.Bytes, BackupStatus: b.Status, BackupType: ddb.BackupTypeUser,
+		BackupArn: backups().arn(p, b.Source.Name, b.ID), BackupName: b.Name, BackupSizeBytes: &b.Bytes, BackupStatus: b.Status, BackupType: ddb.BackupTypeUser,
 		BackupCreationDateTime: b.Created,
 	}
 }
@@ -145,7 +115,7 @@ func (s *Service) describeBackup(ctx context.Context, in *ddb.DescribeBackupInpu
 	p := placeOf(ctx)
 	out := &ddb.DescribeBackupOutput{}
 	err := s.store.View(ctx, func(r store.Reader) error {
-		b, err := findBackup(r, p, in.BackupArn)
+		b, err := backups().find(r, p, in.BackupArn)
 		if err == nil {
 			out.BackupDescription = b.describe(p)
 		}
@@ -158,7 +128,7 @@ func (s *Service) deleteBackup(ctx context.Context, in *ddb.DeleteBackupInput) (
 	p := placeOf(ctx)
 	out := &ddb.DeleteBackupOutput{}
 	err := s.store.Update(ctx, func(tx store.Txn) error {
-		b, err := findBackup(tx, p, in.BackupArn)
+		b, err := backups().find(tx, p, in.BackupArn)
 		if err != nil {
 			return err
 		}
@@ -167,7 +137,7 @@ func (s *Service) deleteBackup(ctx context.Context, in *ddb.DeleteBackupInput) (
 		}
 		rows := p.snapshotRows(b.Snapshot)
 		tx.DeleteRange(rows, rows.End())
-		tx.Delete(p.backup(b.Source.Name, b.ID))
+		tx.Delete(backups().key(p, b.Source.Name, b.ID))
 		b.Status = ddb.BackupStatusDeleted
 		out.BackupDescription = b.describe(p)
 		return nil
@@ -194,44 +164,28 @@ func (s *Service) listBackups(ctx context.Context, in *ddb.ListBackupsInput) (*d
 	if in.Limit != nil {
 		limit = int(*in.Limit)
 	}
-	prefix := p.backups()
 	if in.TableName != nil {
 		if err := checkName("tableName", *in.TableName); err != nil {
 			return nil, err
 		}
-		prefix = prefix.Str(tableName(*in.TableName))
-	}
-	span := prefix.Span()
-	if in.ExclusiveStartBackupArn != nil {
-		table, id, ok := parseBackupARN(p, *in.ExclusiveStartBackupArn)
-		if !ok {
-			return nil, invalid("Invalid ExclusiveStartBackupArn: %s is not the ARN of a backup of this account and region", *in.ExclusiveStartBackupArn)
-		}
-		if after := p.backup(table, id).End(); string(after) > string(span.Lo) {
-			span.Lo = after
-		}
 	}
 	out := &ddb.ListBackupsOutput{BackupSummaries: []ddb.BackupSummary{}}
 	err := s.store.View(ctx, func(r store.Reader) error {
-		for row, err := range record.Range[backupRecord](r, span) {
-			if err != nil {
-				return err
-			}
-			b := row.Value
-			if !listed(in, &b) {
-				continue
+		return backups().page(r, p, in.TableName, in.ExclusiveStartBackupArn, func(b *backupRecord) bool {
+			if !listed(in, b) {
+				return true
 			}
 			if len(out.BackupSummaries) == limit {
 				out.LastEvaluatedBackupArn = out.BackupSummaries[limit-1].BackupArn
-				return nil
+				return false
 			}
 			d := b.details(p)
 			out.BackupSummaries = append(out.BackupSummaries, ddb.BackupSummary{
 				TableName: &b.Source.Name, TableId: &b.Source.ID, TableArn: ptr(tableARN(p, b.Source.Name)), BackupArn: &d.BackupArn, BackupName: &b.Name,
 				BackupCreationDateTime: &b.Created, BackupStatus: b.Status, BackupType: d.BackupType, BackupSizeBytes: &b.Bytes,
 			})
-		}
-		return nil
+			return true
+		})
 	})
 	return out, storeError(err)
 }
@@ -244,7 +198,7 @@ func (s *Service) restoreTableFromBackup(ctx context.Context, in *ddb.RestoreTab
 	p := placeOf(ctx)
 	var made *table
 	err := s.store.Update(ctx, func(tx store.Txn) error {
-		b, err := findBackup(tx, p, in.BackupArn)
+		b, err := backups().find(tx, p, in.BackupArn)
 		if err != nil {
 			return err
 		}
@@ -256,7 +210,7 @@ func (s *Service) restoreTableFromBackup(ctx context.Context, in *ddb.RestoreTab
 			return err
 		}
 		b.Restores++
-		if err := record.Set(tx, p.backup(b.Source.Name, b.ID), b); err != nil {
+		if err := record.Set(tx, backups().key(p, b.Source.Name, b.ID), b); err != nil {
 			return err
 		}
 		return enqueueRef(tx, p, jobRestore, made.Name)

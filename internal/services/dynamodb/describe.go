@@ -24,7 +24,9 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: &t.OnDemandSince}
 	}
 	d.SSEDescription = t.describeEncryption()
-	if d.Replicas = t.describeReplicas(); d.Replicas != nil {
+	if !t.GlobalSince.IsZero() {
+		d.GlobalTableVersion = ptr("2017.11.29")
+	} else if d.Replicas = t.describeReplicas(); d.Replicas != nil {
 		d.GlobalTableVersion = ptr("2019.11.21")
 	}
 	if t.Restore != nil {
@@ -155,7 +157,7 @@ func (s *Service) dropTable(tx store.Txn, t *table) error {
 		return err
 	}
 	tx.Delete(p.table(t.Name))
-	for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID)} {
+	for _, k := range []key.Key{p.items(t.ID), p.indexes(t.ID), p.expiry(t.ID), p.undo(t.ID), p.collections(t.ID)} {
 		tx.DeleteRange(k, k.End())
 	}
 	return errors.Join(events.Cancel(tx, jobExpire, t.ID), events.Cancel(tx, jobForget, t.ID))

@@ -6,8 +6,8 @@
 //
 // # What it deliberately is not
 //
-// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Contributor Insights and
-// incremental exports are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Contributor Insights are counted in
+// memory, for an hour or two, as there is no CloudWatch to keep them. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
 // # Keys
@@ -16,13 +16,14 @@
 //
 //	"t", table name                              the table (record)
 //	"i", table id, hash, sort                    an item
+//	"c", table id, hash                          the size of an item collection, of tables with local indexes
 //	"x", table id, index id, hash, sort, item    an entry of a secondary index: the projected item
 //	"e", table id, expiry, item                  an item with a time to live, by its second of expiry
 //	"r", table name, label                       a stream (record), which outlives its table
 //	"s", table name, label, shard, stamp         a row of a stream's log
 //	"a", table name, backup                      a backup (record)
 //	"n", snapshot                                a snapshot that is being made (record)
-//	"b", snapshot, item                          an item of a snapshot
+//	"b", snapshot, item                          an item of a snapshot, or a change in an incremental export
 //	"u", table id, hour, stamp                   what an item was before a write, for point-in-time recovery
 //	"o", "m", table name, id                     an export, an import (record)
 //	"k", token                                   a TransactWriteItems request that was done, for its token
@@ -45,7 +46,7 @@
 //
 // Backups, restores to a point in time and exports are made of snapshots: copies of a table as it was at one moment, made in batches while it is written
 // to. See snapshotRecord for how. Point-in-time recovery is a log of what items were before each write; a snapshot of the past is one of the
-// present in which the writes since are undone, the last one first. A restored or imported table cannot be used until its items are there.
+// present in which the writes since are undone, the last one first. Incremental exports are made of the log alone. A restored or imported table cannot be used until its items are there.
 //
 // # Global tables
 //

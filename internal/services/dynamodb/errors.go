@@ -26,6 +26,7 @@ const (
 	codeMismatch       = "IdempotentParameterMismatchException"
 	codeThroughput     = "ProvisionedThroughputExceededException"
 	codeLimit          = "LimitExceededException"
+	codeCollection     = "ItemCollectionSizeLimitExceededException"
 	codeInternal       = "InternalServerError"
 	codeUnavailable    = "ServiceUnavailable"
 	codeAccessDenied   = "AccessDeniedException"
@@ -59,6 +60,9 @@ func shownList(element string, n int) string {
 
 // validation turns the errors of attr and expr, whose texts are DynamoDB's, into ValidationExceptions.
 func validation(err error) error {
+	if err == nil {
+		return nil
+	}
 	var value *attr.InvalidError
 	var expression *expr.Error
 	switch {

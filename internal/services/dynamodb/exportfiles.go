@@ -7,7 +7,6 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/dynamodb/ion"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -35,53 +35,50 @@ func (e *exportRecord) path(file string) string {
 	return k
 }
 
-// runExport writes the files of an export. What was written before a crash is written over.
-func (s *Service) runExport(ctx context.Context, p place, arn string) error {
-	var e *exportRecord
-	err := s.store.View(ctx, func(r store.Reader) (err error) {
-		e, err = findExport(r, p, arn)
-		return err
-	})
-	if service.Code(err) == "ExportNotFoundException" || err == nil && e.Status != ddb.ExportStatusInProgress {
-		return nil
+// dataPath returns the S3 key of a data file. Those of incremental exports lie together.
+func (e *exportRecord) dataPath(name string) string {
+	if e.Window == nil {
+		return e.path("data/" + name)
 	}
-	if err != nil {
-		return err
-	}
-	ctx = s.transferContext(ctx, p, arn, e.Principal)
-	for more := true; more && err == nil; {
-		if more, err = s.writeDataFile(ctx, p, e); err == nil {
-			err = s.saveExport(ctx, p, e)
-		}
-	}
-	if err == nil {
-		err = s.writeManifests(ctx, p, e)
-	}
-	var refused *service.Error
-	if err != nil && !errors.As(err, &refused) {
-		return err // tried again
-	}
-	e.Ended, e.Status = s.clock.Now().UTC(), ddb.ExportStatusCompleted
-	if err != nil {
-		e.Status, e.Failure = ddb.ExportStatusFailed, &failure{"S3" + refused.Code, refused.Message}
-	}
-	return s.saveExport(ctx, p, e)
+	return strings.TrimPrefix(e.Prefix+"/AWSDynamoDB/data/"+name, "/")
 }
 
-// transferContext returns the context of calls that an export or an import makes for the principal that asked for it.
-func (s *Service) transferContext(ctx context.Context, p place, id string, principal service.Principal) context.Context {
-	return service.WithRequest(ctx, &service.Request{ID: uuid.Of(id), Account: p.account, Region: p.region, Principal: principal, Time: s.clock.Now(), Secure: true})
+// runExport writes the files of an export. What was written before a crash is written over.
+func (s *Service) runExport(ctx context.Context, p place, arn string) error {
+	work := func(ctx context.Context, e *exportRecord) error {
+		if e.Window != nil {
+			if err := s.collectChanges(ctx, p, e); err != nil {
+				return err
+			}
+		}
+		for more := true; more; {
+			var err error
+			if more, err = s.writeDataFile(ctx, p, e); err != nil {
+				return err
+			}
+			if err := s.saveExport(ctx, p, e); err != nil {
+				return err
+			}
+		}
+		return s.writeManifests(ctx, p, e)
+	}
+	return runTransfer(ctx, s, p, exports(), arn, work, func(ctx context.Context, e *exportRecord) error { return s.saveExport(ctx, p, e) })
 }
 
 // saveExport stores an export. An ended one lets go of its snapshot.
 func (s *Service) saveExport(ctx context.Context, p place, e *exportRecord) error {
 	return s.store.Update(ctx, func(tx store.Txn) error {
 		if !e.Ended.IsZero() && e.Snapshot != "" {
+			if e.Window != nil && e.Window.Phase != collected {
+				if err := s.letGo(tx, p, e); err != nil {
+					return err
+				}
+			}
 			rows := p.snapshotRows(e.Snapshot)
 			tx.DeleteRange(rows, rows.End())
 			e.Snapshot, e.Cursor = "", nil
 		}
-		return record.Set(tx, p.export(e.Table, e.ID), e)
+		return record.Set(tx, exports().key(p, e.Table, e.ID), e)
 	})
 }
 
@@ -97,8 +94,11 @@ func (s *Service) writeDataFile(ctx context.Context, p place, e *exportRecord) (
 	for more = true; more && len(text) < exportFileBytes; {
 		err = s.store.View(ctx, func(r store.Reader) (err error) {
 			more, err = batch(r, p.snapshotRows(e.Snapshot).Span(), &e.Cursor, snapshotBytes, func(pair store.Pair) error {
-				items++
-				text, err = e.appendLine(text, attr.Map(pair.Value))
+				before := len(text)
+				text, err = e.appendRow(text, pair.Value)
+				if len(text) > before {
+					items++
+				}
 				return err
 			})
 			return err
@@ -110,12 +110,16 @@ func (s *Service) writeDataFile(ctx context.Context, p place, e *exportRecord) (
 	if items == 0 {
 		return more, nil
 	}
+	if e.Window != nil { // a snapshot has counted its items
+		e.Items += items
+		e.Bytes += int64(len(text))
+	}
 	extension := ".json.gz"
 	if e.Format == ddb.ExportFormatIon {
 		extension = ".ion.gz"
 	}
 	name := strings.ReplaceAll(uuid.Of(e.ID, strconv.Itoa(len(e.Files))), "-", "")[:26] + extension
-	file := exportFile{Items: items, Key: e.path("data/" + name)}
+	file := exportFile{Items: items, Key: e.dataPath(name)}
 	packed, err := compress(text)
 	if err != nil {
 		return false, err
@@ -126,10 +130,18 @@ func (s *Service) writeDataFile(ctx context.Context, p place, e *exportRecord) (
 	return more, err
 }
 
-// appendLine appends the line of an item.
-func (e *exportRecord) appendLine(dst []byte, item attr.Map) ([]byte, error) {
+// appendRow appends the line of a row, if it has one: of an item, or of a change.
+func (e *exportRecord) appendRow(dst, row []byte) ([]byte, error) {
+	if e.Window != nil {
+		c, err := decodeChange(row)
+		if err != nil {
+			return dst, err
+		}
+		return e.appendChange(dst, c)
+	}
+	item := attr.Map(row)
 	if e.Format == ddb.ExportFormatIon {
-		return append(appendIon(append(dst, "$ion_1_0 {Item:"...), item), "}\n"...), nil
+		return append(ion.Append(append(dst, "$ion_1_0 {Item:"...), item), "}\n"...), nil
 	}
 	dst, err := item.AppendJSON(append(dst, `{"Item":`...))
 	return append(dst, "}\n"...), err
@@ -166,22 +178,27 @@ func (s *Service) putFile(ctx context.Context, e *exportRecord, path string, bod
 
 // manifest is the summary of an export.
 type manifest struct {
-	Version       string    `json:"version"`
-	ExportARN     string    `json:"exportArn"`
-	Start         time.Time `json:"startTime"`
-	End           time.Time `json:"endTime"`
-	TableARN      string    `json:"tableArn"`
-	TableID       string    `json:"tableId"`
-	ExportTime    time.Time `json:"exportTime"`
-	Bucket        string    `json:"s3Bucket"`
-	Prefix        *string   `json:"s3Prefix"`
-	SSE           string    `json:"s3SseAlgorithm"`
-	SSEKey        *string   `json:"s3SseKmsKeyId"`
-	ManifestFiles string    `json:"manifestFilesS3Key"`
-	Billed        int64     `json:"billedSizeBytes"`
-	Items         int64     `json:"itemCount"`
-	Format        string    `json:"outputFormat"`
-	Type          string    `json:"exportType"`
+	Version   string    `json:"version"`
+	ExportARN string    `json:"exportArn"`
+	Start     time.Time `json:"startTime"`
+	End       time.Time `json:"endTime"`
+	TableARN  string    `json:"tableArn"`
+	TableID   string    `json:"tableId"`
+	// A full export is of a time, an incremental one of a window.
+	ExportTime *time.Time `json:"exportTime,omitempty"`
+	From       *time.Time `json:"exportFromTime,omitempty"`
+	To         *time.Time `json:"exportToTime,omitempty"`
+
+	Bucket        string  `json:"s3Bucket"`
+	Prefix        *string `json:"s3Prefix"`
+	SSE           string  `json:"s3SseAlgorithm"`
+	SSEKey        *string `json:"s3SseKmsKeyId"`
+	ManifestFiles string  `json:"manifestFilesS3Key"`
+	Billed        int64   `json:"billedSizeBytes"`
+	Items         int64   `json:"itemCount"`
+	Format        string  `json:"outputFormat"`
+	View          string  `json:"outputView,omitempty"`
+	Type          string  `json:"exportType"`
 }
 
 // writeManifests writes what lists the data files, each with its digest beside it.
@@ -194,9 +211,14 @@ func (s *Service) writeManifests(ctx context.Context, p place, e *exportRecord) 
 		}
 	}
 	m := manifest{
-		Version: "2020-06-30", ExportARN: exportARN(p, e.Table, e.ID), Start: e.Begun, End: s.clock.Now().UTC(), TableARN: tableARN(p, e.Table), TableID: e.TableID,
-		ExportTime: e.At, Bucket: e.Bucket, SSE: e.SSE, ManifestFiles: e.path("manifest-files.json"), Billed: e.Bytes, Items: e.Items, Format: e.Format,
-		Type: ddb.ExportTypeFullExport,
+		Version: "2020-06-30", ExportARN: exports().arn(p, e.Table, e.ID), Start: e.Begun, End: s.clock.Now().UTC(), TableARN: tableARN(p, e.Table), TableID: e.TableID,
+		Bucket: e.Bucket, SSE: e.SSE, ManifestFiles: e.path("manifest-files.json"), Billed: e.Bytes, Items: e.Items, Format: e.Format,
+		Type: e.kind(),
+	}
+	if w := e.Window; w != nil {
+		m.Version, m.From, m.To, m.View = "2023-08-01", &w.From, &w.To, w.View
+	} else {
+		m.ExportTime = &e.At
 	}
 	if e.Prefix != "" {
 		m.Prefix = &e.Prefix

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/dynamodb/ion"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -26,27 +28,12 @@ const maxImportLine = 4 << 20
 
 // runImport reads the objects of an import, in the order of their keys, and writes their items. It goes on where it was before a crash.
 func (s *Service) runImport(ctx context.Context, p place, arn string) error {
-	var im *importRecord
-	err := s.store.View(ctx, func(r store.Reader) (err error) {
-		im, err = findImport(r, p, arn)
-		return err
-	})
-	if service.Code(err) == "ImportNotFoundException" || err == nil && im.Status != ddb.ImportStatusInProgress {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	ctx = s.transferContext(ctx, p, arn, im.Principal)
-	err = s.importObjects(ctx, p, im)
-	var refused *service.Error
-	if err != nil && !errors.As(err, &refused) {
-		return err // tried again
-	}
-	im.Ended, im.Status = s.clock.Now().UTC(), ddb.ImportStatusCompleted
-	if err != nil {
-		im.Status, im.Failure = ddb.ImportStatusFailed, &failure{"S3" + refused.Code, refused.Message}
-	}
+	work := func(ctx context.Context, im *importRecord) error { return s.importObjects(ctx, p, im) }
+	return runTransfer(ctx, s, p, imports(), arn, work, func(ctx context.Context, im *importRecord) error { return s.endImport(ctx, p, im) })
+}
+
+// endImport stores an import that ended, and lets its table be used.
+func (s *Service) endImport(ctx context.Context, p place, im *importRecord) error {
 	return s.store.Update(ctx, func(tx store.Txn) error {
 		t, err := s.findTable(tx, p, im.Table)
 		if err != nil {
@@ -59,7 +46,7 @@ func (s *Service) runImport(ctx context.Context, p place, arn string) error {
 				return err
 			}
 		}
-		return record.Set(tx, p.imported(im.Table, im.ID), im)
+		return record.Set(tx, imports().key(p, im.Table, im.ID), im)
 	})
 }
 
@@ -105,10 +92,10 @@ func (s *Service) importObject(ctx context.Context, p place, im *importRecord, o
 		return err
 	}
 	skip := im.Line
-	var items []attr.Map
+	var lines []importLine
 	size := 0
 	for done := false; !done; {
-		item, err := next()
+		line, err := next()
 		switch {
 		case errors.Is(err, io.EOF):
 			done = true
@@ -118,23 +105,59 @@ func (s *Service) importObject(ctx context.Context, p place, im *importRecord, o
 			skip--
 			continue
 		default:
+			line.index = im.Line
 			im.Line++
-			items = append(items, item) // nil for a line that is no item
-			size += len(item)
+			lines = append(lines, line)
+			size += len(line.item)
 		}
-		if done || len(items) == snapshotItems || size > snapshotBytes {
+		if done || len(lines) == snapshotItems || size > snapshotBytes {
 			im.Done = done
-			if err := s.importItems(ctx, p, im, items); err != nil {
+			if err := s.importLines(ctx, p, im, lines); err != nil {
 				return err
 			}
-			items, size = items[:0], 0
+			lines, size = lines[:0], 0
 		}
 	}
 	return nil
 }
 
-// importItems writes items and how far the import came in one transaction. What is no item of the table counts as an error.
-func (s *Service) importItems(ctx context.Context, p place, im *importRecord, items []attr.Map) error {
+// importLine is what a line of a file holds: an item, or a problem.
+type importLine struct {
+	item    attr.Map
+	problem string
+	index   int64 // in its file
+}
+
+// newImportLine returns a line with an item, or with what is wrong with it.
+func newImportLine(item attr.Map, malformed error) importLine {
+	if malformed != nil {
+		return importLine{problem: malformed.Error()}
+	}
+	return importLine{item: item}
+}
+
+// importLines checks lines, tells about those that are no items of the table, and writes the others and how far the import came in one transaction.
+func (s *Service) importLines(ctx context.Context, p place, im *importRecord, lines []importLine) error {
+	t, err := s.knownTable(ctx, p, im.Table)
+	if err != nil {
+		return err
+	}
+	for i := range lines {
+		l := &lines[i]
+		if l.problem != "" {
+			continue
+		}
+		err := l.item.Err()
+		if err == nil && t != nil {
+			err = t.checkItem(l.item, false)
+		}
+		if err != nil {
+			l.problem = messageOf(err)
+		}
+	}
+	if err := s.logErrors(ctx, p, im, lines); err != nil {
+		return err
+	}
 	before := *im
 	return s.store.Update(ctx, func(tx store.Txn) error {
 		im.Processed, im.Imported, im.Errors = before.Processed, before.Imported, before.Errors
@@ -145,27 +168,27 @@ func (s *Service) importItems(ctx context.Context, p place, im *importRecord, it
 		if t == nil || t.ID != im.TableID {
 			return service.Errorf(codeNotFound, "The table %s was deleted while it was imported", im.Table)
 		}
-		for _, item := range items {
+		for _, l := range lines {
 			im.Processed++
-			if item == nil || item.Err() != nil || t.checkItem(item, false) != nil {
+			if l.problem != "" {
 				im.Errors++
 				continue
 			}
-			old, err := readItem(tx, t.itemKey(item))
+			old, err := readItem(tx, t.itemKey(l.item))
 			if err != nil {
 				return err
 			}
-			if err := t.store(tx, t.itemKey(item), old.Clone(), item, origin{at: s.clock.Now()}); err != nil {
+			if err := t.store(tx, t.itemKey(l.item), old.Clone(), l.item, s.now()); err != nil {
 				return err
 			}
 			im.Imported++
 		}
-		return record.Set(tx, p.imported(im.Table, im.ID), im)
+		return record.Set(tx, imports().key(p, im.Table, im.ID), im)
 	})
 }
 
-// lines returns what yields the items of a file, nil for a line that is none, and io.EOF at its end.
-func (s *Service) lines(ctx context.Context, p place, im *importRecord, body io.Reader) (func() (attr.Map, error), error) {
+// lines returns what yields the lines of a file, and io.EOF at its end.
+func (s *Service) lines(ctx context.Context, p place, im *importRecord, body io.Reader) (func() (importLine, error), error) {
 	plain, err := unpack(im.Compression, body)
 	if err != nil {
 		return nil, err
@@ -183,26 +206,33 @@ func (s *Service) lines(ctx context.Context, p place, im *importRecord, body io.
 	}
 	scanner := bufio.NewScanner(plain)
 	scanner.Buffer(nil, maxImportLine)
-	return func() (attr.Map, error) {
+	parse := jsonItem
+	if im.Format == ddb.InputFormatIon {
+		parse = ion.Item
+	}
+	return func() (importLine, error) {
 		for scanner.Scan() {
-			if line := scanner.Bytes(); len(line) > 0 {
-				return itemOf(line), nil
+			line := scanner.Bytes()
+			if len(bytes.TrimSpace(line)) == 0 {
+				continue
 			}
+			return newImportLine(parse(line)), nil
 		}
 		if err := scanner.Err(); err != nil {
-			return nil, service.Errorf("InvalidFile", "Read %s: %s", im.Object, err)
+			return importLine{}, service.Errorf("InvalidFile", "Read %s: %s", im.Object, err)
 		}
-		return nil, io.EOF
+		return importLine{}, io.EOF
 	}, nil
 }
 
-// itemOf returns the item of a line {"Item": {…}}, or nil.
-func itemOf(line []byte) attr.Map {
+// jsonItem returns the item of a line {"Item": {…}}.
+func jsonItem(line []byte) (attr.Map, error) {
 	var outer struct{ Item attr.Map }
-	if err := json.Unmarshal(line, &outer); err != nil {
-		return nil
+	err := json.Unmarshal(line, &outer)
+	if err == nil && outer.Item == nil {
+		err = errors.New("the line has no Item")
 	}
-	return outer.Item
+	return outer.Item, err
 }
 
 // unpack returns a file's text.
@@ -225,7 +255,7 @@ func unpack(compression string, body io.Reader) (io.Reader, error) {
 }
 
 // csvItems yields the items of a CSV file: its first line names the attributes unless the request does. All are strings but those of keys.
-func csvItems(t *table, options *ddb.InputFormatOptions, body io.Reader) func() (attr.Map, error) {
+func csvItems(t *table, options *ddb.InputFormatOptions, body io.Reader) func() (importLine, error) {
 	r := csv.NewReader(body)
 	r.FieldsPerRecord, r.ReuseRecord, r.LazyQuotes = -1, true, true
 	var header []string
@@ -239,28 +269,30 @@ func csvItems(t *table, options *ddb.InputFormatOptions, body io.Reader) func() 
 	for _, a := range t.Attributes {
 		types[a.AttributeName] = a.AttributeType
 	}
-	return func() (attr.Map, error) {
+	return func() (importLine, error) {
 		fields, err := r.Read()
 		if err == nil && header == nil {
 			header = append(header, fields...)
 			fields, err = r.Read()
 		}
 		var malformed *csv.ParseError
-		if errors.As(err, &malformed) || err == nil && len(fields) > len(header) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
+		switch {
+		case errors.As(err, &malformed):
+			return importLine{problem: malformed.Error()}, nil
+		case err != nil:
+			return importLine{}, err
+		case len(fields) > len(header):
+			return importLine{problem: fmt.Sprintf("the line has %d fields, and the header %d", len(fields), len(header))}, nil
 		}
 		out := make([]attr.Field, 0, len(fields))
 		for i, text := range fields {
 			v := csvValue(types[header[i]], text)
 			if v == nil {
-				return nil, nil
+				return importLine{problem: fmt.Sprintf("the value of %s is not of the type %s", header[i], types[header[i]])}, nil
 			}
 			out = append(out, attr.Field{Name: header[i], Value: v})
 		}
-		return attr.NewMap(out...), nil
+		return importLine{item: attr.NewMap(out...)}, nil
 	}
 }
 

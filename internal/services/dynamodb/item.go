@@ -235,19 +235,6 @@ func showItem(err error) error {
 	return err
 }
 
-// metrics returns the item collection that a write changed, for tables with local indexes. Sizes are not limited here, and estimated as the
-// lowest range.
-func (w written) metrics(mode string, key attr.Map) *ddb.ItemCollectionMetrics {
-	if mode != ddb.ReturnItemCollectionMetricsSize || len(w.table.Local) == 0 {
-		return nil
-	}
-	name := w.table.keys.hash[0].name
-	return &ddb.ItemCollectionMetrics{
-		ItemCollectionKey:   attr.NewMap(attr.Field{Name: name, Value: key.Get(name)}),
-		SizeEstimateRangeGB: []float64{0, 1},
-	}
-}
-
 func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetItemOutput, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
@@ -267,6 +254,7 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		return nil, err
 	}
 	if err := s.admitRead(source{table: t}); err != nil {
+		s.seeThrottled(t, nil, in.Key)
 		return nil, err
 	}
 	err = s.store.View(ctx, func(r store.Reader) error {
@@ -277,6 +265,7 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
 		s.spend(t, u, false)
+		s.see(t, nil, in.Key, u.table)
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil
 	})

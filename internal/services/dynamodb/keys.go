@@ -66,6 +66,12 @@ func (ks *keyAttrs) append(dst []byte, item attr.Map) []byte {
 	return dst
 }
 
+// Row returns the key of the store's row that holds the item with a partition key, in a table without a sort key. The row's value is the item
+// itself. It is for programs that fill a store while no server has it open.
+func Row(account, region, tableID string, partition attr.Value) key.Key {
+	return appendHash(place{account, region}.items(tableID), partition)
+}
+
 // appendBounded appends b behind a 0, or its digest behind a 1 when it is longer than limit.
 func appendBounded(dst, b []byte, limit int) []byte {
 	if len(b) <= limit {

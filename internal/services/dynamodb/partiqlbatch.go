@@ -111,6 +111,7 @@ func batchError(err error) *ddb.BatchStatementError {
 	codes := map[string]string{
 		codeValidation: ddb.BatchStatementErrorCodeEnumValidationError, codeNotFound: ddb.BatchStatementErrorCodeEnumResourceNotFound,
 		codeCondition: ddb.BatchStatementErrorCodeEnumConditionalCheckFailed, codeDuplicate: ddb.BatchStatementErrorCodeEnumDuplicateItem,
+		codeCollection: ddb.BatchStatementErrorCodeEnumItemCollectionSizeLimitExceeded,
 		codeThroughput: ddb.BatchStatementErrorCodeEnumProvisionedThroughputExceeded,
 		codeConflict:   ddb.BatchStatementErrorCodeEnumTransactionConflict, codeAccessDenied: ddb.BatchStatementErrorCodeEnumAccessDenied,
 	}

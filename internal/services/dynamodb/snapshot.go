@@ -185,6 +185,9 @@ func (s *Service) snapshotStep(tx store.Txn, p place, sn *snapshotRecord) (more 
 	return more, err
 }
 
+// errBatchFull is what each returns to end a batch behind the pair that it was given.
+var errBatchFull = errors.New("the batch is full")
+
 // batch yields the pairs of a span behind a cursor until a transaction's worth was read, limit bytes at most. It moves the cursor, and tells whether there is more.
 func batch(r store.Reader, span store.Span, cursor *[]byte, limit int, each func(store.Pair) error) (more bool, err error) {
 	if *cursor != nil {
@@ -205,7 +208,9 @@ func batch(r store.Reader, span store.Span, cursor *[]byte, limit int, each func
 		n++
 		size += len(pair.Value)
 		*cursor = bytes.Clone(pair.Key)
-		if err := each(store.Pair{Key: *cursor, Value: bytes.Clone(pair.Value)}); err != nil {
+		if err := each(store.Pair{Key: *cursor, Value: bytes.Clone(pair.Value)}); errors.Is(err, errBatchFull) {
+			return true, nil
+		} else if err != nil {
 			return false, err
 		}
 	}

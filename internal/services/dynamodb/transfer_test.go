@@ -11,12 +11,24 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"lambent.dev/lambent/internal/awsapi/logs"
 	"lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/service"
 )
+
+// callLogs is as much of CloudWatch Logs as imports need.
+func (h *harness) callLogs(in any) (any, error) {
+	if in, ok := in.(*logs.PutLogEventsInput); ok {
+		for _, e := range in.LogEvents {
+			h.logged = append(h.logged, in.LogGroupName+": "+e.Message)
+		}
+	}
+	return nil, nil
+}
 
 // callS3 is as much of S3 as exports and imports need: one bucket "files".
 func (h *harness) callS3(in any) (any, error) {
@@ -111,6 +123,12 @@ func TestAnExportIsImportedAsItWas(t *testing.T) {
 				t.Errorf("the import is %s, want %s", got, want)
 			}
 		}
+		if len(h.logged) != 2 || !strings.HasPrefix(h.logged[0], "/aws-dynamodb/imports: ") || !strings.Contains(h.logged[0], `"itemIndex":0},"errorMessages":["One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N"]`) {
+			t.Errorf("the log has %q", h.logged)
+		}
+		if want := "arn:aws:logs:us-east-1:000000000000:log-group:/aws-dynamodb/imports:*"; !strings.Contains(got, want) {
+			t.Errorf("the import is %s, want the log group", got)
+		}
 		h.must(t, "PutItem", `{"TableName":"types","Item":{"pk":{"S":"extra"}}}`)
 		if !slices.Equal(h.dump(t, "copy"), h.dump(t, "types")) {
 			t.Error("the copy differs from the table")
@@ -128,6 +146,129 @@ func TestIonExport(t *testing.T) {
 				if got := unzip(t, b); got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
+			}
+		}
+	})
+}
+
+func TestImportOfIon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		prefix := h.exported(t, "ION", 300)
+		h.objects[prefix+"data/zzz"], _ = compress([]byte("$ion_1_0 {Item:{pk:2020-01-01T}}\n"))
+		arn := lookup(t, h.must(t, "ImportTable", `{"S3BucketSource":{"S3Bucket":"files","S3KeyPrefix":"`+prefix+`data/"},"InputFormat":"ION","InputCompressionType":"GZIP",`+
+			`"TableCreationParameters":{"TableName":"copy","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}}`),
+			"ImportTableDescription.ImportArn")
+		synctest.Wait()
+		if got := h.must(t, "DescribeImport", `{"ImportArn":"`+arn+`"}`); !strings.Contains(got, `"ImportedItemCount":301`) || !strings.Contains(got, `"ErrorCount":1`) {
+			t.Errorf("the import is %s", got)
+		}
+		if !slices.Equal(h.dump(t, "copy"), h.dump(t, "types")) {
+			t.Error("the copy differs from the table")
+		}
+	})
+}
+
+// exportWindow exports what changed since a time, and returns the lines and the summary.
+func (h *harness) exportWindow(t *testing.T, from, to time.Time, view, format string) (lines []string, m manifest) {
+	t.Helper()
+	arn := lookup(t, h.must(t, "ExportTableToPointInTime", fmt.Sprintf(`{"TableArn":"orders","S3Bucket":"files","ExportType":"INCREMENTAL_EXPORT","ExportFormat":%q,"IncrementalExportSpecification":`+
+		`{"ExportFromTime":%q,"ExportToTime":%q,"ExportViewType":%q}}`, format, from.Format(time.RFC3339), to.Format(time.RFC3339), view)), "ExportDescription.ExportArn")
+	synctest.Wait()
+	got := h.must(t, "DescribeExport", `{"ExportArn":"`+arn+`"}`)
+	if !strings.Contains(got, `"COMPLETED"`) || !strings.Contains(got, `"INCREMENTAL_EXPORT"`) {
+		t.Fatalf("the export is %s", got)
+	}
+	if err := json.Unmarshal(h.objects[lookup(t, got, "ExportDescription.ExportManifest")], &m); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(h.objects[m.ManifestFiles])) {
+		var f exportFile
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(f.Key, "AWSDynamoDB/data/") {
+			t.Errorf("a data file is %s", f.Key)
+		}
+		lines = slices.AppendSeq(lines, strings.Lines(unzip(t, h.objects[f.Key])))
+	}
+	slices.Sort(lines)
+	return lines, m
+}
+
+func TestIncrementalExportHoldsWhatChangedInItsWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.must(t, "CreateTable", `{"TableName":"orders","AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}`)
+		h.must(t, "UpdateContinuousBackups", `{"TableName":"orders","PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true}}`)
+		put := func(id string, n int) {
+			h.must(t, "PutItem", fmt.Sprintf(`{"TableName":"orders","Item":{"id":{"S":%q},"n":{"N":"%d"}}}`, id, n))
+		}
+		remove := func(id string) {
+			h.must(t, "DeleteItem", fmt.Sprintf(`{"TableName":"orders","Key":{"id":{"S":%q}}}`, id))
+		}
+		for _, id := range []string{"changed", "deleted", "kept", "later"} {
+			put(id, 1)
+		}
+		h.clock.Advance(time.Hour)
+		from := h.clock.Now()
+		put("changed", 2)
+		put("new", 1)
+		put("passing", 1)
+		remove("passing")
+		h.clock.Advance(30 * time.Minute)
+		put("changed", 3)
+		remove("deleted")
+		h.clock.Advance(30 * time.Minute)
+		to := h.clock.Now()
+		put("changed", 4) // at the end of the window, which it does not hold
+		put("later", 2)
+		put("deleted", 2)
+		remove("new")
+		put("new", 9)
+		h.clock.Advance(time.Minute)
+		early, late := from.UnixMicro(), from.Add(30*time.Minute).UnixMicro()
+		want := []string{
+			fmt.Sprintf(`{"Metadata":{"WriteTimestampMicros":{"N":"%d"}},"Keys":{"id":{"S":"changed"}},"OldImage":{"id":{"S":"changed"},"n":{"N":"1"}},"NewImage":{"id":{"S":"changed"},"n":{"N":"3"}}}`+"\n", late),
+			fmt.Sprintf(`{"Metadata":{"WriteTimestampMicros":{"N":"%d"}},"Keys":{"id":{"S":"deleted"}},"OldImage":{"id":{"S":"deleted"},"n":{"N":"1"}}}`+"\n", late),
+			fmt.Sprintf(`{"Metadata":{"WriteTimestampMicros":{"N":"%d"}},"Keys":{"id":{"S":"new"}},"NewImage":{"id":{"S":"new"},"n":{"N":"1"}}}`+"\n", early),
+		}
+		slices.Sort(want)
+		got, m := h.exportWindow(t, from, to, "NEW_AND_OLD_IMAGES", "DYNAMODB_JSON")
+		if !slices.Equal(got, want) {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+		if m.Items != 3 || m.View != "NEW_AND_OLD_IMAGES" || !m.From.Equal(from) || !m.To.Equal(to) || m.ExportTime != nil {
+			t.Errorf("the summary is %+v", m)
+		}
+		ionLines, _ := h.exportWindow(t, from, to, "NEW_IMAGE", "ION")
+		if wantIon := fmt.Sprintf(`$ion_1_0 {Record:{Metadata:{WriteTimestampMicros:%d.},Keys:{id:"deleted"}}}`+"\n", late); len(ionLines) != 3 || !slices.Contains(ionLines, wantIon) {
+			t.Errorf("got %s, want %s among them", ionLines, wantIon)
+		}
+		if none, m := h.exportWindow(t, from.Add(-20*time.Minute), from, "NEW_IMAGE", "ION"); none != nil || m.Items != 0 {
+			t.Errorf("a window without writes holds %s", none)
+		}
+		// Nothing keeps the table from being deleted.
+		h.must(t, "DeleteTable", `{"TableName":"orders"}`)
+	})
+}
+
+func TestWindowsOfExportsAreChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.exported(t, "", 0)
+		h.clock.Advance(48 * time.Hour)
+		for spec, want := range map[string]string{
+			`"ExportType":"INCREMENTAL_EXPORT"`: codeValidation,
+			`"ExportType":"INCREMENTAL_EXPORT","IncrementalExportSpecification":{"ExportFromTime":"2026-11-27T11:50:00Z"}`:                                       "InvalidExportTimeException",
+			`"ExportType":"INCREMENTAL_EXPORT","IncrementalExportSpecification":{"ExportFromTime":"2026-11-25T12:00:00Z"}`:                                       "InvalidExportTimeException",
+			`"ExportType":"INCREMENTAL_EXPORT","IncrementalExportSpecification":{"ExportFromTime":"2026-11-27T11:00:00Z","ExportToTime":"2026-11-27T13:00:00Z"}`: "InvalidExportTimeException",
+			`"ExportType":"INCREMENTAL_EXPORT","IncrementalExportSpecification":{"ExportFromTime":"2026-11-25T11:00:00Z","ExportToTime":"2026-11-25T12:30:00Z"}`: "InvalidExportTimeException",
+			`"IncrementalExportSpecification":{"ExportFromTime":"2026-11-27T11:00:00Z"}`:                                                                         codeValidation,
+			`"ExportTime":"2026-11-27T11:00:00Z","ExportType":"INCREMENTAL_EXPORT","IncrementalExportSpecification":{"ExportFromTime":"2026-11-27T11:00:00Z"}`:   codeValidation,
+		} {
+			if _, err := h.call("ExportTableToPointInTime", `{"TableArn":"types","S3Bucket":"files",`+spec+`}`); service.Code(err) != want {
+				t.Errorf("%s: %v, want %s", spec, err, want)
 			}
 		}
 	})

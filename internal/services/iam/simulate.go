@@ -17,7 +17,7 @@ type simulation struct {
 	actions   []string
 	resources []string
 	owner     string
-	context   engine.Context
+	context   engine.Keys
 }
 
 // inputDocuments compiles documents given as text.
@@ -42,7 +42,7 @@ func (s *IAM) simulateCustomPolicy(_ context.Context, in *api.SimulateCustomPoli
 }
 
 func newSimulation(in *api.SimulateCustomPolicyInput) (*simulation, error) {
-	sim := &simulation{actions: in.ActionNames, resources: in.ResourceArns, context: engine.Context{}}
+	sim := &simulation{actions: in.ActionNames, resources: in.ResourceArns, context: engine.Keys{}}
 	if in.ResourceHandlingOption != nil {
 		return nil, fail("InvalidInput", 400, "Lambent does not support ResourceHandlingOption; give the resources one by one in ResourceArns.")
 	}

@@ -130,7 +130,7 @@ func (l *Lambda) ensureArchive(ctx context.Context, a *archive) (code.Hash, erro
 	if err != nil || l.o.Code.Has(h) {
 		return h, err
 	}
-	b, err := l.deps.Blobs.Open(ctx, a.Blob)
+	b, err := l.deps.Blobs.Open(ctx, a.Blob, blob.Whole())
 	if err != nil {
 		return h, fmt.Errorf("open function code: %w", err)
 	}

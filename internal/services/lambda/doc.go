@@ -54,6 +54,12 @@
 //
 // Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
+// # Durable functions
+//
+// A function with a DurableConfig is not run once by an invocation: that begins an execution (durable.go), which package durable keeps and drives. A caller that
+// waits gets its end, an event is answered when the execution has begun, in the transaction that takes the event. What the execution runs are calls like any
+// other, with the envelope as their event; call.replayed tells them apart.
+//
 // # Event source mappings
 //
 // A mapping is a record (eventsource.go) that the runner (runner.go) follows: one goroutine a mapping starts and stops the worker that reads its
@@ -62,7 +68,7 @@
 //
 // # What it is not, yet
 //
-// No file systems, customer keys, tenants, the published $LATEST of managed instances, durable functions. Each
+// No file systems, customer keys, tenants, the published $LATEST of managed instances. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
 //

@@ -88,7 +88,7 @@ func (l *Lambda) serveDownload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *Lambda) sendBlob(w http.ResponseWriter, r *http.Request, id blob.ID) {
-	b, err := l.deps.Blobs.Open(r.Context(), id)
+	b, err := l.deps.Blobs.Open(r.Context(), id, blob.Whole())
 	if err != nil {
 		http.NotFound(w, r)
 		return

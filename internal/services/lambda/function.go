@@ -6,6 +6,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/lib/uuid"
+	"lambent.dev/lambent/internal/services/lambda/durable"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -48,6 +49,8 @@ type version struct {
 	Capacity *capacityUse `json:",omitempty"`
 	// State is that of a published version that is not active; nil for an active one.
 	State *versionState `json:",omitempty"`
+	// Durable is the configuration of a durable function.
+	Durable *durable.Config `json:",omitempty"`
 
 	Code archive
 	// Image is the container image of a version whose code is not in a zip file.
@@ -99,6 +102,7 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	if v.VPC != nil {
 		c.VpcConfig = v.VPC.response()
 	}
+	c.DurableConfig = v.durableConfig()
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
 	}
@@ -195,6 +199,9 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 		return f, err
 	}
 	if err := v.setArchitecture(in.Architectures); err != nil {
+		return f, err
+	}
+	if v.Durable, err = durableConfig(in.DurableConfig); err != nil {
 		return f, err
 	}
 	if err := checkTags(in.Tags); err != nil {

@@ -77,7 +77,7 @@ func TestZipFilesLiveAsLongAsSomethingUsesThem(t *testing.T) {
 		if err != nil || live != want {
 			t.Errorf("%s: live %v, want %v (%v)", when, live, want, err)
 		}
-		b, err := f.deps.Blobs.Open(f.ctx, id)
+		b, err := f.deps.Blobs.Open(f.ctx, id, blob.Whole())
 		if (err == nil) != want {
 			t.Errorf("%s: open: %v", when, err)
 		}

@@ -35,6 +35,7 @@ type settings struct {
 	image           *api.ImageConfig
 	snap            *api.SnapStart
 	capacity        *api.CapacityProviderConfig
+	durable         *api.DurableConfig // of an update
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
@@ -47,7 +48,7 @@ func createSettings(in *api.CreateFunctionInput) settings {
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}
 }
 
@@ -67,22 +68,21 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig),
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.DurableConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(kms *string, files []api.FileSystemConfig, durable *api.DurableConfig) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig) []refused {
 	return []refused{
 		{"KMSKeyArn", orZero(kms) != ""},
 		{"FileSystemConfigs", len(files) > 0},
-		{"DurableConfig", durable != nil},
 	}
 }
 
@@ -136,6 +136,9 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 			if err := v.manage(capacity, &s); err != nil {
 				return err
 			}
+		}
+		if err := v.changeDurable(s.durable); err != nil {
+			return err
 		}
 		if err := configureLog(v, s.log); err != nil {
 			return err

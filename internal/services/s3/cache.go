@@ -41,6 +41,9 @@ func (c *caches) close(context.Context) error {
 
 // lookUp returns a bucket, which the caller must not change. owner is the x-amz-expected-bucket-owner header.
 func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
+	if err := checkOwner(owner); err != nil {
+		return nil, err
+	}
 	b, err := s.caches.buckets.Get(ctx, struct{}{}, name, func(r store.Reader) (*bucket, error) {
 		b, err := findBucket(r, name, nil)
 		if service.Code(err) == "NoSuchBucket" {
@@ -52,11 +55,9 @@ func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*buck
 	case err != nil:
 		return nil, fromStore(err)
 	case b == nil:
-		return nil, noSuchBucket()
-	case owner != nil && *owner != b.Account:
-		return nil, accessDenied("Access Denied.")
+		return nil, noSuchBucket(name)
 	}
-	return b, nil
+	return b, b.expect(owner)
 }
 
 // policyFor returns the bucket policy as it counts for the caller of ctx. Inside a transaction it is effectivePolicy.

@@ -156,8 +156,8 @@ func (f *fixture) survived(key string, h *history, acked, started int) {
 	default:
 		f.t.Errorf("%s cannot be opened: %v", key, err)
 	}
-	at := -1
-	for i := max(acked-1, 0); i < started; i++ {
+	at := -1 // the first state that it can be: of two deletions one cannot tell which it was
+	for i := max(acked-1, 0); i < started && at < 0; i++ {
 		if bytes.Equal(h.bodies[i], found) && (h.bodies[i] == nil) == (found == nil) {
 			at = i
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type object struct {
 	bucket *bucket
 	parts  []part // of a multipart object, in order
 	seal   *sealing
+	// current tells that it is the version that reads without an id, as far as lifecycle rules need to know.
+	current bool
 }
 
 // source names what is read: an object, or one version of it, and the customer's key where it is encrypted with one.
@@ -52,7 +55,7 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &object{bucket: b}
+	o := &object{bucket: b, current: true}
 	err = s.store.View(ctx, func(r store.Reader) error {
 		v, err := pick(r, b, from.key, from.id)
 		if err != nil {
@@ -60,6 +63,13 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 		}
 		v.inline = bytes.Clone(v.inline)
 		o.version, o.parts = v, nil
+		if from.id != nil && b.Lifecycle {
+			now, _, err := getCurrent(r, b, from.key)
+			if err != nil {
+				return err
+			}
+			o.current = now.Seq == v.Seq
+		}
 		if v.Upload != "" {
 			o.parts, err = tableParts(r, b, v.Upload)
 		}
@@ -115,20 +125,26 @@ func (s *Service) openBody(ctx context.Context, id blob.ID, inline []byte, size 
 		}
 		return io.NopCloser(bytes.NewReader(inline[at.offset : at.offset+at.length])), nil
 	}
-	f, err := s.blobs.Open(ctx, id)
+	if l != nil {
+		f, err := s.openBlob(ctx, id, blob.Span{Offset: seal.Start(at.offset), Length: seal.End(size, at.offset+at.length) - seal.Start(at.offset)})
+		if err != nil {
+			return nil, err
+		}
+		return openSealed(f, f, l, size, at)
+	}
+	f, err := s.openBlob(ctx, id, blob.Span{Offset: at.offset, Length: at.length})
+	if err != nil || at.offset == 0 && at.length == size {
+		return f, err
+	}
+	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+}
+
+func (s *Service) openBlob(ctx context.Context, id blob.ID, want blob.Span) (blob.ReadSeekCloser, error) {
+	f, err := s.blobs.Open(ctx, id, want)
 	if err != nil {
 		return nil, fmt.Errorf("open body %s: %w", id, err)
 	}
-	if l != nil {
-		return openSealed(f, f, l, size, at)
-	}
-	if at.offset == 0 && at.length == size {
-		return f, nil
-	}
-	if _, err := f.Seek(at.offset, io.SeekStart); err != nil {
-		return nil, errors.Join(fmt.Errorf("seek in body %s: %w", id, err), f.Close())
-	}
-	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+	return f, nil
 }
 
 // unsealed is the plain text of an encrypted body.
@@ -233,9 +249,9 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 	for try := 0; ; try++ {
 		o, err := s.read(ctx, q.source)
 		if err != nil {
-			return nil, err
+			return nil, about(ctx, q.bucket, err)
 		}
-		a, err := q.answer(o)
+		a, err := q.answer(o, s.now())
 		if err != nil || q.head {
 			return a, err
 		}
@@ -243,7 +259,7 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 		if errors.Is(err, blob.ErrNotFound) && try < 3 {
 			continue
 		}
-		return a, err
+		return a, fromStore(err)
 	}
 }
 
@@ -265,8 +281,20 @@ type answer struct {
 	body         io.ReadCloser
 }
 
-func (q query) answer(o *object) (*answer, error) {
-	if err := q.conditions.check(o.version); err != nil {
+// sum returns the checksum of what is answered: of the object or of one of its parts. A range that is not all of it has none.
+func (a *answer) sum(mode string, number *int32) (checksum, bool) {
+	switch {
+	case !strings.EqualFold(mode, "ENABLED"):
+		return checksum{}, false
+	case number != nil && a.Upload != "":
+		p := a.parts[*number-1]
+		return p.Sum, p.Sum.Value != ""
+	}
+	return a.Sum, number != nil || a.at.length == a.Size
+}
+
+func (q query) answer(o *object, now time.Time) (*answer, error) {
+	if err := q.conditions.check(o.version, now); err != nil {
 		return nil, err
 	}
 	a := &answer{object: o, at: span{0, o.Size}}
@@ -283,13 +311,17 @@ func (q query) answer(o *object) (*answer, error) {
 	}
 	at, partial, ok := parseRange(*q.rangeHeader, o.Size)
 	if !ok {
-		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable")
+		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable").
+			WithDetail(&RefusedRange{RangeRequested: *q.rangeHeader, ActualObjectSize: strconv.FormatInt(o.Size, 10)})
 	}
 	if partial {
 		a.at, a.contentRange = at, contentRange(at, o.Size)
 	}
 	return a, nil
 }
+
+// RefusedRange is what S3 tells of a range beside the error's message.
+type RefusedRange struct{ RangeRequested, ActualObjectSize string }
 
 func contentRange(at span, size int64) *string {
 	if at.length == 0 {
@@ -310,8 +342,12 @@ func partSpan(o *object, number int32) (span, error) {
 		}
 		return span{start, o.parts[number-1].Size}, nil
 	}
-	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable.")
+	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable").
+		WithDetail(&RefusedPart{PartNumberRequested: itoa(number), ActualPartCount: itoa(max(o.Parts, 1))})
 }
+
+// RefusedPart is what S3 tells of the number of a part beside the error's message.
+type RefusedPart struct{ PartNumberRequested, ActualPartCount string }
 
 // rangeApplies decides If-Range: RFC 9110, section 13.1.5.
 func rangeApplies(ifRange string, v *version) bool {
@@ -374,7 +410,7 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 	h := o.apply(a.Headers)
 	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.GetObjectOutput{
-		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.objectExpiration(ctx, in.Key, a.object),
 		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
 		BucketKeyEnabled: x.bucketKey,
@@ -386,9 +422,9 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 	if in.PartNumber != nil && a.Upload != "" {
 		out.PartsCount = ptr(a.Parts)
 	}
-	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+	if sum, ok := a.sum(in.ChecksumMode, in.PartNumber); ok {
 		out.ChecksumType = a.Sum.Type
-		getSums(out).set(a.Sum)
+		getSums(out).set(sum)
 	}
 	return out, nil
 }
@@ -412,7 +448,7 @@ func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api
 	h := o.apply(a.Headers)
 	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.HeadObjectOutput{
-		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.objectExpiration(ctx, in.Key, a.object),
 		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
 		BucketKeyEnabled: x.bucketKey,
@@ -424,9 +460,9 @@ func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api
 	if in.PartNumber != nil && a.Upload != "" {
 		out.PartsCount = ptr(a.Parts)
 	}
-	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+	if sum, ok := a.sum(in.ChecksumMode, in.PartNumber); ok {
 		out.ChecksumType = a.Sum.Type
-		headSums(out).set(a.Sum)
+		headSums(out).set(sum)
 	}
 	return out, nil
 }

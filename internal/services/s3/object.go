@@ -171,7 +171,7 @@ func (s *Service) commit(ctx context.Context, w write) (*bucket, error) {
 		if err != nil {
 			return err
 		}
-		if err := writeConditions(w.ifMatch, w.ifNoneMatch, prev, exists); err != nil {
+		if err := writeConditions(w.key, w.ifMatch, w.ifNoneMatch, prev, exists); err != nil {
 			return err
 		}
 		if w.prepare != nil {
@@ -267,10 +267,10 @@ func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy st
 		return removed{}, err
 	}
 	if !exists && r.conditions.match != nil {
-		return removed{}, noSuchKey()
+		return removed{}, noSuchKey(r.key)
 	}
 	if exists && r.conditions.any() && !r.conditions.hold(v) {
-		return removed{}, preconditionFailed()
+		return removed{}, preconditionFailed("If-Match")
 	}
 	if b.Versioning == "" {
 		if !exists {
@@ -320,7 +320,7 @@ func (s *Service) removeVersion(ctx context.Context, tx store.Txn, b *bucket, po
 		return done, nil
 	}
 	if r.conditions.any() && !r.conditions.hold(v) {
-		return done, preconditionFailed()
+		return done, preconditionFailed("If-Match")
 	}
 	if err := s.mayRemove(ctx, b, policy, r.key, v.Lock, r.bypass); err != nil {
 		return done, err
@@ -456,6 +456,7 @@ func parseTagging(header string) ([]tag, error) {
 		}
 		tags = append(tags, tag{name, value})
 	}
+	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags, checkObjectTags(tags)
 }
 

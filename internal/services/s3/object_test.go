@@ -276,7 +276,7 @@ func TestReplacedBodiesAreCollected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := f.blobs.Open(t.Context(), first); !errors.Is(err, blob.ErrNotFound) {
+	if _, err := f.blobs.Open(t.Context(), first, blob.Whole()); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("the replaced body is still there: %v", err)
 	}
 	f.wantBody("k", pattern(50_000))
@@ -296,7 +296,7 @@ func (f *fixture) version(object string) *version {
 		var err error
 		v, ok, err = findVersion(r, b, object)
 		if !ok && err == nil {
-			return noSuchKey()
+			return noSuchKey("")
 		}
 		return err
 	})

@@ -201,7 +201,7 @@ func (s *Service) putBucketPolicy(ctx context.Context, in *api.PutBucketPolicyIn
 }
 
 func noSuchPolicy() error {
-	return fail("NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist.")
+	return fail("NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist")
 }
 
 func (s *Service) policyOf(ctx context.Context, name string, owner *string) (p bucketPolicy, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/lib/seal"
 )
 
@@ -278,7 +279,7 @@ func TestEncryptedBodiesReadBackAndAreNotStoredInTheClear(t *testing.T) {
 	if err != nil || v.Seal == nil {
 		t.Fatalf("the object is %+v, %v", v, err)
 	}
-	raw, err := f.blobs.Open(t.Context(), v.Blob)
+	raw, err := f.blobs.Open(t.Context(), v.Blob, blob.Whole())
 	if err != nil {
 		t.Fatal(err)
 	}

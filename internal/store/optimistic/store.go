@@ -248,6 +248,7 @@ func (s *Store) stamp(t *txn, b Batch, c *commit) error {
 		if err := b.Set(a.key(c.version, i), a.value); err != nil {
 			return fmt.Errorf("append: %w", err)
 		}
+		*a.stamp = stampOf(c.version, i)
 	}
 	if c.version <= s.limit {
 		return nil

@@ -55,13 +55,23 @@ type write struct {
 	delete bool
 }
 
-type appendOp struct{ prefix, value []byte }
+type appendOp struct {
+	prefix, value []byte
+	stamp         *store.Stamp
+}
+
+// stampOf returns the stamp of the append that is the nth of the commit version.
+func stampOf(version uint64, n int) (s store.Stamp) {
+	binary.BigEndian.PutUint64(s[:], version)
+	binary.BigEndian.PutUint16(s[8:], uint16(n))
+	return s
+}
 
 // key returns the key of the append that is the nth of the commit version.
 func (a appendOp) key(version uint64, n int) []byte {
+	s := stampOf(version, n)
 	k := make([]byte, 0, len(a.prefix)+store.StampSize)
-	k = binary.BigEndian.AppendUint64(append(k, a.prefix...), version)
-	return binary.BigEndian.AppendUint16(k, uint16(n))
+	return append(append(k, a.prefix...), s[:]...)
 }
 
 // open takes the snapshot that t reads.
@@ -150,18 +160,27 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 	if len(key) == 0 || key[0] >= reserved[0] {
 		return nil, store.ErrNotFound
 	}
-	k := string(key)
-	if w, own := t.own(k); own {
-		if w.delete {
-			return nil, store.ErrNotFound
+	var k string
+	if t.update {
+		k = string(key)
+		if w, own := t.own(k); own {
+			if w.delete {
+				return nil, store.ErrNotFound
+			}
+			return w.value, nil
 		}
-		return w.value, nil
 	}
 	v, ok, err := t.snap.Get(key)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	if err := t.readPoint(k); err != nil {
+	switch {
+	case t.update:
+		err = t.readPoint(k)
+	case !t.settled:
+		err = t.awaitKey(string(key))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if !ok {
@@ -181,18 +200,17 @@ func (t *txn) own(k string) (write, bool) {
 	return write{key: k, delete: true}, gone
 }
 
-// readPoint notes that t depends on k: a transaction is validated at its end, a view waits here.
+// readPoint notes that t, which is validated at its end, depends on k.
 func (t *txn) readPoint(k string) error {
-	if t.update {
-		if t.points == nil {
-			t.points = map[string]struct{}{}
-		}
-		t.points[k] = struct{}{}
-		return t.checkReads()
+	if t.points == nil {
+		t.points = map[string]struct{}{}
 	}
-	if t.settled {
-		return nil
-	}
+	t.points[k] = struct{}{}
+	return t.checkReads()
+}
+
+// awaitKey lets a view wait until what it read at k is durable.
+func (t *txn) awaitKey(k string) error {
 	v := t.s.pending.last(t.seen, func(c *commit) bool { return c.wrote(k) })
 	return t.s.pending.wait(t.ctx, v)
 }
@@ -271,9 +289,10 @@ func (t *txn) DeleteRange(lo, hi []byte) {
 }
 
 // Append implements store.Txn.
-func (t *txn) Append(prefix, value []byte) {
+func (t *txn) Append(prefix, value []byte) *store.Stamp {
+	stamp := new(store.Stamp)
 	if !t.admit(prefix, len(value)+store.StampSize) {
-		return
+		return stamp
 	}
 	switch {
 	case len(prefix)+store.StampSize > store.MaxKey:
@@ -281,8 +300,9 @@ func (t *txn) Append(prefix, value []byte) {
 	case len(t.appends) == maxAppends:
 		t.err = fmt.Errorf("%w: more than %d appends", store.ErrTooLarge, maxAppends)
 	default:
-		t.appends = append(t.appends, appendOp{slices.Clone(prefix), slices.Clone(value)})
+		t.appends = append(t.appends, appendOp{slices.Clone(prefix), slices.Clone(value), stamp})
 	}
+	return stamp
 }
 
 // OnCommit implements store.Txn.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -22,6 +23,11 @@ type engine struct {
 	mu     sync.Mutex // guards the fields below
 	onFail func(error)
 	cause  error
+
+	snapMu sync.Mutex // guards the field below
+	// snap is the snapshot that readers share until the next batch; nil when there is none. Closing a snapshot looks for compactions, which costs more than
+	// a read.
+	snap *snapshot
 }
 
 // fail sets the function that hears of errors in the background, among them those from before.
@@ -50,7 +56,28 @@ func (e *engine) fatal(err error) {
 }
 
 // Snapshot implements optimistic.Engine.
-func (e *engine) Snapshot() (optimistic.Snapshot, error) { return snapshot{e.db.NewSnapshot()}, nil }
+func (e *engine) Snapshot() (optimistic.Snapshot, error) {
+	e.snapMu.Lock()
+	defer e.snapMu.Unlock()
+	if e.snap == nil {
+		e.snap = &snapshot{s: e.db.NewSnapshot()}
+		e.snap.users.Store(1) // the engine
+	}
+	e.snap.users.Add(1)
+	return e.snap, nil
+}
+
+// renew lets the next reader take a new snapshot.
+func (e *engine) renew() error {
+	e.snapMu.Lock()
+	old := e.snap
+	e.snap = nil
+	e.snapMu.Unlock()
+	if old == nil {
+		return nil
+	}
+	return old.Close()
+}
 
 // Batch implements optimistic.Engine.
 func (e *engine) Batch() optimistic.Batch { return &batch{e: e, b: e.db.NewBatch()} }
@@ -64,12 +91,16 @@ func (e *engine) Close(failed bool) error {
 	if failed {
 		return nil
 	}
-	return errors.Join(e.db.Close(), e.lock.Close())
+	return errors.Join(e.renew(), e.db.Close(), e.lock.Close())
 }
 
-type snapshot struct{ s *pebble.Snapshot }
+// snapshot is a pebble.Snapshot that several readers use. The last one closes it.
+type snapshot struct {
+	s     *pebble.Snapshot
+	users atomic.Int64
+}
 
-func (s snapshot) Get(key []byte) ([]byte, bool, error) {
+func (s *snapshot) Get(key []byte) ([]byte, bool, error) {
 	v, closer, err := s.s.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false, nil
@@ -81,7 +112,7 @@ func (s snapshot) Get(key []byte) ([]byte, bool, error) {
 	return out, true, closer.Close()
 }
 
-func (s snapshot) Iter(lo, hi []byte) (optimistic.Iter, error) {
+func (s *snapshot) Iter(lo, hi []byte) (optimistic.Iter, error) {
 	it, err := s.s.NewIter(&pebble.IterOptions{LowerBound: lo, UpperBound: hi})
 	if err != nil {
 		return nil, err
@@ -89,7 +120,12 @@ func (s snapshot) Iter(lo, hi []byte) (optimistic.Iter, error) {
 	return iterator{it}, nil
 }
 
-func (s snapshot) Close() error { return s.s.Close() }
+func (s *snapshot) Close() error {
+	if s.users.Add(-1) > 0 {
+		return nil
+	}
+	return s.s.Close()
+}
 
 type iterator struct{ it *pebble.Iterator }
 
@@ -120,7 +156,10 @@ func (b *batch) Apply() (err error) {
 		}
 	}()
 	b.e.room.wrote(b.b.Len())
-	return b.e.db.ApplyNoSyncWait(b.b, pebble.Sync)
+	if err := b.e.db.ApplyNoSyncWait(b.b, pebble.Sync); err != nil {
+		return err
+	}
+	return b.e.renew()
 }
 
 // Wait implements optimistic.Batch.

@@ -175,6 +175,26 @@ func (*suite) TestLimits(t *testing.T, s store.Store) {
 	put(t, s, string(big[:store.MaxKey]), string(make([]byte, store.MaxValue)))
 }
 
+// TestAppendTellsTheStamp gives the caller the stamp with which the row was written.
+func (*suite) TestAppendTellsTheStamp(t *testing.T, s store.Store) {
+	var first, second *store.Stamp
+	update(t, s, func(tx store.Txn) error {
+		first, second = tx.Append([]byte("log/"), []byte("1")), tx.Append([]byte("log/"), []byte("2"))
+		early := first
+		tx.OnCommit(func() {
+			if *early == (store.Stamp{}) {
+				t.Error("the stamp is not known in OnCommit")
+			}
+		})
+		return nil
+	})
+	for stamp, want := range map[*store.Stamp]string{first: "1", second: "2"} {
+		if got := get(t, s, "log/"+string(stamp[:])); got != want {
+			t.Errorf("at stamp %x is %q, want %q", *stamp, got, want)
+		}
+	}
+}
+
 // TestAppendIsInCommitOrder stamps rows so that they lie in commit order, and in order of calls.
 func (*suite) TestAppendIsInCommitOrder(t *testing.T, s store.Store) {
 	var mu sync.Mutex

@@ -118,9 +118,8 @@ func keyOp(o op, reversed bool) KeyOp {
 		return KeyEqual
 	}
 	ops := [...][2]KeyOp{
-		opLess - opLess: {KeyLess, KeyGreater}, opLessEqual - opLess: {KeyLessEqual, KeyGreaterEqual},
-		opGreater - opLess: {KeyGreater, KeyLess}, opGreaterEqual - opLess: {KeyGreaterEqual, KeyLessEqual},
-	}[o-opLess]
+		opLess: {KeyLess, KeyGreater}, opLessEqual: {KeyLessEqual, KeyGreaterEqual}, opGreater: {KeyGreater, KeyLess}, opGreaterEqual: {KeyGreaterEqual, KeyLessEqual},
+	}[o]
 	if reversed {
 		return ops[1]
 	}

@@ -1,4 +1,4 @@
-package dynamodb
+package ion
 
 import (
 	"encoding/base64"
@@ -8,9 +8,9 @@ import (
 	"lambent.dev/lambent/internal/lib/attr"
 )
 
-// appendIon appends an item as Amazon Ion text, in the form of DynamoDB's exports: numbers are decimals, sets are annotated lists
+// Append appends an item as Amazon Ion text, in the form of DynamoDB's exports: numbers are decimals, sets are annotated lists
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html).
-func appendIon(dst []byte, item attr.Map) []byte {
+func Append(dst []byte, item attr.Map) []byte {
 	dst = append(dst, '{')
 	first := true
 	for name, v := range item.All() {
@@ -18,40 +18,40 @@ func appendIon(dst []byte, item attr.Map) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(appendIonSymbol(dst, string(name)), ':')
-		dst = appendIonValue(dst, v)
+		dst = append(appendSymbol(dst, string(name)), ':')
+		dst = appendValue(dst, v)
 	}
 	return append(dst, '}')
 }
 
-func appendIonValue(dst []byte, v attr.Value) []byte {
+func appendValue(dst []byte, v attr.Value) []byte {
 	switch v.Type() {
 	case attr.Bool:
 		return strconv.AppendBool(dst, v.Bool())
 	case attr.N:
-		return appendIonDecimal(dst, v.Number())
+		return appendDecimal(dst, v.Number())
 	case attr.S:
-		return appendIonString(dst, v.Bytes(), '"')
+		return appendString(dst, v.Bytes(), '"')
 	case attr.B:
-		return appendIonBlob(dst, v.Bytes())
+		return appendBlob(dst, v.Bytes())
 	case attr.M:
-		return appendIon(dst, v.Map())
+		return Append(dst, v.Map())
 	case attr.L:
 		dst = append(dst, '[')
 		for i, e := range v.List() {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendIonValue(dst, e)
+			dst = appendValue(dst, e)
 		}
 		return append(dst, ']')
 	case attr.SS, attr.NS, attr.BS:
-		return appendIonSet(dst, v)
+		return appendSet(dst, v)
 	}
 	return append(dst, "null"...)
 }
 
-func appendIonSet(dst []byte, v attr.Value) []byte {
+func appendSet(dst []byte, v attr.Value) []byte {
 	dst = append(dst, "$dynamodb_"+v.Type().String()+"::["...)
 	first := true
 	for e := range v.Elements() {
@@ -61,18 +61,18 @@ func appendIonSet(dst []byte, v attr.Value) []byte {
 		first = false
 		switch v.Type() {
 		case attr.SS:
-			dst = appendIonString(dst, e, '"')
+			dst = appendString(dst, e, '"')
 		case attr.NS:
-			dst = appendIonDecimal(dst, attr.Number(e))
+			dst = appendDecimal(dst, attr.Number(e))
 		default:
-			dst = appendIonBlob(dst, e)
+			dst = appendBlob(dst, e)
 		}
 	}
 	return append(dst, ']')
 }
 
 // appendIonDecimal appends a number; the point makes it a decimal.
-func appendIonDecimal(dst []byte, n attr.Number) []byte {
+func appendDecimal(dst []byte, n attr.Number) []byte {
 	text := n.String()
 	dst = append(dst, text...)
 	if !strings.ContainsAny(text, ".eE") {
@@ -81,14 +81,14 @@ func appendIonDecimal(dst []byte, n attr.Number) []byte {
 	return dst
 }
 
-func appendIonBlob(dst, b []byte) []byte {
+func appendBlob(dst, b []byte) []byte {
 	dst = append(dst, "{{"...)
 	dst = base64.StdEncoding.AppendEncode(dst, b)
 	return append(dst, "}}"...)
 }
 
 // appendIonSymbol appends a field name, in quotes unless it is an identifier that is no keyword.
-func appendIonSymbol(dst []byte, name string) []byte {
+func appendSymbol(dst []byte, name string) []byte {
 	plain := name != "" && name != "null" && name != "true" && name != "false" && name != "nan"
 	for i := range len(name) {
 		c := name[i]
@@ -98,11 +98,11 @@ func appendIonSymbol(dst []byte, name string) []byte {
 	if plain {
 		return append(dst, name...)
 	}
-	return appendIonString(dst, []byte(name), '\'')
+	return appendString(dst, []byte(name), '\'')
 }
 
 // appendIonString appends text between quotes.
-func appendIonString(dst, text []byte, quote byte) []byte {
+func appendString(dst, text []byte, quote byte) []byte {
 	dst = append(dst, quote)
 	for _, c := range text {
 		switch {

@@ -1,0 +1,141 @@
+// Package jsonpath is the small dialect of JSONPath by which rules, pipes and schedules choose a part of an event: $, .name, ['name'],
+// [n], [*] and .* (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
+//
+// A path reads the text of a document, not a decoded one: what it finds is a piece of that text as it was written.
+package jsonpath
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// ErrInvalid tells that a text is not a path.
+var ErrInvalid = errors.New("not a path: expected $, followed by .name, ['name'], [number] or [*]")
+
+// Path is a parsed path. It is safe for concurrent use.
+type Path struct {
+	text  string
+	steps []step
+}
+
+// step leads to a member, an element, or (all) each of them.
+type step struct {
+	name  string
+	index int // -1 for a member
+	all   bool
+}
+
+// Parse checks a path. Its error is ErrInvalid.
+func Parse(text string) (*Path, error) {
+	rest, ok := strings.CutPrefix(text, "$")
+	if !ok {
+		return nil, ErrInvalid
+	}
+	p := &Path{text: text}
+	for rest != "" {
+		var s step
+		if s, rest, ok = parseStep(rest); !ok {
+			return nil, ErrInvalid
+		}
+		p.steps = append(p.steps, s)
+	}
+	return p, nil
+}
+
+func parseStep(text string) (s step, rest string, ok bool) {
+	s.index = -1
+	if name, found := strings.CutPrefix(text, "."); found {
+		end := strings.IndexAny(name, ".[")
+		if end < 0 {
+			end = len(name)
+		}
+		s.name, s.all = name[:end], name[:end] == "*"
+		return s, name[end:], end > 0
+	}
+	inner, found := strings.CutPrefix(text, "[")
+	if !found {
+		return s, "", false
+	}
+	for _, quote := range []string{"'", `"`} {
+		if name, found := strings.CutPrefix(inner, quote); found {
+			s.name, rest, ok = strings.Cut(name, quote+"]")
+			return s, rest, ok && s.name != ""
+		}
+	}
+	inner, rest, ok = strings.Cut(inner, "]")
+	if inner == "*" {
+		s.all = true
+		return s, rest, ok
+	}
+	n, err := strconv.Atoi(inner)
+	s.index = n
+	return s, rest, ok && err == nil && n >= 0
+}
+
+// String returns the text of the path.
+func (p *Path) String() string { return p.text }
+
+// Get returns what the path leads to in doc, a JSON document, and whether there is such a thing. A path with a wildcard leads to the
+// array of what it finds.
+func (p *Path) Get(doc []byte) ([]byte, bool) {
+	found := [][]byte{bytes.TrimSpace(doc)}
+	many := false
+	for _, s := range p.steps {
+		var next [][]byte
+		for _, d := range found {
+			next = append(next, s.from(d)...)
+		}
+		found = next
+		many = many || s.all
+	}
+	if many {
+		out := append([]byte{'['}, bytes.Join(found, []byte{','})...)
+		return append(out, ']'), true
+	}
+	if len(found) == 0 {
+		return nil, false
+	}
+	return found[0], true
+}
+
+// from returns what the step leads to.
+func (s *step) from(doc []byte) (out [][]byte) {
+	if len(doc) == 0 || doc[0] != '{' && doc[0] != '[' {
+		return nil
+	}
+	object := doc[0] == '{'
+	if !s.all && object != (s.index < 0) {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	if _, err := dec.Token(); err != nil {
+		return nil
+	}
+	for n := 0; dec.More(); n++ {
+		var name string
+		if object {
+			t, err := dec.Token()
+			if err != nil {
+				return nil
+			}
+			name, _ = t.(string)
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return nil
+		}
+		switch {
+		case s.all:
+			out = append(out, value)
+		case object && name == s.name, !object && n == s.index:
+			out = [][]byte{value} // the last member of a name counts
+			if !object {
+				return out
+			}
+		}
+	}
+	return out
+}

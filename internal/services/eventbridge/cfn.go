@@ -1,0 +1,310 @@
+package eventbridge
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/service"
+)
+
+// busProperties are the properties of AWS::Events::EventBus.
+type busProperties struct {
+	Name             string              `cfn:"Name,required,createOnly"`
+	Description      *string             `cfn:"Description"`
+	EventSourceName  *string             `cfn:"EventSourceName,createOnly"`
+	KmsKeyIdentifier *string             `cfn:"KmsKeyIdentifier"`
+	DeadLetterConfig *deadLetterProperty `cfn:"DeadLetterConfig"`
+	LogConfig        *logProperty        `cfn:"LogConfig"`
+	Policy           any                 `cfn:"Policy"`
+	Tags             []tagProperty       `cfn:"Tags"`
+}
+
+type deadLetterProperty struct {
+	Arn *string `cfn:"Arn"`
+}
+
+func (p *deadLetterProperty) config() *api.DeadLetterConfig {
+	if p == nil {
+		return nil
+	}
+	return &api.DeadLetterConfig{Arn: p.Arn}
+}
+
+type logProperty struct {
+	IncludeDetail *string `cfn:"IncludeDetail"`
+	Level         *string `cfn:"Level"`
+}
+
+func (p *logProperty) config() *api.LogConfig {
+	if p == nil {
+		return nil
+	}
+	return &api.LogConfig{IncludeDetail: orEmpty(p.IncludeDetail), Level: orEmpty(p.Level)}
+}
+
+// tagProperty is an element of a Tags property.
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// busPolicyProperties are the properties of AWS::Events::EventBusPolicy.
+type busPolicyProperties struct {
+	EventBusName *string            `cfn:"EventBusName,createOnly"`
+	StatementID  string             `cfn:"StatementId,required,createOnly"`
+	Statement    any                `cfn:"Statement"`
+	Action       *string            `cfn:"Action"`
+	Principal    *string            `cfn:"Principal"`
+	Condition    *conditionProperty `cfn:"Condition"`
+}
+
+type conditionProperty struct {
+	Type  string `cfn:"Type,required"`
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value,required"`
+}
+
+// archiveProperties are the properties of AWS::Events::Archive.
+type archiveProperties struct {
+	ArchiveName      *string `cfn:"ArchiveName,createOnly"`
+	SourceArn        string  `cfn:"SourceArn,required,createOnly"`
+	Description      *string `cfn:"Description"`
+	EventPattern     any     `cfn:"EventPattern"`
+	KmsKeyIdentifier *string `cfn:"KmsKeyIdentifier"`
+	RetentionDays    *int32  `cfn:"RetentionDays"`
+}
+
+func (s *Service) resources() []service.ResourceType {
+	return append([]service.ResourceType{
+		service.NewResourceType("AWS::Events::EventBus", service.ResourceSpec[busProperties]{
+			Attributes: []string{"Arn", "Name", "Policy"},
+			Create:     s.createBusResource, Update: s.updateBusResource, Delete: s.deleteBusResource,
+		}),
+		service.NewResourceType("AWS::Events::EventBusPolicy", service.ResourceSpec[busPolicyProperties]{
+			Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+		}),
+		service.NewResourceType("AWS::Events::Rule", service.ResourceSpec[ruleProperties]{
+			Attributes: []string{"Arn"},
+			Create:     s.createRuleResource, Update: s.updateRuleResource, Delete: s.deleteRuleResource,
+		}),
+		service.NewResourceType("AWS::Events::Archive", service.ResourceSpec[archiveProperties]{
+			Attributes: []string{"Arn", "ArchiveName"},
+			Create:     s.createArchiveResource, Update: s.updateArchiveResource, Delete: s.deleteArchiveResource,
+		}),
+	}, s.callResources()...)
+}
+
+func call[Out any](ctx context.Context, s *Service, operation string, in any) (*Out, error) {
+	return service.Call[Out](ctx, s.deps.Door, "events", operation, in)
+}
+
+// document returns a property that is a JSON object, or text that holds one; nil when it is not given.
+func document(v any) (*string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return &v, nil
+	}
+	b, err := json.Marshal(v)
+	return ptr(string(b)), err
+}
+
+func unlessGone(err error) error {
+	if service.Code(err) == codeNotFound {
+		return nil
+	}
+	return err
+}
+
+// tagsFor returns the tags of a resource: those of its stack and its own.
+func tagsFor(c service.ResourceCall, own []tagProperty) map[string]string {
+	out := maps.Clone(c.Tags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, t := range own {
+		out[t.Key] = t.Value
+	}
+	for k := range out {
+		if strings.HasPrefix(k, "aws:") {
+			delete(out, k)
+		}
+	}
+	return out
+}
+
+func tagList(tags map[string]string) []api.Tag {
+	out := make([]api.Tag, 0, len(tags))
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, api.Tag{Key: k, Value: tags[k]})
+	}
+	return out
+}
+
+// retag brings the tags of a resource from old to tags.
+func (s *Service) retag(ctx context.Context, arn string, old, tags map[string]string) error {
+	var gone []string
+	for _, k := range slices.Sorted(maps.Keys(old)) {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if gone != nil {
+		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceARN: arn, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 || maps.Equal(old, tags) {
+		return nil
+	}
+	_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceARN: arn, Tags: tagList(tags)})
+	return err
+}
+
+func (s *Service) createBusResource(ctx context.Context, c service.ResourceCall, p *busProperties) (service.Resource, error) {
+	_, err := call[api.CreateEventBusOutput](ctx, s, "CreateEventBus", &api.CreateEventBusInput{
+		Name: p.Name, Description: p.Description, EventSourceName: p.EventSourceName, KmsKeyIdentifier: p.KmsKeyIdentifier, DeadLetterConfig: p.DeadLetterConfig.config(),
+		LogConfig: p.LogConfig.config(), Tags: tagList(tagsFor(c, p.Tags)),
+	})
+	if err != nil && (!c.Retry || service.Code(err) != codeExists) {
+		return service.Resource{}, err
+	}
+	return s.busResource(ctx, p.Name, nil, p.Policy)
+}
+
+// busResource sets the policy of a bus and returns its resource.
+func (s *Service) busResource(ctx context.Context, name string, old, policy any) (service.Resource, error) {
+	text, err := document(policy)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	out := service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": placeOf(ctx).busARN(name), "Name": name, "Policy": orEmpty(text)}}
+	switch {
+	case text != nil:
+		_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &name, Policy: text})
+	case old != nil:
+		_, err = call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &name, RemoveAllPermissions: ptr(true)})
+	}
+	return out, err
+}
+
+func (s *Service) updateBusResource(ctx context.Context, c service.ResourceCall, old, p *busProperties) (service.Resource, error) {
+	in := &api.UpdateEventBusInput{
+		Name: &p.Name, Description: ptr(orEmpty(p.Description)), KmsKeyIdentifier: p.KmsKeyIdentifier, DeadLetterConfig: p.DeadLetterConfig.config(), LogConfig: p.LogConfig.config(),
+	}
+	if _, err := call[api.UpdateEventBusOutput](ctx, s, "UpdateEventBus", in); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.retag(ctx, placeOf(ctx).busARN(p.Name), tagsFor(c, old.Tags), tagsFor(c, p.Tags)); err != nil {
+		return service.Resource{}, err
+	}
+	return s.busResource(ctx, p.Name, old.Policy, p.Policy)
+}
+
+func (s *Service) deleteBusResource(ctx context.Context, c service.ResourceCall, _ *busProperties) error {
+	_, err := call[api.DeleteEventBusOutput](ctx, s, "DeleteEventBus", &api.DeleteEventBusInput{Name: c.PhysicalID})
+	return unlessGone(err)
+}
+
+func (s *Service) createPolicyResource(ctx context.Context, _ service.ResourceCall, p *busPolicyProperties) (service.Resource, error) {
+	bus := defaultBus
+	if p.EventBusName != nil {
+		bus = *p.EventBusName
+	}
+	out := service.Resource{PhysicalID: bus + "|" + p.StatementID}
+	if p.Statement == nil {
+		in := &api.PutPermissionInput{EventBusName: &bus, StatementId: &p.StatementID, Action: p.Action, Principal: p.Principal}
+		if c := p.Condition; c != nil {
+			in.Condition = &api.Condition{Type: c.Type, Key: c.Key, Value: c.Value}
+		}
+		_, err := call[api.PutPermissionOutput](ctx, s, "PutPermission", in)
+		return out, err
+	}
+	// A whole statement is set together with those that are there.
+	st, err := withSid(p.Statement, p.StatementID)
+	if err != nil {
+		return out, err
+	}
+	now, err := call[api.DescribeEventBusOutput](ctx, s, "DescribeEventBus", &api.DescribeEventBusInput{Name: &bus})
+	if err != nil {
+		return out, err
+	}
+	doc := policy{Version: policyVersion}
+	if now.Policy != nil {
+		if err := json.Unmarshal([]byte(*now.Policy), &doc); err != nil {
+			return out, err
+		}
+	}
+	doc.Statement = append(doc.without(p.StatementID), st)
+	_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &bus, Policy: ptr(doc.text())})
+	return out, err
+}
+
+// withSid returns a statement, an object or text that holds one, with an id.
+func withSid(v any, sid string) (json.RawMessage, error) {
+	text, err := document(v)
+	if err != nil {
+		return nil, err
+	}
+	var st map[string]any
+	if err := json.Unmarshal([]byte(*text), &st); err != nil {
+		return nil, invalid("Statement is not a JSON object: %s", err)
+	}
+	st["Sid"] = sid
+	return json.Marshal(st)
+}
+
+func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCall, _, p *busPolicyProperties) (service.Resource, error) {
+	return s.createPolicyResource(ctx, c, p)
+}
+
+func (s *Service) deletePolicyResource(ctx context.Context, c service.ResourceCall, _ *busPolicyProperties) error {
+	bus, sid, _ := strings.Cut(c.PhysicalID, "|")
+	_, err := call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &bus, StatementId: &sid})
+	return unlessGone(err)
+}
+
+func (s *Service) createArchiveResource(ctx context.Context, c service.ResourceCall, p *archiveProperties) (service.Resource, error) {
+	name := c.Name(48, nil)
+	if p.ArchiveName != nil {
+		name = *p.ArchiveName
+	}
+	pattern, err := document(p.EventPattern)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	_, err = call[api.CreateArchiveOutput](ctx, s, "CreateArchive", &api.CreateArchiveInput{
+		ArchiveName: name, EventSourceArn: p.SourceArn, Description: p.Description, EventPattern: pattern, RetentionDays: p.RetentionDays, KmsKeyIdentifier: p.KmsKeyIdentifier,
+	})
+	if err != nil && (!c.Retry || service.Code(err) != codeExists) {
+		return service.Resource{}, err
+	}
+	return archiveResource(ctx, name), nil
+}
+
+func archiveResource(ctx context.Context, name string) service.Resource {
+	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": placeOf(ctx).archiveARN(name), "ArchiveName": name}}
+}
+
+func (s *Service) updateArchiveResource(ctx context.Context, c service.ResourceCall, _, p *archiveProperties) (service.Resource, error) {
+	pattern, err := document(p.EventPattern)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	in := &api.UpdateArchiveInput{ArchiveName: c.PhysicalID, Description: ptr(orEmpty(p.Description)), EventPattern: ptr(orEmpty(pattern)), RetentionDays: ptr(int32(0)), KmsKeyIdentifier: p.KmsKeyIdentifier}
+	if p.RetentionDays != nil {
+		in.RetentionDays = p.RetentionDays
+	}
+	_, err = call[api.UpdateArchiveOutput](ctx, s, "UpdateArchive", in)
+	return archiveResource(ctx, c.PhysicalID), err
+}
+
+func (s *Service) deleteArchiveResource(ctx context.Context, c service.ResourceCall, _ *archiveProperties) error {
+	_, err := call[api.DeleteArchiveOutput](ctx, s, "DeleteArchive", &api.DeleteArchiveInput{ArchiveName: c.PhysicalID})
+	return unlessGone(err)
+}

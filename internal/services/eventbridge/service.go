@@ -1,0 +1,126 @@
+package eventbridge
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+)
+
+// Options are what EventBridge needs beside what every service gets.
+type Options struct {
+	// Queues and Functions take events for queues and functions into the commit of PutEvents.
+	Queues    port.Queues
+	Functions port.Functions
+	// Sender delivers to the other targets.
+	Sender *deliver.Sender
+	Roles  port.Roles
+	// Keys seal the secrets of connections.
+	Keys port.Keys
+	// HTTP reaches API destinations; nil means a client with their time limit that follows no redirect.
+	HTTP *http.Client
+}
+
+// Service is Amazon EventBridge. Make one with [New].
+type Service struct {
+	deps    service.Deps
+	options Options
+	routers *routers
+	// queue delivers to targets, calls to API destinations.
+	queue *deliver.Queue
+	calls *deliver.Queue
+	rates rates
+	oauth tokens
+}
+
+// New returns EventBridge on the given collaborators.
+func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
+
+func newService(d service.Deps, o Options) *Service {
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	s := &Service{deps: d, options: o, routers: newRouters(d.Store)}
+	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped}
+	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.callDestination}
+	return s
+}
+
+func (s *Service) describe() service.Service {
+	return service.Service{
+		API:        api.API,
+		Operations: s.handlers().Bindings(),
+		Access:     s.access(),
+		Resources:  s.resources(),
+		Close:      func(context.Context) error { s.routers.memo.Close(); return nil },
+		Jobs: []events.Kind{
+			{Name: routeKind, Handle: s.route, Concurrency: 64, MaxAge: seconds(defaultAge)},
+			{Name: scheduleKind, Handle: s.run, Concurrency: 64},
+			{Name: retentionKind, Handle: s.expire},
+			{Name: replayKind, Handle: s.replayNext},
+			s.queue.Kind(),
+			s.calls.Kind(),
+		},
+	}
+}
+
+func (s *Service) handlers() *api.Handlers {
+	return &api.Handlers{
+		CancelReplay:           s.cancelReplay,
+		CreateApiDestination:   s.createAPIDestination,
+		CreateArchive:          s.createArchive,
+		CreateConnection:       s.createConnection,
+		CreateEndpoint:         s.createEndpoint,
+		CreateEventBus:         s.createEventBus,
+		DeauthorizeConnection:  s.deauthorizeConnection,
+		DeleteApiDestination:   s.deleteAPIDestination,
+		DeleteArchive:          s.deleteArchive,
+		DeleteConnection:       s.deleteConnection,
+		DeleteEndpoint:         s.deleteEndpoint,
+		DeleteEventBus:         s.deleteEventBus,
+		DeleteRule:             s.deleteRule,
+		DescribeApiDestination: s.describeAPIDestination,
+		DescribeArchive:        s.describeArchive,
+		DescribeConnection:     s.describeConnection,
+		DescribeEndpoint:       s.describeEndpoint,
+		DescribeEventBus:       s.describeEventBus,
+		DescribeReplay:         s.describeReplay,
+		DescribeRule:           s.describeRule,
+		DisableRule:            s.disableRule,
+		EnableRule:             s.enableRule,
+		ListApiDestinations:    s.listAPIDestinations,
+		ListArchives:           s.listArchives,
+		ListConnections:        s.listConnections,
+		ListEndpoints:          s.listEndpoints,
+		ListEventBuses:         s.listEventBuses,
+		ListReplays:            s.listReplays,
+		ListRuleNamesByTarget:  s.listRuleNamesByTarget,
+		ListRules:              s.listRules,
+		ListTagsForResource:    s.listTagsForResource,
+		ListTargetsByRule:      s.listTargetsByRule,
+		PutEvents:              s.putEvents,
+		PutPermission:          s.putPermission,
+		PutRule:                s.putRule,
+		PutTargets:             s.putTargets,
+		RemovePermission:       s.removePermission,
+		RemoveTargets:          s.removeTargets,
+		StartReplay:            s.startReplay,
+		TagResource:            s.tagResource,
+		TestEventPattern:       s.testEventPattern,
+		UntagResource:          s.untagResource,
+		UpdateApiDestination:   s.updateAPIDestination,
+		UpdateArchive:          s.updateArchive,
+		UpdateConnection:       s.updateConnection,
+		UpdateEndpoint:         s.updateEndpoint,
+		UpdateEventBus:         s.updateEventBus,
+	}
+}
+
+func (s *Service) now() time.Time { return s.deps.Clock.Now().UTC() }
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
