@@ -14,6 +14,7 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -130,6 +131,12 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
 		return service.Service{}, nil, err
 	}
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	s.onClose(func(context.Context) error { images.Close(); return nil })
+	o.Images = images
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)

@@ -239,6 +239,8 @@ func (l *Lambda) failure(w *worker, c *call, cause error, r *report) failure {
 func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
 	kind, message := "Runtime.ExitError", e.Error()
 	switch {
+	case e.BadWorkingDir():
+		kind = "Runtime.InvalidWorkingDir"
 	case e.Exit.Err != nil:
 		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
 	case e.Exit.OutOfMemory:
