@@ -24,6 +24,8 @@ Module._load = function (request, parent, isMain) {
     };
   }
   const loaded = load.apply(this, arguments);
+  // An assertion that fails while others are on their way is blamed on the test that runs by then.
+  if (request === 'async') return { ...loaded, forEach: loaded.forEachSeries, parallel: loaded.series };
   if (request !== 'aws4') return loaded;
   // The host names no service and no region, by which requests would be signed.
   return { ...loaded, sign: (options, key) => loaded.sign(Object.assign(options, { service: 'dynamodb', region: process.env.AWS_REGION }), key) };
