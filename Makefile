@@ -8,7 +8,7 @@ AWSCLI  := awscli==1.45.11
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-dynamodb compat-s3 compat-bodies debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -89,6 +89,17 @@ endef
 
 .tools/dynalite/.done:
 	$(call suite,$(DYNALITE),$(DYNALITE_HASH))
+
+DYNAMODB_CLIENTS := .tools/dynamodb-clients
+
+test-clients-dynamodb: clients ## programs that use tables through PynamoDB, ElectroDB and the SDKs for JavaScript, Go and Java
+	mkdir -p $(DYNAMODB_CLIENTS)/js $(DYNAMODB_CLIENTS)/java/classes
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(DYNAMODB_CLIENTS)/python pynamodb==6.1.0
+	cp test/clients/dynamodb/js/package.json $(DYNAMODB_CLIENTS)/js && cd $(DYNAMODB_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/dynamodb/go && $(GO) build -o $(abspath $(DYNAMODB_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/dynamodb/java/pom.xml -DoutputDirectory=$(abspath $(DYNAMODB_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
+	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
 
 test-dynamodb: .tools/dynamodb-conformance/.done .tools/dynalite/.done ## the public suites of DynamoDB, fetched at pinned commits, against Lambent
 	DYNAMODB_SUITE="$(abspath .tools/dynamodb-conformance)" DYNALITE="$(abspath .tools/dynalite)" $(GO) test -count=1 -timeout 30m -v ./test/compat/dynamodb
