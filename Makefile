@@ -5,6 +5,7 @@ NPM     ?= npm
 VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
 AWSCLI  := awscli==1.45.11
+DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
@@ -88,6 +89,7 @@ clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that
 $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

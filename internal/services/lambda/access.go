@@ -131,6 +131,20 @@ func (l *Lambda) access() map[string]service.Access {
 			return mappingARN(ctx, in.UUID)
 		}),
 
+		"CheckpointDurableExecution": onExecution("lambda:CheckpointDurableExecution", func(in *api.CheckpointDurableExecutionInput) string { return in.DurableExecutionArn }),
+		"GetDurableExecution":        onExecution("lambda:GetDurableExecution", func(in *api.GetDurableExecutionInput) string { return in.DurableExecutionArn }),
+		"GetDurableExecutionHistory": onExecution("lambda:GetDurableExecutionHistory", func(in *api.GetDurableExecutionHistoryInput) string { return in.DurableExecutionArn }),
+		"GetDurableExecutionState":   onExecution("lambda:GetDurableExecutionState", func(in *api.GetDurableExecutionStateInput) string { return in.DurableExecutionArn }),
+		"StopDurableExecution":       onExecution("lambda:StopDurableExecution", func(in *api.StopDurableExecutionInput) string { return in.DurableExecutionArn }),
+		"ListDurableExecutionsByFunction": on(l, "lambda:ListDurableExecutionsByFunction", func(in *api.ListDurableExecutionsByFunctionInput) (string, *string) {
+			return in.FunctionName, in.Qualifier
+		}),
+		"SendDurableExecutionCallbackSuccess": onCallback("lambda:SendDurableExecutionCallbackSuccess", func(in *api.SendDurableExecutionCallbackSuccessInput) string { return in.CallbackId }),
+		"SendDurableExecutionCallbackFailure": onCallback("lambda:SendDurableExecutionCallbackFailure", func(in *api.SendDurableExecutionCallbackFailureInput) string { return in.CallbackId }),
+		"SendDurableExecutionCallbackHeartbeat": onCallback("lambda:SendDurableExecutionCallbackHeartbeat", func(in *api.SendDurableExecutionCallbackHeartbeatInput) string {
+			return in.CallbackId
+		}),
+
 		"ListTags":           service.On("lambda:ListTags", func(_ context.Context, in *api.ListTagsInput) string { return in.Resource }),
 		"TagResource":        service.On("lambda:TagResource", func(_ context.Context, in *api.TagResourceInput) string { return in.Resource }),
 		"UntagResource":      service.On("lambda:UntagResource", func(_ context.Context, in *api.UntagResourceInput) string { return in.Resource }),

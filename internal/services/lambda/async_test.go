@@ -77,7 +77,7 @@ func (s *stage) start() {
 	}, Options{Roles: stageRoles{}})
 	s.execute = s.stand
 	s.queue = events.New(s.store, clock.System{}, slog.New(slog.DiscardHandler))
-	if err := errors.Join(s.queue.Register(s.asyncKind(), s.destinations.Kind()), s.queue.Start(s.t.Context())); err != nil {
+	if err := errors.Join(s.queue.Register(append(s.durable.Jobs(), s.asyncKind(), s.destinations.Kind())...), s.queue.Start(s.t.Context())); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/lib/uuid"
+	"lambent.dev/lambent/internal/services/lambda/durable"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -43,6 +44,8 @@ type version struct {
 	VPC                                 *vpc       `json:",omitempty"`
 	DeadLetter                          string     `json:",omitempty"` // the ARN of a queue or topic
 	Traced                              bool       `json:",omitempty"` // every invocation is sampled
+	// Durable is the configuration of a durable function.
+	Durable *durable.Config `json:",omitempty"`
 
 	Code archive
 	// Image is the container image of a version whose code is not in a zip file.
@@ -93,6 +96,7 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	if v.VPC != nil {
 		c.VpcConfig = v.VPC.response()
 	}
+	c.DurableConfig = v.durableConfig()
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
 	}
@@ -190,6 +194,9 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	if err := v.setArchitecture(in.Architectures); err != nil {
 		return f, err
 	}
+	if v.Durable, err = durableConfig(in.DurableConfig); err != nil {
+		return f, err
+	}
 	if err := checkTags(in.Tags); err != nil {
 		return f, err
 	}
@@ -213,16 +220,17 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	return function{Name: r.name, Latest: v, Tags: in.Tags, SigningConfig: orZero(in.CodeSigningConfigArn)}, nil
 }
 
+// notForImages refuses what container images say themselves.
+const notForImages = "Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image."
+
 // checkPackage checks that the members of an input fit the kind of its package.
 func checkPackage(in *api.CreateFunctionInput) error {
 	image := in.PackageType == api.PackageTypeImage
 	switch {
 	case image && in.Code.ImageUri == nil:
 		return invalid("Please provide ImageUri when creating a function with packageType Image.")
-	case image && (in.Runtime != "" || in.Handler != nil):
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
-	case image && len(in.Layers) > 0:
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
+	case image && (in.Runtime != "" || in.Handler != nil || len(in.Layers) > 0):
+		return invalid(notForImages)
 	case !image && in.Code.ImageUri != nil:
 		return invalid("Please don't provide ImageUri when creating a function with packageType Zip.")
 	case !image && in.ImageConfig != nil:

@@ -24,6 +24,9 @@ type call struct {
 	payload                []byte
 	clientContext, traceID string
 	wantsTail              bool // the outcome holds the end of the log
+	// durableName is the name of the execution of a durable function; replayed tells that the call is one of the invocations of an execution.
+	durableName string
+	replayed    bool
 	// stream takes the answer of a function that answers in parts, while it arrives; nil collects it in the outcome.
 	stream func(contentType string, body io.Reader) error
 }
@@ -36,6 +39,8 @@ type outcome struct {
 	// failure is "", "Handled" or "Unhandled".
 	failure string
 	tail    []byte
+	// execution is the ARN of a durable execution.
+	execution string
 }
 
 // load fills in what an invocation needs of the store.
@@ -50,6 +55,9 @@ var errTimeout = errors.New("task timed out")
 
 // run carries an invocation out. It goes on when the caller goes away, as on AWS.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
+	if c.version.Durable != nil && !c.replayed {
+		return l.runDurable(ctx, c)
+	}
 	ctx = context.WithoutCancel(ctx)
 	l.recorder.note(c, l.deps.Clock.Now())
 	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
@@ -211,6 +219,8 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
 	kind, message := "Runtime.ExitError", e.Error()
 	switch {
+	case e.BadWorkingDir():
+		kind = "Runtime.InvalidWorkingDir"
 	case e.Exit.Err != nil:
 		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
 	case e.Exit.OutOfMemory:

@@ -11,12 +11,12 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/deliver"
-	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/lambda/durable"
 )
 
 // Options are the collaborators and settings of the service beside those that every service has.
@@ -65,6 +65,8 @@ type Lambda struct {
 	runner    *runner
 	ramp      *ramp
 	recorder  *recorder
+	// durable keeps and drives the executions of durable functions.
+	durable   *durable.Engine
 	debugging debugSessions
 	// provisioner keeps the environments of provisioned concurrency.
 	provisioner *provisioner
@@ -100,6 +102,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.provisioner = newProvisioner(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
+	l.durable = l.newEngine()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
 		CreateFunction:              l.createFunction,
@@ -175,6 +178,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateEventSourceMapping: l.updateEventSourceMapping,
 		DeleteEventSourceMapping: l.deleteEventSourceMapping,
 
+		CheckpointDurableExecution:            l.durable.Checkpoint,
+		GetDurableExecution:                   l.durable.Get,
+		GetDurableExecutionHistory:            l.durable.History,
+		GetDurableExecutionState:              l.durable.State,
+		ListDurableExecutionsByFunction:       l.listDurableExecutionsByFunction,
+		SendDurableExecutionCallbackSuccess:   l.durable.Succeed,
+		SendDurableExecutionCallbackFailure:   l.durable.Fail,
+		SendDurableExecutionCallbackHeartbeat: l.durable.Heartbeat,
+		StopDurableExecution:                  l.durable.Stop,
+
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
 		UntagResource:      l.untagResource,
@@ -186,7 +199,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Access:     l.access(),
 		Resources:  l.resources(),
 		Routes:     l.routes(),
-		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
+		Jobs:       append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
 		Start:      l.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,

@@ -30,6 +30,7 @@ type settings struct {
 	deadLetter      *api.DeadLetterConfig
 	tracing         *api.TracingConfig
 	image           *api.ImageConfig
+	durable         *api.DurableConfig // of an update
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
@@ -42,7 +43,7 @@ func createSettings(in *api.CreateFunctionInput) settings {
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, durable: in.DurableConfig,
 	}
 }
 
@@ -62,23 +63,22 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig),
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.DurableConfig, in.CapacityProviderConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(kms *string, files []api.FileSystemConfig, snap *api.SnapStart, durable *api.DurableConfig, capacity *api.CapacityProviderConfig) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig, snap *api.SnapStart, capacity *api.CapacityProviderConfig) []refused {
 	return []refused{
 		{"KMSKeyArn", orZero(kms) != ""},
 		{"FileSystemConfigs", len(files) > 0},
 		{"SnapStart.ApplyOn PublishedVersions", snap != nil && snap.ApplyOn != "" && snap.ApplyOn != "None"},
-		{"DurableConfig", durable != nil},
 		{"CapacityProviderConfig", capacity != nil},
 	}
 }
@@ -112,6 +112,9 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		return nil, err
 	}
 	return func(v *version) error {
+		if v.Image != nil && (s.runtime != "" || s.handler != nil || len(s.layers) > 0) {
+			return invalid(notForImages)
+		}
 		s.values(v)
 		if s.vpc != nil {
 			v.VPC = newVPC(r.scope, s.vpc)
@@ -124,6 +127,9 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 				return invalid("ImageConfig is only supported for functions with packageType Image.")
 			}
 			v.Image.configure(s.image)
+		}
+		if err := v.changeDurable(s.durable); err != nil {
+			return err
 		}
 		if err := v.checkSize(); err != nil {
 			return err
