@@ -14,6 +14,7 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -53,8 +54,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	tables := dynamodb.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
+	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -64,7 +65,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
@@ -107,10 +108,15 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	parked, err := p.cfg.ParkedPercent()
+	parked, err := config.PercentOfMemory(p.cfg.ParkedMemory)
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	snapshots, err := config.PercentOfMemory(p.cfg.SnapshotMemory)
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}
@@ -127,6 +133,12 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
 		return service.Service{}, nil, err
 	}
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	s.onClose(func(context.Context) error { images.Close(); return nil })
+	o.Images = images
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
