@@ -64,7 +64,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
@@ -106,10 +106,15 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	parked, err := p.cfg.ParkedPercent()
+	parked, err := config.PercentOfMemory(p.cfg.ParkedMemory)
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	snapshots, err := config.PercentOfMemory(p.cfg.SnapshotMemory)
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}
