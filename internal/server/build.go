@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -26,7 +28,9 @@ import (
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
+	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
@@ -51,8 +55,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	tables := dynamodb.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
+	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -62,13 +66,30 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
+		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
+		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
+}
+
+// operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.
+func operationOf(services []service.Service, api, operation string) (name string, input any, ok bool) {
+	for i := range services {
+		if services[i].API.Name != api {
+			continue
+		}
+		for _, b := range services[i].Operations {
+			if b.Call != nil && strings.EqualFold(b.Name, operation) {
+				return b.Name, b.New(), true
+			}
+		}
+	}
+	return "", nil, false
 }
 
 // functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.
@@ -89,10 +110,15 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	parked, err := p.cfg.ParkedPercent()
+	parked, err := config.PercentOfMemory(p.cfg.ParkedMemory)
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	snapshots, err := config.PercentOfMemory(p.cfg.SnapshotMemory)
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}
@@ -103,7 +129,13 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	s.onClose(func(context.Context) error { images.Close(); return nil })
+	o.Images = images
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {

@@ -305,14 +305,23 @@ func (a *answer) errorElements(x *xmlEncoder, e failure) error {
 	if !hasMessage {
 		x.leaf("Message", e.message)
 	}
+	if len(n.fields) == 0 {
+		return a.freeElements(x, e)
+	}
 	return x.members(n, e.detail, 0)
 }
 
 // freeElements writes the text fields of a detail that is not a modelled
-// exception: S3's errors carry elements that its model does not have, such as
+// exception, or one without members: S3's errors carry elements that its model does not have, such as
 // StringToSign or BucketName.
 func (a *answer) freeElements(x *xmlEncoder, e failure) error {
 	if !e.detail.IsValid() {
+		return nil
+	}
+	if named, ok := e.extra.(interface{ ErrorElements() [][2]string }); ok {
+		for _, e := range named.ErrorElements() {
+			x.leaf(e[0], e[1])
+		}
 		return nil
 	}
 	if e.detail.Kind() != reflect.Struct {

@@ -16,7 +16,7 @@ func (t *transform) function(s source) error {
 	f := object{"Code": code}
 	s.copyTo(f, "FunctionName", "Handler", "Runtime", "Description", "MemorySize", "Timeout", "VpcConfig", "Role", "Environment", "KmsKeyArn",
 		"ReservedConcurrentExecutions", "Layers", "FileSystemConfigs", "PackageType", "Architectures", "SnapStart", "EphemeralStorage",
-		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn")
+		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn", "DurableConfig")
 	if f["PackageType"] != "Image" && (f["Handler"] == nil || f["Runtime"] == nil) {
 		return invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
@@ -134,6 +134,9 @@ func (t *transform) role(s source, tags []any) (object, error) {
 	}
 	if s.properties["VpcConfig"] != nil {
 		managed = append(managed, managedARN("AWSLambdaVPCAccessExecutionRole"))
+	}
+	if s.properties["DurableConfig"] != nil {
+		managed = append(managed, managedARN("AWSLambdaBasicDurableExecutionRolePolicy"))
 	}
 	p := object{"AssumeRolePolicyDocument": assumeRole(), "Tags": tags}
 	if v, has := s.properties["AssumeRolePolicyDocument"]; has {

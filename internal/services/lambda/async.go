@@ -128,6 +128,9 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 	if err := c.checkPayload(); err != nil {
 		return events.Permanent(err)
 	}
+	if c.version.Durable != nil {
+		return l.startQueued(ctx, c, &j)
+	}
 	end := &result{job: &j, config: c.async, version: &c.version}
 	if err := c.trace(j.Trace, l.deps.Clock.Now()); err != nil {
 		end.message = err.Error()

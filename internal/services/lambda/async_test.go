@@ -46,7 +46,7 @@ type stage struct {
 	answer func(c *call) (outcome, error) // of the function
 	refuse func(api, operation string) error
 	// sources answer the calls of event source mappings, if there are any.
-	sources *sources
+	sources *feeds
 }
 
 // sentCall is a call through the door.
@@ -77,7 +77,7 @@ func (s *stage) start() {
 	}, Options{Roles: stageRoles{}})
 	s.execute = s.stand
 	s.queue = events.New(s.store, clock.System{}, slog.New(slog.DiscardHandler))
-	if err := errors.Join(s.queue.Register(s.asyncKind(), s.destinations.Kind()), s.queue.Start(s.t.Context())); err != nil {
+	if err := errors.Join(s.queue.Register(append(s.durable.Jobs(), s.asyncKind(), s.destinations.Kind())...), s.queue.Start(s.t.Context())); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -76,8 +76,11 @@ func blobUsed(rd store.Reader, id blob.ID) (bool, error) {
 	return false, nil
 }
 
-// holdsBody tells whether a blob is the zip file of a function or a layer.
+// holdsBody tells whether a blob is the zip file of a function or a layer, or a payload of a durable execution.
 func (l *Lambda) holdsBody(ctx context.Context, id blob.ID) (live bool, err error) {
+	if live, err = l.durable.HoldsBody(ctx, id); live || err != nil {
+		return live, err
+	}
 	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
 		live, err = blobUsed(rd, id)
 		return err

@@ -25,14 +25,18 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if err != nil {
 		return nil, err
 	}
-	switch in.InvocationType {
-	case "DryRun":
+	if in.InvocationType == api.InvocationTypeDryRun {
 		return &api.InvokeOutput{StatusCode: ptr(int32(204)), ExecutedVersion: ptr(c.version.Number)}, nil
-	case "Event":
+	}
+	if in.InvocationType == api.InvocationTypeEvent && c.version.Durable == nil {
 		return &api.InvokeOutput{StatusCode: ptr(int32(202))}, l.accept(ctx, c)
 	}
 	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return nil, err
+	}
+	if in.InvocationType == api.InvocationTypeEvent {
+		r, err := l.acceptDurable(ctx, c)
+		return &api.InvokeOutput{StatusCode: ptr(int32(202)), DurableExecutionArn: ptr(r.ARN())}, err
 	}
 	out, err := l.run(ctx, c)
 	if err != nil {
@@ -42,19 +46,22 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 	if out.failure != "" {
 		answer.FunctionError = ptr(out.failure)
 	}
+	if out.execution != "" {
+		answer.DurableExecutionArn = ptr(out.execution)
+	}
 	return answer, nil
 }
 
 // newCall is the invocation that an input asks for, ready to be carried out but for its trace.
 func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error) {
-	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}, {"DurableExecutionName", in.DurableExecutionName != nil}}); err != nil {
+	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}}); err != nil {
 		return nil, err
 	}
 	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail"}
+	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName)}
 	if c.requestID == "" {
 		if c.requestID, err = l.newID(); err != nil {
 			return nil, err
@@ -64,6 +71,9 @@ func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error
 		return nil, err
 	}
 	if err := l.load(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := c.checkDurable(); err != nil {
 		return nil, err
 	}
 	return c, c.checkPayload()

@@ -450,7 +450,7 @@ func TestAsyncInvocationRunsAfterItsCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 8)
-	kind := f.svc.Jobs[0]
+	kind := f.asyncKind()
 	handle := kind.Handle
 	kind.Handle = func(ctx context.Context, job events.Job) error {
 		err := handle(ctx, job)

@@ -11,12 +11,12 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/deliver"
-	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/lambda/durable"
 )
 
 // Options are the collaborators and settings of the service beside those that every service has.
@@ -48,6 +48,9 @@ type Options struct {
 	Stopping <-chan struct{}
 	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
 	RecordedEvents int
+	// SnapshotMemory is how many bytes the environments may take together that wait to be restored, for versions with SnapStart; 0 keeps none: a version's
+	// function is initialised when it is published, to find out whether it can be, and again when it is needed.
+	SnapshotMemory int64
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
 	MaxEnvironments int
 	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.
@@ -65,9 +68,16 @@ type Lambda struct {
 	runner    *runner
 	ramp      *ramp
 	recorder  *recorder
+	// durable keeps and drives the executions of durable functions.
+	durable   *durable.Engine
 	debugging debugSessions
-	// provisioner keeps the environments of provisioned concurrency.
+	// provisioner keeps the environments of provisioned concurrency, snapshotter those that wait to be restored.
 	provisioner *provisioner
+	snapshotter *snapshotter
+	// states tells of versions that have been prepared.
+	states news
+	// fleets are the environments on capacity providers.
+	fleets *fleets
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -98,8 +108,11 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.runner = newRunner(l)
 	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.provisioner = newProvisioner(l)
+	l.snapshotter = newSnapshotter(l)
+	l.fleets = newFleets(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
+	l.durable = l.newEngine()
 	l.endpoint, l.endpointURL = endpointOf(deps.BaseURL)
 	h := api.Handlers{
 		CreateFunction:              l.createFunction,
@@ -175,6 +188,25 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateEventSourceMapping: l.updateEventSourceMapping,
 		DeleteEventSourceMapping: l.deleteEventSourceMapping,
 
+		CreateCapacityProvider:                 l.createCapacityProvider,
+		GetCapacityProvider:                    l.getCapacityProvider,
+		ListCapacityProviders:                  l.listCapacityProviders,
+		UpdateCapacityProvider:                 l.updateCapacityProvider,
+		DeleteCapacityProvider:                 l.deleteCapacityProvider,
+		ListFunctionVersionsByCapacityProvider: l.listFunctionVersionsByCapacityProvider,
+		GetFunctionScalingConfig:               l.getFunctionScalingConfig,
+		PutFunctionScalingConfig:               l.putFunctionScalingConfig,
+
+		CheckpointDurableExecution:            l.durable.Checkpoint,
+		GetDurableExecution:                   l.durable.Get,
+		GetDurableExecutionHistory:            l.durable.History,
+		GetDurableExecutionState:              l.durable.State,
+		ListDurableExecutionsByFunction:       l.listDurableExecutionsByFunction,
+		SendDurableExecutionCallbackSuccess:   l.durable.Succeed,
+		SendDurableExecutionCallbackFailure:   l.durable.Fail,
+		SendDurableExecutionCallbackHeartbeat: l.durable.Heartbeat,
+		StopDurableExecution:                  l.durable.Stop,
+
 		ListTags:           l.listTags,
 		TagResource:        l.tagResource,
 		UntagResource:      l.untagResource,
@@ -186,7 +218,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		Access:     l.access(),
 		Resources:  l.resources(),
 		Routes:     l.routes(),
-		Jobs:       []events.Kind{l.asyncKind(), l.destinations.Kind()},
+		Jobs:       append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
 		Start:      l.start,
 		Close:      l.close,
 		HoldsBody:  l.holdsBody,
@@ -195,18 +227,22 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	l.runner.start(ctx)
+	l.runner.Start(ctx)
 	if err := l.pools.start(ctx); err != nil {
 		return err
 	}
 	l.provisioner.start(ctx)
+	l.snapshotter.start(ctx)
+	l.fleets.start(ctx)
 	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(context.Context) error {
-	l.runner.close()
+	l.runner.Close()
 	l.provisioner.close()
+	l.snapshotter.close()
+	l.fleets.close()
 	l.pools.close()
 	l.snapshots.close()
 	return nil
