@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/service/port"
 )
 
@@ -28,36 +29,76 @@ type logWriter struct {
 	ref    ref
 	config logConfig
 	stream string
+	// telemetry passes on what happens to extensions; nil for none.
+	telemetry *telemetry.Hub
 
 	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
 	partial []byte
-	held    []port.LogLine // lines that go with the next ones
-	tail    []byte
+	// partialExtension is partial for what extensions write.
+	partialExtension []byte
+	held             []port.LogLine // lines that go with the next ones
+	tail             []byte
 }
 
 // Write implements io.Writer for the function's output.
 func (w *logWriter) Write(p []byte) (int, error) {
+	return w.write(p, &w.partial, telemetry.Function)
+}
+
+// extensionLog is the part of a log that extensions write.
+type extensionLog struct{ w *logWriter }
+
+// Write implements io.Writer for what extensions write.
+func (e extensionLog) Write(p []byte) (int, error) {
+	return e.w.write(p, &e.w.partialExtension, telemetry.Extension)
+}
+
+// write adds lines; partial is what a stream has begun.
+func (w *logWriter) write(p []byte, partial *[]byte, stream string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(p)
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte("\n"))
 		p = rest
-		if room := maxLine - len(w.partial); len(line) > room {
+		if room := maxLine - len(*partial); len(line) > room {
 			p = append(append([]byte(nil), line[room:]...), p...)
 			if ended {
 				p = append(append([]byte(nil), line[room:]...), append([]byte("\n"), rest...)...)
 			}
 			line, ended = line[:room], true
 		}
-		w.partial = append(w.partial, line...)
+		*partial = append(*partial, line...)
 		if ended {
-			w.addLocked(string(w.partial))
-			w.partial = w.partial[:0]
+			w.addWrittenLocked(string(*partial), stream)
+			*partial = (*partial)[:0]
 		}
 	}
 	w.flushLocked()
 	return n, nil
+}
+
+// addWrittenLocked adds a line that a program has written. Subscribers of a log in JSON get a line that is an object as such.
+func (w *logWriter) addWrittenLocked(line, stream string) {
+	w.addLocked(line)
+	if w.telemetry == nil || line == "" {
+		return
+	}
+	var record any = strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\r", "\n") + "\n"
+	if w.config.Format == logJSON && strings.HasPrefix(line, "{") {
+		var object map[string]any
+		if json.Unmarshal([]byte(line), &object) == nil {
+			record = object
+		}
+	}
+	w.telemetry.Publish(telemetry.Event{Time: w.l.deps.Clock.Now(), Type: stream, Record: record})
+}
+
+// tell passes an event of the platform on to those who subscribe to telemetry.
+func (w *logWriter) tell(kind string, record func() map[string]any) {
+	if w.telemetry != nil {
+		w.telemetry.Publish(telemetry.Event{Time: w.l.deps.Clock.Now(), Type: kind, Record: record()})
+	}
 }
 
 // system adds a line of the platform; it is handed on together with the next line of the function, or by flush.
@@ -101,7 +142,7 @@ func (w *logWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.partial) > 0 {
-		w.addLocked(string(w.partial))
+		w.addWrittenLocked(string(w.partial), telemetry.Function)
 		w.partial = w.partial[:0]
 	}
 	w.flushLocked()
@@ -142,8 +183,15 @@ func (w *logWriter) flushLocked() {
 // The lines around an invocation, https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 
-func (w *logWriter) started(requestID, version string) {
+func (w *logWriter) started(requestID, version, trace string) {
 	w.begin()
+	w.tell("platform.start", func() map[string]any {
+		record := map[string]any{"requestId": requestID, "version": version}
+		if trace != "" {
+			record["tracing"] = map[string]any{"type": "X-Amzn-Trace-Id", "value": trace}
+		}
+		return record
+	})
 	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
 		return "platform.start", map[string]any{"requestId": requestID, "version": version}
 	})
@@ -156,32 +204,55 @@ type report struct {
 	memory             int32
 	peak               int64
 	status, errorType  string // "", "error" or "timeout"; the type of the error
+	produced           int    // bytes of the answer
+}
+
+// outcome is the status of the invocation in events.
+func (r *report) outcome() string {
+	if r.status == "" {
+		return "success"
+	}
+	return r.status
+}
+
+// done is the record of a platform.runtimeDone event.
+func (r *report) done() map[string]any {
+	record := map[string]any{"requestId": r.requestID, "status": r.outcome(), "metrics": map[string]any{"durationMs": milliseconds(r.duration), "producedBytes": r.produced}}
+	if r.errorType != "" {
+		record["errorType"] = r.errorType
+	}
+	return record
+}
+
+// fields are the members of a platform.report event.
+func (r *report) fields(billed, used int64) map[string]any {
+	metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
+	if r.initTime > 0 {
+		metrics["initDurationMs"] = milliseconds(r.initTime)
+	}
+	fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
+	if r.status != "" {
+		fields["status"] = r.status
+	}
+	if r.errorType != "" {
+		fields["errorType"] = r.errorType
+	}
+	return fields
 }
 
 func (w *logWriter) ended(r *report) {
+	w.tell("platform.runtimeDone", r.done)
 	w.system("END RequestId: "+r.requestID, func() (string, map[string]any) {
-		status := r.status
-		if status == "" {
-			status = "success"
-		}
-		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": status}
+		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": r.outcome()}
 	})
 	billed := (r.duration + r.initTime + time.Millisecond - 1).Milliseconds()
 	used := max((r.peak+1<<20-1)>>20, 1)
-	w.system(r.text(billed, used), func() (string, map[string]any) {
-		metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
-		if r.initTime > 0 {
-			metrics["initDurationMs"] = milliseconds(r.initTime)
-		}
-		fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
-		if r.status != "" {
-			fields["status"] = r.status
-		}
-		if r.errorType != "" {
-			fields["errorType"] = r.errorType
-		}
-		return "platform.report", fields
+	w.tell("platform.report", func() map[string]any {
+		fields := r.fields(billed, used)
+		fields["status"] = r.outcome()
+		return fields
 	})
+	w.system(r.text(billed, used), func() (string, map[string]any) { return "platform.report", r.fields(billed, used) })
 	w.flush()
 }
 
@@ -210,6 +281,39 @@ func (w *logWriter) initFailed(cause error, took time.Duration) {
 		return "platform.initReport", fields
 	})
 	w.flush()
+}
+
+// initialising tells subscribers of telemetry that an environment of the version is initialised.
+func (w *logWriter) initialising(v *version, kind string) {
+	w.tell("platform.initStart", func() map[string]any {
+		record := map[string]any{
+			"initializationType": kind, "phase": "init", "functionName": w.ref.name, "functionVersion": v.Number, "instanceId": w.stream, "instanceMaxMemory": int64(v.Memory) << 20,
+		}
+		if v.Image == nil {
+			record["runtimeVersion"], record["runtimeVersionArn"] = v.Runtime, runtimeVersion(w.ref.scope, v.Runtime)
+		}
+		return record
+	})
+}
+
+// initialised tells subscribers of telemetry how the initialisation has ended.
+func (w *logWriter) initialised(kind string, cause error, took time.Duration) {
+	status := "success"
+	switch {
+	case errors.Is(cause, errTimeout):
+		status = "timeout"
+	case cause != nil:
+		status = "error"
+	}
+	record := func() map[string]any {
+		return map[string]any{"initializationType": kind, "phase": "init", "status": status}
+	}
+	w.tell("platform.initRuntimeDone", record)
+	w.tell("platform.initReport", func() map[string]any {
+		r := record()
+		r["metrics"] = map[string]any{"durationMs": milliseconds(took)}
+		return r
+	})
 }
 
 // text is the REPORT line, in which each part ends with a tab.

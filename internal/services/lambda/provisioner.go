@@ -156,6 +156,7 @@ func (p *provisioner) initialise(ctx context.Context, t *target) (w *worker, rea
 	ready, cancel := withTimeout(ctx, p.l.deps.Clock, max(provisionLimit, time.Duration(t.version.Timeout)*time.Second))
 	err = w.env.WaitReady(ready)
 	cancel()
+	w.log.initialised(provisionedConcurrency, err, p.l.deps.Clock.Now().Sub(began))
 	if err == nil {
 		return w, "", nil
 	}
