@@ -29,6 +29,7 @@ const collect = (file) => http.createServer((q, r) => {
     r.end();
   });
 });
+fs.writeFileSync('/tmp/events', '');
 (async () => {
   await new Promise((done) => collect('/tmp/events').listen(4243, 'sandbox.localdomain', done));
   const r = await call('POST', '/2020-01-01/extension/register', {'Lambda-Extension-Name': 'watcher'}, {events: ['INVOKE', 'SHUTDOWN']});
@@ -51,7 +52,7 @@ const collect = (file) => http.createServer((q, r) => {
 const watched = `const fs = require('fs');
 exports.handler = async (event) => {
   if (!event.read) { console.log('said', event.n); return 'ok'; }
-  return {late: fs.readFileSync('/tmp/late', 'utf8'), events: fs.readFileSync('/tmp/events', 'utf8').trim().split('\n').map((l) => JSON.parse(l))};
+  return {late: fs.readFileSync('/tmp/late', 'utf8'), events: fs.readFileSync('/tmp/events', 'utf8').split('\n').filter(Boolean).map((l) => JSON.parse(l))};
 };
 `
 
