@@ -45,6 +45,9 @@ const (
 	Query    Protocol = "query"
 	EC2      Protocol = "ec2"
 	CBOR     Protocol = "smithy-rpc-v2-cbor"
+	// OldCBOR is JSON with its documents in CBOR (application/x-amz-cbor-1.1) and times in milliseconds. No model names it; the Java clients of some
+	// services speak it.
+	OldCBOR Protocol = "amz-cbor"
 )
 
 // API is the descriptor of one AWS API.

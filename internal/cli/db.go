@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +36,7 @@ func (a *app) dbCommand() *cobra.Command {
 		a.onTables("delete TABLE KEY=VALUE…", "Remove an item", cobra.MinimumNArgs(2), d.remove),
 		d.reading(a.onTables("query TABLE KEY=VALUE [KEY>=VALUE]", "Show the items of a partition", cobra.MinimumNArgs(2), d.query)),
 		d.reading(a.onTables("scan TABLE", "Show the items of a table", cobra.ExactArgs(1), d.scan)),
+		d.reading(a.onTables("top TABLE", "Show the keys with most traffic, for tables with Contributor Insights", cobra.ExactArgs(1), d.top)),
 		a.onTables("sql STATEMENT", "Run a PartiQL statement", cobra.ExactArgs(1), d.sql),
 		a.onTables("export TABLE", "Write all items as lines of JSON to standard output", cobra.ExactArgs(1), d.export),
 		a.onTables("import TABLE", "Read items, lines of JSON as export writes them, from standard input", cobra.ExactArgs(1), d.load),
@@ -221,6 +223,43 @@ func (d *db) read(s dbCall, operation string, in map[string]any) error {
 		in["IndexName"] = d.index
 	}
 	return s.cl.Read(s.cmd.Context(), operation, in, d.limit, func(item attr.Map) error { return d.show(s, item) })
+}
+
+func (d *db) top(s dbCall) error {
+	cl, err := s.rootClient()
+	if err != nil {
+		return err
+	}
+	account, err := cl.Account(s.cmd.Context())
+	if err != nil {
+		return err
+	}
+	limit := d.limit
+	if limit <= 0 {
+		limit = 10
+	}
+	top, err := cl.Contributors(s.cmd.Context(), account, s.args[0], d.index, limit)
+	if err != nil {
+		return err
+	}
+	s.Term.Print("since %s", top.Since.Format(time.RFC3339))
+	for _, list := range []struct {
+		title, unit string
+		keys        []client.Contributor
+	}{
+		{"partitions", "units", top.Partitions},
+		{"items", "units", top.Items},
+		{"refused, by partition", "requests", top.ThrottledPartitions},
+		{"refused, by item", "requests", top.ThrottledItems},
+	} {
+		if len(list.keys) > 0 {
+			s.Term.Print("%s", list.title)
+		}
+		for _, k := range list.keys {
+			s.Term.Print("  %10.1f %s  %s", k.Count, list.unit, plain(k.Key))
+		}
+	}
+	return nil
 }
 
 func (d *db) sql(s dbCall) error {

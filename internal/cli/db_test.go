@@ -28,6 +28,7 @@ Resources:
     Properties:
       TableName: orders
       BillingMode: PAY_PER_REQUEST
+      ContributorInsightsSpecification: {Enabled: true}
       AttributeDefinitions: [{AttributeName: customer, AttributeType: S}, {AttributeName: day, AttributeType: N}, {AttributeName: state, AttributeType: S}]
       KeySchema: [{AttributeName: customer, KeyType: HASH}, {AttributeName: day, KeyType: RANGE}]
       GlobalSecondaryIndexes: [{IndexName: byState, KeySchema: [{AttributeName: state, KeyType: HASH}], Projection: {ProjectionType: ALL}}]
@@ -86,6 +87,12 @@ func TestDBReadsAndWritesItems(t *testing.T) {
 		if code != c.code || !strings.Contains(out, c.out) || c.out == "" && out != "" || !strings.Contains(talk, c.talk) {
 			t.Errorf("%s\n  = %d %q %q\nwant %d %q %q", c.args, code, out, talk, c.code, c.out, c.talk)
 		}
+	}
+	if code, out, talk := runWith(t, "", "db", "top", "orders"); code != 0 || !strings.Contains(out, `  {"customer":"ann"}`) {
+		t.Errorf("top = %d %s %s", code, out, talk)
+	}
+	if code, _, talk := runWith(t, "", "db", "top", "copy"); code != ExitFailed || !strings.Contains(talk, "Enable them with UpdateContributorInsights") {
+		t.Errorf("top = %d %s", code, talk)
 	}
 	_, lines, _ := runWith(t, "", "db", "export", "orders")
 	if code, _, talk := runWith(t, lines, "db", "import", "copy"); code != 0 || !strings.Contains(talk, "2 items into copy") {

@@ -33,6 +33,8 @@ type Config struct {
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
+	Registries       string
+	RegistryConfig   string
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -197,6 +199,17 @@ func (c *Config) RecordedEventBytes() (int, error) {
 		return 0, fmt.Errorf("%q is not a size from 0MiB to 4096MiB", c.RecordedEvents)
 	}
 	return n << 20, nil
+}
+
+// RegistryList is the setting registries as a list.
+func (c *Config) RegistryList() []string {
+	var out []string
+	for _, name := range strings.Split(c.Registries, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.

@@ -115,6 +115,14 @@ func Settings() []Setting {
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),
+		text("registries", "public.ecr.aws, docker.io, ghcr.io, quay.io, mcr.microsoft.com, localhost",
+			"The registries that container images of functions may be pulled from, separated by commas; localhost stands for every port of this machine, * for "+
+				"all registries. Everybody who may create functions makes Lambent connect to them. Images of files (s3://bucket/key) need none.",
+			func(c *Config) *string { return &c.Registries }),
+		text("registry-config", "",
+			"A folder with Docker's config.json, whose credentials are used for registries, such as ~/.docker. Everybody who may create functions can then run "+
+				"what these credentials can read. Empty: registries are asked without any.",
+			func(c *Config) *string { return &c.RegistryConfig }),
 		text("log-level", "info",
 			"The least important log lines to write: debug, info, warn or error.",
 			func(c *Config) *string { return &c.LogLevel }),

@@ -27,7 +27,7 @@ func (m *Message) deadLetter(retries int, bound string, cause error) *Message {
 	}
 	maps.Copy(attributes, m.DeadLetter.Attributes)
 	out := &Message{
-		Target: m.DeadLetter.Queue, From: m.From, Trace: m.Trace, Attributes: attributes, Body: m.DeadLetter.Body, Retry: &Retry{Attempts: 185, Age: 24 * time.Hour},
+		Target: m.DeadLetter.Queue, From: m.From, Role: m.DeadLetter.Role, Trace: m.Trace, Attributes: attributes, Body: m.DeadLetter.Body, Retry: &Retry{Attempts: 185, Age: 24 * time.Hour},
 	}
 	if out.Body == nil {
 		out.Body = m.Body

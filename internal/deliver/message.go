@@ -64,6 +64,8 @@ type Retry struct {
 type DeadLetter struct {
 	// Queue is the ARN of an SQS queue.
 	Queue string
+	// Role is the ARN of the role that the service assumes to send to it; empty means that it sends as itself.
+	Role string `json:",omitempty"`
 	// Attributes are added to those that tell about the error: ERROR_CODE, ERROR_MESSAGE, RETRY_ATTEMPTS and, when the retries are used up,
 	// EXHAUSTED_RETRY_CONDITION (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html).
 	Attributes map[string]Attribute `json:",omitempty"`

@@ -17,8 +17,9 @@ type Queue struct {
 	// Name is the kind of the jobs, such as "s3.notification".
 	Name   string
 	Sender *Sender
-	// Send, when set, makes a delivery in place of the sender, for targets that a service calls in a way of its own. [Retryable] must tell what its errors mean.
-	Send func(ctx context.Context, m *Message) error
+	// Send, when set, makes try attempt (from 1) of a delivery in place of the sender, for targets that a service calls in a way of its own. [Retryable] must tell
+	// what its errors mean.
+	Send func(ctx context.Context, m *Message, attempt int) error
 	// MaxAge and MaxAttempts bound the tries of a message; 0 means no bound. A message that its target refuses is not tried again in any case.
 	MaxAge      time.Duration
 	MaxAttempts int
@@ -64,11 +65,11 @@ func (q *Queue) handle(ctx context.Context, j events.Job) error {
 	if m.ID == "" {
 		m.ID = uuid.Of(j.Kind, j.ID)
 	}
-	send := q.Sender.Send
 	if q.Send != nil {
-		send = q.Send
+		err = q.Send(ctx, m, j.Attempt)
+	} else {
+		err = q.Sender.Send(ctx, m)
 	}
-	err = send(ctx, m)
 	if err != nil && (!Retryable(err) || m.Retry != nil && q.exhaustedBy(m.Retry, j) != "") {
 		return events.Permanent(err)
 	}

@@ -33,6 +33,11 @@ type Runtime struct {
 	language language
 	argv     []string
 	mounts   []sandbox.Mount
+	// root is the folder of the image that the runtime is in; empty for one of this machine.
+	root string
+	// env and dir are those of a container image; extensions is the folder with its extensions on this machine, empty for none.
+	env             []string
+	dir, extensions string
 }
 
 // command is the program with its arguments for a function with that much memory, in MiB.

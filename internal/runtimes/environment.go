@@ -2,10 +2,12 @@ package runtimes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,6 +77,12 @@ func (e *ExitError) Error() string {
 // Unwrap returns why the process could not be started, if that is the case.
 func (e *ExitError) Unwrap() error { return e.Exit.Err }
 
+// BadWorkingDir tells whether the process could not be started because its working folder is not there.
+func (e *ExitError) BadWorkingDir() bool {
+	var failed *sandbox.StartError
+	return errors.As(e.Exit.Err, &failed) && strings.HasPrefix(failed.Step, sandbox.StepWorkingDir)
+}
+
 // startFresh starts an environment in a sandbox of its own making.
 func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error) {
 	spec := s.sandboxSpec()
@@ -102,15 +110,18 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		stderr = s.ExtensionOutput // see startExtensions
 	}
 	return sandbox.Spec{
-		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
+		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
-		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.Family != FamilyProvided, Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
+		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
 	}
 }
 
 // functionMounts are the folders of the function.
 func (s *Spec) functionMounts() []sandbox.Mount {
+	if s.Runtime.Family == FamilyImage {
+		return nil
+	}
 	mounts := []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
 	if s.Layers != "" {
 		mounts = append(mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
@@ -220,9 +231,22 @@ func (e *Environment) WasParked() bool { return e.parked }
 // Listener is the listener of that name; nil where the cell shares the host's network.
 func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }
 
+// ours tells whether the runtime is a client of this package, which is given the Runtime API as a descriptor.
+func (r *Runtime) ours() bool { return r.language.client != "" }
+
+func (r *Runtime) workingDir() string {
+	if r.dir != "" {
+		return r.dir
+	}
+	return "/var/task"
+}
+
 // environ is the environment of the process: what AWS sets for the runtime, then what is given. See
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (r *Runtime) environ(given []string) []string {
+	if r.Family == FamilyImage {
+		return merge(append(slices.Clip(r.env), "AWS_LAMBDA_RUNTIME_API="+runtimeAPI), given)
+	}
 	env := []string{
 		"LANG=en_US.UTF-8", "TZ=:UTC",
 		"LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",

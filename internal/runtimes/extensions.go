@@ -40,7 +40,7 @@ func (s *Spec) command() []string {
 	if s.Runtime.Family == FamilyProvided && s.Layers != "" && !exists(filepath.Join(s.Code, "bootstrap")) {
 		argv = []string{"/opt/bootstrap"}
 	}
-	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided {
+	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.ours() {
 		argv = append([]string{wrapper}, argv...)
 	}
 	if s.hasExtensions() {
@@ -64,9 +64,18 @@ func (s *Spec) variable(name string) string {
 	return ""
 }
 
-func (s *Spec) hasExtensions() bool {
-	return s.Layers != "" && exists(filepath.Join(s.Layers, extensionFolder))
+// extensionFiles is the folder of this machine in which the function's extensions lie; empty if it has none.
+func (s *Spec) extensionFiles() string {
+	if s.Runtime.Family == FamilyImage {
+		return s.Runtime.extensions
+	}
+	if dir := filepath.Join(s.Layers, extensionFolder); s.Layers != "" && exists(dir) {
+		return dir
+	}
+	return ""
 }
+
+func (s *Spec) hasExtensions() bool { return s.extensionFiles() != "" }
 
 // subscribers is how many connections telemetry needs into the sandbox.
 func (s *Spec) subscribers() int {
@@ -81,10 +90,11 @@ const flushTime = 200 * time.Millisecond
 
 // expectExtensions announces the extensions that the process starts. One that cannot be started fails the initialisation.
 func (e *Environment) expectExtensions(s *Spec) error {
-	if !s.hasExtensions() {
+	dir := s.extensionFiles()
+	if dir == "" {
 		return nil
 	}
-	entries, err := os.ReadDir(filepath.Join(s.Layers, extensionFolder))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("look for extensions: %w", err)
 	}

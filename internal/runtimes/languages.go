@@ -16,6 +16,8 @@ const (
 	FamilyJava     = "java"
 	FamilyRuby     = "ruby"
 	FamilyProvided = "provided"
+	// FamilyImage is what a container image brings in the place of a runtime.
+	FamilyImage = "image"
 )
 
 // language is what the catalog knows of a language whose runtimes are installed on the machine.

@@ -17,8 +17,8 @@ import (
 
 // kind names the functions that a parked cell can serve: everything that is settled when a process starts.
 type kind struct {
-	// runtime is AWS's identifier; empty for programs that functions bring, which any held cell can run.
-	runtime string
+	// runtime is AWS's identifier; empty for programs that functions bring, which any held cell can run. root is that of the runtime.
+	runtime, root string
 	// memory is that of the function, in MiB, where the heap is sized by it; else 0.
 	memory int
 	// held tells that the cell waits before it runs a program: what the function sets is read when its runtime boots.
@@ -35,8 +35,10 @@ func kindOf(s *Spec) (kind, bool) {
 	for _, l := range s.Listen {
 		fmt.Fprintf(&listen, "%s %s\n", l.Name, l.Addr)
 	}
-	k := kind{runtime: s.Runtime.ID, listen: listen.String(), egress: s.Egress, subscribers: s.subscribers()}
+	k := kind{runtime: s.Runtime.ID, root: s.Runtime.root, listen: listen.String(), egress: s.Egress, subscribers: s.subscribers()}
 	switch {
+	case s.Runtime.Family == FamilyImage:
+		return k, false // its root is one function's own
 	case s.Runtime.Family == FamilyProvided:
 		k.runtime, k.held = "", true
 	case s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":

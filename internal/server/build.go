@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -26,6 +28,7 @@ import (
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/s3"
+	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/sts"
@@ -50,8 +53,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	queueService, queues := sqs.New(p.deps)
-	tables := dynamodb.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
+	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -61,12 +64,28 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
+		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
+}
+
+// operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.
+func operationOf(services []service.Service, api, operation string) (name string, input any, ok bool) {
+	for i := range services {
+		if services[i].API.Name != api {
+			continue
+		}
+		for _, b := range services[i].Operations {
+			if b.Call != nil && strings.EqualFold(b.Name, operation) {
+				return b.Name, b.New(), true
+			}
+		}
+	}
+	return "", nil, false
 }
 
 // functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.
@@ -107,6 +126,12 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
 		return service.Service{}, nil, err
 	}
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	s.onClose(func(context.Context) error { images.Close(); return nil })
+	o.Images = images
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)

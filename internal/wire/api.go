@@ -92,7 +92,7 @@ func (a *API) Match(req *Request) (*Operation, error) {
 	req.Protocol = a.protocolOf(req)
 	var op *Operation
 	switch req.Protocol {
-	case awsapi.JSON:
+	case awsapi.JSON, awsapi.OldCBOR:
 		_, name, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
 		if op = l.operations[name]; op == nil {
 			return nil, unknownOperation(name)
@@ -150,6 +150,9 @@ func (a *API) matchREST(l *loaded, req *Request) (*Operation, error) {
 
 // protocolOf decides in which of the API's protocols the request speaks.
 func (a *API) protocolOf(req *Request) awsapi.Protocol {
+	if a.dialect.oldCBOR && req.mediaType() == oldCBOR {
+		return awsapi.OldCBOR
+	}
 	if len(a.Protocols) == 1 {
 		return a.Protocols[0]
 	}

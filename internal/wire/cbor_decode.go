@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"time"
 	"unicode/utf8"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -31,10 +30,12 @@ type cborDecoder struct {
 	trail
 	data []byte
 	pos  int
+	// millis reads times in milliseconds.
+	millis bool
 }
 
-func decodeCBOR(data []byte, f *field, v reflect.Value, t *trail) error {
-	d := cborDecoder{trail: *t, data: data}
+func decodeCBOR(data []byte, f *field, v reflect.Value, t *trail, millis bool) error {
+	d := cborDecoder{trail: *t, data: data, millis: millis}
 	var err error
 	if len(data) == 0 {
 		d.finish(f.node, 0)
@@ -171,14 +172,17 @@ func (d *cborDecoder) integer(major byte, arg uint64, f *field, v reflect.Value)
 	case awsapi.Float, awsapi.Double:
 		v.SetFloat(float64(n))
 	case awsapi.Timestamp:
-		return setEpoch(v, float64(n))
+		return d.epoch(v, float64(n))
 	default:
 		return d.wrongType("NUMBER_VALUE", f)
 	}
 	return nil
 }
 
-func setEpoch(v reflect.Value, seconds float64) error {
+func (d *cborDecoder) epoch(v reflect.Value, seconds float64) error {
+	if d.millis {
+		seconds /= 1000
+	}
 	t, err := epochTime(seconds)
 	if err != nil {
 		return &mismatch{err.Error()}
@@ -187,8 +191,7 @@ func setEpoch(v reflect.Value, seconds float64) error {
 	return nil
 }
 
-// tagged reads an item with a tag: 1 is a timestamp in seconds; others are
-// passed over.
+// tagged reads an item with a tag: 1 is a timestamp; others are passed over.
 func (d *cborDecoder) tagged(_ uint64, f *field, v reflect.Value) error {
 	if f.kind != awsapi.Timestamp {
 		d.push("\x00tag")
@@ -244,7 +247,7 @@ func (d *cborDecoder) simple(arg uint64, info byte, f *field, v reflect.Value) e
 		}
 		v.SetInt(int64(n))
 	case awsapi.Timestamp:
-		return setEpoch(v, n)
+		return d.epoch(v, n)
 	default:
 		return d.wrongType("NUMBER_VALUE", f)
 	}
@@ -476,14 +479,4 @@ func (d *cborDecoder) skip(depth int) error {
 			}
 		}
 	}
-}
-
-// appendCBORTime appends tag 1 with seconds since 1970: an integer where there
-// is no fraction.
-func appendCBORTime(dst []byte, t time.Time) []byte {
-	dst = append(dst, cborTag<<5|1)
-	if t.Nanosecond()/int(time.Millisecond) == 0 {
-		return appendCBORInt(dst, t.Unix())
-	}
-	return appendCBORFloat(dst, float64(t.UnixMilli())/1000)
 }

@@ -40,14 +40,20 @@ func appendCBORText(dst []byte, s string) []byte {
 	return append(appendCBORHead(dst, cborText, uint64(len(s))), s...)
 }
 
-// appendCBOR appends a value of any kind.
-func appendCBOR(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error) {
+// cborEncoder writes values guided by nodes.
+type cborEncoder struct {
+	// millis writes times in milliseconds.
+	millis bool
+}
+
+// append appends a value of any kind.
+func (e cborEncoder) append(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("encode %s: nested too deeply", f.shape.Name)
 	}
 	switch f.kind {
 	case awsapi.Structure:
-		dst, err := appendCBORMembers(append(dst, cborMap<<5|31), f.node, v, depth)
+		dst, err := e.members(append(dst, cborMap<<5|31), f.node, v, depth)
 		return append(dst, 0xff), err
 	case awsapi.List:
 		dst = appendCBORHead(dst, cborArray, uint64(v.Len()))
@@ -56,7 +62,7 @@ func appendCBOR(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error
 			item, present := f.element.item(v.Index(i))
 			if !present {
 				dst = append(dst, 0xf6)
-			} else if dst, err = appendCBOR(dst, f.element, item, depth+1); err != nil {
+			} else if dst, err = e.append(dst, f.element, item, depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -69,17 +75,17 @@ func appendCBOR(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error
 			item, present := f.element.item(v.MapIndex(key))
 			if !present {
 				dst = append(dst, 0xf6)
-			} else if dst, err = appendCBOR(dst, f.element, item, depth+1); err != nil {
+			} else if dst, err = e.append(dst, f.element, item, depth+1); err != nil {
 				return nil, err
 			}
 		}
 		return dst, nil
 	}
-	return appendCBORScalar(dst, f, v)
+	return e.scalar(dst, f, v)
 }
 
-// appendCBORMembers appends the present members of a structure as pairs.
-func appendCBORMembers(dst []byte, n *node, v reflect.Value, depth int) ([]byte, error) {
+// members appends the present members of a structure as pairs.
+func (e cborEncoder) members(dst []byte, n *node, v reflect.Value, depth int) ([]byte, error) {
 	for i := range n.fields {
 		f := &n.fields[i]
 		value, present := f.value(v)
@@ -87,14 +93,14 @@ func appendCBORMembers(dst []byte, n *node, v reflect.Value, depth int) ([]byte,
 			continue
 		}
 		var err error
-		if dst, err = appendCBOR(appendCBORText(dst, f.jsonName), f, value, depth+1); err != nil {
+		if dst, err = e.append(appendCBORText(dst, f.jsonName), f, value, depth+1); err != nil {
 			return nil, err
 		}
 	}
 	return dst, nil
 }
 
-func appendCBORScalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
+func (e cborEncoder) scalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
 	switch f.kind {
 	case awsapi.String:
 		return appendCBORText(dst, v.String()), nil
@@ -111,9 +117,22 @@ func appendCBORScalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
 		return appendCBORFloat(dst, v.Float()), nil
 	case awsapi.Timestamp:
 		t, _ := v.Interface().(time.Time)
-		return appendCBORTime(dst, t), nil
+		return e.time(dst, t), nil
 	case awsapi.Blob:
 		return append(appendCBORHead(dst, cborBytes, uint64(v.Len())), v.Bytes()...), nil
 	}
 	return nil, fmt.Errorf("encode %s: no form in CBOR", f.shape.Name)
+}
+
+// time appends tag 1 with seconds since 1970: an integer where there
+// is no fraction.
+func (e cborEncoder) time(dst []byte, t time.Time) []byte {
+	dst = append(dst, cborTag<<5|1)
+	if e.millis {
+		return appendCBORInt(dst, t.UnixMilli())
+	}
+	if t.Nanosecond()/int(time.Millisecond) == 0 {
+		return appendCBORInt(dst, t.Unix())
+	}
+	return appendCBORFloat(dst, float64(t.UnixMilli())/1000)
 }

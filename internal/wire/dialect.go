@@ -22,7 +22,7 @@ type dialect struct {
 	wholeLists bool
 	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
 	openEnum string
-	// unlessEmpty are the names of required lists that answers leave out when they are empty; clients see other required lists empty.
+	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty; clients see other required ones empty.
 	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
 	errorNamespace string
@@ -30,6 +30,8 @@ type dialect struct {
 	validationNamespace string
 	// coralNamespace, when set, is the same for the errors that the framework of the service makes before the service sees the call.
 	coralNamespace string
+	// oldCBOR tells that the service also speaks awsapi.OldCBOR.
+	oldCBOR bool
 	// bareErrors are S3's: an <Error> without <ErrorResponse> around it.
 	bareErrors bool
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
@@ -72,6 +74,9 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":
 		d.invalid, d.missing = restJSONCode(api.Name), restJSONCode(api.Name)
+	case "kinesis":
+		// The last event of a shard has no continuation: by that clients know it.
+		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}
 	case "lambda":
 		d.wholeLists, d.openEnum = true, "runtime"
 	case "cloudfront":

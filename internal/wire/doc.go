@@ -1,6 +1,6 @@
 // Package wire turns the bytes of AWS requests into typed inputs and typed
 // outputs and errors into the bytes of answers, for every AWS protocol:
-// awsJson 1.0 and 1.1, restJson1, restXml, awsQuery, ec2Query and rpcV2Cbor.
+// awsJson 1.0 and 1.1 (for some services in CBOR too), restJson1, restXml, awsQuery, ec2Query and rpcV2Cbor.
 //
 // It is a pure codec. It owns no listener, checks no signature and calls no
 // handler: the dispatcher does that between its steps.

@@ -120,7 +120,7 @@ func (a *answer) encodeError(e failure) error {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
 		return a.encodeErrorJSON(e, true)
-	case awsapi.CBOR:
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
 		return a.encodeErrorCBOR(e)
 	case awsapi.RESTJSON:
@@ -233,7 +233,7 @@ func (a *answer) encodeErrorCBOR(e failure) error {
 		return err
 	}
 	if n != nil {
-		if b, err = appendCBORMembers(b, n, e.detail, 0); err != nil {
+		if b, err = a.cbor().members(b, n, e.detail, 0); err != nil {
 			return err
 		}
 	}
@@ -305,14 +305,23 @@ func (a *answer) errorElements(x *xmlEncoder, e failure) error {
 	if !hasMessage {
 		x.leaf("Message", e.message)
 	}
+	if len(n.fields) == 0 {
+		return a.freeElements(x, e)
+	}
 	return x.members(n, e.detail, 0)
 }
 
 // freeElements writes the text fields of a detail that is not a modelled
-// exception: S3's errors carry elements that its model does not have, such as
+// exception, or one without members: S3's errors carry elements that its model does not have, such as
 // StringToSign or BucketName.
 func (a *answer) freeElements(x *xmlEncoder, e failure) error {
 	if !e.detail.IsValid() {
+		return nil
+	}
+	if named, ok := e.extra.(interface{ ErrorElements() [][2]string }); ok {
+		for _, e := range named.ErrorElements() {
+			x.leaf(e[0], e[1])
+		}
 		return nil
 	}
 	if e.detail.Kind() != reflect.Struct {

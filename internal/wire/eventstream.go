@@ -100,7 +100,7 @@ func (s *eventWriter) write(headers []eventHeader, payload []byte) error {
 // initial sends the first event. AWS's RPC protocols start with it, and its
 // flush gets the head to a REST client that waits for the first event.
 func (s *eventWriter) initial(m *message, v reflect.Value) error {
-	if s.req.Protocol != awsapi.JSON && s.req.Protocol != awsapi.CBOR {
+	if s.req.Protocol == awsapi.RESTJSON || s.req.Protocol == awsapi.RESTXML {
 		if err := s.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return fmt.Errorf("flush response head: %w", err)
 		}
@@ -118,8 +118,11 @@ func (s *eventWriter) initial(m *message, v reflect.Value) error {
 func (s *eventWriter) encodeEvent(f *field, v reflect.Value) ([]byte, string, error) {
 	switch s.req.Protocol {
 	case awsapi.CBOR:
-		b, err := appendCBOR(nil, f, v, 0)
+		b, err := s.cbor().append(nil, f, v, 0)
 		return b, "application/cbor", err
+	case awsapi.OldCBOR:
+		b, err := s.cbor().append(nil, f, v, 0)
+		return b, oldCBOR, err
 	case awsapi.RESTXML:
 		e := &xmlEncoder{}
 		err := e.member(f, f.shape.Name, v, 0)
@@ -196,11 +199,18 @@ func (s *eventWriter) fail(err error) error {
 	inner := &answer{w: discardHeader{}, req: s.req, api: s.api}
 	for i := range s.events.fields {
 		if f := &s.events.fields[i]; f.shape.Exception && f.shape.Name == e.name {
-			if err := inner.encodeErrorJSON(e, false); err != nil {
+			media, encode := "application/json", func() error { return inner.encodeErrorJSON(e, false) }
+			switch s.req.Protocol {
+			case awsapi.CBOR:
+				media, encode = "application/cbor", func() error { return inner.encodeErrorCBOR(e) }
+			case awsapi.OldCBOR:
+				media, encode = oldCBOR, func() error { return inner.encodeErrorCBOR(e) }
+			}
+			if err := encode(); err != nil {
 				return err
 			}
 			return s.write([]eventHeader{
-				{":message-type", "exception"}, {":exception-type", f.Name}, {":content-type", "application/json"},
+				{":message-type", "exception"}, {":exception-type", f.Name}, {":content-type", media},
 			}, inner.body)
 		}
 	}

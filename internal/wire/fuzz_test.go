@@ -11,6 +11,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
 	"lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/awsapi/ec2"
+	"lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/awsapi/s3"
 )
@@ -41,6 +42,12 @@ func FuzzDecodeCBOR(f *testing.F) {
 	f.Add([]byte("\xbf\x69Namespace\x61n\x6aMetricData\x81\xa2\x6aMetricName\x61m\x65Value\xfb\x3f\xf0\x00\x00\x00\x00\x00\x00\xff"))
 	f.Add([]byte("\xa1\x6aMetricData\x9f\xa1\x69Timestamp\xc1\x1a\x5f\x00\x00\x00\xff"))
 	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "PutMetricData", awsapi.CBOR, body) })
+}
+
+func FuzzDecodeOldCBOR(f *testing.F) {
+	a := New(kinesis.API, (&kinesis.Handlers{}).Bindings())
+	f.Add([]byte("\xbf\x6aStreamName\x61s\x67ShardId\x61x\x71ShardIteratorType\x6cAT_TIMESTAMP\x69Timestamp\xc1\x1b\x00\x00\x01\x93\x63\xb3\xf4\x00\xff"))
+	f.Fuzz(func(_ *testing.T, body []byte) { fuzzDecode(a, "GetShardIterator", awsapi.OldCBOR, body) })
 }
 
 func FuzzDecodeQuery(f *testing.F) {

@@ -220,7 +220,8 @@ func writeLocated(header http.Header, n *node, v reflect.Value) int {
 			}
 		case awsapi.Headers:
 			for _, key := range sortedKeys(value) {
-				header.Set(f.WireName+key.String(), value.MapIndex(key).String())
+				// The name goes out as it is, and not as http.Header would write it: clients make the keys of a map of it.
+				header[strings.ToLower(f.WireName)+key.String()] = []string{value.MapIndex(key).String()}
 			}
 		}
 	}

@@ -156,8 +156,8 @@ func (o *Operation) decode(req *Request, m *message, v reflect.Value, t *trail) 
 	switch req.Protocol {
 	case awsapi.JSON:
 		return decodeJSON(req.body, m.field, v, t)
-	case awsapi.CBOR:
-		return decodeCBOR(req.body, m.field, v, t)
+	case awsapi.CBOR, awsapi.OldCBOR:
+		return decodeCBOR(req.body, m.field, v, t, req.Protocol == awsapi.OldCBOR)
 	case awsapi.Query, awsapi.EC2:
 		form, err := req.formValues()
 		if err != nil {

@@ -41,7 +41,7 @@ type field struct {
 	pointer bool
 	// ordinal is one bit for a required field, 0 for an optional one.
 	ordinal uint64
-	// unlessEmpty tells that the service leaves a required list out of its answers when it is empty.
+	// unlessEmpty tells that the service leaves a required list or text out of its answers when it is empty.
 	unlessEmpty bool
 	// jsonName is the name in JSON and CBOR, queryName in awsQuery and ec2
 	// requests, xmlName in XML.
@@ -60,7 +60,7 @@ var (
 
 // compiler builds nodes for one API; a shape with a type is compiled once.
 type compiler struct {
-	// unlessEmpty are the names of required lists that answers leave out when they are empty.
+	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty.
 	unlessEmpty []string
 
 	mu    sync.Mutex // guards the fields below
@@ -240,7 +240,7 @@ func (f *field) value(parent reflect.Value) (reflect.Value, bool) {
 	case awsapi.Opaque, awsapi.Timestamp:
 		return v, !v.IsZero()
 	case awsapi.String:
-		return v, f.Required || v.Len() > 0
+		return v, f.Required && !f.unlessEmpty || v.Len() > 0
 	}
 	return v, true
 }

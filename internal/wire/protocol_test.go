@@ -174,7 +174,7 @@ func runOutput(s *suite, op *Operation, c *protocolCase) string {
 	}
 	headers := make(map[string]string)
 	for name := range w.Header() {
-		headers[name] = w.Header().Get(name)
+		headers[name] = headerOf(w.Header(), name)
 	}
 	body := w.Body.String()
 	if s.Metadata.Protocol == "smithy-rpc-v2-cbor" {
@@ -205,7 +205,7 @@ func compareHead(c *protocolCase, w *httptest.ResponseRecorder) string {
 		return cmp.Diff(c.Response.StatusCode, w.Code)
 	}
 	for name, want := range c.Response.Headers {
-		got := w.Header().Get(name)
+		got := headerOf(w.Header(), name)
 		if strings.EqualFold(name, "Content-Type") {
 			got, _, _ = strings.Cut(got, ";")
 			want, _, _ = strings.Cut(want, ";")
@@ -251,7 +251,7 @@ func decodeAnswer(s *suite, op *Operation, status int, headers map[string]string
 		if data, err = base64.StdEncoding.DecodeString(body); err != nil {
 			return v, err
 		}
-		return v, decodeCBOR(data, p.output.field, v, t)
+		return v, decodeCBOR(data, p.output.field, v, t, false)
 	case awsapi.Query, awsapi.EC2:
 		root, err := parseXML(data)
 		if err != nil {
@@ -413,4 +413,14 @@ func cborStrings(data []byte) map[string]string {
 		}
 	}
 	return out
+}
+
+// headerOf returns a field of an answer's head, in whatever case it was written.
+func headerOf(h http.Header, name string) string {
+	for n, values := range h {
+		if strings.EqualFold(n, name) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
 }

@@ -87,9 +87,9 @@ func (a *answer) encode(o *Operation, m *message, v reflect.Value) error {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
 		a.body, err = appendJSON(a.take(), m.field, v, 0)
-	case awsapi.CBOR:
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
-		a.body, err = appendCBOR(a.take(), m.field, v, 0)
+		a.body, err = a.cbor().append(a.take(), m.field, v, 0)
 	case awsapi.Query:
 		err = a.encodeQuery(o, m, v)
 	case awsapi.EC2:
@@ -106,7 +106,7 @@ func (a *answer) encodeEmpty(o *Operation) error {
 	case awsapi.JSON:
 		a.contentType("application/x-amz-json-" + firstOf(a.api.JSONVersion, "1.0"))
 		a.body = []byte("{}")
-	case awsapi.CBOR:
+	case awsapi.CBOR, awsapi.OldCBOR:
 		a.cborHeaders()
 		a.body = []byte{cborMap<<5 | 31, 0xff}
 	case awsapi.Query:
@@ -122,7 +122,17 @@ func (a *answer) encodeEmpty(o *Operation) error {
 	return nil
 }
 
+// oldCBOR is the media type of awsapi.OldCBOR.
+const oldCBOR = "application/x-amz-cbor-1.1"
+
+// cbor returns the encoder of the request's kind of CBOR.
+func (a *answer) cbor() cborEncoder { return cborEncoder{millis: a.req.Protocol == awsapi.OldCBOR} }
+
 func (a *answer) cborHeaders() {
+	if a.req.Protocol == awsapi.OldCBOR {
+		a.contentType(oldCBOR)
+		return
+	}
 	a.contentType("application/cbor")
 	a.w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 }

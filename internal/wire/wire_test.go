@@ -407,3 +407,18 @@ func TestS3AnswersHaveTheirRoots(t *testing.T) {
 		})
 	}
 }
+
+func TestKeysOfHeaderMapsKeepTheirCase(t *testing.T) {
+	op, err := wire.New(s3.API, (&s3.Handlers{}).Bindings()).Match(restRequest("HEAD", "/bucket/key", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	out := &s3.HeadObjectOutput{Metadata: map[string]string{"another-key": "value"}}
+	if err := op.WriteResponse(t.Context(), w, restRequest("HEAD", "/bucket/key", ""), out); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Header()["x-amz-meta-another-key"]; len(got) != 1 || got[0] != "value" {
+		t.Errorf("the head is %v: clients make the key of the metadata of the name as it is sent", w.Header())
+	}
+}

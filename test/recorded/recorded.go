@@ -27,10 +27,23 @@ type Platform interface {
 type Failure struct {
 	Code, Message string
 	Status        int
+	// Detail are the other members of the error, compared when the recording has them.
+	Detail map[string]string
 }
 
 // Replay runs the cases of a file, each on a platform of its own and in a bubble of package synctest. expected is the file of those that do not pass; it must be there.
 func Replay(t *testing.T, file, expected string, open func(t *testing.T) Platform) {
+	t.Helper()
+	replay(t, file, expected, synctest.Test, open)
+}
+
+// ReplayLive is [Replay] for platforms that the clock of the test does not move: those that are spoken to over a network.
+func ReplayLive(t *testing.T, file, expected string, open func(t *testing.T) Platform) {
+	t.Helper()
+	replay(t, file, expected, func(t *testing.T, run func(t *testing.T)) { run(t) }, open)
+}
+
+func replay(t *testing.T, file, expected string, in func(t *testing.T, run func(t *testing.T)), open func(t *testing.T) Platform) {
 	t.Helper()
 	archive, err := txtar.ParseFile(filepath.FromSlash(file))
 	if err != nil {
@@ -45,7 +58,7 @@ func Replay(t *testing.T, file, expected string, open func(t *testing.T) Platfor
 		reason, listed := reasons[f.Name]
 		delete(reasons, f.Name)
 		t.Run(f.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			in(t, func(t *testing.T) {
 				err := run(open(t), string(f.Data))
 				switch {
 				case err != nil && !listed:
@@ -120,18 +133,25 @@ func run(p Platform, text string) error {
 	return nil
 }
 
-var reference = regexp.MustCompile(`\{\{(\d+)\.([^}]+)\}\}`)
+var (
+	reference = regexp.MustCompile(`\{\{(\d+)\.([^}]+)\}\}`)
+	moment    = regexp.MustCompile(`\{\{now([+-]\d+)\}\}`)
+)
 
 // call makes the call of a line.
 func call(p Platform, line string, earlier []result) (result, error) {
 	at, rest, _ := strings.Cut(line, " ")
 	name, input, ok := strings.Cut(rest, " ")
 	ms, err := strconv.Atoi(at)
-	api, operation, dotted := strings.Cut(name, ".")
+	api, operation, dotted := strings.Cut(name, ".") // a region may follow the API: s3@eu-west-1
 	if err != nil || !ok || !dotted {
 		return result{}, fmt.Errorf("%q is not a call", line)
 	}
 	var missing error
+	input = moment.ReplaceAllStringFunc(input, func(found string) string {
+		seconds, _ := strconv.Atoi(moment.FindStringSubmatch(found)[1]) // the pattern has digits there
+		return time.Now().UTC().Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
+	})
 	input = reference.ReplaceAllStringFunc(input, func(found string) string {
 		part := reference.FindStringSubmatch(found)
 		n, _ := strconv.Atoi(part[1]) // the pattern has digits there
@@ -144,7 +164,7 @@ func call(p Platform, line string, earlier []result) (result, error) {
 		if !ok || !isText {
 			missing = fmt.Errorf("%s: the answer of %s has no %s", name, earlier[n-1].call, part[2])
 		}
-		return text
+		return escaped(text)
 	})
 	if missing != nil {
 		return result{}, missing
@@ -162,6 +182,12 @@ func call(p Platform, line string, earlier []result) (result, error) {
 		err = json.Unmarshal([]byte(output), &r.output)
 	}
 	return r, err
+}
+
+// escaped returns a text as it is written between the quotation marks of JSON.
+func escaped(text string) string {
+	b, _ := json.Marshal(text) // a string can always be written
+	return string(b[1 : len(b)-1])
 }
 
 // expand writes out texts that a file gives as {"repeat": [before, character, times, after]}.

@@ -13,14 +13,16 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"lambent.dev/lambent/test/driver"
 )
 
 // world is what the commands of one script work on.
 type world struct {
 	platform *platform
-	client   *driver // the client under test
-	boto3    *driver
-	last     answer
+	client   *driver.Driver // the client under test
+	boto3    *driver.Driver
+	last     driver.Answer
 }
 
 type worldKey struct{}
@@ -38,12 +40,12 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	}
 }
 
-func (w *world) request(ts *testscript.TestScript, service, operation, input string) request {
+func (w *world) request(ts *testscript.TestScript, service, operation, input string) driver.Request {
 	input = os.Expand(input, ts.Getenv) // single quotes keep testscript from doing it
 	if !json.Valid([]byte(input)) {
 		ts.Fatalf("the input of %s is not JSON: %s", operation, input)
 	}
-	return request{
+	return driver.Request{
 		Service: service, Operation: operation, Input: json.RawMessage(input), Endpoint: w.platform.url(),
 		Key: ts.Getenv("KEY"), Secret: ts.Getenv("SECRET"), Token: ts.Getenv("TOKEN"),
 	}
@@ -56,7 +58,7 @@ func call(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: call SERVICE Operation [JSON]")
 	}
-	a, err := w.client.call(w.request(ts, args[0], args[1], args[2]))
+	a, err := w.client.Call(w.request(ts, args[0], args[1], args[2]))
 	ts.Check(err)
 	w.last = a
 	switch {
@@ -142,7 +144,7 @@ func request1(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	defer got.Body.Close()
 	raw, err := io.ReadAll(got.Body)
 	ts.Check(err)
-	w.last = answer{Output: map[string]any{"status": got.StatusCode, "body": string(raw)}}
+	w.last = driver.Answer{Output: map[string]any{"status": got.StatusCode, "body": string(raw)}}
 }
 
 func presign(w *world, ts *testscript.TestScript, neg bool, args []string) {
@@ -154,7 +156,7 @@ func presign(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	r.Method = args[1]
 	r.Presign, err = strconv.Atoi(args[5])
 	ts.Check(err)
-	a, err := w.boto3.call(r)
+	a, err := w.boto3.Call(r)
 	ts.Check(err)
 	if a.Code != "" {
 		ts.Fatalf("presign: %s: %s", a.Code, a.Message)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"lambent.dev/lambent/test/driver"
 )
 
 var sdks = flag.String("sdk", "boto3,cli,js", "the clients to run the scripts with, separated by commas")
@@ -22,7 +24,7 @@ type client struct {
 
 func clients(root string) map[string]client {
 	python := filepath.Join(root, ".venv", "bin", "python")
-	drivers := filepath.Join(root, "test", "scenario", "drivers")
+	drivers := filepath.Join(root, "test", "driver")
 	return map[string]client{
 		"boto3": {[]string{python, filepath.Join(drivers, "boto3_driver.py")}, python},
 		"cli":   {[]string{python, filepath.Join(drivers, "cli_driver.py")}, filepath.Join(root, ".venv", "bin", "aws")},
@@ -77,18 +79,18 @@ func skipWithout(t *testing.T, name string, c client) {
 	}
 }
 
-func resident(t *testing.T, command []string) *driver {
+func resident(t *testing.T, command []string) *driver.Driver {
 	t.Helper()
-	d, err := startDriver(command...)
+	d, err := driver.Start(command...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.close)
+	t.Cleanup(d.Close)
 	return d
 }
 
 // setup starts a platform in the script's folder.
-func setup(env *testscript.Env, root, binary string, client, boto3 *driver) error {
+func setup(env *testscript.Env, root, binary string, client, boto3 *driver.Driver) error {
 	port, err := freePort()
 	if err != nil {
 		return err

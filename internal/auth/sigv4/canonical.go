@@ -222,7 +222,7 @@ func appendHeaders(dst []byte, r *Request, names []string) []byte {
 			dst = appendTrimmed(dst, f.Value)
 			n++
 		}
-		if n == 0 && name == "host" {
+		if n == 0 && isHost(name) {
 			dst = appendTrimmed(dst, r.Host)
 		}
 		dst = append(dst, '\n')

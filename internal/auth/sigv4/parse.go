@@ -286,7 +286,7 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 	if len(s.SignedHeaders) > maxSignedHeaders || !sortedNames(s.SignedHeaders) {
 		return nil, malformed(s, "SignedHeaders must be lower-case names in their order, without repetition.")
 	}
-	if !slices.Contains(s.SignedHeaders, "host") {
+	if !slices.ContainsFunc(s.SignedHeaders, isHost) {
 		return nil, malformed(s, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if s.Hash != "" && !validHash(s.Hash) {
@@ -361,6 +361,9 @@ func (s *Signature) covers(r *Request) error {
 		Extra:   []Field{{"HeadersNotSigned", clip(strings.Join(open, ", "))}},
 	}
 }
+
+// isHost tells whether a signed header is the host, which clients on HTTP/2 may sign under the name that it has there.
+func isHost(name string) bool { return name == "host" || name == ":authority" }
 
 // sortedNames reports whether names are lower case, not empty, and in strictly rising order.
 func sortedNames(names []string) bool {

@@ -3,6 +3,9 @@ package client
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strconv"
+	"time"
 
 	"lambent.dev/lambent/internal/lib/attr"
 )
@@ -173,4 +176,26 @@ func (c *Client) Execute(ctx context.Context, statement string, each func(attr.M
 		}
 		in["NextToken"] = *out.NextToken
 	}
+}
+
+// Contributor is a key with what it was counted for: units of capacity, or requests that were refused.
+type Contributor struct {
+	Key   attr.Map `json:"key"`
+	Count float64  `json:"count"`
+}
+
+// Contributors are the keys of a table or an index with most traffic.
+type Contributors struct {
+	Since               time.Time     `json:"since"`
+	Partitions          []Contributor `json:"partitions"`
+	Items               []Contributor `json:"items"`
+	ThrottledPartitions []Contributor `json:"throttledPartitions"`
+	ThrottledItems      []Contributor `json:"throttledItems"`
+}
+
+// Contributors returns the keys with most traffic of a table, or of an index of it when that is not empty. Only the root user may look.
+func (c *Client) Contributors(ctx context.Context, account, table, index string, limit int) (*Contributors, error) {
+	out := &Contributors{}
+	query := url.Values{"index": {index}, "limit": {strconv.Itoa(limit)}}
+	return out, c.admin(ctx, "/_lambent/dynamodb/contributors/"+account+"/"+url.PathEscape(c.Region)+"/"+url.PathEscape(table)+"?"+query.Encode(), out)
 }

@@ -28,19 +28,40 @@ const (
 // access returns what each operation needs permission for.
 func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
-		"CreateBackup":                onTableOf(s, "dynamodb:CreateBackup", func(in *ddb.CreateBackupInput) string { return in.TableName }),
-		"DeleteBackup":                service.On("dynamodb:DeleteBackup", func(_ context.Context, in *ddb.DeleteBackupInput) string { return in.BackupArn }),
-		"DescribeBackup":              service.On("dynamodb:DescribeBackup", func(_ context.Context, in *ddb.DescribeBackupInput) string { return in.BackupArn }),
-		"ListBackups":                 service.OnAny("dynamodb:ListBackups"),
-		"DescribeExport":              service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
-		"DescribeImport":              service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
-		"ExportTableToPointInTime":    onTableOf(s, "dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
-		"ImportTable":                 onTableOf(s, "dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
-		"DescribeContributorInsights": onTableOf(s, "dynamodb:DescribeContributorInsights", func(in *ddb.DescribeContributorInsightsInput) string { return in.TableName }),
-		"ListContributorInsights":     service.OnAny("dynamodb:ListContributorInsights"),
-		"UpdateContributorInsights":   onTableOf(s, "dynamodb:UpdateContributorInsights", func(in *ddb.UpdateContributorInsightsInput) string { return in.TableName }),
-		"ListExports":                 service.OnAny("dynamodb:ListExports"),
-		"ListImports":                 service.OnAny("dynamodb:ListImports"),
+		"CreateBackup":   onTableOf(s, "dynamodb:CreateBackup", func(in *ddb.CreateBackupInput) string { return in.TableName }),
+		"DeleteBackup":   service.On("dynamodb:DeleteBackup", func(_ context.Context, in *ddb.DeleteBackupInput) string { return in.BackupArn }),
+		"DescribeBackup": service.On("dynamodb:DescribeBackup", func(_ context.Context, in *ddb.DescribeBackupInput) string { return in.BackupArn }),
+		"CreateGlobalTable": service.OnAll("dynamodb:CreateGlobalTable", func(ctx context.Context, in *ddb.CreateGlobalTableInput) ([]service.Target, error) {
+			return s.onGlobal(ctx, in.GlobalTableName)
+		}),
+		"DescribeGlobalTable": service.On("dynamodb:DescribeGlobalTable", func(ctx context.Context, in *ddb.DescribeGlobalTableInput) string {
+			return globalTableARN(placeOf(ctx), in.GlobalTableName)
+		}),
+		"DescribeGlobalTableSettings": service.On("dynamodb:DescribeGlobalTableSettings", func(ctx context.Context, in *ddb.DescribeGlobalTableSettingsInput) string {
+			return globalTableARN(placeOf(ctx), in.GlobalTableName)
+		}),
+		"ListGlobalTables": service.OnAny("dynamodb:ListGlobalTables"),
+		"UpdateGlobalTable": service.OnAll("dynamodb:UpdateGlobalTable", func(ctx context.Context, in *ddb.UpdateGlobalTableInput) ([]service.Target, error) {
+			return s.onGlobal(ctx, in.GlobalTableName)
+		}),
+		"UpdateGlobalTableSettings": service.OnAll("dynamodb:UpdateGlobalTableSettings", func(ctx context.Context, in *ddb.UpdateGlobalTableSettingsInput) ([]service.Target, error) {
+			return s.onGlobal(ctx, in.GlobalTableName)
+		}),
+		"DescribeTableReplicaAutoScaling":     onTableOf(s, "dynamodb:DescribeTableReplicaAutoScaling", func(in *ddb.DescribeTableReplicaAutoScalingInput) string { return in.TableName }),
+		"DescribeKinesisStreamingDestination": onTableOf(s, "dynamodb:DescribeKinesisStreamingDestination", func(in *ddb.DescribeKinesisStreamingDestinationInput) string { return in.TableName }),
+		"DisableKinesisStreamingDestination":  onTableOf(s, "dynamodb:DisableKinesisStreamingDestination", func(in *ddb.DisableKinesisStreamingDestinationInput) string { return in.TableName }),
+		"EnableKinesisStreamingDestination":   onTableOf(s, "dynamodb:EnableKinesisStreamingDestination", func(in *ddb.EnableKinesisStreamingDestinationInput) string { return in.TableName }),
+		"UpdateKinesisStreamingDestination":   onTableOf(s, "dynamodb:UpdateKinesisStreamingDestination", func(in *ddb.UpdateKinesisStreamingDestinationInput) string { return in.TableName }),
+		"ListBackups":                         service.OnAny("dynamodb:ListBackups"),
+		"DescribeExport":                      service.On("dynamodb:DescribeExport", func(_ context.Context, in *ddb.DescribeExportInput) string { return in.ExportArn }),
+		"DescribeImport":                      service.On("dynamodb:DescribeImport", func(_ context.Context, in *ddb.DescribeImportInput) string { return in.ImportArn }),
+		"ExportTableToPointInTime":            onTableOf(s, "dynamodb:ExportTableToPointInTime", func(in *ddb.ExportTableToPointInTimeInput) string { return in.TableArn }),
+		"ImportTable":                         onTableOf(s, "dynamodb:ImportTable", func(in *ddb.ImportTableInput) string { return in.TableCreationParameters.TableName }),
+		"DescribeContributorInsights":         onTableOf(s, "dynamodb:DescribeContributorInsights", func(in *ddb.DescribeContributorInsightsInput) string { return in.TableName }),
+		"ListContributorInsights":             service.OnAny("dynamodb:ListContributorInsights"),
+		"UpdateContributorInsights":           onTableOf(s, "dynamodb:UpdateContributorInsights", func(in *ddb.UpdateContributorInsightsInput) string { return in.TableName }),
+		"ListExports":                         service.OnAny("dynamodb:ListExports"),
+		"ListImports":                         service.OnAny("dynamodb:ListImports"),
 		"RestoreTableFromBackup": service.OnAll("dynamodb:RestoreTableFromBackup", func(ctx context.Context, in *ddb.RestoreTableFromBackupInput) ([]service.Target, error) {
 			targets, err := s.onTable(ctx, in.TargetTableName)
 			return append(targets, service.Target{ARN: in.BackupArn}), err
@@ -146,6 +167,12 @@ func (s *Service) access() map[string]service.Access {
 func (s *Service) onTable(ctx context.Context, nameOrARN string) ([]service.Target, error) {
 	t, _, err := s.target(ctx, nameOrARN)
 	return []service.Target{t}, err
+}
+
+// onGlobal returns the targets of a change of a global table of the version 2017.11.29: itself, and the table of the request's region.
+func (s *Service) onGlobal(ctx context.Context, name string) ([]service.Target, error) {
+	targets, err := s.onTable(ctx, name)
+	return append([]service.Target{{ARN: globalTableARN(placeOf(ctx), name)}}, targets...), err
 }
 
 // onResource returns the target of an operation on the policy of a table or a stream.

@@ -182,6 +182,7 @@ func alterIndex(tx store.Txn, t *table, r *tableRecord, defs []ddb.AttributeDefi
 		entries := t.index(name).entries
 		tx.DeleteRange(entries, entries.End())
 		r.Global = slices.Delete(r.Global, i, i+1)
+		delete(r.Insights, name)
 		return nil
 	}
 	if u.Update.WarmThroughput != nil {

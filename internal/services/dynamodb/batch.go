@@ -61,9 +61,10 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 			if err != nil {
 				return err
 			}
-			items, left, err := s.batchRead(r, t, gets[name], &size, func(n int) {
+			items, left, err := s.batchRead(r, t, gets[name], &size, func(key attr.Map, n int) {
 				u := units{table: readUnits(n, isTrue(req.ConsistentRead))}
 				s.spend(t, u, false)
+				s.see(t, nil, key, u.table)
 				consumed.add(t.Name, u)
 			})
 			if err != nil {
@@ -84,8 +85,8 @@ func (s *Service) batchGetItem(ctx context.Context, in *ddb.BatchGetItemInput) (
 	return out, nil
 }
 
-// batchRead reads items until the response is full or the table's throughput is used up, and returns the keys that are left. each is told the size of every item.
-func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, each func(size int)) (items, left []attr.Map, err error) {
+// batchRead reads items until the response is full or the table's throughput is used up, and returns the keys that are left. each is told the key and the size of every item.
+func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, each func(key attr.Map, size int)) (items, left []attr.Map, err error) {
 	items = []attr.Map{}
 	for _, g := range gets {
 		if err := t.checkKey(g.key); err != nil {
@@ -94,6 +95,9 @@ func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, eac
 	}
 	for i, g := range gets {
 		throttled := s.admitRead(source{table: t})
+		if throttled != nil {
+			s.seeThrottled(t, nil, g.key)
+		}
 		if throttled != nil && *size == 0 && i == 0 {
 			return nil, nil, throttled
 		}
@@ -108,7 +112,7 @@ func (s *Service) batchRead(r store.Reader, t *table, gets []get, size *int, eac
 			return nil, nil, err
 		}
 		*size += n
-		each(n)
+		each(g.key, n)
 		if item != nil {
 			items = append(items, item)
 		}

@@ -31,7 +31,9 @@ type tableProperties struct {
 	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
 	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
 	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
+	KinesisStream             *kinesisProperty    `cfn:"KinesisStreamSpecification"`
 	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
+	Insights                  *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 	Tags                      []tagProperty       `cfn:"Tags"`
 }
 
@@ -65,6 +67,7 @@ type globalProperty struct {
 	Keys       []keyProperty       `cfn:"KeySchema,required"`
 	Projection projectionProperty  `cfn:"Projection,required"`
 	Throughput *throughputProperty `cfn:"ProvisionedThroughput"`
+	Insights   *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 }
 
 type localProperty struct {
@@ -87,6 +90,16 @@ type encryptionProperty struct {
 type recoveryProperty struct {
 	Enabled bool   `cfn:"PointInTimeRecoveryEnabled"`
 	Days    *int32 `cfn:"RecoveryPeriodInDays"`
+}
+
+type insightsProperty struct {
+	Enabled bool   `cfn:"Enabled,required"`
+	Mode    string `cfn:"Mode"`
+}
+
+type kinesisProperty struct {
+	Stream    string `cfn:"StreamArn,required"`
+	Precision string `cfn:"ApproximateCreationDateTimePrecision"`
 }
 
 type streamProperty struct {
@@ -139,6 +152,12 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, in.TableName, nil, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callDestination(ctx, in.TableName, nil, p.KinesisStream); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callInsights(ctx, in.TableName, &tableProperties{}, p); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, in.TableName)
@@ -267,6 +286,12 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 		return service.Resource{}, err
 	}
 	if err := s.callPolicy(ctx, name, old.ResourcePolicy, p.ResourcePolicy); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callDestination(ctx, name, old.KinesisStream, p.KinesisStream); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.callInsights(ctx, name, old, p); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.retag(ctx, c, old, p); err != nil {
@@ -412,6 +437,69 @@ func (s *Service) callRecovery(ctx context.Context, name string, old, recovery *
 	_, err := service.Call[ddb.UpdateContinuousBackupsOutput](ctx, s.door, ddb.API.Name, "UpdateContinuousBackups",
 		&ddb.UpdateContinuousBackupsInput{TableName: name, PointInTimeRecoverySpecification: spec})
 	return err
+}
+
+// callDestination makes the data stream of a table what the properties say.
+func (s *Service) callDestination(ctx context.Context, table string, old, p *kinesisProperty) error {
+	was, is := deref(old), deref(p)
+	if was.Stream != "" && was.Stream != is.Stream {
+		_, err := s.door.Call(ctx, ddb.API.Name, "DisableKinesisStreamingDestination", &ddb.DisableKinesisStreamingDestinationInput{TableName: table, StreamArn: was.Stream})
+		if err != nil && !strings.Contains(messageOf(err), "must be ACTIVE") { // by an earlier try of this step
+			return err
+		}
+	}
+	switch {
+	case is.Stream == "" || was == is:
+		return nil
+	case was.Stream == is.Stream && is.Precision != "":
+		_, err := s.door.Call(ctx, ddb.API.Name, "UpdateKinesisStreamingDestination", &ddb.UpdateKinesisStreamingDestinationInput{
+			TableName: table, StreamArn: is.Stream, UpdateKinesisStreamingConfiguration: &ddb.UpdateKinesisStreamingConfiguration{ApproximateCreationDateTimePrecision: is.Precision},
+		})
+		if err != nil && !strings.Contains(messageOf(err), "already set") {
+			return err
+		}
+		return nil
+	case was.Stream == is.Stream:
+		return nil
+	}
+	in := &ddb.EnableKinesisStreamingDestinationInput{TableName: table, StreamArn: is.Stream}
+	if is.Precision != "" {
+		in.EnableKinesisStreamingConfiguration = &ddb.EnableKinesisStreamingConfiguration{ApproximateCreationDateTimePrecision: is.Precision}
+	}
+	_, err := s.door.Call(ctx, ddb.API.Name, "EnableKinesisStreamingDestination", in)
+	if err != nil && !strings.Contains(messageOf(err), "must be DISABLED") {
+		return err
+	}
+	return nil
+}
+
+// callInsights makes the Contributor Insights of a table and its global indexes what the properties say.
+func (s *Service) callInsights(ctx context.Context, table string, old, p *tableProperties) error {
+	before := map[string]*insightsProperty{"": old.Insights}
+	for _, ix := range old.GlobalSecondaryIndexes {
+		before[ix.Name] = ix.Insights
+	}
+	after := map[string]*insightsProperty{"": p.Insights}
+	for _, ix := range p.GlobalSecondaryIndexes {
+		after[ix.Name] = ix.Insights
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		was, is := deref(before[name]), deref(after[name])
+		if was == is || !was.Enabled && !is.Enabled {
+			continue
+		}
+		in := &ddb.UpdateContributorInsightsInput{TableName: table, ContributorInsightsAction: ddb.ContributorInsightsActionDisable}
+		if is.Enabled {
+			in.ContributorInsightsAction, in.ContributorInsightsMode = ddb.ContributorInsightsActionEnable, is.Mode
+		}
+		if name != "" {
+			in.IndexName = &name
+		}
+		if _, err := service.Call[ddb.UpdateContributorInsightsOutput](ctx, s.door, ddb.API.Name, "UpdateContributorInsights", in); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // callPolicy makes the resource policy of a table what the properties say.

@@ -36,6 +36,8 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.ResourcePolicy = &policyProperty{map[string]any{"Statement": []any{map[string]any{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}}}}
 		second.PointInTimeRecovery = &recoveryProperty{Enabled: true}
 		second.StreamSpecification = &streamProperty{"NEW_IMAGE"}
+		second.KinesisStream = &kinesisProperty{Stream: dataStream}
+		second.Insights = &insightsProperty{Enabled: true}
 		second.Tags = []tagProperty{{"team", "green"}}
 		for range 2 {
 			r, err := typ.Update(h.ctx, c, first, &second)
@@ -55,6 +57,12 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			t.Error(got)
 		}
 		if got := h.must(t, "DescribeContinuousBackups", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"RecoveryPeriodInDays":35`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "DescribeKinesisStreamingDestination", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"ACTIVE"`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "DescribeContributorInsights", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"ENABLED"`) {
 			t.Error(got)
 		}
 		if got := h.must(t, "GetResourcePolicy", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); !strings.Contains(got, "dynamodb:GetItem") {

@@ -50,10 +50,6 @@ type replicaProperty struct {
 	Tags                      []tagProperty     `cfn:"Tags"`
 }
 
-type insightsProperty struct {
-	Enabled bool `cfn:"Enabled,required"`
-}
-
 // globalTableResource returns the resource type AWS::DynamoDB::GlobalTable.
 func (s *Service) globalTableResource() service.ResourceType {
 	return service.NewResourceType("AWS::DynamoDB::GlobalTable", service.ResourceSpec[globalProperties]{
@@ -114,15 +110,11 @@ func (p *globalProperties) home(ctx context.Context) (*tableProperties, error) {
 		return nil, invalid("Replicas must have one for the region of the stack, %s", region)
 	}
 	own := p.Replicas[i]
-	for _, r := range p.Replicas {
-		if r.ContributorInsights != nil && r.ContributorInsights.Enabled {
-			return nil, unsupported(typ, "Replicas.ContributorInsightsSpecification.Enabled: true")
-		}
-	}
 	t := &tableProperties{
 		TableName: p.TableName, AttributeDefinitions: p.AttributeDefinitions, KeySchema: p.KeySchema, BillingMode: p.BillingMode, LocalSecondaryIndexes: p.LocalSecondaryIndexes,
 		TimeToLiveSpecification: p.TimeToLiveSpecification, SSESpecification: p.SSESpecification, StreamSpecification: p.StreamSpecification, TableClass: own.TableClass,
 		DeletionProtectionEnabled: own.DeletionProtectionEnabled, PointInTimeRecovery: own.PointInTimeRecovery, ResourcePolicy: own.ResourcePolicy, Tags: own.Tags,
+		Insights: own.ContributorInsights,
 	}
 	if p.WriteOnDemand != nil || own.ReadOnDemand != nil {
 		t.OnDemandThroughput = &onDemandProperty{}
@@ -201,6 +193,9 @@ func (s *Service) callReplica(ctx context.Context, name string, c service.Resour
 	}
 	if isTrue(old.DeletionProtectionEnabled) != isTrue(p.DeletionProtectionEnabled) {
 		return unsupported("AWS::DynamoDB::GlobalTable", "Replicas.DeletionProtectionEnabled in another region than that of the stack")
+	}
+	if err := s.callInsights(ctx, name, &tableProperties{Insights: old.ContributorInsights}, &tableProperties{Insights: p.ContributorInsights}); err != nil {
+		return err
 	}
 	c.PhysicalID = name
 	return s.retag(ctx, c, &tableProperties{Tags: old.Tags}, &tableProperties{Tags: p.Tags})

@@ -24,7 +24,9 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: &t.OnDemandSince}
 	}
 	d.SSEDescription = t.describeEncryption()
-	if d.Replicas = t.describeReplicas(); d.Replicas != nil {
+	if !t.GlobalSince.IsZero() {
+		d.GlobalTableVersion = ptr("2017.11.29")
+	} else if d.Replicas = t.describeReplicas(); d.Replicas != nil {
 		d.GlobalTableVersion = ptr("2019.11.21")
 	}
 	if t.Restore != nil {

@@ -6,8 +6,8 @@
 //
 // # What it deliberately is not
 //
-// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Contributor Insights
-// are refused by name. It does not encrypt tables: that a table asks for encryption is kept and
+// It limits throughput only where a table asks for it with a tag: capacity is accounted for and reported. Contributor Insights are counted in
+// memory, for an hour or two, as there is no CloudWatch to keep them. It does not encrypt tables: that a table asks for encryption is kept and
 // shown, and what protects it is the disk that the data directory is on.
 //
 // # Keys

@@ -128,6 +128,14 @@ type importLine struct {
 	index   int64 // in its file
 }
 
+// newImportLine returns a line with an item, or with what is wrong with it.
+func newImportLine(item attr.Map, malformed error) importLine {
+	if malformed != nil {
+		return importLine{problem: malformed.Error()}
+	}
+	return importLine{item: item}
+}
+
 // importLines checks lines, tells about those that are no items of the table, and writes the others and how far the import came in one transaction.
 func (s *Service) importLines(ctx context.Context, p place, im *importRecord, lines []importLine) error {
 	t, err := s.knownTable(ctx, p, im.Table)
@@ -170,7 +178,7 @@ func (s *Service) importLines(ctx context.Context, p place, im *importRecord, li
 			if err != nil {
 				return err
 			}
-			if err := t.store(tx, t.itemKey(l.item), old.Clone(), l.item, origin{at: s.clock.Now()}); err != nil {
+			if err := t.store(tx, t.itemKey(l.item), old.Clone(), l.item, s.now()); err != nil {
 				return err
 			}
 			im.Imported++
@@ -208,11 +216,7 @@ func (s *Service) lines(ctx context.Context, p place, im *importRecord, body io.
 			if len(bytes.TrimSpace(line)) == 0 {
 				continue
 			}
-			item, malformed := parse(line)
-			if malformed != nil {
-				return importLine{problem: malformed.Error()}, nil
-			}
-			return importLine{item: item}, nil
+			return newImportLine(parse(line)), nil
 		}
 		if err := scanner.Err(); err != nil {
 			return importLine{}, service.Errorf("InvalidFile", "Read %s: %s", im.Object, err)

@@ -254,6 +254,7 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		return nil, err
 	}
 	if err := s.admitRead(source{table: t}); err != nil {
+		s.seeThrottled(t, nil, in.Key)
 		return nil, err
 	}
 	err = s.store.View(ctx, func(r store.Reader) error {
@@ -264,6 +265,7 @@ func (s *Service) getItem(ctx context.Context, in *ddb.GetItemInput) (*ddb.GetIt
 		out.Item = item
 		u := units{table: readUnits(size, isTrue(in.ConsistentRead))}
 		s.spend(t, u, false)
+		s.see(t, nil, in.Key, u.table)
 		out.ConsumedCapacity = u.report(in.ReturnConsumedCapacity, t.Name, capacityPlain)
 		return nil
 	})

@@ -23,9 +23,11 @@ type kind[R any] struct {
 func backups() kind[backupRecord] {
 	return kind[backupRecord]{"a", "backup", "BackupNotFoundException"}
 }
+
 func exports() kind[exportRecord] {
 	return kind[exportRecord]{"o", "export", "ExportNotFoundException"}
 }
+
 func imports() kind[importRecord] {
 	return kind[importRecord]{"m", "import", "ImportNotFoundException"}
 }

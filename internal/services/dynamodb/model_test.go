@@ -107,7 +107,7 @@ func (w *world) open(t *rapid.T) {
 		}
 	}
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
-	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: slog.New(slog.DiscardHandler)})
+	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: slog.New(slog.DiscardHandler)}, &h.data)
 	h.service, h.streams = h.impl.Tables(), h.impl.Streams()
 	h.ctx = service.WithRequest(t.Context(), &service.Request{ID: "model", Account: "000000000000", Region: "us-east-1"})
 	w.h = h

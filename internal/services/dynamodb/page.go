@@ -25,6 +25,8 @@ type reading struct {
 	filter     *expr.Condition
 	projection *expr.Projection
 	capacity   string
+	// seen is told of every entry that is read; nil when nobody wants to know.
+	seen func(item attr.Map)
 	// keyErr tells what is wrong with the key conditions of a query, which is reported after what is wrong with the rest.
 	keyErr error
 	// These tell that filter and projection come from parameters of the time before expressions.
@@ -184,6 +186,9 @@ func (rd *reading) fill(r store.Reader, src source, span store.Span, out *page) 
 		item := attr.Map(pair.Value)
 		out.scanned++
 		out.size += item.Size()
+		if rd.seen != nil {
+			rd.seen(item)
+		}
 		last := rd.limit > 0 && int(out.scanned) == rd.limit || out.size >= maxPage
 		if last {
 			out.lastKey = src.lastKey(item)

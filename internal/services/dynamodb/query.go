@@ -53,6 +53,7 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 		if err := s.admitRead(src); err != nil {
 			return err
 		}
+		q.seen = s.seer(src, q.consistent)
 		if out, err = q.run(r, src, span); err == nil {
 			s.spend(t, q.units(src, out.size, out.fetched), false)
 		}

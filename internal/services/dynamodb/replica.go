@@ -28,6 +28,9 @@ func (p place) in(region string) place { return place{p.account, region} }
 
 // alterReplicas makes the changes of a request to the regions of a table. r is the table's record after the request's other changes.
 func (s *Service) alterReplicas(tx store.Txn, t *table, r *tableRecord, updates []ddb.ReplicationGroupUpdate) error {
+	if len(updates) > 0 && !t.GlobalSince.IsZero() {
+		return invalid("%s is part of a global table of the version 2017.11.29, whose replicas are changed with UpdateGlobalTable", t.Name)
+	}
 	for _, u := range updates {
 		var region string
 		switch {
@@ -158,7 +161,7 @@ func (s *Service) replicate(tx store.Txn, t *table, key, item attr.Map, by origi
 		if err != nil {
 			return err
 		}
-		if err := other.store(tx, itemKey, old.Clone(), item, origin{at: by.at}); err != nil {
+		if err := other.store(tx, itemKey, old.Clone(), item, origin{at: by.at, to: by.to}); err != nil {
 			return err
 		}
 	}
@@ -192,7 +195,7 @@ func (s *Service) runReplica(ctx context.Context, p place, name string) error {
 					if err != nil || old != nil {
 						return err // it was written since
 					}
-					return t.store(tx, itemKey, nil, item, origin{at: s.clock.Now()})
+					return t.store(tx, itemKey, nil, item, s.now())
 				})
 				if err != nil {
 					return err

@@ -139,7 +139,7 @@ func (s *Service) runRestore(ctx context.Context, p place, name string) error {
 			rows := p.snapshotRows(restore.Snapshot)
 			more, err := batch(tx, rows.Span(), &restore.Cursor, snapshotBytes/(1+len(t.indexes)), func(pair store.Pair) error {
 				item := attr.Map(pair.Value)
-				return t.store(tx, t.itemKey(item), nil, item, origin{at: s.clock.Now()})
+				return t.store(tx, t.itemKey(item), nil, item, s.now())
 			})
 			if err != nil {
 				return err

@@ -36,6 +36,7 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 		if err := s.admitRead(src); err != nil {
 			return err
 		}
+		sc.seen = s.seer(src, sc.consistent)
 		if out, err = sc.run(r, src, span); err == nil {
 			s.spend(t, sc.units(src, out.size, out.fetched), false)
 		}

@@ -37,14 +37,20 @@ type tableRecord struct {
 	LastStream string        `json:"last_stream,omitempty"`
 	Policy     *policyRecord `json:"policy,omitempty"`
 	// Replicas are the other regions of a global table, and Replica is set until the items that were there before this one are copied.
-	Replicas []string      `json:"replicas,omitempty"`
-	Replica  *replicaState `json:"replica,omitempty"`
+	Replicas []string `json:"replicas,omitempty"`
+	// GlobalSince is when the table became part of a global table of the version 2017.11.29; zero for all others.
+	GlobalSince time.Time     `json:"global_since,omitzero"`
+	Replica     *replicaState `json:"replica,omitempty"`
 	// Snapshots are the ids of the snapshots for which items are being copied, and Undoing of those that need the log of recovery.
 	Snapshots []string `json:"snapshots,omitempty"`
 	Undoing   []string `json:"undoing,omitempty"`
 	// Recovery is set while the table has point-in-time recovery, Restore when it was restored.
 	Recovery *recoveryState `json:"recovery,omitempty"`
 	Restore  *restoreState  `json:"restore,omitempty"`
+	// Destinations are the data streams that get a record of every write, and those that did a day ago.
+	Destinations []destination `json:"destinations,omitempty"`
+	// Insights say how the keys of the table ("") and of its global indexes are counted.
+	Insights map[string]*insightsState `json:"insights,omitempty"`
 	// Import is the ARN of the import that writes the table's items, until they are there.
 	Import string `json:"import,omitempty"`
 }

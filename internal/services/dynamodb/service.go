@@ -3,11 +3,13 @@ package dynamodb
 import (
 	"context"
 	"io"
+	"net/http"
 
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
@@ -15,21 +17,24 @@ import (
 
 // Service is DynamoDB with its streams. It implements [port.Arrivals] for the streams.
 type Service struct {
-	store    store.Store
-	door     service.Door
-	clock    clock.Clock
-	random   io.Reader
-	baseURL  string
-	known    *memo.Cache[place, string, *table]
-	counts   statisticsCache
-	throttle throttle
-	exprs    *expr.Cache
+	store       store.Store
+	door        service.Door
+	clock       clock.Clock
+	random      io.Reader
+	baseURL     string
+	known       *memo.Cache[place, string, *table]
+	counts      statisticsCache
+	throttle    throttle
+	exprs       *expr.Cache
+	dataStreams port.DataStreams
+	// contributors are the keys with most traffic, of tables that have Contributor Insights.
+	contributors contributors
 }
 
-// New returns DynamoDB on the given collaborators.
-func New(d service.Deps) *Service {
+// New returns DynamoDB on the given collaborators. dataStreams take the records of tables that have Kinesis destinations.
+func New(d service.Deps, dataStreams port.DataStreams) *Service {
 	return &Service{
-		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(),
+		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(), dataStreams: dataStreams,
 		known: memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
 	}
 }
@@ -41,7 +46,10 @@ func (s *Service) Tables() service.Service {
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  []service.ResourceType{s.tableResource(), s.globalTableResource()},
-		Jobs:       s.jobs(),
+		Routes: []service.Route{
+			{Path: "/_lambent/dynamodb/contributors/{account}/{region}/{table}", Handler: http.HandlerFunc(s.serveContributors), RootOnly: "see which keys of a table have most traffic"},
+		},
+		Jobs: s.jobs(),
 		Close: func(context.Context) error {
 			s.known.Close()
 			return nil
@@ -75,6 +83,12 @@ func (s *Service) handlers() *ddb.Handlers {
 		BatchWriteItem:              s.batchWriteItem,
 		CreateTable:                 s.createTable,
 		CreateBackup:                s.createBackup,
+		CreateGlobalTable:           s.createGlobalTable,
+		DescribeGlobalTable:         s.describeGlobalTable,
+		DescribeGlobalTableSettings: s.describeGlobalTableSettings,
+		ListGlobalTables:            s.listGlobalTables,
+		UpdateGlobalTable:           s.updateGlobalTable,
+		UpdateGlobalTableSettings:   s.updateGlobalTableSettings,
 		DeleteBackup:                s.deleteBackup,
 		DescribeBackup:              s.describeBackup,
 		DescribeExport:              s.describeExport,
@@ -107,6 +121,12 @@ func (s *Service) handlers() *ddb.Handlers {
 		UpdateTable:                 s.updateTable,
 		UpdateTimeToLive:            s.updateTimeToLive,
 
-		DescribeContinuousBackups: s.describeContinuousBackups,
+		DescribeContinuousBackups:       s.describeContinuousBackups,
+		DescribeTableReplicaAutoScaling: s.describeTableReplicaAutoScaling,
+
+		DescribeKinesisStreamingDestination: s.describeKinesisStreamingDestination,
+		DisableKinesisStreamingDestination:  s.disableKinesisStreamingDestination,
+		EnableKinesisStreamingDestination:   s.enableKinesisStreamingDestination,
+		UpdateKinesisStreamingDestination:   s.updateKinesisStreamingDestination,
 	}
 }

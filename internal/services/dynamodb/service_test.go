@@ -44,6 +44,7 @@ type harness struct {
 	queue   *events.Queue
 	objects map[string][]byte // of S3, by bucket and key
 	logged  []string          // in CloudWatch Logs
+	data    dataStreams       // of Kinesis
 	ctx     context.Context
 }
 
@@ -52,7 +53,7 @@ func newHarness(t testing.TB) *harness {
 	h := &harness{objects: map[string][]byte{}, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
 	st := mem.New()
 	log := slog.New(slog.DiscardHandler)
-	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"})
+	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"}, &h.data)
 	h.service, h.streams = h.impl.Tables(), h.impl.Streams()
 	h.queue = events.New(st, h.clock, log)
 	if err := h.queue.Register(h.service.Jobs...); err != nil {
@@ -77,6 +78,9 @@ func newHarness(t testing.TB) *harness {
 func (h *harness) Call(ctx context.Context, api, operation string, in any) (any, error) {
 	if api == "s3" {
 		return h.callS3(in)
+	}
+	if api == "kinesis" {
+		return h.data.call(in)
 	}
 	if api == "logs" {
 		return h.callLogs(in)

@@ -373,6 +373,7 @@ func (s *Service) transactGetItems(ctx context.Context, in *ddb.TransactGetItems
 			out.Responses = append(out.Responses, ddb.ItemResponse{Item: item})
 			u := units{table: 2 * readUnits(n, true)}
 			s.spend(t, u, false)
+			s.see(t, nil, g.key, u.table)
 			consumed.add(t.Name, u)
 		}
 		if size > store.MaxTransaction {

@@ -124,10 +124,10 @@ func (s *Service) expire(tx store.Txn, t *table, now time.Time) (done int, err e
 			continue // another region came first
 		}
 		item = item.Clone()
-		if err := t.store(tx, itemKey, item, nil, origin{at: now, expired: true}); err != nil {
+		if err := t.store(tx, itemKey, item, nil, origin{at: now, expired: true, to: s.dataStreams}); err != nil {
 			return 0, err
 		}
-		if err := s.replicate(tx, t, item, nil, origin{at: now}); err != nil {
+		if err := s.replicate(tx, t, item, nil, origin{at: now, to: s.dataStreams}); err != nil {
 			return 0, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
 	"lambent.dev/lambent/internal/store"
 )
@@ -53,9 +54,10 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 		return written{}, err
 	}
 	if err := s.admitWrite(t); err != nil {
+		s.seeThrottled(t, nil, w.keyed())
 		return written{}, err
 	}
-	by := origin{at: s.clock.Now()}
+	by := s.now()
 	if w.action != actionCheck {
 		if t, err = t.beginShard(tx, by.at); err != nil {
 			return written{}, err
@@ -66,6 +68,10 @@ func (s *Service) apply(tx store.Txn, p place, w *write) (written, error) {
 		return done, err
 	}
 	s.spendOnCommit(tx, t, done.units)
+	if t.Insights != nil {
+		seen := written{units: done.units, old: done.old.Clone(), new: done.new.Clone()}
+		tx.OnCommit(func() { s.seeWrite(t, w.keyed(), seen) })
+	}
 	if len(t.Replicas) > 0 && w.action != actionCheck {
 		err = s.replicate(tx, t, w.keyed(), done.new.Clone(), by)
 	}
@@ -188,11 +194,16 @@ type origin struct {
 	at time.Time
 	// expired tells that the item's time to live ended, rather than that a client asked.
 	expired bool
+	// to takes the records of Kinesis destinations.
+	to port.DataStreams
 }
+
+// now returns the origin of a write that is made now.
+func (s *Service) now() origin { return origin{at: s.clock.Now(), to: s.dataStreams} }
 
 // needsOld tells whether any write of the table needs the item as it was.
 func (t *table) needsOld() bool {
-	return len(t.indexes) > 0 || t.throttled() || t.TTLAttribute != "" || t.Stream != nil || t.Recovery != nil || len(t.Snapshots) > 0
+	return len(t.indexes) > 0 || t.throttled() || t.TTLAttribute != "" || t.Stream != nil || t.streaming() || t.Recovery != nil || len(t.Snapshots) > 0
 }
 
 // store writes an item with its index entries and its stream record.
@@ -216,6 +227,9 @@ func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origi
 		tx.Delete(itemKey)
 	}
 	t.record(tx, old, item, by)
+	if err := t.stream(tx, itemKey, old, item, by); err != nil {
+		return err
+	}
 	return t.moveExpiry(tx, itemKey, old, item)
 }
 

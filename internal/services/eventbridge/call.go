@@ -32,7 +32,7 @@ const (
 )
 
 // callDestination calls an API destination with a message.
-func (s *Service) callDestination(ctx context.Context, m *deliver.Message) error {
+func (s *Service) callDestination(ctx context.Context, m *deliver.Message, _ int) error {
 	a, err := arn.Parse(m.Target)
 	if err != nil {
 		return err

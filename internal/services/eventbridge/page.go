@@ -2,7 +2,7 @@ package eventbridge
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
 
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -12,46 +12,16 @@ import (
 // pageSize is how many resources a list gives at once unless the call says less.
 const pageSize = 100
 
-// list calls keep with the records under prefix whose name begins with namePrefix and that lie behind token, until it has kept limit of them. It returns the token of
-// the next page.
+// list calls keep with the records under prefix that a call asks for, and returns the token of the next page.
 func list[T any](ctx context.Context, s *Service, prefix key.Key, namePrefix, token *string, limit *int32, keep func(name string, v T) bool) (*string, error) {
-	span := prefix.StrPrefix(orEmpty(namePrefix)).Span()
-	if namePrefix == nil {
-		span = prefix.Span()
-	}
-	if token != nil && *token != "" {
-		b, err := base64.URLEncoding.DecodeString(*token)
-		if err != nil {
-			return nil, invalid("Parameter NextToken is not valid.")
-		}
-		span.Lo = append(prefix.Raw(b), 0)
-	}
 	size := pageSize
 	if limit != nil && int(*limit) < size {
 		size = int(*limit)
 	}
-	var next *string
-	err := s.deps.Store.View(ctx, func(r store.Reader) error {
-		n := 0
-		var last []byte
-		for row, err := range record.Range[T](r, span) {
-			if err != nil {
-				return err
-			}
-			if n == size {
-				if last == nil {
-					last = []byte{0} // before every name
-				}
-				next = ptr(base64.URLEncoding.EncodeToString(last))
-				return nil
-			}
-			if keep(key.Decode(row.Key).Skip(prefix).Str(), row.Value) {
-				n++
-			}
-			last = append(last[:0], row.Key[len(prefix):]...)
-		}
-		return nil
-	})
+	next, err := record.Page(ctx, s.deps.Store, prefix, record.Paging{NamePrefix: orEmpty(namePrefix), Token: token, Limit: size}, keep)
+	if errors.Is(err, record.ErrToken) {
+		return nil, invalid("Parameter NextToken is not valid.")
+	}
 	return next, storeError(err)
 }
 

@@ -80,6 +80,9 @@ func (s *Service) getShardIterator(ctx context.Context, in *api.GetShardIterator
 func (s *Service) locate(ctx context.Context, st *stream, shard string, at *api.StartingPosition) (c cursor, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
 		sh, err := st.shard(r, shard)
+		if err == nil && !sh.openSince(s.clock.Now().Add(-st.keeps())) {
+			err = noShard(st, shard) // all of it is too old, and is deleted soon
+		}
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"lambent.dev/lambent/internal/auth/iam"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
+	"lambent.dev/lambent/internal/service"
 )
 
 // maxPolicy is the greatest size of a resource policy, in bytes
@@ -38,6 +39,9 @@ func (s *Service) getResourcePolicy(ctx context.Context, in *api.GetResourcePoli
 
 func (s *Service) deleteResourcePolicy(ctx context.Context, in *api.DeleteResourcePolicyInput) (*api.DeleteResourcePolicyOutput, error) {
 	return &api.DeleteResourcePolicyOutput{}, s.changeResource(ctx, in.ResourceARN, in.StreamId, func(a attached) error {
+		if *a.policy == "" {
+			return service.Errorf(codeNotFound, "No resource policy found for resource ARN %s", a.arn)
+		}
 		*a.policy = ""
 		return nil
 	})

@@ -11,8 +11,11 @@ import (
 // maxInline is the greatest size of a record that joins a transaction of its sender, in bytes: a row is one value of the store.
 const maxInline = store.MaxValue - 1<<10
 
-// Arrivals implements [port.Arrivals] for the ARNs of streams. A name that is no stream's gets a channel that stays empty.
+// Arrivals implements [port.Arrivals] for the ARNs of streams and consumers. A name that is none of theirs gets a channel that stays empty.
 func (s *Service) Arrivals(source string) (arrived <-chan struct{}, stop func()) {
+	if of, _, ok := parseConsumerARN(source); ok {
+		source = of
+	}
 	p, name, ok := parseARN(source)
 	if !ok {
 		return make(chan struct{}), func() {}

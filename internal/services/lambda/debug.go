@@ -164,6 +164,9 @@ func (l *Lambda) openDebug(ctx context.Context, function string) (*debugSession,
 		return nil, debugKey{}, err
 	}
 	k := debugKey{found.key.function, found.key.version}
+	if found.version.Image != nil {
+		return nil, k, invalid("%s is a container image, whose program Lambent does not know: a debugger cannot be opened in it.", r.arn())
+	}
 	rt, err := l.o.Runtimes.Lookup(ctx, found.version.Runtime)
 	if err != nil {
 		return nil, k, invalid("%v", err)

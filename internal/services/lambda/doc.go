@@ -10,6 +10,10 @@
 //
 // A version's layers are laid over each other once, in a folder of the code store, and mounted as /opt.
 //
+// The code of a container image (image.go) is a folder of the image store (package image), named by the image's digest. An image is taken within the call that names
+// it: from its registry, or from a tar file in a bucket (s3://bucket/key), which is how the command line brings images of files. If its folder is lost, one from a registry is pulled
+// again by its digest; one of a file must be given again.
+//
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
 // new environments, and the idle ones of the old revision are ended. A change of a policy or of tags gives what it belongs to a new revision
 // id in the API (version.OuterRevision), and leaves the environments alone. What is answered to a create or an update is the version as it is "being prepared",
@@ -60,7 +64,7 @@
 //
 // No extensions, SnapStart, file systems, customer keys, tenants, managed instances. Each
 // is refused by name. A VPC is kept as data: there is no such network.
-// Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
+// Code signatures are not verified; see signingConfig for what follows.
 //
 // # Locks
 //

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
@@ -325,7 +326,8 @@ func (l *Lambda) checkSource(ctx context.Context, e *eventSource) error {
 		_, err = l.deps.Door.Call(as, "dynamodbstreams", "DescribeStream", &dynamodbstreams.DescribeStreamInput{StreamArn: e.Source, Limit: ptr(int32(1))})
 		err = streamProblem(err, e.Source, "DescribeStream", "dynamodb")
 	case "kinesis":
-		_, err = l.deps.Door.Call(as, "kinesis", "DescribeStreamSummary", &kinesis.DescribeStreamSummaryInput{StreamARN: &e.Source})
+		stream, _, _ := strings.Cut(e.Source, "/consumer/")
+		_, err = l.deps.Door.Call(as, "kinesis", "DescribeStreamSummary", &kinesis.DescribeStreamSummaryInput{StreamARN: &stream})
 		err = streamProblem(err, e.Source, "DescribeStreamSummary", "kinesis")
 	}
 	return err

@@ -220,16 +220,17 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	return function{Name: r.name, Latest: v, Tags: in.Tags, SigningConfig: orZero(in.CodeSigningConfigArn)}, nil
 }
 
+// notForImages refuses what container images say themselves.
+const notForImages = "Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image."
+
 // checkPackage checks that the members of an input fit the kind of its package.
 func checkPackage(in *api.CreateFunctionInput) error {
 	image := in.PackageType == api.PackageTypeImage
 	switch {
 	case image && in.Code.ImageUri == nil:
 		return invalid("Please provide ImageUri when creating a function with packageType Image.")
-	case image && (in.Runtime != "" || in.Handler != nil):
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
-	case image && len(in.Layers) > 0:
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
+	case image && (in.Runtime != "" || in.Handler != nil || len(in.Layers) > 0):
+		return invalid(notForImages)
 	case !image && in.Code.ImageUri != nil:
 		return invalid("Please don't provide ImageUri when creating a function with packageType Zip.")
 	case !image && in.ImageConfig != nil:

@@ -220,6 +220,8 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
 	kind, message := "Runtime.ExitError", e.Error()
 	switch {
+	case e.BadWorkingDir():
+		kind = "Runtime.InvalidWorkingDir"
 	case e.Exit.Err != nil:
 		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
 	case e.Exit.OutOfMemory:

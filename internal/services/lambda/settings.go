@@ -112,6 +112,9 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		return nil, err
 	}
 	return func(v *version) error {
+		if v.Image != nil && (s.runtime != "" || s.handler != nil || len(s.layers) > 0) {
+			return invalid(notForImages)
+		}
 		s.values(v)
 		if s.vpc != nil {
 			v.VPC = newVPC(r.scope, s.vpc)

@@ -85,9 +85,9 @@ type launch struct {
 
 // startWorker starts an environment, whose initialisation is still going on then.
 func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch) (*worker, error) {
-	rt, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
+	rt, err := l.runtime(ctx, v)
 	if err != nil {
-		return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
+		return nil, err
 	}
 	if rt.Warning != "" {
 		l.deps.Log.WarnContext(ctx, "another runtime version is used", slog.String("function", r.function()), slog.String("warning", rt.Warning))
@@ -171,12 +171,15 @@ func (l *Lambda) newStream(v *version) (string, error) {
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (l *Lambda) environment(r ref, v *version, c port.Credentials, stream, kind string) []string {
 	env := []string{
-		"_HANDLER=" + v.Handler, "AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
+		"AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
 		"AWS_LAMBDA_FUNCTION_NAME=" + r.name, "AWS_LAMBDA_FUNCTION_VERSION=" + v.Number, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(int(v.Memory)),
 		"AWS_LAMBDA_LOG_GROUP_NAME=" + v.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME=" + stream, "AWS_LAMBDA_LOG_FORMAT=" + v.Log.Format,
 		"AWS_LAMBDA_INITIALIZATION_TYPE=" + kind,
 		// The SDKs look for a tracing daemon and for instance metadata, of which there are none.
 		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "AWS_EC2_METADATA_DISABLED=true",
+	}
+	if v.Image == nil {
+		env = append(env, "_HANDLER="+v.Handler)
 	}
 	if v.Log.ApplicationLevel != "" {
 		env = append(env, "AWS_LAMBDA_LOG_LEVEL="+v.Log.ApplicationLevel)

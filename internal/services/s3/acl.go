@@ -181,7 +181,7 @@ func (in aclInput) given() bool { return in.canned != "" || in.byHeaders() }
 // grants returns what the request asks for. owner owns the resource; nil means that nothing was asked for.
 func (in aclInput) grants(b *bucket, owner string, onObject bool) ([]grant, error) {
 	if in.canned != "" && in.byHeaders() {
-		return nil, invalidRequest("Specifying both Canned ACLs and Header Grants is not allowed.")
+		return nil, invalidRequest("Specifying both Canned ACLs and Header Grants is not allowed")
 	}
 	if in.canned != "" {
 		return cannedGrants(b, in.canned, owner, onObject)
@@ -234,13 +234,17 @@ func cannedGrants(b *bucket, name, owner string, onObject bool) ([]grant, error)
 
 // headerGrants reads a header such as x-amz-grant-read: id="…", uri="…".
 func headerGrants(permission, header string) ([]grant, error) {
+	format := func() error {
+		name := "x-amz-grant-" + strings.ReplaceAll(strings.ToLower(permission), "_", "-")
+		return invalidValue(name, header, "Argument format not recognized")
+	}
 	var all []grant
 	for _, part := range splitList(header) {
 		kind, value, ok := strings.Cut(part, "=")
-		if !ok {
-			return nil, invalidArgument("Argument format not recognized")
+		if kind = strings.TrimSpace(kind); !ok || kind != "id" && kind != "uri" && kind != "emailAddress" {
+			return nil, format()
 		}
-		g, err := parseGrantee(strings.TrimSpace(kind), strings.Trim(strings.TrimSpace(value), `"`), permission)
+		g, err := parseGrantee(kind, strings.Trim(strings.TrimSpace(value), `"`), permission)
 		if err != nil {
 			return nil, err
 		}
@@ -249,6 +253,7 @@ func headerGrants(permission, header string) ([]grant, error) {
 	return all, nil
 }
 
+// parseGrantee reads a grantee of a kind: id, uri or emailAddress. Accounts have no addresses here.
 func parseGrantee(kind, value, permission string) (grant, error) {
 	switch kind {
 	case "id":
@@ -257,14 +262,16 @@ func parseGrantee(kind, value, permission string) (grant, error) {
 		}
 		return grant{ID: value, Permission: permission}, nil
 	case "uri":
-		if value != allUsers && value != authenticatedUsers && value != logDelivery {
+		if !knownGroup(value) {
 			return grant{}, invalidValue("uri", value, "Invalid group uri")
 		}
 		return grant{URI: value, Permission: permission}, nil
-	case "emailAddress":
-		return grant{}, fail("UnresolvableGrantByEmailAddress", http.StatusBadRequest, "The e-mail address you provided does not match any account on record.")
 	}
-	return grant{}, invalidArgument("Argument format not recognized")
+	return grant{}, fail("UnresolvableGrantByEmailAddress", http.StatusBadRequest, "The e-mail address you provided does not match any account on record.")
+}
+
+func knownGroup(uri string) bool {
+	return uri == allUsers || uri == authenticatedUsers || uri == logDelivery
 }
 
 func validCanonicalID(id string) bool {
@@ -272,7 +279,7 @@ func validCanonicalID(id string) bool {
 }
 
 func malformedACL() error {
-	return fail("MalformedACLError", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema.")
+	return fail("MalformedACLError", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
 }
 
 // documentGrants reads an AccessControlPolicy.
@@ -311,7 +318,10 @@ func shapeGrantee(g api.Grant) (grant, error) {
 		}
 		return grant{ID: *g.Grantee.ID, Permission: g.Permission}, nil
 	case "Group":
-		return parseGrantee("uri", deref(g.Grantee.URI), g.Permission)
+		if !knownGroup(deref(g.Grantee.URI)) {
+			return grant{}, invalidValue("Group/URI", deref(g.Grantee.URI), "Invalid group uri")
+		}
+		return grant{URI: *g.Grantee.URI, Permission: g.Permission}, nil
 	case "AmazonCustomerByEmail":
 		return parseGrantee("emailAddress", deref(g.Grantee.EmailAddress), g.Permission)
 	}
@@ -339,36 +349,39 @@ func shownGrants(grants []grant) []api.Grant {
 }
 
 func noACLs() error {
-	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs.")
+	return fail("AccessControlListNotSupported", http.StatusBadRequest, "The bucket does not allow ACLs")
 }
 
-// putGrants returns the list of a PutBucketAcl or PutObjectAcl.
+// putGrants returns the list of a PutBucketAcl or PutObjectAcl. What is asked for is read before whether the bucket has lists at all.
 func putGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owner string, onObject bool) ([]grant, error) {
-	if !b.aclsEnabled() {
-		// The list that every object and bucket has anyway may be put.
-		if onObject && in.canned == "bucket-owner-full-control" && !in.byHeaders() {
-			return nil, nil
-		}
-		return nil, noACLs()
-	}
-	if document != nil {
-		if in.given() {
-			return nil, fail("UnexpectedContent", http.StatusBadRequest, "This request does not support content.")
-		}
-		grants, err := documentGrants(document, owner)
-		if err != nil {
-			return nil, err
-		}
-		return grants, b.checkGrants(grants)
-	}
-	if !in.given() {
-		return nil, fail("MissingSecurityHeader", http.StatusBadRequest, "Your request was missing a required header.")
-	}
-	grants, err := in.grants(b, owner, onObject)
+	grants, err := askedGrants(b, in, document, owner, onObject)
 	if err != nil {
 		return nil, err
 	}
-	return grants, b.checkGrants(grants)
+	if b.aclsEnabled() {
+		return grants, b.checkGrants(grants)
+	}
+	// The list that every object and bucket has anyway may be put.
+	if onObject && in.canned == "bucket-owner-full-control" && !in.byHeaders() {
+		return nil, nil
+	}
+	return nil, noACLs()
+}
+
+// MissingHeader is what S3 tells of a request without a header that it must have.
+type MissingHeader struct{ MissingHeaderName string }
+
+func askedGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owner string, onObject bool) ([]grant, error) {
+	switch {
+	case document != nil && in.given():
+		return nil, fail("UnexpectedContent", http.StatusBadRequest, "This request does not support content")
+	case document != nil:
+		return documentGrants(document, owner)
+	case !in.given():
+		return nil, fail("MissingSecurityHeader", http.StatusBadRequest, "Your request was missing a required header").
+			WithDetail(&MissingHeader{"x-amz-acl"})
+	}
+	return in.grants(b, owner, onObject)
 }
 
 func (s *Service) putBucketAcl(ctx context.Context, in *api.PutBucketAclInput) (*api.PutBucketAclOutput, error) {
@@ -407,7 +420,7 @@ func (s *Service) putObjectAcl(ctx context.Context, in *api.PutObjectAclInput) (
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
 		v, err := pick(tx, b, in.Key, in.VersionId)
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		asked := aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}
 		if v.ACL, err = putGrants(b, asked, in.AccessControlPolicy, b.ownerOf(v), true); err != nil {

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"strings"
 	"slices"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
@@ -30,7 +31,9 @@ func (s *Service) getObjectAttributes(ctx context.Context, in *api.GetObjectAttr
 			out.ETag = ptr(o.ETag) // without quotes, unlike everywhere else
 		case "Checksum":
 			out.Checksum = &api.Checksum{ChecksumType: o.Sum.Type}
-			attributeSums(out.Checksum).set(o.Sum)
+			sum := o.Sum
+			sum.Value, _, _ = strings.Cut(sum.Value, "-") // without the number of parts, unlike everywhere else
+			attributeSums(out.Checksum).set(sum)
 		case "ObjectParts":
 			if out.ObjectParts, err = objectParts(in, o); err != nil {
 				return nil, err

@@ -70,7 +70,7 @@ func uploadOf(r *service.Request, length *int64, md5 *string, algorithm string, 
 	}
 	if md5 != nil {
 		if _, valid := sameMD5(*md5, ""); !valid {
-			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-Md5 you specified is not valid.")
+			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified was invalid.").WithDetail(&Fields{{"Content-MD5", *md5}})
 		}
 		e.md5 = *md5
 	}
@@ -227,7 +227,8 @@ func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 	}
 	if e.md5 != "" {
 		if same, _ := sameMD5(e.md5, out.ETag); !same {
-			return fail("BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received.")
+			return fail("BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received.").
+				WithDetail(&DigestMismatch{CalculatedDigest: base64MD5(out.ETag), ExpectedDigest: e.md5})
 		}
 	}
 	want := e.value

@@ -48,6 +48,9 @@ type bucket struct {
 	Lifecycle bool `json:"lifecycle,omitempty"`
 	// Encryption is the default encryption; nil means none.
 	Encryption *bucketEncryption `json:"encryption,omitempty"`
+
+	// via is the access point through which a call named the bucket; nil when it named the bucket itself.
+	via *accessPoint
 }
 
 // publicAccessBlock is a bucket's protection against being made public by mistake:
@@ -71,39 +74,55 @@ func owner(account string) *api.Owner { return &api.Owner{ID: ptr(canonicalID(ac
 
 // findBucket returns the bucket name. expected is the x-amz-expected-bucket-owner header.
 func findBucket(r store.Reader, name string, expected *string) (*bucket, error) {
+	if err := checkOwner(expected); err != nil {
+		return nil, err
+	}
 	b, ok, err := record.Get[bucket](r, nameKey(name))
 	if err != nil {
 		return nil, wrap("read bucket", err)
 	}
 	if !ok {
-		return nil, noSuchBucket()
+		return nil, noSuchBucket(name)
 	}
-	if expected != nil && *expected != b.Account {
-		return nil, accessDenied("Access Denied.")
+	return &b, b.expect(expected)
+}
+
+// expect compares the owner with the x-amz-expected-bucket-owner header.
+func (b *bucket) expect(owner *string) error {
+	if owner != nil && *owner != b.Account {
+		return accessDenied("Access Denied")
 	}
-	return &b, nil
+	return nil
+}
+
+// checkOwner refuses an x-amz-expected-bucket-owner header that names no account.
+func checkOwner(owner *string) error {
+	if owner != nil && (len(*owner) != 12 || strings.Trim(*owner, "0123456789") != "") {
+		return fail("InvalidBucketOwnerAWSAccountID", http.StatusBadRequest, "The value of the expected bucket owner parameter must be an AWS Account ID... [%s]", *owner)
+	}
+	return nil
 }
 
 // view runs fn with the bucket name in one consistent view.
 func (s *Service) view(ctx context.Context, name string, expected *string, fn func(r store.Reader, b *bucket) error) error {
-	return fromStore(s.store.View(ctx, func(r store.Reader) error {
-		b, err := findBucket(r, name, expected)
+	return about(ctx, name, fromStore(s.store.View(ctx, func(r store.Reader) error {
+		b, err := s.find(ctx, r, name, expected)
 		if err != nil {
 			return err
 		}
 		return fn(r, b)
-	}))
+	})))
 }
 
 // update runs fn with the bucket name in one transaction.
 func (s *Service) update(ctx context.Context, name string, expected *string, fn func(tx store.Txn, b *bucket) error) error {
-	return fromStore(s.store.Update(ctx, func(tx store.Txn) error {
-		b, err := findBucket(tx, name, expected)
+	return about(ctx, name, fromStore(s.store.Update(ctx, func(tx store.Txn) error {
+		b, err := s.find(ctx, tx, name, expected)
 		if err != nil {
 			return err
 		}
 		return fn(tx, b)
-	}))
+	})))
 }
 
 func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (*api.CreateBucketOutput, error) {
@@ -162,11 +181,11 @@ func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (
 func existingBucket(old *bucket, account, region string) error {
 	switch {
 	case old.Account != account:
-		return fail("BucketAlreadyExists", http.StatusConflict, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.")
+		return fail("BucketAlreadyExists", http.StatusConflict, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.").WithDetail(&NamedBucket{old.Name})
 	case old.Region == region && region == "us-east-1":
 		return nil
 	default:
-		return fail("BucketAlreadyOwnedByYou", http.StatusConflict, "Your previous request to create the named bucket succeeded and you already own it.")
+		return fail("BucketAlreadyOwnedByYou", http.StatusConflict, "Your previous request to create the named bucket succeeded and you already own it.").WithDetail(&NamedBucket{old.Name})
 	}
 }
 
@@ -176,11 +195,11 @@ func aclWithOwnership() error {
 
 func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (region string, err error) {
 	if !validBucketName(in.Bucket) {
-		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid.")
+		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid.").WithDetail(&NamedBucket{in.Bucket})
 	}
 	switch {
 	case !slices.Contains([]string{"", bucketOwnerEnforced, bucketOwnerPreferred, objectWriter}, in.ObjectOwnership):
-		return "", invalidArgument("Invalid x-amz-object-ownership header: %s", in.ObjectOwnership)
+		return "", invalidValue("x-amz-object-ownership", in.ObjectOwnership, "Invalid x-amz-object-ownership header: "+in.ObjectOwnership)
 	case in.ObjectOwnership != "" && in.ObjectOwnership != bucketOwnerEnforced:
 	case in.ACL != "" && in.ACL != "private", anySet(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP):
 		return "", aclWithOwnership()
@@ -203,21 +222,31 @@ func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (
 
 // locate returns the region of a new bucket from the endpoint's region and the location constraint.
 func locate(endpoint, constraint string) (string, error) {
+	named := constraint
 	switch constraint {
 	case "":
 		return endpoint, nil
 	case "EU":
 		constraint = "eu-west-1"
 	case "us-east-1":
-		return "", fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid")
+		if endpoint == constraint {
+			return "", badLocation(constraint)
+		}
 	}
 	if endpoint != "us-east-1" && endpoint != constraint {
-		return "", fail("IllegalLocationConstraintException", http.StatusBadRequest, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", constraint)
+		return "", fail("IllegalLocationConstraintException", http.StatusBadRequest, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", named)
 	}
 	if !validRegion(constraint) {
-		return "", fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid")
+		return "", badLocation(constraint)
 	}
 	return constraint, nil
+}
+
+// Location is what S3 tells of a region beside an error's message.
+type Location struct{ LocationConstraint string }
+
+func badLocation(constraint string) error {
+	return fail("InvalidLocationConstraint", http.StatusBadRequest, "The specified location-constraint is not valid").WithDetail(&Location{constraint})
 }
 
 // validRegion tells whether a name has the form of a region's: "eu-west-1".
@@ -255,6 +284,9 @@ func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (
 		if used, err := hasAny(tx, b.row("ver").Span()); err != nil || used {
 			return notEmpty(b, err)
 		}
+		if used, err := hasAny(tx, b.row("point-of").Span()); err != nil || used {
+			return hasPoints(err)
+		}
 		if err := s.queuePurge(tx, b); err != nil {
 			return err
 		}
@@ -274,9 +306,16 @@ func notEmpty(b *bucket, err error) error {
 	case err != nil:
 		return err
 	case b.Versioning != "":
-		return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. You must delete all versions in the bucket.")
+		return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty. You must delete all versions in the bucket.").WithDetail(&NamedBucket{b.Name})
 	}
-	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty.")
+	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty").WithDetail(&NamedBucket{b.Name})
+}
+
+func hasPoints(err error) error {
+	if err != nil {
+		return err
+	}
+	return fail("BucketHasAccessPointsAttached", http.StatusConflict, "The bucket has access points attached. Delete them first.")
 }
 
 func hasAny(r store.Reader, span store.Span) (bool, error) {
@@ -288,7 +327,7 @@ func hasAny(r store.Reader, span store.Span) (bool, error) {
 }
 
 func (s *Service) headBucket(ctx context.Context, in *api.HeadBucketInput) (*api.HeadBucketOutput, error) {
-	out := &api.HeadBucketOutput{AccessPointAlias: ptr(false)}
+	out := &api.HeadBucketOutput{AccessPointAlias: ptr(strings.HasSuffix(in.Bucket, aliasSuffix))}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		out.BucketRegion, out.BucketArn = ptr(b.Region), ptr(b.arn())
 		return nil

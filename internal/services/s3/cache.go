@@ -40,7 +40,25 @@ func (c *caches) close(context.Context) error {
 }
 
 // lookUp returns a bucket, which the caller must not change. owner is the x-amz-expected-bucket-owner header.
-func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
+func (s *Service) lookUp(ctx context.Context, name string, owner *string) (b *bucket, err error) {
+	if !namesPoint(name) {
+		b, err = s.lookUpBucket(ctx, name, owner)
+		if service.Code(err) != "NoSuchBucket" {
+			return b, err
+		}
+	}
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		b, err = s.find(ctx, r, name, owner)
+		return err
+	})
+	return b, fromStore(err)
+}
+
+// lookUpBucket is lookUp for a bucket's own name.
+func (s *Service) lookUpBucket(ctx context.Context, name string, owner *string) (*bucket, error) {
+	if err := checkOwner(owner); err != nil {
+		return nil, err
+	}
 	b, err := s.caches.buckets.Get(ctx, struct{}{}, name, func(r store.Reader) (*bucket, error) {
 		b, err := findBucket(r, name, nil)
 		if service.Code(err) == "NoSuchBucket" {
@@ -52,11 +70,9 @@ func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*buck
 	case err != nil:
 		return nil, fromStore(err)
 	case b == nil:
-		return nil, noSuchBucket()
-	case owner != nil && *owner != b.Account:
-		return nil, accessDenied("Access Denied.")
+		return nil, noSuchBucket(name)
 	}
-	return b, nil
+	return b, b.expect(owner)
 }
 
 // policyFor returns the bucket policy as it counts for the caller of ctx. Inside a transaction it is effectivePolicy.
@@ -65,5 +81,5 @@ func (s *Service) policyFor(ctx context.Context, b *bucket) (string, error) {
 		p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
 		return p, err
 	})
-	return p.forCaller(ctx, b), wrap("read bucket policy", err)
+	return p.forCaller(ctx, b.Account, b.Block), wrap("read bucket policy", err)
 }

@@ -264,6 +264,15 @@ func multipartETag(parts []part) string {
 	return hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts))
 }
 
+// DigestMismatch is what S3 tells of a body whose digest is another one than was announced.
+type DigestMismatch struct{ CalculatedDigest, ExpectedDigest string }
+
+// base64MD5 returns a hex MD5 as a Content-MD5 header has it.
+func base64MD5(etag string) string {
+	raw, _ := hex.DecodeString(etag) // an ETag of a digest is hex
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
 // sameMD5 compares a Content-MD5 header with a hex MD5.
 func sameMD5(header, etag string) (same, valid bool) {
 	want, err := base64.StdEncoding.DecodeString(strings.TrimSpace(header))

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
@@ -12,7 +13,10 @@ import (
 
 // completeMultipartUpload makes the parts one object. No byte is copied: the part rows become the object's part table.
 func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteMultipartUploadInput) (*api.CompleteMultipartUploadOutput, error) {
-	if in.MultipartUpload == nil || len(in.MultipartUpload.Parts) == 0 || len(in.MultipartUpload.Parts) > maxParts {
+	if in.MultipartUpload == nil {
+		return nil, s.orNoUpload(ctx, in, invalidRequest("You must specify at least one part"))
+	}
+	if len(in.MultipartUpload.Parts) == 0 || len(in.MultipartUpload.Parts) > maxParts {
 		return nil, malformedXML()
 	}
 	if in.ChecksumType != "" && in.ChecksumType != composite && in.ChecksumType != fullObject {
@@ -75,6 +79,18 @@ func (s *Service) completedBefore(ctx context.Context, in *api.CompleteMultipart
 		return nil
 	})
 	return done, into, err
+}
+
+// orNoUpload returns err, or the error of an upload that is not there, which comes first.
+func (s *Service) orNoUpload(ctx context.Context, in *api.CompleteMultipartUploadInput, err error) error {
+	missing := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
+		_, err := findUpload(r, b, in.Key, in.UploadId)
+		return err
+	})
+	if missing != nil {
+		return missing
+	}
+	return err
 }
 
 func (s *Service) completed(ctx context.Context, in *api.CompleteMultipartUploadInput, b *bucket, v *version) *api.CompleteMultipartUploadOutput {
@@ -161,14 +177,15 @@ func choose(named []api.CompletedPart, all []part, u *upload) (chosen, unused []
 			i++
 		}
 		if i == len(all) || all[i].Number != *want.PartNumber || strings.Trim(*want.ETag, `"`) != all[i].ETag {
-			return nil, nil, invalidPart()
+			return nil, nil, invalidPart(want, u.ID)
 		}
 		p := all[i]
 		if err := checkPart(&want, p, u); err != nil {
 			return nil, nil, err
 		}
 		if p.Size < minPart && n < len(named)-1 {
-			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size")
+			return nil, nil, fail("EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed size").
+				WithDetail(&RefusedUploadPart{ETag: p.ETag, MinSizeAllowed: strconv.Itoa(minPart), PartNumber: itoa(p.Number), ProposedSize: strconv.FormatInt(p.Size, 10)})
 		}
 		chosen = append(chosen, p)
 		i++
@@ -185,7 +202,7 @@ func checkPart(want *api.CompletedPart, p part, u *upload) error {
 	_, kind := u.kept()
 	switch {
 	case value != "" && algorithm == p.Sum.Algorithm && value != p.Sum.Value:
-		return invalidPart()
+		return invalidPart(*want, u.ID)
 	case value != "" && algorithm != p.Sum.Algorithm && u.Algorithm != "":
 		return fail("BadDigest", http.StatusBadRequest, "The %s you specified for part %d did not match what we received.", strings.ToLower(algorithm), p.Number)
 	case value == "" && kind == composite:
@@ -216,7 +233,7 @@ func wholeSum(u *upload, parts []part, in *api.CompleteMultipartUploadInput) (ch
 	}
 	bare, _, _ := strings.Cut(sum, "-")
 	if value != "" && named == algorithm && value != sum && value != bare && u.Algorithm != "" {
-		return checksum{}, fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", algorithm)
+		return checksum{}, fail("BadDigest", http.StatusBadRequest, "The %s you specified did not match the calculated checksum.", strings.ToLower(algorithm))
 	}
 	return checksum{Algorithm: algorithm, Type: kind, Value: sum}, nil
 }

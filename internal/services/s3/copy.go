@@ -22,9 +22,6 @@ type copySource struct {
 // encode the question mark too.
 func parseCopySource(header string) (copySource, error) {
 	const separator = "?versionId="
-	if strings.HasPrefix(header, "arn:") {
-		return copySource{}, unsupported("CopyObject", "CopySource with an access point")
-	}
 	path, id, versioned := strings.Cut(header, separator)
 	path, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
 	if err != nil {
@@ -35,11 +32,15 @@ func parseCopySource(header string) (copySource, error) {
 	}
 	c := copySource{}
 	var found bool
-	c.bucket, c.key, found = strings.Cut(path, "/")
+	if strings.HasPrefix(path, "arn:") {
+		c.bucket, c.key, found = strings.Cut(path, "/object/")
+	} else {
+		c.bucket, c.key, found = strings.Cut(path, "/")
+	}
 	switch {
 	case !found || c.key == "":
-		return c, invalidValue("x-amz-copy-source", header, "Invalid copy source object key")
-	case !validBucketName(c.bucket):
+		return c, invalidValue("x-amz-copy-source", "x-amz-copy-source", "Invalid copy source object key")
+	case !validBucketName(c.bucket) && !namesPoint(c.bucket):
 		return c, invalidValue("x-amz-copy-source", header, "Invalid copy source bucket name")
 	}
 	if versioned {
@@ -64,7 +65,7 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 		return nil, err
 	}
 	c := readConditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
-	if err := c.checkCopy(src.version); err != nil {
+	if err := c.checkCopy(src.version, s.now()); err != nil {
 		return nil, err
 	}
 	if src.Size > maxUpload {
@@ -81,7 +82,7 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 	x := v.Seal.shown()
 	out := &api.CopyObjectOutput{
 		CopyObjectResult: &api.CopyObjectResult{ETag: quoted(v.ETag), LastModified: ptr(v.Modified), ChecksumType: v.Sum.Type},
-		VersionId:        v.newID(), CopySourceVersionId: src.shownID(src.bucket), Expiration: s.expiration(ctx, b, in.Key, v),
+		VersionId:        v.newID(), CopySourceVersionId: src.newID(), Expiration: s.expiration(ctx, b, in.Key, v),
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSEKMSEncryptionContext: x.kmsContext, SSECustomerAlgorithm: x.customerAlgorithm,
 		SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
 	}
@@ -165,18 +166,18 @@ func (s *Service) copyBody(ctx context.Context, in *api.CopyObjectInput, src *ob
 	}
 	v := &version{attributes: a, Size: src.Size, ETag: src.ETag, Sum: src.Sum, Blob: src.Blob}
 	w.bucket, w.owner, w.key, w.version = in.Bucket, in.ExpectedBucketOwner, in.Key, v
-	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from, src) }
+	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from.key, src) }
 	b, err = s.commit(ctx, w)
 	return v, b, err
 }
 
 // stillThere makes sure that the blob of a copy's source has a reference that this transaction can add to.
-func stillThere(tx store.Txn, from copySource, src *object) error {
-	b, err := findBucket(tx, from.bucket, nil)
+func stillThere(tx store.Txn, object string, src *object) error {
+	b, err := findBucket(tx, src.bucket.Name, nil)
 	if err != nil {
 		return err
 	}
-	now, err := getVersion(tx, b, from.key, src.Seq)
+	now, err := getVersion(tx, b, object, src.Seq)
 	if err == nil && (now == nil || now.Blob != src.Blob) {
 		err = fail("ConditionalRequestConflict", http.StatusConflict, "The source of the copy was changed while it was copied. Try again.")
 	}
@@ -218,7 +219,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 		return nil, err
 	}
 	c := readConditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince}
-	if err := c.checkCopy(src.version); err != nil {
+	if err := c.checkCopy(src.version, s.now()); err != nil {
 		return nil, err
 	}
 	at, err := copyRange(in.CopySourceRange, src.Size)
@@ -232,7 +233,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 	x := u.Seal.shown()
 	out := &api.UploadPartCopyOutput{
 		CopyPartResult:      &api.CopyPartResult{ETag: quoted(p.ETag), LastModified: ptr(p.Modified.Truncate(time.Second))},
-		CopySourceVersionId: src.shownID(src.bucket), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
+		CopySourceVersionId: src.newID(), ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key,
 		SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5, BucketKeyEnabled: x.bucketKey,
 	}
 	if u.Algorithm != "" {
@@ -242,7 +243,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 }
 
 func (s *Service) copyPart(ctx context.Context, in *api.UploadPartCopyInput, src *object, at span, b *bucket, u *upload) (part, error) {
-	l, err := s.unseal(ctx, b, u.Seal, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
+	l, err := s.unsealPart(ctx, b, u, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
 	if err != nil {
 		return part{}, err
 	}
@@ -274,6 +275,9 @@ func copyRange(header *string, size int64) (span, error) {
 	if !ok || !found || !ok1 || !ok2 || first > last {
 		return span{}, invalidArgument("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy").
 			WithDetail(&InvalidArgument{"x-amz-copy-source-range", *header})
+	}
+	if first >= size {
+		return span{}, invalidRequest("The specified copy range is invalid for the source object size")
 	}
 	if last >= size {
 		return span{}, invalidArgument("Range specified is not valid for source object of size: %d", size).WithDetail(&InvalidArgument{"x-amz-copy-source-range", *header})

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,23 +26,42 @@ func invalidRequest(format string, args ...any) *service.Error {
 }
 
 func malformedXML() *service.Error {
-	return fail("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema.")
+	return fail("MalformedXML", http.StatusBadRequest, "The XML you provided was not well-formed or did not validate against our published schema")
 }
 
-func noSuchBucket() *service.Error {
-	return fail("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist.")
+// NamedBucket is what S3 tells of a bucket beside an error's message.
+type NamedBucket struct{ BucketName string }
+
+func noSuchBucket(name string) *service.Error {
+	return fail("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist").WithDetail(&NamedBucket{name})
 }
 
-func noSuchKey() *service.Error {
-	return fail("NoSuchKey", http.StatusNotFound, "The specified key does not exist.")
+// NamedKey is what S3 tells of an object beside an error's message.
+type NamedKey struct{ Key string }
+
+func noSuchKey(object string) *service.Error {
+	return fail("NoSuchKey", http.StatusNotFound, "The specified key does not exist.").WithDetail(&NamedKey{object})
 }
 
-func noSuchUpload() *service.Error {
-	return fail("NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+// NamedUpload is what S3 tells of an upload beside an error's message.
+type NamedUpload struct {
+	UploadId string //nolint:revive // the name of the element in S3's answer.
 }
 
-func preconditionFailed() *service.Error {
-	return fail("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold.")
+func noSuchUpload(id string) *service.Error {
+	return fail("NoSuchUpload", http.StatusNotFound, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").
+		WithDetail(&NamedUpload{id})
+}
+
+func methodNotAllowed() *service.Error {
+	return fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.")
+}
+
+// Condition is the detail of a failed precondition: the header, or what else was not as it must be.
+type Condition struct{ Condition string }
+
+func preconditionFailed(condition string) *service.Error {
+	return fail("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold").WithDetail(&Condition{condition})
 }
 
 func accessDenied(format string, args ...any) *service.Error {
@@ -102,6 +122,32 @@ func (n *NotModified) ResponseHeader() http.Header {
 		h.Set("Expires", n.Expires)
 	}
 	return h
+}
+
+// Fields are what S3 tells beside an error's message, under names that no Go field can have.
+type Fields [][2]string
+
+// ErrorElements returns the names and texts of the elements.
+func (f *Fields) ErrorElements() [][2]string { return *f }
+
+// about completes an error of an operation on bucket b: S3 names the bucket that lacks something, and the method that a delete marker refused.
+func about(ctx context.Context, name string, err error) error {
+	var e *service.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Detail == nil && e.Status == http.StatusNotFound {
+		return e.WithDetail(&NamedBucket{name})
+	}
+	if v, ok := e.Detail.(*VersionError); ok && e.Status == http.StatusMethodNotAllowed {
+		told := *v
+		told.ResourceType = "DeleteMarker"
+		if h := service.RequestFrom(ctx).HTTP; h != nil {
+			told.Method = h.Method
+		}
+		return e.WithDetail(&told)
+	}
+	return err
 }
 
 // wrap adds what was being done to an error that no client may see.

@@ -132,7 +132,7 @@ func inBatches[T any](ctx context.Context, e *expiry, items []T, change func(ctx
 	for batch := range slices.Chunk(items, expiryBatch) {
 		err := e.s.update(ctx, e.name, nil, func(tx store.Txn, b *bucket) error {
 			if b.ID != e.id {
-				return noSuchBucket()
+				return noSuchBucket(e.name)
 			}
 			for _, item := range batch {
 				if err := change(ctx, tx, b, item); err != nil {

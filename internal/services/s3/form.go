@@ -39,9 +39,6 @@ func malformedForm() error {
 	return fail("MalformedPOSTRequest", http.StatusBadRequest, "The body of your POST request is not well-formed multipart/form-data.")
 }
 
-// Condition is the detail of a failed precondition.
-type Condition struct{ Condition string }
-
 // postForm serves an upload by a form: Service.Form.
 func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *service.FormUpload) error {
 	f, err := readForm(up)
@@ -79,7 +76,7 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 	}
 	for _, t := range targets {
 		t.Action = cmp.Or(t.Action, "s3:PutObject")
-		if err := s.door.Allow(ctx, t); err != nil {
+		if err := s.allow(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -95,11 +92,11 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 func readForm(up *service.FormUpload) (*form, error) {
 	name, key, _ := strings.Cut(strings.TrimPrefix(up.RawPath, "/"), "/")
 	if name == "" || key != "" {
-		return nil, fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.")
+		return nil, methodNotAllowed()
 	}
 	media, parameters, err := mime.ParseMediaType(up.ContentType)
 	if err != nil || media != "multipart/form-data" {
-		return nil, preconditionFailed().WithDetail(&Condition{"Bucket POST must be of the enclosure-type multipart/form-data"})
+		return nil, preconditionFailed("Bucket POST must be of the enclosure-type multipart/form-data")
 	}
 	if parameters["boundary"] == "" {
 		return nil, malformedForm()
@@ -254,7 +251,7 @@ func (f *form) expect() (expect, error) {
 	e := expect{length: -1, proven: true, md5: f.fields["content-md5"]}
 	if e.md5 != "" {
 		if _, valid := sameMD5(e.md5, ""); !valid {
-			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-Md5 you specified is not valid.")
+			return e, fail("InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified was invalid.")
 		}
 	}
 	for _, n := range f.order {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type object struct {
 	bucket *bucket
 	parts  []part // of a multipart object, in order
 	seal   *sealing
+	// current tells that it is the version that reads without an id, as far as lifecycle rules need to know.
+	current bool
 }
 
 // source names what is read: an object, or one version of it, and the customer's key where it is encrypted with one.
@@ -52,7 +55,7 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &object{bucket: b}
+	o := &object{bucket: b, current: true}
 	err = s.store.View(ctx, func(r store.Reader) error {
 		v, err := pick(r, b, from.key, from.id)
 		if err != nil {
@@ -60,6 +63,13 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 		}
 		v.inline = bytes.Clone(v.inline)
 		o.version, o.parts = v, nil
+		if from.id != nil && b.Lifecycle {
+			now, _, err := getCurrent(r, b, from.key)
+			if err != nil {
+				return err
+			}
+			o.current = now.Seq == v.Seq
+		}
 		if v.Upload != "" {
 			o.parts, err = tableParts(r, b, v.Upload)
 		}
@@ -69,7 +79,7 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 		t, denied := s.bucketTarget(ctx, from.bucket)
 		if denied == nil {
 			t.Action = "s3:ListBucket"
-			denied = s.door.Allow(ctx, t)
+			denied = s.allow(ctx, t)
 		}
 		if denied != nil {
 			return nil, denied
@@ -239,9 +249,9 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 	for try := 0; ; try++ {
 		o, err := s.read(ctx, q.source)
 		if err != nil {
-			return nil, err
+			return nil, about(ctx, q.bucket, err)
 		}
-		a, err := q.answer(o)
+		a, err := q.answer(o, s.now())
 		if err != nil || q.head {
 			return a, err
 		}
@@ -271,8 +281,20 @@ type answer struct {
 	body         io.ReadCloser
 }
 
-func (q query) answer(o *object) (*answer, error) {
-	if err := q.conditions.check(o.version); err != nil {
+// sum returns the checksum of what is answered: of the object or of one of its parts. A range that is not all of it has none.
+func (a *answer) sum(mode string, number *int32) (checksum, bool) {
+	switch {
+	case !strings.EqualFold(mode, "ENABLED"):
+		return checksum{}, false
+	case number != nil && a.Upload != "":
+		p := a.parts[*number-1]
+		return p.Sum, p.Sum.Value != ""
+	}
+	return a.Sum, number != nil || a.at.length == a.Size
+}
+
+func (q query) answer(o *object, now time.Time) (*answer, error) {
+	if err := q.conditions.check(o.version, now); err != nil {
 		return nil, err
 	}
 	a := &answer{object: o, at: span{0, o.Size}}
@@ -289,13 +311,17 @@ func (q query) answer(o *object) (*answer, error) {
 	}
 	at, partial, ok := parseRange(*q.rangeHeader, o.Size)
 	if !ok {
-		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable")
+		return nil, fail("InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range is not satisfiable").
+			WithDetail(&RefusedRange{RangeRequested: *q.rangeHeader, ActualObjectSize: strconv.FormatInt(o.Size, 10)})
 	}
 	if partial {
 		a.at, a.contentRange = at, contentRange(at, o.Size)
 	}
 	return a, nil
 }
+
+// RefusedRange is what S3 tells of a range beside the error's message.
+type RefusedRange struct{ RangeRequested, ActualObjectSize string }
 
 func contentRange(at span, size int64) *string {
 	if at.length == 0 {
@@ -316,8 +342,12 @@ func partSpan(o *object, number int32) (span, error) {
 		}
 		return span{start, o.parts[number-1].Size}, nil
 	}
-	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable.")
+	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable").
+		WithDetail(&RefusedPart{PartNumberRequested: itoa(number), ActualPartCount: itoa(max(o.Parts, 1))})
 }
+
+// RefusedPart is what S3 tells of the number of a part beside the error's message.
+type RefusedPart struct{ PartNumberRequested, ActualPartCount string }
 
 // rangeApplies decides If-Range: RFC 9110, section 13.1.5.
 func rangeApplies(ifRange string, v *version) bool {
@@ -380,7 +410,7 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 	h := o.apply(a.Headers)
 	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.GetObjectOutput{
-		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.objectExpiration(ctx, in.Key, a.object),
 		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
 		BucketKeyEnabled: x.bucketKey,
@@ -392,9 +422,9 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 	if in.PartNumber != nil && a.Upload != "" {
 		out.PartsCount = ptr(a.Parts)
 	}
-	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+	if sum, ok := a.sum(in.ChecksumMode, in.PartNumber); ok {
 		out.ChecksumType = a.Sum.Type
-		getSums(out).set(a.Sum)
+		getSums(out).set(sum)
 	}
 	return out, nil
 }
@@ -418,7 +448,7 @@ func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api
 	h := o.apply(a.Headers)
 	x, lock := a.Seal.shown(), s.shownLock(ctx, in.Bucket, in.Key, a.Lock)
 	out := &api.HeadObjectOutput{
-		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.expiration(ctx, a.bucket, in.Key, a.version),
+		VersionId: a.shownID(a.bucket), StorageClass: a.Class, Restore: a.restored(s.now()), Expiration: s.objectExpiration(ctx, in.Key, a.object),
 		ReplicationStatus: a.Replication, ObjectLockMode: lock.Mode, ObjectLockRetainUntilDate: lock.until(), ObjectLockLegalHoldStatus: lock.Hold,
 		ServerSideEncryption: x.algorithm, SSEKMSKeyId: x.key, SSECustomerAlgorithm: x.customerAlgorithm, SSECustomerKeyMD5: x.customerKeyMD5,
 		BucketKeyEnabled: x.bucketKey,
@@ -430,9 +460,9 @@ func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api
 	if in.PartNumber != nil && a.Upload != "" {
 		out.PartsCount = ptr(a.Parts)
 	}
-	if in.ChecksumMode == "ENABLED" && (a.contentRange == nil || in.PartNumber != nil && a.Upload == "") {
+	if sum, ok := a.sum(in.ChecksumMode, in.PartNumber); ok {
 		out.ChecksumType = a.Sum.Type
-		headSums(out).set(a.Sum)
+		headSums(out).set(sum)
 	}
 	return out, nil
 }
@@ -456,11 +486,11 @@ func (s *Service) shownLock(ctx context.Context, bucketName, object string, l ob
 		return objectLock{}
 	}
 	t.Action = "s3:GetObjectRetention"
-	if s.door.Allow(ctx, t) != nil {
+	if s.allow(ctx, t) != nil {
 		l.Mode = ""
 	}
 	t.Action = "s3:GetObjectLegalHold"
-	if s.door.Allow(ctx, t) != nil {
+	if s.allow(ctx, t) != nil {
 		l.Hold = ""
 	}
 	return l
@@ -477,7 +507,7 @@ func (s *Service) OpenObject(ctx context.Context, bucketName, key, version strin
 	if id != nil {
 		target.Action = "s3:GetObjectVersion"
 	}
-	if err := s.door.Allow(ctx, target); err != nil {
+	if err := s.allow(ctx, target); err != nil {
 		return nil, 0, err
 	}
 	a, err := s.openRead(ctx, query{source: source{bucket: bucketName, key: key, id: id}})

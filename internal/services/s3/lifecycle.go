@@ -144,7 +144,9 @@ func checkExpiration(e *api.LifecycleExpiration, m matcher) error {
 
 func checkNoncurrent(days, newer *int32, action string) error {
 	switch {
-	case days == nil || *days <= 0:
+	case days == nil:
+		return malformedXML()
+	case *days <= 0:
 		return invalidArgument("'NoncurrentDays' for %s action must be a positive integer", action)
 	case newer != nil && (*newer < 1 || *newer > maxNewerVersions):
 		return invalidArgument("'NewerNoncurrentVersions' for %s action must be between 1 and %d", action, maxNewerVersions)
@@ -316,6 +318,14 @@ func (s *Service) expiration(ctx context.Context, b *bucket, object string, v *v
 		return nil
 	}
 	return ptr(fmt.Sprintf(`expiry-date="%s", rule-id="%s"`, httpTime(first), id))
+}
+
+// objectExpiration is expiration of an object that is read. Of versions that are not current nothing is told.
+func (s *Service) objectExpiration(ctx context.Context, key string, o *object) *string {
+	if !o.current {
+		return nil
+	}
+	return s.expiration(ctx, o.bucket, key, o.version)
 }
 
 // abortDate returns when, and by which rule, an upload is aborted if it is not completed.

@@ -17,8 +17,9 @@ const maxListed = 1000
 // listing asks for the names under a prefix, in byte order.
 type listing struct {
 	prefix, delimiter string
-	// after is the last name of the page before; a common prefix stands for everything below it.
+	// after is the last name of the page before; a common prefix stands for everything below it, and a name below one too when skip is set.
 	after string
+	skip  bool
 	limit int
 }
 
@@ -39,7 +40,7 @@ func page(r store.Reader, base key.Key, l listing) (entries []entry, truncated b
 	rows := within(base, l.prefix)
 	if l.after != "" {
 		lo := after(base, l.after)
-		if p, ok := commonPrefix(l.after, l.prefix, l.delimiter); ok && p == l.after {
+		if p, ok := commonPrefix(l.after, l.prefix, l.delimiter); ok && (l.skip || p == l.after) {
 			lo = base.StrPrefix(p).End()
 		}
 		if string(lo) > string(rows.Lo) {
@@ -105,7 +106,7 @@ func encoding(kind string) (func(string) *string, error) {
 	case "url":
 		return func(s string) *string { return ptr(escapeKey(s)) }, nil
 	}
-	return nil, invalidArgument("Invalid Encoding Method specified in Request")
+	return nil, invalidValue("encoding-type", kind, "Invalid Encoding Method specified in Request")
 }
 
 // escapeKey percent-encodes all but unreserved characters and the slash.
@@ -191,7 +192,7 @@ func (s *Service) listObjectsV2(ctx context.Context, in *api.ListObjectsV2Input)
 	if in.Delimiter != nil && *in.Delimiter != "" {
 		out.Delimiter = encode(*in.Delimiter)
 	}
-	if in.StartAfter != nil {
+	if in.StartAfter != nil && in.ContinuationToken == nil {
 		out.StartAfter = encode(*in.StartAfter)
 	}
 	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
@@ -222,7 +223,7 @@ func (s *Service) listObjects(ctx context.Context, in *api.ListObjectsInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	l := listing{prefix: deref(in.Prefix), delimiter: deref(in.Delimiter), after: deref(in.Marker), limit: limit}
+	l := listing{prefix: deref(in.Prefix), delimiter: deref(in.Delimiter), after: deref(in.Marker), skip: true, limit: limit}
 	out := &api.ListObjectsOutput{
 		Name: ptr(in.Bucket), Prefix: encode(l.prefix), Marker: encode(l.after), MaxKeys: ptr(int32(limit)), EncodingType: in.EncodingType,
 	}

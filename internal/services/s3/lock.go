@@ -58,14 +58,14 @@ func locked() error {
 func (s *Service) parseLock(mode string, until *time.Time, hold string) (objectLock, error) {
 	l := objectLock{Mode: mode, Hold: hold}
 	switch {
-	case mode != "" && mode != governance && mode != compliance:
-		return l, invalidValue("x-amz-object-lock-mode", mode, "Unknown wormMode directive.")
 	case hold != "" && hold != "ON" && hold != "OFF":
 		return l, invalidValue("x-amz-object-lock-legal-hold", hold, "Legal Hold must be either of 'ON' or 'OFF'")
 	case mode != "" && until == nil:
-		return l, invalidValue("x-amz-object-lock-retain-until-date", "", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied.")
+		return l, invalidValue("x-amz-object-lock-retain-until-date", "", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
 	case mode == "" && until != nil:
-		return l, invalidValue("x-amz-object-lock-mode", "", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied.")
+		return l, invalidValue("x-amz-object-lock-mode", "", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+	case mode != "" && mode != governance && mode != compliance:
+		return l, invalidValue("x-amz-object-lock-mode", mode, "Unknown wormMode directive.")
 	}
 	if until != nil {
 		if !until.After(s.now()) {
@@ -105,7 +105,7 @@ func (s *Service) mayBypass(ctx context.Context, b *bucket, policy, object strin
 	if !asked {
 		return locked()
 	}
-	err := s.door.Allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account})
+	err := s.allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account, Condition: b.through()})
 	if service.Code(err) == "AccessDenied" {
 		return locked()
 	}
@@ -160,7 +160,7 @@ func (s *Service) getObjectLockConfiguration(ctx context.Context, in *api.GetObj
 	out := &api.GetObjectLockConfigurationOutput{}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		if b.Lock == nil {
-			return fail("ObjectLockConfigurationNotFoundError", http.StatusNotFound, "Object Lock configuration does not exist for this bucket.")
+			return fail("ObjectLockConfigurationNotFoundError", http.StatusNotFound, "Object Lock configuration does not exist for this bucket")
 		}
 		out.ObjectLockConfiguration = &api.ObjectLockConfiguration{ObjectLockEnabled: versioningEnabled}
 		if b.Lock.Mode != "" {
@@ -248,7 +248,7 @@ func (s *Service) mayRetain(ctx context.Context, b *bucket, policy, object strin
 }
 
 func noSuchLock() error {
-	return fail("NoSuchObjectLockConfiguration", http.StatusNotFound, "The specified object does not have a ObjectLock configuration.")
+	return fail("NoSuchObjectLockConfiguration", http.StatusNotFound, "The specified object does not have a ObjectLock configuration")
 }
 
 func (s *Service) getObjectRetention(ctx context.Context, in *api.GetObjectRetentionInput) (*api.GetObjectRetentionOutput, error) {

@@ -55,14 +55,14 @@ func (u *upload) kept() (algorithm, kind string) {
 
 func findUpload(r store.Reader, b *bucket, object, id string) (*upload, error) {
 	if id == "" || strings.ContainsRune(id, 0) {
-		return nil, noSuchUpload()
+		return nil, noSuchUpload(id)
 	}
 	row, err := getRow[upload](r, b.uploadKey(object, id))
 	if err != nil {
 		return nil, err
 	}
 	if row == nil {
-		return nil, noSuchUpload()
+		return nil, noSuchUpload(id)
 	}
 	return row, nil
 }
@@ -188,7 +188,7 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.unseal(ctx, b, u.Seal, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
+	l, err := s.unsealPart(ctx, b, u, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5})
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +294,7 @@ func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipa
 			return err
 		}
 		if in.IfMatchInitiatedTime != nil && !in.IfMatchInitiatedTime.Equal(u.Initiated) {
-			return preconditionFailed()
+			return preconditionFailed("If-Match")
 		}
 		return s.abort(tx, b, in.Key, in.UploadId)
 	})
@@ -328,6 +328,13 @@ func partBlobs(parts []part) []blob.ID {
 	return ids
 }
 
-func invalidPart() error {
-	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
+// RefusedUploadPart is what S3 tells of a part beside the error's message.
+type RefusedUploadPart struct {
+	ETag, MinSizeAllowed, PartNumber, ProposedSize string
+	UploadId                                       string //nolint:revive // the name of the element in S3's answer.
+}
+
+func invalidPart(named api.CompletedPart, upload string) error {
+	return fail("InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.").
+		WithDetail(&RefusedUploadPart{PartNumber: itoa(deref(named.PartNumber)), ETag: strings.Trim(deref(named.ETag), `"`), UploadId: upload})
 }

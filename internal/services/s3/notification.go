@@ -3,9 +3,11 @@ package s3
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
@@ -138,7 +140,7 @@ func (s *Service) parseNotification(c *api.NotificationConfiguration) (notificat
 		name, err := arn.Parse(g.target)
 		switch {
 		case err != nil || name.Service != g.kind:
-			return n, invalidValue(g.target, "null", "The ARN could not be parsed")
+			return n, invalidValue(destinationElement(g.kind), g.target, "The ARN could not be parsed")
 		case strings.HasSuffix(g.target, ".fifo"):
 			return n, invalidArgument("FIFO queues and topics are not supported as destinations: %s", g.target)
 		}
@@ -199,6 +201,17 @@ type testEvent struct {
 	HostID    string `json:"HostId"`
 }
 
+// destinationElement is what S3's errors call a destination of a kind.
+func destinationElement(kind string) string {
+	switch kind {
+	case "sqs":
+		return "Queue"
+	case "sns":
+		return "Topic"
+	}
+	return "CloudFunction"
+}
+
 // checkDestinations makes sure that S3 may send to each destination: queues and topics get a test event, and a function's policy is asked.
 func (s *Service) checkDestinations(ctx context.Context, b *bucket, rules []rule) error {
 	id := service.RequestFrom(ctx).ID
@@ -207,6 +220,9 @@ func (s *Service) checkDestinations(ctx context.Context, b *bucket, rules []rule
 		return fmt.Errorf("encode test event: %w", err)
 	}
 	var tested []string
+	var told []string
+	var bad Fields
+	var cause error
 	for _, r := range rules {
 		var err error
 		switch {
@@ -223,14 +239,20 @@ func (s *Service) checkDestinations(ctx context.Context, b *bucket, rules []rule
 		if e, ok := asError(err); ok {
 			reason = e.Message
 		}
-		return &service.Error{
-			Code: "InvalidArgument", Status: http.StatusBadRequest, Err: err,
-			Message: "Unable to validate the following destination configurations: " + r.Target + " (" + reason +
-				"). Its policy must let s3.amazonaws.com send to it, with this bucket as aws:SourceArn.",
-			Detail: &InvalidArgument{r.Target, reason},
-		}
+		n := strconv.Itoa(len(bad)/2 + 1)
+		bad = append(bad, [2]string{"ArgumentName" + n, r.Target}, [2]string{"ArgumentValue" + n, reason})
+		told = append(told, r.Target+" ("+reason+")")
+		cause = errors.Join(cause, err)
 	}
-	return nil
+	if cause == nil {
+		return nil
+	}
+	return &service.Error{
+		Code: "InvalidArgument", Status: http.StatusBadRequest, Err: cause,
+		Message: "Unable to validate the following destination configurations: " + strings.Join(told, ", ") +
+			". Their policies must let s3.amazonaws.com send to them, with this bucket as aws:SourceArn.",
+		Detail: &bad,
+	}
 }
 
 // source is the bucket as the one on whose behalf S3 calls a function.

@@ -171,7 +171,7 @@ func (s *Service) commit(ctx context.Context, w write) (*bucket, error) {
 		if err != nil {
 			return err
 		}
-		if err := writeConditions(w.ifMatch, w.ifNoneMatch, prev, exists); err != nil {
+		if err := writeConditions(w.key, w.ifMatch, w.ifNoneMatch, prev, exists); err != nil {
 			return err
 		}
 		if w.prepare != nil {
@@ -267,10 +267,10 @@ func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy st
 		return removed{}, err
 	}
 	if !exists && r.conditions.match != nil {
-		return removed{}, noSuchKey()
+		return removed{}, noSuchKey(r.key)
 	}
 	if exists && r.conditions.any() && !r.conditions.hold(v) {
-		return removed{}, preconditionFailed()
+		return removed{}, preconditionFailed("If-Match")
 	}
 	if b.Versioning == "" {
 		if !exists {
@@ -320,7 +320,7 @@ func (s *Service) removeVersion(ctx context.Context, tx store.Txn, b *bucket, po
 		return done, nil
 	}
 	if r.conditions.any() && !r.conditions.hold(v) {
-		return done, preconditionFailed()
+		return done, preconditionFailed("If-Match")
 	}
 	if err := s.mayRemove(ctx, b, policy, r.key, v.Lock, r.bypass); err != nil {
 		return done, err
@@ -372,11 +372,11 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 }
 
 func (s *Service) mayDelete(ctx context.Context, b *bucket, policy string, o api.ObjectIdentifier) error {
-	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account}
+	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account, Condition: b.through()}
 	if deref(o.VersionId) != "" {
-		t.Action, t.Condition = "s3:DeleteObjectVersion", map[string][]string{"s3:VersionId": {*o.VersionId}}
+		t.Action, t.Condition = "s3:DeleteObjectVersion", with(t.Condition, "s3:VersionId", *o.VersionId)
 	}
-	if err := s.door.Allow(ctx, t); err != nil {
+	if err := s.allow(ctx, t); err != nil {
 		return err
 	}
 	if deref(o.VersionId) != "" {
@@ -456,6 +456,7 @@ func parseTagging(header string) ([]tag, error) {
 		}
 		tags = append(tags, tag{name, value})
 	}
+	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags, checkObjectTags(tags)
 }
 

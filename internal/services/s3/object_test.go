@@ -296,7 +296,7 @@ func (f *fixture) version(object string) *version {
 		var err error
 		v, ok, err = findVersion(r, b, object)
 		if !ok && err == nil {
-			return noSuchKey()
+			return noSuchKey("")
 		}
 		return err
 	})

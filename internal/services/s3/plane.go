@@ -56,7 +56,7 @@ func (p *websitePlane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		v.page(fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."))
+		v.page(methodNotAllowed())
 		return
 	}
 	key, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
@@ -134,7 +134,7 @@ func (v *visit) get(key string, conditional bool) (*answer, error) {
 		return nil, err
 	}
 	t.Action = "s3:GetObject"
-	if err := v.s.door.Allow(v.ctx, t); err != nil {
+	if err := v.s.allow(v.ctx, t); err != nil {
 		return nil, err
 	}
 	q := query{source: source{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}}
@@ -263,7 +263,7 @@ func (v *visit) head(a *answer) {
 	set("Content-Language", a.Headers.ContentLanguage)
 	set("Expires", a.Headers.Expires)
 	for _, name := range slices.Sorted(maps.Keys(a.Headers.Meta)) {
-		h.Set("X-Amz-Meta-"+name, a.Headers.Meta[name])
+		h["x-amz-meta-"+name] = []string{a.Headers.Meta[name]}
 	}
 }
 

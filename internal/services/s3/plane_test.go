@@ -140,7 +140,7 @@ func TestWebsiteConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		"index":              {api.WebsiteConfiguration{IndexDocument: index}, ""},
 		"redirect":           {api.WebsiteConfiguration{RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, ""},
 		"nothing":            {api.WebsiteConfiguration{}, "InvalidArgument"},
-		"both":               {api.WebsiteConfiguration{IndexDocument: index, RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, "MalformedXML"},
+		"both":               {api.WebsiteConfiguration{IndexDocument: index, RedirectAllRequestsTo: &api.RedirectAllRequestsTo{HostName: "x"}}, "InvalidArgument"},
 		"index with a slash": {api.WebsiteConfiguration{IndexDocument: &api.IndexDocument{Suffix: "a/b"}}, "InvalidArgument"},
 		"bad code":           {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{HttpRedirectCode: ptr("200")}}}}, "InvalidRequest"},
 		"bad condition":      {api.WebsiteConfiguration{IndexDocument: index, RoutingRules: []api.RoutingRule{{Redirect: &api.Redirect{HostName: ptr("x")}, Condition: &api.Condition{HttpErrorCodeReturnedEquals: ptr("200")}}}}, "InvalidRequest"},

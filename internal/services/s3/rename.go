@@ -43,7 +43,7 @@ func (s *Service) renameObject(ctx context.Context, in *api.RenameObjectInput) (
 		if err != nil {
 			return err
 		}
-		if err := source.checkCopy(v); err != nil {
+		if err := source.checkCopy(v, s.now()); err != nil {
 			return err
 		}
 		prev, exists, err := findVersion(tx, b, in.Key)
@@ -52,9 +52,9 @@ func (s *Service) renameObject(ctx context.Context, in *api.RenameObjectInput) (
 		}
 		switch {
 		case exists:
-			err = target.checkCopy(prev)
+			err = target.checkCopy(prev, s.now())
 		case in.DestinationIfMatch != nil:
-			err = noSuchKey()
+			err = noSuchKey(in.Key)
 		}
 		if err != nil {
 			return err

@@ -49,11 +49,11 @@ func (b *bucket) checkPayer(ctx context.Context) error {
 
 func (s *Service) putBucketAccelerate(ctx context.Context, in *api.PutBucketAccelerateConfigurationInput) (*api.PutBucketAccelerateConfigurationOutput, error) {
 	c := in.AccelerateConfiguration
-	if c == nil || c.Status != versioningEnabled && c.Status != versioningSuspended {
-		return nil, malformedXML()
-	}
 	if slices.Contains([]byte(in.Bucket), '.') {
 		return nil, invalidRequest("S3 Transfer Acceleration is not supported for buckets with periods (.) in their names")
+	}
+	if c == nil || c.Status != versioningEnabled && c.Status != versioningSuspended {
+		return nil, malformedXML()
 	}
 	err := s.changeBucket(ctx, in.Bucket, in.ExpectedBucketOwner, func(b *bucket) { b.Accelerate = c.Status })
 	return answerOf(&api.PutBucketAccelerateConfigurationOutput{}, err)
@@ -109,8 +109,12 @@ func putConfiguration[T any](ctx context.Context, s *Service, bucketName string,
 	if v == nil {
 		return malformedXML()
 	}
-	if id != inner {
-		return invalidArgument("The id in the URL and the id in the configuration are not the same")
+	switch {
+	case id == inner:
+	case kind == inventoryConf:
+		return fail("IdMismatch", http.StatusBadRequest, "Document ID does not match the specified configuration ID.")
+	default:
+		return malformedXML()
 	}
 	return s.update(ctx, bucketName, owner, func(tx store.Txn, b *bucket) error {
 		n := 0

@@ -59,6 +59,9 @@ type bucketEncryption struct {
 	Blocked   []string `json:"blocked,omitempty"`
 }
 
+// sseHeader is the argument that errors about encryption name, whichever header it was.
+const sseHeader = "x-amz-server-side-encryption"
+
 // customerKey are the headers of a key that the customer keeps (SSE-C).
 type customerKey struct{ algorithm, key, md5 *string }
 
@@ -79,21 +82,22 @@ func (c customerKey) parse(ctx context.Context) ([]byte, error) {
 	case !service.RequestFrom(ctx).Secure:
 		return nil, invalidRequest(prefix + "be made over a secure connection.")
 	case deref(c.algorithm) == "":
-		return nil, invalidArgument(prefix + "provide a valid encryption algorithm.")
+		return nil, invalidValue(sseHeader, "null", prefix+"provide a valid encryption algorithm.")
 	case *c.algorithm != sseS3:
-		return nil, fail("InvalidEncryptionAlgorithmError", http.StatusBadRequest, "The Encryption request you specified is not valid. Supported value: AES256.")
+		return nil, fail("InvalidEncryptionAlgorithmError", http.StatusBadRequest, "The Encryption request you specified is not valid. Supported value: AES256.").
+			WithDetail(&InvalidArgument{sseHeader, *c.algorithm})
 	case deref(c.key) == "":
-		return nil, invalidArgument(prefix + "provide an appropriate secret key.")
+		return nil, invalidValue(sseHeader, "null", prefix+"provide an appropriate secret key.")
 	case deref(c.md5) == "":
-		return nil, invalidArgument(prefix + "provide the client calculated MD5 of the secret key.")
+		return nil, invalidValue(sseHeader, "null", prefix+"provide the client calculated MD5 of the secret key.")
 	}
 	key, err := base64.StdEncoding.DecodeString(*c.key)
 	if err != nil || len(key) != seal.KeySize {
-		return nil, invalidArgument("The secret key was invalid for the specified algorithm.")
+		return nil, invalidValue(sseHeader, "null", "The secret key was invalid for the specified algorithm.")
 	}
 	sum := md5.Sum(key) //nolint:gosec // see the import.
 	if base64.StdEncoding.EncodeToString(sum[:]) != *c.md5 {
-		return nil, invalidArgument("The calculated MD5 hash of the key did not match the hash that was provided.")
+		return nil, invalidValue(sseHeader, "null", "The calculated MD5 hash of the key did not match the hash that was provided.")
 	}
 	return key, nil
 }
@@ -161,7 +165,7 @@ func (e *encryption) use(b *bucket) (port.KeyUse, error) {
 // sealCustomer makes a data key that only the customer's key opens.
 func (s *Service) sealCustomer(ctx context.Context, b *bucket, in sealInput) (*sealing, error) {
 	if in.algorithm != "" {
-		return nil, invalidArgument("Server Side Encryption with Customer provided key is incompatible with the encryption method specified")
+		return nil, invalidValue(sseHeader, in.algorithm, "Server Side Encryption with Customer provided key is incompatible with the encryption method specified")
 	}
 	if b.Encryption != nil && slices.Contains(b.Encryption.Blocked, "SSE-C") {
 		return nil, accessDenied("The bucket's encryption configuration blocks encryption with customer provided keys (SSE-C).")
@@ -190,6 +194,17 @@ func keyWrap(key []byte) (cipher.AEAD, error) {
 		return nil, fmt.Errorf("wrap a data key: %w", err)
 	}
 	return cipher.NewGCM(block)
+}
+
+// unsealPart returns the data key of an upload. Whether a part comes with a customer's key must fit what the upload began with.
+func (s *Service) unsealPart(ctx context.Context, b *bucket, u *upload, customer customerKey) (*sealing, error) {
+	if began := u.Seal != nil && u.Seal.CustomerMD5 != ""; began != customer.given() {
+		return nil, invalidRequest("The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.")
+	}
+	if customer.given() && u.Seal.CustomerMD5 != deref(customer.md5) {
+		return nil, invalidRequest("The provided encryption parameters did not match the ones used originally.")
+	}
+	return s.unseal(ctx, b, u.Seal, customer)
 }
 
 // unseal returns the data key of e, which may be nil, for a request with customer's headers.
@@ -227,7 +242,7 @@ func (s *Service) unseal(ctx context.Context, b *bucket, e *encryption, customer
 	}
 	key, err := aead.Open(nil, e.Wrapped[:aead.NonceSize()], e.Wrapped[aead.NonceSize():], nil)
 	if err != nil {
-		return nil, accessDenied("Access Denied")
+		return nil, accessDenied("Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.")
 	}
 	return &sealing{e, key}, nil
 }
@@ -293,7 +308,7 @@ func (s *Service) putBucketEncryption(ctx context.Context, in *api.PutBucketEncr
 	}
 	switch {
 	case e.Algorithm == sseS3 && e.Key != "":
-		return nil, invalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+		return nil, invalidValue("ApplyServerSideEncryptionByDefault", "null", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
 	case e.Algorithm == "" && len(e.Blocked) == 0, !slices.Contains([]string{"", sseS3, sseKMS, sseKMSDSSE}, e.Algorithm):
 		return nil, malformedXML()
 	}

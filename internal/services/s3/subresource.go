@@ -120,7 +120,7 @@ func (s *Service) getBucketOwnershipControls(ctx context.Context, in *api.GetBuc
 	out := &api.GetBucketOwnershipControlsOutput{}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		if b.OwnershipDeleted {
-			return fail("OwnershipControlsNotFoundError", http.StatusNotFound, "The bucket ownership controls were not found.")
+			return fail("OwnershipControlsNotFoundError", http.StatusNotFound, "The bucket ownership controls were not found")
 		}
 		out.OwnershipControls = &api.OwnershipControls{Rules: []api.OwnershipControlsRule{{ObjectOwnership: b.ownership()}}}
 		return nil
@@ -145,7 +145,7 @@ func (s *Service) putBucketTagging(ctx context.Context, in *api.PutBucketTagging
 }
 
 func (s *Service) getBucketTagging(ctx context.Context, in *api.GetBucketTaggingInput) (*api.GetBucketTaggingOutput, error) {
-	tags, err := getConf[[]api.Tag](ctx, s, in.Bucket, in.ExpectedBucketOwner, tagsConf, fail("NoSuchTagSet", http.StatusNotFound, "The TagSet does not exist."))
+	tags, err := getConf[[]api.Tag](ctx, s, in.Bucket, in.ExpectedBucketOwner, tagsConf, fail("NoSuchTagSet", http.StatusNotFound, "The TagSet does not exist"))
 	return answerOf(&api.GetBucketTaggingOutput{TagSet: tags}, err)
 }
 
@@ -155,11 +155,18 @@ func (s *Service) deleteBucketTagging(ctx context.Context, in *api.DeleteBucketT
 
 // checkTags applies https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: keys of 1 to 128 and values of up to
 // 256 characters, no key twice, none of AWS's own.
+// RefusedTag is what S3 tells of a tag beside the error's message.
+type RefusedTag struct{ TagKey, TagValue string }
+
+func invalidTag(message string, t RefusedTag) error {
+	return fail("InvalidTag", http.StatusBadRequest, "%s", message).WithDetail(&t)
+}
+
 func checkTags(tags []api.Tag, most int) error {
 	own := make([]tag, 0, len(tags))
 	for _, t := range tags {
 		if strings.HasPrefix(t.Key, "aws:") && most != maxBucketTags {
-			return fail("InvalidTag", http.StatusBadRequest, "System tags cannot be added/updated by requester")
+			return invalidTag("System tags cannot be added/updated by requester", RefusedTag{})
 		}
 		own = append(own, tag{t.Key, t.Value})
 	}
@@ -178,11 +185,11 @@ func checkTagSet(tags []tag, most int) error {
 	for i, t := range tags {
 		switch {
 		case t.Key == "" || len([]rune(t.Key)) > 128 || !tagText(t.Key):
-			return fail("InvalidTag", http.StatusBadRequest, "The TagKey you have provided is invalid")
+			return invalidTag("The TagKey you have provided is invalid", RefusedTag{TagKey: t.Key})
 		case len([]rune(t.Value)) > 256 || !tagText(t.Value):
-			return fail("InvalidTag", http.StatusBadRequest, "The TagValue you have provided is invalid")
+			return invalidTag("The TagValue you have provided is invalid", RefusedTag{TagKey: t.Key, TagValue: t.Value})
 		case slices.ContainsFunc(tags[:i], func(o tag) bool { return o.Key == t.Key }):
-			return fail("InvalidTag", http.StatusBadRequest, "Cannot provide multiple Tags with the same key")
+			return invalidTag("Cannot provide multiple Tags with the same key", RefusedTag{TagKey: t.Key})
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (s *Service) retag(ctx context.Context, bucketName, object string, owner, i
 	err = s.update(ctx, bucketName, owner, func(tx store.Txn, b *bucket) error {
 		v, err := pick(tx, b, object, id)
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		v.Tags, shown = tags, v.shownID(b)
 		if err := putRow(tx, b, object, v); err != nil {
@@ -49,7 +49,7 @@ func (s *Service) retag(ctx context.Context, bucketName, object string, owner, i
 func (s *Service) getObjectTagging(ctx context.Context, in *api.GetObjectTaggingInput) (*api.GetObjectTaggingOutput, error) {
 	o, err := s.read(ctx, source{bucket: in.Bucket, key: in.Key, owner: in.ExpectedBucketOwner, id: in.VersionId, head: true})
 	if err != nil {
-		return nil, err
+		return nil, about(ctx, in.Bucket, refused(err))
 	}
 	out := &api.GetObjectTaggingOutput{TagSet: []api.Tag{}, VersionId: o.shownID(o.bucket)}
 	for _, t := range o.Tags {

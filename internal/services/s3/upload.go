@@ -62,6 +62,9 @@ func (s *Service) place(ctx context.Context, b *bucket, q *request, a *attribute
 	}
 	caller := service.RequestFrom(ctx).Principal
 	if !b.aclsEnabled() {
+		if _, err := q.acl.grants(b, b.Account, true); err != nil && q.acl.given() {
+			return err
+		}
 		if q.acl.byHeaders() || q.acl.canned != "" && q.acl.canned != "bucket-owner-full-control" && q.acl.canned != "private" {
 			return noACLs()
 		}

@@ -17,7 +17,7 @@ func (s *Service) listParts(ctx context.Context, in *api.ListPartsInput) (*api.L
 	marker := deref(in.PartNumberMarker)
 	out := &api.ListPartsOutput{
 		Bucket: ptr(in.Bucket), Key: ptr(in.Key), UploadId: ptr(in.UploadId), PartNumberMarker: ptr(marker), MaxParts: ptr(int32(limit)),
-		IsTruncated: ptr(false),
+		IsTruncated: ptr(false), NextPartNumberMarker: ptr(int32(0)),
 	}
 	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
 		u, err := findUpload(r, b, in.Key, in.UploadId)
@@ -64,13 +64,19 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *api.ListMultipar
 		return nil, err
 	}
 	l := listing{prefix: deref(in.Prefix), delimiter: deref(in.Delimiter), limit: limit}
-	from := uploadPlace{deref(in.KeyMarker), deref(in.UploadIdMarker)}
+	from := uploadPlace{name: deref(in.KeyMarker)}
+	if from.name != "" { // an id means nothing without its key
+		from.id = deref(in.UploadIdMarker)
+	}
 	out := &api.ListMultipartUploadsOutput{
-		Bucket: ptr(in.Bucket), Prefix: encode(l.prefix), KeyMarker: encode(from.name), UploadIdMarker: ptr(from.id), MaxUploads: ptr(int32(limit)),
-		EncodingType: in.EncodingType, IsTruncated: ptr(false),
+		Bucket: ptr(in.Bucket), KeyMarker: encode(from.name), UploadIdMarker: ptr(from.id), MaxUploads: ptr(int32(limit)),
+		EncodingType: in.EncodingType, IsTruncated: ptr(false), NextKeyMarker: ptr(""), NextUploadIdMarker: ptr(""),
 	}
 	if l.delimiter != "" {
 		out.Delimiter = encode(l.delimiter)
+	}
+	if l.prefix != "" {
+		out.Prefix = encode(l.prefix)
 	}
 	err = s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(r store.Reader, b *bucket) error {
 		return listUploads(r, b, l, from, func(at uploadPlace, u *upload, common bool) bool {
@@ -78,7 +84,7 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *api.ListMultipar
 				out.IsTruncated = ptr(true)
 				return false
 			}
-			out.NextKeyMarker, out.NextUploadIdMarker = encode(at.name), ptr(at.id)
+			out.NextKeyMarker, out.NextUploadIdMarker = encode(at.name), ptr(at.id) // S3 tells them of the last page too
 			if common {
 				out.CommonPrefixes = append(out.CommonPrefixes, api.CommonPrefix{Prefix: encode(at.name)})
 				return true
@@ -90,8 +96,8 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *api.ListMultipar
 			return true
 		})
 	})
-	if !deref(out.IsTruncated) {
-		out.NextKeyMarker, out.NextUploadIdMarker = nil, nil
+	if n := len(out.CommonPrefixes); !deref(out.IsTruncated) && n > 0 && *out.NextKeyMarker == *out.CommonPrefixes[n-1].Prefix {
+		out.NextKeyMarker = ptr("") // on the last page it is that of an upload
 	}
 	return out, err
 }
@@ -105,7 +111,7 @@ func listUploads(r store.Reader, b *bucket, l listing, from uploadPlace, yield f
 		if from.id != "" {
 			lo = base.Str(from.name).Str(from.id).End()
 		}
-		if c, ok := commonPrefix(from.name, l.prefix, l.delimiter); ok && c == from.name {
+		if c, ok := commonPrefix(from.name, l.prefix, l.delimiter); ok { // a marker below a common prefix stands for all of it
 			lo = base.StrPrefix(c).End()
 		}
 		if string(lo) > string(rows.Lo) {

@@ -58,7 +58,7 @@ func decodeToken(token *string) (string, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(*token)
 	if err != nil || len(b) == 0 || b[0] != '1' {
-		return "", invalidArgument("The continuation token provided is incorrect")
+		return "", invalidValue("continuation-token", *token, "The continuation token provided is incorrect")
 	}
 	return string(b[1:]), nil
 }

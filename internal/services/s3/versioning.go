@@ -109,6 +109,8 @@ func checkVersionID(id *string) error {
 type VersionError struct {
 	Key       string
 	VersionId string //nolint:revive // the name of the element in S3's answer.
+	// Method and ResourceType are told when a delete marker was asked for by its id.
+	Method, ResourceType string
 
 	marker, allow, modified string
 }
@@ -136,13 +138,12 @@ func noSuchVersion(object, id string) error {
 
 // deleted is the error of a read of an object whose newest version is the delete marker v.
 func deleted(object string, v *version) error {
-	return noSuchKey().WithDetail(&VersionError{Key: object, VersionId: v.id(), marker: "true"})
+	return noSuchKey(object).WithDetail(&VersionError{Key: object, VersionId: v.id(), marker: "true"})
 }
 
 // isMarker is the error of an operation on the delete marker v, asked for by its id.
 func isMarker(object string, v *version) error {
-	return fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.").
-		WithDetail(&VersionError{Key: object, VersionId: v.id(), marker: "true", allow: "DELETE", modified: httpTime(v.Modified)})
+	return methodNotAllowed().WithDetail(&VersionError{Key: object, VersionId: v.id(), marker: "true", allow: "DELETE", modified: httpTime(v.Modified)})
 }
 
 // pick returns the version that a request is about: that with the id, or the current one. Delete markers are refused.
@@ -172,7 +173,21 @@ func pick(r store.Reader, b *bucket, object string, id *string) (*version, error
 			return nil, deleted(object, v)
 		}
 	}
-	return nil, noSuchKey()
+	return nil, noSuchKey(object)
+}
+
+// refused turns the error of an object whose newest version is a delete marker into that of a refused method. Operations on tags and lists
+// answer so where reads say that there is no such key.
+func refused(err error) error {
+	e, ok := asError(err)
+	if !ok || e.Code != "NoSuchKey" {
+		return err
+	}
+	told, ok := e.Detail.(*VersionError)
+	if !ok || told.marker == "" {
+		return err
+	}
+	return methodNotAllowed().WithDetail(told)
 }
 
 func (s *Service) putBucketVersioning(ctx context.Context, in *api.PutBucketVersioningInput) (*api.PutBucketVersioningOutput, error) {
@@ -182,6 +197,9 @@ func (s *Service) putBucketVersioning(ctx context.Context, in *api.PutBucketVers
 	}
 	if in.MFA != nil || c.MFADelete == "Enabled" {
 		return nil, unsupported("PutBucketVersioning", "MFADelete")
+	}
+	if c.Status == "" {
+		return nil, fail("IllegalVersioningConfigurationException", http.StatusBadRequest, "The Versioning element must be specified")
 	}
 	if c.Status != versioningEnabled && c.Status != versioningSuspended {
 		return nil, malformedXML()

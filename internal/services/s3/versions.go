@@ -104,11 +104,10 @@ func (l listing) startOfVersions(r store.Reader, b *bucket, keyMarker, idMarker 
 		return from, nil
 	}
 	lo := base.Str(keyMarker).End()
-	if c, ok := commonPrefix(keyMarker, l.prefix, l.delimiter); ok && c == keyMarker {
+	if c, ok := commonPrefix(keyMarker, l.prefix, l.delimiter); ok { // a marker below a common prefix stands for all of it
 		lo = base.StrPrefix(c).End()
 	}
 	if idMarker != "" {
-		from.seen = keyMarker
 		seq, ok := seqOf(idMarker)
 		if !ok {
 			v, err := nullVersion(r, b, keyMarker)
@@ -121,6 +120,14 @@ func (l listing) startOfVersions(r store.Reader, b *bucket, keyMarker, idMarker 
 		}
 		if seq > 0 {
 			lo = b.versionKey(keyMarker, seq-1)
+		}
+		// The newest version was on an earlier page, unless those up to the marker were deleted meanwhile.
+		newest, err := latestVersion(r, b, keyMarker)
+		if err != nil {
+			return from, err
+		}
+		if newest != nil && newest.Seq >= seq {
+			from.seen = keyMarker
 		}
 	}
 	if string(lo) > string(from.lo) {

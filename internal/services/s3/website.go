@@ -29,7 +29,7 @@ func (s *Service) putBucketWebsite(ctx context.Context, in *api.PutBucketWebsite
 func checkWebsite(c *api.WebsiteConfiguration) error {
 	if all := c.RedirectAllRequestsTo; all != nil {
 		if c.IndexDocument != nil || c.ErrorDocument != nil || len(c.RoutingRules) > 0 {
-			return malformedXML()
+			return invalidValue("RedirectAllRequestsTo", "not null", "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.")
 		}
 		if all.HostName == "" {
 			return malformedXML()
@@ -37,10 +37,10 @@ func checkWebsite(c *api.WebsiteConfiguration) error {
 		return checkProtocol(all.Protocol)
 	}
 	if c.IndexDocument == nil {
-		return invalidArgument("A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
+		return invalidValue("IndexDocument", "null", "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
 	}
 	if c.IndexDocument.Suffix == "" || strings.Contains(c.IndexDocument.Suffix, "/") {
-		return invalidArgument("The IndexDocument Suffix is not well formed")
+		return invalidValue("IndexDocument", c.IndexDocument.Suffix, "The IndexDocument Suffix is not well formed")
 	}
 	if c.ErrorDocument != nil && c.ErrorDocument.Key == "" {
 		return invalidArgument("The ErrorDocument Key is not well formed")

@@ -1,4 +1,13 @@
-// Package s3 runs a public conformance suite for S3 against Lambent.
+// Package s3 holds Lambent's object store against what was recorded on AWS, and runs a public conformance suite for S3 against it.
+//
+// # Recorded answers
+//
+// testdata/recorded.txtar states what the recordings of LocalStack's public tests of S3 state (Apache-2.0; see package recorded), as calls of boto3, and
+// testdata/recorded_expected.txt lists the cases that are not met, with reasons. Not in it are cases that send raw HTTP requests, that need other
+// services or bodies of megabytes, and those that compare nothing. The members that a case ignores are the default encryption of AWS's buckets, ETags of
+// encrypted objects, and bodies that the recording did not keep.
+//
+// # The suite
 //
 // The suite is the test command of versitygw (Apache-2.0), about 900 tests through the AWS SDK for Go. It is a program of its own and not part of
 // this repository: install it with `go install github.com/versity/versitygw/cmd/versitygw@v1.8.0`, then

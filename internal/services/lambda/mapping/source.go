@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
@@ -166,12 +167,18 @@ func (t *tableStream) record(r *dynamodbstreams.Record) (*streamRecord, error) {
 // dataStream is a Kinesis data stream.
 type dataStream struct{ *Worker }
 
+// streamARN is the ARN of the stream; a mapping may name one of its consumers.
+func (d *dataStream) streamARN() string {
+	name, _, _ := strings.Cut(d.Source.String(), "/consumer/")
+	return name
+}
+
 func (d *dataStream) batchInfo() (member, timeLayout string) {
 	return "KinesisBatchInfo", "2006-01-02T15:04:05.000Z"
 }
 
 func (d *dataStream) shards(ctx context.Context) (out []shard, err error) {
-	name := d.Source.String()
+	name := d.streamARN()
 	in := &kinesis.ListShardsInput{StreamARN: &name}
 	for {
 		page, err := service.Call[kinesis.ListShardsOutput](ctx, d.Door, "kinesis", "ListShards", in)
@@ -196,7 +203,7 @@ func (d *dataStream) shards(ctx context.Context) (out []shard, err error) {
 }
 
 func (d *dataStream) iterator(ctx context.Context, shard string, at position) (string, error) {
-	name := d.Source.String()
+	name := d.streamARN()
 	in := &kinesis.GetShardIteratorInput{StreamARN: &name, ShardId: shard, ShardIteratorType: at.kind}
 	switch at.kind {
 	case afterSequence:
@@ -232,7 +239,7 @@ type dataContent struct {
 }
 
 func (d *dataStream) read(ctx context.Context, iterator, shard string, limit int) (list []*streamRecord, next string, err error) {
-	n, name := int32(min(limit, 10_000)), d.Source.String()
+	n, name := int32(min(limit, 10_000)), d.streamARN()
 	out, err := service.Call[kinesis.GetRecordsOutput](ctx, d.Door, "kinesis", "GetRecords", &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: &n, StreamARN: &name})
 	if err != nil {
 		return nil, "", err

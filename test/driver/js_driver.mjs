@@ -3,12 +3,12 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 // The packages are those of test/js.
-const load = createRequire(new URL("../../js/package.json", import.meta.url));
+const load = createRequire(new URL("../js/package.json", import.meta.url));
 const packages = { logs: "cloudwatch-logs", events: "eventbridge" };
 const clients = new Map();
 
 // bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none.
-const bodies = { Invoke: ["Payload"], PutObject: ["Body"], UploadPart: ["Body"] };
+const bodies = { Invoke: ["Payload"], PutRecord: ["Data"], PutObject: ["Body"], UploadPart: ["Body"] };
 
 function client({ service, endpoint, key, secret, token }) {
   const name = [service, endpoint, key, secret, token].join(" ");
