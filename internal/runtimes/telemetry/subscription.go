@@ -3,6 +3,7 @@ package telemetry
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -111,7 +112,7 @@ func (s *settings) aim(in *subscribeRequest) error {
 	switch {
 	case d.Protocol != "HTTP" && d.Protocol != "TCP":
 		return fmt.Errorf("destination.protocol %q is neither HTTP nor TCP", d.Protocol)
-	case d.Method != "" && d.Method != "POST":
+	case d.Method != "" && d.Method != http.MethodPost:
 		return fmt.Errorf("destination.method %q is not supported: events are sent by POST", d.Method)
 	case d.Encoding != "" && d.Encoding != "JSON":
 		return fmt.Errorf("destination.encoding %q is not supported: events are JSON", d.Encoding)

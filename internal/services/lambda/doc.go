@@ -62,7 +62,7 @@
 //
 // # What it is not, yet
 //
-// No extensions, SnapStart, file systems, customer keys, tenants, managed instances. Each
+// No SnapStart, file systems, customer keys, tenants, managed instances. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows.
 //
