@@ -28,6 +28,11 @@
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is
 // strict, fails with a [MissingError] that names the package to install.
 //
+// # Snapshots
+//
+// An environment with Spec.Snapshot is initialised and then waits in restore/next (rapi/restore.go) until [Environment.Restore]. The clients of python and
+// java run the hooks that functions have registered, by the names of snapshot_restore_py and of org.crac.
+//
 // # Extensions
 //
 // Programs in /opt/extensions are started by a shell that then becomes the runtime, which makes the sandbox's init their parent. An environment is ready

@@ -50,7 +50,18 @@ type Spec struct {
 	Output, ExtensionOutput io.Writer
 	// Telemetry takes the subscriptions of extensions; nil for none.
 	Telemetry *telemetry.Hub
+	// Snapshot tells that the environment is initialised as one that is to be restored later, see [Environment.WaitSnapshot].
+	Snapshot bool
+	// Concurrency is how many invocations the environment takes at a time; 0 for one, and then without workers.
+	Concurrency int
+	// WorkerIdle is told, with a concurrency, each time that another invocation can be taken; nil for nobody. It must not block.
+	WorkerIdle func()
+	// Credentials is asked for the credentials of the function's role, as a document, by programs that show a token; nil for none. Its answer is nil for another token.
+	Credentials func(token string) []byte
 }
+
+// CredentialsURI is where programs in a sandbox ask for credentials.
+const CredentialsURI = "http://" + runtimeAPI + "/2021-04-23/credentials"
 
 // Environment is a running execution environment.
 type Environment struct {
@@ -61,6 +72,8 @@ type Environment struct {
 	// telemetry is told when the extensions are ready; nil for none.
 	telemetry *telemetry.Hub
 	announced sync.Once
+	// concurrent tells that the environment takes several invocations at a time. Extensions do not hear of them.
+	concurrent bool
 }
 
 // ExitError says that the process of an environment ended.
@@ -144,6 +157,16 @@ func newEnvironment(cell *sandbox.Cell, c clock.Clock) *Environment {
 
 // serve opens the Runtime API to the programs of the function.
 func (e *Environment) serve(s *Spec) {
+	if s.Snapshot {
+		e.session.Snapshot()
+	}
+	if s.Concurrency > 0 {
+		e.concurrent = true
+		e.session.Concurrent(s.Concurrency, s.WorkerIdle)
+	}
+	if s.Credentials != nil {
+		e.session.Credentials(s.Credentials)
+	}
 	if err := e.expectExtensions(s); err != nil {
 		e.session.End(err)
 	}
@@ -185,11 +208,28 @@ func (e *Environment) WaitReady(ctx context.Context) error {
 	return nil
 }
 
+// WaitSnapshot returns when an environment that was started for a snapshot is initialised: the hooks that the function has registered for the time
+// before a snapshot have run, and its process waits. It fails as [Environment.WaitReady] does.
+func (e *Environment) WaitSnapshot(ctx context.Context) error {
+	if err := e.session.WaitSnapshot(ctx); err != nil {
+		return err
+	}
+	if x := e.session.Extensions(); x.Any() {
+		return x.WaitReady(ctx)
+	}
+	return nil
+}
+
+// Restore has the function's hooks for the time after a restoration run, and returns when it is ready for its first invocation. It fails with a
+// [rapi.RestoreError], and as [Environment.WaitReady] does.
+func (e *Environment) Restore(ctx context.Context) error { return e.session.Restore(ctx) }
+
 // Invoke passes an event to the function, see [rapi.Session.Invoke]. When it returns, everything that the function wrote
-// before it answered has reached the output. It must not be called by two goroutines at a time.
+// before it answered has reached the output. It must not be called by two goroutines at a time, unless the environment was started with a concurrency: then it
+// fails with [rapi.ErrBusy] when all workers are, and with [rapi.ErrWorker] when the one that has the invocation ends.
 func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.Answer, error) {
 	x := e.session.Extensions()
-	told := x.Any()
+	told := !e.concurrent && x.Any()
 	if told {
 		if err := e.WaitReady(ctx); err != nil {
 			return rapi.Answer{}, err
@@ -209,6 +249,12 @@ func (e *Environment) End(cause error) { e.session.End(cause) }
 
 // Drain passes on what the function has written so far.
 func (e *Environment) Drain() { e.cell.Drain() }
+
+// IdleWorkers is how many invocations an environment with a concurrency can take now.
+func (e *Environment) IdleWorkers() int { return e.session.IdleWorkers() }
+
+// Gathering tells whether an environment with a concurrency has workers that are not initialised yet.
+func (e *Environment) Gathering() bool { return e.session.Gathering() }
 
 // Idle tells whether the function waits for an event.
 func (e *Environment) Idle() bool { return e.session.Idle() }

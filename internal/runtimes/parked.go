@@ -41,7 +41,7 @@ func kindOf(s *Spec) (kind, bool) {
 		return k, false // its root is one function's own
 	case s.Runtime.Family == FamilyProvided:
 		k.runtime, k.held = "", true
-	case s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
+	case s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
 	default:
 		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)

@@ -106,10 +106,15 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	parked, err := p.cfg.ParkedPercent()
+	parked, err := config.PercentOfMemory(p.cfg.ParkedMemory)
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	snapshots, err := config.PercentOfMemory(p.cfg.SnapshotMemory)
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}

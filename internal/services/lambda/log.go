@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"lambent.dev/lambent/internal/runtimes/rapi"
 	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -31,6 +29,7 @@ type logWriter struct {
 	stream string
 	// telemetry passes on what happens to extensions; nil for none.
 	telemetry *telemetry.Hub
+	shared    bool // by invocations that run at the same time
 
 	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
 	partial []byte
@@ -43,14 +42,6 @@ type logWriter struct {
 // Write implements io.Writer for the function's output.
 func (w *logWriter) Write(p []byte) (int, error) {
 	return w.write(p, &w.partial, telemetry.Function)
-}
-
-// extensionLog is the part of a log that extensions write.
-type extensionLog struct{ w *logWriter }
-
-// Write implements io.Writer for what extensions write.
-func (e extensionLog) Write(p []byte) (int, error) {
-	return e.w.write(p, &e.w.partialExtension, telemetry.Extension)
 }
 
 // write adds lines; partial is what a stream has begun.
@@ -76,29 +67,6 @@ func (w *logWriter) write(p []byte, partial *[]byte, stream string) (int, error)
 	}
 	w.flushLocked()
 	return n, nil
-}
-
-// addWrittenLocked adds a line that a program has written. Subscribers of a log in JSON get a line that is an object as such.
-func (w *logWriter) addWrittenLocked(line, stream string) {
-	w.addLocked(line)
-	if w.telemetry == nil || line == "" {
-		return
-	}
-	var record any = strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\r", "\n") + "\n"
-	if w.config.Format == logJSON && strings.HasPrefix(line, "{") {
-		var object map[string]any
-		if json.Unmarshal([]byte(line), &object) == nil {
-			record = object
-		}
-	}
-	w.telemetry.Publish(telemetry.Event{Time: w.l.deps.Clock.Now(), Type: stream, Record: record})
-}
-
-// tell passes an event of the platform on to those who subscribe to telemetry.
-func (w *logWriter) tell(kind string, record func() map[string]any) {
-	if w.telemetry != nil {
-		w.telemetry.Publish(telemetry.Event{Time: w.l.deps.Clock.Now(), Type: kind, Record: record()})
-	}
 }
 
 // system adds a line of the platform; it is handed on together with the next line of the function, or by flush.
@@ -135,6 +103,19 @@ func (w *logWriter) lastLines() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return bytes.Clone(w.tail[max(0, len(w.tail)-maxTail):])
+}
+
+// linesOf are the last lines that name an invocation, of a log that several write to.
+func (w *logWriter) linesOf(requestID string) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []byte
+	for line := range bytes.Lines(w.tail) {
+		if bytes.Contains(line, []byte(requestID)) {
+			out = append(out, line...)
+		}
+	}
+	return out[max(0, len(out)-maxTail):]
 }
 
 // flush hands on what is there, an unfinished line included.
@@ -184,14 +165,10 @@ func (w *logWriter) flushLocked() {
 // https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 
 func (w *logWriter) started(requestID, version, trace string) {
-	w.begin()
-	w.tell("platform.start", func() map[string]any {
-		record := map[string]any{"requestId": requestID, "version": version}
-		if trace != "" {
-			record["tracing"] = map[string]any{"type": "X-Amzn-Trace-Id", "value": trace}
-		}
-		return record
-	})
+	if !w.shared {
+		w.begin()
+	}
+	w.tellLater("platform.start", func() map[string]any { return startRecord(requestID, version, trace) })
 	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
 		return "platform.start", map[string]any{"requestId": requestID, "version": version}
 	})
@@ -199,36 +176,23 @@ func (w *logWriter) started(requestID, version, trace string) {
 
 // report is what is known about an invocation at its end.
 type report struct {
-	requestID          string
-	duration, initTime time.Duration // initTime is 0 for a warm start
-	memory             int32
-	peak               int64
-	status, errorType  string // "", "error" or "timeout"; the type of the error
-	produced           int    // bytes of the answer
-}
-
-// outcome is the status of the invocation in events.
-func (r *report) outcome() string {
-	if r.status == "" {
-		return "success"
-	}
-	return r.status
-}
-
-// done is the record of a platform.runtimeDone event.
-func (r *report) done() map[string]any {
-	record := map[string]any{"requestId": r.requestID, "status": r.outcome(), "metrics": map[string]any{"durationMs": milliseconds(r.duration), "producedBytes": r.produced}}
-	if r.errorType != "" {
-		record["errorType"] = r.errorType
-	}
-	return record
+	requestID         string
+	duration          time.Duration
+	boot              boot // zero for a warm start
+	memory            int32
+	peak              int64
+	status, errorType string // "", "error" or "timeout"; the type of the error
+	produced          int    // bytes of the answer
 }
 
 // fields are the members of a platform.report event.
 func (r *report) fields(billed, used int64) map[string]any {
 	metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
-	if r.initTime > 0 {
-		metrics["initDurationMs"] = milliseconds(r.initTime)
+	if r.boot.init > 0 {
+		metrics["initDurationMs"] = milliseconds(r.boot.init)
+	}
+	if r.boot.restore > 0 {
+		metrics["restoreDurationMs"], metrics["billedRestoreDurationMs"] = milliseconds(r.boot.restore), billedFor(r.boot.restore)
 	}
 	fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
 	if r.status != "" {
@@ -241,13 +205,13 @@ func (r *report) fields(billed, used int64) map[string]any {
 }
 
 func (w *logWriter) ended(r *report) {
-	w.tell("platform.runtimeDone", r.done)
+	w.tellLater("platform.runtimeDone", r.done)
 	w.system("END RequestId: "+r.requestID, func() (string, map[string]any) {
 		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": r.outcome()}
 	})
-	billed := (r.duration + r.initTime + time.Millisecond - 1).Milliseconds()
+	billed := billedFor(r.duration + r.boot.init)
 	used := max((r.peak+1<<20-1)>>20, 1)
-	w.tell("platform.report", func() map[string]any {
+	w.tellLater("platform.report", func() map[string]any {
 		fields := r.fields(billed, used)
 		fields["status"] = r.outcome()
 		return fields
@@ -256,64 +220,66 @@ func (w *logWriter) ended(r *report) {
 	w.flush()
 }
 
-// initFailed reports an initialisation ahead of any invocation that did not succeed.
-func (w *logWriter) initFailed(cause error, took time.Duration) {
-	kind, status := "Runtime.ExitError", "error"
-	var reported *rapi.InitError
-	switch {
-	case errors.As(cause, &reported):
-		kind = reported.Type
-	case errors.Is(cause, errTimeout):
-		kind, status = "", "timeout"
+// billedFor is a duration in whole milliseconds.
+func billedFor(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }
+
+// initialised reports an initialisation ahead of any invocation.
+func (w *logWriter) initialised(kind string, cause error, took time.Duration) {
+	w.runtimeReady(kind, cause)
+	w.phase("INIT_REPORT Init Duration: ", "\tPhase: init", cause, took, func(fields map[string]any) string {
+		fields["initializationType"], fields["phase"] = kind, "init"
+		return "platform.initReport"
+	})
+}
+
+// restoring and restored are the lines around a restoration.
+func (w *logWriter) restoring(v *version) {
+	runtime := runtimeVersion(w.ref.scope, v.Runtime)
+	record := func() map[string]any {
+		return map[string]any{"runtimeVersion": v.Runtime, "runtimeVersionArn": runtime, "functionName": w.ref.name, "functionVersion": v.Number}
 	}
-	text := appendMilliseconds([]byte("INIT_REPORT Init Duration: "), took)
-	text = append(append(text, " ms\tPhase: init\tStatus: "...), status...)
+	w.tellLater("platform.restoreStart", record)
+	w.system("RESTORE_START Runtime Version: "+v.Runtime+"\tRuntime Version ARN: "+runtime, func() (string, map[string]any) { return "platform.restoreStart", record() })
+}
+
+func (w *logWriter) restored(cause error, took time.Duration) {
+	w.phase("RESTORE_REPORT Restore Duration: ", "", cause, took, func(map[string]any) string { return "platform.restoreReport" })
+}
+
+// phase adds the report of a phase that is over. name adds fields to its record and names that.
+func (w *logWriter) phase(label, which string, cause error, took time.Duration, name func(fields map[string]any) string) {
+	text := append(appendMilliseconds([]byte(label), took), " ms"+which...)
+	status, kind := "success", ""
+	if cause != nil {
+		status, kind = "error", failureType(cause)
+		if kind == "" {
+			status = "timeout"
+		}
+		text = append(append(text, "\tStatus: "...), status...)
+	}
 	if kind != "" {
 		text = append(append(text, "\tError Type: "...), kind...)
 	}
-	w.system(string(text), func() (string, map[string]any) {
-		fields := map[string]any{
-			"initializationType": provisionedConcurrency, "phase": "init", "status": status, "metrics": map[string]any{"durationMs": milliseconds(took)},
-		}
+	record := func() (string, map[string]any) {
+		fields := map[string]any{"status": status, "metrics": map[string]any{"durationMs": milliseconds(took)}}
 		if kind != "" {
 			fields["errorType"] = kind
 		}
-		return "platform.initReport", fields
-	})
+		return name(fields), fields
+	}
+	if w.telemetry != nil {
+		w.tell(record())
+	}
+	w.system(string(text), record)
 	w.flush()
 }
 
-// initialising tells subscribers of telemetry that an environment of the version is initialised.
-func (w *logWriter) initialising(v *version, kind string) {
-	w.tell("platform.initStart", func() map[string]any {
-		record := map[string]any{
-			"initializationType": kind, "phase": "init", "functionName": w.ref.name, "functionVersion": v.Number, "instanceId": w.stream, "instanceMaxMemory": int64(v.Memory) << 20,
-		}
-		if v.Image == nil {
-			record["runtimeVersion"], record["runtimeVersionArn"] = v.Runtime, runtimeVersion(w.ref.scope, v.Runtime)
-		}
-		return record
-	})
-}
-
-// initialised tells subscribers of telemetry how the initialisation has ended.
-func (w *logWriter) initialised(kind string, cause error, took time.Duration) {
-	status := "success"
-	switch {
-	case errors.Is(cause, errTimeout):
-		status = "timeout"
-	case cause != nil:
-		status = "error"
-	}
-	record := func() map[string]any {
-		return map[string]any{"initializationType": kind, "phase": "init", "status": status}
-	}
-	w.tell("platform.initRuntimeDone", record)
-	w.tell("platform.initReport", func() map[string]any {
-		r := record()
-		r["metrics"] = map[string]any{"durationMs": milliseconds(took)}
-		return r
-	})
+// restream has the lines that follow written to another stream.
+func (w *logWriter) restream(stream string) {
+	w.flush()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stream = stream
 }
 
 // text is the REPORT line, in which each part ends with a tab.
@@ -325,8 +291,12 @@ func (r *report) text(billed, used int64) string {
 	b = strconv.AppendInt(append(b, " ms\tMemory Size: "...), int64(r.memory), 10)
 	b = strconv.AppendInt(append(b, " MB\tMax Memory Used: "...), min(used, int64(r.memory)), 10)
 	b = append(b, " MB\t"...)
-	if r.initTime > 0 {
-		b = append(appendMilliseconds(append(b, "Init Duration: "...), r.initTime), " ms\t"...)
+	if r.boot.init > 0 {
+		b = append(appendMilliseconds(append(b, "Init Duration: "...), r.boot.init), " ms\t"...)
+	}
+	if r.boot.restore > 0 {
+		b = append(appendMilliseconds(append(b, "Restore Duration: "...), r.boot.restore), " ms\tBilled Restore Duration: "...)
+		b = append(strconv.AppendInt(b, billedFor(r.boot.restore), 10), " ms\t"...)
 	}
 	if r.status != "" {
 		b = append(append(append(b, "Status: "...), r.status...), '\t')
