@@ -84,6 +84,7 @@ func everyAPI() []*API {
 		New(elasticbeanstalk.API, (&elasticbeanstalk.Handlers{}).Bindings()),
 		New(elbv2.API, (&elbv2.Handlers{}).Bindings()),
 		New(events.API, (&events.Handlers{}).Bindings()),
+		New(firehose.API, (&firehose.Handlers{}).Bindings()),
 		New(iam.API, (&iam.Handlers{}).Bindings()),
 		New(kinesis.API, (&kinesis.Handlers{}).Bindings()),
 		New(kms.API, (&kms.Handlers{}).Bindings()),
