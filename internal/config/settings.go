@@ -104,6 +104,10 @@ func Settings() []Setting {
 			"How much memory sandboxes may take that are kept ready for functions to come, as a part of the machine's memory such as 3%. A function "+
 				"that starts in one of them starts in a millisecond or two. They are made after functions have been started, for the languages of those; 0% makes none.",
 			func(c *Config) *string { return &c.ParkedMemory }),
+		text("snapshot-memory", "5%",
+			"How much memory the snapshots of functions with SnapStart may take, as a part of the machine's memory such as 5%: sandboxes in which such a function "+
+				"has been initialised and waits for its invocation. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
+			func(c *Config) *string { return &c.SnapshotMemory }),
 		text("concurrency", ConcurrencyAuto,
 			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+
 				"this machine holds. auto: one for each 16 MiB of memory, in steps of 100, and at least 100. Set 1000 for what a new AWS account has.",

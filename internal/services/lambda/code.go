@@ -227,7 +227,7 @@ func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionC
 		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) {
 			return err
 		}
-		shown, err = l.publish(tx, r, f, "")
+		shown, err = l.publish(ctx, tx, r, f, "")
 		return err
 	})
 	if err != nil {

@@ -34,6 +34,16 @@
 // qualifier; the provisioner (provisioner.go) follows them with one watch, and keeps as many environments initialised as they ask for (allotment.go). Nothing
 // about them is kept but the records: after a restart they are made again. Invocations that they cover do not count against reserved or unreserved concurrency.
 //
+// SnapStart (snapstart.go) is not a copy of a process's memory: when a version is published its function is initialised, its hooks for the time before a
+// snapshot run, and the environment waits. That environment is the snapshot; it is restored once, when an invocation needs one, and another is made. The
+// records lie under ("lambda.snapstart") account region function number; the snapshotter (snapshotter.go) follows them, makes a version active
+// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. Since each
+// is initialised by itself, what a function draws by chance is not the same in all of them.
+//
+// A version on a capacity provider (capacity.go, managed.go) has environments that take several invocations at a time. The records of such versions lie under
+// ("lambda.managed") account region function number; fleets (fleet.go) follow them. There is one machine, which stands for every provider's instances: what
+// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others.
+//
 // A version that is debugged (debug.go) has one environment with its language's debugger, which takes its invocations one at a time and without limits of
 // time, for as long as the request that has opened the session. The last events are kept in memory for those who replay them (recorder.go). Tags make
 // the service treat a function worse than it needs to (rehearsal.go).
@@ -62,12 +72,12 @@
 //
 // # What it is not, yet
 //
-// No extensions, SnapStart, file systems, customer keys, tenants, managed instances. Each
+// No file systems, customer keys, tenants, the published $LATEST of managed instances. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows.
 //
 // # Locks
 //
-// provisioner.mu guards its channel of news; debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// news.mu guards its channel; snapshotter.mu the tables of snapshots; fleets.mu the tables of managed environments (held while sessions are asked for their idle workers); roleCredentials.mu one set of credentials (and is held while it is renewed); debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda
