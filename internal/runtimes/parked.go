@@ -38,7 +38,10 @@ func kindOf(s *Spec) (kind, bool) {
 	case s.Runtime.Family == FamilyImage:
 		return k, false // its root is one function's own
 	case s.Runtime.Family == FamilyProvided:
-		k.runtime, k.held = "", true
+		k.held = true
+		if k.root == "" {
+			k.runtime = ""
+		}
 	case s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
 	default:

@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"slices"
@@ -25,7 +25,7 @@ func (w *Worker) readStream() {
 				return
 			}
 			failures++
-			w.failed("read a stream for a function", err)
+			w.failed("read a stream", err)
 			w.found() // the mapping is enabled, with a problem that its result shows
 			w.pause(failures)
 			continue

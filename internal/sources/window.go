@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"encoding/json"
@@ -89,7 +89,7 @@ func (l *lane) processInWindow(batch []*streamRecord) bool {
 			tries = -1
 		}
 		if len(rest) == 0 {
-			l.report(resultOK)
+			l.report(OK)
 			return true
 		}
 		l.report(problem + "Function call failed")

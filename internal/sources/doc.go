@@ -1,9 +1,10 @@
-// Package mapping reads queues and streams for functions: it is the working half of Lambda's event source mappings. The records of the mappings, their
-// operations and states are the business of package lambda, which starts one [Worker] for each enabled mapping.
+// Package sources reads queues and streams for functions and pipes: it is the working half of Lambda's event source mappings and of EventBridge Pipes. The records of
+// mappings and pipes, their operations and states are the business of their services. [Owners] follows the records, and has a [Worker] started for each one that is
+// enabled. Where this package says function, it means what its Config calls so: the function of a mapping, or the enrichment and the target of a pipe.
 //
 // # Reading
 //
-// A worker reads through the door, with the role of its function, so that a permission that is missing shows as it does on AWS: in the mapping's
+// A worker reads through the door, with the role of its mapping or pipe, so that a permission that is missing shows as it does on AWS: in the mapping's
 // last processing result and in the log. Nothing is polled: a worker that has read everything waits for its source to tell of arrivals
 // ([port.Arrivals]); a look every few minutes is only a safety net.
 //
@@ -21,5 +22,5 @@
 //
 // # Keys
 //
-//	("lambda.checkpoint") uuid shard    how far a shard has been dealt with
-package mapping
+//	("sources.checkpoint") uuid shard    how far a shard has been dealt with
+package sources

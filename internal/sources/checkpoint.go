@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type windowState struct {
 	State json.RawMessage `json:",omitempty"`
 }
 
-func checkpoints(uuid string) key.Key { return key.New("lambda.checkpoint").Str(uuid) }
+func checkpoints(uuid string) key.Key { return key.New("sources.checkpoint").Str(uuid) }
 
 // Forget removes the checkpoints of a mapping.
 func Forget(tx store.Txn, uuid string) {

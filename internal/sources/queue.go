@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"context"
@@ -57,7 +57,7 @@ func (w *Worker) readQueue() {
 		stop()
 		if err != nil && w.soft.Err() == nil {
 			failures++
-			w.failed("read a queue for a function", err)
+			w.failed("read a queue", err)
 			w.pause(failures)
 		}
 	}
@@ -251,7 +251,7 @@ func (r *queueReader) remove(ctx context.Context, list []message) {
 			in.Entries = append(in.Entries, sqs.DeleteMessageBatchRequestEntry{Id: strconv.Itoa(i), ReceiptHandle: part[i].handle})
 		}
 		if _, err := r.Door.Call(ctx, "sqs", "DeleteMessageBatch", in); err != nil {
-			r.failed("delete messages for a function", err)
+			r.failed("delete messages", err)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func (r *queueReader) hand(batch []message) int {
 		}
 		// The function was not run. The batch is offered again while its messages are hidden.
 		change = -1
-		r.failed("hand messages to a function", err)
+		r.failed("hand messages over", err)
 		if r.soft.Err() != nil || r.Clock.Now().Add(backoff(tries)).Sub(began) > r.visibility() || !r.pause(tries) {
 			return change
 		}
@@ -322,7 +322,7 @@ func (r *queueReader) settle(batch []message, a *Answer) {
 		done = succeeded(batch, a.Payload)
 	}
 	if len(done) == len(batch) {
-		r.report(resultOK)
+		r.report(OK)
 	} else {
 		r.Log.Info("function failed on messages", slog.String("request_id", a.RequestID), slog.Int("messages", len(batch)-len(done)))
 		r.report(problem + "Function call failed")
@@ -332,7 +332,7 @@ func (r *queueReader) settle(batch []message, a *Answer) {
 	}
 	ctx, err := r.Caller(r.hard)
 	if err != nil {
-		r.failed("delete messages for a function", err)
+		r.failed("delete messages", err)
 		return
 	}
 	r.remove(ctx, done)

@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"context"
@@ -87,11 +87,11 @@ type Deps struct {
 // NoResult is the last processing result of a mapping that has not handed anything over.
 const NoResult = "No records processed"
 
-// The other last processing results.
-const (
-	resultOK = "OK"
-	problem  = "PROBLEM: "
-)
+// OK is the last processing result of a mapping that has no problem.
+const OK = "OK"
+
+// problem is what the other last processing results begin with.
+const problem = "PROBLEM: "
 
 // maxEvent is the most bytes of records in one event, which leaves room for what encloses them.
 const maxEvent = 6<<20 - 64<<10

@@ -1,4 +1,4 @@
-package mapping
+package sources
 
 import (
 	"encoding/json"
@@ -128,7 +128,7 @@ func (l *lane) attempt(batch []*streamRecord, tries int) (rest []*streamRecord, 
 		l.dealt(nil, done...)
 	}
 	if len(rest) == 0 {
-		l.report(resultOK)
+		l.report(OK)
 		return nil, 0, true
 	}
 	l.report(problem + "Function call failed")
