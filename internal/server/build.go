@@ -127,18 +127,18 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
-		return service.Service{}, nil, err
-	}
-	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
-		return service.Service{}, nil, err
-	}
 	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
 	if err != nil {
 		return service.Service{}, nil, err
 	}
 	s.onClose(func(context.Context) error { images.Close(); return nil })
 	o.Images = images
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+		return service.Service{}, nil, err
+	}
+	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
+		return service.Service{}, nil, err
+	}
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
