@@ -1,8 +1,6 @@
 package eventbridge
 
 import (
-	"encoding/json"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,33 +25,15 @@ func (r *replayed) Advance(since time.Duration) {
 
 // Call implements [recorded.Platform]. A receiver does not wait: the time of its answer has come.
 func (r *replayed) Call(name, operation, input string) (string, *recorded.Failure, error) {
-	of := r.buses
+	of := &r.buses
 	if name == "sqs" {
-		of = r.queues
+		of = &r.queues
 	}
-	for _, b := range of.Operations {
-		if b.Name != operation || b.Call == nil {
-			continue
-		}
-		in := b.New()
-		if err := json.Unmarshal([]byte(input), in); err != nil {
-			return "", nil, err
-		}
+	return recorded.Invoke(r.ctx, of, operation, input, func(in any) {
 		if receive, ok := in.(*queueapi.ReceiveMessageInput); ok {
 			receive.WaitTimeSeconds = ptr(int32(0))
 		}
-		out, err := b.Call(r.ctx, in)
-		if err != nil {
-			var e *service.Error
-			if !errors.As(err, &e) {
-				return "", nil, err
-			}
-			return "", &recorded.Failure{Code: e.Code, Message: e.Message, Status: e.Status}, nil
-		}
-		text, err := json.Marshal(out)
-		return string(text), nil, err
-	}
-	return "", nil, errors.New("no such operation")
+	})
 }
 
 func TestAnswersAreThoseOfAWS(t *testing.T) {
@@ -65,4 +45,3 @@ func TestAnswersAreThoseOfAWS(t *testing.T) {
 		return &replayed{harness: h, began: h.clock.Now()}
 	})
 }
-

@@ -1,8 +1,6 @@
 package scheduler
 
 import (
-	"encoding/json"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,26 +24,7 @@ func (r *replayed) Advance(since time.Duration) {
 
 // Call implements [recorded.Platform].
 func (r *replayed) Call(_, operation, input string) (string, *recorded.Failure, error) {
-	for _, b := range r.desc.Operations {
-		if b.Name != operation || b.Call == nil {
-			continue
-		}
-		in := b.New()
-		if err := json.Unmarshal([]byte(input), in); err != nil {
-			return "", nil, err
-		}
-		out, err := b.Call(r.ctx, in)
-		if err != nil {
-			var e *service.Error
-			if !errors.As(err, &e) {
-				return "", nil, err
-			}
-			return "", &recorded.Failure{Code: e.Code, Message: e.Message, Status: e.Status}, nil
-		}
-		text, err := json.Marshal(out)
-		return string(text), nil, err
-	}
-	return "", nil, errors.New("no such operation")
+	return recorded.Invoke(r.ctx, &r.desc, operation, input, nil)
 }
 
 func TestAnswersAreThoseOfAWS(t *testing.T) {
