@@ -159,11 +159,11 @@ func upload(ctx context.Context, cl *client.Client, bucket string, application *
 		if there {
 			continue
 		}
-		body, err := os.ReadFile(artifact.Path)
-		if err != nil {
-			return fmt.Errorf("read artifact: %w", err)
+		sum, kind, _ := strings.Cut(artifact.Key, ".")
+		if kind == "tar" {
+			kind = "x-tar"
 		}
-		if err := cl.PutObject(ctx, bucket, artifact.Key, "application/zip", body); err != nil {
+		if err := cl.PutFile(ctx, bucket, artifact.Key, "application/"+kind, artifact.Path, sum); err != nil {
 			return fmt.Errorf("upload code: %w", err)
 		}
 	}

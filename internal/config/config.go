@@ -30,9 +30,12 @@ type Config struct {
 	Sandbox          string
 	Egress           bool
 	ParkedMemory     string
+	SnapshotMemory   string
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
+	Registries       string
+	RegistryConfig   string
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -97,8 +100,11 @@ func (c *Config) Validate() error {
 		refuse("access-log", "is empty; set off, stderr or a file")
 	}
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
-	if _, err := c.ParkedPercent(); err != nil {
+	if _, err := PercentOfMemory(c.ParkedMemory); err != nil {
 		refuse("parked-memory", "%v", err)
+	}
+	if _, err := PercentOfMemory(c.SnapshotMemory); err != nil {
+		refuse("snapshot-memory", "%v", err)
 	}
 	if _, err := c.ConcurrencyLimit(0); err != nil {
 		refuse("concurrency", "%v", err)
@@ -158,12 +164,12 @@ func (c *Config) validateBodies(refuse func(setting, format string, args ...any)
 	}
 }
 
-// ParkedPercent is the setting parked-memory as a number.
-func (c *Config) ParkedPercent() (int, error) {
-	text, ok := strings.CutSuffix(c.ParkedMemory, "%")
+// PercentOfMemory is a setting such as parked-memory as a number.
+func PercentOfMemory(value string) (int, error) {
+	text, ok := strings.CutSuffix(value, "%")
 	n, err := strconv.Atoi(text)
 	if !ok || err != nil || n < 0 || n > 50 {
-		return 0, fmt.Errorf("%q is not a part of the memory from 0%% to 50%%", c.ParkedMemory)
+		return 0, fmt.Errorf("%q is not a part of the memory from 0%% to 50%%", value)
 	}
 	return n, nil
 }
@@ -197,6 +203,17 @@ func (c *Config) RecordedEventBytes() (int, error) {
 		return 0, fmt.Errorf("%q is not a size from 0MiB to 4096MiB", c.RecordedEvents)
 	}
 	return n << 20, nil
+}
+
+// RegistryList is the setting registries as a list.
+func (c *Config) RegistryList() []string {
+	var out []string
+	for _, name := range strings.Split(c.Registries, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // validateListen holds the rule that only loopback may be served without TLS and real credentials.

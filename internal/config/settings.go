@@ -104,6 +104,10 @@ func Settings() []Setting {
 			"How much memory sandboxes may take that are kept ready for functions to come, as a part of the machine's memory such as 3%. A function "+
 				"that starts in one of them starts in a millisecond or two. They are made after functions have been started, for the languages of those; 0% makes none.",
 			func(c *Config) *string { return &c.ParkedMemory }),
+		text("snapshot-memory", "5%",
+			"How much memory the snapshots of functions with SnapStart may take, as a part of the machine's memory such as 5%: sandboxes in which such a function "+
+				"has been initialised and waits for its invocation. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
+			func(c *Config) *string { return &c.SnapshotMemory }),
 		text("concurrency", ConcurrencyAuto,
 			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+
 				"this machine holds. auto: one for each 16 MiB of memory, in steps of 100, and at least 100. Set 1000 for what a new AWS account has.",
@@ -115,6 +119,14 @@ func Settings() []Setting {
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),
+		text("registries", "public.ecr.aws, docker.io, ghcr.io, quay.io, mcr.microsoft.com, localhost",
+			"The registries that container images of functions may be pulled from, separated by commas; localhost stands for every port of this machine, * for "+
+				"all registries. Everybody who may create functions makes Lambent connect to them. Images of files (s3://bucket/key) need none.",
+			func(c *Config) *string { return &c.Registries }),
+		text("registry-config", "",
+			"A folder with Docker's config.json, whose credentials are used for registries, such as ~/.docker. Everybody who may create functions can then run "+
+				"what these credentials can read. Empty: registries are asked without any.",
+			func(c *Config) *string { return &c.RegistryConfig }),
 		text("log-level", "info",
 			"The least important log lines to write: debug, info, warn or error.",
 			func(c *Config) *string { return &c.LogLevel }),

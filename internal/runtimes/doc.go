@@ -28,11 +28,18 @@
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is
 // strict, fails with a [MissingError] that names the package to install.
 //
+// # Snapshots
+//
+// An environment with Spec.Snapshot is initialised and then waits in restore/next (rapi/restore.go) until [Environment.Restore]. The clients of python and
+// java run the hooks that functions have registered, by the names of snapshot_restore_py and of org.crac.
+//
 // # Extensions
 //
 // Programs in /opt/extensions are started by a shell that then becomes the runtime, which makes the sandbox's init their parent. An environment is ready
 // when the runtime and every extension ask for an event. The runtime's answer is handed over at once; extensions have until the invocation's deadline to ask
 // again, else the environment is ended. At the end extensions hear first, then the runtime is asked to go.
 //
-// Not here yet: dotnet, and the Telemetry and Logs APIs. They are refused by name.
+// They can subscribe to telemetry (package telemetry), which is sent to ports that they listen on, over sockets as debuggers have them.
+//
+// Not here yet: dotnet. It is refused by name.
 package runtimes

@@ -2,14 +2,18 @@ package runtimes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -41,9 +45,23 @@ type Spec struct {
 	Egress *sandbox.Egress
 	// Debugger reaches the process; nil for none. The environment is started in a sandbox of its own then.
 	Debugger *Debugger
-	// Output takes everything that the function writes to its standard streams.
-	Output io.Writer
+	// Output takes everything that the function writes to its standard streams. ExtensionOutput, when set together with Telemetry, takes what programs in
+	// layers write that run beside it; else Output does.
+	Output, ExtensionOutput io.Writer
+	// Telemetry takes the subscriptions of extensions; nil for none.
+	Telemetry *telemetry.Hub
+	// Snapshot tells that the environment is initialised as one that is to be restored later, see [Environment.WaitSnapshot].
+	Snapshot bool
+	// Concurrency is how many invocations the environment takes at a time; 0 for one, and then without workers.
+	Concurrency int
+	// WorkerIdle is told, with a concurrency, each time that another invocation can be taken; nil for nobody. It must not block.
+	WorkerIdle func()
+	// Credentials is asked for the credentials of the function's role, as a document, by programs that show a token; nil for none. Its answer is nil for another token.
+	Credentials func(token string) []byte
 }
+
+// CredentialsURI is where programs in a sandbox ask for credentials.
+const CredentialsURI = "http://" + runtimeAPI + "/2021-04-23/credentials"
 
 // Environment is a running execution environment.
 type Environment struct {
@@ -51,6 +69,11 @@ type Environment struct {
 	session *rapi.Session
 	clock   clock.Clock
 	parked  bool
+	// telemetry is told when the extensions are ready; nil for none.
+	telemetry *telemetry.Hub
+	announced sync.Once
+	// concurrent tells that the environment takes several invocations at a time. Extensions do not hear of them.
+	concurrent bool
 }
 
 // ExitError says that the process of an environment ended.
@@ -67,12 +90,18 @@ func (e *ExitError) Error() string {
 // Unwrap returns why the process could not be started, if that is the case.
 func (e *ExitError) Unwrap() error { return e.Exit.Err }
 
+// BadWorkingDir tells whether the process could not be started because its working folder is not there.
+func (e *ExitError) BadWorkingDir() bool {
+	var failed *sandbox.StartError
+	return errors.As(e.Exit.Err, &failed) && strings.HasPrefix(failed.Step, sandbox.StepWorkingDir)
+}
+
 // startFresh starts an environment in a sandbox of its own making.
 func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error) {
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
 	if s.Debugger != nil {
-		spec.Inbound = debugConns
+		spec.Inbound += debugConns
 	}
 	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
@@ -89,16 +118,23 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 // sandboxSpec describes the sandbox without the function's code.
 func (s *Spec) sandboxSpec() sandbox.Spec {
 	addr := netip.MustParseAddrPort(runtimeAPI)
+	stderr := s.Output
+	if s.subscribers() > 0 && s.ExtensionOutput != nil {
+		stderr = s.ExtensionOutput // see startExtensions
+	}
 	return sandbox.Spec{
-		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: "/var/task",
+		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
-		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.Family != FamilyProvided, Stdout: s.Output, Stderr: s.Output,
+		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
 	}
 }
 
 // functionMounts are the folders of the function.
 func (s *Spec) functionMounts() []sandbox.Mount {
+	if s.Runtime.Family == FamilyImage {
+		return nil
+	}
 	mounts := []sandbox.Mount{{Source: s.Code, Target: "/var/task"}}
 	if s.Layers != "" {
 		mounts = append(mounts, sandbox.Mount{Source: s.Layers, Target: "/opt"})
@@ -121,8 +157,29 @@ func newEnvironment(cell *sandbox.Cell, c clock.Clock) *Environment {
 
 // serve opens the Runtime API to the programs of the function.
 func (e *Environment) serve(s *Spec) {
+	if s.Snapshot {
+		e.session.Snapshot()
+	}
+	if s.Concurrency > 0 {
+		e.concurrent = true
+		e.session.Concurrent(s.Concurrency, s.WorkerIdle)
+	}
+	if s.Credentials != nil {
+		e.session.Credentials(s.Credentials)
+	}
 	if err := e.expectExtensions(s); err != nil {
 		e.session.End(err)
+	}
+	if h := s.Telemetry; h != nil {
+		e.telemetry = h
+		if s.subscribers() > 0 {
+			h.Attach(e.cell.Dial)
+		}
+		e.session.Extensions().SetTelemetry(h)
+		go func() {
+			<-e.Done()
+			h.Close()
+		}()
 	}
 	if l := e.cell.Listener(runtimeAPI); l != nil {
 		go e.session.ServeListener(l)
@@ -134,17 +191,45 @@ func (e *Environment) WaitReady(ctx context.Context) error {
 	if err := e.session.WaitReady(ctx); err != nil {
 		return err
 	}
+	x := e.session.Extensions()
+	if x.Any() {
+		if err := x.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	if e.telemetry != nil {
+		e.announced.Do(func() {
+			for _, ready := range x.Ready() {
+				e.telemetry.Publish(telemetry.Event{Type: "platform.extension", Record: ready})
+			}
+			e.telemetry.Seal()
+		})
+	}
+	return nil
+}
+
+// WaitSnapshot returns when an environment that was started for a snapshot is initialised: the hooks that the function has registered for the time
+// before a snapshot have run, and its process waits. It fails as [Environment.WaitReady] does.
+func (e *Environment) WaitSnapshot(ctx context.Context) error {
+	if err := e.session.WaitSnapshot(ctx); err != nil {
+		return err
+	}
 	if x := e.session.Extensions(); x.Any() {
 		return x.WaitReady(ctx)
 	}
 	return nil
 }
 
+// Restore has the function's hooks for the time after a restoration run, and returns when it is ready for its first invocation. It fails with a
+// [rapi.RestoreError], and as [Environment.WaitReady] does.
+func (e *Environment) Restore(ctx context.Context) error { return e.session.Restore(ctx) }
+
 // Invoke passes an event to the function, see [rapi.Session.Invoke]. When it returns, everything that the function wrote
-// before it answered has reached the output. It must not be called by two goroutines at a time.
+// before it answered has reached the output. It must not be called by two goroutines at a time, unless the environment was started with a concurrency: then it
+// fails with [rapi.ErrBusy] when all workers are, and with [rapi.ErrWorker] when the one that has the invocation ends.
 func (e *Environment) Invoke(ctx context.Context, inv *rapi.Invocation) (rapi.Answer, error) {
 	x := e.session.Extensions()
-	told := x.Any()
+	told := !e.concurrent && x.Any()
 	if told {
 		if err := e.WaitReady(ctx); err != nil {
 			return rapi.Answer{}, err
@@ -164,6 +249,12 @@ func (e *Environment) End(cause error) { e.session.End(cause) }
 
 // Drain passes on what the function has written so far.
 func (e *Environment) Drain() { e.cell.Drain() }
+
+// IdleWorkers is how many invocations an environment with a concurrency can take now.
+func (e *Environment) IdleWorkers() int { return e.session.IdleWorkers() }
+
+// Gathering tells whether an environment with a concurrency has workers that are not initialised yet.
+func (e *Environment) Gathering() bool { return e.session.Gathering() }
 
 // Idle tells whether the function waits for an event.
 func (e *Environment) Idle() bool { return e.session.Idle() }
@@ -186,14 +277,30 @@ func (e *Environment) WasParked() bool { return e.parked }
 // Listener is the listener of that name; nil where the cell shares the host's network.
 func (e *Environment) Listener(name string) net.Listener { return e.cell.Listener(name) }
 
+// ours tells whether the runtime is a client of this package, which is given the Runtime API as a descriptor.
+func (r *Runtime) ours() bool { return r.language.client != "" }
+
+func (r *Runtime) workingDir() string {
+	if r.dir != "" {
+		return r.dir
+	}
+	return "/var/task"
+}
+
 // environ is the environment of the process: what AWS sets for the runtime, then what is given. See
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (r *Runtime) environ(given []string) []string {
+	if r.Family == FamilyImage {
+		return merge(append(slices.Clip(r.env), "AWS_LAMBDA_RUNTIME_API="+runtimeAPI), given)
+	}
 	env := []string{
 		"LANG=en_US.UTF-8", "TZ=:UTC",
 		"LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 		"LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+	}
+	if r.root != "" { // AWS's images have their libraries there
+		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
 	}
 	switch r.Family {
 	case FamilyNode:

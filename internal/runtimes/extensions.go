@@ -13,6 +13,7 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 )
 
 // The times that programs have to end, https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html. Of shutdownTime the runtime
@@ -30,8 +31,8 @@ const wrapperVariable = "AWS_LAMBDA_EXEC_WRAPPER"
 const extensionFolder = "extensions"
 
 // startExtensions is a shell program: it starts every extension as a process that the sandbox's init looks after, without the function's descriptor of the
-// Runtime API, and becomes the runtime.
-const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / && "$e" 3>&- & ); done; exec "$@"`
+// Runtime API, and becomes the runtime. What extensions write goes to the error stream, what the function writes to the other one, so that they can be told apart.
+const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / && "$e" 1>&2 3>&- & ); done; exec "$@" 2>&1`
 
 // command is what the environment's process runs.
 func (s *Spec) command() []string {
@@ -39,7 +40,7 @@ func (s *Spec) command() []string {
 	if s.Runtime.Family == FamilyProvided && s.Layers != "" && !exists(filepath.Join(s.Code, "bootstrap")) {
 		argv = []string{"/opt/bootstrap"}
 	}
-	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided {
+	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.ours() {
 		argv = append([]string{wrapper}, argv...)
 	}
 	if s.hasExtensions() {
@@ -63,16 +64,37 @@ func (s *Spec) variable(name string) string {
 	return ""
 }
 
-func (s *Spec) hasExtensions() bool {
-	return s.Layers != "" && exists(filepath.Join(s.Layers, extensionFolder))
+// extensionFiles is the folder of this machine in which the function's extensions lie; empty if it has none.
+func (s *Spec) extensionFiles() string {
+	if s.Runtime.Family == FamilyImage {
+		return s.Runtime.extensions
+	}
+	if dir := filepath.Join(s.Layers, extensionFolder); s.Layers != "" && exists(dir) {
+		return dir
+	}
+	return ""
 }
+
+func (s *Spec) hasExtensions() bool { return s.extensionFiles() != "" }
+
+// subscribers is how many connections telemetry needs into the sandbox.
+func (s *Spec) subscribers() int {
+	if s.Telemetry == nil || !s.hasExtensions() {
+		return 0
+	}
+	return telemetry.MaxSubscriptions
+}
+
+// flushTime bounds the wait for the subscribers of telemetry before the extensions are told of the end.
+const flushTime = 200 * time.Millisecond
 
 // expectExtensions announces the extensions that the process starts. One that cannot be started fails the initialisation.
 func (e *Environment) expectExtensions(s *Spec) error {
-	if !s.hasExtensions() {
+	dir := s.extensionFiles()
+	if dir == "" {
 		return nil
 	}
-	entries, err := os.ReadDir(filepath.Join(s.Layers, extensionFolder))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("look for extensions: %w", err)
 	}
@@ -113,6 +135,7 @@ func (e *Environment) settle(deadline time.Time) {
 func (e *Environment) Shutdown(reason string) {
 	x := e.session.Extensions()
 	if x.Any() && e.alive() {
+		e.within(flushTime, e.telemetry.Flush)
 		left := internalShutdownTime
 		if x.External() {
 			left = runtimeShare

@@ -89,7 +89,7 @@ func (l *Launcher) take(k kind, s *Spec) *parkedCell {
 		l.pools[k] = p
 	}
 	if s != nil {
-		p.demanded(l.o.Clock.Now())
+		p.asked.Add(l.o.Clock.Now())
 	}
 	l.wakeLocked()
 	for len(p.cells) > 0 {
@@ -192,7 +192,7 @@ func (l *Launcher) tend() time.Duration {
 // expireLocked takes the cells out of pools that nothing has asked for in a long time. l.mu is held.
 func (l *Launcher) expireLocked(now time.Time) (out []*parkedCell) {
 	for k, p := range l.pools {
-		if now.Sub(p.last) < poolLife {
+		if now.Sub(p.asked.Last) < poolLife {
 			continue
 		}
 		delete(l.pools, k)
@@ -224,7 +224,7 @@ func (l *Launcher) neediestLocked(now time.Time) *pool {
 // nextLocked is how long it is until a pool can be filled again or expires. l.mu is held.
 func (l *Launcher) nextLocked(now time.Time) (next time.Duration) {
 	for _, p := range l.pools {
-		for _, at := range []time.Time{p.retry, p.last.Add(poolLife)} {
+		for _, at := range []time.Time{p.retry, p.asked.Last.Add(poolLife)} {
 			if d := at.Sub(now); d > 0 && (next == 0 || d < next) {
 				next = d
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/lib/demand"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -77,7 +78,7 @@ func TestParkedCellsKeepToTheirMemory(t *testing.T) {
 	if cells, bytes := l.Parked(); cells != 0 || bytes != 0 {
 		t.Errorf("%d cells with %d bytes after the end", cells, bytes)
 	}
-	p := &pool{bytes: 10 << 20, last: time.Now()}
+	p := &pool{bytes: 10 << 20, asked: demand.Average{Last: time.Now()}}
 	l.pools[kind{}], l.parked, l.o.MaxParked = p, 11<<20, 20<<20
 	if l.neediestLocked(time.Now()) == p {
 		t.Error("a cell would be parked beyond the limit")
@@ -87,13 +88,13 @@ func TestParkedCellsKeepToTheirMemory(t *testing.T) {
 func TestPoolFollowsDemand(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	p := &pool{took: 100 * time.Millisecond}
-	p.demanded(now)
+	p.asked.Add(now)
 	if n := p.target(now); n != leastParked+1 {
 		t.Errorf("target %d after one start", n)
 	}
 	for range 600 { // ten a second for a minute
 		now = now.Add(100 * time.Millisecond)
-		p.demanded(now)
+		p.asked.Add(now)
 	}
 	if n := p.target(now); n < 4 || n > 6 {
 		t.Errorf("target %d with ten starts a second", n)
@@ -111,7 +112,7 @@ func TestFailedParkingIsTriedAgainLater(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
 	l := b.launcher(t, 1<<30)
 	now := time.Now()
-	p := &pool{like: Spec{Name: "x", Runtime: &Runtime{ID: "python3.11", Family: FamilyPython, argv: []string{"/does/not/exist"}}}, last: now}
+	p := &pool{like: Spec{Name: "x", Runtime: &Runtime{ID: "python3.11", Family: FamilyPython, argv: []string{"/does/not/exist"}}}, asked: demand.Average{Last: now}}
 	l.pools[kind{}] = p
 	l.fill(p)
 	if len(p.cells) != 0 || !p.retry.After(now) {

@@ -1,8 +1,9 @@
 package runtimes
 
 import (
-	"math"
 	"time"
+
+	"lambent.dev/lambent/internal/lib/demand"
 )
 
 // The rules of pools.
@@ -12,8 +13,6 @@ const (
 	retryParking = 30 * time.Second
 	// leastParked and mostParked bound the cells of a pool that is in use.
 	leastParked, mostParked = 2, 32
-	// demandMemory is the time over which demand is averaged.
-	demandMemory = time.Minute
 	// reserve is for how many boots' time demand is covered.
 	reserve = 4
 	// guess is what a cell is taken to need before one has been measured, in bytes.
@@ -25,28 +24,15 @@ type pool struct {
 	kind  kind
 	like  Spec // what cells are started with
 	cells []*parkedCell
-	last  time.Time // of demand
-	rate  float64   // demand per second, averaged
+	asked demand.Average
 	took  time.Duration
 	bytes int64     // of the cell parked last
 	retry time.Time // not to be filled before, after a failure
 }
 
-// demanded counts one start.
-func (p *pool) demanded(now time.Time) {
-	p.rate = p.rateAt(now) + 1/demandMemory.Seconds()
-	p.last = now
-}
-
-// rateAt is the average of demand, an exponentially weighted one, which falls while nothing is asked for.
-func (p *pool) rateAt(now time.Time) float64 {
-	return p.rate * math.Exp(-now.Sub(p.last).Seconds()/demandMemory.Seconds())
-}
-
 // target is how many cells should be parked.
 func (p *pool) target(now time.Time) int {
-	covered := p.rateAt(now) * p.took.Seconds() * reserve
-	return min(leastParked+int(math.Ceil(covered)), mostParked)
+	return min(leastParked+p.asked.During(reserve*p.took, now), mostParked)
 }
 
 // booted notes what a boot took.

@@ -170,7 +170,8 @@ func event(id, payload string) *rapi.Invocation {
 
 // TestClients runs the functions of testdata/*.txtar. In each file, "function" names the runtime and the handler, the files that follow are
 // the code, "event" is what it is invoked with, twice, and "answer" (or "error", or "init" for a failed initialisation) is the JSON that is expected,
-// with ... for any text. "log" lists texts that the output must have, "lacks" those that it must not have.
+// with ... for any text. With "snapshot" the environment is one for a snapshot, and the file lists texts that the output must have before it is restored;
+// "restore" is the error of a restoration that fails. With "concurrency" there are as many invocations, all at the same time. "log" lists texts that the output must have, "lacks" those that it must not have.
 func TestClients(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -214,49 +215,138 @@ func TestClientsAsPlainProcesses(t *testing.T) {
 
 func runCase(t *testing.T, b *bench, a *txtar.Archive) {
 	t.Helper()
-	parts := map[string]string{}
+	c := clientCase{parts: map[string]string{}}
 	code := map[string]string{}
 	for _, f := range a.Files {
 		switch f.Name {
-		case "function", "event", "answer", "error", "init", "log", "lacks", "env":
-			parts[f.Name] = strings.TrimSpace(string(f.Data))
+		case "function", "event", "answer", "error", "init", "log", "lacks", "env", "snapshot", "restore", "concurrency":
+			c.parts[f.Name] = strings.TrimSpace(string(f.Data))
 		default:
 			code[f.Name] = string(f.Data)
 		}
 	}
-	function := strings.Fields(parts["function"])
-	e, out := b.start(t, function[0], function[1], code, strings.Fields(parts["env"])...)
-	if want, ok := parts["init"]; ok {
-		var failed *rapi.InitError
-		if err := e.WaitReady(t.Context()); !errors.As(err, &failed) {
-			t.Fatalf("initialisation: %v\n%s", err, out)
+	function := strings.Fields(c.parts["function"])
+	var s Spec
+	s, c.out = b.spec(t, function[0], function[1], code, strings.Fields(c.parts["env"])...)
+	before, snapshot := c.parts["snapshot"]
+	if s.Snapshot = snapshot; snapshot {
+		s.Env = append(s.Env, "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start")
+	}
+	if text, ok := c.parts["concurrency"]; ok {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
 		}
-		match(t, string(failed.Body), want)
-		<-e.Done()
-	} else {
+		c.idle = make(chan struct{}, n)
+		s.Env, s.Concurrency, s.WorkerIdle = append(s.Env, "AWS_LAMBDA_MAX_CONCURRENCY="+text), n, func() { c.idle <- struct{}{} }
+	}
+	c.env = b.begin(t, &s)
+	_, failing := c.parts["init"]
+	switch {
+	case failing:
+		c.init(t)
+	case s.Concurrency > 0:
+		c.together(t, s.Concurrency)
+	default:
+		if snapshot && !c.restore(t, before) {
+			break
+		}
 		for _, id := range []string{"id-1", "id-2"} {
-			answer, err := e.Invoke(t.Context(), event(id, parts["event"]))
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			want, failed := parts["error"]
-			if !failed {
-				want = parts["answer"]
-			}
-			if answer.Failed != failed {
-				t.Errorf("failed is %v", answer.Failed)
-			}
-			match(t, string(answer.Body), want)
+			answer, err := c.env.Invoke(t.Context(), event(id, c.parts["event"]))
+			c.answered(t, answer, err)
 		}
 	}
-	for line := range strings.Lines(parts["log"]) {
-		if line = strings.TrimSpace(strings.ReplaceAll(line, `\t`, "\t")); !strings.Contains(out.String(), line) {
-			t.Errorf("output lacks %q:\n%s", line, out)
+	c.logged(t)
+}
+
+// clientCase is one case of TestClients.
+type clientCase struct {
+	parts map[string]string
+	env   *Environment
+	out   *output
+	idle  chan struct{} // gets one for each worker that waits
+}
+
+// init expects that the initialisation fails.
+func (c *clientCase) init(t *testing.T) {
+	t.Helper()
+	var failed *rapi.InitError
+	if err := c.env.WaitReady(t.Context()); !errors.As(err, &failed) {
+		t.Fatalf("initialisation: %v\n%s", err, c.out)
+	}
+	match(t, string(failed.Body), c.parts["init"])
+	<-c.env.Done()
+}
+
+// restore restores the environment, and tells whether it goes on after that.
+func (c *clientCase) restore(t *testing.T, before string) bool {
+	t.Helper()
+	if err := c.env.WaitSnapshot(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, c.out)
+	}
+	c.env.Drain()
+	for line := range strings.Lines(before) {
+		if line = strings.TrimSpace(line); !strings.Contains(c.out.String(), line) {
+			t.Errorf("before it is restored the output lacks %q:\n%s", line, c.out)
 		}
 	}
-	for line := range strings.Lines(parts["lacks"]) {
-		if line = strings.TrimSpace(line); strings.Contains(out.String(), line) {
-			t.Errorf("output has %q:\n%s", line, out)
+	err := c.env.Restore(t.Context())
+	want, fails := c.parts["restore"]
+	if !fails {
+		if err != nil {
+			t.Fatalf("%v\n%s", err, c.out)
+		}
+		return true
+	}
+	var failed *rapi.RestoreError
+	if !errors.As(err, &failed) {
+		t.Fatalf("restoration: %v\n%s", err, c.out)
+	}
+	match(t, failed.Type+" "+string(failed.Body), want)
+	<-c.env.Done()
+	return false
+}
+
+// together invokes every worker at the same time.
+func (c *clientCase) together(t *testing.T, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range n {
+		<-c.idle
+		wg.Go(func() {
+			answer, err := c.env.Invoke(t.Context(), event("id-"+strconv.Itoa(i+1), c.parts["event"]))
+			c.answered(t, answer, err)
+		})
+	}
+	wg.Wait()
+}
+
+func (c *clientCase) answered(t *testing.T, answer rapi.Answer, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%v\n%s", err, c.out)
+		return
+	}
+	want, failed := c.parts["error"]
+	if !failed {
+		want = c.parts["answer"]
+	}
+	if answer.Failed != failed {
+		t.Errorf("failed is %v", answer.Failed)
+	}
+	match(t, string(answer.Body), want)
+}
+
+func (c *clientCase) logged(t *testing.T) {
+	t.Helper()
+	for line := range strings.Lines(c.parts["log"]) {
+		if line = strings.TrimSpace(strings.ReplaceAll(line, `\t`, "\t")); !strings.Contains(c.out.String(), line) {
+			t.Errorf("output lacks %q:\n%s", line, c.out)
+		}
+	}
+	for line := range strings.Lines(c.parts["lacks"]) {
+		if line = strings.TrimSpace(line); strings.Contains(c.out.String(), line) {
+			t.Errorf("output has %q:\n%s", line, c.out)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (b *builder) heldPayload(streams int) {
 	b.closeOnExec(streams)
 	at := b.Bytes(b.hold)
 	b.Receive("wait for a program", streams, at, heldSize)
-	b.Call("enter the working directory", unix.SYS_CHDIR, at)
+	b.Call(StepWorkingDir, unix.SYS_CHDIR, at)
 	b.execute("run the program", program.Offset(at, heldFile), program.Offset(at, heldArgv), program.Offset(at, heldEnv))
 }
 

@@ -1,11 +1,7 @@
 package sandbox
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,12 +29,14 @@ type builder struct {
 
 // cellFDs are descriptors in the spawner that the daemon sent for a cell.
 type cellFDs struct {
+	gate                                int // the end of sync that the spawner writes to
 	status, sync, stdin, stdout, stderr int
 	socket                              int // -1 without one
 }
 
 // build writes the whole program of a cell, in the order in which it must happen.
 func (b *builder) build() error {
+	b.watchSpawner()
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()
 	ready := func() {}
@@ -67,6 +65,13 @@ func (b *builder) build() error {
 	b.Fork()
 	b.payload()
 	return b.Err()
+}
+
+// watchSpawner makes the child end with the spawner from here on. With an end of the gate of its own, a child of a spawner that is killed now would wait there for
+// ever, and keep the connection to the daemon open. One that dies just before the signal is asked for is noticed by the daemon, which ends the cell (Host.listen).
+func (b *builder) watchSpawner() {
+	b.Call("die with the spawner", unix.SYS_PRCTL, program.Int(unix.PR_SET_PDEATHSIG), program.Int(int(unix.SIGKILL)), program.Int(0), program.Int(0), program.Int(0))
+	b.Call("close the gate", unix.SYS_CLOSE, program.Fd(b.fds.gate))
 }
 
 // enterCgroups joins the version 1 hierarchies; the clone has joined version 2 already.
@@ -105,142 +110,6 @@ func (b *builder) identity() (uid, gid int) {
 	}
 	return b.uid, b.uid
 }
-
-// root puts the root file system together and moves into it.
-func (b *builder) root() error {
-	trees, err := b.openTrees()
-	if err != nil {
-		return err
-	}
-	b.made = map[string]bool{"/": true, ".": true}
-	b.Call("make mounts private", unix.SYS_MOUNT, b.String("none"), b.String("/"), program.Int(0), program.Int(unix.MS_REC|unix.MS_PRIVATE), program.Int(0))
-	b.mount("mount the root", "tmpfs", b.env.scratch, unix.MS_NOSUID|unix.MS_NODEV, "size=1m,nr_inodes=4096,mode=755")
-	b.Call("enter the root", unix.SYS_CHDIR, b.String(b.env.scratch))
-	for _, l := range b.env.links {
-		b.mkdirs(path.Dir(l.target))
-		b.Call("link "+l.target, unix.SYS_SYMLINKAT, b.String(l.source), program.AtCwd(), b.String(relative(l.target)))
-	}
-	for _, t := range trees {
-		b.attach(t)
-	}
-	b.mkdirs("/proc")
-	b.mount("mount /proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-	b.mkdirs("/tmp")
-	uid, gid := b.identity()
-	size := fmt.Sprintf("size=%dm,nr_inodes=%d,mode=700,uid=%d,gid=%d", b.spec.Limits.TmpMB, b.spec.Limits.TmpMB*tmpInodesPerMB, uid, gid)
-	b.mount("mount /tmp", "tmpfs", "tmp", unix.MS_NOSUID|unix.MS_NODEV, size)
-	for _, f := range b.files() {
-		b.writeFile(f.target, f.source)
-	}
-	// The loader remembers which folders of LD_LIBRARY_PATH it did not find: those that a parked cell is given later must be there.
-	for _, dir := range []string{"/var/task/lib", "/var/runtime/lib", "/opt/lib", "/mnt"} {
-		b.mkdirs(dir)
-	}
-	dot := b.String(".")
-	b.Call("pivot_root", unix.SYS_PIVOT_ROOT, dot, dot)
-	b.Call("detach the host's root", unix.SYS_UMOUNT2, dot, program.Int(unix.MNT_DETACH))
-	b.Call("enter the new root", unix.SYS_CHDIR, b.String("/"))
-	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-	b.Call("make the root read-only", unix.SYS_MOUNT_SETATTR, program.AtCwd(), b.String("/"), program.Int(0), program.Pointer(b.Program, attr), program.Int(unsafe.Sizeof(*attr)))
-	return nil
-}
-
-// pair is a link or a small file: where it is, and what is in it.
-type pair struct{ source, target string }
-
-// files are the small files that programs expect in /etc.
-func (b *builder) files() []pair {
-	resolv := "options timeout:1 attempts:1\n"
-	if b.spec.Egress {
-		resolv = "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"
-	}
-	uid, gid := b.identity()
-	return []pair{
-		{resolv, "/etc/resolv.conf"},
-		{"127.0.0.1 localhost lambent\n::1 localhost\n", "/etc/hosts"},
-		{"hosts: files dns\npasswd: files\ngroup: files\n", "/etc/nsswitch.conf"},
-		{fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\n%s:x:%d:%d::/home/%s:/sbin/nologin\n", User, uid, gid, User), "/etc/passwd"},
-		{fmt.Sprintf("root:x:0:\n%s:x:%d:\n", User, gid), "/etc/group"},
-	}
-}
-
-// tree is a mount that has been taken from the host but not attached yet.
-type tree struct {
-	Mount
-	fd     program.Arg
-	dir    bool
-	device bool
-}
-
-// openTrees takes every bind from the host. Root takes them before the clone, with its own rights: then they need
-// not lie under folders that the cell's user may enter. Without privileges the child does it in its own namespace.
-func (b *builder) openTrees() ([]tree, error) {
-	var trees []tree
-	for _, m := range append(b.env.base[:len(b.env.base):len(b.env.base)], b.spec.Mounts...) {
-		info, err := os.Stat(m.Source)
-		if err != nil {
-			if m.Optional {
-				continue
-			}
-			return nil, fmt.Errorf("mount %s at %s: %w", m.Source, m.Target, err)
-		}
-		t := tree{Mount: m, dir: info.IsDir(), device: info.Mode()&fs.ModeDevice != 0}
-		flags := unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE
-		if b.env.root {
-			fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, uint(flags))
-			if err != nil {
-				return nil, fmt.Errorf("take mount %s: %w", m.Source, err)
-			}
-			b.opened = append(b.opened, fd)
-			t.fd = program.Fd(fd)
-		} else {
-			t.fd = program.From(b.Get("take mount "+m.Source, unix.SYS_OPEN_TREE, program.AtCwd(), b.String(m.Source), program.Int(flags)))
-		}
-		trees = append(trees, t)
-	}
-	return trees, nil
-}
-
-func (b *builder) attach(t tree) {
-	if t.dir {
-		b.mkdirs(t.Target)
-	} else {
-		b.writeFile(t.Target, "")
-	}
-	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
-	if t.device {
-		attr.Attr_set = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC
-	}
-	empty := b.String("")
-	b.Call("restrict mount "+t.Target, unix.SYS_MOUNT_SETATTR, t.fd, empty, program.Int(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE), program.Pointer(b.Program, attr), program.Int(unsafe.Sizeof(*attr)))
-	b.Call("attach mount "+t.Target, unix.SYS_MOVE_MOUNT, t.fd, empty, program.AtCwd(), b.String(relative(t.Target)), program.Int(unix.MOVE_MOUNT_F_EMPTY_PATH))
-}
-
-func (b *builder) mount(name, kind, target string, flags uintptr, data string) {
-	b.Call(name, unix.SYS_MOUNT, b.String(kind), b.String(target), b.String(kind), program.Int(flags), b.String(data))
-}
-
-// mkdirs makes an absolute folder and its parents in the new root. It exists already where a mount brought it.
-func (b *builder) mkdirs(dir string) {
-	if b.made[dir] {
-		return
-	}
-	b.mkdirs(path.Dir(dir))
-	b.made[dir] = true
-	b.Try("make "+dir, unix.SYS_MKDIRAT, program.AtCwd(), b.String(relative(dir)), program.Int(0o755))
-}
-
-func (b *builder) writeFile(name, content string) {
-	b.mkdirs(path.Dir(name))
-	flags := unix.O_CREAT | unix.O_WRONLY | unix.O_TRUNC | unix.O_CLOEXEC
-	fd := b.Get("make "+name, unix.SYS_OPENAT, program.AtCwd(), b.String(relative(name)), program.Int(flags), program.Int(0o644))
-	if content != "" {
-		b.Call("write "+name, unix.SYS_WRITE, program.From(fd), b.Bytes([]byte(content)), program.Int(len(content)))
-	}
-	b.Call("close "+name, unix.SYS_CLOSE, program.From(fd))
-}
-
-func relative(p string) string { return strings.TrimPrefix(p, "/") }
 
 // limits sets the resource limits, including those that stand in for missing cgroup controllers.
 func (b *builder) limits() {
@@ -333,7 +202,7 @@ func (b *builder) payload() {
 		return
 	}
 	b.closeOnExec(len(fds))
-	b.Call("enter the working directory "+b.spec.Dir, unix.SYS_CHDIR, b.String(b.spec.Dir))
+	b.Call(StepWorkingDir+" "+b.spec.Dir, unix.SYS_CHDIR, b.String(b.spec.Dir))
 	b.execute("run "+b.spec.Argv[0], b.String(b.spec.Argv[0]), b.Strings(b.spec.Argv), b.Strings(b.spec.Env))
 }
 

@@ -70,11 +70,17 @@ type StartError struct {
 	Err error
 }
 
+// StepWorkingDir begins the name of the step that enters the payload's working folder.
+const StepWorkingDir = "enter the working directory"
+
 // Error names the step and the cause.
 func (e *StartError) Error() string { return fmt.Sprintf("start sandbox: %s: %v", e.Step, e.Err) }
 
 // Unwrap returns the cause.
 func (e *StartError) Unwrap() error { return e.Err }
+
+// ErrNoRoot says that cells cannot have a root of their own here, as container images need it.
+var ErrNoRoot = errors.New("container images cannot be run on this machine: processes cannot have a root folder of their own without namespaces, see `lambent doctor`")
 
 // ErrClosed is returned by a host that has been closed.
 var ErrClosed = errors.New("sandbox host closed")

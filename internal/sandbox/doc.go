@@ -40,8 +40,8 @@
 //
 // # What it is not
 //
-// Not a virtual machine: cells share the host's kernel, which makes a host one trust domain. Not a container engine: it knows
-// nothing of images. It keeps no record: cells do not outlive the daemon.
+// Not a virtual machine: cells share the host's kernel, which makes a host one trust domain. Not a container engine: of images it knows
+// nothing but the folder that is to be a cell's root ([Spec.Root]). It keeps no record: cells do not outlive the daemon.
 //
 // # Locks
 //

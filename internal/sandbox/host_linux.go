@@ -62,6 +62,7 @@ type pending struct {
 	spawned  chan event // one event: spawned or failed
 	assigned chan event // one event for the assignment
 	reaped   chan event // one event
+	pid      int        // once it is known; belongs to the goroutine that listens to the spawner
 }
 
 // Open returns a host that is being set up: the spawner is started, and what cells can have here is found out, while the caller goes on. The first call
@@ -207,6 +208,7 @@ func (h *Host) listen(s *connection, buf []byte) {
 		h.log.Error("sandbox spawner ended; its cells are gone and it will be started again", slog.Any("error", err))
 	}
 	for _, p := range left {
+		p.endOrphan()
 		select {
 		case p.spawned <- event{Kind: evFailed, Error: "the sandbox spawner ended"}:
 		default:
@@ -214,6 +216,18 @@ func (h *Host) listen(s *connection, buf []byte) {
 		p.end(event{Kind: evReaped})
 	}
 	close(s.done)
+}
+
+// endOrphan ends a cell that a killed spawner may have left behind: the kernel does that, but for a child that had not got round to ask for it. The number may
+// be that of another process by now, which has another name.
+func (p *pending) endOrphan() {
+	if p.pid == 0 {
+		return
+	}
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	if err == nil && strings.HasPrefix(string(name), spawnerName) {
+		_ = unix.Kill(p.pid, unix.SIGKILL)
+	}
 }
 
 func (h *Host) deliver(e event) {
@@ -230,6 +244,7 @@ func (h *Host) deliver(e event) {
 	case e.Kind == evAssigned:
 		p.assigned <- e
 	default:
+		p.pid = e.PID
 		p.spawned <- e
 	}
 }

@@ -35,6 +35,7 @@ func payloads() map[string]func() {
 		"echo":    payloadEcho,
 		"signal":  payloadSignal,
 		"listen":  payloadListen,
+		"roots":   payloadRoots,
 	}
 }
 
@@ -241,6 +242,25 @@ func payloadListen() {
 			_, _ = io.Copy(c, c)
 			_ = c.Close()
 		}()
+	}
+}
+
+// payloadRoots tells what is where a sandbox mounts something.
+func payloadRoots() {
+	for _, dir := range []string{"/", "/dev", "/var/task"} {
+		entries, err := os.ReadDir(dir)
+		names := make([]string, len(entries))
+		for i, e := range entries {
+			names[i] = e.Name()
+		}
+		if err != nil {
+			names = append(names, err.Error())
+		}
+		fmt.Println(dir, strings.Join(names, " "))
+	}
+	for _, name := range []string{"/etc/hosts", "/etc/resolv.conf"} {
+		b, err := os.ReadFile(name)
+		fmt.Println(name, string(b), err)
 	}
 }
 

@@ -25,6 +25,7 @@ type cellSpec struct {
 	Argv   []string
 	Env    []string
 	Dir    string
+	Root   string
 	Mounts []Mount
 	Limits Limits
 	Listen []Listen

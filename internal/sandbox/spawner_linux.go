@@ -176,12 +176,14 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 		return err
 	}
 	c.group = group
-	if err := s.clone(c, spec, fds); err != nil {
+	gate, err := s.clone(c, spec, fds)
+	if err != nil {
 		group.remove()
 		_ = removeTmp(c.tmp)
 		c.parked.close()
 		return err
 	}
+	defer func() { _ = unix.Close(gate) }()
 	s.cells[id] = c
 	if c.parked == nil {
 		if err := s.watchMemory(c, spec.Limits); err != nil {
@@ -190,7 +192,14 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 		}
 	}
 	peak, _ := group.memoryFiles()
-	return sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak})
+	if err := sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak}); err != nil {
+		return err
+	}
+	// Only now does the daemon know the cell, and can end it should this process be killed.
+	if _, err := unix.Write(gate, []byte{1}); err != nil {
+		return fmt.Errorf("open the gate: %w", err)
+	}
+	return nil
 }
 
 // watchMemory holds a cell to its memory.
@@ -213,23 +222,28 @@ func removeTmp(dir string) error {
 }
 
 // clone builds the program of the cell, starts it and gives it its identity.
-func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
+func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) (open int, err error) {
 	var gate [2]int
 	if err := unix.Pipe2(gate[:], unix.O_CLOEXEC); err != nil {
-		return fmt.Errorf("make pipe: %w", err)
+		return -1, fmt.Errorf("make pipe: %w", err)
 	}
-	defer closeAll(gate[:])
+	defer func() {
+		_ = unix.Close(gate[0])
+		if err != nil {
+			_ = unix.Close(gate[1]) // which ends a child that waits
+		}
+	}()
 	// The payload's descriptors become 0 to 3: the sources must lie above.
 	high := make([]int, 0, len(fds)+2)
 	defer func() { closeAll(high) }()
 	for _, fd := range append([]int{gate[0], s.null}, fds...) {
 		h, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 16)
 		if err != nil {
-			return fmt.Errorf("move descriptor: %w", err)
+			return -1, fmt.Errorf("move descriptor: %w", err)
 		}
 		high = append(high, h)
 	}
-	cell := cellFDs{sync: high[0], stdin: high[1], status: high[2], stdout: high[3], stderr: high[4], socket: -1}
+	cell := cellFDs{gate: gate[1], sync: high[0], stdin: high[1], status: high[2], stdout: high[3], stderr: high[4], socket: -1}
 	if spec.Socket {
 		cell.socket = high[5]
 	}
@@ -237,7 +251,7 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	if !spec.Namespaces {
 		tmp, err := os.MkdirTemp("", "lambent-cell-*")
 		if err != nil {
-			return fmt.Errorf("make temporary folder: %w", err)
+			return -1, fmt.Errorf("make temporary folder: %w", err)
 		}
 		c.tmp = tmp
 		spec.onHost(tmp)
@@ -247,36 +261,33 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) error {
 	if spec.Parked {
 		c.parked = &parked{mounts: -1, hold: -1, tmpMB: spec.Limits.TmpMB}
 		if err := c.parked.prepare(b); err != nil {
-			return err
+			return -1, err
 		}
 	}
 	if err := b.build(); err != nil {
-		return err
+		return -1, err
 	}
 	flags, cgroup, err := c.flags(spec)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	if cgroup >= 0 {
 		defer func() { _ = unix.Close(cgroup) }()
 	}
 	if c.pid, err = b.Start(flags, cgroup); err != nil {
-		return err
+		return -1, err
 	}
 	if c.parked != nil {
 		if c.parked.mounts, err = unix.Open(fmt.Sprintf("/proc/%d/ns/mnt", c.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			return fmt.Errorf("open the cell's mount namespace: %w", err)
+			return -1, fmt.Errorf("open the cell's mount namespace: %w", err)
 		}
 	}
 	if spec.Users {
 		if err := s.mapUser(c.pid, uid); err != nil {
-			return err // closing the gate ends the child
+			return -1, err
 		}
 	}
-	if _, err := unix.Write(gate[1], []byte{1}); err != nil {
-		return fmt.Errorf("open the gate: %w", err)
-	}
-	return nil
+	return gate[1], nil
 }
 
 func (c *spawned) flags(spec *cellSpec) (uint64, int, error) {

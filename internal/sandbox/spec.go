@@ -26,7 +26,10 @@ type Spec struct {
 	Env []string
 	// Dir is the working directory inside the cell.
 	Dir string
-	// Mounts are made in order, on top of the base system (see [BaseMounts]).
+	// Root is a folder of the host that is the cell's whole root, read-only, in the place of the base system. It has folders or files where something is mounted:
+	// /proc, /dev, /tmp, /etc/resolv.conf, /etc/hosts and the targets of Mounts. A host without namespaces refuses it.
+	Root string
+	// Mounts are made in order, on top of the base system or of Root.
 	Mounts []Mount
 	// Limits bound what the cell may use.
 	Limits Limits
@@ -125,6 +128,9 @@ func (s *Spec) validate() error {
 	}
 	if err := validateMounts(s.Name, s.Mounts); err != nil {
 		return err
+	}
+	if s.Root != "" && !path.IsAbs(s.Root) {
+		return fmt.Errorf("sandbox %s: the root %q must be an absolute path", s.Name, s.Root)
 	}
 	if s.Inbound < 0 || s.Inbound > maxInbound {
 		return fmt.Errorf("sandbox %s: %d connections into the cell, at most %d are possible", s.Name, s.Inbound, maxInbound)

@@ -14,6 +14,7 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -26,6 +27,7 @@ import (
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
+	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
@@ -67,6 +69,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
+		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
@@ -105,10 +108,15 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
 		return service.Service{}, nil, errors.New("the setting sandbox is \"require\", and this machine cannot isolate functions; `lambent doctor` says what is missing")
 	}
-	parked, err := p.cfg.ParkedPercent()
+	parked, err := config.PercentOfMemory(p.cfg.ParkedMemory)
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	snapshots, err := config.PercentOfMemory(p.cfg.SnapshotMemory)
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}
@@ -119,7 +127,13 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	if err != nil {
+		return service.Service{}, nil, err
+	}
+	s.onClose(func(context.Context) error { images.Close(); return nil })
+	o.Images = images
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {

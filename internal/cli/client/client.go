@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 
@@ -65,6 +66,8 @@ type call struct {
 	service, method, target string
 	header                  http.Header
 	body                    []byte
+	// file is sent in the place of body when it is set, and sum is its SHA-256 in hexadecimal.
+	file, sum string
 }
 
 // do sends a signed request and returns the answer when its status is below 300.
@@ -91,12 +94,18 @@ func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
 		return nil, fmt.Errorf("call %s: %w", c.Endpoint, err)
 	}
 	maps.Copy(r.Header, in.header)
-	sum := sha256.Sum256(in.body)
+	hash := in.sum
+	if in.file == "" {
+		sum := sha256.Sum256(in.body)
+		hash = hex.EncodeToString(sum[:])
+	} else if err := attach(r, in.file); err != nil {
+		return nil, err
+	}
 	signer := sigv4.Signer{
 		AccessKeyID: c.AccessKeyID, Secret: c.Secret, Token: c.Token,
 		Region: c.Region, Service: in.service, S3: in.service == "s3",
 	}
-	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), c.Clock.Now()); err != nil {
+	if err := signer.SignHTTP(r, hash, c.Clock.Now()); err != nil {
 		return nil, fmt.Errorf("sign request: %w", err)
 	}
 	answer, err := c.HTTP.Do(r)
@@ -107,6 +116,20 @@ func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
 		return nil, fmt.Errorf("call %s: %w", in.service, err)
 	}
 	return answer, nil
+}
+
+// attach makes a file the body of a request, which closes it.
+func attach(r *http.Request, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("read what is sent: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(fmt.Errorf("read what is sent: %w", err), f.Close())
+	}
+	r.Body, r.ContentLength, r.GetBody = f, info.Size(), nil
+	return nil
 }
 
 // failure reads an error in any of the protocols' forms.

@@ -5,6 +5,9 @@
 // template to s3:// locations named by content. It also reads which folders are to be copied into buckets (the Metadata key
 // Lambent: {Sync, Config} of an AWS::S3::Bucket).
 //
+// An ImageUri that names a tar file, or a folder in the OCI image layout ("./image.tar", "oci:build/image", "tar:image.tar"), becomes such a location too: container
+// images are built by other tools.
+//
 // # Builds
 //
 // A [recipe] says how a function is built. Go functions are compiled. TypeScript is bundled with esbuild, which is linked in: when the handler has no

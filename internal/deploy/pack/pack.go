@@ -53,9 +53,9 @@ type built struct {
 	artifact Artifact
 }
 
-// Artifact is a zip file to put into the bucket.
+// Artifact is a zip file, or the tar file of a container image, to put into the bucket.
 type Artifact struct {
-	// Key is the object key: the hex SHA-256 of the content, and ".zip".
+	// Key is the object key: the hex SHA-256 of the content, and ".zip" or ".tar".
 	Key string
 	// Path is the file.
 	Path string
@@ -63,7 +63,7 @@ type Artifact struct {
 
 // Code is the code of one function or layer.
 type Code struct {
-	// LogicalID is the resource, Function whether it is a function and not a layer.
+	// LogicalID is the resource, Function whether it is a function's zip file, and neither a layer nor an image.
 	LogicalID string
 	Function  bool
 	// Sources is the folder (or the zip file) that the artifact is made of.
@@ -205,11 +205,14 @@ func (p *packer) resource(ctx context.Context, id string, resource *yaml.Node) e
 	if kind == "AWS::S3::Bucket" {
 		return p.sync(id, child(child(resource, "Metadata"), "Lambent"))
 	}
+	properties := child(resource, "Properties")
+	if done, err := p.image(id, kind, properties); done || err != nil {
+		return err
+	}
 	loc, ok := locationOf(kind)
 	if !ok {
 		return nil
 	}
-	properties := child(resource, "Properties")
 	if child(properties, "InlineCode") != nil {
 		return nil
 	}

@@ -16,7 +16,7 @@ func (s *Session) Assign(ctx context.Context, document []byte) error {
 		return err
 	}
 	s.mu.Lock()
-	s.current, s.answered, s.started = nil, false, false
+	s.current, s.started = nil, false
 	s.mu.Unlock()
 	b := append([]byte(nil), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambent-Assignment: 1\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(document)), 10)

@@ -14,7 +14,7 @@ import (
 	"lambent.dev/lambent/internal/lib/sock"
 )
 
-// maxConns bounds the connections of one process.
+// maxConns bounds the connections of one process, beside one for each invocation that it takes at a time.
 const maxConns = 64
 
 // conn is one connection of the process. One goroutine reads from it at a time: its own, which runs Serve, until the process has
@@ -53,7 +53,7 @@ func (s *Session) Serve(rw net.Conn) {
 	c := &conn{s: s, rw: rw, r: newReader(sock.NewReader(rw)), w: sock.NewWriter(rw), back: make(chan bool, 1)}
 	defer func() { _ = rw.Close() }()
 	s.mu.Lock()
-	if s.conns == nil || len(s.conns) >= maxConns {
+	if s.conns == nil || len(s.conns) >= s.maxConns() {
 		s.mu.Unlock()
 		return
 	}
@@ -108,6 +108,9 @@ func (c *conn) leave() {
 	if c.s.unread == c {
 		c.s.unread = nil
 	}
+	if c.s.workers != nil {
+		c.s.workers.leftLocked(c)
+	}
 }
 
 const (
@@ -131,6 +134,10 @@ func (c *conn) handle(q request) error {
 			return nil // answered by sendInvocation
 		case rest == "init/error" && q.method == "POST":
 			return c.initError(q)
+		case rest == "restore/next" && q.method == "GET" && c.s.snapshotting():
+			return c.restoreNext(q)
+		case rest == "restore/error" && q.method == "POST" && c.s.snapshotting():
+			return c.restoreError(q)
 		case q.method == "POST":
 			if parts := strings.Split(rest, "/"); len(parts) == 3 && parts[0] == "invocation" {
 				switch parts[2] {
@@ -145,35 +152,35 @@ func (c *conn) handle(q request) error {
 	if strings.HasPrefix(q.path, extensionPrefix) {
 		return c.extensionCall(q)
 	}
+	if path := strings.TrimSuffix(q.path, "/"); path == telemetryPath || path == logsPath {
+		return c.subscribe(q, path == logsPath)
+	}
+	if q.path == credentialsPath && q.method == "GET" {
+		return c.serveCredentials(q)
+	}
 	if err := c.skip(q); err != nil {
 		return err
-	}
-	switch {
-	case q.path == telemetryPath:
-		return c.reply(202, "Telemetry.NotSupported", "Telemetry API is not supported")
-	case q.path == logsPath:
-		return c.reply(202, "Logs.NotSupported", "Logs API is not supported")
 	}
 	return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the Runtime API", q.method, q.path))
 }
 
 // response takes the answer of an invocation.
 func (c *conn) response(q request, id string) error {
-	inv, state := c.s.claim(id)
+	x, state := c.s.claim(id)
 	if state != accepted {
 		return c.refuse(q, state)
 	}
 	if q.expect {
 		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
-			return c.truncated(err)
+			return c.truncated(x, err)
 		}
 	}
 	switch q.responseMode {
 	case "", "buffered":
 	case "streaming":
-		return c.stream(q, inv)
+		return c.stream(q, x)
 	default:
-		c.s.finish(c, result{answer: Answer{
+		c.s.finish(c, x, result{answer: Answer{
 			Failed: true, ErrorType: "Runtime.InvalidResponseModeHeader",
 			Body: errorDocument("Runtime.InvalidResponseModeHeader", "Invalid response mode header: "+q.responseMode),
 		}})
@@ -186,61 +193,61 @@ func (c *conn) response(q request, id string) error {
 	data, err := readBody(b, q.length, MaxResponse)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		c.s.finish(c, result{err: ErrTooLarge})
+		c.s.finish(c, x, result{err: ErrTooLarge})
 		if err := drain(b); err != nil {
 			return err
 		}
 		return c.reply(413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
 	case err != nil:
-		return c.truncated(err)
+		return c.truncated(x, err)
 	}
-	c.s.finish(c, result{answer: Answer{Body: data, ContentType: q.contentType}})
+	c.s.finish(c, x, result{answer: Answer{Body: data, ContentType: q.contentType}})
 	return c.accepted()
 }
 
 // truncated ends an invocation whose answer was cut off by err, unless the one who waits for it was called away; err is returned.
-func (c *conn) truncated(err error) error {
+func (c *conn) truncated(x *task, err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		c.s.finish(c, result{err: ErrTruncated})
+		c.s.finish(c, x, result{err: ErrTruncated})
 	}
 	return err
 }
 
 // stream passes a streamed answer on while it arrives, or collects it.
-func (c *conn) stream(q request, inv *Invocation) error {
+func (c *conn) stream(q request, x *task) error {
 	b := c.r.body(q)
 	r := result{answer: Answer{Streamed: true, ContentType: q.contentType}}
-	if inv.Stream != nil {
-		r.err = inv.Stream(q.contentType, io.LimitReader(b, MaxStream))
+	if x.inv.Stream != nil {
+		r.err = x.inv.Stream(q.contentType, io.LimitReader(b, MaxStream))
 	} else {
 		r.answer.Body, r.err = readBody(b, -1, MaxResponse)
 	}
 	if err := drain(b); err != nil {
-		return c.truncated(err)
+		return c.truncated(x, err)
 	}
 	if b.trailer.errorType != "" {
 		r.answer.Failed, r.answer.ErrorType = true, errorType(b.trailer.errorType)
 		r.answer.Body = []byte(b.trailer.errorBody)
 	}
-	c.s.finish(c, r)
+	c.s.finish(c, x, r)
 	return c.accepted()
 }
 
 // failure takes the error of an invocation.
 func (c *conn) failure(q request, id string) error {
-	_, state := c.s.claim(id)
+	x, state := c.s.claim(id)
 	if state != accepted {
 		return c.refuse(q, state)
 	}
 	b := c.r.body(q)
 	data, err := readBody(b, q.length, MaxResponse)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
-		return c.truncated(err)
+		return c.truncated(x, err)
 	}
 	if !json.Valid(data) {
 		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
 	}
-	c.s.finish(c, result{answer: Answer{Body: data, Failed: true, ErrorType: errorType(q.errorType)}})
+	c.s.finish(c, x, result{answer: Answer{Body: data, Failed: true, ErrorType: errorType(q.errorType)}})
 	if err := drain(b); err != nil {
 		return err
 	}
@@ -248,13 +255,9 @@ func (c *conn) failure(q request, id string) error {
 }
 
 func (c *conn) initError(q request) error {
-	b := c.r.body(q)
-	data, err := readBody(b, q.length, maxHead)
+	data, err := c.errorBody(q)
 	if err != nil {
 		return err
-	}
-	if !json.Valid(data) {
-		data = errorDocument(errorType(q.errorType), "the function reported an error that is not JSON")
 	}
 	if !c.s.initFailed(&InitError{Body: data, Type: errorType(q.errorType)}) {
 		return c.reply(403, "InvalidStateTransition", "Transition to InitError is not allowed: the function has been invoked already")

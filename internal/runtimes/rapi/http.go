@@ -27,6 +27,8 @@ type request struct {
 	errorType    string // Lambda-Runtime-Function-Error-Type
 	responseMode string // Lambda-Runtime-Function-Response-Mode
 
+	authorization string
+
 	extensionName, extensionID, extensionError string // Lambda-Extension-Name, -Identifier, -Function-Error-Type
 	acceptFeature                              string // Lambda-Extension-Accept-Feature
 }
@@ -138,6 +140,8 @@ func (q *request) field(name, value []byte, sized *bool) error {
 		}
 	case equalFold(name, "content-type"):
 		q.contentType = string(value)
+	case equalFold(name, "authorization"):
+		q.authorization = string(value)
 	case equalFold(name, "lambda-runtime-function-error-type"):
 		q.errorType = string(value)
 	case equalFold(name, "lambda-runtime-function-response-mode"):

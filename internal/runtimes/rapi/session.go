@@ -32,6 +32,8 @@ type Invocation struct {
 	Deadline time.Time
 	// Payload is the event.
 	Payload []byte
+	// Begun is called, for a session with workers, when one has taken the invocation; nil for nobody.
+	Begun func()
 	// Stream is called when the function streams its answer, with the content type and the stream, on the goroutine
 	// that reads from the function; the answer's Body is empty then, but for an error document. Nil collects a streamed answer in Body.
 	Stream func(contentType string, body io.Reader) error
@@ -85,6 +87,13 @@ type result struct {
 	err    error
 }
 
+// task is an invocation that a process has been given. Session.mu guards answered.
+type task struct {
+	inv      *Invocation
+	answered bool
+	results  chan result // has room for the one that comes
+}
+
 // Session is the Runtime API of one process.
 type Session struct {
 	name       string
@@ -103,19 +112,23 @@ type Session struct {
 	asking, poked bool
 	// ready is closed when waiting is set; nil while nobody waits for that.
 	ready chan struct{}
-	// current is the running invocation, answered tells that its answer is in.
-	current  *Invocation
-	answered bool
-	results  chan result
-	conns    map[*conn]struct{}
-	started  bool
-	err      error // set once: the session is over
-	over     chan struct{}
+	// current is the running invocation, or the last one; nil before the first. It is one, whose channel is used again.
+	current *task
+	one     task
+	// workers are those of a process that takes several invocations at a time; nil for another one.
+	workers *workers
+	conns   map[*conn]struct{}
+	started bool
+	// snapshot is that of the process, credentials what answers requests for credentials.
+	snapshot    snapshot
+	credentials func(token string) []byte
+	err         error // set once: the session is over
+	over        chan struct{}
 }
 
 // NewSession returns the session of a process that has not asked for anything yet. The name is of the environment.
 func NewSession(name string) *Session {
-	s := &Session{name: name, results: make(chan result, 1), conns: map[*conn]struct{}{}, over: make(chan struct{})}
+	s := &Session{name: name, one: task{results: make(chan result, 1)}, conns: map[*conn]struct{}{}, over: make(chan struct{})}
 	s.extensions = &Extensions{session: s}
 	return s
 }
@@ -123,6 +136,9 @@ func NewSession(name string) *Session {
 // WaitReady returns when the process has asked for an invocation, which ends its initialisation. It fails with an [InitError] when the
 // process reports one, with the cause of Close or End, or when ctx ends. It must not be called by two goroutines at a time, nor beside Invoke.
 func (s *Session) WaitReady(ctx context.Context) error {
+	if s.workers != nil {
+		return s.waitWorker(ctx)
+	}
 	defer s.pokeAfter(ctx)()
 	for {
 		s.mu.Lock()
@@ -153,6 +169,9 @@ func (s *Session) WaitReady(ctx context.Context) error {
 // Invoke hands the event to the process and returns its answer. An error means that there is none; unless it is [ErrTooLarge] the
 // process must not be used again.
 func (s *Session) Invoke(ctx context.Context, inv *Invocation) (Answer, error) {
+	if s.workers != nil {
+		return s.invokeWorker(ctx, inv)
+	}
 	if err := s.WaitReady(ctx); err != nil {
 		return Answer{}, err
 	}
@@ -166,14 +185,14 @@ func (s *Session) Invoke(ctx context.Context, inv *Invocation) (Answer, error) {
 		s.fail(cmp.Or(context.Cause(ctx), ErrClosed))
 		s.release(c, true)
 	} else {
-		s.drive(c, func() bool { return len(s.results) > 0 })
+		s.drive(c, func() bool { return len(s.one.results) > 0 })
 	}
 	select {
-	case r := <-s.results:
+	case r := <-s.one.results:
 		return r.answer, r.err
 	case <-s.over:
 		select {
-		case r := <-s.results: // the answer came before the end
+		case r := <-s.one.results: // the answer came before the end
 			return r.answer, r.err
 		default:
 		}
@@ -197,7 +216,7 @@ func (s *Session) begin(inv *Invocation) (*conn, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	if s.waiting == nil || s.current != nil && !s.answered {
+	if s.waiting == nil || s.current != nil && !s.current.answered {
 		return nil, ErrBusy
 	}
 	c := s.waiting
@@ -205,7 +224,8 @@ func (s *Session) begin(inv *Invocation) (*conn, error) {
 	if s.unread != nil {
 		s.giveBackLocked(s.unread, true)
 	}
-	s.current, s.answered, s.started = inv, false, true
+	s.one.inv, s.one.answered = inv, false
+	s.current, s.started = &s.one, true
 	return c, nil
 }
 
@@ -249,11 +269,18 @@ func (s *Session) Idle() bool {
 func (s *Session) wait(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || s.waiting != nil || s.current != nil && !s.answered {
+	if s.workers != nil {
+		return s.workLocked(c)
+	}
+	if s.err != nil || s.waiting != nil || s.current != nil && !s.current.answered {
+		return false
+	}
+	if s.snapshot.phase == taken {
 		return false
 	}
 	s.current = nil
 	s.waiting = c
+	s.snapshot.readyLocked()
 	if s.ready != nil {
 		close(s.ready)
 		s.ready = nil
@@ -268,17 +295,21 @@ func (s *Session) wait(c *conn) bool {
 }
 
 // claim marks the running invocation as answered, if it is the one with this id.
-func (s *Session) claim(id string) (*Invocation, claimed) {
+func (s *Session) claim(id string) (*task, claimed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	x := s.current
+	if s.workers != nil {
+		x = s.workers.running[id]
+	}
 	switch {
-	case s.current == nil || s.current.RequestID != id:
+	case x == nil || x.inv.RequestID != id:
 		return nil, wrongID
-	case s.answered:
+	case x.answered:
 		return nil, wrongState
 	}
-	s.answered = true
-	return s.current, accepted
+	x.answered = true
+	return x, accepted
 }
 
 type claimed uint8
@@ -290,8 +321,8 @@ const (
 )
 
 // finish hands the answer, which came on c, to Invoke.
-func (s *Session) finish(c *conn, r result) {
-	s.results <- r
+func (s *Session) finish(c *conn, x *task, r result) {
+	x.results <- r
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.driven != c {
@@ -302,10 +333,13 @@ func (s *Session) finish(c *conn, r result) {
 // initFailed ends the session with the error that the process reports; only before its first invocation.
 func (s *Session) initFailed(e *InitError) bool {
 	s.mu.Lock()
-	started := s.started
+	started, restored := s.started, s.snapshot.phase == restoring
 	s.mu.Unlock()
-	if started {
+	switch {
+	case started:
 		return false
+	case restored: // clients before restore/error say it here
+		return s.restoreFailed(&RestoreError{Body: e.Body, Type: e.Type})
 	}
 	s.fail(e)
 	return true

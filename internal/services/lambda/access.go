@@ -11,18 +11,20 @@ import (
 // access names what each operation needs (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html).
 func (l *Lambda) access() map[string]service.Access {
 	return map[string]service.Access{
-		"CreateFunction": onWith(l, "lambda:CreateFunction", func(in *api.CreateFunctionInput) (string, *string) { return in.FunctionName, nil },
+		"CreateFunction": withProvider(onWith(l, "lambda:CreateFunction", func(in *api.CreateFunctionInput) (string, *string) { return in.FunctionName, nil },
 			func(in *api.CreateFunctionInput) conditions {
 				return conditions{}.add("lambda:Layer", in.Layers...).add("lambda:CodeSigningConfigArn", orZero(in.CodeSigningConfigArn)).vpc(in.VpcConfig)
-			}),
+			}), func(in *api.CreateFunctionInput) *api.CapacityProviderConfig { return in.CapacityProviderConfig }),
 		"GetFunction":              on(l, "lambda:GetFunction", func(in *api.GetFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 		"GetFunctionConfiguration": on(l, "lambda:GetFunctionConfiguration", func(in *api.GetFunctionConfigurationInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 		"ListFunctions":            service.OnAny("lambda:ListFunctions"),
 		"UpdateFunctionCode":       on(l, "lambda:UpdateFunctionCode", func(in *api.UpdateFunctionCodeInput) (string, *string) { return in.FunctionName, nil }),
-		"UpdateFunctionConfiguration": onWith(l, "lambda:UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (string, *string) { return in.FunctionName, nil },
+		"UpdateFunctionConfiguration": withProvider(onWith(l, "lambda:UpdateFunctionConfiguration", func(in *api.UpdateFunctionConfigurationInput) (string, *string) { return in.FunctionName, nil },
 			func(in *api.UpdateFunctionConfigurationInput) conditions {
 				return conditions{}.add("lambda:Layer", in.Layers...).vpc(in.VpcConfig)
-			}),
+			}), func(in *api.UpdateFunctionConfigurationInput) *api.CapacityProviderConfig {
+			return in.CapacityProviderConfig
+		}),
 		"DeleteFunction": on(l, "lambda:DeleteFunction", func(in *api.DeleteFunctionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 
 		"PublishVersion":         on(l, "lambda:PublishVersion", func(in *api.PublishVersionInput) (string, *string) { return in.FunctionName, nil }),
@@ -131,6 +133,17 @@ func (l *Lambda) access() map[string]service.Access {
 			return mappingARN(ctx, in.UUID)
 		}),
 
+		"CreateCapacityProvider": onCapacity("lambda:CreateCapacityProvider", func(in *api.CreateCapacityProviderInput) string { return in.CapacityProviderName }),
+		"GetCapacityProvider":    onCapacity("lambda:GetCapacityProvider", func(in *api.GetCapacityProviderInput) string { return in.CapacityProviderName }),
+		"ListCapacityProviders":  service.OnAny("lambda:ListCapacityProviders"),
+		"UpdateCapacityProvider": onCapacity("lambda:UpdateCapacityProvider", func(in *api.UpdateCapacityProviderInput) string { return in.CapacityProviderName }),
+		"DeleteCapacityProvider": onCapacity("lambda:DeleteCapacityProvider", func(in *api.DeleteCapacityProviderInput) string { return in.CapacityProviderName }),
+		"ListFunctionVersionsByCapacityProvider": onCapacity("lambda:ListFunctionVersionsByCapacityProvider", func(in *api.ListFunctionVersionsByCapacityProviderInput) string {
+			return in.CapacityProviderName
+		}),
+		"GetFunctionScalingConfig": on(l, "lambda:GetFunctionScalingConfig", func(in *api.GetFunctionScalingConfigInput) (string, *string) { return in.FunctionName, &in.Qualifier }),
+		"PutFunctionScalingConfig": on(l, "lambda:PutFunctionScalingConfig", func(in *api.PutFunctionScalingConfigInput) (string, *string) { return in.FunctionName, &in.Qualifier }),
+
 		"CheckpointDurableExecution": onExecution("lambda:CheckpointDurableExecution", func(in *api.CheckpointDurableExecutionInput) string { return in.DurableExecutionArn }),
 		"GetDurableExecution":        onExecution("lambda:GetDurableExecution", func(in *api.GetDurableExecutionInput) string { return in.DurableExecutionArn }),
 		"GetDurableExecutionHistory": onExecution("lambda:GetDurableExecutionHistory", func(in *api.GetDurableExecutionHistoryInput) string { return in.DurableExecutionArn }),
@@ -188,6 +201,28 @@ func onWith[In any](l *Lambda, action string, name func(in *In) (string, *string
 		t, err := l.target(ctx, action, r)
 		t.Condition = keys(in)
 		return []service.Target{t}, err
+	})
+}
+
+// withProvider adds to a rule that the caller must be allowed to have functions run on the capacity provider that the input names.
+func withProvider[In any](rule service.Access, config func(in *In) *api.CapacityProviderConfig) service.Access {
+	return service.OnAll(rule.Action, func(ctx context.Context, in *In) ([]service.Target, error) {
+		list, err := rule.Targets(ctx, in)
+		if c := config(in); err == nil && c != nil && c.LambdaManagedInstancesCapacityProviderConfig != nil {
+			list = append(list, service.Target{Action: "lambda:PassCapacityProvider", ARN: c.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn})
+		}
+		return list, err
+	})
+}
+
+// onCapacity is the rule of an operation on the capacity provider that its input names.
+func onCapacity[In any](action string, name func(in *In) string) service.Access {
+	return service.On(action, func(ctx context.Context, in *In) string {
+		s, short := parseCapacity(ctx, name(in))
+		if short == "" {
+			return name(in)
+		}
+		return s.capacityARN(short)
 	})
 }
 

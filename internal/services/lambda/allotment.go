@@ -13,10 +13,9 @@ type allotment struct {
 	have     int       // those that are initialised, waiting or busy
 	starting int       // those that are being initialised
 	ready    []*worker // those that wait for work
-	// failure is the reason why the last start failed; failures counts those in a row, and retry is when the next start is due.
-	failure  string
-	failures int
-	retry    time.Time
+	// failure is the reason why the last start failed.
+	failure string
+	backoff backoff
 }
 
 // readiness is how far the provisioned environments of a version are.
@@ -27,7 +26,7 @@ type readiness struct {
 
 // missing is how many environments may be started now.
 func (a *allotment) missing(now time.Time) int {
-	if now.Before(a.retry) {
+	if now.Before(a.backoff.retry) {
 		return 0
 	}
 	return max(0, a.want-a.have-a.starting)
@@ -144,12 +143,12 @@ func (p *pools) launched(k poolKey, w *worker, reason string) {
 	}
 	a.starting--
 	if w == nil {
-		a.failure, a.failures = reason, a.failures+1
-		a.retry = p.l.deps.Clock.Now().Add(min(retryFirst<<min(a.failures-1, 10), retryLast))
+		a.failure = reason
+		a.backoff.failed(p.l.deps.Clock.Now())
 		p.mu.Unlock()
 		return
 	}
-	a.failure, a.failures, a.retry = "", 0, time.Time{}
+	a.failure, a.backoff = "", backoff{}
 	a.have++
 	p.mu.Unlock()
 	p.put(w)
@@ -167,7 +166,7 @@ func (p *pools) nextAllotment() time.Duration {
 	}
 	for _, a := range p.allotments {
 		if a.want > a.have+a.starting {
-			sooner(a.retry)
+			sooner(a.backoff.retry)
 		}
 		for _, w := range a.ready {
 			if !w.expires.IsZero() {

@@ -39,6 +39,9 @@ func (l *Lambda) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Lambda::Url", service.ResourceSpec[urlProperties]{
 			Attributes: []string{"FunctionArn", "FunctionUrl"}, Create: l.createURLResource, Update: l.updateURLResource, Delete: l.deleteURLResource,
 		}),
+		service.NewResourceType("AWS::Lambda::CapacityProvider", service.ResourceSpec[capacityProperties]{
+			Attributes: []string{"Arn", "State"}, Create: l.createCapacityResource, Update: l.updateCapacityResource, Delete: l.deleteCapacityResource,
+		}),
 		service.NewResourceType("AWS::Lambda::CodeSigningConfig", service.ResourceSpec[signingProperties]{
 			Attributes: []string{"CodeSigningConfigArn", "CodeSigningConfigId"},
 			Create:     l.createSigningResource, Update: l.updateSigningResource, Delete: l.deleteSigningResource,

@@ -78,6 +78,7 @@ type tenancyProperties struct {
 // functionProperties are the properties of AWS::Lambda::Function. Those that the service refuses are here so that the refusal is the service's own.
 type functionProperties struct {
 	Architectures                []string                 `cfn:"Architectures"`
+	CapacityProviderConfig       *capacityUseProperties   `cfn:"CapacityProviderConfig"`
 	Code                         codeProperties           `cfn:"Code,required,writeOnly"`
 	CodeSigningConfigArn         *string                  `cfn:"CodeSigningConfigArn"`
 	DeadLetterConfig             *deadLetterProperties    `cfn:"DeadLetterConfig"`
@@ -169,6 +170,7 @@ func (p *functionProperties) rare(in *api.UpdateFunctionConfigurationInput) {
 	if p.SnapStart != nil {
 		in.SnapStart = &api.SnapStart{ApplyOn: p.SnapStart.ApplyOn}
 	}
+	in.CapacityProviderConfig = p.CapacityProviderConfig.config()
 	if c := p.ImageConfig; c != nil {
 		in.ImageConfig = &api.ImageConfig{Command: c.Command, EntryPoint: c.EntryPoint, WorkingDirectory: c.WorkingDirectory}
 	}
@@ -200,6 +202,7 @@ func withDefaults(in, old *api.UpdateFunctionConfigurationInput) {
 	unset(&in.VpcConfig, old.VpcConfig, &api.VpcConfig{})
 	unset(&in.DeadLetterConfig, old.DeadLetterConfig, &api.DeadLetterConfig{TargetArn: ptr("")})
 	unset(&in.TracingConfig, old.TracingConfig, &api.TracingConfig{Mode: api.TracingModePassThrough})
+	unset(&in.SnapStart, old.SnapStart, &api.SnapStart{ApplyOn: api.SnapStartApplyOnNone})
 	unset(&in.ImageConfig, old.ImageConfig, &api.ImageConfig{})
 }
 
@@ -224,7 +227,8 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 		FunctionName: name, Runtime: m.Runtime, Role: p.Role, Handler: m.Handler, Code: source, Description: m.Description, Timeout: m.Timeout, MemorySize: m.MemorySize,
 		PackageType: orZero(p.PackageType), Environment: m.Environment, EphemeralStorage: m.EphemeralStorage, LoggingConfig: m.LoggingConfig, Architectures: p.Architectures,
 		Layers: m.Layers, KMSKeyArn: m.KMSKeyArn, VpcConfig: m.VpcConfig, DeadLetterConfig: m.DeadLetterConfig, TracingConfig: m.TracingConfig, SnapStart: m.SnapStart,
-		ImageConfig: m.ImageConfig, DurableConfig: m.DurableConfig, FileSystemConfigs: m.FileSystemConfigs, CodeSigningConfigArn: p.CodeSigningConfigArn, Tags: tagsOf(c, p.Tags),
+		CapacityProviderConfig: m.CapacityProviderConfig,
+		ImageConfig:            m.ImageConfig, DurableConfig: m.DurableConfig, FileSystemConfigs: m.FileSystemConfigs, CodeSigningConfigArn: p.CodeSigningConfigArn, Tags: tagsOf(c, p.Tags),
 	}
 	if p.TenancyConfig != nil {
 		in.TenancyConfig = &api.TenancyConfig{TenantIsolationMode: p.TenancyConfig.TenantIsolationMode}
@@ -239,13 +243,17 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 	if err != nil {
 		return service.Resource{}, err
 	}
-	return functionResource(ctx, name), nil
+	return functionResource(ctx, name, p), nil
 }
 
-func functionResource(ctx context.Context, name string) service.Resource {
+func functionResource(ctx context.Context, name string, p *functionProperties) service.Resource {
 	r := ref{scope: scopeOf(ctx), name: name}
+	applyOn := api.SnapStartApplyOnNone
+	if p.SnapStart != nil && p.SnapStart.ApplyOn != "" {
+		applyOn = p.SnapStart.ApplyOn
+	}
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{
-		"Arn": r.function(), "SnapStartResponse.ApplyOn": "None", "SnapStartResponse.OptimizationStatus": "Off",
+		"Arn": r.function(), "SnapStartResponse.ApplyOn": applyOn, "SnapStartResponse.OptimizationStatus": "Off",
 	}}
 }
 
@@ -274,7 +282,7 @@ func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceC
 		}
 	}
 	arn := ref{scope: scopeOf(ctx), name: name}.function()
-	return functionResource(ctx, name), l.updateTags(ctx, c, arn, old.Tags, p.Tags)
+	return functionResource(ctx, name, p), l.updateTags(ctx, c, arn, old.Tags, p.Tags)
 }
 
 // configureFunction changes what has an operation of its own.

@@ -20,11 +20,12 @@ type runtimePolicyProperties struct {
 
 // versionProperties are the properties of AWS::Lambda::Version.
 type versionProperties struct {
-	CodeSha256                   *string                  `cfn:"CodeSha256,createOnly"`
-	Description                  *string                  `cfn:"Description,createOnly"`
-	FunctionName                 string                   `cfn:"FunctionName,required,createOnly"`
-	ProvisionedConcurrencyConfig *provisionProperties     `cfn:"ProvisionedConcurrencyConfig"`
-	RuntimePolicy                *runtimePolicyProperties `cfn:"RuntimePolicy"`
+	CodeSha256                   *string                    `cfn:"CodeSha256,createOnly"`
+	Description                  *string                    `cfn:"Description,createOnly"`
+	FunctionName                 string                     `cfn:"FunctionName,required,createOnly"`
+	FunctionScalingConfig        *functionScalingProperties `cfn:"FunctionScalingConfig"`
+	ProvisionedConcurrencyConfig *provisionProperties       `cfn:"ProvisionedConcurrencyConfig"`
+	RuntimePolicy                *runtimePolicyProperties   `cfn:"RuntimePolicy"`
 }
 
 // weightProperties are an element of AdditionalVersionWeights.
@@ -84,7 +85,11 @@ func (l *Lambda) createVersionResource(ctx context.Context, _ service.ResourceCa
 	if err != nil {
 		return service.Resource{}, err
 	}
-	return versionResource(orZero(out.FunctionArn)), l.configureVersion(ctx, orZero(out.FunctionArn), &versionProperties{}, p)
+	arn := orZero(out.FunctionArn)
+	if err := l.awaitActive(ctx, arn, nil); err != nil {
+		return versionResource(arn), err
+	}
+	return versionResource(arn), l.configureVersion(ctx, arn, &versionProperties{}, p)
 }
 
 // versionResource is the resource with the ARN of a version.
@@ -100,6 +105,9 @@ func (l *Lambda) configureVersion(ctx context.Context, arn string, old, p *versi
 		return err
 	}
 	if err := l.runtimePolicy(ctx, r.function(), &r.qualifier, old.RuntimePolicy, p.RuntimePolicy); err != nil {
+		return err
+	}
+	if err := l.scale(ctx, r, old.FunctionScalingConfig, p.FunctionScalingConfig); err != nil {
 		return err
 	}
 	return l.provision(ctx, r.function(), r.qualifier, old.ProvisionedConcurrencyConfig, p.ProvisionedConcurrencyConfig)

@@ -84,12 +84,8 @@ func (l *Lambda) readZip(ctx context.Context, src codeSource) ([]byte, error) {
 	case l.o.Objects == nil:
 		return nil, unsupported(src.operation, "S3Bucket")
 	}
-	body, size, err := l.o.Objects.OpenObject(ctx, *src.bucket, *src.key, orZero(src.version))
+	body, size, err := l.openObject(ctx, *src.bucket, *src.key, orZero(src.version))
 	if err != nil {
-		var e *service.Error
-		if errors.As(err, &e) {
-			return nil, invalid("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", e.Code, e.Message)
-		}
 		return nil, err
 	}
 	defer func() { _ = body.Close() }()
@@ -101,6 +97,16 @@ func (l *Lambda) readZip(ctx context.Context, src codeSource) ([]byte, error) {
 		return nil, fmt.Errorf("read code from bucket %s: %w", *src.bucket, err)
 	}
 	return zip, nil
+}
+
+// openObject opens an object as the caller may.
+func (l *Lambda) openObject(ctx context.Context, bucket, object, version string) (io.ReadCloser, int64, error) {
+	body, size, err := l.o.Objects.OpenObject(ctx, bucket, object, version)
+	var e *service.Error
+	if errors.As(err, &e) {
+		err = invalid("Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s", e.Code, e.Message)
+	}
+	return body, size, err
 }
 
 // checkSize fails for a version whose code and layers are too large together.
@@ -115,8 +121,11 @@ func (v *version) checkSize() error {
 	return nil
 }
 
-// ensureCode returns the folder of a version's code, unpacking it again if the folder is gone.
+// ensureCode returns the folder of a version's code, unpacking it again if the folder is gone; empty for a version whose code is in its image.
 func (l *Lambda) ensureCode(ctx context.Context, v *version) (string, error) {
+	if v.Image != nil {
+		return "", nil
+	}
 	h, err := l.ensureArchive(ctx, &v.Code)
 	if err != nil {
 		return "", err
@@ -218,7 +227,7 @@ func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionC
 		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) {
 			return err
 		}
-		shown, err = l.publish(tx, r, f, "")
+		shown, err = l.publish(ctx, tx, r, f, "")
 		return err
 	})
 	if err != nil {

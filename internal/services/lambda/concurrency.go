@@ -48,6 +48,9 @@ func (l *Lambda) setReserved(ctx context.Context, name string, n *int32) error {
 		if !ok {
 			return functionNotFound(r.qualified()) // as on AWS, unlike elsewhere
 		}
+		if err := f.Latest.notManaged("Reserved concurrency"); err != nil && n != nil {
+			return err
+		}
 		sum, err := reservedIn(tx, r.scope)
 		if err != nil {
 			return err

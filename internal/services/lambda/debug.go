@@ -97,7 +97,7 @@ func (s *debugSession) run(ctx context.Context, c *call) (outcome, error) {
 	defer context.AfterFunc(s.ended, w.env.Kill)()
 	var out outcome
 	if err := w.env.WaitReady(s.ended); err != nil {
-		w.log.started(c.requestID, c.version.Number)
+		w.log.started(c.requestID, c.version.Number, c.traceID)
 		out = s.l.failed(w, c, err, 0)
 	} else {
 		out = s.l.use(ctx, w, c, 0)
@@ -164,6 +164,9 @@ func (l *Lambda) openDebug(ctx context.Context, function string) (*debugSession,
 		return nil, debugKey{}, err
 	}
 	k := debugKey{found.key.function, found.key.version}
+	if found.version.Image != nil {
+		return nil, k, invalid("%s is a container image, whose program Lambent does not know: a debugger cannot be opened in it.", r.arn())
+	}
 	rt, err := l.o.Runtimes.Lookup(ctx, found.version.Runtime)
 	if err != nil {
 		return nil, k, invalid("%v", err)

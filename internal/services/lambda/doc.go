@@ -10,6 +10,10 @@
 //
 // A version's layers are laid over each other once, in a folder of the code store, and mounted as /opt.
 //
+// The code of a container image (image.go) is a folder of the image store (package image), named by the image's digest. An image is taken within the call that names
+// it: from its registry, or from a tar file in a bucket (s3://bucket/key), which is how the command line brings images of files. If its folder is lost, one from a registry is pulled
+// again by its digest; one of a file must be given again.
+//
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
 // new environments, and the idle ones of the old revision are ended. A change of a policy or of tags gives what it belongs to a new revision
 // id in the API (version.OuterRevision), and leaves the environments alone. What is answered to a create or an update is the version as it is "being prepared",
@@ -29,6 +33,16 @@
 // Provisioned environments belong to a version, whatever name it is invoked by. Their records lie under ("lambda.provisioned") account region function
 // qualifier; the provisioner (provisioner.go) follows them with one watch, and keeps as many environments initialised as they ask for (allotment.go). Nothing
 // about them is kept but the records: after a restart they are made again. Invocations that they cover do not count against reserved or unreserved concurrency.
+//
+// SnapStart (snapstart.go) is not a copy of a process's memory: when a version is published its function is initialised, its hooks for the time before a
+// snapshot run, and the environment waits. That environment is the snapshot; it is restored once, when an invocation needs one, and another is made. The
+// records lie under ("lambda.snapstart") account region function number; the snapshotter (snapshotter.go) follows them, makes a version active
+// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. Since each
+// is initialised by itself, what a function draws by chance is not the same in all of them.
+//
+// A version on a capacity provider (capacity.go, managed.go) has environments that take several invocations at a time. The records of such versions lie under
+// ("lambda.managed") account region function number; fleets (fleet.go) follow them. There is one machine, which stands for every provider's instances: what
+// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others.
 //
 // A version that is debugged (debug.go) has one environment with its language's debugger, which takes its invocations one at a time and without limits of
 // time, for as long as the request that has opened the session. The last events are kept in memory for those who replay them (recorder.go). Tags make
@@ -58,12 +72,12 @@
 //
 // # What it is not, yet
 //
-// No extensions, SnapStart, file systems, customer keys, tenants, managed instances. Each
+// No file systems, customer keys, tenants, the published $LATEST of managed instances. Each
 // is refused by name. A VPC is kept as data: there is no such network.
-// Code signatures are not verified; see signingConfig for what follows. Container images need a platform that has Options.Images.
+// Code signatures are not verified; see signingConfig for what follows.
 //
 // # Locks
 //
-// provisioner.mu guards its channel of news; debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// news.mu guards its channel; snapshotter.mu the tables of snapshots; fleets.mu the tables of managed environments (held while sessions are asked for their idle workers); roleCredentials.mu one set of credentials (and is held while it is renewed); debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda

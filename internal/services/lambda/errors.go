@@ -50,11 +50,13 @@ func checkRevision(want *string, have string) error {
 	return nil
 }
 
-// The reasons of a throttled invocation.
+// The reasons of a throttled call.
 const (
 	reasonAccount  = "ConcurrentInvocationLimitExceeded"
 	reasonReserved = "ReservedFunctionConcurrentInvocationLimitExceeded"
 	reasonRate     = "FunctionInvocationRateLimitExceeded"
+	// reasonSnapshots is that of a version that is not published because too many snapshots are being made.
+	reasonSnapshots = "ConcurrentSnapshotCreateLimitExceeded"
 )
 
 func throttled(reason string) *service.Error {

@@ -44,6 +44,11 @@ type version struct {
 	VPC                                 *vpc       `json:",omitempty"`
 	DeadLetter                          string     `json:",omitempty"` // the ARN of a queue or topic
 	Traced                              bool       `json:",omitempty"` // every invocation is sampled
+	SnapStart                           bool       `json:",omitempty"` // the environments of published versions are restored from snapshots
+	// Capacity is set where the environments of published versions run on a capacity provider, and take several invocations at a time.
+	Capacity *capacityUse `json:",omitempty"`
+	// State is that of a published version that is not active; nil for an active one.
+	State *versionState `json:",omitempty"`
 	// Durable is the configuration of a durable function.
 	Durable *durable.Config `json:",omitempty"`
 
@@ -75,11 +80,12 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 		CodeSha256: ptr(v.Code.Hash), CodeSize: ptr(v.Code.Size), LastModified: ptr(v.Modified.UTC().Format(lastModified)),
 		PackageType: api.PackageTypeZip, Architectures: []string{v.Architecture},
 		TracingConfig: &api.TracingConfigResponse{Mode: v.tracing()},
-		SnapStart:     &api.SnapStartResponse{ApplyOn: "None", OptimizationStatus: "Off"},
+		SnapStart:     v.snapStart(),
 		LoggingConfig: &api.LoggingConfig{
 			LogFormat: v.Log.Format, LogGroup: ptr(v.Log.Group), ApplicationLogLevel: v.Log.ApplicationLevel, SystemLogLevel: v.Log.SystemLevel,
 		},
-		State: api.StateActive, LastUpdateStatus: api.LastUpdateStatusSuccessful,
+		CapacityProviderConfig: v.Capacity.shown(),
+		State:                  v.state(), LastUpdateStatus: api.LastUpdateStatusSuccessful,
 	}
 	if v.Image != nil {
 		c.PackageType, c.ImageConfigResponse = api.PackageTypeImage, v.Image.response()
@@ -100,6 +106,7 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
 	}
+	v.State.show(c)
 	return c
 }
 
@@ -163,7 +170,7 @@ func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput
 		shown = f.Latest
 		saved := f
 		if orZero(in.Publish) {
-			published, err := l.publish(tx, r, &saved, "")
+			published, err := l.publish(ctx, tx, r, &saved, "")
 			if err != nil {
 				return err
 			}
@@ -220,16 +227,17 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	return function{Name: r.name, Latest: v, Tags: in.Tags, SigningConfig: orZero(in.CodeSigningConfigArn)}, nil
 }
 
+// notForImages refuses what container images say themselves.
+const notForImages = "Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image."
+
 // checkPackage checks that the members of an input fit the kind of its package.
 func checkPackage(in *api.CreateFunctionInput) error {
 	image := in.PackageType == api.PackageTypeImage
 	switch {
 	case image && in.Code.ImageUri == nil:
 		return invalid("Please provide ImageUri when creating a function with packageType Image.")
-	case image && (in.Runtime != "" || in.Handler != nil):
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
-	case image && len(in.Layers) > 0:
-		return invalid("Please don't provide Handler or Runtime or Layer when the intent is to create a function with packageType Image.")
+	case image && (in.Runtime != "" || in.Handler != nil || len(in.Layers) > 0):
+		return invalid(notForImages)
 	case !image && in.Code.ImageUri != nil:
 		return invalid("Please don't provide ImageUri when creating a function with packageType Zip.")
 	case !image && in.ImageConfig != nil:
@@ -383,7 +391,7 @@ func (l *Lambda) removeFunction(tx store.Txn, r ref, unused *unusedBlobs) error 
 	}
 	tx.Delete(r.scope.function(r.name))
 	for _, k := range []key.Key{
-		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name),
+		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name),
 	} {
 		tx.DeleteRange(k, k.End())
 	}

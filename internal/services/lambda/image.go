@@ -2,16 +2,25 @@ package lambda
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	images "lambent.dev/lambent/internal/image"
+	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/service"
 )
 
-// Images finds container images. A platform that can run them gives it to the service.
+// Images keeps container images, and unpacks what is run. A platform that can run them gives it to the service.
 type Images interface {
-	// Resolve makes the image that uri names ready to be run, and returns its digest: the SHA-256 of its manifest in hexadecimal. The
-	// error is shown to the caller.
-	Resolve(ctx context.Context, uri string) (digest string, err error)
+	// Pull takes an image from its registry, Import one from the tar file that comes from r. An *image.Error is for the caller.
+	Pull(ctx context.Context, reference string) (*images.Image, error)
+	Import(ctx context.Context, r io.Reader) (*images.Image, error)
+	// Image returns one that was taken before, or images.ErrMissing.
+	Image(digest string) (*images.Image, error)
+	// Sweep removes those for which live reports false.
+	Sweep(live func(digest string) bool) error
 }
 
 // image is the container image of a version.
@@ -46,19 +55,80 @@ func (i *image) response() *api.ImageConfigResponse {
 	return &api.ImageConfigResponse{ImageConfig: i.Config}
 }
 
+// objectScheme begins the address of an image that is a tar file in a bucket.
+const objectScheme = "s3://"
+
 // takeImage finds the image of an input and notes it in v, whose overrides stay.
 func (l *Lambda) takeImage(ctx context.Context, v *version, operation, uri string) error {
 	if l.o.Images == nil {
 		return unsupported(operation, "ImageUri")
 	}
-	digest, err := l.o.Images.Resolve(ctx, uri)
-	if err != nil {
-		return invalid("The image %s cannot be used: %v", uri, err)
+	taken, err := l.readImage(ctx, uri)
+	var bad *images.Error
+	switch {
+	case errors.As(err, &bad):
+		return invalid("The image %s cannot be used: %v", uri, bad)
+	case err != nil:
+		return unavailable(err)
 	}
-	fresh := &image{URI: uri, Digest: digest}
+	fresh := &image{URI: uri, Digest: taken.Digest}
 	if v.Image != nil {
 		fresh.Config = v.Image.Config
 	}
-	v.Image, v.Code = fresh, archive{Hash: digest}
+	v.Image, v.Code = fresh, archive{Hash: taken.Digest}
 	return nil
+}
+
+// readImage pulls an image, or reads it from a bucket, as the caller may.
+func (l *Lambda) readImage(ctx context.Context, uri string) (*images.Image, error) {
+	place, ok := strings.CutPrefix(uri, objectScheme)
+	switch {
+	case strings.HasPrefix(uri, "oci:") || strings.HasPrefix(uri, "tar:"):
+		// The platform reads no files of the machine for a caller.
+		return nil, invalid("%s names a file. Deploy a template with it by lambent up or lambent deploy, which bring the image along, or put its tar file into a bucket and give s3://bucket/key.", uri)
+	case !ok:
+		return l.o.Images.Pull(ctx, uri)
+	}
+	bucket, object, _ := strings.Cut(place, "/")
+	if l.o.Objects == nil || bucket == "" || object == "" {
+		return nil, invalid("%s does not name an image: give the address of an image in a registry, or s3://bucket/key of its tar file.", uri)
+	}
+	body, _, err := l.openObject(ctx, bucket, object, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	return l.o.Images.Import(ctx, body)
+}
+
+// ensureImage returns the unpacked image of a version. One from a registry is pulled again if it is gone.
+func (l *Lambda) ensureImage(ctx context.Context, v *version) (*images.Image, error) {
+	if l.o.Images == nil {
+		return nil, errors.New("this platform runs no container images")
+	}
+	i, err := l.o.Images.Image(v.Image.Digest)
+	if errors.Is(err, images.ErrMissing) && !strings.HasPrefix(v.Image.URI, objectScheme) {
+		return l.o.Images.Pull(ctx, v.Image.resolved())
+	}
+	return i, err
+}
+
+// runtime is what runs a version.
+func (l *Lambda) runtime(ctx context.Context, v *version) (*runtimes.Runtime, error) {
+	if v.Image == nil {
+		r, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
+		if err != nil {
+			return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
+		}
+		return r, nil
+	}
+	i, err := l.ensureImage(ctx, v)
+	if err != nil {
+		return nil, service.Errorf("CodeArtifactUserFailedException", "The image %s cannot be used: %v. Update the function's code with its image.", v.Image.URI, err).WithStatus(409)
+	}
+	c := v.Image.Config
+	if c == nil {
+		c = &api.ImageConfig{}
+	}
+	return runtimes.FromImage(i, c.EntryPoint, c.Command, orZero(c.WorkingDirectory)), nil
 }

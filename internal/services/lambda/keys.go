@@ -27,6 +27,18 @@ func (s scope) allProvisioned() key.Key             { return provisioned().Str(s
 func (s scope) provisions(name string) key.Key      { return s.allProvisioned().Str(name) }
 func (s scope) runtimeSettings(name string) key.Key { return s.root("m").Str(name) }
 
+// snapStarted are the records of versions that snapshots are kept of, by the number of the version.
+func snapStarted() key.Key                     { return key.New("lambda.snapstart") }
+func (s scope) allSnapStarts() key.Key         { return snapStarted().Str(s.account).Str(s.region) }
+func (s scope) snapStarts(name string) key.Key { return s.allSnapStarts().Str(name) }
+
+// capacityProviders are the records of capacity providers by name; allManaged those of the versions that run on them, by the number of the version.
+func (s scope) capacityProviders() key.Key           { return s.root("c") }
+func (s scope) capacityProvider(name string) key.Key { return s.capacityProviders().Str(name) }
+func allManaged() key.Key                            { return key.New("lambda.managed") }
+func (s scope) allManaged() key.Key                  { return allManaged().Str(s.account).Str(s.region) }
+func (s scope) managed(name string) key.Key          { return s.allManaged().Str(name) }
+
 // provisioned are the records of provisioned concurrency of all accounts, so that one watch covers them.
 func provisioned() key.Key { return key.New("lambda.provisioned") }
 

@@ -117,7 +117,13 @@ func provisionable(ctx context.Context, rd store.Reader, name, qualifier string)
 	if r.qualifier == latest || r.qualifier == "" {
 		return r, "", invalid("The function resource provided must be an alias or a published version.")
 	}
-	_, _, err = resolve(rd, r)
+	_, v, err := resolve(rd, r)
+	if err == nil && v.SnapStart {
+		err = invalid("Provisioned Concurrency is not supported for SnapStart enabled functions. Set SnapStart to None and publish another version.")
+	}
+	if err == nil {
+		err = v.notManaged("Provisioned Concurrency")
+	}
 	if service.Code(err) == "ResourceNotFoundException" {
 		err = functionNotFound(r)
 	}
@@ -161,7 +167,7 @@ func (l *Lambda) putProvisionedConcurrencyConfig(ctx context.Context, in *api.Pu
 // awaitProvisioned returns when the provisioned concurrency of a version or an alias is ready, and fails when it cannot be made.
 func (l *Lambda) awaitProvisioned(ctx context.Context, name, qualifier string) error {
 	for {
-		news := l.provisioner.news()
+		news := l.provisioner.news.next()
 		s, err := l.getProvisionedConcurrencyConfig(ctx, &api.GetProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: qualifier})
 		switch {
 		case err != nil || s.Status == api.ProvisionedConcurrencyStatusEnumReady:

@@ -47,7 +47,7 @@ func (f *fixture) until(t *testing.T, what string, reached func() bool) {
 	t.Helper()
 	limit := time.After(20 * time.Second)
 	for {
-		news := f.provisioner.news()
+		news := f.provisioner.news.next()
 		if reached() {
 			return
 		}

@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"lambent.dev/lambent/internal/store"
@@ -18,8 +17,6 @@ const (
 	provisionLimit = 130 * time.Second
 	// startsAtOnce is how many are initialised at a time, so that they leave the machine to invocations.
 	startsAtOnce = 4
-	// A start that failed is tried again after retryFirst, and after twice as long each time up to retryLast.
-	retryFirst, retryLast = time.Second, 5 * time.Minute
 )
 
 // failedInit is the reason of a provisioned concurrency whose function cannot be initialised, as recorded from AWS.
@@ -28,13 +25,9 @@ const failedInit = "FUNCTION_ERROR_INIT_FAILURE"
 // provisioner makes the environments that the records of provisioned concurrency ask for. It follows the records; nothing else starts or ends
 // provisioned environments, except that one which fails ends.
 type provisioner struct {
-	l    *Lambda
-	stop context.CancelFunc
-	wg   sync.WaitGroup
-	wake chan struct{} // has room for one note that there may be work
+	*follower
 
-	mu      sync.Mutex    // guards the field below
-	changed chan struct{} // closed, and made anew, when a state may have changed
+	news news // of the states
 }
 
 // target is a version that environments are provisioned for.
@@ -45,56 +38,9 @@ type target struct {
 }
 
 func newProvisioner(l *Lambda) *provisioner {
-	return &provisioner{l: l, wake: make(chan struct{}, 1), changed: make(chan struct{})}
-}
-
-// poke has the provisioner look for work.
-func (p *provisioner) poke() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-// start begins to follow the records.
-func (p *provisioner) start(ctx context.Context) {
-	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w := p.l.deps.Store.Watch(provisioned())
-	p.wg.Go(func() {
-		defer w.Close()
-		for ctx.Err() == nil {
-			wait, err := p.tend(ctx)
-			if err != nil && ctx.Err() == nil {
-				p.l.deps.Log.ErrorContext(ctx, "cannot read the provisioned concurrency", slog.Any("error", err))
-				wait = retryFirst
-			}
-			p.sleep(ctx, w, wait)
-		}
-	})
-}
-
-// sleep returns when there may be work: after a change, or after a while, unless that is 0.
-func (p *provisioner) sleep(ctx context.Context, w *store.Watcher, while time.Duration) {
-	var due <-chan time.Time
-	if while > 0 {
-		t := p.l.deps.Clock.NewTimer(while)
-		defer t.Stop()
-		due = t.C()
-	}
-	select {
-	case <-w.C():
-	case <-p.wake:
-	case <-due:
-	case <-ctx.Done():
-	}
-}
-
-// close stops starting environments, and waits for those that are being initialised.
-func (p *provisioner) close() {
-	if p.stop != nil {
-		p.stop()
-	}
-	p.wg.Wait()
+	p := &provisioner{}
+	p.follower = newFollower(l, "provisioned concurrency", provisioned(), p.tend)
+	return p
 }
 
 // tend makes what runs equal to the records, as far as that is possible at once. It returns after how long to look again; 0 if only a change matters.
@@ -116,7 +62,7 @@ func (p *provisioner) tend(ctx context.Context) (time.Duration, error) {
 		t := targets[k]
 		p.wg.Go(func() { p.launch(ctx, k, &t) })
 	}
-	p.announce()
+	p.news.announce()
 	return p.l.pools.nextAllotment(), nil
 }
 
@@ -129,16 +75,9 @@ func (p *provisioner) launch(ctx context.Context, k poolKey, t *target) {
 			slog.String("reason", reason), slog.Any("error", err))
 	}
 	if w != nil {
-		// One that ends while it waits is replaced.
-		p.wg.Go(func() {
-			select {
-			case <-w.env.Done():
-				p.poke()
-			case <-ctx.Done():
-			}
-		})
+		p.replaced(ctx, w.env.Done())
 	}
-	p.announce()
+	p.news.announce()
 	p.poke()
 }
 
@@ -156,28 +95,13 @@ func (p *provisioner) initialise(ctx context.Context, t *target) (w *worker, rea
 	ready, cancel := withTimeout(ctx, p.l.deps.Clock, max(provisionLimit, time.Duration(t.version.Timeout)*time.Second))
 	err = w.env.WaitReady(ready)
 	cancel()
+	w.log.initialised(provisionedConcurrency, err, p.l.deps.Clock.Now().Sub(began))
 	if err == nil {
 		return w, "", nil
 	}
-	w.log.initFailed(err, p.l.deps.Clock.Now().Sub(began))
 	w.allotted = false // it never was one of those that are there
 	p.l.pools.end(w)
 	return nil, failedInit, err
-}
-
-// announce wakes those who wait for a state.
-func (p *provisioner) announce() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
-
-// news is closed when a state may have changed.
-func (p *provisioner) news() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.changed
 }
 
 // allTargets adds the targets of every record.

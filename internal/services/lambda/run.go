@@ -59,6 +59,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		return l.runDurable(ctx, c)
 	}
 	ctx = context.WithoutCancel(ctx)
+	if err := c.invocable(); err != nil {
+		return outcome{}, err
+	}
 	l.recorder.note(c, l.deps.Clock.Now())
 	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
 		if err != nil {
@@ -66,6 +69,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		}
 		l.deps.Log.InfoContext(ctx, "throttling is rehearsed", slog.String("function", c.arn), slog.String("request_id", c.requestID), slog.String("tag", tagThrottle))
 		return outcome{}, throttled(c.rehearsal.reason)
+	}
+	if c.version.Capacity != nil {
+		return l.runManaged(ctx, c)
 	}
 	release, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
@@ -88,6 +94,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 			return l.use(ctx, w, c, 0), nil
 		}
 		l.pools.end(w)
+	}
+	if c.version.restored() {
+		return l.restore(ctx, c)
 	}
 	began := l.deps.Clock.Now()
 	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand})
@@ -113,17 +122,19 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 		err = clock.Sleep(ctx, l.deps.Clock, c.rehearsal.coldStart)
 	}
 	initTime := l.deps.Clock.Now().Sub(began)
+	w.log.runtimeReady(onDemand, err)
+	w.log.initReport(onDemand, err, initTime)
 	if err == nil {
-		w.initTime = initTime
+		w.boot.init = initTime
 		return l.use(ctx, w, c, max(initTime-initLimit, 0))
 	}
-	w.log.started(c.requestID, c.version.Number)
+	w.log.started(c.requestID, c.version.Number, c.traceID)
 	return l.failed(w, c, err, initTime)
 }
 
 // use hands the event to an environment that is ready. spent is what is used up of the function's timeout.
 func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duration) outcome {
-	w.log.started(c.requestID, c.version.Number)
+	w.log.started(c.requestID, c.version.Number, c.traceID)
 	if failing, err := c.rehearsal.fails(l.deps.Random); err != nil || failing {
 		if err == nil {
 			w.log.line("LAMBENT REHEARSAL: this invocation fails as if its process had ended, as the tag " + tagError + " says")
@@ -146,7 +157,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if err != nil {
 		return l.failed(w, c, err, duration)
 	}
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, peak: w.peakBytes(began)}
+	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, peak: w.peakBytes(began), produced: len(answer.Body)}
 	out := outcome{payload: answer.Body}
 	if answer.Streamed {
 		out.contentType = answer.ContentType
@@ -165,60 +176,73 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	return out
 }
 
-// takeInit returns the duration of the initialisation once.
-func (w *worker) takeInit() time.Duration {
-	d := w.initTime
-	w.initTime = 0
-	return d
+// takeBoot returns once what the environment has taken before its first invocation.
+func (w *worker) takeBoot() boot {
+	b := w.boot
+	w.boot = boot{}
+	return b
 }
 
 // failed is the outcome of an invocation without an answer. The environment is ended, unless the answer was only too large.
 func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration) outcome {
-	r := report{requestID: c.requestID, duration: duration, initTime: w.takeInit(), memory: c.version.Memory, status: "error"}
-	out := outcome{failure: "Unhandled"}
-	var initError *rapi.InitError
-	var exit *runtimes.ExitError
-	keep, end := false, "failure"
-	switch {
-	case errors.Is(cause, errTimeout):
-		end = "timeout"
-		limit := float64(c.version.Timeout)
-		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
-		out.payload = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
-		w.env.Drain()
-		w.log.line(fmt.Sprintf("%s %s Task timed out after %.2f seconds", l.deps.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), c.requestID, limit))
-	case errors.Is(cause, rapi.ErrTooLarge):
-		keep = true
-		out.payload = errorDocument("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", rapi.MaxResponse))
-	case errors.Is(cause, rapi.ErrTruncated):
-		out.payload = errorDocument("Runtime.TruncatedResponse", fmt.Sprintf("RequestId: %s Error: Runtime sent a truncated response", c.requestID))
-	case errors.As(cause, &initError):
-		out.payload = initError.Body
-		r.errorType = initError.Type
-	case errors.As(cause, &exit):
-		r.errorType, out.payload = exitDocument(c, exit)
-	default:
-		r.errorType = "Runtime.ExitError"
-		out.payload = errorDocument(r.errorType, fmt.Sprintf("RequestId: %s Error: %v", c.requestID, cause))
-	}
+	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, status: "error"}
+	f := l.failure(w, c, cause, &r)
 	r.peak = w.env.PeakBytes()
-	if !keep {
-		w.env.Shutdown(end)
+	if !f.keep {
+		w.env.Shutdown(f.end)
 	}
 	w.log.ended(&r)
-	out.tail = w.log.lastLines()
-	if keep {
+	if f.keep {
 		l.pools.put(w)
 	} else {
 		l.pools.end(w)
 	}
-	return out
+	return outcome{failure: "Unhandled", payload: f.document, tail: w.log.lastLines()}
+}
+
+// failure is what an invocation without an answer has come to.
+type failure struct {
+	document []byte
+	keep     bool   // the environment goes on
+	end      string // or is ended for this reason
+}
+
+// failure describes why there is no answer, and completes the report.
+func (l *Lambda) failure(w *worker, c *call, cause error, r *report) failure {
+	f := failure{end: "failure"}
+	var initError *rapi.InitError
+	var exit *runtimes.ExitError
+	switch {
+	case errors.Is(cause, errTimeout):
+		f.end = "timeout"
+		limit := float64(c.version.Timeout)
+		r.status, r.duration = "timeout", time.Duration(c.version.Timeout)*time.Second
+		f.document = errorDocument("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", c.requestID, limit))
+		w.env.Drain()
+		w.log.line(fmt.Sprintf("%s %s Task timed out after %.2f seconds", l.deps.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), c.requestID, limit))
+	case errors.Is(cause, rapi.ErrTooLarge):
+		f.keep = true
+		f.document = errorDocument("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", rapi.MaxResponse))
+	case errors.Is(cause, rapi.ErrTruncated):
+		f.document = errorDocument("Runtime.TruncatedResponse", fmt.Sprintf("RequestId: %s Error: Runtime sent a truncated response", c.requestID))
+	case errors.As(cause, &initError):
+		f.document = initError.Body
+		r.errorType = initError.Type
+	case errors.As(cause, &exit):
+		r.errorType, f.document = exitDocument(c, exit)
+	default:
+		r.errorType = "Runtime.ExitError"
+		f.document = errorDocument(r.errorType, fmt.Sprintf("RequestId: %s Error: %v", c.requestID, cause))
+	}
+	return f
 }
 
 // exitDocument describes a process that ended, in the types of AWS.
 func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
 	kind, message := "Runtime.ExitError", e.Error()
 	switch {
+	case e.BadWorkingDir():
+		kind = "Runtime.InvalidWorkingDir"
 	case e.Exit.Err != nil:
 		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
 	case e.Exit.OutOfMemory:

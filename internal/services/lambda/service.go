@@ -48,6 +48,9 @@ type Options struct {
 	Stopping <-chan struct{}
 	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
 	RecordedEvents int
+	// SnapshotMemory is how many bytes the environments may take together that wait to be restored, for versions with SnapStart; 0 keeps none: a version's
+	// function is initialised when it is published, to find out whether it can be, and again when it is needed.
+	SnapshotMemory int64
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
 	MaxEnvironments int
 	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.
@@ -68,8 +71,13 @@ type Lambda struct {
 	// durable keeps and drives the executions of durable functions.
 	durable   *durable.Engine
 	debugging debugSessions
-	// provisioner keeps the environments of provisioned concurrency.
+	// provisioner keeps the environments of provisioned concurrency, snapshotter those that wait to be restored.
 	provisioner *provisioner
+	snapshotter *snapshotter
+	// states tells of versions that have been prepared.
+	states news
+	// fleets are the environments on capacity providers.
+	fleets *fleets
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
 	execute func(ctx context.Context, c *call) (outcome, error)
 	// sender calls other services on behalf of functions; destinations are the deliveries that are on their way.
@@ -100,6 +108,8 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.runner = newRunner(l)
 	l.ramp = newRamp(deps.Clock, runtime.GOMAXPROCS(0), o.Concurrency)
 	l.provisioner = newProvisioner(l)
+	l.snapshotter = newSnapshotter(l)
+	l.fleets = newFleets(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.durable = l.newEngine()
@@ -178,6 +188,15 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		UpdateEventSourceMapping: l.updateEventSourceMapping,
 		DeleteEventSourceMapping: l.deleteEventSourceMapping,
 
+		CreateCapacityProvider:                 l.createCapacityProvider,
+		GetCapacityProvider:                    l.getCapacityProvider,
+		ListCapacityProviders:                  l.listCapacityProviders,
+		UpdateCapacityProvider:                 l.updateCapacityProvider,
+		DeleteCapacityProvider:                 l.deleteCapacityProvider,
+		ListFunctionVersionsByCapacityProvider: l.listFunctionVersionsByCapacityProvider,
+		GetFunctionScalingConfig:               l.getFunctionScalingConfig,
+		PutFunctionScalingConfig:               l.putFunctionScalingConfig,
+
 		CheckpointDurableExecution:            l.durable.Checkpoint,
 		GetDurableExecution:                   l.durable.Get,
 		GetDurableExecutionHistory:            l.durable.History,
@@ -208,18 +227,22 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	l.runner.start(ctx)
+	l.runner.Start(ctx)
 	if err := l.pools.start(ctx); err != nil {
 		return err
 	}
 	l.provisioner.start(ctx)
+	l.snapshotter.start(ctx)
+	l.fleets.start(ctx)
 	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(context.Context) error {
-	l.runner.close()
+	l.runner.Close()
 	l.provisioner.close()
+	l.snapshotter.close()
+	l.fleets.close()
 	l.pools.close()
 	l.snapshots.close()
 	return nil

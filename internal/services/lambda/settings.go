@@ -16,6 +16,9 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
+// maxMemory is the most memory that a function has that runs on demand, in MB.
+const maxMemory = 10240
+
 // settings are the configuration members of an input; what is absent is left as it is.
 type settings struct {
 	runtime         string
@@ -30,20 +33,22 @@ type settings struct {
 	deadLetter      *api.DeadLetterConfig
 	tracing         *api.TracingConfig
 	image           *api.ImageConfig
+	snap            *api.SnapStart
+	capacity        *api.CapacityProviderConfig
 	durable         *api.DurableConfig // of an update
 }
 
 func createSettings(in *api.CreateFunctionInput) settings {
 	return settings{
 		runtime: in.Runtime, role: &in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig,
 	}
 }
 
 func updateSettings(in *api.UpdateFunctionConfigurationInput) settings {
 	return settings{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description, timeout: in.Timeout, memory: in.MemorySize, tmp: in.EphemeralStorage,
-		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, durable: in.DurableConfig,
+		env: in.Environment, log: in.LoggingConfig, layers: in.Layers, vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, tracing: in.TracingConfig, image: in.ImageConfig, snap: in.SnapStart, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}
 }
 
@@ -63,23 +68,21 @@ func refuse(operation string, list []refused) error {
 }
 
 func refuseCreate(in *api.CreateFunctionInput) error {
-	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig),
+	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
 func refuseUpdate(in *api.UpdateFunctionConfigurationInput) error {
-	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs, in.SnapStart, in.CapacityProviderConfig))
+	return refuse("UpdateFunctionConfiguration", refuseShared(in.KMSKeyArn, in.FileSystemConfigs))
 }
 
 // refuseShared lists what neither operation supports. Values that mean "none" are accepted.
-func refuseShared(kms *string, files []api.FileSystemConfig, snap *api.SnapStart, capacity *api.CapacityProviderConfig) []refused {
+func refuseShared(kms *string, files []api.FileSystemConfig) []refused {
 	return []refused{
 		{"KMSKeyArn", orZero(kms) != ""},
 		{"FileSystemConfigs", len(files) > 0},
-		{"SnapStart.ApplyOn PublishedVersions", snap != nil && snap.ApplyOn != "" && snap.ApplyOn != "None"},
-		{"CapacityProviderConfig", capacity != nil},
 	}
 }
 
@@ -111,7 +114,14 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 	if err != nil {
 		return nil, err
 	}
+	capacity, err := l.takeCapacity(ctx, s.capacity)
+	if err != nil {
+		return nil, err
+	}
 	return func(v *version) error {
+		if v.Image != nil && (s.runtime != "" || s.handler != nil || len(s.layers) > 0) {
+			return invalid(notForImages)
+		}
 		s.values(v)
 		if s.vpc != nil {
 			v.VPC = newVPC(r.scope, s.vpc)
@@ -125,13 +135,23 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 			}
 			v.Image.configure(s.image)
 		}
+		if capacity != nil {
+			if err := v.manage(capacity, &s); err != nil {
+				return err
+			}
+		}
 		if err := v.changeDurable(s.durable); err != nil {
 			return err
 		}
-		if err := v.checkSize(); err != nil {
+		if err := configureLog(v, s.log); err != nil {
 			return err
 		}
-		return configureLog(v, s.log)
+		for _, check := range []func() error{v.checkSize, v.checkSnapStart, v.checkManaged} {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		return nil
 	}, nil
 }
 
@@ -162,6 +182,9 @@ func (s *settings) values(v *version) {
 	}
 	if s.deadLetter != nil {
 		v.DeadLetter = orZero(s.deadLetter.TargetArn)
+	}
+	if s.snap != nil && s.snap.ApplyOn != "" {
+		v.SnapStart = s.snap.ApplyOn == api.SnapStartApplyOnPublishedVersions
 	}
 	if s.tracing != nil {
 		v.Traced = s.tracing.Mode == api.TracingModeActive

@@ -11,10 +11,13 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// sweepCode removes unpacked code that no version of any function has.
+// sweepCode removes unpacked code, and images, that no version of any function has.
 func (l *Lambda) sweepCode(ctx context.Context) error {
-	used := map[code.Hash]bool{}
+	used, usedImages := map[code.Hash]bool{}, map[string]bool{}
 	note := func(v version) {
+		if v.Image != nil {
+			usedImages[v.Image.Digest] = true
+		}
 		for _, h := range v.folders() {
 			used[h] = true
 		}
@@ -41,6 +44,12 @@ func (l *Lambda) sweepCode(ctx context.Context) error {
 	}
 	if err := l.o.Code.Sweep(func(h code.Hash) bool { return used[h] }); err != nil {
 		l.deps.Log.WarnContext(ctx, "unused code was not removed", slog.Any("error", err))
+	}
+	if l.o.Images == nil {
+		return nil
+	}
+	if err := l.o.Images.Sweep(func(digest string) bool { return usedImages[digest] }); err != nil {
+		l.deps.Log.WarnContext(ctx, "unused images were not removed", slog.Any("error", err))
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (l *Lambda) taggable(ctx context.Context, arn string) (tagged, error) {
 	case "event-source-mapping":
 		return taggedMapping(ctx, arn, parts[6]), nil
 	case "capacity-provider":
-		return tagged{}, notFound("Capacity provider not found: %s", arn)
+		return taggedCapacity(ctx, arn), nil
 	}
 	return tagged{}, unsupported("TagResource", "Resource with the ARN of a layer")
 }

@@ -26,7 +26,7 @@ type published struct {
 
 // fingerprint is the same for versions that run the same code with the same configuration.
 func (v version) fingerprint() (string, error) {
-	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob = "", "", "", time.Time{}, ""
+	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob, v.State = "", "", "", time.Time{}, "", nil
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("compare versions: %w", err)
@@ -35,9 +35,10 @@ func (v version) fingerprint() (string, error) {
 	return base64.RawStdEncoding.EncodeToString(h[:]), nil
 }
 
-// publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again.
+// publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again,
+// unless that one could not be prepared.
 // f is changed and must be saved by the caller.
-func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (version, error) {
+func (l *Lambda) publish(ctx context.Context, tx store.Txn, r ref, f *function, description string) (version, error) {
 	fingerprint, err := f.Latest.fingerprint()
 	if err != nil {
 		return version{}, err
@@ -47,7 +48,7 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 		if err != nil {
 			return last.version, err
 		}
-		if ok && last.Fingerprint == fingerprint {
+		if ok && last.Fingerprint == fingerprint && !last.State.is(api.StateFailed) {
 			return last.version, nil
 		}
 	}
@@ -62,9 +63,23 @@ func (l *Lambda) publish(tx store.Txn, r ref, f *function, description string) (
 	if description != "" {
 		v.Description = description
 	}
+	if err := l.prepare(ctx, tx, r, &v.version); err != nil {
+		return version{}, err
+	}
 	f.Latest.OuterRevision = uuid.Of("published", id)
 	v.keepAll(tx, r)
 	return v.version, record.Set(tx, r.scope.version(r.name, v.Number), v)
+}
+
+// prepare begins what a version that is being published needs before it is active.
+func (l *Lambda) prepare(ctx context.Context, tx store.Txn, r ref, v *version) error {
+	switch {
+	case v.SnapStart:
+		return l.orderSnapshot(tx, r, v)
+	case v.Capacity != nil:
+		return orderFleet(ctx, tx, r, v)
+	}
+	return nil
 }
 
 func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput) (*api.PublishVersionOutput, error) {
@@ -87,7 +102,7 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.Latest.Code.Hash {
 			return invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.Latest.Code.Hash)
 		}
-		if v, err = l.publish(tx, r, &f, orZero(in.Description)); err != nil {
+		if v, err = l.publish(ctx, tx, r, &f, orZero(in.Description)); err != nil {
 			return err
 		}
 		return record.Set(tx, r.scope.function(r.name), f)
@@ -135,7 +150,7 @@ func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
 
 // removeQualified removes what belongs to a version or an alias.
 func removeQualified(tx store.Txn, r ref) {
-	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name)} {
+	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name)} {
 		tx.Delete(k.Str(r.qualifier))
 	}
 }

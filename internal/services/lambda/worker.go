@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -23,9 +24,11 @@ type worker struct {
 	key      poolKey
 	env      *runtimes.Environment
 	log      *logWriter
-	initTime time.Duration // of the initialisation, reported by the first invocation
-	since    time.Time     // when it became idle
-	expires  time.Time     // of the role's credentials; zero without any
+	boot     boot      // reported by the first invocation
+	bytes    int64     // of memory that it takes as a snapshot
+	running  int       // invocations, on a capacity provider
+	since    time.Time // when it became idle
+	expires  time.Time // of the role's credentials; zero without any
 	clock    interface{ Now() time.Time }
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
@@ -34,10 +37,15 @@ type worker struct {
 	gone     bool      // has been ended
 }
 
+// boot is what an environment has taken before its first invocation: to be initialised, or to be restored.
+type boot struct{ init, restore time.Duration }
+
 // The kinds of initialisation, in Lambda's words: what functions find in AWS_LAMBDA_INITIALIZATION_TYPE.
 const (
 	onDemand               = "on-demand"
 	provisionedConcurrency = "provisioned-concurrency"
+	snapStart              = "snap-start"
+	managedInstances       = "lambda-managed-instances"
 )
 
 // Times of an environment.
@@ -84,9 +92,9 @@ type launch struct {
 
 // startWorker starts an environment, whose initialisation is still going on then.
 func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch) (*worker, error) {
-	rt, err := l.o.Runtimes.Lookup(ctx, v.Runtime)
+	rt, err := l.runtime(ctx, v)
 	if err != nil {
-		return nil, service.Errorf("InvalidRuntimeException", "%v", err).WithStatus(502)
+		return nil, err
 	}
 	if rt.Warning != "" {
 		l.deps.Log.WarnContext(ctx, "another runtime version is used", slog.String("function", r.function()), slog.String("warning", rt.Warning))
@@ -99,7 +107,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	if err != nil {
 		return nil, serviceError("The function's layers cannot be read", err)
 	}
-	credentials, err := l.credentials(ctx, r, v)
+	credentials, err := l.credentials(ctx, r, v.Role)
 	if err != nil {
 		return nil, err
 	}
@@ -107,16 +115,28 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
+	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream, shared: how.kind == managedInstances}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
 	if rt.Warning != "" {
 		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
 		})
 	}
+	var hub *telemetry.Hub
+	if layers != "" || v.Image != nil {
+		hub = telemetry.NewHub(l.deps.Clock)
+		w.log.telemetry = hub
+		w.log.initialising(v, how.kind)
+	}
 	spec := runtimes.Spec{
-		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, credentials, stream, how.kind), Output: w.log, Egress: l.o.Egress,
+		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, stream, how.kind), Output: w.log, Egress: l.o.Egress,
 		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
-		Debugger: how.debugger,
+		Debugger: how.debugger, ExtensionOutput: extensionLog{w.log}, Telemetry: hub,
+	}
+	if how.kind == managedInstances {
+		spec.Concurrency, spec.WorkerIdle = v.concurrency(), l.fleets.news.announce
+	}
+	if err := l.giveCredentials(w, &spec, r, v, credentials, how.kind); err != nil {
+		return nil, err
 	}
 	if l.o.Serve != nil {
 		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
@@ -134,13 +154,13 @@ func keyOf(r ref, v *version) poolKey {
 	return poolKey{function: r.function(), version: v.Number, revision: v.Revision}
 }
 
-// credentials are those of the version's role.
-func (l *Lambda) credentials(ctx context.Context, r ref, v *version) (port.Credentials, error) {
+// credentials are those of a function's role.
+func (l *Lambda) credentials(ctx context.Context, r ref, role string) (port.Credentials, error) {
 	if l.o.Roles == nil {
 		return port.Credentials{}, nil
 	}
 	ctx = service.As(ctx, service.ServiceCaller(servicePrincipal, r.function(), r.account))
-	c, err := l.o.Roles.AssumeForService(ctx, servicePrincipal, v.Role, r.name, credentialLife)
+	c, err := l.o.Roles.AssumeForService(ctx, servicePrincipal, role, r.name, credentialLife)
 	if err != nil {
 		var e *service.Error
 		if errors.As(err, &e) {
@@ -149,6 +169,23 @@ func (l *Lambda) credentials(ctx context.Context, r ref, v *version) (port.Crede
 		return c, err
 	}
 	return c, nil
+}
+
+// giveCredentials lets the programs of an environment find their credentials: in their variables, or, where the environment may be restored long
+// after its start, by asking for them.
+func (l *Lambda) giveCredentials(w *worker, spec *runtimes.Spec, r ref, v *version, c port.Credentials, kind string) error {
+	if kind != snapStart {
+		if c.AccessKeyID != "" {
+			spec.Env = append([]string{"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_SESSION_TOKEN=" + c.SessionToken}, spec.Env...)
+		}
+		return nil
+	}
+	spec.Snapshot, w.expires = true, time.Time{}
+	role, err := l.roleCredentials(r, v, c)
+	if err == nil && role != nil {
+		spec.Env, spec.Credentials = append(role.environ(), spec.Env...), role.document
+	}
+	return err
 }
 
 // newStream is the name of a new log stream.
@@ -160,25 +197,31 @@ func (l *Lambda) newStream(v *version) (string, error) {
 	return fmt.Sprintf("%s/[%s]%s", l.deps.Clock.Now().UTC().Format("2006/01/02"), v.Number, hex.EncodeToString(id[:])), nil
 }
 
-// environment lists the variables of a version: Lambda's, the role's credentials, and the function's own, which win where they may be set.
+// environment lists the variables of a version: Lambda's, and the function's own, which win where they may be set.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
-func (l *Lambda) environment(r ref, v *version, c port.Credentials, stream, kind string) []string {
+func (l *Lambda) environment(r ref, v *version, stream, kind string) []string {
 	env := []string{
-		"_HANDLER=" + v.Handler, "AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
+		"AWS_REGION=" + r.region, "AWS_DEFAULT_REGION=" + r.region,
 		"AWS_LAMBDA_FUNCTION_NAME=" + r.name, "AWS_LAMBDA_FUNCTION_VERSION=" + v.Number, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(int(v.Memory)),
-		"AWS_LAMBDA_LOG_GROUP_NAME=" + v.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME=" + stream, "AWS_LAMBDA_LOG_FORMAT=" + v.Log.Format,
+		"AWS_LAMBDA_LOG_FORMAT=" + v.Log.Format,
 		"AWS_LAMBDA_INITIALIZATION_TYPE=" + kind,
 		// The SDKs look for a tracing daemon and for instance metadata, of which there are none.
 		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR", "AWS_EC2_METADATA_DISABLED=true",
 	}
+	if v.Image == nil {
+		env = append(env, "_HANDLER="+v.Handler)
+	}
 	if v.Log.ApplicationLevel != "" {
 		env = append(env, "AWS_LAMBDA_LOG_LEVEL="+v.Log.ApplicationLevel)
+	}
+	if kind == managedInstances {
+		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(v.concurrency()))
 	}
 	if l.o.Serve != nil {
 		env = append(env, "AWS_ENDPOINT_URL="+l.endpointURL)
 	}
-	if c.AccessKeyID != "" {
-		env = append(env, "AWS_ACCESS_KEY_ID="+c.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+c.SecretAccessKey, "AWS_SESSION_TOKEN="+c.SessionToken)
+	if kind != snapStart { // a restored one has another stream
+		env = append(env, "AWS_LAMBDA_LOG_GROUP_NAME="+v.Log.Group, "AWS_LAMBDA_LOG_STREAM_NAME="+stream)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Env)) {
 		env = append(env, name+"="+v.Env[name])

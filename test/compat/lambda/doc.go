@@ -15,7 +15,7 @@
 // numbers of one word are different values. An input refers to the output of the n-th call of its case with ${n.path}. "@zip x" is a zip file,
 // "@text x" the bytes of a text, "@role" the ARN of a role that exists, "@repeat c n" the character c n times.
 //
-// Not here are the recordings about event source mappings, container images and SnapStart; those that need buckets, networks or packages of many
+// Not here are the recordings about event source mappings and container images; SnapStart of runtimes that are not run (dotnet); those that need buckets, networks or packages of many
 // megabytes; those of updates while another one is going on, which takes no time here; and those that compare nothing.
 //
 // unmet.txt lists the answers that are not met, each under its reason. One that is not met and not listed fails the test, and so does

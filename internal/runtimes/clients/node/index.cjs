@@ -7,6 +7,7 @@
 // "next" carries an assignment: the environment of a function, whose code is in place by then.
 'use strict';
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const net = require('node:net');
@@ -14,10 +15,14 @@ const path = require('node:path');
 const { Writable } = require('node:stream');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
+const { isMainThread, Worker, workerData } = require('node:worker_threads');
 
 const PREFIX = '/2018-06-01/runtime/';
 let jsonLog = false;
 let requestId = '';
+// requests are those that are being answered, by their asynchronous context, where there are several at a time.
+let requests = null;
+const currentRequest = () => (requests ? requests.getStore() || '' : requestId);
 
 // --- connection ---
 
@@ -95,10 +100,10 @@ function logLine(level, args) {
   if (levels[level] < threshold) return;
   const now = new Date().toISOString();
   if (!jsonLog) {
-    writeAll(`${now}\t${requestId || 'undefined'}\t${level.toUpperCase()}\t${util.format(...args).replace(/\n/g, '\r')}\n`);
+    writeAll(`${now}\t${currentRequest() || 'undefined'}\t${level.toUpperCase()}\t${util.format(...args).replace(/\n/g, '\r')}\n`);
     return;
   }
-  const entry = { timestamp: now, level: level.toUpperCase(), requestId };
+  const entry = { timestamp: now, level: level.toUpperCase(), requestId: currentRequest() };
   if (args.length === 1 && args[0] !== null && typeof args[0] === 'object' && !(args[0] instanceof Error)) {
     entry.message = args[0];
   } else {
@@ -315,6 +320,10 @@ class Runtime {
     this.next = connection.request('GET', 'invocation/next', '', '');
     this.onEmptyLoop = null;
     connection.onresponse = (fields, body) => this.receive(fields, body);
+  }
+
+  // watchLoop ends invocations that have left the event loop empty.
+  watchLoop() {
     process.on('beforeExit', () => {
       const run = this.onEmptyLoop;
       this.onEmptyLoop = null;
@@ -467,17 +476,81 @@ class Runtime {
     if (jsonLog) logLine('error', [error]);
     else logLine('error', [label, `\t${logged(error)}`]);
     const d = describe(error);
-    const target = requestId ? `invocation/${requestId}/error` : 'init/error';
+    const target = currentRequest() ? `invocation/${currentRequest()}/error` : 'init/error';
     this.connection.onresponse = () => process.exit(code);
     this.connection.write(this.connection.request('POST', target, errorFields(d), JSON.stringify(d)));
     this.connection.socket.ref();
   }
 }
 
+// --- several invocations at a time ---
+
+// Slot serves one invocation after another on a connection of its own, beside others of its thread.
+class Slot extends Runtime {
+  receive(fields, body) {
+    const id = fields['lambda-runtime-aws-request-id'];
+    if (!id) return;
+    requests.run(id, () => {
+      if (this.handler[STREAM]) this.invokeStream(id, fields, body);
+      else this.invoke(id, fields, body);
+    });
+  }
+
+  // invoke does not wait for an empty event loop, which there is none of: callbacks answer at once.
+  async invoke(id, fields, body) {
+    try {
+      this.succeed(id, await new Promise((resolve, reject) => {
+        const callback = (error, value) => (error !== undefined && error !== null ? reject(error) : resolve(value));
+        const result = this.handler(JSON.parse(body.toString('utf8')), contextOf(fields, callback), callback);
+        if (result && typeof result.then === 'function') result.then(resolve, reject);
+        else if (this.handler.length < 3) resolve(null); // what a handler returns that is neither asynchronous nor calls back is nobody's
+      }));
+    } catch (e) {
+      this.fail(id, e === undefined || e === null ? new Error(String(e)) : e);
+    }
+  }
+}
+
+// startThreads divides the invocations that the environment takes at a time among threads, one for each processor or as many as the function says.
+function startThreads(count) {
+  const fd = process.env.LAMBENT_RUNTIME_FD;
+  delete process.env.LAMBENT_RUNTIME_FD;
+  if (fd) fs.closeSync(Number(fd)); // each slot has a connection of its own
+  const processors = Math.max(1, Math.round(Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE) / 2048));
+  const threads = Math.min(count, Number(process.env.AWS_LAMBDA_NODEJS_WORKER_COUNT) || processors);
+  let alive = threads;
+  for (let i = 0; i < threads; i++) {
+    const slots = Math.floor(count / threads) + (i < count % threads ? 1 : 0);
+    const ended = () => {
+      if (--alive === 0) process.exit(1); // nobody is left to serve the environment
+    };
+    new Worker(__filename, { workerData: { slots }, stdout: false, stderr: false }).on('error', () => {}).on('exit', ended);
+  }
+}
+
+// serveThread serves the slots of one thread, which share the function's state.
+async function serveThread(slots) {
+  patchConsole();
+  configureLog();
+  requests = new AsyncLocalStorage();
+  const first = new Slot(new Connection(), null);
+  process.on('uncaughtException', (error) => first.crash('Uncaught Exception', error, 129));
+  process.on('unhandledRejection', (reason) => first.crash('Unhandled Promise Rejection', reason instanceof Error ? reason : new Error(String(reason)), 128));
+  await first.load();
+  if (!first.handler) return;
+  for (let i = 1; i < slots; i++) new Slot(new Connection(), first.handler).start();
+}
+
 async function main() {
+  const concurrency = Number(process.env.AWS_LAMBDA_MAX_CONCURRENCY || 0);
+  if (concurrency) {
+    startThreads(concurrency);
+    return;
+  }
   patchConsole();
   const connection = new Connection();
   const runtime = new Runtime(connection, null);
+  runtime.watchLoop();
   process.on('uncaughtException', (error) => runtime.crash('Uncaught Exception', error, 129));
   process.on('unhandledRejection', (reason, promise) => {
     const fault = new Fault('Runtime.UnhandledPromiseRejection', reason === undefined || reason === null ? String(reason) : reason.toString());
@@ -491,4 +564,5 @@ async function main() {
   await (parked ? runtime.park() : runtime.load());
 }
 
-main();
+if (isMainThread) main();
+else serveThread(workerData.slots);

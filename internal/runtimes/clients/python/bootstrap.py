@@ -236,8 +236,7 @@ def to_json(response):
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {e}") from None
 
 
-def error_fields(document):
-    kind = document["errorType"]
+def error_fields(kind):
     return f"Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: {kind.encode('ascii', 'replace').decode()}\r\n"
 
 
@@ -268,10 +267,52 @@ def serve(connection, handler):
         except Exception as e:
             document, log = describe(e, request_id)
             sys.stdout.write(log)
-            out = connection.send("POST", f"invocation/{request_id}/error", json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(document))
+            out = connection.send("POST", f"invocation/{request_id}/error", json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(document["errorType"]))
         sys.stdout.flush()
         sys.stderr.flush()
         out += ask
+
+
+def work(count):
+    """Forks a process for each invocation that the environment takes at a time, and ends with the last of them. Returns in those."""
+    for _ in range(count):
+        if os.fork() == 0:
+            return
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            os._exit(1)  # nobody is left to serve the environment
+
+
+def snapshot(connection):
+    """Runs the hooks around a snapshot: some before it is taken, and the others when it is restored, which may be long after."""
+    hooks = sys.modules.get("snapshot_restore_py")  # a function that has not imported it has none
+    try:
+        while hooks and (registered := hooks.get_before_snapshot()):
+            function, args, kwargs = registered.pop()
+            function(*args, **kwargs)
+    except BaseException as e:
+        give_up(connection, e, "init/error", "Runtime.BeforeSnapshotError")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.write(connection.send("GET", "restore/next"))
+    connection.read()
+    try:
+        for function, args, kwargs in hooks.get_after_restore() if hooks else ():
+            function(*args, **kwargs)
+    except BaseException as e:
+        give_up(connection, e, "restore/error", "Runtime.AfterRestoreError")
+
+
+def give_up(connection, error, path, kind=None, status=64):
+    """Reports an error that leaves the process of no use, and ends it."""
+    document, log = describe(error, "")
+    sys.stdout.write(log)
+    sys.stdout.flush()
+    connection.write(connection.send("POST", path, json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(kind or document["errorType"])))
+    connection.read()
+    sys.exit(status)
 
 
 def park(connection):
@@ -300,6 +341,11 @@ def complete_interpreter():
 
 
 def main():
+    workers = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "0"))
+    if workers:
+        if fd := os.environ.pop("LAMBENT_RUNTIME_FD", ""):
+            os.close(int(fd))  # each worker has a connection of its own
+        work(workers)
     connection = Connection()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -315,12 +361,9 @@ def main():
     try:
         handler = load(os.environ.get("_HANDLER", ""))
     except (Exception, SystemExit) as e:
-        document, log = describe(e, "")
-        sys.stdout.write(log)
-        sys.stdout.flush()
-        connection.write(connection.send("POST", "init/error", json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"), error_fields(document)))
-        connection.read()
-        sys.exit(1)
+        give_up(connection, e, "init/error", status=1)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        snapshot(connection)
     serve(connection, handler)
 
 

@@ -137,4 +137,54 @@ public class Handlers {
         @Override
         public Object handleRequest(Object event, Context context) { return null; }
     }
+
+    /** Registers resources as the library org.crac does: by names, and by a proxy. */
+    public static class Snapshot implements RequestHandler<Map<String, Object>, String> {
+        private static final List<String> TOLD = new java.util.ArrayList<>();
+        private static final List<Object> KEPT = new java.util.ArrayList<>();
+
+        static {
+            register("a");
+            register("b");
+        }
+
+        static void register(String name) {
+            try {
+                String p = System.getProperty("org.crac.Core.Compat");
+                Class<?> type = Class.forName(p + ".Resource");
+                Object global = Class.forName(p + ".Core").getMethod("getGlobalContext").invoke(null);
+                Object resource = java.lang.reflect.Proxy.newProxyInstance(Snapshot.class.getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> {
+                    if (method.getName().equals("hashCode")) return name.hashCode();
+                    System.out.println("told " + name + " " + method.getName());
+                    if (method.getName().equals(System.getenv("FAIL"))) throw new IllegalStateException("not " + name);
+                    return null;
+                });
+                Class.forName(p + ".Context").getMethod("register", type).invoke(global, resource);
+                KEPT.add(resource);
+            } catch (ReflectiveOperationException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        @Override
+        public String handleRequest(Map<String, Object> event, Context context) {
+            return System.getenv("AWS_LAMBDA_INITIALIZATION_TYPE");
+        }
+    }
+
+    /** Answers when three invocations are in it. */
+    public static class Together implements RequestHandler<Map<String, Object>, String> {
+        private final java.util.concurrent.CyclicBarrier barrier = new java.util.concurrent.CyclicBarrier(3);
+
+        @Override
+        public String handleRequest(Map<String, Object> event, Context context) {
+            try {
+                barrier.await();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+            context.getLogger().log("together", LogLevel.INFO);
+            return barrier.getParties() + " at once";
+        }
+    }
 }

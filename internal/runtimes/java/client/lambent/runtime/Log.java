@@ -12,7 +12,23 @@ import java.util.Map;
 final class Log implements LambdaLogger {
     private boolean json;
     private LogLevel least = LogLevel.UNDEFINED;
-    volatile String requestId;
+    private volatile String requestId;
+    private final ThreadLocal<String> own = new InheritableThreadLocal<>();
+    private boolean concurrent;
+
+    /** Keeps the request that is being answered by each thread, and those that it starts, instead of one for all. */
+    void separate() {
+        concurrent = true;
+    }
+
+    void request(String id) {
+        if (concurrent) own.set(id);
+        else requestId = id;
+    }
+
+    String request() {
+        return concurrent ? own.get() : requestId;
+    }
 
     void configure() {
         json = "JSON".equals(System.getenv("AWS_LAMBDA_LOG_FORMAT"));
@@ -28,7 +44,7 @@ final class Log implements LambdaLogger {
             entry.put("timestamp", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
             entry.put("message", message);
             entry.put("level", (level == LogLevel.UNDEFINED ? LogLevel.INFO : level).name());
-            entry.put("AWSRequestId", requestId);
+            entry.put("AWSRequestId", request());
             event(Json.write(entry));
         } else {
             event(level == LogLevel.UNDEFINED ? message : "[" + level + "] " + message);
