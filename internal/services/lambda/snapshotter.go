@@ -244,7 +244,7 @@ func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
 		}
 	}
 	if first && ctx.Err() == nil {
-		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err)); saved != nil {
+		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil)); saved != nil {
 			s.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", h.ref.arn()), slog.Any("error", saved))
 			err = errors.Join(err, saved)
 		}
@@ -301,11 +301,11 @@ func failedState(err error) *versionState {
 	return s
 }
 
-// saveRow returns what writes the record after the first snapshot was made, or failed with err.
-func (h *shelf) saveRow(err error) func(tx store.Txn) error {
+// saveRow returns what writes the record after the first snapshot was made, or failed.
+func (h *shelf) saveRow(active bool) func(tx store.Txn) error {
 	row := h.ref.snapStarts(h.ref.name).Str(h.version.Number)
 	return func(tx store.Txn) error {
-		if err != nil {
+		if !active {
 			tx.Delete(row)
 			return nil
 		}
