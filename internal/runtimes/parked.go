@@ -37,6 +37,8 @@ func kindOf(s *Spec) (kind, bool) {
 	switch {
 	case s.Runtime.Family == FamilyImage:
 		return k, false // its root is one function's own
+	case s.Limits.MemoryMB > maxFunctionMemory:
+		return k, false // a cell's limits can only be lowered
 	case s.Runtime.Family == FamilyProvided:
 		k.runtime, k.held = "", true
 	case s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
@@ -88,7 +90,7 @@ type parkedCell struct {
 const (
 	// bootLimit bounds the boot of a runtime and its warming.
 	bootLimit = 30 * time.Second
-	// maxFunctionMemory is the most memory that a function can have, in MiB. A parked cell starts with it because limits can only be lowered.
+	// maxFunctionMemory is the most memory that a function can have that runs on demand, in MiB. A parked cell starts with it because limits can only be lowered.
 	maxFunctionMemory = 10240
 )
 

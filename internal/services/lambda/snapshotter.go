@@ -99,6 +99,7 @@ func (s *snapshotter) popLocked(h *shelf) *worker {
 	w := h.ready[len(h.ready)-1]
 	h.ready = h.ready[:len(h.ready)-1]
 	s.bytes -= w.bytes
+	w.taken = true
 	return w
 }
 
@@ -275,8 +276,23 @@ func (s *snapshotter) keepLocked(ctx context.Context, h *shelf, w *worker, took 
 	}
 	h.ready = append(h.ready, w)
 	s.bytes += w.bytes
+	s.wg.Go(func() { s.freeze(w) })
 	s.replaced(ctx, w.env.Done())
 	return nil
+}
+
+// freeze stops a snapshot: nothing of it goes on before it is restored.
+func (s *snapshotter) freeze(w *worker) {
+	err := w.env.Freeze()
+	s.mu.Lock()
+	taken := w.taken
+	s.mu.Unlock()
+	if err == nil && taken {
+		err = w.env.Thaw()
+	}
+	if err != nil && w.usable() {
+		s.l.deps.Log.Warn("a snapshot could not be frozen", slog.String("function", w.key.function), slog.Any("error", err))
+	}
 }
 
 // failedState is the state of a version whose first environment could not be initialised because of err; nil without an error.
