@@ -9,7 +9,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients compat-dynamodb compat-s3 compat-bodies debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -72,9 +72,38 @@ bench-functions: ## the rows of bench/README.md about functions
 bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
 	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
 
-compat-dynamodb: ## the public DynamoDB suite in DIR (see test/compat/dynamodb) against Lambent
-	@test -n "$(DIR)" || { echo "usage: make compat-dynamodb DIR=path/to/dynamodb-conformance"; exit 2; }
-	DYNAMODB_SUITE="$(abspath $(DIR))" $(GO) test -count=1 -v ./test/compat/dynamodb
+# The public suites of DynamoDB: from where, and which commit. Their own lock files name tarballs that are gone.
+CONFORMANCE      ?= https://github.com/nubo-db/dynamodb-conformance
+CONFORMANCE_HASH := 0ba4393668860db921afa5728feffe68b55e3e93
+DYNALITE         ?= https://github.com/mhart/dynalite
+DYNALITE_HASH    := 58d0955a5441ed294a92ce7bb109d7b2d88da1a1
+
+# suite FROM HASH fetches a suite into the folder of the target.
+define suite
+	rm -rf $(@D) && git clone --quiet $(1) $(@D) && git -C $(@D) checkout --quiet --detach $(2)
+	cd $(@D) && $(NPM) install --silent --ignore-scripts --no-package-lock
+	touch $@
+endef
+
+.tools/dynamodb-conformance/.done:
+	$(call suite,$(CONFORMANCE),$(CONFORMANCE_HASH))
+
+.tools/dynalite/.done:
+	$(call suite,$(DYNALITE),$(DYNALITE_HASH))
+
+DYNAMODB_CLIENTS := .tools/dynamodb-clients
+
+test-clients-dynamodb: clients ## programs that use tables through PynamoDB, ElectroDB and the SDKs for JavaScript, Go and Java
+	mkdir -p $(DYNAMODB_CLIENTS)/js $(DYNAMODB_CLIENTS)/java/classes
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(DYNAMODB_CLIENTS)/python pynamodb==6.1.0
+	cp test/clients/dynamodb/js/package.json $(DYNAMODB_CLIENTS)/js && cd $(DYNAMODB_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/dynamodb/go && $(GO) build -o $(abspath $(DYNAMODB_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/dynamodb/java/pom.xml -DoutputDirectory=$(abspath $(DYNAMODB_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
+	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
+
+test-dynamodb: .tools/dynamodb-conformance/.done .tools/dynalite/.done ## the public suites of DynamoDB, fetched at pinned commits, against Lambent
+	DYNAMODB_SUITE="$(abspath .tools/dynamodb-conformance)" DYNALITE="$(abspath .tools/dynalite)" $(GO) test -count=1 -timeout 30m -v ./test/compat/dynamodb
 
 compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) against Lambent
 	@test -n "$(TOOL)" || { echo "usage: make compat-s3 TOOL=path/to/versitygw"; exit 2; }

@@ -15,7 +15,7 @@ func FamilyOf(api string) sigv4.Family {
 		return sigv4.FamilyS3
 	case "ec2":
 		return sigv4.FamilyEC2
-	case "iam", "sts", "sns", "cloudformation", "cloudfront", "route53", "rds", "elbv2", "elasticbeanstalk":
+	case "iam", "sts", "sns", "cloudformation", "cloudfront", "route53", "rds", "elbv2", "elasticbeanstalk", "s3control":
 		return sigv4.FamilyQuery
 	case "lambda", "apigateway", "apigatewayv2", "apigatewaymanagementapi", "appsync", "efs", "xray", "scheduler", "pipes", "rdsdata", "cloudfrontkeyvaluestore":
 		return sigv4.FamilyREST

@@ -160,8 +160,14 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 	if signing == "" && x.http.Header.Get("X-Amz-Target") == "" && x.http.Header.Get("Smithy-Protocol") == "" && !isForm(x.http) {
 		signing = "s3"
 	}
+	if signing == "s3" && strings.HasPrefix(x.wire.RawPath, controlPath) && x.http.Header.Get("X-Amz-Account-Id") != "" {
+		return p.services.API("s3control"), nil
+	}
 	return p.services.Identify(signing, &x.wire)
 }
+
+// controlPath begins the paths of S3's control API, which is signed for S3 too and told from it by this and by its header with the account.
+const controlPath = "/v20180820/"
 
 // objectLambda is the signing name of the one S3 operation that is not signed for S3.
 const objectLambda = "s3-object-lambda"
@@ -206,7 +212,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	_, forgeable := front.Forgeable(x.http)
 	x.head = auth.Head{
 		Request: sigv4.FromHTTP(x.http),
-		Options: sigv4.Options{S3: x.api.Name == "s3", Services: p.Registry.entries[x.api.Name].signing, Bucket: m.Var("bucket")},
+		Options: sigv4.Options{S3: x.api.SigningName == "s3", Services: p.Registry.entries[x.api.Name].signing, Bucket: m.Var("bucket")},
 		Family:  auth.FamilyOf(x.api.Name),
 		Local:   p.local(x.http, forgeable),
 		Body:    func() (string, error) { return p.hashBody(x) },

@@ -113,8 +113,8 @@ func (t *Table) Find(host, target string) Match {
 			h := &t.hosts[i]
 			if vars, ok := matchHost(h.pattern, labels); ok {
 				m := Match{Route: &h.route, Rest: path, vars: vars}
-				if h.route.API != "" {
-					m.Rest = "/" + m.Var("bucket") + path
+				if bucket := m.Var("bucket"); bucket != "" && h.route.API != "" {
+					m.Rest = "/" + bucket + path
 				}
 				return m
 			}

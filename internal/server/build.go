@@ -64,7 +64,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),

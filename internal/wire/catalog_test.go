@@ -45,6 +45,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/resourcegroupstaggingapi"
 	"lambent.dev/lambent/internal/awsapi/route53"
 	"lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/awsapi/s3control"
 	"lambent.dev/lambent/internal/awsapi/scheduler"
 	"lambent.dev/lambent/internal/awsapi/secretsmanager"
 	"lambent.dev/lambent/internal/awsapi/servicediscovery"
@@ -93,6 +94,7 @@ func everyAPI() []*API {
 		New(resourcegroupstaggingapi.API, (&resourcegroupstaggingapi.Handlers{}).Bindings()),
 		New(route53.API, (&route53.Handlers{}).Bindings()),
 		New(s3.API, (&s3.Handlers{}).Bindings()),
+		New(s3control.API, (&s3control.Handlers{}).Bindings()),
 		New(scheduler.API, (&scheduler.Handlers{}).Bindings()),
 		New(secretsmanager.API, (&secretsmanager.Handlers{}).Bindings()),
 		New(servicediscovery.API, (&servicediscovery.Handlers{}).Bindings()),

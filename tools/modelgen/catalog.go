@@ -24,6 +24,7 @@ func catalog() []api {
 	return []api{
 		{model: "lambda", name: "lambda", patch: patchLambda},
 		{model: "s3", name: "s3", patch: patchS3},
+		{model: "s3control", name: "s3control", patch: patchS3Control},
 		{model: "dynamodb", name: "dynamodb", patch: patchDynamoDB},
 		{model: "dynamodbstreams", name: "dynamodbstreams", patch: patchDynamoDB},
 		{model: "apigateway", name: "apigateway"},
@@ -173,6 +174,29 @@ func xmlNamespaceOf(uri string) func(*model) error {
 		m.Metadata.XMLNamespace = uri
 		return nil
 	}
+}
+
+// patchS3Control sets the namespace of answers, and renames the shapes whose names are those that inputs of operations get.
+func patchS3Control(m *model) error {
+	m.Metadata.XMLNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+	for name := range m.Operations {
+		taken := name + "Input"
+		s := m.Shapes[taken]
+		if s == nil {
+			continue
+		}
+		renamed := name + "Details"
+		delete(m.Shapes, taken)
+		m.Shapes[renamed] = s
+		for _, other := range m.Shapes {
+			for _, member := range other.Members.refs {
+				if member.Shape == taken {
+					member.Shape = renamed
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // patchSQS adds the query protocol that SQS still answers and its model no

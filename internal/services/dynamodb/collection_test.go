@@ -64,7 +64,7 @@ func TestCollectionsKnowTheirSizeToTheByte(t *testing.T) {
 			spans = append(spans, ix.entries.Span())
 		}
 		for _, span := range spans {
-			n, err := countSpan(r, span)
+			n, _, err := countSpan(r, span)
 			if err != nil {
 				return err
 			}

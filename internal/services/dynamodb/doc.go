@@ -57,5 +57,6 @@
 //
 // Tables are kept in parsed form ([memo.Cache]). Reads use what is kept, which is never older than the last acknowledged change. Writes read the table's record in
 // their transaction, so that a change of a table conflicts with the writes that it affects, and compare it with that of the kept table.
-// Expressions are kept in parsed form by their text ([expr.Cache]). Item counts, which AWS gives with hours of delay, are counted when a table is described and kept for a while.
+// Expressions are kept in parsed form by their text ([expr.Cache]). Item counts, which AWS gives with hours of delay, are counted when a table is described and kept for a while;
+// those of large tables are estimated from their first items, see [Service.countAll].
 package dynamodb

@@ -162,4 +162,7 @@ const (
 	cheapCount     = 20 * time.Millisecond
 	countKeep      = 100
 	maxCountStales = 6 * time.Hour
+	// maxCounted is how many items of a table or an index are counted one by one, and countStep how many in one transaction.
+	maxCounted = 200_000
+	countStep  = 20_000
 )

@@ -19,7 +19,7 @@ func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target
 		return service.Target{}, err
 	}
 	policy, err = b.withGrants(ctx, policy, "", nil)
-	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account}, err
+	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account, Condition: b.through()}, err
 }
 
 // guarded returns a bucket with its policy for the caller, unless the caller must pay and does not say so.
@@ -41,9 +41,9 @@ func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *
 	if err != nil {
 		return service.Target{}, err
 	}
-	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account}
+	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account, Condition: b.through()}
 	if id != nil {
-		t.Condition = map[string][]string{"s3:VersionId": {*id}}
+		t.Condition = with(t.Condition, "s3:VersionId", *id)
 	}
 	var v *version
 	if strings.Contains(policy, "ExistingObjectTag") || b.aclsEnabled() {
@@ -85,13 +85,13 @@ func with(conditions map[string][]string, key, value string) map[string][]string
 // access counts for the owner's account and for AWS services only.
 func (s *Service) effectivePolicy(ctx context.Context, r store.Reader, b *bucket) (string, error) {
 	p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
-	return p.forCaller(ctx, b), err
+	return p.forCaller(ctx, b.Account, b.Block), err
 }
 
-// forCaller returns the policy as it counts for the caller of ctx, or "".
-func (p bucketPolicy) forCaller(ctx context.Context, b *bucket) string {
+// forCaller returns the policy of something that account owns and block protects, as it counts for the caller of ctx, or "".
+func (p bucketPolicy) forCaller(ctx context.Context, account string, block *publicAccessBlock) string {
 	caller := service.RequestFrom(ctx).Principal
-	if p.Public && b.Block != nil && b.Block.RestrictPublicBuckets && caller.Kind != service.ServicePrincipal && caller.Account != b.Account {
+	if p.Public && block != nil && block.RestrictPublicBuckets && caller.Kind != service.ServicePrincipal && caller.Account != account {
 		return ""
 	}
 	return p.Document
@@ -182,7 +182,7 @@ func (s *Service) putTargets(ctx context.Context, q *request) ([]service.Target,
 // listAccess adds the condition keys of listings.
 func (s *Service) listAccess(ctx context.Context, bucketName string, prefix, delimiter *string, limit *int32) ([]service.Target, error) {
 	t, err := s.bucketTarget(ctx, bucketName)
-	t.Condition = map[string][]string{"s3:prefix": {deref(prefix)}}
+	t.Condition = with(t.Condition, "s3:prefix", deref(prefix))
 	if delimiter != nil {
 		t.Condition["s3:delimiter"] = []string{*delimiter}
 	}
@@ -208,10 +208,10 @@ func (s *Service) copyAccess(ctx context.Context, to []service.Target, err error
 // access lists what each operation needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html.
 // DeleteObjects is decided for each key, in its handler, because some keys may be allowed and others not.
 func (s *Service) access() map[string]service.Access {
-	rules := s.rules()
+	rules, through := s.rules(), pointOperations()
 	for name, rule := range rules {
 		rule.Anonymous = true // callers without credentials are decided like others, by the bucket's policy
-		rules[name] = rule
+		rules[name] = s.guardPoint(name, through[name], rule)
 	}
 	return rules
 }

@@ -48,6 +48,9 @@ type bucket struct {
 	Lifecycle bool `json:"lifecycle,omitempty"`
 	// Encryption is the default encryption; nil means none.
 	Encryption *bucketEncryption `json:"encryption,omitempty"`
+
+	// via is the access point through which a call named the bucket; nil when it named the bucket itself.
+	via *accessPoint
 }
 
 // publicAccessBlock is a bucket's protection against being made public by mistake:
@@ -103,7 +106,7 @@ func checkOwner(owner *string) error {
 // view runs fn with the bucket name in one consistent view.
 func (s *Service) view(ctx context.Context, name string, expected *string, fn func(r store.Reader, b *bucket) error) error {
 	return about(ctx, name, fromStore(s.store.View(ctx, func(r store.Reader) error {
-		b, err := findBucket(r, name, expected)
+		b, err := s.find(ctx, r, name, expected)
 		if err != nil {
 			return err
 		}
@@ -114,7 +117,7 @@ func (s *Service) view(ctx context.Context, name string, expected *string, fn fu
 // update runs fn with the bucket name in one transaction.
 func (s *Service) update(ctx context.Context, name string, expected *string, fn func(tx store.Txn, b *bucket) error) error {
 	return about(ctx, name, fromStore(s.store.Update(ctx, func(tx store.Txn) error {
-		b, err := findBucket(tx, name, expected)
+		b, err := s.find(ctx, tx, name, expected)
 		if err != nil {
 			return err
 		}
@@ -281,6 +284,9 @@ func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (
 		if used, err := hasAny(tx, b.row("ver").Span()); err != nil || used {
 			return notEmpty(b, err)
 		}
+		if used, err := hasAny(tx, b.row("point-of").Span()); err != nil || used {
+			return hasPoints(err)
+		}
 		if err := s.queuePurge(tx, b); err != nil {
 			return err
 		}
@@ -305,6 +311,13 @@ func notEmpty(b *bucket, err error) error {
 	return fail("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty").WithDetail(&NamedBucket{b.Name})
 }
 
+func hasPoints(err error) error {
+	if err != nil {
+		return err
+	}
+	return fail("BucketHasAccessPointsAttached", http.StatusConflict, "The bucket has access points attached. Delete them first.")
+}
+
 func hasAny(r store.Reader, span store.Span) (bool, error) {
 	span.Limit = 1
 	for _, err := range r.Range(span) {
@@ -314,7 +327,7 @@ func hasAny(r store.Reader, span store.Span) (bool, error) {
 }
 
 func (s *Service) headBucket(ctx context.Context, in *api.HeadBucketInput) (*api.HeadBucketOutput, error) {
-	out := &api.HeadBucketOutput{AccessPointAlias: ptr(false)}
+	out := &api.HeadBucketOutput{AccessPointAlias: ptr(strings.HasSuffix(in.Bucket, aliasSuffix))}
 	err := s.view(ctx, in.Bucket, in.ExpectedBucketOwner, func(_ store.Reader, b *bucket) error {
 		out.BucketRegion, out.BucketArn = ptr(b.Region), ptr(b.arn())
 		return nil

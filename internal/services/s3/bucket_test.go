@@ -131,7 +131,7 @@ func TestPolicyDocuments(t *testing.T) {
 		``: "MalformedPolicy", `{`: "MalformedPolicy", `{}`: "MalformedPolicy", `{"Statement":[]}`: "MalformedPolicy",
 		`{"Statement":"` + strings.Repeat("x", maxPolicy) + `"}`: "PolicyTooLarge",
 	} {
-		statements, err := parsePolicy(document, "pictures")
+		statements, err := parsePolicy(document, "arn:aws:s3:::pictures")
 		got := service.Code(err)
 		if err == nil {
 			got = "private"

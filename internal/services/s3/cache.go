@@ -40,7 +40,22 @@ func (c *caches) close(context.Context) error {
 }
 
 // lookUp returns a bucket, which the caller must not change. owner is the x-amz-expected-bucket-owner header.
-func (s *Service) lookUp(ctx context.Context, name string, owner *string) (*bucket, error) {
+func (s *Service) lookUp(ctx context.Context, name string, owner *string) (b *bucket, err error) {
+	if !namesPoint(name) {
+		b, err = s.lookUpBucket(ctx, name, owner)
+		if service.Code(err) != "NoSuchBucket" {
+			return b, err
+		}
+	}
+	err = s.store.View(ctx, func(r store.Reader) (err error) {
+		b, err = s.find(ctx, r, name, owner)
+		return err
+	})
+	return b, fromStore(err)
+}
+
+// lookUpBucket is lookUp for a bucket's own name.
+func (s *Service) lookUpBucket(ctx context.Context, name string, owner *string) (*bucket, error) {
 	if err := checkOwner(owner); err != nil {
 		return nil, err
 	}
@@ -66,5 +81,5 @@ func (s *Service) policyFor(ctx context.Context, b *bucket) (string, error) {
 		p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
 		return p, err
 	})
-	return p.forCaller(ctx, b), wrap("read bucket policy", err)
+	return p.forCaller(ctx, b.Account, b.Block), wrap("read bucket policy", err)
 }

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,6 +144,7 @@ func (s *Service) resources() []service.ResourceType {
 				return s.putPolicyResource(ctx, c, p)
 			},
 		}),
+		s.pointResourceType(),
 	}
 }
 
@@ -393,13 +393,9 @@ func (s *Service) deleteBucketResource(ctx context.Context, c service.ResourceCa
 }
 
 func (s *Service) putPolicyResource(ctx context.Context, _ service.ResourceCall, p *policyProperties) (service.Resource, error) {
-	document, ok := p.PolicyDocument.(string)
-	if !ok {
-		b, err := json.Marshal(p.PolicyDocument)
-		if err != nil {
-			return service.Resource{}, fmt.Errorf("encode policy document: %w", err)
-		}
-		document = string(b)
+	document, err := policyText(p.PolicyDocument)
+	if err != nil {
+		return service.Resource{}, err
 	}
 	if err := s.call(ctx, "PutBucketPolicy", &api.PutBucketPolicyInput{Bucket: p.Bucket, Policy: document}); err != nil {
 		return service.Resource{}, err

@@ -22,9 +22,6 @@ type copySource struct {
 // encode the question mark too.
 func parseCopySource(header string) (copySource, error) {
 	const separator = "?versionId="
-	if strings.HasPrefix(header, "arn:") {
-		return copySource{}, unsupported("CopyObject", "CopySource with an access point")
-	}
 	path, id, versioned := strings.Cut(header, separator)
 	path, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
 	if err != nil {
@@ -35,11 +32,15 @@ func parseCopySource(header string) (copySource, error) {
 	}
 	c := copySource{}
 	var found bool
-	c.bucket, c.key, found = strings.Cut(path, "/")
+	if strings.HasPrefix(path, "arn:") {
+		c.bucket, c.key, found = strings.Cut(path, "/object/")
+	} else {
+		c.bucket, c.key, found = strings.Cut(path, "/")
+	}
 	switch {
 	case !found || c.key == "":
 		return c, invalidValue("x-amz-copy-source", "x-amz-copy-source", "Invalid copy source object key")
-	case !validBucketName(c.bucket):
+	case !validBucketName(c.bucket) && !namesPoint(c.bucket):
 		return c, invalidValue("x-amz-copy-source", header, "Invalid copy source bucket name")
 	}
 	if versioned {
@@ -165,18 +166,18 @@ func (s *Service) copyBody(ctx context.Context, in *api.CopyObjectInput, src *ob
 	}
 	v := &version{attributes: a, Size: src.Size, ETag: src.ETag, Sum: src.Sum, Blob: src.Blob}
 	w.bucket, w.owner, w.key, w.version = in.Bucket, in.ExpectedBucketOwner, in.Key, v
-	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from, src) }
+	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from.key, src) }
 	b, err = s.commit(ctx, w)
 	return v, b, err
 }
 
 // stillThere makes sure that the blob of a copy's source has a reference that this transaction can add to.
-func stillThere(tx store.Txn, from copySource, src *object) error {
-	b, err := findBucket(tx, from.bucket, nil)
+func stillThere(tx store.Txn, object string, src *object) error {
+	b, err := findBucket(tx, src.bucket.Name, nil)
 	if err != nil {
 		return err
 	}
-	now, err := getVersion(tx, b, from.key, src.Seq)
+	now, err := getVersion(tx, b, object, src.Seq)
 	if err == nil && (now == nil || now.Blob != src.Blob) {
 		err = fail("ConditionalRequestConflict", http.StatusConflict, "The source of the copy was changed while it was copied. Try again.")
 	}

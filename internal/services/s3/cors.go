@@ -115,7 +115,7 @@ func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (a
 	}
 	var rules []api.CORSRule
 	err := s.store.View(r.Context(), func(rd store.Reader) error {
-		b, err := findBucket(rd, name, nil)
+		b, err := s.find(r.Context(), rd, name, nil)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,9 @@
 //
 //	s3 "" "" name  <bucket>                      bucket record; names are one global namespace, as S3 defines
 //	s3 "" "" blob  <blob id>                     how many rows refer to a blob
+//	s3 "" "" alias <alias>                       the access point that an alias names
 //	s3 <account> <region> list  <bucket>         index for ListBuckets
+//	s3 <account> <region> point <name>           an access point, with its policy
 //	s3 <account> <region> conf  <id> <kind>      sub-resources: policy, cors, website, notification, tags
 //	s3 <account> <region> cur   <id> <key>       the current version in short: what listings show
 //	s3 <account> <region> ver   <id> <key> <seq> a version: head, and body when inline
@@ -21,6 +23,7 @@
 //	s3 <account> <region> table <id> <upload> <end>   the parts of a completed multipart object, by end offset
 //	s3 <account> <region> up    <id> <key> <upload>   a multipart upload
 //	s3 <account> <region> part  <id> <upload> <n>     an uploaded part
+//	s3 <account> <region> point-of <id> <account> <region> <name>   that an access point leads to the bucket
 //
 // <id> is new for every bucket, so that a bucket that is made again never shows what an earlier one held.
 //
@@ -28,6 +31,12 @@
 //
 // The version with the greatest sequence number is the newest. It has a row under "cur" unless it is a delete marker, so that listings meet
 // neither markers nor old versions. A bucket that never had versioning holds one version of a key, the null version, and no row under "null".
+//
+// # Access points
+//
+// An access point is another name of a bucket, which stands wherever a bucket's name may: as alias, as ARN, and in host names as NAME-ACCOUNT. [Service.find] and
+// [Service.lookUp] resolve it and note it in the bucket that they return. What is then asked of the door carries its condition keys, and by these every decision is
+// taken twice, on the access point with its policy and on the bucket with its own (withPoint).
 //
 // # Encryption
 //

@@ -76,7 +76,7 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 	}
 	for _, t := range targets {
 		t.Action = cmp.Or(t.Action, "s3:PutObject")
-		if err := s.door.Allow(ctx, t); err != nil {
+		if err := s.allow(ctx, t); err != nil {
 			return err
 		}
 	}

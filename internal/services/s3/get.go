@@ -79,7 +79,7 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 		t, denied := s.bucketTarget(ctx, from.bucket)
 		if denied == nil {
 			t.Action = "s3:ListBucket"
-			denied = s.door.Allow(ctx, t)
+			denied = s.allow(ctx, t)
 		}
 		if denied != nil {
 			return nil, denied
@@ -486,11 +486,11 @@ func (s *Service) shownLock(ctx context.Context, bucketName, object string, l ob
 		return objectLock{}
 	}
 	t.Action = "s3:GetObjectRetention"
-	if s.door.Allow(ctx, t) != nil {
+	if s.allow(ctx, t) != nil {
 		l.Mode = ""
 	}
 	t.Action = "s3:GetObjectLegalHold"
-	if s.door.Allow(ctx, t) != nil {
+	if s.allow(ctx, t) != nil {
 		l.Hold = ""
 	}
 	return l
@@ -507,7 +507,7 @@ func (s *Service) OpenObject(ctx context.Context, bucketName, key, version strin
 	if id != nil {
 		target.Action = "s3:GetObjectVersion"
 	}
-	if err := s.door.Allow(ctx, target); err != nil {
+	if err := s.allow(ctx, target); err != nil {
 		return nil, 0, err
 	}
 	a, err := s.openRead(ctx, query{source: source{bucket: bucketName, key: key, id: id}})

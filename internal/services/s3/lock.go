@@ -105,7 +105,7 @@ func (s *Service) mayBypass(ctx context.Context, b *bucket, policy, object strin
 	if !asked {
 		return locked()
 	}
-	err := s.door.Allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account})
+	err := s.allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account, Condition: b.through()})
 	if service.Code(err) == "AccessDenied" {
 		return locked()
 	}

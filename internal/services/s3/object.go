@@ -372,11 +372,11 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 }
 
 func (s *Service) mayDelete(ctx context.Context, b *bucket, policy string, o api.ObjectIdentifier) error {
-	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account}
+	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account, Condition: b.through()}
 	if deref(o.VersionId) != "" {
-		t.Action, t.Condition = "s3:DeleteObjectVersion", map[string][]string{"s3:VersionId": {*o.VersionId}}
+		t.Action, t.Condition = "s3:DeleteObjectVersion", with(t.Condition, "s3:VersionId", *o.VersionId)
 	}
-	if err := s.door.Allow(ctx, t); err != nil {
+	if err := s.allow(ctx, t); err != nil {
 		return err
 	}
 	if deref(o.VersionId) != "" {

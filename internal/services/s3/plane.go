@@ -134,7 +134,7 @@ func (v *visit) get(key string, conditional bool) (*answer, error) {
 		return nil, err
 	}
 	t.Action = "s3:GetObject"
-	if err := v.s.door.Allow(v.ctx, t); err != nil {
+	if err := v.s.allow(v.ctx, t); err != nil {
 		return nil, err
 	}
 	q := query{source: source{bucket: v.bucket.Name, key: key, head: v.r.Method == http.MethodHead}}

@@ -51,8 +51,8 @@ func malformedPolicy(format string, args ...any) error {
 	return fail("MalformedPolicy", http.StatusBadRequest, format, args...)
 }
 
-// parsePolicy checks a policy document as a bucket takes it, and returns its statements.
-func parsePolicy(document, bucketName string) ([]statement, error) {
+// parsePolicy checks a policy document as the bucket or access point with an ARN takes it, and returns its statements.
+func parsePolicy(document, arn string) ([]statement, error) {
 	if len(document) > maxPolicy {
 		return nil, fail("PolicyTooLarge", http.StatusBadRequest, "Your policy exceeds the maximum allowed document size of %d bytes.", maxPolicy)
 	}
@@ -85,7 +85,7 @@ func parsePolicy(document, bucketName string) ([]statement, error) {
 		return nil, malformedPolicy("Could not parse the policy: Statement is empty!")
 	}
 	for i := range all {
-		if err := all[i].check(bucketName); err != nil {
+		if err := all[i].check(arn); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,7 @@ func parsePolicy(document, bucketName string) ([]statement, error) {
 	return all, nil
 }
 
-func (st *statement) check(bucketName string) error {
+func (st *statement) check(arn string) error {
 	switch {
 	case st.Effect != "Allow" && st.Effect != "Deny":
 		return malformedPolicy("Invalid effect: %s", st.Effect)
@@ -113,7 +113,6 @@ func (st *statement) check(bucketName string) error {
 			return malformedPolicy("Policy has invalid action")
 		}
 	}
-	arn := "arn:aws:s3:::" + bucketName
 	for _, r := range slices.Concat(st.Resource, st.NotResource) {
 		if r != arn && !strings.HasPrefix(r, arn+"/") && r != arn+"*" {
 			return malformedPolicy("Policy has invalid resource")
@@ -186,7 +185,7 @@ func fixed(values []string) bool {
 }
 
 func (s *Service) putBucketPolicy(ctx context.Context, in *api.PutBucketPolicyInput) (*api.PutBucketPolicyOutput, error) {
-	statements, err := parsePolicy(in.Policy, in.Bucket)
+	statements, err := parsePolicy(in.Policy, "arn:aws:s3:::"+in.Bucket)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,12 @@ import (
 	"lambent.dev/lambent/internal/server"
 )
 
-//go:embed failures.txt
-var failures string
+var (
+	//go:embed failures.txt
+	failures string
+	//go:embed stale.txt
+	stale string
+)
 
 // TestMain lets this binary be the child process that the server's sandbox starts.
 func TestMain(m *testing.M) {
@@ -25,17 +29,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// expected returns the tests that may fail, by "file :: title".
-func expected(t *testing.T) map[string]bool {
+// expected returns the tests of a list that have to fail, one a line.
+func expected(t *testing.T, list string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
-	for line := range strings.Lines(failures) {
+	for line := range strings.Lines(list) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		if out[line] {
-			t.Errorf("failures.txt lists %q twice", line)
+			t.Errorf("%q is listed twice", line)
 		}
 		out[line] = true
 	}
@@ -53,11 +57,9 @@ type report struct {
 	}
 }
 
-func TestConformanceSuite(t *testing.T) {
-	dir := os.Getenv("DYNAMODB_SUITE")
-	if dir == "" {
-		t.Skip("DYNAMODB_SUITE is not set: run make compat-dynamodb DIR=…")
-	}
+// start starts a durable server.
+func start(t *testing.T) *server.Server {
+	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir, cfg.Listen, cfg.Sandbox = t.TempDir(), "127.0.0.1:0", config.SandboxOff
 	s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
@@ -69,11 +71,25 @@ func TestConformanceSuite(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// environ returns the environment of a suite.
+func environ(s *server.Server) []string {
+	key := s.RootKey()
+	return append(os.Environ(), "DYNAMODB_ENDPOINT="+s.URL(), "AWS_ACCESS_KEY_ID="+key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_REGION=us-east-1")
+}
+
+func TestConformanceSuite(t *testing.T) {
+	dir := os.Getenv("DYNAMODB_SUITE")
+	if dir == "" {
+		t.Skip("DYNAMODB_SUITE is not set: run make test-dynamodb")
+	}
+	s := start(t)
 	out := filepath.Join(t.TempDir(), "report.json")
 	cmd := exec.CommandContext(t.Context(), "npx", "vitest", "run", "--reporter=json", "--outputFile="+out)
 	cmd.Dir = dir
-	key := s.RootKey()
-	cmd.Env = append(os.Environ(), "DYNAMODB_ENDPOINT="+s.URL(), "AWS_ACCESS_KEY_ID="+key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_REGION=us-east-1")
+	cmd.Env = environ(s)
 	output, runErr := cmd.CombinedOutput() // fails when a test does
 	b, err := os.ReadFile(out)
 	if err != nil {
@@ -89,7 +105,7 @@ func TestConformanceSuite(t *testing.T) {
 // judge compares a report with the list of expected failures.
 func judge(t *testing.T, r report) {
 	t.Helper()
-	want := expected(t)
+	want := expected(t, failures)
 	counts := map[string]int{}
 	for _, f := range r.TestResults {
 		_, file, _ := strings.Cut(filepath.ToSlash(f.Name), "/tests/")
