@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lambent.dev/lambent/internal/cli/term"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/sandbox"
 )
@@ -39,7 +40,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				checkTool("go", "builds Go functions", "install Go from https://go.dev/dl"),
 			}
 			checks = append(checks, a.checkSandbox(cmd.Context())...)
-			checks = append(checks, checkRuntimes(cmd.Context())...)
+			checks = append(checks, a.checkRuntimes(cmd.Context())...)
 			checks = append(checks, a.checkSDKs()...)
 			checks = append(checks, a.checkRehearsals(cmd.Context())...)
 			if a.json {
@@ -88,13 +89,20 @@ func (a *app) checkSandbox(ctx context.Context) []check {
 }
 
 // checkRuntimes looks for the languages of functions.
-func checkRuntimes(ctx context.Context) []check {
+func (a *app) checkRuntimes(ctx context.Context) []check {
 	dir, err := os.MkdirTemp("", "lambent-doctor-")
 	if err != nil {
 		return []check{{Name: "runtimes", Detail: err.Error()}}
 	}
 	defer os.RemoveAll(dir)
-	catalog, err := runtimes.NewCatalog(runtimes.Options{Dir: dir})
+	var images *image.Store
+	if where, err := a.find(); err == nil && where.dataDir != "" {
+		if images, err = image.Open(image.Options{Dir: filepath.Join(where.dataDir, "images")}); err != nil {
+			return []check{{Name: "runtimes", Detail: err.Error()}}
+		}
+		defer images.Close()
+	}
+	catalog, err := runtimes.NewCatalog(runtimes.Options{Dir: dir, Images: images})
 	if err != nil {
 		return []check{{Name: "runtimes", Detail: err.Error()}}
 	}
@@ -109,7 +117,7 @@ func runtimeCheck(s runtimes.Status) check {
 	c := check{Name: s.Language, OK: len(s.Versions) > 0, Detail: strings.Join(s.Versions, ", ")}
 	if !c.OK {
 		c.Detail = "not installed; functions in " + s.Language + " cannot run"
-		c.Fix = "apt-get install " + s.Package
+		c.Fix = "apt-get install " + s.Package + ", or lambent runtime add NAME IMAGE"
 	}
 	return c
 }

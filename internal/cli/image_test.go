@@ -42,3 +42,32 @@ Resources:
 		t.Errorf("images %v, %v, want %s", entries, err, digest)
 	}
 }
+
+func TestRuntimeIsAddedListedAndRemoved(t *testing.T) {
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "system.tar")
+	image := imagetest.Image{Layers: [][]byte{imagetest.Layer(t, imagetest.Entry{Name: "etc/os-release", Content: "x"})}}
+	if err := os.WriteFile(file, image.Saved(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"add", "provided.al2023", "tar:" + file}, 0, "functions of provided.al2023 run in tar:" + file},
+		{[]string{"list"}, 0, "provided.al2023: tar:" + file + ", sha256:"},
+		{[]string{"add", "cobol", file}, ExitUsage, `"cobol" is not a runtime of Lambda`},
+		{[]string{"add", "ruby3.3", file}, ExitFailed, "the image has no program ruby"},
+		{[]string{"add", "ruby3.3", filepath.Dir(file)}, ExitFailed, "this is not an image"},
+		{[]string{"remove", "provided.al2023"}, 0, "provided.al2023 is no longer run from an image"},
+		{[]string{"remove", "provided.al2023"}, ExitFailed, "was not added from an image"},
+	} {
+		code, out, talk := run(t, os.Environ(), append(append([]string{"runtime"}, tc.args...), "--data-dir", data)...)
+		if strings.Contains(talk, "without namespaces") {
+			t.Skip(talk)
+		}
+		if code != tc.code || !strings.Contains(out+talk, tc.want) {
+			t.Errorf("%v = %d\n%s%s", tc.args, code, out, talk)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,30 +15,17 @@ import (
 	"lambent.dev/lambent/internal/runtimes"
 )
 
-func (a *app) runtimeCommand() *cobra.Command {
-	c := &cobra.Command{Use: "runtime", Short: "The languages of functions", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(a.sdkCommand())
-	return c
-}
-
-func (a *app) sdkCommand() *cobra.Command {
-	var dataDir string
-	c := &cobra.Command{
+func (a *app) sdkCommand(dataDir *string) *cobra.Command {
+	return &cobra.Command{
 		Use: "sdk [nodejs|python]", Short: "Give functions the AWS SDK that AWS's runtimes bring along",
 		Long: "Sdk installs boto3 for Python functions and the usual @aws-sdk packages for Node.js functions, with your own pip and npm, into the data\n" +
 			"folder. Functions that have an SDK in their own code do not need it. It may run while Lambent does; environments of functions that start\n" +
 			"from then on have it.",
 		Args: cobra.MaximumNArgs(1), ValidArgs: []string{runtimes.FamilyNode, runtimes.FamilyPython},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := dataDir
-			if dir == "" {
-				where, err := a.find()
-				if err != nil {
-					return err
-				}
-				if dir = where.dataDir; dir == "" {
-					return usage{errors.New("no Lambent runs in this project; name its data folder with --data-dir")}
-				}
+			dir, err := a.dataFolder(*dataDir)
+			if err != nil {
+				return err
 			}
 			all := runtimes.SDKs()
 			if len(args) == 1 {
@@ -57,8 +43,6 @@ func (a *app) sdkCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&dataDir, "data-dir", "", "the data folder (default: that of the running Lambent of this project)")
-	return c
 }
 
 // installSDK installs an SDK beside the runtime client, and moves it there when it is whole.

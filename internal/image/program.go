@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,25 @@ func (i *Image) LookPath(program, dir, searched string) (string, error) {
 		return candidates[n], nil
 	}
 	return "", fmt.Errorf("%s: %w", program, errNotThere)
+}
+
+// Programs lists what may be a program in a folder of the image: files and links.
+func (i *Image) Programs(dir string) []string {
+	at := i.Folder(dir)
+	if at == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(at)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			out = append(out, e.Name())
+		}
+	}
+	return out
 }
 
 // Folder is where a folder of the image lies on this machine, with the image's links followed inside of it; empty if the image has no such folder.

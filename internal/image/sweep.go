@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // removeLeftovers removes what was being written by processes that are gone.
@@ -75,6 +76,15 @@ func (s *Store) Release(name string) error {
 		return fmt.Errorf("release image: %w", err)
 	}
 	return nil
+}
+
+// PinsChanged is when a pin was added or removed last, as far as the file system tells times apart.
+func (s *Store) PinsChanged() time.Time {
+	info, err := os.Stat(filepath.Join(s.o.Dir, pinsDir))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // Pins lists the pins by name.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -85,7 +86,7 @@ type MissingError struct {
 
 // Error names the package to install.
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("the runtime %s is not installed on this machine%s: install the package %s (on Debian and Ubuntu: apt-get install %s), then try again", e.ID, e.Reason, e.Package, e.Package)
+	return fmt.Sprintf("the runtime %s is not installed on this machine%s: install the package %s (on Debian and Ubuntu: apt-get install %s), or take it from an image: lambent runtime add %s IMAGE; then try again", e.ID, e.Reason, e.Package, e.Package, e.ID)
 }
 
 // version is the language and the version in an identifier.
@@ -138,6 +139,8 @@ type Options struct {
 	Strict bool
 	// Clock tells when to look again for a runtime that was replaced; nil is the system's.
 	Clock clock.Clock
+	// Images has the runtimes that were added from images; nil for none.
+	Images *image.Store
 	// Path lists the folders in which runtimes are looked for; empty means those of PATH and the usual ones.
 	Path []string
 }
@@ -158,6 +161,8 @@ type Catalog struct {
 type finding struct {
 	runtime *Runtime
 	at      time.Time
+	// stamp is the catalog's when it was found.
+	stamp time.Time
 }
 
 // replaceable is how long a replacement for a runtime that is not installed is used before the real one is looked for again.
@@ -216,15 +221,15 @@ func (c *Catalog) unpackClient(name string) (string, error) {
 // Lookup returns the runtime with AWS's identifier id, or an [UnknownError], [UnsupportedError] or [MissingError]. A runtime that was found is
 // not looked for again.
 func (c *Catalog) Lookup(ctx context.Context, id string) (*Runtime, error) {
-	now := c.o.Clock.Now()
+	now, stamp := c.o.Clock.Now(), c.stamp()
 	if v, ok := c.found.Load(id); ok {
-		if f := v.(finding); f.runtime.Warning == "" || now.Sub(f.at) < replaceable {
+		if f := v.(finding); f.stamp.Equal(stamp) && (f.runtime.Warning == "" || now.Sub(f.at) < replaceable) {
 			return f.runtime, nil
 		}
 	}
 	r, err := c.lookup(ctx, id)
 	if err == nil {
-		c.found.Store(id, finding{r, now})
+		c.found.Store(id, finding{r, now, stamp})
 	}
 	return r, err
 }
@@ -235,7 +240,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 		return nil, err
 	}
 	if want.family == FamilyProvided {
-		return &Runtime{ID: id, Family: FamilyProvided, argv: []string{"/var/task/bootstrap"}}, nil
+		return c.provided(id), nil
 	}
 	l, ok := languageOf(want.family)
 	if !ok {
@@ -249,7 +254,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	if !ok {
 		return nil, missing
 	}
-	r := &Runtime{ID: id, Family: want.family, Version: p.String(), language: l}
+	r := &Runtime{ID: id, Family: want.family, Version: p.String(), language: l, root: p.root}
 	if !exact {
 		if c.o.Strict {
 			missing.Reason = fmt.Sprintf(" (%s %s is, but strict runtimes are on)", want.family, p)
@@ -264,6 +269,17 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	r.mounts = append(l.mounts(p), sandbox.Mount{Source: client, Target: "/var/runtime"})
 	r.argv = append([]string{p.path}, l.argv...)
 	return r, nil
+}
+
+// provided is a runtime whose program functions bring. It runs on the system of this machine, or on that of the image that was added for it.
+func (c *Catalog) provided(id string) *Runtime {
+	r := &Runtime{ID: id, Family: FamilyProvided, argv: []string{"/var/task/bootstrap"}}
+	for _, p := range c.added(FamilyProvided) {
+		if p.id == id {
+			r.root = p.root
+		}
+	}
+	return r
 }
 
 // replacement tells that another version runs the function, and what to do about it.
@@ -288,7 +304,7 @@ func (c *Catalog) Installed(ctx context.Context) []Status {
 	for _, l := range languages() {
 		s := Status{Language: l.family, Package: l.any}
 		for _, p := range c.programs(ctx, &l, "") {
-			s.Versions = append(s.Versions, fmt.Sprintf("%s at %s", p, p.path))
+			s.Versions = append(s.Versions, fmt.Sprintf("%s %s", p, p.where()))
 		}
 		out = append(out, s)
 	}

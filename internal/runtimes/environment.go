@@ -278,6 +278,9 @@ func (r *Runtime) environ(given []string) []string {
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 		"LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
 	}
+	if r.root != "" { // AWS's images have their libraries there
+		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
+	}
 	switch r.Family {
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")

@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -140,6 +141,9 @@ func (l *language) isProgram(file string) bool {
 
 // mounts are what a program needs beyond the base system.
 func (l *language) mounts(p program) []sandbox.Mount {
+	if p.root != "" {
+		return nil
+	}
 	var out []sandbox.Mount
 	if p.prefix != "" {
 		out = append(out, sandbox.Mount{Source: p.prefix, Target: p.prefix})
@@ -184,6 +188,14 @@ func (l *language) hasRoom(environ []string) bool {
 		room++
 	}
 	return true
+}
+
+// answerStream is where a program's standard error goes when it is asked about itself: Java tells its properties there.
+func (l *language) answerStream(out io.Writer) io.Writer {
+	if l.family == FamilyJava {
+		return out
+	}
+	return nil
 }
 
 // answer reads what a program says of itself: three lines, or, from Java, its properties.

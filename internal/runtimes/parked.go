@@ -43,7 +43,10 @@ func kindOf(s *Spec) (kind, bool) {
 	case s.Limits.MemoryMB > maxFunctionMemory:
 		return k, false // a cell's limits can only be lowered
 	case s.Runtime.Family == FamilyProvided:
-		k.runtime, k.held = "", true
+		k.held = true
+		if k.root == "" {
+			k.runtime = ""
+		}
 	case s.Concurrency > 0 || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
 	case s.bootVariables():

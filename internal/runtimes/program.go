@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ type program struct {
 	path    string // absolute, without symbolic links
 	prefix  string // the tree that belongs to it; empty when it is part of the base system
 	version [3]int
+	// root is that of the image in which the path leads to the program, source what the image was taken from, id the runtime that it was added as; empty for a program of
+	// this machine.
+	root, source, id string
 }
 
 func (p program) String() string {
@@ -49,7 +53,7 @@ func choose(list []program, want version, l *language) (p program, exact, ok boo
 	return list[best], false, true
 }
 
-// programs returns the installed programs of a family, or those whose file has the given name. Each file is asked once, the files of one call at the
+// programs returns the programs of a family: those that were added from images, then those that are installed, or those of them whose file has the given name. Each file is asked once, the files of one call at the
 // same time: what stands in PATH may be a script that takes long to find the real program.
 func (c *Catalog) programs(ctx context.Context, l *language, name string) []program {
 	c.mu.Lock()
@@ -68,7 +72,7 @@ func (c *Catalog) programs(ctx context.Context, l *language, name string) []prog
 		wg.Go(func() { answers[i].program, answers[i].err = inspect(ctx, l, file) })
 	}
 	wg.Wait()
-	var list []program
+	list := c.added(l.family)
 	seen := map[string]bool{}
 	for i, a := range answers {
 		if a.err == nil {
@@ -112,15 +116,13 @@ func inspect(ctx context.Context, l *language, file string) (program, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, file, l.ask...)
 	cmd.Dir = "/"
-	output := cmd.Output
-	if l.family == FamilyJava {
-		output = cmd.CombinedOutput // it tells its properties on standard error
-	}
-	out, err := output()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, l.answerStream(&out)
+	err := cmd.Run()
 	if err != nil {
 		return program{}, fmt.Errorf("ask %s for its version: %w", file, err)
 	}
-	path, prefix, version, ok := l.answer(string(out))
+	path, prefix, version, ok := l.answer(out.String())
 	if !ok {
 		return program{}, fmt.Errorf("ask %s for its version: unexpected answer", file)
 	}
@@ -131,13 +133,29 @@ func inspect(ctx context.Context, l *language, file string) (program, error) {
 	if prefix != "/usr" && prefix != "/" {
 		p.prefix = prefix
 	}
+	if err := p.parseVersion(version); err != nil {
+		return p, err
+	}
+	return p, readable(p)
+}
+
+// parseVersion sets the version from its text.
+func (p *program) parseVersion(version string) (err error) {
 	for i, part := range strings.SplitN(version, ".", len(p.version)) {
 		digits := strings.TrimRightFunc(part, func(r rune) bool { return r < '0' || r > '9' })
 		if p.version[i], err = strconv.Atoi(digits); err != nil && i == 0 {
-			return p, fmt.Errorf("version %q of %s: %w", version, file, err)
+			return fmt.Errorf("version %q of %s: %w", version, p.path, err)
 		}
 	}
-	return p, readable(p)
+	return nil
+}
+
+// where is where the program was found, for people.
+func (p program) where() string {
+	if p.root != "" {
+		return "from " + p.source
+	}
+	return "at " + p.path
 }
 
 // readable tells whether functions, which run as another user, may use the program.

@@ -27,6 +27,7 @@ import (
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
+	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
@@ -68,6 +69,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
+		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
@@ -126,18 +128,18 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
-		return service.Service{}, nil, err
-	}
-	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
-		return service.Service{}, nil, err
-	}
 	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
 	if err != nil {
 		return service.Service{}, nil, err
 	}
 	s.onClose(func(context.Context) error { images.Close(); return nil })
 	o.Images = images
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+		return service.Service{}, nil, err
+	}
+	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
+		return service.Service{}, nil, err
+	}
 	o.Serve = func(l net.Listener) {
 		<-s.serving
 		s.front.ServeSandbox(l)
