@@ -9,7 +9,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -112,6 +112,9 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
+compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
+	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl
 
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 

@@ -43,6 +43,7 @@ func catalog() []api {
 		{model: "pipes", name: "pipes"},
 		{model: "stepfunctions", name: "stepfunctions"},
 		{model: "kinesis", name: "kinesis"},
+		{model: "firehose", name: "firehose"},
 		{model: "ssm", name: "ssm"},
 		{model: "secretsmanager", name: "secretsmanager"},
 		{model: "kms", name: "kms"},
