@@ -386,6 +386,9 @@ func TestStreamsAreListedAndDeletedWithoutARest(t *testing.T) {
 		}
 		h.put(t, "x")
 		do[api.TagDeliveryStreamOutput](t, h, "firehose", "TagDeliveryStream", `{"DeliveryStreamName": "d", "Tags": [{"Key": "a", "Value": "1"}, {"Key": "b"}]}`)
+		if _, err := try[api.TagDeliveryStreamOutput](t, h, "firehose", "TagDeliveryStream", `{"DeliveryStreamName": "d", "Tags": [{"Key": "aws:x"}]}`); service.Code(err) != codeInvalid {
+			t.Errorf("a reserved tag: %v", err)
+		}
 		do[api.UntagDeliveryStreamOutput](t, h, "firehose", "UntagDeliveryStream", `{"DeliveryStreamName": "d", "TagKeys": ["b"]}`)
 		if tags := do[api.ListTagsForDeliveryStreamOutput](t, h, "firehose", "ListTagsForDeliveryStream", `{"DeliveryStreamName": "d"}`); len(tags.Tags) != 1 || tags.HasMoreTags {
 			t.Errorf("tags %+v", tags)

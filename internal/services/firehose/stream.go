@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/firehose"
@@ -282,6 +283,11 @@ func tagMap(tags []api.Tag) map[string]string {
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
 		return invalid("A Firehose has at most %d tags.", maxTags)
+	}
+	for k := range tags {
+		if strings.HasPrefix(k, "aws:") && !strings.HasPrefix(k, "aws:cloudformation:") {
+			return invalid("The tag key %s begins with aws:, which is reserved.", k)
+		}
 	}
 	return nil
 }
