@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ type expect struct {
 	keep      string // the algorithm to store; empty means algorithm, or CRC64NVME
 	// proven tells that no checksum is asked of the client: the body comes in a form, or from this process.
 	proven bool
+	// hexDigest tells that errors repeat the Content-MD5 in hex.
+	hexDigest bool
 }
 
 // stored is a body that is durable or inline, and what is known of it.
@@ -50,6 +53,8 @@ type stored struct {
 	Sum    checksum
 	Inline []byte
 	Blob   blob.ID
+	// Blocks are the block sums of a plain body in a blob.
+	Blocks []byte
 }
 
 // uploadOf returns what the headers of an upload promise of its body. algorithm is x-amz-sdk-checksum-algorithm.
@@ -184,6 +189,8 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 			return stored{}, fromStore(wrap("write body", err))
 		}
 		to, finish = sealed, sealed.Close
+	} else {
+		d.blocks = newBlockSums()
 	}
 	if out.Size, err = spool(to, head, r, d); err != nil {
 		return stored{}, err
@@ -194,6 +201,9 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 	out.ETag = l.etag(out.ETag)
 	if err := finish(); err != nil {
 		return stored{}, fromStore(wrap("write body", err))
+	}
+	if d.blocks != nil {
+		out.Blocks = d.blocks.finish()
 	}
 	if out.Blob, err = w.Commit(ctx); err != nil {
 		return stored{}, fromStore(wrap("commit body", err))
@@ -219,6 +229,15 @@ func (s *Service) sealInline(out *stored, l *sealing) error {
 	return wrap("encrypt body", err)
 }
 
+// expectedDigest is how S3 repeats a Content-MD5: of PutObject in hex, elsewhere as it came.
+func (e expect) expectedDigest() string {
+	raw, err := base64.StdEncoding.DecodeString(e.md5)
+	if err != nil || !e.hexDigest {
+		return e.md5
+	}
+	return hex.EncodeToString(raw)
+}
+
 // finish fills in what was computed and compares it with what was promised.
 func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 	out.ETag, out.Sum.Value = d.etag(), d.sum(out.Sum.Algorithm)
@@ -228,7 +247,7 @@ func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 	if e.md5 != "" {
 		if same, _ := sameMD5(e.md5, out.ETag); !same {
 			return fail("BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received.").
-				WithDetail(&DigestMismatch{CalculatedDigest: base64MD5(out.ETag), ExpectedDigest: e.md5})
+				WithDetail(&DigestMismatch{CalculatedDigest: base64MD5(out.ETag), ExpectedDigest: e.expectedDigest()})
 		}
 	}
 	want := e.value
