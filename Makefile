@@ -9,7 +9,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
+.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -52,6 +52,12 @@ fuzz: ## every fuzz target for a minute
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
 	  done; done
 
+fuzz-long: ## what DynamoDB reads from the network, an hour each
+	@for t in internal/services/dynamodb/expr:FuzzExpressions internal/services/dynamodb/partiql:FuzzParse internal/lib/attr:FuzzNumber internal/lib/attr:FuzzMapRoundTrip \
+	  internal/services/dynamodb:FuzzKeysFitTheStore internal/wire:FuzzDecodeJSON; do \
+	  echo "$$t"; $(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 1h ./$${t%%:*} || exit 1; \
+	done
+
 java-client: ## the classes of the java runtime client, with the compiler of openjdk-17-jdk-headless
 	rm -rf internal/runtimes/clients/java
 	javac --release 11 -g:none -d internal/runtimes/clients/java $$(find internal/runtimes/java/client -name '*.java')
@@ -61,6 +67,7 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 	$(GO) run ./bench/platform
 	$(GO) run ./bench/store
 	$(GO) run ./bench/dynamodb
+	$(GO) run ./bench/dynamodb -durable
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
 bench-events: ## the rows of bench/README.md about queues, topics and data streams

@@ -31,6 +31,7 @@ type Config struct {
 	Egress           bool
 	ParkedMemory     string
 	SnapshotMemory   string
+	IdleFunctions    string
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
@@ -53,6 +54,12 @@ const (
 	SandboxAuto    = "auto"
 	SandboxRequire = "require"
 	SandboxOff     = "off"
+)
+
+// The values of the setting "idle-functions".
+const (
+	IdleRunning = "running"
+	IdleFrozen  = "frozen"
 )
 
 // The values of the setting "access-log" that are not a file.
@@ -99,6 +106,7 @@ func (c *Config) Validate() error {
 	if c.AccessLog == "" {
 		refuse("access-log", "is empty; set off, stderr or a file")
 	}
+	oneOf("idle-functions", c.IdleFunctions, IdleRunning, IdleFrozen)
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
 	if _, err := PercentOfMemory(c.ParkedMemory); err != nil {
 		refuse("parked-memory", "%v", err)
