@@ -71,7 +71,7 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 	$(GO) run ./bench/dynamodb -durable
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
-bench-events: ## the rows of bench/README.md about queues and topics
+bench-events: ## the rows of bench/README.md about queues, topics and data streams
 	$(GO) run ./bench/events
 
 bench-functions: ## the rows of bench/README.md about functions
