@@ -123,6 +123,7 @@ func patchS3(m *model) error {
 	} {
 		delete(m.Operations, name)
 	}
+	m.Operations["PutBucketTagging"].HTTP.ResponseCode = 204 // as S3 answers; the model does not say so
 	expires := m.Shapes["Expires"]
 	if expires == nil {
 		return errors.New("no Expires")
