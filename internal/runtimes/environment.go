@@ -111,11 +111,20 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 func (s *Spec) sandboxSpec() sandbox.Spec {
 	addr := netip.MustParseAddrPort(runtimeAPI)
 	return sandbox.Spec{
-		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
+		Name: s.Name, Argv: s.command(), Env: s.environ(), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
 		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: s.Output,
 	}
+}
+
+// environ is the environment of the process. What the function sets wins.
+func (s *Spec) environ() []string {
+	env := s.Runtime.environ(s.Env)
+	if s.Runtime.dotnet != nil && s.Limits.MemoryMB > 0 {
+		env = merge([]string{heapLimit(s.Limits.MemoryMB)}, env)
+	}
+	return env
 }
 
 // functionMounts are the folders of the function.
@@ -155,7 +164,7 @@ func (e *Environment) serve(s *Spec) {
 	if s.Credentials != nil {
 		e.session.Credentials(s.Credentials)
 	}
-	if err := e.expectExtensions(s); err != nil {
+	if err := errors.Join(s.Runtime.dotnet.check(s), e.expectExtensions(s)); err != nil {
 		e.session.End(err)
 	}
 	if l := e.cell.Listener(runtimeAPI); l != nil {
@@ -269,6 +278,9 @@ func (r *Runtime) environ(given []string) []string {
 		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
 	}
 	switch r.Family {
+	case FamilyDotnet:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID)
+		env = append(env, r.dotnet.environ()...)
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",

@@ -42,7 +42,7 @@ func kindOf(s *Spec) (kind, bool) {
 		if k.root == "" {
 			k.runtime = ""
 		}
-	case s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
+	case !s.Runtime.ours() || s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
 	default:
 		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)
