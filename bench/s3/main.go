@@ -29,7 +29,7 @@ const (
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "put,get,putlarge,getlarge,list", "what to measure, separated by commas")
+	only := flag.String("only", "put,get,putlarge,getlarge,list,neighbour", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.StringVar(&b.versitygw, "versitygw", "", "the versitygw to compare with; by default none")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
@@ -97,7 +97,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"put", b.put}, {"get", b.get}, {"putlarge", b.putLarge}, {"getlarge", b.getLarge}, {"list", b.list}} {
+	}{{"put", b.put}, {"get", b.get}, {"putlarge", b.putLarge}, {"getlarge", b.getLarge}, {"list", b.list}, {"neighbour", b.neighbour}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -39,5 +39,5 @@
 // when the runtime and every extension ask for an event. The runtime's answer is handed over at once; extensions have until the invocation's deadline to ask
 // again, else the environment is ended. At the end extensions hear first, then the runtime is asked to go.
 //
-// Not here yet: the Telemetry and Logs APIs. They are refused by name.
+// They can subscribe to telemetry (package telemetry), which is sent to ports that they listen on, over sockets as debuggers have them.
 package runtimes

@@ -9,9 +9,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -43,8 +45,11 @@ type Spec struct {
 	Egress *sandbox.Egress
 	// Debugger reaches the process; nil for none. The environment is started in a sandbox of its own then.
 	Debugger *Debugger
-	// Output takes everything that the function writes to its standard streams.
-	Output io.Writer
+	// Output takes everything that the function writes to its standard streams. ExtensionOutput, when set together with Telemetry, takes what programs in
+	// layers write that run beside it; else Output does.
+	Output, ExtensionOutput io.Writer
+	// Telemetry takes the subscriptions of extensions; nil for none.
+	Telemetry *telemetry.Hub
 	// Snapshot tells that the environment is initialised as one that is to be restored later, see [Environment.WaitSnapshot].
 	Snapshot bool
 	// Concurrency is how many invocations the environment takes at a time; 0 for one, and then without workers.
@@ -64,6 +69,9 @@ type Environment struct {
 	session *rapi.Session
 	clock   clock.Clock
 	parked  bool
+	// telemetry is told when the extensions are ready; nil for none.
+	telemetry *telemetry.Hub
+	announced sync.Once
 	// concurrent tells that the environment takes several invocations at a time. Extensions do not hear of them.
 	concurrent bool
 }
@@ -93,7 +101,7 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
 	if s.Debugger != nil {
-		spec.Inbound = debugConns
+		spec.Inbound += debugConns
 	}
 	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
@@ -110,11 +118,15 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 // sandboxSpec describes the sandbox without the function's code.
 func (s *Spec) sandboxSpec() sandbox.Spec {
 	addr := netip.MustParseAddrPort(runtimeAPI)
+	stderr := s.Output
+	if s.subscribers() > 0 && s.ExtensionOutput != nil {
+		stderr = s.ExtensionOutput // see startExtensions
+	}
 	return sandbox.Spec{
 		Name: s.Name, Argv: s.command(), Env: s.environ(), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
-		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: s.Output,
+		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
 	}
 }
 
@@ -167,6 +179,17 @@ func (e *Environment) serve(s *Spec) {
 	if err := errors.Join(s.Runtime.dotnet.check(s), e.expectExtensions(s)); err != nil {
 		e.session.End(err)
 	}
+	if h := s.Telemetry; h != nil {
+		e.telemetry = h
+		if s.subscribers() > 0 {
+			h.Attach(e.cell.Dial)
+		}
+		e.session.Extensions().SetTelemetry(h)
+		go func() {
+			<-e.Done()
+			h.Close()
+		}()
+	}
 	if l := e.cell.Listener(runtimeAPI); l != nil {
 		go e.session.ServeListener(l)
 	}
@@ -177,8 +200,19 @@ func (e *Environment) WaitReady(ctx context.Context) error {
 	if err := e.session.WaitReady(ctx); err != nil {
 		return err
 	}
-	if x := e.session.Extensions(); x.Any() {
-		return x.WaitReady(ctx)
+	x := e.session.Extensions()
+	if x.Any() {
+		if err := x.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	if e.telemetry != nil {
+		e.announced.Do(func() {
+			for _, ready := range x.Ready() {
+				e.telemetry.Publish(telemetry.Event{Type: "platform.extension", Record: ready})
+			}
+			e.telemetry.Seal()
+		})
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes/rapi"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 )
 
 // The times that programs have to end, https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html. Of shutdownTime the runtime
@@ -30,8 +31,8 @@ const wrapperVariable = "AWS_LAMBDA_EXEC_WRAPPER"
 const extensionFolder = "extensions"
 
 // startExtensions is a shell program: it starts every extension as a process that the sandbox's init looks after, without the function's descriptor of the
-// Runtime API, and becomes the runtime.
-const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / && "$e" 3>&- & ); done; exec "$@"`
+// Runtime API, and becomes the runtime. What extensions write goes to the error stream, what the function writes to the other one, so that they can be told apart.
+const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / && "$e" 1>&2 3>&- & ); done; exec "$@" 2>&1`
 
 // command is what the environment's process runs.
 func (s *Spec) command() []string {
@@ -78,6 +79,17 @@ func (s *Spec) extensionFiles() string {
 }
 
 func (s *Spec) hasExtensions() bool { return s.extensionFiles() != "" }
+
+// subscribers is how many connections telemetry needs into the sandbox.
+func (s *Spec) subscribers() int {
+	if s.Telemetry == nil || !s.hasExtensions() {
+		return 0
+	}
+	return telemetry.MaxSubscriptions
+}
+
+// flushTime bounds the wait for the subscribers of telemetry before the extensions are told of the end.
+const flushTime = 200 * time.Millisecond
 
 // expectExtensions announces the extensions that the process starts. One that cannot be started fails the initialisation.
 func (e *Environment) expectExtensions(s *Spec) error {
@@ -126,6 +138,7 @@ func (e *Environment) settle(deadline time.Time) {
 func (e *Environment) Shutdown(reason string) {
 	x := e.session.Extensions()
 	if x.Any() && e.alive() {
+		e.within(flushTime, e.telemetry.Flush)
 		left := internalShutdownTime
 		if x.External() {
 			left = runtimeShare

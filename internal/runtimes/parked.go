@@ -25,6 +25,8 @@ type kind struct {
 	held   bool
 	listen string
 	egress *sandbox.Egress
+	// subscribers is how many connections telemetry needs into the cell.
+	subscribers int
 }
 
 // kindOf returns the kind of a function; false if no parked cell can serve it.
@@ -33,7 +35,7 @@ func kindOf(s *Spec) (kind, bool) {
 	for _, l := range s.Listen {
 		fmt.Fprintf(&listen, "%s %s\n", l.Name, l.Addr)
 	}
-	k := kind{runtime: s.Runtime.ID, root: s.Runtime.root, listen: listen.String(), egress: s.Egress}
+	k := kind{runtime: s.Runtime.ID, root: s.Runtime.root, listen: listen.String(), egress: s.Egress, subscribers: s.subscribers()}
 	switch {
 	case s.Runtime.Family == FamilyImage:
 		return k, false // its root is one function's own
@@ -81,10 +83,12 @@ func parkedSpec(k kind, s *Spec) Spec {
 
 // parkedCell is a sandbox that waits for an assignment.
 type parkedCell struct {
-	kind  kind
-	env   *Environment
-	out   *outlet
-	bytes int64 // of memory that it takes
+	kind kind
+	env  *Environment
+	out  *outlet
+	// extensions is the output of extensions: out, unless they are told apart.
+	extensions *outlet
+	bytes      int64 // of memory that it takes
 }
 
 // What is done in a parked cell before it counts as ready.
@@ -100,10 +104,15 @@ func (l *Launcher) park(ctx context.Context, k kind, s Spec) (*parkedCell, error
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
 	out := &outlet{}
+	extensions := out
+	if k.subscribers > 0 {
+		extensions = &outlet{}
+	}
 	spec := s.sandboxSpec()
+	spec.Inbound = k.subscribers
 	spec.Parked, spec.Held = true, k.held
 	spec.Limits = sandbox.Limits{MemoryMB: maxFunctionMemory, MilliCPU: 1}
-	spec.Stdout, spec.Stderr = out, out
+	spec.Stdout, spec.Stderr = out, extensions
 	if !k.held {
 		spec.Env = append(append(spec.Env, "LAMBENT_PARKED=1"), s.Runtime.language.roomVariables()...)
 		spec.Dir = "/"
@@ -112,7 +121,7 @@ func (l *Launcher) park(ctx context.Context, k kind, s Spec) (*parkedCell, error
 	if err != nil {
 		return nil, err
 	}
-	c := &parkedCell{kind: k, env: newEnvironment(cell, l.o.Clock), out: out}
+	c := &parkedCell{kind: k, env: newEnvironment(cell, l.o.Clock), out: out, extensions: extensions}
 	c.env.parked = true
 	if !k.held {
 		if err := c.warm(ctx, s.Runtime.language.warmings); err != nil {
@@ -154,7 +163,10 @@ func (c *parkedCell) assign(ctx context.Context, s *Spec) (*Environment, error) 
 	spec := s.sandboxSpec()
 	a := sandbox.Assignment{Mounts: s.functionMounts(), Limits: s.Limits}
 	c.env.cell.Drain()
-	c.out.set(s.Output)
+	c.out.set(spec.Stdout)
+	if c.extensions != c.out {
+		c.extensions.set(spec.Stderr)
+	}
 	c.env.serve(s)
 	if c.kind.held {
 		a.Argv, a.Env, a.Dir = spec.Argv, spec.Env, spec.Dir

@@ -127,7 +127,7 @@ func (b *builder) files() []pair {
 	uid, gid := b.identity()
 	return []pair{
 		{resolv, "/etc/resolv.conf"},
-		{"127.0.0.1 localhost lambent\n::1 localhost\n", "/etc/hosts"},
+		{"127.0.0.1 localhost lambent sandbox sandbox.localdomain\n::1 localhost\n", "/etc/hosts"},
 		{"hosts: files dns\npasswd: files\ngroup: files\n", "/etc/nsswitch.conf"},
 		{fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\n%s:x:%d:%d::/home/%s:/sbin/nologin\n", User, uid, gid, User), "/etc/passwd"},
 		{fmt.Sprintf("root:x:0:\n%s:x:%d:\n", User, gid), "/etc/group"},

@@ -55,7 +55,7 @@ func TestImageIsTheWholeRoot(t *testing.T) {
 	spec := rootSpec(root, "roots")
 	spec.Mounts = append(spec.Mounts, Mount{Source: filepath.Join(root, "etc"), Target: "/var/task"})
 	out, _ = runAct(t, h, spec)
-	want := "/ dev etc lib lib64 payload proc tmp usr var\n/dev fd full null random stderr stdin stdout urandom zero\n/var/task hosts resolv.conf\n/etc/hosts 127.0.0.1 localhost lambent\n"
+	want := "/ dev etc lib lib64 payload proc tmp usr var\n/dev fd full null random stderr stdin stdout urandom zero\n/var/task hosts resolv.conf\n/etc/hosts 127.0.0.1 localhost lambent sandbox sandbox.localdomain\n"
 	if !strings.HasPrefix(out, want) {
 		t.Errorf("seen from inside:\n%s\nwant\n%s", out, want)
 	}

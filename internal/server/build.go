@@ -28,6 +28,7 @@ import (
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
+	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
@@ -69,6 +70,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
+		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

@@ -34,6 +34,8 @@ type dialect struct {
 	oldCBOR bool
 	// bareErrors are S3's: an <Error> without <ErrorResponse> around it.
 	bareErrors bool
+	// noContent are operations without a status in the model that the service answers with 204.
+	noContent []string
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
 	crc32 bool
 	// wording, when set, tells how the service words a broken constraint of an operation in a way of its own: with the whole message of the error, or own for
@@ -83,6 +85,10 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
 		d.validates, d.bareErrors = false, true
+		d.noContent = []string{
+			"PutBucketAnalyticsConfiguration", "PutBucketIntelligentTieringConfiguration", "PutBucketInventoryConfiguration",
+			"PutBucketMetricsConfiguration", "PutBucketPolicy", "PutBucketTagging",
+		}
 	}
 	return d
 }

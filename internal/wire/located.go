@@ -36,7 +36,7 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 		found := false
 		switch f.Location {
 		case awsapi.Header:
-			found, err = f.setHeader(v, req, name)
+			found, err = f.setHeader(v, req)
 		case awsapi.Headers:
 			found = f.setHeaders(v, req.Header, f.WireName)
 		case awsapi.QueryString:
@@ -52,10 +52,10 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 	return seen, nil
 }
 
-func (f *field) setHeader(v reflect.Value, req *Request, name string) (bool, error) {
-	values := req.Header.Values(name)
+func (f *field) setHeader(v reflect.Value, req *Request) (bool, error) {
+	values := req.Header[f.headerName]
 	if len(values) == 0 {
-		if !strings.EqualFold(name, "Content-Length") || req.ContentLength < 0 {
+		if f.headerName != "Content-Length" || req.ContentLength < 0 {
 			return false, nil
 		}
 		values = []string{strconv.FormatInt(req.ContentLength, 10)}

@@ -185,7 +185,7 @@ func (o *Operation) decodeREST(req *Request, m *message, v reflect.Value, t *tra
 	}
 	seen, err := o.decodeLocated(req, m, v, t)
 	if err != nil {
-		return err
+		return &misplaced{err}
 	}
 	wanted := m.outside
 	if m.payload != nil && len(req.body) == 0 && !o.Streaming() {
@@ -255,6 +255,12 @@ func decodeXMLBody(body []byte, f *field, v reflect.Value, t *trail) error {
 	return err
 }
 
+// misplaced is a mistake in a member that travels outside of the body: in the path, the query or a header.
+type misplaced struct{ err error }
+
+func (e *misplaced) Error() string { return e.err.Error() }
+func (e *misplaced) Unwrap() error { return e.err }
+
 // clientError turns what a decoder says into the error that a client sees.
 func (a *API) clientError(req *Request, err error) error {
 	var known *service.Error
@@ -266,15 +272,19 @@ func (a *API) clientError(req *Request, err error) error {
 	switch {
 	case errors.As(err, &syntax), errors.As(err, &wrong):
 		code := "SerializationException"
+		var outside *misplaced
 		switch req.Protocol {
 		case awsapi.RESTXML:
 			code = "MalformedXML"
+			if errors.As(err, &outside) {
+				code = "InvalidArgument"
+			}
 		case awsapi.Query, awsapi.EC2:
 			code = "MalformedInput"
 		}
 		message := err.Error()
-		if a.Name == "s3" && errors.As(err, &syntax) {
-			message = "The XML you provided was not well-formed or did not validate against our published schema."
+		if a.Name == "s3" && errors.As(err, &syntax) && outside == nil {
+			message = "The XML you provided was not well-formed or did not validate against our published schema"
 		}
 		return &service.Error{Code: code, Status: http.StatusBadRequest, Message: message, Err: err}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,6 +48,8 @@ type field struct {
 	// requests, xmlName in XML.
 	jsonName, xmlName, queryName string
 	jsonKey                      string // jsonName quoted, with a colon
+	// headerName is the name of a member that travels in a header, as http.Header has it.
+	headerName string
 }
 
 var (
@@ -180,6 +183,7 @@ func (c *compiler) fieldLocked(m *awsapi.Member, typ reflect.Type) (*field, erro
 	f.jsonName = firstOf(m.JSONName, m.WireName, m.Name)
 	f.jsonKey = string(appendJSONString(nil, f.jsonName)) + ":"
 	f.xmlName = firstOf(m.WireName, m.Name)
+	f.headerName = http.CanonicalHeaderKey(f.xmlName)
 	f.queryName = firstOf(m.QueryName, m.WireName, m.Name)
 	return f, nil
 }

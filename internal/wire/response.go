@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -66,6 +67,9 @@ func (a *answer) recycle() {
 func (o *Operation) successStatus() int {
 	if o.Schema.Status != 0 {
 		return o.Schema.Status
+	}
+	if slices.Contains(o.API.dialect.noContent, o.Name) {
+		return http.StatusNoContent
 	}
 	return http.StatusOK
 }

@@ -422,3 +422,18 @@ func TestKeysOfHeaderMapsKeepTheirCase(t *testing.T) {
 		t.Errorf("the head is %v: clients make the key of the metadata of the name as it is sent", w.Header())
 	}
 }
+
+func TestMistakesOutsideOfTheBodyAreInvalidArguments(t *testing.T) {
+	a := wire.New(s3.API, (&s3.Handlers{}).Bindings())
+	for query, want := range map[string]string{"max-keys=many": "InvalidArgument", "max-keys=7": ""} {
+		req := restRequest("GET", "/bucket", "")
+		req.RawQuery = query
+		op, err := a.Match(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := service.Code(op.Decode(req, op.Binding.New())); got != want {
+			t.Errorf("%s: code is %q, want %q", query, got, want)
+		}
+	}
+}

@@ -136,6 +136,28 @@ func (c *client) putObject(ctx context.Context, key string, body []byte) error {
 	return err
 }
 
+// putJoined puts an object as a multipart upload of one part.
+func (c *client) putJoined(ctx context.Context, key string, body []byte) error {
+	target := "/" + bucket + "/" + key
+	got, err := c.do(ctx, "s3", http.MethodPost, target+"?uploads", nil, nil)
+	if err != nil {
+		return err
+	}
+	var up struct {
+		UploadID string `xml:"UploadId"`
+	}
+	if err := xml.Unmarshal(got, &up); err != nil {
+		return fmt.Errorf("begin an upload: %w", err)
+	}
+	id := url.QueryEscape(up.UploadID)
+	if _, err := c.do(ctx, "s3", http.MethodPut, target+"?partNumber=1&uploadId="+id, nil, body); err != nil {
+		return err
+	}
+	parts := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag(body) + "</ETag></Part></CompleteMultipartUpload>"
+	_, err = c.do(ctx, "s3", http.MethodPost, target+"?uploadId="+id, nil, []byte(parts))
+	return err
+}
+
 func (c *client) getObject(ctx context.Context, key string) ([]byte, error) {
 	return c.do(ctx, "s3", http.MethodGet, "/"+bucket+"/"+key, nil, nil)
 }

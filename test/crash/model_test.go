@@ -57,6 +57,12 @@ func etag(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// joinedETag is the ETag of an object that was uploaded as one part.
+func joinedETag(body []byte) string {
+	part := md5.Sum(body)
+	return etag(part[:]) + "-1"
+}
+
 func of(m *model, all map[string]*value, key string) *value {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,7 +101,7 @@ func (m *model) writer(ctx context.Context, c *client, id int, random *rand.Rand
 }
 
 func (m *model) step(ctx context.Context, c *client, key string, random *rand.Rand) error {
-	switch random.IntN(5) {
+	switch random.IntN(6) {
 	case 0, 1:
 		return m.write(ctx, m.items, key, noise(random, 20, 2000), c.putItem)
 	case 2:
@@ -107,16 +113,18 @@ func (m *model) step(ctx context.Context, c *client, key string, random *rand.Ra
 		}
 		return err
 	case 3:
-		return m.store(ctx, c, key, noise(random, 20, 4000))
+		return m.store(ctx, key, noise(random, 20, 4000), etag, c.putObject)
+	case 4:
+		return m.store(ctx, key, noise(random, 20, 200<<10), joinedETag, c.putJoined)
 	default:
-		return m.store(ctx, c, key, noise(random, 33<<10, 200<<10))
+		return m.store(ctx, key, noise(random, 33<<10, 200<<10), etag, c.putObject)
 	}
 }
 
-func (m *model) store(ctx context.Context, c *client, key string, body []byte) error {
-	event := key + " " + etag(body)
+func (m *model) store(ctx context.Context, key string, body []byte, tag func([]byte) string, put func(context.Context, string, []byte) error) error {
+	event := key + " " + tag(body)
 	m.note(m.perhaps, event)
-	err := m.write(ctx, m.objects, key, body, c.putObject)
+	err := m.write(ctx, m.objects, key, body, put)
 	if err == nil {
 		m.note(m.told, event)
 	}

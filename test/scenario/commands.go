@@ -80,8 +80,8 @@ func until(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	end := time.After(patience)
 	for {
 		call(w, ts, false, args[2:])
-		got, _ := lookup(w.last.Output, args[0])
-		if text(got) == args[1] {
+		got, ok := lookup(w.last.Output, args[0])
+		if ok && text(got) == args[1] || !ok && args[1] == "absent" {
 			return
 		}
 		select {

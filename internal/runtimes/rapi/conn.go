@@ -152,17 +152,14 @@ func (c *conn) handle(q request) error {
 	if strings.HasPrefix(q.path, extensionPrefix) {
 		return c.extensionCall(q)
 	}
+	if path := strings.TrimSuffix(q.path, "/"); path == telemetryPath || path == logsPath {
+		return c.subscribe(q, path == logsPath)
+	}
 	if q.path == credentialsPath && q.method == "GET" {
 		return c.serveCredentials(q)
 	}
 	if err := c.skip(q); err != nil {
 		return err
-	}
-	switch {
-	case q.path == telemetryPath:
-		return c.reply(202, "Telemetry.NotSupported", "Telemetry API is not supported")
-	case q.path == logsPath:
-		return c.reply(202, "Logs.NotSupported", "Logs API is not supported")
 	}
 	return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the Runtime API", q.method, q.path))
 }

@@ -3,6 +3,7 @@ package rapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/lib/uuid"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 )
 
 // Extensions is the Extensions API of one environment, https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html: programs that run beside
@@ -21,6 +23,8 @@ type Extensions struct {
 	mu sync.Mutex // guards the fields below
 	// about is what extensions are told of the function.
 	about About
+	// telemetry takes their subscriptions; nil for none.
+	telemetry *telemetry.Hub
 	// expected are the names of the programs that have been started as extensions and have not registered yet.
 	expected []string
 	list     []*extension
@@ -57,6 +61,30 @@ func (x *Extensions) Expect(about About, names []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.about, x.expected = about, names
+}
+
+// SetTelemetry gives the extensions a hub to subscribe to.
+func (x *Extensions) SetTelemetry(h *telemetry.Hub) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.telemetry = h
+}
+
+// Ready describes the extensions in the form of platform.extension events.
+func (x *Extensions) Ready() (list []map[string]any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, e := range x.list {
+		events := []string{}
+		if e.invoke {
+			events = append(events, "INVOKE")
+		}
+		if e.shutdown {
+			events = append(events, "SHUTDOWN")
+		}
+		list = append(list, map[string]any{"name": e.name, "state": "Ready", "events": events})
+	}
+	return list
 }
 
 // Any tells whether there are extensions, External whether some are programs of their own.
@@ -202,19 +230,12 @@ func (c *conn) extensionCall(q request) error {
 	if call == "register" && q.method == "POST" {
 		return c.registerExtension(q, body)
 	}
-	x.mu.Lock()
-	i := slices.IndexFunc(x.list, func(e *extension) bool { return e.id == q.extensionID })
-	var e *extension
-	if i >= 0 {
-		e = x.list[i]
-		c.extension = e.id
+	e, refused := x.caller(q)
+	if refused != nil {
+		return c.reply(refused.status, refused.kind, refused.message)
 	}
-	x.mu.Unlock()
+	c.extension = e.id
 	switch {
-	case q.extensionID == "":
-		return c.reply(403, "Extension.MissingHeader", "Missing Lambda-Extension-Identifier header")
-	case e == nil:
-		return c.reply(403, "Extension.UnknownExtensionIdentifier", "Unknown extension "+q.extensionID)
 	case call == "event/next" && q.method == "GET":
 		if !x.ask(e, c) {
 			return c.reply(403, "Extension.InvalidExtensionState", "The extension waits for an event already, or has been shut down")
@@ -227,6 +248,49 @@ func (c *conn) extensionCall(q request) error {
 		return err
 	}
 	return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the Extensions API", q.method, q.path))
+}
+
+// caller is the extension that a request names.
+func (x *Extensions) caller(q request) (*extension, *refusal) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i := slices.IndexFunc(x.list, func(e *extension) bool { return e.id == q.extensionID })
+	switch {
+	case q.extensionID == "":
+		return nil, &refusal{403, "Extension.MissingHeader", "Missing Lambda-Extension-Identifier header"}
+	case i < 0:
+		return nil, &refusal{403, "Extension.UnknownExtensionIdentifier", "Unknown extension " + q.extensionID}
+	}
+	return x.list[i], nil
+}
+
+// subscribe answers one request of the Telemetry API, or of the Logs API.
+func (c *conn) subscribe(q request, logs bool) error {
+	api := map[bool]string{false: "Telemetry", true: "Logs"}[logs]
+	body, err := readBody(c.r.body(q), q.length, maxHead)
+	if err != nil {
+		return err
+	}
+	if q.method != "PUT" {
+		return c.reply(404, "NotFound", fmt.Sprintf("%s %s is not part of the %s API", q.method, q.path, api))
+	}
+	x := c.s.extensions
+	e, refused := x.caller(q)
+	if refused != nil {
+		return c.reply(refused.status, refused.kind, refused.message)
+	}
+	x.mu.Lock()
+	hub := x.telemetry
+	x.mu.Unlock()
+	switch err := hub.Subscribe(telemetry.Request{Extension: e.name, Logs: logs, Body: body}); {
+	case errors.Is(err, telemetry.ErrNoNetwork):
+		return c.reply(202, api+".NotSupported", err.Error())
+	case errors.Is(err, telemetry.ErrClosed):
+		return c.reply(403, api+".SubscriptionClosed", err.Error())
+	case err != nil:
+		return c.reply(400, "ValidationError", err.Error())
+	}
+	return c.write([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n\"OK\""))
 }
 
 // ask notes that an extension waits for an event on c.

@@ -185,7 +185,9 @@ func TestWrongStatesAreRefused(t *testing.T) {
 		{post("invocation/other/response", "Content-Length: 0\r\n", ""), 400},
 		{post("invocation/other/error", "Content-Length: 0\r\n", ""), 400},
 		{"GET /2018-06-01/runtime/nothing HTTP/1.1\r\n\r\n", 404},
-		{"PUT /2022-07-01/telemetry HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 202},
+		{"PUT /2022-07-01/telemetry HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 403},
+		{"PUT /2020-08-15/logs HTTP/1.1\r\nLambda-Extension-Identifier: nobody\r\nContent-Length: 2\r\n\r\n{}", 403},
+		{"GET /2020-08-15/logs HTTP/1.1\r\n\r\n", 404},
 		{"POST /2020-01-01/extension/register HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 403},
 		{"GET /2020-01-01/extension/event/next HTTP/1.1\r\nLambda-Extension-Identifier: nobody\r\n\r\n", 403},
 	} {

@@ -50,6 +50,12 @@ func (s *Service) alter(tx store.Txn, t *table, r *tableRecord, in *ddb.UpdateTa
 	if in.SSESpecification != nil {
 		r.Encryption = in.SSESpecification
 	}
+	if in.WarmThroughput != nil {
+		if err := r.checkWarm("table", r.Warm, r.Throughput, in.WarmThroughput); err != nil {
+			return err
+		}
+		r.Warm = in.WarmThroughput
+	}
 	if in.TableClass != "" {
 		r.Class = in.TableClass
 	}
@@ -83,7 +89,6 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 	for _, u := range []legacy{
 		{"MultiRegionConsistency", in.MultiRegionConsistency != ""},
 		{"GlobalTableWitnessUpdates", in.GlobalTableWitnessUpdates != nil},
-		{"WarmThroughput", in.WarmThroughput != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != ""},
 	} {
 		if u.set {
@@ -97,7 +102,7 @@ func checkAlter(in *ddb.UpdateTableInput) error {
 		return err
 	}
 	if in.ProvisionedThroughput == nil && in.BillingMode == "" && len(in.GlobalSecondaryIndexUpdates) == 0 && in.SSESpecification == nil &&
-		in.DeletionProtectionEnabled == nil && in.TableClass == "" && in.OnDemandThroughput == nil && in.StreamSpecification == nil && in.ReplicaUpdates == nil {
+		in.DeletionProtectionEnabled == nil && in.TableClass == "" && in.OnDemandThroughput == nil && in.StreamSpecification == nil && in.ReplicaUpdates == nil && in.WarmThroughput == nil {
 		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
 	}
 	if in.BillingMode == ddb.BillingModeProvisioned && in.ProvisionedThroughput == nil {
@@ -185,8 +190,11 @@ func alterIndex(tx store.Txn, t *table, r *tableRecord, defs []ddb.AttributeDefi
 		delete(r.Insights, name)
 		return nil
 	}
-	if u.Update.WarmThroughput != nil {
-		return unsupported("UpdateTable", "GlobalSecondaryIndexUpdates.Update.WarmThroughput")
+	if warm := u.Update.WarmThroughput; warm != nil {
+		if err := r.checkWarm("index "+name, r.Global[i].Warm, r.Global[i].Throughput, warm); err != nil {
+			return err
+		}
+		r.Global[i].Warm = warm
 	}
 	if th := u.Update.ProvisionedThroughput; th != nil {
 		if r.OnDemand {
@@ -198,8 +206,8 @@ func alterIndex(tx store.Txn, t *table, r *tableRecord, defs []ddb.AttributeDefi
 }
 
 func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGlobalSecondaryIndexAction) error {
-	if c.WarmThroughput != nil {
-		return unsupported("UpdateTable", "GlobalSecondaryIndexUpdates.Create.WarmThroughput")
+	if err := r.checkWarm("index "+c.IndexName, nil, deref(c.ProvisionedThroughput), c.WarmThroughput); err != nil {
+		return err
 	}
 	names := map[string]bool{}
 	for _, ix := range append(slices.Clone(r.Global), r.Local...) {
@@ -226,7 +234,7 @@ func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGl
 	if err := checkIndexThroughput(mode, c.IndexName, c.ProvisionedThroughput); err != nil {
 		return err
 	}
-	ix := r.newIndex(c.IndexName, c.KeySchema, *c.Projection, c.ProvisionedThroughput)
+	ix := r.newIndex(c.IndexName, c.KeySchema, *c.Projection, c.ProvisionedThroughput, c.WarmThroughput)
 	ix.Filling = true
 	r.Global = append(r.Global, ix)
 	return nil

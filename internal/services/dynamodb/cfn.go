@@ -23,6 +23,7 @@ type tableProperties struct {
 	BillingMode               string              `cfn:"BillingMode"`
 	ProvisionedThroughput     *throughputProperty `cfn:"ProvisionedThroughput"`
 	OnDemandThroughput        *onDemandProperty   `cfn:"OnDemandThroughput"`
+	WarmThroughput            *warmProperty       `cfn:"WarmThroughput"`
 	GlobalSecondaryIndexes    []globalProperty    `cfn:"GlobalSecondaryIndexes"`
 	LocalSecondaryIndexes     []localProperty     `cfn:"LocalSecondaryIndexes,createOnly"`
 	TimeToLiveSpecification   *ttlProperty        `cfn:"TimeToLiveSpecification"`
@@ -55,6 +56,18 @@ type throughputProperty struct {
 type onDemandProperty struct {
 	Read  *int64 `cfn:"MaxReadRequestUnits"`
 	Write *int64 `cfn:"MaxWriteRequestUnits"`
+}
+
+type warmProperty struct {
+	Reads  *int64 `cfn:"ReadUnitsPerSecond"`
+	Writes *int64 `cfn:"WriteUnitsPerSecond"`
+}
+
+func (p *warmProperty) api() *ddb.WarmThroughput {
+	if p == nil {
+		return nil
+	}
+	return &ddb.WarmThroughput{ReadUnitsPerSecond: p.Reads, WriteUnitsPerSecond: p.Writes}
 }
 
 type projectionProperty struct {
@@ -197,7 +210,7 @@ func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableIn
 	in := &ddb.CreateTableInput{
 		TableName: p.TableName, AttributeDefinitions: p.definitions(), KeySchema: keySchema(p.KeySchema),
 		BillingMode: p.BillingMode, ProvisionedThroughput: p.ProvisionedThroughput.api(), TableClass: p.TableClass,
-		DeletionProtectionEnabled: p.DeletionProtectionEnabled, Tags: p.tags(c),
+		DeletionProtectionEnabled: p.DeletionProtectionEnabled, Tags: p.tags(c), WarmThroughput: p.WarmThroughput.api(),
 	}
 	if in.TableName == "" {
 		in.TableName = c.Name(255, nil)

@@ -66,6 +66,7 @@ func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
 		Name: tableName(in.TableName), ID: id, Created: s.clock.Now().UTC(), Attributes: in.AttributeDefinitions, Keys: in.KeySchema,
 		OnDemand: in.BillingMode == ddb.BillingModePayPerRequest, OnDemandLimits: in.OnDemandThroughput, Class: in.TableClass,
 		Protected: isTrue(in.DeletionProtectionEnabled), Encryption: in.SSESpecification, Tags: tagMap(in.Tags),
+		Warm: in.WarmThroughput,
 	}
 	if in.ResourcePolicy != nil {
 		if r.Policy, err = s.newPolicy(*in.ResourcePolicy); err != nil {
@@ -78,18 +79,18 @@ func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
 		r.Throughput = *in.ProvisionedThroughput
 	}
 	for _, ix := range in.LocalSecondaryIndexes {
-		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil))
+		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil, nil))
 	}
 	for _, ix := range in.GlobalSecondaryIndexes {
-		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput))
+		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput, ix.WarmThroughput))
 	}
 	return r, nil
 }
 
 // newIndex makes the record of an index with an id of its own.
-func (r *tableRecord) newIndex(name string, keys []ddb.KeySchemaElement, pr ddb.Projection, th *ddb.ProvisionedThroughput) indexRecord {
+func (r *tableRecord) newIndex(name string, keys []ddb.KeySchemaElement, pr ddb.Projection, th *ddb.ProvisionedThroughput, warm *ddb.WarmThroughput) indexRecord {
 	r.NextIndex++
-	return indexRecord{Name: name, ID: r.NextIndex, Keys: keys, Projection: pr, Throughput: deref(th)}
+	return indexRecord{Name: name, ID: r.NextIndex, Keys: keys, Projection: pr, Throughput: deref(th), Warm: warm}
 }
 
 // checkCreate checks a CreateTable request beyond its model.
@@ -104,7 +105,6 @@ func checkCreate(in *ddb.CreateTableInput) error {
 		return err
 	}
 	for _, u := range []legacy{
-		{"WarmThroughput", in.WarmThroughput != nil},
 		{"GlobalTableSourceArn", in.GlobalTableSourceArn != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != ""},
 	} {
@@ -188,6 +188,10 @@ func checkSchema(in *ddb.CreateTableInput) error {
 	if err := checkLocal(in, names); err != nil {
 		return err
 	}
+	made := &tableRecord{OnDemand: in.BillingMode == ddb.BillingModePayPerRequest}
+	if err := made.checkWarm("table", nil, deref(in.ProvisionedThroughput), in.WarmThroughput); err != nil {
+		return err
+	}
 	if in.GlobalSecondaryIndexes != nil && len(in.GlobalSecondaryIndexes) == 0 {
 		return invalidValue("List of GlobalSecondaryIndexes is empty")
 	}
@@ -199,8 +203,8 @@ func checkSchema(in *ddb.CreateTableInput) error {
 		if err := checkIndexThroughput(in.BillingMode, ix.IndexName, ix.ProvisionedThroughput); err != nil {
 			return err
 		}
-		if ix.WarmThroughput != nil {
-			return unsupported("CreateTable", "GlobalSecondaryIndexes.WarmThroughput")
+		if err := made.checkWarm("index "+ix.IndexName, nil, deref(ix.ProvisionedThroughput), ix.WarmThroughput); err != nil {
+			return err
 		}
 	}
 	if len(in.GlobalSecondaryIndexes) > maxGlobalIndexes {

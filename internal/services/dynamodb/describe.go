@@ -21,8 +21,12 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		TableArn: ptr(t.arn()), TableId: &t.ID, DeletionProtectionEnabled: &t.Protected, OnDemandThroughput: t.OnDemandLimits,
 	}
 	if t.OnDemand {
-		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: &t.OnDemandSince}
+		d.BillingModeSummary = &ddb.BillingModeSummary{BillingMode: ddb.BillingModePayPerRequest}
+		if status != ddb.TableStatusCreating {
+			d.BillingModeSummary.LastUpdateToPayPerRequestDateTime = &t.OnDemandSince
+		}
 	}
+	d.WarmThroughput = t.describeWarm(t.Warm, t.Throughput, status)
 	d.SSEDescription = t.describeEncryption()
 	if !t.GlobalSince.IsZero() {
 		d.GlobalTableVersion = ptr("2017.11.29")
@@ -60,12 +64,24 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		if status == ddb.TableStatusCreating || ix.Filling {
 			g.IndexStatus = ddb.IndexStatusCreating
 		}
+		if w := t.describeWarm(ix.Warm, ix.Throughput, status); w != nil {
+			g.WarmThroughput = &ddb.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: w.ReadUnitsPerSecond, WriteUnitsPerSecond: w.WriteUnitsPerSecond, Status: w.Status}
+		}
 		if ix.Filling {
 			g.Backfilling = ptr(true)
 		}
 		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
 	}
 	return d
+}
+
+// describeDeleted returns what is still shown of a table that is deleted.
+func (t *table) describeDeleted() *ddb.TableDescription {
+	d := t.describe(ddb.TableStatusDeleting, statistics{})
+	return &ddb.TableDescription{
+		TableName: d.TableName, TableArn: d.TableArn, TableId: d.TableId, TableStatus: d.TableStatus, ProvisionedThroughput: d.ProvisionedThroughput,
+		BillingModeSummary: d.BillingModeSummary, DeletionProtectionEnabled: d.DeletionProtectionEnabled, TableSizeBytes: d.TableSizeBytes, ItemCount: d.ItemCount,
+	}
 }
 
 // describeEncryption returns the encryption that was asked for, or nil.
@@ -146,7 +162,7 @@ func (s *Service) deleteTable(ctx context.Context, in *ddb.DeleteTableInput) (*d
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &ddb.DeleteTableOutput{TableDescription: gone.describe(ddb.TableStatusDeleting, statistics{})}, nil
+	return &ddb.DeleteTableOutput{TableDescription: gone.describeDeleted()}, nil
 }
 
 // dropTable removes a table with everything that belongs to it alone.

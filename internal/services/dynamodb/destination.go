@@ -117,10 +117,6 @@ func (s *Service) disableKinesisStreamingDestination(ctx context.Context, in *dd
 		if i < 0 || !r.Destinations[i].active() {
 			return invalidDestination("disable", "DisableKinesisStreamingDestination must be ACTIVE to perform DISABLE operation.")
 		}
-		d := r.Destinations[i]
-		if d.Precision != "" {
-			out.EnableKinesisStreamingConfiguration = &ddb.EnableKinesisStreamingConfiguration{ApproximateCreationDateTimePrecision: d.Precision}
-		}
 		r.Destinations[i].Disabled = s.clock.Now().UTC()
 		return nil
 	})

@@ -16,7 +16,7 @@ import (
 	"lambent.dev/lambent/internal/store"
 )
 
-// dataStreams is as much of Kinesis as destinations need: streams whose names begin with "data". It keeps records in the store, so that they are there if and only
+// dataStreams is as much of Kinesis as destinations need: streams whose names do not begin with "none". It keeps records in the store, so that they are there if and only
 // if their transactions are.
 type dataStreams struct {
 	gone bool
@@ -25,7 +25,7 @@ type dataStreams struct {
 }
 
 func (d *dataStreams) call(in any) (any, error) {
-	if in, ok := in.(*kinesis.DescribeStreamSummaryInput); ok && strings.HasPrefix(deref(in.StreamName), "data") {
+	if in, ok := in.(*kinesis.DescribeStreamSummaryInput); ok && !strings.HasPrefix(deref(in.StreamName), "none") {
 		return &kinesis.DescribeStreamSummaryOutput{}, nil
 	}
 	return nil, service.Errorf(codeNotFound, "Stream not found")
@@ -51,33 +51,41 @@ func (d *dataStreams) Put(tx store.Txn, stream, partition string, data []byte) e
 	return nil
 }
 
-// put returns the records of a data stream: partition keys, and events without their ids.
-func (h *harness) put(t *testing.T, stream string) (partitions, records []string) {
-	t.Helper()
-	ids := map[string]bool{}
-	err := h.impl.store.View(h.ctx, func(r store.Reader) error {
+// written returns the records of a data stream, with their partition keys.
+func (h *harness) written(stream string) (partitions, records []string, err error) {
+	err = h.impl.store.View(h.ctx, func(r store.Reader) error {
 		for pair, err := range r.Range(store.Prefix([]byte("data " + stream + " "))) {
 			if err != nil {
 				return err
 			}
 			partition, data, _ := strings.Cut(string(pair.Value), " ")
-			var e struct {
-				ID string `json:"eventID"`
-			}
-			if err := json.Unmarshal([]byte(data), &e); err != nil {
-				return err
-			}
-			if len(e.ID) != 36 || ids[e.ID] {
-				t.Errorf("the id of an event is %q", e.ID)
-			}
-			ids[e.ID] = true
-			partitions = append(partitions, partition)
-			records = append(records, strings.Replace(data, `"eventID":"`+e.ID+`",`, "", 1))
+			partitions, records = append(partitions, partition), append(records, data)
 		}
 		return nil
 	})
+	return partitions, records, err
+}
+
+// put returns the records of a data stream without the ids of their events, which must differ.
+func (h *harness) put(t *testing.T, stream string) (partitions, records []string) {
+	t.Helper()
+	partitions, records, err := h.written(stream)
 	if err != nil {
 		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for i, data := range records {
+		var e struct {
+			ID string `json:"eventID"`
+		}
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.ID) != 36 || ids[e.ID] {
+			t.Errorf("the id of an event is %q", e.ID)
+		}
+		ids[e.ID] = true
+		records[i] = strings.Replace(data, `"eventID":"`+e.ID+`",`, "", 1)
 	}
 	return partitions, records
 }

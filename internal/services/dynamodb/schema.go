@@ -24,6 +24,7 @@ type tableRecord struct {
 	OnDemandSince  time.Time                 `json:"on_demand_since,omitzero"`
 	Throughput     ddb.ProvisionedThroughput `json:"throughput"`
 	OnDemandLimits *ddb.OnDemandThroughput   `json:"on_demand_limits,omitempty"`
+	Warm           *ddb.WarmThroughput       `json:"warm,omitempty"`
 	Class          string                    `json:"class,omitempty"`
 	Protected      bool                      `json:"protected,omitempty"`
 	Encryption     *ddb.SSESpecification     `json:"encryption,omitempty"`
@@ -62,6 +63,7 @@ type indexRecord struct {
 	Keys       []ddb.KeySchemaElement    `json:"keys"`
 	Projection ddb.Projection            `json:"projection"`
 	Throughput ddb.ProvisionedThroughput `json:"throughput"`
+	Warm       *ddb.WarmThroughput       `json:"warm,omitempty"`
 	// Filling is set until the items that were there before the index are in it.
 	Filling bool `json:"filling,omitempty"`
 	// Cursor is the last item key that the filling has done.

@@ -155,7 +155,7 @@ func prune(v any) any {
 // TestOperations runs the files of testdata: each case is an operation with its input as JSON, and its output or error. "advance" moves the clock,
 // "settle" waits for the durable work that is due, "region" goes to another region. save=(name,path) keeps a part of the output, and $name in an input stands for it.
 func TestOperations(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/operations", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) { runFile(t, path) })
 	})
 }

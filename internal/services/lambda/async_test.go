@@ -46,7 +46,7 @@ type stage struct {
 	answer func(c *call) (outcome, error) // of the function
 	refuse func(api, operation string) error
 	// sources answer the calls of event source mappings, if there are any.
-	sources *sources
+	sources *feeds
 }
 
 // sentCall is a call through the door.

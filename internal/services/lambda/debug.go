@@ -97,7 +97,7 @@ func (s *debugSession) run(ctx context.Context, c *call) (outcome, error) {
 	defer context.AfterFunc(s.ended, w.env.Kill)()
 	var out outcome
 	if err := w.env.WaitReady(s.ended); err != nil {
-		w.log.started(c.requestID, c.version.Number)
+		w.log.started(c.requestID, c.version.Number, c.traceID)
 		out = s.l.failed(w, c, err, 0)
 	} else {
 		out = s.l.use(ctx, w, c, 0)

@@ -7,7 +7,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/lambda/mapping"
+	"lambent.dev/lambent/internal/sources"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -74,7 +74,7 @@ func resultKey(uuid string) []byte { return key.New("lambda.result").Str(uuid) }
 func resultOf(rd store.Reader, uuid string) (string, error) {
 	result, ok, err := record.Get[string](rd, resultKey(uuid))
 	if !ok {
-		result = mapping.NoResult
+		result = sources.NoResult
 	}
 	return result, err
 }
@@ -150,7 +150,7 @@ func (l *Lambda) createEventSourceMapping(ctx context.Context, in *api.CreateEve
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return e.configuration(s, mapping.NoResult), nil
+	return e.configuration(s, sources.NoResult), nil
 }
 
 // unique fails when the function has a mapping of the source already.

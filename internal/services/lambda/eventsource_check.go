@@ -12,7 +12,7 @@ import (
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/services/lambda/mapping"
+	"lambent.dev/lambent/internal/sources"
 )
 
 // Limits of mappings, https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html.
@@ -57,7 +57,7 @@ func (l *Lambda) newEventSource(ctx context.Context, in *api.CreateEventSourceMa
 		BatchSize: queueBatch, Tags: in.Tags,
 	}
 	if !e.ofQueue() {
-		e.BatchSize, e.Parallel, e.Retries, e.MaxAge = streamBatch, 1, mapping.Forever, mapping.Forever
+		e.BatchSize, e.Parallel, e.Retries, e.MaxAge = streamBatch, 1, sources.Forever, sources.Forever
 		if err := e.startAt(in); err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func (e *eventSource) startAt(in *api.CreateEventSourceMappingInput) error {
 	switch in.StartingPosition {
 	case "":
 		return invalid("1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
-	case mapping.AtTimestamp:
+	case sources.AtTimestamp:
 		if serviceOf(e.Source) == "dynamodb" {
 			return invalid("Unsupported starting position for arn type: %s", e.Source)
 		}
@@ -109,7 +109,7 @@ func (e *eventSource) startAt(in *api.CreateEventSourceMappingInput) error {
 		}
 		e.StartAt = in.StartingPositionTimestamp.UTC()
 	}
-	if in.StartingPosition != mapping.AtTimestamp && in.StartingPositionTimestamp != nil {
+	if in.StartingPosition != sources.AtTimestamp && in.StartingPositionTimestamp != nil {
 		return invalid("StartingPositionTimestamp is only supported when StartingPosition is AT_TIMESTAMP.")
 	}
 	e.Start = in.StartingPosition
@@ -258,7 +258,7 @@ func (l *Lambda) changeStream(ctx context.Context, e *eventSource, in *api.Updat
 			return err
 		}
 	}
-	if age := e.MaxAge; age != mapping.Forever && age < 60 {
+	if age := e.MaxAge; age != sources.Forever && age < 60 {
 		return invalid("MaximumRecordAgeInSeconds must be -1 or at least 60.")
 	}
 	if in.BisectBatchOnFunctionError != nil {

@@ -18,8 +18,8 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// sources are a queue and a stream in memory, behind the stage's door.
-type sources struct {
+// feeds are a queue and a stream in memory, behind the stage's door.
+type feeds struct {
 	mu      sync.Mutex // guards the fields below
 	waiting map[chan struct{}]struct{}
 
@@ -48,7 +48,7 @@ const (
 )
 
 // Arrivals implements [port.Arrivals].
-func (s *sources) Arrivals(string) (<-chan struct{}, func()) {
+func (s *feeds) Arrivals(string) (<-chan struct{}, func()) {
 	c := make(chan struct{}, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *sources) Arrivals(string) (<-chan struct{}, func()) {
 	}
 }
 
-func (s *sources) wakeLocked() {
+func (s *feeds) wakeLocked() {
 	for c := range s.waiting {
 		select {
 		case c <- struct{}{}:
@@ -73,7 +73,7 @@ func (s *sources) wakeLocked() {
 }
 
 // send puts messages into the queue.
-func (s *sources) send(bodies ...string) {
+func (s *feeds) send(bodies ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range bodies {
@@ -83,7 +83,7 @@ func (s *sources) send(bodies ...string) {
 }
 
 // put puts records into the stream.
-func (s *sources) put(data ...string) {
+func (s *feeds) put(data ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range data {
@@ -95,7 +95,7 @@ func (s *sources) put(data ...string) {
 }
 
 // end ends the stream's shard.
-func (s *sources) end() {
+func (s *feeds) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
@@ -103,7 +103,7 @@ func (s *sources) end() {
 }
 
 // counts returns how many messages were deleted and are left, and how often the sources were read.
-func (s *sources) counts() (deleted, left, receives, reads int) {
+func (s *feeds) counts() (deleted, left, receives, reads int) {
 	synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *sources) counts() (deleted, left, receives, reads int) {
 }
 
 // call answers the calls of workers.
-func (s *sources) call(operation string, in any) (any, error) {
+func (s *feeds) call(operation string, in any) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.denied {
@@ -145,7 +145,7 @@ func (s *sources) call(operation string, in any) (any, error) {
 	return nil, fmt.Errorf("no such call: %s", operation)
 }
 
-func (s *sources) receive(most int) *sqs.ReceiveMessageOutput {
+func (s *feeds) receive(most int) *sqs.ReceiveMessageOutput {
 	s.receives++
 	out := &sqs.ReceiveMessageOutput{}
 	now := time.Now()
@@ -168,7 +168,7 @@ func (s *sources) receive(most int) *sqs.ReceiveMessageOutput {
 	return out
 }
 
-func (s *sources) shards() *kinesis.ListShardsOutput {
+func (s *feeds) shards() *kinesis.ListShardsOutput {
 	out := &kinesis.ListShardsOutput{Shards: []kinesis.Shard{{ShardId: "shard-0", SequenceNumberRange: &kinesis.SequenceNumberRange{}}}}
 	if s.closed {
 		last, parent := "999", "shard-0"
@@ -178,7 +178,7 @@ func (s *sources) shards() *kinesis.ListShardsOutput {
 	return out
 }
 
-func (s *sources) iterator(in *kinesis.GetShardIteratorInput) *kinesis.GetShardIteratorOutput {
+func (s *feeds) iterator(in *kinesis.GetShardIteratorInput) *kinesis.GetShardIteratorOutput {
 	at := 0
 	switch in.ShardIteratorType {
 	case "LATEST":
@@ -198,7 +198,7 @@ func (s *sources) iterator(in *kinesis.GetShardIteratorInput) *kinesis.GetShardI
 	return &kinesis.GetShardIteratorOutput{ShardIterator: &text}
 }
 
-func (s *sources) read(in *kinesis.GetRecordsInput) *kinesis.GetRecordsOutput {
+func (s *feeds) read(in *kinesis.GetRecordsInput) *kinesis.GetRecordsOutput {
 	s.reads++
 	id, text, _ := strings.Cut(in.ShardIterator, "|")
 	at, _ := strconv.Atoi(text)
@@ -214,7 +214,7 @@ func (s *sources) read(in *kinesis.GetRecordsInput) *kinesis.GetRecordsOutput {
 // reader is a stage with a function that reads a source, and what the function was given.
 type reader struct {
 	*stage
-	sources *sources
+	sources *feeds
 
 	mu     sync.Mutex // guards the fields below
 	events []string
@@ -224,14 +224,14 @@ type reader struct {
 // onSource runs fn with the function f, whose runs are noted as the time and the bodies or data that it was given.
 func onSource(t *testing.T, fn func(r *reader)) {
 	onStage(t, func(s *stage) {
-		r := &reader{stage: s, sources: &sources{}, reply: func([]string) (outcome, error) { return outcome{payload: []byte("null")}, nil }}
+		r := &reader{stage: s, sources: &feeds{}, reply: func([]string) (outcome, error) { return outcome{payload: []byte("null")}, nil }}
 		s.sources = r.sources
 		s.Lambda.o.Arrivals = r.sources
 		s.function("f", nil)
 		s.answer = r.run
-		s.runner.start(t.Context())
+		s.runner.Start(t.Context())
 		fn(r)
-		s.runner.close()
+		s.runner.Close()
 	})
 }
 

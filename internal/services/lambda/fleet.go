@@ -343,7 +343,7 @@ func (l *Lambda) share(ctx context.Context, w *worker, c *call) (outcome, error)
 	defer clock.AfterFunc(l.deps.Clock, timeout, func() { cancel(errTimeout) })()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext, Deadline: began.Add(timeout), Payload: c.payload,
-		Stream: c.stream, Begun: func() { w.log.started(c.requestID, c.version.Number) },
+		Stream: c.stream, Begun: func() { w.log.started(c.requestID, c.version.Number, c.traceID) },
 	})
 	if errors.Is(err, rapi.ErrBusy) {
 		return outcome{}, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/service/port"
 )
 
@@ -26,33 +27,42 @@ type logWriter struct {
 	ref    ref
 	config logConfig
 	stream string
-	shared bool // by invocations that run at the same time
+	// telemetry passes on what happens to extensions; nil for none.
+	telemetry *telemetry.Hub
+	shared    bool // by invocations that run at the same time
 
 	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
 	partial []byte
-	held    []port.LogLine // lines that go with the next ones
-	tail    []byte
+	// partialExtension is partial for what extensions write.
+	partialExtension []byte
+	held             []port.LogLine // lines that go with the next ones
+	tail             []byte
 }
 
 // Write implements io.Writer for the function's output.
 func (w *logWriter) Write(p []byte) (int, error) {
+	return w.write(p, &w.partial, telemetry.Function)
+}
+
+// write adds lines; partial is what a stream has begun.
+func (w *logWriter) write(p []byte, partial *[]byte, stream string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(p)
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte("\n"))
 		p = rest
-		if room := maxLine - len(w.partial); len(line) > room {
+		if room := maxLine - len(*partial); len(line) > room {
 			p = append(append([]byte(nil), line[room:]...), p...)
 			if ended {
 				p = append(append([]byte(nil), line[room:]...), append([]byte("\n"), rest...)...)
 			}
 			line, ended = line[:room], true
 		}
-		w.partial = append(w.partial, line...)
+		*partial = append(*partial, line...)
 		if ended {
-			w.addLocked(string(w.partial))
-			w.partial = w.partial[:0]
+			w.addWrittenLocked(string(*partial), stream)
+			*partial = (*partial)[:0]
 		}
 	}
 	w.flushLocked()
@@ -113,7 +123,7 @@ func (w *logWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.partial) > 0 {
-		w.addLocked(string(w.partial))
+		w.addWrittenLocked(string(w.partial), telemetry.Function)
 		w.partial = w.partial[:0]
 	}
 	w.flushLocked()
@@ -154,10 +164,11 @@ func (w *logWriter) flushLocked() {
 // The lines around an invocation, https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 
-func (w *logWriter) started(requestID, version string) {
+func (w *logWriter) started(requestID, version, trace string) {
 	if !w.shared {
 		w.begin()
 	}
+	w.tellLater("platform.start", func() map[string]any { return startRecord(requestID, version, trace) })
 	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
 		return "platform.start", map[string]any{"requestId": requestID, "version": version}
 	})
@@ -171,35 +182,41 @@ type report struct {
 	memory            int32
 	peak              int64
 	status, errorType string // "", "error" or "timeout"; the type of the error
+	produced          int    // bytes of the answer
+}
+
+// fields are the members of a platform.report event.
+func (r *report) fields(billed, used int64) map[string]any {
+	metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
+	if r.boot.init > 0 {
+		metrics["initDurationMs"] = milliseconds(r.boot.init)
+	}
+	if r.boot.restore > 0 {
+		metrics["restoreDurationMs"], metrics["billedRestoreDurationMs"] = milliseconds(r.boot.restore), billedFor(r.boot.restore)
+	}
+	fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
+	if r.status != "" {
+		fields["status"] = r.status
+	}
+	if r.errorType != "" {
+		fields["errorType"] = r.errorType
+	}
+	return fields
 }
 
 func (w *logWriter) ended(r *report) {
+	w.tellLater("platform.runtimeDone", r.done)
 	w.system("END RequestId: "+r.requestID, func() (string, map[string]any) {
-		status := r.status
-		if status == "" {
-			status = "success"
-		}
-		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": status}
+		return "platform.runtimeDone", map[string]any{"requestId": r.requestID, "status": r.outcome()}
 	})
 	billed := billedFor(r.duration + r.boot.init)
 	used := max((r.peak+1<<20-1)>>20, 1)
-	w.system(r.text(billed, used), func() (string, map[string]any) {
-		metrics := map[string]any{"durationMs": milliseconds(r.duration), "billedDurationMs": billed, "memorySizeMB": r.memory, "maxMemoryUsedMB": used}
-		if r.boot.init > 0 {
-			metrics["initDurationMs"] = milliseconds(r.boot.init)
-		}
-		if r.boot.restore > 0 {
-			metrics["restoreDurationMs"], metrics["billedRestoreDurationMs"] = milliseconds(r.boot.restore), billedFor(r.boot.restore)
-		}
-		fields := map[string]any{"requestId": r.requestID, "metrics": metrics}
-		if r.status != "" {
-			fields["status"] = r.status
-		}
-		if r.errorType != "" {
-			fields["errorType"] = r.errorType
-		}
-		return "platform.report", fields
+	w.tellLater("platform.report", func() map[string]any {
+		fields := r.fields(billed, used)
+		fields["status"] = r.outcome()
+		return fields
 	})
+	w.system(r.text(billed, used), func() (string, map[string]any) { return "platform.report", r.fields(billed, used) })
 	w.flush()
 }
 
@@ -208,6 +225,7 @@ func billedFor(d time.Duration) int64 { return (d + time.Millisecond - 1).Millis
 
 // initialised reports an initialisation ahead of any invocation.
 func (w *logWriter) initialised(kind string, cause error, took time.Duration) {
+	w.runtimeReady(kind, cause)
 	w.phase("INIT_REPORT Init Duration: ", "\tPhase: init", cause, took, func(fields map[string]any) string {
 		fields["initializationType"], fields["phase"] = kind, "init"
 		return "platform.initReport"
@@ -217,9 +235,11 @@ func (w *logWriter) initialised(kind string, cause error, took time.Duration) {
 // restoring and restored are the lines around a restoration.
 func (w *logWriter) restoring(v *version) {
 	runtime := runtimeVersion(w.ref.scope, v.Runtime)
-	w.system("RESTORE_START Runtime Version: "+v.Runtime+"\tRuntime Version ARN: "+runtime, func() (string, map[string]any) {
-		return "platform.restoreStart", map[string]any{"runtimeVersion": v.Runtime, "runtimeVersionArn": runtime, "functionName": w.ref.name, "functionVersion": v.Number}
-	})
+	record := func() map[string]any {
+		return map[string]any{"runtimeVersion": v.Runtime, "runtimeVersionArn": runtime, "functionName": w.ref.name, "functionVersion": v.Number}
+	}
+	w.tellLater("platform.restoreStart", record)
+	w.system("RESTORE_START Runtime Version: "+v.Runtime+"\tRuntime Version ARN: "+runtime, func() (string, map[string]any) { return "platform.restoreStart", record() })
 }
 
 func (w *logWriter) restored(cause error, took time.Duration) {
@@ -240,13 +260,17 @@ func (w *logWriter) phase(label, which string, cause error, took time.Duration, 
 	if kind != "" {
 		text = append(append(text, "\tError Type: "...), kind...)
 	}
-	w.system(string(text), func() (string, map[string]any) {
+	record := func() (string, map[string]any) {
 		fields := map[string]any{"status": status, "metrics": map[string]any{"durationMs": milliseconds(took)}}
 		if kind != "" {
 			fields["errorType"] = kind
 		}
 		return name(fields), fields
-	})
+	}
+	if w.telemetry != nil {
+		w.tell(record())
+	}
+	w.system(string(text), record)
 	w.flush()
 }
 

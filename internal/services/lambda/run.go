@@ -122,17 +122,19 @@ func (l *Lambda) first(ctx context.Context, w *worker, c *call, began time.Time)
 		err = clock.Sleep(ctx, l.deps.Clock, c.rehearsal.coldStart)
 	}
 	initTime := l.deps.Clock.Now().Sub(began)
+	w.log.runtimeReady(onDemand, err)
+	w.log.initReport(onDemand, err, initTime)
 	if err == nil {
 		w.boot.init = initTime
 		return l.use(ctx, w, c, max(initTime-initLimit, 0))
 	}
-	w.log.started(c.requestID, c.version.Number)
+	w.log.started(c.requestID, c.version.Number, c.traceID)
 	return l.failed(w, c, err, initTime)
 }
 
 // use hands the event to an environment that is ready. spent is what is used up of the function's timeout.
 func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duration) outcome {
-	w.log.started(c.requestID, c.version.Number)
+	w.log.started(c.requestID, c.version.Number, c.traceID)
 	if failing, err := c.rehearsal.fails(l.deps.Random); err != nil || failing {
 		if err == nil {
 			w.log.line("LAMBENT REHEARSAL: this invocation fails as if its process had ended, as the tag " + tagError + " says")
@@ -155,7 +157,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if err != nil {
 		return l.failed(w, c, err, duration)
 	}
-	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, peak: w.peakBytes(began)}
+	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, peak: w.peakBytes(began), produced: len(answer.Body)}
 	out := outcome{payload: answer.Body}
 	if answer.Streamed {
 		out.contentType = answer.ContentType

@@ -227,7 +227,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 
 // start begins to keep environments, and to read the sources of functions.
 func (l *Lambda) start(ctx context.Context) error {
-	l.runner.start(ctx)
+	l.runner.Start(ctx)
 	if err := l.pools.start(ctx); err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (l *Lambda) start(ctx context.Context) error {
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(context.Context) error {
-	l.runner.close()
+	l.runner.Close()
 	l.provisioner.close()
 	l.snapshotter.close()
 	l.fleets.close()

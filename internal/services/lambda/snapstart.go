@@ -157,7 +157,7 @@ func (l *Lambda) restore(ctx context.Context, c *call) (outcome, error) {
 			return outcome{}, err
 		}
 		if took, err := l.initialised(ctx, w, &c.version); err != nil {
-			w.log.started(c.requestID, c.version.Number)
+			w.log.started(c.requestID, c.version.Number, c.traceID)
 			return l.failed(w, c, err, took), nil
 		}
 	}

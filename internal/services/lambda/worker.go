@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -120,10 +121,16 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
 		})
 	}
+	var hub *telemetry.Hub
+	if layers != "" || v.Image != nil {
+		hub = telemetry.NewHub(l.deps.Clock)
+		w.log.telemetry = hub
+		w.log.initialising(v, how.kind)
+	}
 	spec := runtimes.Spec{
 		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, stream, how.kind), Output: w.log, Egress: l.o.Egress,
 		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
-		Debugger: how.debugger,
+		Debugger: how.debugger, ExtensionOutput: extensionLog{w.log}, Telemetry: hub,
 	}
 	if how.kind == managedInstances {
 		spec.Concurrency, spec.WorkerIdle = v.concurrency(), l.fleets.news.announce

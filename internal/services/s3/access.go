@@ -105,6 +105,18 @@ func onBucket[In any](s *Service, action string, name func(in *In) string) servi
 	})
 }
 
+// onPolicy is the rule of an operation on the policy of a bucket. The policy has no say where the root of the bucket's account calls, so that nobody locks
+// a bucket for good: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html.
+func onPolicy[In any](s *Service, action string, name func(in *In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+		t, err := s.bucketTarget(ctx, name(in))
+		if p := service.RequestFrom(ctx).Principal; p.Kind == service.Root && p.Account == t.Owner {
+			t.Policy = ""
+		}
+		return []service.Target{t}, err
+	})
+}
+
 // onObject is the rule of an operation on one object.
 func onObject[In any](s *Service, action string, name func(in *In) (bucketName, key string)) service.Access {
 	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
@@ -261,9 +273,9 @@ func (s *Service) rules() map[string]service.Access {
 		"GetBucketEncryption":                         onBucket(s, "s3:GetEncryptionConfiguration", func(in *api.GetBucketEncryptionInput) string { return in.Bucket }),
 		"GetBucketAcl":                                onBucket(s, "s3:GetBucketAcl", func(in *api.GetBucketAclInput) string { return in.Bucket }),
 		"PutBucketAcl":                                onBucket(s, "s3:PutBucketAcl", func(in *api.PutBucketAclInput) string { return in.Bucket }),
-		"PutBucketPolicy":                             onBucket(s, "s3:PutBucketPolicy", func(in *api.PutBucketPolicyInput) string { return in.Bucket }),
-		"GetBucketPolicy":                             onBucket(s, "s3:GetBucketPolicy", func(in *api.GetBucketPolicyInput) string { return in.Bucket }),
-		"DeleteBucketPolicy":                          onBucket(s, "s3:DeleteBucketPolicy", func(in *api.DeleteBucketPolicyInput) string { return in.Bucket }),
+		"PutBucketPolicy":                             onPolicy(s, "s3:PutBucketPolicy", func(in *api.PutBucketPolicyInput) string { return in.Bucket }),
+		"GetBucketPolicy":                             onPolicy(s, "s3:GetBucketPolicy", func(in *api.GetBucketPolicyInput) string { return in.Bucket }),
+		"DeleteBucketPolicy":                          onPolicy(s, "s3:DeleteBucketPolicy", func(in *api.DeleteBucketPolicyInput) string { return in.Bucket }),
 		"GetBucketPolicyStatus":                       onBucket(s, "s3:GetBucketPolicyStatus", func(in *api.GetBucketPolicyStatusInput) string { return in.Bucket }),
 		"PutPublicAccessBlock":                        onBucket(s, "s3:PutBucketPublicAccessBlock", func(in *api.PutPublicAccessBlockInput) string { return in.Bucket }),
 		"GetPublicAccessBlock":                        onBucket(s, "s3:GetBucketPublicAccessBlock", func(in *api.GetPublicAccessBlockInput) string { return in.Bucket }),

@@ -2,8 +2,8 @@ package s3
 
 import (
 	"context"
-	"strings"
 	"slices"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ type expect struct {
 	keep      string // the algorithm to store; empty means algorithm, or CRC64NVME
 	// proven tells that no checksum is asked of the client: the body comes in a form, or from this process.
 	proven bool
+	// hexDigest tells that errors repeat the Content-MD5 in hex.
+	hexDigest bool
 }
 
 // stored is a body that is durable or inline, and what is known of it.
@@ -219,6 +222,15 @@ func (s *Service) sealInline(out *stored, l *sealing) error {
 	return wrap("encrypt body", err)
 }
 
+// expectedDigest is how S3 repeats a Content-MD5: of PutObject in hex, elsewhere as it came.
+func (e expect) expectedDigest() string {
+	raw, err := base64.StdEncoding.DecodeString(e.md5)
+	if err != nil || !e.hexDigest {
+		return e.md5
+	}
+	return hex.EncodeToString(raw)
+}
+
 // finish fills in what was computed and compares it with what was promised.
 func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 	out.ETag, out.Sum.Value = d.etag(), d.sum(out.Sum.Algorithm)
@@ -228,7 +240,7 @@ func (e expect) finish(out *stored, d *digest, r io.Reader) error {
 	if e.md5 != "" {
 		if same, _ := sameMD5(e.md5, out.ETag); !same {
 			return fail("BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received.").
-				WithDetail(&DigestMismatch{CalculatedDigest: base64MD5(out.ETag), ExpectedDigest: e.md5})
+				WithDetail(&DigestMismatch{CalculatedDigest: base64MD5(out.ETag), ExpectedDigest: e.expectedDigest()})
 		}
 	}
 	want := e.value

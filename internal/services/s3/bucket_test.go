@@ -346,3 +346,22 @@ func TestCORS(t *testing.T) {
 	}}})
 	code(t, err, "InvalidRequest")
 }
+
+func TestRootOfTheOwnerIsNeverLockedOutOfThePolicy(t *testing.T) {
+	f := newFixture(t)
+	deny := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::pictures","arn:aws:s3:::pictures/*"]}]}`
+	if _, err := f.putBucketPolicy(f.ctx(), &api.PutBucketPolicyInput{Bucket: "pictures", Policy: deny}); err != nil {
+		t.Fatal(err)
+	}
+	user := *service.RequestFrom(f.ctx())
+	user.Principal = service.Principal{Kind: service.User, Account: account, ARN: "arn:aws:iam::" + account + ":user/u"}
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		want string
+	}{"root": {f.ctx(), ""}, "user": {service.WithRequest(t.Context(), &user), deny}} {
+		targets, err := f.access()["DeleteBucketPolicy"].Targets(c.ctx, &api.DeleteBucketPolicyInput{Bucket: "pictures"})
+		if err != nil || len(targets) != 1 || targets[0].Policy != c.want {
+			t.Errorf("%s: the policy that decides is %v (%v), want %q", name, targets, err, c.want)
+		}
+	}
+}

@@ -29,7 +29,8 @@ import (
 // onFS opens an object store whose rows and bodies lie on fs.
 func onFS(t *testing.T, fs vfs.FS) *fixture {
 	t.Helper()
-	st, err := pebble.Open("db", pebble.Options{FS: fs})
+	now := clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
+	st, err := pebble.Open("db", pebble.Options{FS: fs, Clock: now})
 	if err != nil {
 		t.Fatalf("open store: %v", err)
 	}
@@ -37,7 +38,7 @@ func onFS(t *testing.T, fs vfs.FS) *fixture {
 	if err != nil {
 		t.Fatalf("open bodies: %v", err)
 	}
-	f := &fixture{t: t, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}, door: &door{}}
+	f := &fixture{t: t, clock: now, functions: &functions{}, door: &door{}}
 	f.Service = New(service.Deps{Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, Options{Functions: f.functions})
 	return f
 }

@@ -287,8 +287,9 @@ func (a *answer) sum(mode string, number *int32) (checksum, bool) {
 	case !strings.EqualFold(mode, "ENABLED"):
 		return checksum{}, false
 	case number != nil && a.Upload != "":
+		// The default checksum of an upload for which none was asked is of the object alone.
 		p := a.parts[*number-1]
-		return p.Sum, p.Sum.Value != ""
+		return p.Sum, p.Sum.Value != "" && p.Sum.Algorithm != crc64nvmeSum
 	}
 	return a.Sum, number != nil || a.at.length == a.Size
 }
@@ -342,7 +343,7 @@ func partSpan(o *object, number int32) (span, error) {
 		}
 		return span{start, o.parts[number-1].Size}, nil
 	}
-	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable").
+	return span{}, fail("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable.").
 		WithDetail(&RefusedPart{PartNumberRequested: itoa(number), ActualPartCount: itoa(max(o.Parts, 1))})
 }
 

@@ -72,6 +72,7 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectInput) (*api.P
 	if err != nil {
 		return nil, err
 	}
+	e.hexDigest = true
 	v, b, err := s.keep(ctx, putRequest(in), in.ExpectedBucketOwner, in.Body, e, write{event: "ObjectCreated:Put", ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch})
 	if err != nil {
 		return nil, err

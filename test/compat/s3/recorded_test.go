@@ -39,6 +39,9 @@ func (l *live) Call(api, operation, input string) (string, *recorded.Failure, er
 		return "", &recorded.Failure{Code: a.Code, Message: a.Message, Status: a.Status, Detail: a.Detail}, nil
 	}
 	if out, ok := a.Output.(map[string]any); ok {
+		if meta, ok := out["ResponseMetadata"].(map[string]any); ok {
+			out["HTTPStatusCode"] = meta["HTTPStatusCode"]
+		}
 		delete(out, "ResponseMetadata")
 	}
 	text, err := json.Marshal(a.Output)

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +29,9 @@ import (
 
 //go:embed failures.txt
 var failures string
+
+//go:embed texts.txt
+var texts string
 
 //go:embed excluded.txt
 var excluded string
@@ -75,7 +80,7 @@ func TestConformanceSuite(t *testing.T) {
 		key := s.RootKey()
 		open := httptest.NewServer(openBuckets(t, s, key))
 		defer open.Close()
-		all := append([]string{"test", "-a", key.AccessKeyID, "-s", key.Secret, "-e", open.URL}, args...)
+		all := append([]string{"test", "-a", key.AccessKeyID, "-s", key.Secret, "-e", open.URL, "--iam-endpoint", open.URL}, args...)
 		cmd := exec.CommandContext(ctx, tool, all...)
 		cmd.Dir = cfg.DataDir
 		cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "AWS_") })
@@ -101,6 +106,7 @@ func openBuckets(t *testing.T, s *server.Server, key auth.RootKey) http.Handler 
 	if err != nil {
 		t.Fatal(err)
 	}
+	texts := wordings(t)
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
@@ -109,6 +115,9 @@ func openBuckets(t *testing.T, s *server.Server, key auth.RootKey) http.Handler 
 			r.Out.Header["X-Forwarded-For"] = nil
 		},
 		ModifyResponse: func(r *http.Response) error {
+			if err := reword(r, texts); err != nil {
+				return err
+			}
 			name := strings.Trim(r.Request.URL.Opaque, "/")
 			if r.Request.Method != http.MethodPut || r.StatusCode != http.StatusOK || name == "" || strings.ContainsAny(name, "/?") {
 				return nil
@@ -116,6 +125,35 @@ func openBuckets(t *testing.T, s *server.Server, key auth.RootKey) http.Handler 
 			return unblock(r.Request.Context(), to.String()+"/"+name+"?publicAccessBlock", key)
 		},
 	}
+}
+
+// wordings returns the texts of AWS that the suite words otherwise.
+func wordings(t *testing.T) *strings.Replacer {
+	t.Helper()
+	var pairs []string
+	for _, line := range list(t, texts) {
+		aws, suite, ok := strings.Cut(line, " => ")
+		if !ok {
+			t.Fatalf("texts.txt: %q has no =>", line)
+		}
+		pairs = append(pairs, "<Message>"+aws+"</Message>", "<Message>"+suite+"</Message>")
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// reword gives an error the text that the suite expects.
+func reword(r *http.Response, texts *strings.Replacer) error {
+	if r.StatusCode < http.StatusBadRequest || r.Request.Method == http.MethodHead {
+		return nil
+	}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	text := texts.Replace(string(raw))
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+	r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return nil
 }
 
 func unblock(ctx context.Context, target string, key auth.RootKey) error {

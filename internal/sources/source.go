@@ -1,0 +1,282 @@
+package sources
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
+	"lambent.dev/lambent/internal/awsapi/kinesis"
+	"lambent.dev/lambent/internal/service"
+)
+
+// shard is a shard of a stream.
+type shard struct {
+	id      string
+	parents []string
+	closed  bool
+}
+
+// afterSequence is the type of iterator behind a record.
+const afterSequence = "AFTER_SEQUENCE_NUMBER"
+
+// position is where a shard is to be read from.
+type position struct {
+	kind     string // Latest, TrimHorizon, AtTimestamp or afterSequence
+	sequence string
+	time     time.Time
+	child    bool // of a shard that was read: its records are all newer
+}
+
+// source is a kind of stream. Its calls need a context of the function's role.
+type source interface {
+	// shards lists the shards that are left of the stream.
+	shards(ctx context.Context) ([]shard, error)
+	// iterator returns an iterator at a position of a shard.
+	iterator(ctx context.Context, shard string, at position) (string, error)
+	// read returns at most limit records, and the next iterator; that is empty at the end of the shard.
+	read(ctx context.Context, iterator, shard string, limit int) (list []*streamRecord, next string, err error)
+	// batchInfo names the member of a failure document that describes the batch.
+	batchInfo() (member, timeLayout string)
+}
+
+// sourceOf returns the kind of stream of a worker.
+func sourceOf(w *Worker) source {
+	if w.Source.Service == "dynamodb" {
+		return &tableStream{w}
+	}
+	return &dataStream{w}
+}
+
+// tableStream is the stream of a DynamoDB table.
+type tableStream struct{ *Worker }
+
+func (t *tableStream) batchInfo() (member, timeLayout string) {
+	return "DDBStreamBatchInfo", "2006-01-02T15:04:05Z"
+}
+
+func (t *tableStream) shards(ctx context.Context) (out []shard, err error) {
+	in := &dynamodbstreams.DescribeStreamInput{StreamArn: t.Source.String()}
+	for {
+		page, err := service.Call[dynamodbstreams.DescribeStreamOutput](ctx, t.Door, "dynamodbstreams", "DescribeStream", in)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.StreamDescription.Shards {
+			s := &page.StreamDescription.Shards[i]
+			sh := shard{id: text(s.ShardId), closed: s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil}
+			if s.ParentShardId != nil {
+				sh.parents = []string{*s.ParentShardId}
+			}
+			out = append(out, sh)
+		}
+		if in.ExclusiveStartShardId = page.StreamDescription.LastEvaluatedShardId; in.ExclusiveStartShardId == nil {
+			return out, nil
+		}
+	}
+}
+
+func (t *tableStream) iterator(ctx context.Context, shard string, at position) (string, error) {
+	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: t.Source.String(), ShardId: shard, ShardIteratorType: at.kind}
+	if at.kind == afterSequence {
+		in.SequenceNumber = &at.sequence
+	}
+	out, err := service.Call[dynamodbstreams.GetShardIteratorOutput](ctx, t.Door, "dynamodbstreams", "GetShardIterator", in)
+	if err != nil {
+		return "", err
+	}
+	return text(out.ShardIterator), nil
+}
+
+// tableRecord is a record as the function sees it: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html.
+type tableRecord struct {
+	ID        *string      `json:"eventID"`
+	Name      string       `json:"eventName"`
+	Version   *string      `json:"eventVersion"`
+	Source    *string      `json:"eventSource"`
+	Region    *string      `json:"awsRegion"`
+	Change    tableChange  `json:"dynamodb"`
+	User      *tableDelete `json:"userIdentity,omitempty"`
+	SourceARN string       `json:"eventSourceARN"`
+}
+
+type tableChange struct {
+	Created  int64  `json:"ApproximateCreationDateTime"`
+	Keys     any    `json:"Keys"`
+	New      any    `json:"NewImage,omitempty"`
+	Old      any    `json:"OldImage,omitempty"`
+	Sequence string `json:"SequenceNumber"`
+	Size     int64  `json:"SizeBytes"`
+	View     string `json:"StreamViewType"`
+}
+
+// tableDelete names the service that deleted an item.
+type tableDelete struct {
+	Principal *string `json:"principalId"`
+	Type      *string `json:"type"`
+}
+
+func (t *tableStream) read(ctx context.Context, iterator, _ string, limit int) (list []*streamRecord, next string, err error) {
+	n := int32(min(limit, 1000))
+	out, err := service.Call[dynamodbstreams.GetRecordsOutput](ctx, t.Door, "dynamodbstreams", "GetRecords", &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: &n})
+	if err != nil {
+		return nil, "", err
+	}
+	for i := range out.Records {
+		r, err := t.record(&out.Records[i])
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, r)
+	}
+	return list, text(out.NextShardIterator), nil
+}
+
+func (t *tableStream) record(r *dynamodbstreams.Record) (*streamRecord, error) {
+	d := r.Dynamodb
+	if d == nil || d.SequenceNumber == nil || d.ApproximateCreationDateTime == nil {
+		return nil, fmt.Errorf("the stream %s has a record without a sequence number or a time", t.Source)
+	}
+	rec := tableRecord{
+		ID: r.EventID, Name: r.EventName, Version: r.EventVersion, Source: r.EventSource, Region: r.AwsRegion, SourceARN: t.Source.String(),
+		Change: tableChange{Created: d.ApproximateCreationDateTime.Unix(), Keys: d.Keys, Sequence: *d.SequenceNumber, View: d.StreamViewType},
+	}
+	if d.NewImage != nil {
+		rec.Change.New = d.NewImage
+	}
+	if d.OldImage != nil {
+		rec.Change.Old = d.OldImage
+	}
+	if d.SizeBytes != nil {
+		rec.Change.Size = *d.SizeBytes
+	}
+	if r.UserIdentity != nil {
+		rec.User = &tableDelete{r.UserIdentity.PrincipalId, r.UserIdentity.Type}
+	}
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := json.Marshal(d.Keys)
+	return &streamRecord{sequence: *d.SequenceNumber, partition: string(keys), arrived: *d.ApproximateCreationDateTime, json: b, filter: b}, err
+}
+
+// dataStream is a Kinesis data stream.
+type dataStream struct{ *Worker }
+
+// streamARN is the ARN of the stream; a mapping may name one of its consumers.
+func (d *dataStream) streamARN() string {
+	name, _, _ := strings.Cut(d.Source.String(), "/consumer/")
+	return name
+}
+
+func (d *dataStream) batchInfo() (member, timeLayout string) {
+	return "KinesisBatchInfo", "2006-01-02T15:04:05.000Z"
+}
+
+func (d *dataStream) shards(ctx context.Context) (out []shard, err error) {
+	name := d.streamARN()
+	in := &kinesis.ListShardsInput{StreamARN: &name}
+	for {
+		page, err := service.Call[kinesis.ListShardsOutput](ctx, d.Door, "kinesis", "ListShards", in)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Shards {
+			s := &page.Shards[i]
+			sh := shard{id: s.ShardId, closed: s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil}
+			for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+				if parent != nil {
+					sh.parents = append(sh.parents, *parent)
+				}
+			}
+			out = append(out, sh)
+		}
+		if page.NextToken == nil {
+			return out, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
+	}
+}
+
+func (d *dataStream) iterator(ctx context.Context, shard string, at position) (string, error) {
+	name := d.streamARN()
+	in := &kinesis.GetShardIteratorInput{StreamARN: &name, ShardId: shard, ShardIteratorType: at.kind}
+	switch at.kind {
+	case afterSequence:
+		in.StartingSequenceNumber = &at.sequence
+	case AtTimestamp:
+		in.Timestamp = &at.time
+	}
+	out, err := service.Call[kinesis.GetShardIteratorOutput](ctx, d.Door, "kinesis", "GetShardIterator", in)
+	if err != nil {
+		return "", err
+	}
+	return text(out.ShardIterator), nil
+}
+
+// dataRecord is a record as the function sees it: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html.
+type dataRecord struct {
+	Kinesis   dataContent `json:"kinesis"`
+	Source    string      `json:"eventSource"`
+	Version   string      `json:"eventVersion"`
+	ID        string      `json:"eventID"`
+	Name      string      `json:"eventName"`
+	Identity  string      `json:"invokeIdentityArn"`
+	Region    string      `json:"awsRegion"`
+	SourceARN string      `json:"eventSourceARN"`
+}
+
+type dataContent struct {
+	Schema    string  `json:"kinesisSchemaVersion"`
+	Partition string  `json:"partitionKey"`
+	Sequence  string  `json:"sequenceNumber"`
+	Data      string  `json:"data"`
+	Arrived   float64 `json:"approximateArrivalTimestamp"` // seconds
+}
+
+func (d *dataStream) read(ctx context.Context, iterator, shard string, limit int) (list []*streamRecord, next string, err error) {
+	n, name := int32(min(limit, 10_000)), d.streamARN()
+	out, err := service.Call[kinesis.GetRecordsOutput](ctx, d.Door, "kinesis", "GetRecords", &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: &n, StreamARN: &name})
+	if err != nil {
+		return nil, "", err
+	}
+	for i := range out.Records {
+		r, err := d.record(&out.Records[i], shard)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, r)
+	}
+	return list, text(out.NextShardIterator), nil
+}
+
+func (d *dataStream) record(r *kinesis.Record, shard string) (*streamRecord, error) {
+	var arrived time.Time
+	if r.ApproximateArrivalTimestamp != nil {
+		arrived = *r.ApproximateArrivalTimestamp
+	}
+	rec := dataRecord{
+		Kinesis: dataContent{
+			Schema: "1.0", Partition: r.PartitionKey, Sequence: r.SequenceNumber, Data: base64.StdEncoding.EncodeToString(r.Data), Arrived: float64(arrived.UnixMilli()) / 1000,
+		},
+		Source: "aws:kinesis", Version: "1.0", ID: shard + ":" + r.SequenceNumber, Name: "aws:kinesis:record", Identity: d.Role, Region: d.Source.Region, SourceARN: d.Source.String(),
+	}
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return nil, err
+	}
+	out := &streamRecord{sequence: r.SequenceNumber, partition: r.PartitionKey, arrived: arrived, json: b}
+	if d.Filters != nil {
+		content, err := json.Marshal(rec.Kinesis)
+		if err != nil {
+			return nil, err
+		}
+		out.filter, err = withJSON(content, "data", r.Data)
+		return out, err
+	}
+	return out, nil
+}
