@@ -9,7 +9,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -52,6 +52,12 @@ fuzz: ## every fuzz target for a minute
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
 	  done; done
 
+fuzz-long: ## what DynamoDB reads from the network, an hour each
+	@for t in internal/services/dynamodb/expr:FuzzExpressions internal/services/dynamodb/partiql:FuzzParse internal/lib/attr:FuzzNumber internal/lib/attr:FuzzMapRoundTrip \
+	  internal/services/dynamodb:FuzzKeysFitTheStore internal/wire:FuzzDecodeJSON; do \
+	  echo "$$t"; $(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 1h ./$${t%%:*} || exit 1; \
+	done
+
 java-client: ## the classes of the java runtime client, with the compiler of openjdk-17-jdk-headless
 	rm -rf internal/runtimes/clients/java
 	javac --release 11 -g:none -d internal/runtimes/clients/java $$(find internal/runtimes/java/client -name '*.java')
@@ -71,6 +77,7 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 	$(GO) run ./bench/platform
 	$(GO) run ./bench/store
 	$(GO) run ./bench/dynamodb
+	$(GO) run ./bench/dynamodb -durable
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
 bench-events: ## the rows of bench/README.md about queues and topics
@@ -122,6 +129,9 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
+compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
+	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl
 
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 

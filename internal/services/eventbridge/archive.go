@@ -172,6 +172,15 @@ func (s *Service) listArchives(ctx context.Context, in *api.ListArchivesInput) (
 	if in.NamePrefix != nil && in.EventSourceArn != nil || in.State != "" && (in.NamePrefix != nil || in.EventSourceArn != nil) {
 		return nil, invalid("At most one filter is allowed for ListArchives. Use either : State, EventSourceArn, or NamePrefix.")
 	}
+	if in.EventSourceArn != nil {
+		busName, err := sourceBus(*in.EventSourceArn)
+		if err == nil {
+			_, err = s.viewBus(ctx, p, busName)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	var names []string
 	next, err := list(ctx, s, p.archives(), in.NamePrefix, in.NextToken, in.Limit, func(name string, a archiveRecord) bool {
 		if in.EventSourceArn != nil && a.Source != *in.EventSourceArn || in.State != "" && in.State != api.ArchiveStateEnabled {

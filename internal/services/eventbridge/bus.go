@@ -189,16 +189,13 @@ func (s *Service) listEventBuses(ctx context.Context, in *api.ListEventBusesInpu
 	return out, err
 }
 
-// deleteEventBus deletes a bus with its rules.
+// deleteEventBus deletes a bus with its rules. One that is not there is no error.
 func (s *Service) deleteEventBus(ctx context.Context, in *api.DeleteEventBusInput) (*api.DeleteEventBusOutput, error) {
 	p, name := busNamed(ctx, &in.Name)
 	if name == defaultBus {
 		return nil, invalid("Cannot delete event bus %s.", name)
 	}
 	err := s.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, err := bus(tx, p, name); err != nil {
-			return err
-		}
 		tx.Delete(p.bus(name))
 		span := p.rules(name).Span()
 		tx.DeleteRange(span.Lo, span.Hi)

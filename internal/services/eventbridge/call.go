@@ -60,7 +60,7 @@ func (s *Service) callDestination(ctx context.Context, m *deliver.Message, _ int
 	if err != nil {
 		return storeError(err)
 	}
-	if c.State != api.ConnectionStateAuthorized {
+	if !c.usable() {
 		return service.Errorf("ConnectionNotAuthorized", "The connection %s is not authorised. Give it its parameters again with UpdateConnection.", c.Name).WithStatus(400)
 	}
 	hidden, err := s.openSecrets(ctx, at, &c)
@@ -288,7 +288,20 @@ func (s *Service) token(ctx context.Context, c *caller) (string, error) {
 	}
 	x := token{got.TokenType + " " + got.AccessToken, s.now().Add(time.Duration(max(got.ExpiresIn-60, 30)) * time.Second)}
 	s.oauth.set(name, x)
-	return x.header, nil
+	return x.header, s.authorized(ctx, c)
+}
+
+// authorized notes that a connection has got its first token.
+func (s *Service) authorized(ctx context.Context, c *caller) error {
+	if c.c.State == api.ConnectionStateAuthorized {
+		return nil
+	}
+	return change(ctx, s, c.connection(c.c.Name), noConnection(c.c.Name), func(_ store.Txn, v *connectionRecord) error {
+		if v.State == api.ConnectionStateAuthorizing {
+			v.State, v.Authorized = api.ConnectionStateAuthorized, s.now()
+		}
+		return nil
+	})
 }
 
 // rates spreads the calls of a destination over time.

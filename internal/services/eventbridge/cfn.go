@@ -189,6 +189,7 @@ func (s *Service) busResource(ctx context.Context, name string, old, policy any)
 		_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &name, Policy: text})
 	case old != nil:
 		_, err = call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &name, RemoveAllPermissions: ptr(true)})
+		err = unlessGone(err)
 	}
 	return out, err
 }

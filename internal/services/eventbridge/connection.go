@@ -36,6 +36,11 @@ type secrets struct {
 	HTTP, OAuthHTTP                *api.ConnectionHttpParameters `json:",omitempty"`
 }
 
+// usable tells whether calls can be made with the connection.
+func (c *connectionRecord) usable() bool {
+	return c.State == api.ConnectionStateAuthorized || c.State == api.ConnectionStateAuthorizing
+}
+
 func noConnection(name string) error {
 	return notFound("Failed to describe the connection(s). Connection '%s' does not exist.", name)
 }
@@ -45,7 +50,7 @@ func (p place) connectionARN(c *connectionRecord) string {
 }
 
 func (p place) secretARN(c *connectionRecord) string {
-	return "arn:aws:secretsmanager:" + p.region + ":" + p.account + ":secret:events!connection/" + c.Name + "/" + c.ID
+	return "arn:aws:secretsmanager:" + p.region + ":" + p.account + ":secret:events!connection/" + c.Name + "/" + c.ID + "-" + c.ID[:6]
 }
 
 func (s *Service) createConnection(ctx context.Context, in *api.CreateConnectionInput) (*api.CreateConnectionOutput, error) {
@@ -61,6 +66,9 @@ func (s *Service) createConnection(ctx context.Context, in *api.CreateConnection
 	c := connectionRecord{
 		Name: in.Name, ID: id, Description: orEmpty(in.Description), Type: in.AuthorizationType, State: api.ConnectionStateAuthorized, KMSKey: orEmpty(in.KmsKeyIdentifier),
 		Created: now, Modified: now, Authorized: now,
+	}
+	if c.Type == api.ConnectionAuthorizationTypeOauthClientCredentials {
+		c.State = api.ConnectionStateAuthorizing // until it has got a token
 	}
 	var hidden secrets
 	if err := c.set(&hidden, in.AuthParameters); err != nil {

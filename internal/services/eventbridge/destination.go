@@ -50,7 +50,7 @@ func connectionOf(r store.Reader, name string) (place, connectionRecord, error) 
 func (s *Service) stateOf(ctx context.Context, d *destinationRecord) (state string, err error) {
 	err = s.deps.Store.View(ctx, func(r store.Reader) error {
 		_, c, err := connectionOf(r, d.Connection)
-		if state = api.ApiDestinationStateActive; err != nil || c.State != api.ConnectionStateAuthorized {
+		if state = api.ApiDestinationStateActive; err != nil || !c.usable() {
 			state = api.ApiDestinationStateInactive
 		}
 		return nil

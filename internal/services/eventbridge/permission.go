@@ -117,18 +117,15 @@ func (s *Service) removePermission(ctx context.Context, in *api.RemovePermission
 		return nil, invalid("Parameter StatementId is required.")
 	}
 	err := s.changeBus(ctx, p, name, func(b *busRecord) error {
-		if b.Policy == nil {
-			if all {
-				return nil
-			}
+		switch {
+		case all && b.Policy == nil:
 			return notFound("EventBus does not have a policy.")
-		}
-		if all {
+		case all:
 			b.Policy = nil
 			return nil
 		}
 		rest := b.Policy.without(*in.StatementId)
-		if len(rest) == len(b.Policy.Statement) {
+		if b.Policy == nil || len(rest) == len(b.Policy.Statement) {
 			return notFound("Statement with the provided id does not exist.")
 		}
 		b.Policy.Statement = rest

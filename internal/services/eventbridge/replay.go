@@ -101,10 +101,10 @@ func (s *Service) newReplay(ctx context.Context, p place, in *api.StartReplayInp
 		return nil, err
 	}
 	switch {
-	case a.Source != in.Destination.Arn:
-		return nil, invalid("Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.")
 	case !in.EventStartTime.Before(in.EventEndTime):
 		return nil, invalid("Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.")
+	case a.Source != in.Destination.Arn:
+		return nil, invalid("Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.")
 	}
 	r := &replayRecord{
 		Name: in.ReplayName, Archive: archive, Source: in.EventSourceArn, Description: orEmpty(in.Description), State: api.ReplayStateStarting, Destination: *in.Destination,

@@ -1,14 +1,11 @@
 package sqs
 
 import (
-	"encoding/json"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/sqs"
-	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/test/recorded"
 )
 
@@ -42,50 +39,26 @@ var queryCodes = map[string]string{
 
 // Call implements [recorded.Platform]. A receiver does not wait: the time of its answer has come.
 func (r *replayed) Call(_, operation, input string) (string, *recorded.Failure, error) {
-	for _, b := range r.service.Operations {
-		if b.Name != operation || b.Call == nil {
-			continue
-		}
-		in := b.New()
-		if err := json.Unmarshal([]byte(input), in); err != nil {
-			return "", nil, err
-		}
+	output, f, err := recorded.Invoke(r.ctx, &r.service, operation, input, func(in any) {
 		if receive, ok := in.(*api.ReceiveMessageInput); ok {
 			if receive.WaitTimeSeconds == nil || *receive.WaitTimeSeconds > 0 && *receive.WaitTimeSeconds <= maxWait {
 				receive.WaitTimeSeconds = ptr(int32(0))
 			}
 		}
-		if a, ok := r.service.Access[operation]; ok && a.Targets != nil {
-			if _, err := a.Targets(r.ctx, in); err != nil {
-				return failure(err)
-			}
-		}
-		out, err := b.Call(r.ctx, in)
-		if err != nil {
-			return failure(err)
-		}
-		text, err := json.Marshal(out)
-		return string(text), nil, err
+	})
+	if f == nil {
+		return output, nil, err
 	}
-	return "", nil, errors.New("no such operation")
-}
-
-func failure(err error) (string, *recorded.Failure, error) {
-	var e *service.Error
-	if !errors.As(err, &e) {
-		return "", nil, err
-	}
-	f := &recorded.Failure{Code: e.Code, Message: e.Message, Status: e.Status}
-	if name, ok := queryCodes[e.Code]; ok {
-		f.Code = name
-	}
-	if f.Status == 0 {
+	switch {
+	case f.Code == codePurging:
+		f.Status = 403 // the model says so
+	case f.Status == 0:
 		f.Status = 400
 	}
-	if e.Code == codePurging {
-		f.Status = 403 // the model says so
+	if name, ok := queryCodes[f.Code]; ok {
+		f.Code = name
 	}
-	return "", f, nil
+	return "", f, err
 }
 
 func TestAnswersAreThoseOfAWS(t *testing.T) {
