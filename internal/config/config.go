@@ -31,6 +31,7 @@ type Config struct {
 	Egress           bool
 	ParkedMemory     string
 	SnapshotMemory   string
+	IdleFunctions    string
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
@@ -61,6 +62,12 @@ const (
 	IsolationNamespace = "namespace"
 	IsolationGVisor    = "gvisor"
 	IsolationMicroVM   = "microvm"
+)
+
+// The values of the setting "idle-functions".
+const (
+	IdleRunning = "running"
+	IdleFrozen  = "frozen"
 )
 
 // The values of the setting "access-log" that are not a file.
@@ -107,6 +114,7 @@ func (c *Config) Validate() error {
 	if c.AccessLog == "" {
 		refuse("access-log", "is empty; set off, stderr or a file")
 	}
+	oneOf("idle-functions", c.IdleFunctions, IdleRunning, IdleFrozen)
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
 	if c.Isolation == IsolationMicroVM {
 		refuse("isolation", "microvm is not supported by this version; set gvisor, or run a Lambent in each virtual machine")

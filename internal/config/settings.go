@@ -104,6 +104,10 @@ func Settings() []Setting {
 			"How much memory sandboxes may take that are kept ready for functions to come, as a part of the machine's memory such as 3%. A function "+
 				"that starts in one of them starts in a millisecond or two. They are made after functions have been started, for the languages of those; 0% makes none.",
 			func(c *Config) *string { return &c.ParkedMemory }),
+		text("idle-functions", IdleRunning,
+			"What becomes of a function between two invocations. running: what it has left for later goes on. "+
+				"frozen: its processes are stopped until the next invocation, as on AWS, which then takes 0.2 ms longer; the machine needs cgroups for it.",
+			func(c *Config) *string { return &c.IdleFunctions }),
 		text("snapshot-memory", "5%",
 			"How much memory the snapshots of functions with SnapStart may take, as a part of the machine's memory such as 5%: sandboxes in which such a function "+
 				"has been initialised and waits for its invocation. Those that were not used for longest give way; a function without one is initialised when it is invoked.",

@@ -268,6 +268,19 @@ func (e *Environment) Gathering() bool { return e.session.Gathering() }
 // Idle tells whether the function waits for an event.
 func (e *Environment) Idle() bool { return e.session.Idle() }
 
+// CanFreeze tells whether the environment can be frozen on this machine.
+func (e *Environment) CanFreeze() bool { return e.cell.CanFreeze() }
+
+// Freeze stops all processes of the environment until Thaw: what they have left for later does not happen meanwhile, as on AWS. It does nothing where
+// that is not possible.
+func (e *Environment) Freeze() error { return e.cell.Freeze() }
+
+// Frozen tells whether the environment is frozen.
+func (e *Environment) Frozen() bool { return e.cell.Frozen() }
+
+// Thaw has the processes of a frozen environment go on.
+func (e *Environment) Thaw() error { return e.cell.Thaw() }
+
 // Kill ends the environment at once.
 func (e *Environment) Kill() { e.cell.Kill() }
 

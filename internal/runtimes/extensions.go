@@ -136,6 +136,7 @@ func (e *Environment) settle(deadline time.Time) {
 // Shutdown ends the environment: at once without extensions, else after they have been told the reason, "spindown", "timeout" or "failure", and have
 // had their time. It waits until every process is gone. The runtime is asked to end after the extensions: with it the sandbox ends.
 func (e *Environment) Shutdown(reason string) {
+	_ = e.Thaw() // one that cannot go on is killed
 	x := e.session.Extensions()
 	if x.Any() && e.alive() {
 		e.within(flushTime, e.telemetry.Flush)

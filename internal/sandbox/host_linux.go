@@ -338,6 +338,43 @@ func (c *Cell) Assign(ctx context.Context, a Assignment) error {
 	}
 }
 
+// ice stops the processes of a cell.
+type ice struct {
+	file string // where that is done; empty where it cannot be
+
+	mu     sync.Mutex // guards the field below, and is held while the kernel is told
+	frozen bool
+}
+
+// CanFreeze tells whether the cell can be frozen here.
+func (c *Cell) CanFreeze() bool { return c.ice.file != "" }
+
+// Frozen tells whether the cell is frozen.
+func (c *Cell) Frozen() bool {
+	c.ice.mu.Lock()
+	defer c.ice.mu.Unlock()
+	return c.ice.frozen
+}
+
+// Freeze stops every process of the cell until Thaw. A frozen cell can be killed. It does nothing where cells cannot be frozen.
+func (c *Cell) Freeze() error { return c.setFrozen(true) }
+
+// Thaw has the processes of a frozen cell go on.
+func (c *Cell) Thaw() error { return c.setFrozen(false) }
+
+func (c *Cell) setFrozen(frozen bool) error {
+	c.ice.mu.Lock()
+	defer c.ice.mu.Unlock()
+	if c.ice.file == "" || c.ice.frozen == frozen {
+		return nil
+	}
+	if err := writeCgroup(c.ice.file, freezeWord(c.ice.file, frozen)); err != nil {
+		return fmt.Errorf("freeze cell: %w", err)
+	}
+	c.ice.frozen = frozen
+	return nil
+}
+
 // Kill ends every process of the cell at once. Done tells when they are gone.
 func (c *Cell) Kill() { c.send(request{Op: opKill, ID: c.id}) }
 

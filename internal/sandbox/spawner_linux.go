@@ -192,7 +192,7 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 		}
 	}
 	peak, _ := group.memoryFiles()
-	if err := sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak}); err != nil {
+	if err := sendMessage(s.conn, event{Kind: evSpawned, ID: id, PID: c.pid, PeakFile: peak, FreezeFile: group.freezeFile()}); err != nil {
 		return err
 	}
 	// Only now does the daemon know the cell, and can end it should this process be killed.

@@ -138,6 +138,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	o.FreezeIdle = p.cfg.IdleFunctions == config.IdleFrozen
 	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
