@@ -5,6 +5,7 @@ NPM     ?= npm
 VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
 AWSCLI  := awscli==1.45.11
+RIC     := awslambdaric==4.2.2
 DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
@@ -80,7 +81,7 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 	$(GO) run ./bench/dynamodb -durable
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
-bench-events: ## the rows of bench/README.md about queues and topics
+bench-events: ## the rows of bench/README.md about queues, topics and data streams
 	$(GO) run ./bench/events
 
 bench-functions: ## the rows of bench/README.md about functions
@@ -107,6 +108,18 @@ endef
 
 .tools/dynalite/.done:
 	$(call suite,$(DYNALITE),$(DYNALITE_HASH))
+
+FUNCTION_CLIENTS := .tools/function-clients
+COPY             := mvn -q -B dependency:copy -DoutputDirectory=$(abspath $(FUNCTION_CLIENTS))/java -Dartifact=com.amazonaws
+
+test-clients-functions: clients ## AWS's runtime clients for Java and Node.js (built with autoconf, automake, libtool, cmake and node's headers) in functions
+	mkdir -p $(FUNCTION_CLIENTS)/java $(FUNCTION_CLIENTS)/node
+	$(COPY):aws-lambda-java-runtime-interface-client:2.7.0
+	$(COPY):aws-lambda-java-core:1.3.0
+	$(COPY):aws-lambda-java-serialization:1.2.0
+	javac --release 11 -d $(FUNCTION_CLIENTS)/java -cp '$(FUNCTION_CLIENTS)/java/*' internal/runtimes/testdata/javaclient/Hello.java
+	cd $(FUNCTION_CLIENTS)/node && npm_config_nodedir=/usr $(NPM) install --silent --no-package-lock --prefix . aws-lambda-ric@3.3.0
+	FUNCTION_CLIENTS="$(abspath $(FUNCTION_CLIENTS))" $(GO) test -count=1 -v -run AWSClientFor ./internal/runtimes
 
 DYNAMODB_CLIENTS := .tools/dynamodb-clients
 
@@ -139,6 +152,7 @@ $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/ric $(RIC)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

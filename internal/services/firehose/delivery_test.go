@@ -23,6 +23,7 @@ import (
 	kapi "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -442,6 +443,40 @@ func TestBatchesAndTheirLimits(t *testing.T) {
 		h.pass(time.Minute)
 		if _, body := h.one(t); len(body) != 4*1000<<10 || body[0] != 'a' || body[len(body)-1] != 'd' {
 			t.Errorf("delivered %d bytes", len(body))
+		}
+	})
+}
+
+func TestRecordsJoinTheTransactionOfAnotherService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.create(t, `, "BufferingHints": {"IntervalInSeconds": 60}`)
+		const arn = "arn:aws:firehose:us-east-1:000000000000:deliverystream/d"
+		from := port.Source{Service: "sns.amazonaws.com", ARN: "arn:aws:sns:us-east-1:000000000000:t", Account: "000000000000"}
+		if err := h.impl.CheckPut(h.ctx, from, role, arn); err != nil {
+			t.Error(err)
+		}
+		h.denied = service.Errorf("AccessDeniedException", "no")
+		if err := h.impl.CheckPut(h.ctx, from, role, arn); service.Code(err) != "AccessDeniedException" {
+			t.Errorf("CheckPut = %v, want the denial", err)
+		}
+		put := func(stream, data string, outcome error) error {
+			return h.store.Update(h.ctx, func(tx store.Txn) error {
+				return errors.Join(h.impl.Put(tx, stream, []byte(data)), outcome)
+			})
+		}
+		if err := put(arn, "taken", nil); err != nil {
+			t.Error(err)
+		}
+		if err := put(arn, "undone", errors.New("no")); err == nil {
+			t.Error("the transaction was to fail")
+		}
+		if err := put(arn+"2", "lost", nil); service.Code(err) != codeNotFound {
+			t.Errorf("a stream that is not there: %v", err)
+		}
+		h.pass(time.Minute)
+		if _, body := h.one(t); body != "taken" {
+			t.Errorf("delivered %q", body)
 		}
 	})
 }

@@ -8,6 +8,8 @@
 // were written already. A batch is transformed and partitioned (batch.go), written through the door with the stream's role (object.go), and then its rows are deleted. What
 // cannot be processed is written below the error prefix. A batch that cannot be delivered is tried again with a back-off until its records are a day old.
 //
+// Other services put records into their own transactions through [Service.Put].
+//
 // # Keys
 //
 // All keys begin with ("firehose", kind, account, region), where kind is

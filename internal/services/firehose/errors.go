@@ -26,6 +26,11 @@ func noStream(p place, name string) error {
 	return service.Errorf(codeNotFound, "Firehose %s under account %s not found.", name, p.account)
 }
 
+// errSource is the error of a put to a stream that reads a data stream.
+func errSource() error {
+	return invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
+}
+
 // storeError names the errors of the store that a client can do something about.
 func storeError(err error) error {
 	var known *service.Error

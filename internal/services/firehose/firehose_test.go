@@ -32,9 +32,13 @@ const (
 	bucket = "arn:aws:s3:::logs"
 )
 
+var _ port.DeliveryStreams = (*Service)(nil)
+
 // harness is Firehose beside data streams, with a bucket and a function that are those of the test.
 type harness struct {
 	service, streams service.Service
+	impl             *Service
+	denied           error // what Allow says
 	store            store.Store
 	clock            *clock.Fake
 	ctx              context.Context
@@ -75,7 +79,7 @@ func (h *harness) open(t testing.TB) {
 	d := service.Deps{Store: h.store, Blobs: blobmem.New(), Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	var streams *kinesis.Service
 	h.streams, streams = kinesis.New(d)
-	h.service = New(d, Options{Roles: roles{}, Sender: deliver.New(d, roles{}), Arrivals: streams})
+	h.service, h.impl = New(d, Options{Roles: roles{}, Sender: deliver.New(d, roles{}), Arrivals: streams})
 	if err := h.service.Start(h.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +128,7 @@ func (h *harness) Call(ctx context.Context, name, operation string, in any) (any
 }
 
 // Allow implements [service.Door].
-func (h *harness) Allow(context.Context, service.Target) error { return nil }
+func (h *harness) Allow(context.Context, service.Target) error { return h.denied }
 
 func do[Out any](t testing.TB, h *harness, name, operation, in string) *Out {
 	t.Helper()

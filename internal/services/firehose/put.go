@@ -48,7 +48,7 @@ func (r ref) recordID(at *store.Stamp) string {
 func (s *Service) writable(ctx context.Context, name string) (*stream, error) {
 	st, err := s.known(ctx, placeOf(ctx), name)
 	if err == nil && st.Source != "" {
-		err = invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
+		err = errSource()
 	}
 	return st, err
 }

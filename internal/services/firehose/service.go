@@ -41,8 +41,8 @@ type Service struct {
 	pumps   pumps
 }
 
-// New returns Firehose on the given collaborators.
-func New(d service.Deps, o Options) service.Service {
+// New returns Firehose on the given collaborators. The second value is what other services use of it past the door.
+func New(d service.Deps, o Options) (service.Service, *Service) {
 	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals}
 	s.streams = memo.New[place, string, *stream](d.Store, maxStreams, func(p place) [][]byte { return [][]byte{p.streams()} })
 	return service.Service{
@@ -52,7 +52,7 @@ func New(d service.Deps, o Options) service.Service {
 		Resources:  s.resources(),
 		Start:      s.start,
 		Close:      s.close,
-	}
+	}, s
 }
 
 func (s *Service) handlers() *api.Handlers {
