@@ -46,7 +46,7 @@ func Settings() []Setting {
 	return []Setting{
 		text("data-dir", ".lambent",
 			"The folder that holds everything: tables, objects, functions, users and keys. A relative path starts at the project's folder. "+
-				"One Lambent at a time can use it. To move a Lambent, stop it and copy the folder; `lambent backup` copies it while it runs.",
+				"One Lambent at a time can use it. To move or copy a Lambent, stop it and copy the folder.",
 			func(c *Config) *string { return &c.DataDir }),
 		boolean("ephemeral", "false",
 			"Keep everything in memory and forget it at the end. Meant for tests; nothing is written to data-dir.",
