@@ -65,8 +65,11 @@ func TestDotnetFunctionsAreStartedAsByItsBootstrap(t *testing.T) {
 		{"dotnet8", "App", []string{"App.dll"}, "exec /var/task/App.dll %s  " + heap + " AWS_Lambda_dotnet8"},
 		{"dotnet10", "App", []string{"App.dll"}, "exec /var/task/App.dll %s  " + heap + " AWS_Lambda_dotnet10"},
 		{"dotnet6", "App", []string{"App.dll"}, "exec /var/task/App.dll %s Major " + heap + " AWS_Lambda_dotnet6"},
-		{"dotnet8", "Lib::Lib.Function::Run", []string{"Lib.deps.json", "Lib.runtimeconfig.json", runtimeSupport},
-			"exec --depsfile /var/task/Lib.deps.json --runtimeconfig /var/task/Lib.runtimeconfig.json /var/task/" + runtimeSupport + " Lib::Lib.Function::Run %s  " + heap + " AWS_Lambda_dotnet8"},
+		{
+			"dotnet8", "Lib::Lib.Function::Run",
+			[]string{"Lib.deps.json", "Lib.runtimeconfig.json", runtimeSupport},
+			"exec --depsfile /var/task/Lib.deps.json --runtimeconfig /var/task/Lib.runtimeconfig.json /var/task/" + runtimeSupport + " Lib::Lib.Function::Run %s  " + heap + " AWS_Lambda_dotnet8",
+		},
 		{"dotnet8", "Missing", nil, "there is no Missing.dll"},
 		{"dotnet8", "Lib::Lib.Function::Run", []string{"Lib.deps.json"}, "there is no Lib.runtimeconfig.json"},
 		{"dotnet8", "Lib::Lib.Function::Run", []string{"Lib.deps.json", "Lib.runtimeconfig.json"}, "lambent runtime add dotnet8 public.ecr.aws/lambda/dotnet:8"},
