@@ -5,11 +5,12 @@ NPM     ?= npm
 VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
 AWSCLI  := awscli==1.45.11
+RIC     := awslambdaric==4.2.2
 DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -52,18 +53,35 @@ fuzz: ## every fuzz target for a minute
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
 	  done; done
 
+fuzz-long: ## what DynamoDB reads from the network, an hour each
+	@for t in internal/services/dynamodb/expr:FuzzExpressions internal/services/dynamodb/partiql:FuzzParse internal/lib/attr:FuzzNumber internal/lib/attr:FuzzMapRoundTrip \
+	  internal/services/dynamodb:FuzzKeysFitTheStore internal/wire:FuzzDecodeJSON; do \
+	  echo "$$t"; $(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 1h ./$${t%%:*} || exit 1; \
+	done
+
 java-client: ## the classes of the java runtime client, with the compiler of openjdk-17-jdk-headless
 	rm -rf internal/runtimes/clients/java
 	javac --release 11 -g:none -d internal/runtimes/clients/java $$(find internal/runtimes/java/client -name '*.java')
 	javac --release 11 -g:none -cp internal/runtimes/clients/java -d internal/runtimes/clients/java/warm $$(find internal/runtimes/java/warm -name '*.java')
 
+# The module of gVisor is built for its program; it is no dependency of the product.
+GVISOR := v0.0.0-20260905035102-160fafc42237
+
+gvisor: .tools/gvisor/runsc ## long: builds gVisor's runsc and runs the tests of the setting isolation=gvisor with it (needs root)
+	PATH="$(abspath .tools/gvisor):$$PATH" $(GO) test -count=1 -run GVisor ./internal/sandbox ./internal/runtimes
+
+.tools/gvisor/runsc:
+	mkdir -p .tools/gvisor
+	cd .tools/gvisor && { test -f go.mod || $(GO) mod init runsc.local; } && $(GO) get gvisor.dev/gvisor/runsc@$(GVISOR) && CGO_ENABLED=0 $(GO) build -o runsc gvisor.dev/gvisor/runsc
+
 bench: ## the tables of bench/README.md (needs nginx, from the Debian package nginx-light)
 	$(GO) run ./bench/platform
 	$(GO) run ./bench/store
 	$(GO) run ./bench/dynamodb
+	$(GO) run ./bench/dynamodb -durable
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
-bench-events: ## the rows of bench/README.md about queues and topics
+bench-events: ## the rows of bench/README.md about queues, topics and data streams
 	$(GO) run ./bench/events
 
 bench-functions: ## the rows of bench/README.md about functions
@@ -91,6 +109,18 @@ endef
 .tools/dynalite/.done:
 	$(call suite,$(DYNALITE),$(DYNALITE_HASH))
 
+FUNCTION_CLIENTS := .tools/function-clients
+COPY             := mvn -q -B dependency:copy -DoutputDirectory=$(abspath $(FUNCTION_CLIENTS))/java -Dartifact=com.amazonaws
+
+test-clients-functions: clients ## AWS's runtime clients for Java and Node.js (built with autoconf, automake, libtool, cmake and node's headers) in functions
+	mkdir -p $(FUNCTION_CLIENTS)/java $(FUNCTION_CLIENTS)/node
+	$(COPY):aws-lambda-java-runtime-interface-client:2.7.0
+	$(COPY):aws-lambda-java-core:1.3.0
+	$(COPY):aws-lambda-java-serialization:1.2.0
+	javac --release 11 -d $(FUNCTION_CLIENTS)/java -cp '$(FUNCTION_CLIENTS)/java/*' internal/runtimes/testdata/javaclient/Hello.java
+	cd $(FUNCTION_CLIENTS)/node && npm_config_nodedir=/usr $(NPM) install --silent --no-package-lock --prefix . aws-lambda-ric@3.3.0
+	FUNCTION_CLIENTS="$(abspath $(FUNCTION_CLIENTS))" $(GO) test -count=1 -v -run AWSClientFor ./internal/runtimes
+
 DYNAMODB_CLIENTS := .tools/dynamodb-clients
 
 test-clients-dynamodb: clients ## programs that use tables through PynamoDB, ElectroDB and the SDKs for JavaScript, Go and Java
@@ -113,12 +143,16 @@ compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
 
+compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
+	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl
+
 clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that tests use, in the project's own folders
 
 $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/ric $(RIC)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

@@ -1,6 +1,7 @@
 // Command dynamodb measures DynamoDB's item operations through HTTP: signed requests of one kilobyte items on kept connections.
 //
 //	go run ./bench/dynamodb [-dynalite path/to/dynalite/cli.js] [-only operation] [-profile file] [-n requests] [-c clients]
+//	go run ./bench/dynamodb -durable
 //	go run ./bench/dynamodb -large items [-dir folder] [-n requests] [-c clients]
 //
 // It starts a Lambent of its own in a process of its own, durable on a temporary directory, and prints per operation the throughput, the median
@@ -46,11 +47,14 @@ func main() {
 	profile := flag.String("profile", "", "file for a CPU profile of the server")
 	items := flag.Int("large", 0, "compare a table of so many items with a small one")
 	dir := flag.String("dir", "", "folder of -large, which is kept; a temporary one by default. It is filled once")
+	synced := flag.Bool("durable", false, "compare durable writes with the disk below them")
 	flag.Parse()
 	var err error
 	switch {
 	case *serve != "":
 		err = runServer(*serve, *profile)
+	case *synced:
+		err = runDurable()
 	case *items > 0:
 		err = large{dir: *dir, items: *items, requests: *n, clients: *c}.run()
 	default:
@@ -94,7 +98,7 @@ type target struct {
 	stop   func() error
 }
 
-// startSelf starts this command as a server.
+// startSelf starts this command as a server, whose client is a user with a policy.
 func startSelf(dir, profile string) (*target, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -118,7 +122,8 @@ func startSelf(dir, profile string) (*target, error) {
 	if err != nil || len(f) != 3 {
 		return nil, fmt.Errorf("the server did not start: %q, %w", line, err)
 	}
-	return newTarget(f[0], f[1], f[2], cmd, func() error { return errors.Join(in.Close(), cmd.Wait()) }), nil
+	t := newTarget(f[0], f[1], f[2], cmd, func() error { return errors.Join(in.Close(), cmd.Wait()) })
+	return t, t.becomeUser()
 }
 
 // startDynalite starts dynalite in memory.

@@ -1,4 +1,4 @@
-// Command events measures queues and topics through HTTP, on the released binary as a process of its own.
+// Command events measures queues, topics and data streams through HTTP, on the released binary as a process of its own.
 //
 //	go run ./bench/events            all rows
 //	go run ./bench/events -only 10   the rows with 10,000 waiting receivers
@@ -30,7 +30,7 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic, bus or schedule")
+	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic, bus, schedule or stream")
 	seconds := flag.Int("seconds", 3, "length of a round")
 	depth := flag.Int("depth", 1_000_000, "messages that wait in the deep queue")
 	waiters := flag.Int("waiters", 10_000, "receivers that wait")
@@ -78,7 +78,7 @@ func run(ctx context.Context, only string, round time.Duration, depth, waiters, 
 	for _, part := range []struct {
 		name string
 		fn   func(context.Context) error
-	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"bus", b.bus}, {"schedule", b.schedule}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
+	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"bus", b.bus}, {"schedule", b.schedule}, {"stream", b.stream}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
 		if only != "" && only != part.name {
 			continue
 		}
@@ -112,6 +112,11 @@ func rawWrite(dir string, round time.Duration) (d time.Duration, err error) {
 
 // sqs makes a signed call and reads its answer into out.
 func (b *bench) sqs(ctx context.Context, operation string, in, out any) error {
+	return b.json(ctx, "sqs", "AmazonSQS."+operation, in, out)
+}
+
+// json makes a signed call of a JSON protocol.
+func (b *bench) json(ctx context.Context, service, target string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -121,8 +126,8 @@ func (b *bench) sqs(ctx context.Context, operation string, in, out any) error {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "AmazonSQS."+operation)
-	return b.exchange(r, "sqs", body, func(text []byte) error {
+	r.Header.Set("X-Amz-Target", target)
+	return b.exchange(r, service, body, func(text []byte) error {
 		if out == nil {
 			return nil
 		}

@@ -40,6 +40,7 @@ func (a *app) dbCommand() *cobra.Command {
 		a.onTables("sql STATEMENT", "Run a PartiQL statement", cobra.ExactArgs(1), d.sql),
 		a.onTables("export TABLE", "Write all items as lines of JSON to standard output", cobra.ExactArgs(1), d.export),
 		a.onTables("import TABLE", "Read items, lines of JSON as export writes them, from standard input", cobra.ExactArgs(1), d.load),
+		a.shellCommand(),
 	)
 	return c
 }

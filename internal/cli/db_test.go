@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,34 @@ func runWith(t *testing.T, stdin string, args ...string) (code int, out, talk st
 		Term: &term.Terminal{Out: &stdout, Err: &stderr, Width: 80}, Start: start,
 	})
 	return code, stdout.String(), stderr.String()
+}
+
+func TestTheShellCompletesCommandsAndTables(t *testing.T) {
+	s := &dbShell{app: &app{}, tables: []string{"orders", "orders-old", "people"}}
+	for before, want := range map[string]string{
+		"que": "query ", "ex": "ex", "exi": "exit ", "get o": "get orders", "get p": "get people ", "get orders c": "", "sql p": "", "nothing p": "", "": "",
+	} {
+		got, pos, ok := s.complete(before+"|", len(before), '\t')
+		if ok != (want != "") && before != "" || ok && (got != want+"|" || pos != len(want)) && before != "" {
+			t.Errorf("%q becomes %q, %d, %t; want %q", before, got, pos, ok, want)
+		}
+	}
+	if _, _, ok := s.complete("que", 3, 'x'); ok {
+		t.Error("another key than Tab completed a word")
+	}
+}
+
+func TestQuotesHoldWordsTogether(t *testing.T) {
+	for line, want := range map[string][]string{
+		"  get  t a=1 ": {"get", "t", "a=1"}, `put t '{"a": "it"}'`: {"put", "t", `{"a": "it"}`}, `sql "SELECT 'x' FROM t"`: {"sql", "SELECT 'x' FROM t"}, `a ''`: {"a", ""}, `get t a="x y"`: {"get", "t", "a=x y"}, `--typed put t {"a": 'it'} `: {"--typed", "put", "t", `{"a": 'it'}`}, "": nil,
+	} {
+		if got, err := words(line); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %q, %v", line, got, err)
+		}
+	}
+	if _, err := words(`put t '{"a"`); err == nil {
+		t.Error("a line may end within quotes")
+	}
 }
 
 const ordersTemplate = `
@@ -93,6 +122,13 @@ func TestDBReadsAndWritesItems(t *testing.T) {
 	}
 	if code, _, talk := runWith(t, "", "db", "top", "copy"); code != ExitFailed || !strings.Contains(talk, "Enable them with UpdateContributorInsights") {
 		t.Errorf("top = %d %s", code, talk)
+	}
+	code, out, talk := runWith(t, "get orders customer=ann day=1 --typed\n\nput orders {\"customer\": \"eve x\", \"day\":9}\nget orders customer=\"eve x\" day=9\ndelete orders 'customer=eve x' day=9\nexit\ntables\n", "db", "shell")
+	if code != 0 || !strings.HasPrefix(out, `{"customer":{"S":"ann"}`) || !strings.HasSuffix(out, `{"customer":"eve x","day":9}`+"\n") {
+		t.Errorf("shell = %d %s %s", code, out, talk)
+	}
+	if code, out, talk := runWith(t, "get orders\ntables\n", "db", "shell"); code != ExitUsage || out != "" {
+		t.Errorf("a shell with a wrong line = %d %s %s", code, out, talk)
 	}
 	_, lines, _ := runWith(t, "", "db", "export", "orders")
 	if code, _, talk := runWith(t, lines, "db", "import", "copy"); code != 0 || !strings.Contains(talk, "2 items into copy") {

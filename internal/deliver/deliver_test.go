@@ -166,7 +166,7 @@ func TestBusEntryThatFailedIsAnError(t *testing.T) {
 }
 
 func TestImpossibleTargetsAreRefused(t *testing.T) {
-	for _, target := range []string{"", "queue", "arn:aws:ec2:eu-west-1:1:instance/i", "arn:aws:logs:eu-west-1:1:other", "arn:aws:events:eu-west-1:1:event-bus/without-event", "arn:aws:firehose:eu-west-1:1:deliverystream/d"} {
+	for _, target := range []string{"", "queue", "arn:aws:ec2:eu-west-1:1:instance/i", "arn:aws:logs:eu-west-1:1:other", "arn:aws:events:eu-west-1:1:event-bus/without-event", "arn:aws:firehose:eu-west-1:1:other/d"} {
 		err := newSender(&door{}).Send(t.Context(), &deliver.Message{Target: target})
 		if err == nil || deliver.Retryable(err) {
 			t.Errorf("%q: %v", target, err)
@@ -183,7 +183,7 @@ func TestErrorsThatAnotherTryMayMend(t *testing.T) {
 		{errors.New("the disk is slow"), true},
 		{service.Errorf("AccessDenied", "no").WithStatus(403), false},
 		{service.Errorf("QueueDoesNotExist", "no"), false},
-		{service.NotImplemented("firehose", "PutRecord"), false},
+		{service.NotImplemented("ecs", "RunTask"), false},
 		{service.Errorf("TooManyRequestsException", "later").WithStatus(429), true},
 		{service.Errorf("ThrottlingException", "later"), true},
 		{service.Errorf("ProvisionedThroughputExceededException", "later"), true},

@@ -36,7 +36,7 @@ func (s *Sender) Send(ctx context.Context, m *Message) error {
 	}
 	send, ok := targets()[target.Service]
 	if !ok {
-		return refused("%s cannot be the target of a delivery: Lambent delivers to Lambda, SQS, SNS, EventBridge, Kinesis, Step Functions, CloudWatch Logs and S3", m.Target)
+		return refused("%s cannot be the target of a delivery: Lambent delivers to Lambda, SQS, SNS, EventBridge, Kinesis, Firehose, Step Functions, CloudWatch Logs and S3", m.Target)
 	}
 	id := m.ID
 	if id == "" {

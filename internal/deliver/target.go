@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/awsapi/firehose"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/awsapi/logs"
@@ -118,8 +119,12 @@ func toStream(ctx context.Context, d *delivery) error {
 	return d.call(ctx, "kinesis", "PutRecord", &kinesis.PutRecordInput{StreamARN: &d.Target, Data: d.Body, PartitionKey: orID(d.PartitionKey, d.id)})
 }
 
-func toFirehose(context.Context, *delivery) error {
-	return service.NotImplemented("firehose", "PutRecord")
+func toFirehose(ctx context.Context, d *delivery) error {
+	name, ok := strings.CutPrefix(d.target.Resource, "deliverystream/")
+	if !ok {
+		return refused("%s is not a delivery stream", d.Target)
+	}
+	return d.call(ctx, "firehose", "PutRecord", &firehose.PutRecordInput{DeliveryStreamName: name, Record: &firehose.Record{Data: d.Body}})
 }
 
 func toStateMachine(ctx context.Context, d *delivery) error {

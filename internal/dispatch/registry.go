@@ -20,7 +20,7 @@ type Registry struct {
 // entry is one API with the service behind it, if there is one.
 type entry struct {
 	wire       *wire.API
-	signing    []string // the services for which its requests may be signed
+	signing    []string              // the services for which its requests may be signed
 	operations map[string]*operation // those with a handler
 	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 	form       func(ctx context.Context, w http.ResponseWriter, f *service.FormUpload) error

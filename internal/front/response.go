@@ -211,7 +211,7 @@ func (w *response) FlushError() error {
 	return w.err
 }
 
-// ReadFrom sends a body from r. A file of announced length leaves by sendfile.
+// ReadFrom sends a body from r. A file of announced length, or a part of one in an io.LimitedReader, leaves by sendfile.
 func (w *response) ReadFrom(r io.Reader) (int64, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -226,7 +226,15 @@ func (w *response) ReadFrom(r io.Reader) (int64, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	n, err := io.Copy(w.d.raw, io.LimitReader(r, w.length-w.written))
+	left := io.LimitedReader{R: r, N: w.length - w.written}
+	part, ok := r.(*io.LimitedReader)
+	if ok { // a limit inside of a limit would hide the file
+		left = io.LimitedReader{R: part.R, N: min(part.N, left.N)}
+	}
+	n, err := io.Copy(w.d.raw, &left)
+	if ok {
+		part.N -= n
+	}
 	w.written += n
 	if err != nil && w.err == nil {
 		w.err = err

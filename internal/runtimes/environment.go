@@ -123,11 +123,20 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		stderr = s.ExtensionOutput // see startExtensions
 	}
 	return sandbox.Spec{
-		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
+		Name: s.Name, Argv: s.command(), Env: s.environ(), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
 		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
 	}
+}
+
+// environ is the environment of the process. What the function sets wins.
+func (s *Spec) environ() []string {
+	env := s.Runtime.environ(s.Env)
+	if s.Runtime.dotnet != nil && s.Limits.MemoryMB > 0 {
+		env = merge([]string{heapLimit(s.Limits.MemoryMB)}, env)
+	}
+	return env
 }
 
 // functionMounts are the folders of the function.
@@ -167,7 +176,7 @@ func (e *Environment) serve(s *Spec) {
 	if s.Credentials != nil {
 		e.session.Credentials(s.Credentials)
 	}
-	if err := e.expectExtensions(s); err != nil {
+	if err := errors.Join(s.Runtime.dotnet.check(s), e.expectExtensions(s)); err != nil {
 		e.session.End(err)
 	}
 	if h := s.Telemetry; h != nil {
@@ -259,6 +268,19 @@ func (e *Environment) Gathering() bool { return e.session.Gathering() }
 // Idle tells whether the function waits for an event.
 func (e *Environment) Idle() bool { return e.session.Idle() }
 
+// CanFreeze tells whether the environment can be frozen on this machine.
+func (e *Environment) CanFreeze() bool { return e.cell.CanFreeze() }
+
+// Freeze stops all processes of the environment until Thaw: what they have left for later does not happen meanwhile, as on AWS. It does nothing where
+// that is not possible.
+func (e *Environment) Freeze() error { return e.cell.Freeze() }
+
+// Frozen tells whether the environment is frozen.
+func (e *Environment) Frozen() bool { return e.cell.Frozen() }
+
+// Thaw has the processes of a frozen environment go on.
+func (e *Environment) Thaw() error { return e.cell.Thaw() }
+
 // Kill ends the environment at once.
 func (e *Environment) Kill() { e.cell.Kill() }
 
@@ -303,6 +325,9 @@ func (r *Runtime) environ(given []string) []string {
 		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
 	}
 	switch r.Family {
+	case FamilyDotnet:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID)
+		env = append(env, r.dotnet.environ()...)
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",

@@ -37,10 +37,13 @@ const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / &&
 // command is what the environment's process runs.
 func (s *Spec) command() []string {
 	argv := s.debugged(s.Runtime.command(s.Limits.MemoryMB))
+	if s.Runtime.dotnet != nil {
+		argv = append(argv, s.Runtime.dotnet.arguments(s)...)
+	}
 	if s.Runtime.Family == FamilyProvided && s.Layers != "" && !exists(filepath.Join(s.Code, "bootstrap")) {
 		argv = []string{"/opt/bootstrap"}
 	}
-	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.ours() {
+	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided && s.Runtime.Family != FamilyImage {
 		argv = append([]string{wrapper}, argv...)
 	}
 	if s.hasExtensions() {
@@ -133,6 +136,7 @@ func (e *Environment) settle(deadline time.Time) {
 // Shutdown ends the environment: at once without extensions, else after they have been told the reason, "spindown", "timeout" or "failure", and have
 // had their time. It waits until every process is gone. The runtime is asked to end after the extensions: with it the sandbox ends.
 func (e *Environment) Shutdown(reason string) {
+	_ = e.Thaw() // one that cannot go on is killed
 	x := e.session.Extensions()
 	if x.Any() && e.alive() {
 		e.within(flushTime, e.telemetry.Flush)

@@ -33,6 +33,10 @@ while True:
     r, body = call("GET", "event/next", me)
     event = json.loads(body)
     print("event", event["eventType"], event.get("requestId", event.get("shutdownReason")), flush=True)
+    if event["eventType"] == "SHUTDOWN" and os.environ.get("MODE") == "stay":
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(3600)
     if event["eventType"] == "SHUTDOWN" or os.environ.get("MODE") == "exit":
         print("gone", flush=True)
         break
@@ -42,13 +46,20 @@ while True:
 func (b *bench) extended(t *testing.T, mode string, perm os.FileMode) (*Environment, *output) {
 	t.Helper()
 	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{"app.py": "def handler(e, c):\n    print('handled', flush=True)\n    return 1\n"}, "WHO=me", "MODE="+mode)
-	s.Layers, s.Account = t.TempDir(), "123456789012"
-	dir := filepath.Join(s.Layers, "extensions")
-	err := errors.Join(os.Chmod(s.Layers, 0o755), os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "watcher"), []byte("#!"+s.Runtime.argv[0]+"\n"+extensionProgram), perm))
+	s.Layers, s.Account = b.extensionLayer(t, &s, perm), "123456789012"
+	return b.begin(t, &s), out
+}
+
+// extensionLayer is a folder of layers with the extension.
+func (b *bench) extensionLayer(t *testing.T, s *Spec, perm os.FileMode) string {
+	t.Helper()
+	layers := t.TempDir()
+	dir := filepath.Join(layers, "extensions")
+	err := errors.Join(os.Chmod(layers, 0o755), os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "watcher"), []byte("#!"+s.Runtime.argv[0]+"\n"+extensionProgram), perm))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.begin(t, &s), out
+	return layers
 }
 
 func TestExtensionHearsOfInvocationsAndOfTheEnd(t *testing.T) {
@@ -148,5 +159,27 @@ func TestWrapperStartsTheRuntime(t *testing.T) {
 		if err != nil || string(answer.Body) != `"by-wrapper"` {
 			t.Errorf("parked %v: %s %v\n%s", parked, answer.Body, err, out)
 		}
+	}
+}
+
+// TestEnvironmentThatIgnoresTheEndIsEnded has neither the function nor its extension go when they are told.
+func TestEnvironmentThatIgnoresTheEndIsEnded(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{
+		"app.py": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ndef handler(e, c): return 1\n",
+	}, "WHO=me", "MODE=stay")
+	s.Layers = b.extensionLayer(t, &s, 0o755)
+	e := b.begin(t, &s)
+	if answer, err := e.Invoke(t.Context(), event("id-1", `{}`)); err != nil || string(answer.Body) != "1" {
+		t.Fatalf("%s %v\n%s", answer.Body, err, out)
+	}
+	if err := e.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	e.Shutdown("spindown")
+	<-e.Done()
+	if took := time.Since(began); took < shutdownTime || !strings.Contains(out.String(), "SHUTDOWN spindown") {
+		t.Errorf("ended after %v, want the whole of %v\n%s", took, shutdownTime, out)
 	}
 }

@@ -59,7 +59,12 @@ func NewLauncher(o LauncherOptions) *Launcher {
 func (l *Launcher) Start(ctx context.Context, s Spec) (*Environment, error) {
 	k, ok := kindOf(&s)
 	if ok && s.Debugger == nil && l.o.MaxParked > 0 && l.o.Host.CanPark() {
-		for p := l.take(k, &s); p != nil; p = l.take(k, nil) {
+		p := l.take(k, &s)
+		if p == nil && k.own != "" {
+			k = k.general()
+			p = l.take(k, &s)
+		}
+		for ; p != nil; p = l.take(k, nil) {
 			e, err := p.assign(ctx, &s)
 			if err == nil {
 				return e, nil
@@ -90,6 +95,7 @@ func (l *Launcher) take(k kind, s *Spec) *parkedCell {
 	}
 	if s != nil {
 		p.asked.Add(l.o.Clock.Now())
+		p.asks++
 	}
 	l.wakeLocked()
 	for len(p.cells) > 0 {
@@ -212,6 +218,9 @@ func (l *Launcher) neediestLocked(now time.Time) *pool {
 	for _, p := range l.pools {
 		p.prune()
 		want := p.target(now)
+		if want == 0 {
+			continue
+		}
 		missing := float64(want-len(p.cells)) / float64(want)
 		if missing <= most || now.Before(p.retry) || l.parked+p.size() > l.o.MaxParked {
 			continue

@@ -192,13 +192,69 @@ func TestBootVariablesBypassBootedCells(t *testing.T) {
 		t.Errorf("%s %v\n%s", answer.Body, err, out)
 	}
 	for _, tc := range []struct {
-		env  string
-		held bool
-	}{{"A=b", false}, {"PYTHONHASHSEED=0", true}, {"TZ=:UTC", false}, {"TZ=Europe/Berlin", true}, {"LD_PRELOAD=/var/task/x.so", true}, {"X=\xff", true}} {
+		env       string
+		held, own bool
+	}{
+		{"A=b", false, false},
+		{"PYTHONHASHSEED=0", false, true},
+		{"TZ=:UTC", false, false},
+		{"TZ=Europe/Berlin", false, true},
+		{"LD_LIBRARY_PATH=/opt/x", false, true},
+		{"LD_PRELOAD=/var/task/x.so", true, false},
+		{"NODE_OPTIONS=--enable-source-maps --require /var/task/x.js", true, false},
+		{"JAVA_TOOL_OPTIONS=-javaagent:/opt/x.jar", true, false},
+		{"X=\xff", true, false},
+	} {
 		s, _ := b.spec(t, "python3.11", "app.handler", nil, tc.env)
-		if k, _ := kindOf(&s); k.held != tc.held {
-			t.Errorf("%q: held is %v", tc.env, k.held)
+		if k, _ := kindOf(&s); k.held != tc.held || (k.own != "") != tc.own {
+			t.Errorf("%q: held is %v, own is %v", tc.env, k.held, k.own != "")
 		}
+	}
+}
+
+// TestThirdStartTakesACellOfItsOwn gives a function variables with which its runtime has to boot: after two starts a cell is kept for it alone.
+func TestThirdStartTakesACellOfItsOwn(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	l := b.launcher(t, 1<<30)
+	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{"app.py": "import os, sys\ndef handler(e, c): return [sys.flags.hash_randomization, os.environ['WHO'], 'LAMBENT_PARKED' in os.environ]\n"}, "PYTHONHASHSEED=0", "WHO=me")
+	own, _ := kindOf(&s)
+	start := func() *Environment {
+		t.Helper()
+		e, err := l.Start(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			e.Kill()
+			<-e.Done()
+		})
+		answer, err := e.Invoke(t.Context(), event("1", `{}`))
+		if err != nil || string(answer.Body) != `[0, "me", false]` {
+			t.Fatalf("%s %v\n%s", answer.Body, err, out)
+		}
+		return e
+	}
+	kept := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.pools[own].cells)
+	}
+	start()
+	if n := kept(); n != 0 {
+		t.Errorf("%d cells of its own after one start", n)
+	}
+	start()
+	filled(t, l, 1+leastParked) // held ones are parked as well
+	if n := kept(); n != 1 {
+		t.Fatalf("%d cells of its own after two starts", n)
+	}
+	if e := start(); !e.WasParked() {
+		t.Error("the third start did not take it")
+	}
+	other := s
+	other.Name = "other"
+	if k, _ := kindOf(&other); k == own {
+		t.Error("another function would take it")
 	}
 }
 

@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"slices"
@@ -22,7 +23,9 @@ type kind struct {
 	// memory is that of the function, in MiB, where the heap is sized by it; else 0.
 	memory int
 	// held tells that the cell waits before it runs a program: what the function sets is read when its runtime boots.
-	held   bool
+	held bool
+	// own names the one function that the cell is for, where that sets variables with which its runtime has to boot; see Spec.ownBoot.
+	own    string
 	listen string
 	egress *sandbox.Egress
 	// subscribers is how many connections telemetry needs into the cell.
@@ -39,13 +42,21 @@ func kindOf(s *Spec) (kind, bool) {
 	switch {
 	case s.Runtime.Family == FamilyImage:
 		return k, false // its root is one function's own
+	case s.Limits.MemoryMB > maxFunctionMemory:
+		return k, false // a cell's limits can only be lowered
 	case s.Runtime.Family == FamilyProvided:
 		k.held = true
 		if k.root == "" {
 			k.runtime = ""
 		}
-	case s.Concurrency > 0 || s.bootVariables() || s.hasExtensions() || s.variable(wrapperVariable) != "":
+	case !s.Runtime.ours() || s.Concurrency > 0 || s.hasExtensions() || s.variable(wrapperVariable) != "":
 		k.held = true
+	case s.bootVariables():
+		if k.own = s.ownBoot(); k.own == "" {
+			k.held = true
+			break
+		}
+		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)
 	default:
 		k.memory = s.Runtime.heapClass(s.Limits.MemoryMB)
 	}
@@ -55,30 +66,79 @@ func kindOf(s *Spec) (kind, bool) {
 // bootPrefixes begin the names of variables that programs, loaders and libraries read once, when they start.
 var bootPrefixes = [...]string{"NODE_", "UV_", "PYTHON", "JAVA_", "_JAVA_", "JDK_", "RUBY", "GEM_", "LD_", "MALLOC_", "GLIBC_", "OPENSSL_", "SSL_CERT_", "LC_", "LANG", "TZ"}
 
+// general is the kind of the cells that a function can use while there are none of its own.
+func (k kind) general() kind {
+	k.own, k.memory, k.held = "", 0, true
+	return k
+}
+
+// codePrefixes begin the words in variables that have a runtime run a file when it boots, and the variables that do so by themselves.
+var codePrefixes = [...]string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-javaagent", "-agentpath", "-agentlib", "@", "-cp", "-classpath", "LD_PRELOAD=", "LD_AUDIT=", "PYTHONSTARTUP=", "PYTHONHOME=", "RUBYOPT="}
+
+// ownBoot names the function among those with variables with which their runtime has to boot; empty for one whose runtime would run files of the
+// function's when it boots: those have to see the function's whole environment, with the credentials that it has when it is started.
+func (s *Spec) ownBoot() string {
+	if !s.Runtime.language.hasRoom(s.Env) {
+		return ""
+	}
+	own := sha256.New()
+	for _, v := range s.Env {
+		if !utf8.ValidString(v) {
+			return ""
+		}
+	}
+	for _, v := range s.bootEnviron() {
+		_, value, _ := strings.Cut(v, "=")
+		for _, prefix := range codePrefixes {
+			if strings.HasPrefix(v, prefix) || slices.ContainsFunc(strings.Fields(value), func(word string) bool { return strings.HasPrefix(word, prefix) }) {
+				return ""
+			}
+		}
+		fmt.Fprintf(own, "%q\n", v)
+	}
+	for _, v := range []string{s.Account, s.Name, s.variable("AWS_REGION"), s.variable("AWS_LAMBDA_FUNCTION_VERSION"), s.Code, s.Layers} {
+		fmt.Fprintf(own, "%q\n", v)
+	}
+	return string(own.Sum(nil))
+}
+
+// bootEnviron are the variables of the function with which its runtime has to boot.
+func (s *Spec) bootEnviron() (out []string) {
+	base := s.Runtime.environ(nil)
+	for _, v := range s.Env {
+		for _, prefix := range bootPrefixes {
+			if strings.HasPrefix(v, prefix) && !slices.Contains(base, v) {
+				out = append(out, v)
+				break
+			}
+		}
+	}
+	return out
+}
+
 // bootVariables tells whether the function sets a variable that would come too late for a runtime that has booted already, to another value
 // than it has booted with.
 func (s *Spec) bootVariables() bool {
-	base := s.Runtime.environ(nil)
 	for _, v := range s.Env {
 		if !utf8.ValidString(v) {
 			return true // the assignment is JSON
 		}
-		for _, prefix := range bootPrefixes {
-			if strings.HasPrefix(v, prefix) && !slices.Contains(base, v) {
-				return true
-			}
-		}
 	}
-	return !s.Runtime.language.hasRoom(s.Env)
+	return len(s.bootEnviron()) > 0 || !s.Runtime.language.hasRoom(s.Env)
 }
 
-// parkedSpec is what the parked cells for functions like s are started with: nothing that is the function's own.
+// parkedSpec is what the parked cells for functions like s are started with: nothing that is the function's own, unless they are for it alone. Those
+// have its code where it will be, and the variables with which its runtime boots.
 func parkedSpec(k kind, s *Spec) Spec {
 	name := "parked-" + k.runtime
 	if k.held {
 		name = "held-" + k.runtime
 	}
-	return Spec{Name: name, Runtime: s.Runtime, Listen: s.Listen, Egress: s.Egress, Limits: sandbox.Limits{MemoryMB: k.memory}}
+	out := Spec{Name: name, Runtime: s.Runtime, Listen: s.Listen, Egress: s.Egress, Limits: sandbox.Limits{MemoryMB: k.memory}}
+	if k.own != "" {
+		out.Code, out.Layers, out.Env = s.Code, s.Layers, s.bootEnviron()
+	}
+	return out
 }
 
 // parkedCell is a sandbox that waits for an assignment.
@@ -95,7 +155,7 @@ type parkedCell struct {
 const (
 	// bootLimit bounds the boot of a runtime and its warming.
 	bootLimit = 30 * time.Second
-	// maxFunctionMemory is the most memory that a function can have, in MiB. A parked cell starts with it because limits can only be lowered.
+	// maxFunctionMemory is the most memory that a function can have that runs on demand, in MiB. A parked cell starts with it because limits can only be lowered.
 	maxFunctionMemory = 10240
 )
 
@@ -113,6 +173,9 @@ func (l *Launcher) park(ctx context.Context, k kind, s Spec) (*parkedCell, error
 	spec.Parked, spec.Held = true, k.held
 	spec.Limits = sandbox.Limits{MemoryMB: maxFunctionMemory, MilliCPU: 1}
 	spec.Stdout, spec.Stderr = out, extensions
+	if k.own != "" {
+		spec.Mounts = append(spec.Mounts, s.functionMounts()...)
+	}
 	if !k.held {
 		spec.Env = append(append(spec.Env, "LAMBENT_PARKED=1"), s.Runtime.language.roomVariables()...)
 		spec.Dir = "/"
@@ -161,7 +224,10 @@ func (c *parkedCell) kill() { c.env.Kill() }
 // assign makes the cell the function's. After an error it is of no more use, and has been killed.
 func (c *parkedCell) assign(ctx context.Context, s *Spec) (*Environment, error) {
 	spec := s.sandboxSpec()
-	a := sandbox.Assignment{Mounts: s.functionMounts(), Limits: s.Limits}
+	a := sandbox.Assignment{Limits: s.Limits}
+	if c.kind.own == "" {
+		a.Mounts = s.functionMounts()
+	}
 	c.env.cell.Drain()
 	c.out.set(spec.Stdout)
 	if c.extensions != c.out {

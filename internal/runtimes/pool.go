@@ -25,13 +25,23 @@ type pool struct {
 	like  Spec // what cells are started with
 	cells []*parkedCell
 	asked demand.Average
+	asks  int // how often
 	took  time.Duration
 	bytes int64     // of the cell parked last
 	retry time.Time // not to be filled before, after a failure
 }
 
+// ownAfter is after how many starts cells are kept for one function alone.
+const ownAfter = 2
+
 // target is how many cells should be parked.
 func (p *pool) target(now time.Time) int {
+	if p.kind.own != "" {
+		if p.asks < ownAfter {
+			return 0
+		}
+		return min(max(p.asked.During(reserve*p.took, now), 1), mostParked)
+	}
 	return min(leastParked+p.asked.During(reserve*p.took, now), mostParked)
 }
 

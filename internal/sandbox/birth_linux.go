@@ -61,6 +61,7 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 			return errors.New(e.Error)
 		}
 		b.cell.pid = e.PID
+		b.cell.ice.file = e.FreezeFile
 		if e.PeakFile != "" {
 			b.cell.peak, _ = os.Open(e.PeakFile) // without it the use is not known
 		}

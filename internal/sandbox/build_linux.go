@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,8 +36,11 @@ type cellFDs struct {
 	socket                              int // -1 without one
 }
 
-// build writes the whole program of a cell, in the order in which it must happen.
-func (b *builder) build() error {
+// build writes the whole program of a cell, in the order in which it must happen. dir is a folder of the cell's own, if it has one.
+func (b *builder) build(dir string) error {
+	if b.spec.Runsc != "" {
+		return b.gvisor(dir)
+	}
 	b.watchSpawner()
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()
@@ -77,11 +82,8 @@ func (b *builder) watchSpawner() {
 // enterCgroups joins the version 1 hierarchies; the clone has joined version 2 already.
 func (b *builder) enterCgroups() {
 	zero := b.Bytes([]byte("0"))
-	for _, ctl := range controllers {
+	for _, ctl := range slices.Sorted(maps.Keys(b.group.v1)) {
 		dir := b.group.v1[ctl]
-		if dir == "" {
-			continue
-		}
 		fd, err := unix.Open(dir+"/cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			b.Call("join cgroup "+dir, unix.SYS_CHDIR, b.String(dir+"/cgroup.procs"))

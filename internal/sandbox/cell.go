@@ -25,6 +25,7 @@ type Cell struct {
 	host      *Host
 	parked    *pending // of a cell that can be assigned; nil for others
 	held      bool
+	ice       ice
 
 	done chan struct{}
 

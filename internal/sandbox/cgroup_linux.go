@@ -20,7 +20,7 @@ type cgroups struct {
 	v2 string
 	// v2has are the controllers that children of v2 have.
 	v2has []string
-	// v1 maps a controller to its base in a hierarchy of its own.
+	// v1 maps a controller to its base in a hierarchy of its own. The freezer is among them only where there is no v2, which can freeze by itself.
 	v1 map[string]string
 	// why explains each controller that cannot be used.
 	why map[string]string
@@ -40,12 +40,16 @@ func detectCgroups() *cgroups {
 		return c
 	}
 	name := cgroupPrefix + strconv.Itoa(os.Getpid())
+	freezer := ""
 	for _, m := range mounts {
 		removeStale(m.own)
 		base := filepath.Join(m.own, name)
 		if m.v2 {
 			c.openV2(m.own, base)
 			continue
+		}
+		if slices.Contains(m.controllers, freezerController) {
+			freezer = base
 		}
 		for _, ctl := range controllers {
 			if slices.Contains(m.controllers, ctl) {
@@ -61,8 +65,22 @@ func detectCgroups() *cgroups {
 			}
 		}
 	}
+	c.openFreezer(freezer)
 	c.explain("no cgroup hierarchy with this controller is mounted")
 	return c
+}
+
+// freezerController is the controller of version 1 that stops processes.
+const freezerController = "freezer"
+
+// openFreezer makes the base folder for freezing where version 2 does not do that.
+func (c *cgroups) openFreezer(base string) {
+	if base == "" || c.v2 != "" {
+		return
+	}
+	if err := os.Mkdir(base, 0o755); err == nil || errors.Is(err, os.ErrExist) {
+		c.v1[freezerController] = base
+	}
 }
 
 func (c *cgroups) explain(reason string) {
@@ -157,7 +175,7 @@ type cellCgroup struct {
 // create makes the cgroups of a cell with its limits.
 func (c *cgroups) create(name string, l Limits) (*cellCgroup, error) {
 	g := &cellCgroup{v1: map[string]string{}}
-	for _, ctl := range controllers {
+	for ctl := range c.v1 {
 		if c.v1[ctl] != "" {
 			g.v1[ctl] = filepath.Join(c.v1[ctl], name)
 			g.dirs = append(g.dirs, g.v1[ctl])
@@ -254,8 +272,38 @@ func (g *cellCgroup) memoryFiles() (peak, events string) {
 	return "", ""
 }
 
-// kill ends every process of the cell at once, where the kernel can.
+// freezeFile is where the processes of the cell are stopped and let go on; empty where the kernel cannot.
+func (g *cellCgroup) freezeFile() string {
+	switch {
+	case g.v2 != "":
+		return filepath.Join(g.v2, "cgroup.freeze")
+	case g.v1[freezerController] != "":
+		return filepath.Join(g.v1[freezerController], freezerState)
+	}
+	return ""
+}
+
+// freezerState is the file of version 1 that freezes.
+const freezerState = "freezer.state"
+
+// freezeWord is what is written to a freezeFile.
+func freezeWord(file string, frozen bool) string {
+	switch v1 := filepath.Base(file) == freezerState; {
+	case v1 && frozen:
+		return "FROZEN"
+	case v1:
+		return "THAWED"
+	case frozen:
+		return "1"
+	}
+	return "0"
+}
+
+// kill ends every process of the cell at once, where the kernel can. What version 1 has frozen does not end before it goes on.
 func (g *cellCgroup) kill() bool {
+	if dir := g.v1[freezerController]; dir != "" {
+		_ = writeCgroup(filepath.Join(dir, freezerState), freezeWord(freezerState, false))
+	}
 	return g.v2 != "" && writeCgroup(filepath.Join(g.v2, "cgroup.kill"), "1") == nil
 }
 

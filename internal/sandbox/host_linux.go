@@ -26,6 +26,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Plain makes cells plain processes even where namespaces work, for tests of that mode.
 	Plain bool
+	// GVisor is the path of gVisor's runsc, which then is the kernel of cells; empty for the machine's. Cells cannot be parked then.
+	GVisor string
 }
 
 // Host starts cells on this machine. It is safe for concurrent use.
@@ -75,19 +77,22 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(h.known)
-		h.failed = h.find(ctx, o.Plain)
+		h.failed = h.find(ctx, o)
 	}()
 	return h, nil
 }
 
 // find starts the spawner and finds out what works. Operators are told what is missing.
-func (h *Host) find(ctx context.Context, plain bool) error {
+func (h *Host) find(ctx context.Context, o Options) error {
 	s, err := h.connect()
 	if err != nil {
 		return err
 	}
-	if err := h.probe(ctx, s.hello, plain); err != nil {
+	if err := h.probe(ctx, s.hello, o.Plain); err != nil {
 		return err
+	}
+	if o.GVisor != "" {
+		return h.useGVisor(ctx, o.GVisor, s.hello)
 	}
 	if !h.report.Isolated() {
 		h.log.ErrorContext(ctx, "functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",
@@ -331,6 +336,43 @@ func (c *Cell) Assign(ctx context.Context, a Assignment) error {
 		c.Kill()
 		return ctx.Err()
 	}
+}
+
+// ice stops the processes of a cell.
+type ice struct {
+	file string // where that is done; empty where it cannot be
+
+	mu     sync.Mutex // guards the field below, and is held while the kernel is told
+	frozen bool
+}
+
+// CanFreeze tells whether the cell can be frozen here.
+func (c *Cell) CanFreeze() bool { return c.ice.file != "" }
+
+// Frozen tells whether the cell is frozen.
+func (c *Cell) Frozen() bool {
+	c.ice.mu.Lock()
+	defer c.ice.mu.Unlock()
+	return c.ice.frozen
+}
+
+// Freeze stops every process of the cell until Thaw. A frozen cell can be killed. It does nothing where cells cannot be frozen.
+func (c *Cell) Freeze() error { return c.setFrozen(true) }
+
+// Thaw has the processes of a frozen cell go on.
+func (c *Cell) Thaw() error { return c.setFrozen(false) }
+
+func (c *Cell) setFrozen(frozen bool) error {
+	c.ice.mu.Lock()
+	defer c.ice.mu.Unlock()
+	if c.ice.file == "" || c.ice.frozen == frozen {
+		return nil
+	}
+	if err := writeCgroup(c.ice.file, freezeWord(c.ice.file, frozen)); err != nil {
+		return fmt.Errorf("freeze cell: %w", err)
+	}
+	c.ice.frozen = frozen
+	return nil
 }
 
 // Kill ends every process of the cell at once. Done tells when they are gone.

@@ -17,6 +17,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Plain makes cells plain processes even where namespaces work.
 	Plain bool
+	// GVisor is the path of gVisor's runsc, which runs on Linux alone.
+	GVisor string
 }
 
 // Host starts cells on this machine.
@@ -50,6 +52,20 @@ func (*Host) CanPark() bool { return false }
 
 // Assign fails on this system.
 func (*Cell) Assign(context.Context, Assignment) error { return errSystem }
+
+// CanFreeze is false on this system.
+func (*Cell) CanFreeze() bool { return false }
+
+// Frozen is false on this system.
+func (*Cell) Frozen() bool { return false }
+
+// Freeze does nothing on this system.
+func (*Cell) Freeze() error { return nil }
+
+// Thaw does nothing on this system.
+func (*Cell) Thaw() error { return nil }
+
+type ice struct{}
 
 type pump struct{}
 

@@ -48,6 +48,8 @@ type layers struct {
 	Namespaces, Seccomp, Landlock bool
 	// Users adds a user namespace to the others. Root can do without.
 	Users bool
+	// Runsc is the program of gVisor that runs the payload; empty for none.
+	Runsc string `json:",omitempty"`
 }
 
 // rewrite replaces one text by another in arguments and environment.
@@ -87,11 +89,13 @@ type event struct {
 	// Error is why a spawn or an assignment failed.
 	Error string `json:",omitempty"`
 	// PID and the files to read memory use from are told when a cell has been spawned.
-	PID       int    `json:",omitempty"`
-	PeakFile  string `json:",omitempty"`
-	OOMKills  int    `json:",omitempty"`
-	PeakBytes int64  `json:",omitempty"`
-	Hello     *hello `json:",omitempty"`
+	PID      int    `json:",omitempty"`
+	PeakFile string `json:",omitempty"`
+	// FreezeFile is where the cell is frozen; empty where it cannot be.
+	FreezeFile string `json:",omitempty"`
+	OOMKills   int    `json:",omitempty"`
+	PeakBytes  int64  `json:",omitempty"`
+	Hello      *hello `json:",omitempty"`
 }
 
 // hello is what the spawner found out about the machine.

@@ -26,6 +26,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/elasticbeanstalk"
 	"lambent.dev/lambent/internal/awsapi/elbv2"
 	"lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/awsapi/firehose"
 	"lambent.dev/lambent/internal/awsapi/iam"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/awsapi/kms"
@@ -54,7 +55,7 @@ func APIs() []*awsapi.API {
 	return []*awsapi.API{
 		acm.API, acmpca.API, apigateway.API, apigatewaymanagementapi.API, apigatewayv2.API, applicationautoscaling.API, apprunner.API, appsync.API,
 		cloudcontrol.API, cloudformation.API, cloudfront.API, cloudfrontkeyvaluestore.API, cloudwatch.API, cognitoidentity.API, cognitoidp.API,
-		dynamodb.API, dynamodbstreams.API, ec2.API, ecr.API, ecs.API, efs.API, elasticbeanstalk.API, elbv2.API, events.API, iam.API, kinesis.API, kms.API,
+		dynamodb.API, dynamodbstreams.API, ec2.API, ecr.API, ecs.API, efs.API, elasticbeanstalk.API, elbv2.API, events.API, firehose.API, iam.API, kinesis.API, kms.API,
 		lambda.API, logs.API, pipes.API, rds.API, rdsdata.API, resourcegroupstaggingapi.API, route53.API, s3.API, s3control.API, scheduler.API, secretsmanager.API,
 		servicediscovery.API, sns.API, sqs.API, ssm.API, stepfunctions.API, sts.API, xray.API,
 	}

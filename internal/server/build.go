@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -23,6 +24,7 @@ import (
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/eventbridge"
+	"lambent.dev/lambent/internal/services/firehose"
 	"lambent.dev/lambent/internal/services/iam"
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/services/lambda"
@@ -64,9 +66,11 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
-		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions}),
+		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
+		deliveryService,
 		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
@@ -90,6 +94,25 @@ func operationOf(services []service.Service, api, operation string) (name string
 	return "", nil, false
 }
 
+// sandbox starts what runs functions, with the isolation that is set.
+func (p *parts) sandbox(ctx context.Context) (*sandbox.Host, error) {
+	o := sandbox.Options{Logger: p.deps.Log, Plain: p.cfg.Sandbox == config.SandboxOff}
+	if p.cfg.Isolation == config.IsolationGVisor {
+		var err error
+		if o.GVisor, err = exec.LookPath("runsc"); err != nil {
+			return nil, errors.New("the setting isolation is gvisor, and gVisor's program runsc is not in PATH; install it (https://gvisor.dev/docs/user_guide/install) or set isolation to namespace")
+		}
+	}
+	host, err := sandbox.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("start the sandbox: %w", err)
+	}
+	if r := host.Report; o.GVisor != "" && !r().Isolated() {
+		return nil, errors.Join(errors.New(r().Layer(sandbox.LayerNamespaces).Detail), host.Close())
+	}
+	return host, nil
+}
+
 // functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.
 func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (service.Service, *lambda.Lambda, error) {
 	dir := p.cfg.DataDir
@@ -100,9 +123,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		}
 		s.onClose(func(context.Context) error { return os.RemoveAll(dir) })
 	}
-	host, err := sandbox.Open(ctx, sandbox.Options{Logger: p.deps.Log, Plain: p.cfg.Sandbox == config.SandboxOff})
+	host, err := p.sandbox(ctx)
 	if err != nil {
-		return service.Service{}, nil, fmt.Errorf("start the sandbox: %w", err)
+		return service.Service{}, nil, err
 	}
 	s.onClose(func(context.Context) error { return host.Close() })
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {
@@ -116,6 +139,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if err != nil {
 		return service.Service{}, nil, err
 	}
+	o.FreezeIdle = p.cfg.IdleFunctions == config.IdleFrozen
 	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err

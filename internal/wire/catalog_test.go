@@ -34,6 +34,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/elasticbeanstalk"
 	"lambent.dev/lambent/internal/awsapi/elbv2"
 	"lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/awsapi/firehose"
 	"lambent.dev/lambent/internal/awsapi/iam"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/awsapi/kms"
@@ -83,6 +84,7 @@ func everyAPI() []*API {
 		New(elasticbeanstalk.API, (&elasticbeanstalk.Handlers{}).Bindings()),
 		New(elbv2.API, (&elbv2.Handlers{}).Bindings()),
 		New(events.API, (&events.Handlers{}).Bindings()),
+		New(firehose.API, (&firehose.Handlers{}).Bindings()),
 		New(iam.API, (&iam.Handlers{}).Bindings()),
 		New(kinesis.API, (&kinesis.Handlers{}).Bindings()),
 		New(kms.API, (&kms.Handlers{}).Bindings()),

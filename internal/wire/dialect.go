@@ -36,6 +36,8 @@ type dialect struct {
 	bareErrors bool
 	// noContent are operations without a status in the model that the service answers with 204.
 	noContent []string
+	// unchecked are operations that the service takes without a checksum although the model demands one.
+	unchecked []string
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
 	crc32 bool
 	// wording, when set, tells how the service words a broken constraint of an operation in a way of its own: with the whole message of the error, or own for
@@ -85,6 +87,7 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
 		d.validates, d.bareErrors = false, true
+		d.unchecked = []string{"PutBucketAcl", "PutObjectAcl"} // s3cmd sends none
 		d.noContent = []string{
 			"PutBucketAnalyticsConfiguration", "PutBucketIntelligentTieringConfiguration", "PutBucketInventoryConfiguration",
 			"PutBucketMetricsConfiguration", "PutBucketPolicy", "PutBucketTagging",

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -143,7 +144,7 @@ func (o *Operation) readBody(req *Request) error {
 	if _, err := req.ReadBody(); err != nil {
 		return err
 	}
-	if err := req.verifyChecksum(o.Schema); err != nil {
+	if err := req.verifyChecksum(o.Schema, slices.Contains(o.API.dialect.unchecked, o.Name)); err != nil {
 		return err
 	}
 	if len(o.Schema.Compression) == 0 {

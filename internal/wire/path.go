@@ -38,8 +38,8 @@ func (t *trail) add(s step) {
 	t.steps = append(t.steps, s)
 }
 
-func (t *trail) pop()                { t.steps = t.steps[:len(t.steps)-1] }
-func (t *trail) tooDeep() bool       { return len(t.steps) > maxDepth }
+func (t *trail) pop()          { t.steps = t.steps[:len(t.steps)-1] }
+func (t *trail) tooDeep() bool { return len(t.steps) > maxDepth }
 
 // path writes the trail as AWS does: lower-case first letters, "1.member" for
 // list elements and "key.member" for map values.

@@ -10,6 +10,7 @@
 //   - The function behind the bucket was told of every acknowledged object at least once, however often the process
 //     died in between, and of none that was never stored.
 //   - The same holds for asynchronous invocations, for the items of a table's stream and for the messages of a queue that a function reads.
+//   - Conditional writes and transactions on two items, and the reads of both, fit one order, in which a call whose answer was lost may have been made.
 //   - On a full disk, writes are refused with an AWS error of status 500 or more, reads go on, nothing that was
 //     acknowledged is lost, and writes go on when there is room again.
 //

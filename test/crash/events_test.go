@@ -33,6 +33,16 @@ func (c *client) sendMessage(ctx context.Context, body string) error {
 	return err
 }
 
+func (c *client) putRecord(ctx context.Context, data string) error {
+	in, err := json.Marshal(map[string]any{"StreamName": "records", "PartitionKey": data, "Data": []byte(data)})
+	if err != nil {
+		return err
+	}
+	header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"Kinesis_20131202.PutRecord"}}
+	_, err = c.do(ctx, "kinesis", http.MethodPost, "/", header, in)
+	return err
+}
+
 func (c *client) invokeEvent(ctx context.Context, remember string) error {
 	in, err := json.Marshal(map[string]string{"Remember": remember})
 	if err != nil {
@@ -49,6 +59,7 @@ func (o *told) write(ctx context.Context, c *client, prefix string) {
 		for kind, send := range map[string]func(id string) error{
 			"item":    func(id string) error { return c.putItem(ctx, id, []byte("x")) },
 			"message": func(id string) error { return c.sendMessage(ctx, id) },
+			"record":  func(id string) error { return c.putRecord(ctx, id) },
 			"async":   func(id string) error { return c.invokeEvent(ctx, id) },
 		} {
 			id := fmt.Sprintf("%s-%s-%d", kind, prefix, n)
@@ -60,7 +71,7 @@ func (o *told) write(ctx context.Context, c *client, prefix string) {
 	}
 }
 
-// TestKillLosesNoEvent kills the process while asynchronous invocations are queued and running, and while a stream and a queue are read.
+// TestKillLosesNoEvent kills the process while asynchronous invocations are queued and running, and while streams and a queue are read.
 func TestKillLosesNoEvent(t *testing.T) {
 	rounds := *kills
 	if *long {

@@ -27,6 +27,9 @@ function given(operation, input) {
   for (const name of bodies[operation] ?? []) {
     if (typeof out[name] === "string") out[name] = Buffer.from(out[name]);
   }
+  for (const record of [out.Record, ...(out.Records ?? [])]) {
+    if (typeof record?.Data === "string") record.Data = Buffer.from(record.Data);
+  }
   return out;
 }
 

@@ -43,6 +43,7 @@ func catalog() []api {
 		{model: "pipes", name: "pipes"},
 		{model: "stepfunctions", name: "stepfunctions"},
 		{model: "kinesis", name: "kinesis"},
+		{model: "firehose", name: "firehose"},
 		{model: "ssm", name: "ssm"},
 		{model: "secretsmanager", name: "secretsmanager"},
 		{model: "kms", name: "kms"},
@@ -122,6 +123,7 @@ func patchS3(m *model) error {
 	} {
 		delete(m.Operations, name)
 	}
+	m.Operations["PutBucketTagging"].HTTP.ResponseCode = 204 // as S3 answers; the model does not say so
 	expires := m.Shapes["Expires"]
 	if expires == nil {
 		return errors.New("no Expires")

@@ -186,8 +186,8 @@ type hashed struct {
 	sum  hash.Hash // nil while no part but the present one was there
 	// proven is set when all of the announced body had the right hash.
 	proven bool
-	want string
-	sig  *Signature
+	want   string
+	sig    *Signature
 	// left is what remains of the announced length; negative when none was announced.
 	left int64
 	err  error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"testing"
 )
 
@@ -103,7 +104,7 @@ func TestAnswerAfterTheEndOfAnInvocationIsDropped(t *testing.T) {
 		t.Errorf("a: %+v", got)
 	}
 	go send(t, conns[1], "POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
-	if resp, _ := receive(t, readers[1]); resp.StatusCode != 400 {
+	if resp, _ := receive(t, readers[1]); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("the late answer is %s", resp.Status)
 	}
 	if s.IdleWorkers() != 1 {

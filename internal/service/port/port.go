@@ -80,6 +80,16 @@ type DataStreams interface {
 	Put(tx store.Txn, stream, partition string, data []byte) error
 }
 
+// DeliveryStreams takes records for delivery streams into the transactions of their senders. Implemented by services/firehose.
+type DeliveryStreams interface {
+	// CheckPut tells whether from.Service, with a session of role on behalf of from, may put records into the delivery stream with the ARN stream: nil, or
+	// the denial, or that there is no such stream. It must not be called within a transaction.
+	CheckPut(ctx context.Context, from Source, role, stream string) error
+	// Put adds a record to tx, without asking for permission. It fails when the stream is gone (ResourceNotFoundException), reads a data stream or does not take
+	// a record of that size (InvalidArgumentException), and nothing is added then.
+	Put(tx store.Txn, stream string, data []byte) error
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.

@@ -54,7 +54,7 @@ func (s *Service) alter(tx store.Txn, t *table, r *tableRecord, in *ddb.UpdateTa
 		if err := r.checkWarm("table", r.Warm, r.Throughput, in.WarmThroughput); err != nil {
 			return err
 		}
-		r.Warm = in.WarmThroughput
+		r.Warm = warmer(r.Warm, in.WarmThroughput)
 	}
 	if in.TableClass != "" {
 		r.Class = in.TableClass
@@ -190,11 +190,17 @@ func alterIndex(tx store.Txn, t *table, r *tableRecord, defs []ddb.AttributeDefi
 		delete(r.Insights, name)
 		return nil
 	}
+	if limits := u.Update.OnDemandThroughput; limits != nil {
+		if err := checkIndexLimits(r.OnDemand, name, limits); err != nil {
+			return err
+		}
+		r.Global[i].OnDemandLimits = limits
+	}
 	if warm := u.Update.WarmThroughput; warm != nil {
 		if err := r.checkWarm("index "+name, r.Global[i].Warm, r.Global[i].Throughput, warm); err != nil {
 			return err
 		}
-		r.Global[i].Warm = warm
+		r.Global[i].Warm = warmer(r.Global[i].Warm, warm)
 	}
 	if th := u.Update.ProvisionedThroughput; th != nil {
 		if r.OnDemand {
@@ -206,6 +212,9 @@ func alterIndex(tx store.Txn, t *table, r *tableRecord, defs []ddb.AttributeDefi
 }
 
 func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGlobalSecondaryIndexAction) error {
+	if err := checkIndexLimits(r.OnDemand, c.IndexName, c.OnDemandThroughput); err != nil {
+		return err
+	}
 	if err := r.checkWarm("index "+c.IndexName, nil, deref(c.ProvisionedThroughput), c.WarmThroughput); err != nil {
 		return err
 	}
@@ -235,6 +244,7 @@ func createIndex(r *tableRecord, defs []ddb.AttributeDefinition, c *ddb.CreateGl
 		return err
 	}
 	ix := r.newIndex(c.IndexName, c.KeySchema, *c.Projection, c.ProvisionedThroughput, c.WarmThroughput)
+	ix.OnDemandLimits = c.OnDemandThroughput
 	ix.Filling = true
 	r.Global = append(r.Global, ix)
 	return nil

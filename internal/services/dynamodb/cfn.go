@@ -58,6 +58,13 @@ type onDemandProperty struct {
 	Write *int64 `cfn:"MaxWriteRequestUnits"`
 }
 
+func (p *onDemandProperty) api() *ddb.OnDemandThroughput {
+	if p == nil {
+		return nil
+	}
+	return &ddb.OnDemandThroughput{MaxReadRequestUnits: p.Read, MaxWriteRequestUnits: p.Write}
+}
+
 type warmProperty struct {
 	Reads  *int64 `cfn:"ReadUnitsPerSecond"`
 	Writes *int64 `cfn:"WriteUnitsPerSecond"`
@@ -80,6 +87,8 @@ type globalProperty struct {
 	Keys       []keyProperty       `cfn:"KeySchema,required"`
 	Projection projectionProperty  `cfn:"Projection,required"`
 	Throughput *throughputProperty `cfn:"ProvisionedThroughput"`
+	OnDemand   *onDemandProperty   `cfn:"OnDemandThroughput"`
+	Warm       *warmProperty       `cfn:"WarmThroughput"`
 	Insights   *insightsProperty   `cfn:"ContributorInsightsSpecification"`
 }
 
@@ -215,9 +224,7 @@ func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableIn
 	if in.TableName == "" {
 		in.TableName = c.Name(255, nil)
 	}
-	if o := p.OnDemandThroughput; o != nil {
-		in.OnDemandThroughput = &ddb.OnDemandThroughput{MaxReadRequestUnits: o.Read, MaxWriteRequestUnits: o.Write}
-	}
+	in.OnDemandThroughput = p.OnDemandThroughput.api()
 	if e := p.SSESpecification; e != nil {
 		in.SSESpecification = &ddb.SSESpecification{Enabled: &e.Enabled, SSEType: e.Type}
 		if e.Key != "" {
@@ -230,6 +237,7 @@ func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableIn
 	for _, ix := range p.GlobalSecondaryIndexes {
 		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, ddb.GlobalSecondaryIndex{
 			IndexName: ix.Name, KeySchema: keySchema(ix.Keys), Projection: ix.Projection.api(), ProvisionedThroughput: ix.Throughput.api(),
+			OnDemandThroughput: ix.OnDemand.api(), WarmThroughput: ix.Warm.api(),
 		})
 	}
 	for _, ix := range p.LocalSecondaryIndexes {
@@ -354,8 +362,11 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 			settings.TableClass = ddb.TableClassStandard
 		}
 	}
-	if o := p.OnDemandThroughput; o != nil && !reflect.DeepEqual(o, old.OnDemandThroughput) {
-		settings.OnDemandThroughput = &ddb.OnDemandThroughput{MaxReadRequestUnits: o.Read, MaxWriteRequestUnits: o.Write}
+	if !reflect.DeepEqual(p.OnDemandThroughput, old.OnDemandThroughput) {
+		settings.OnDemandThroughput = p.OnDemandThroughput.api()
+	}
+	if !reflect.DeepEqual(p.WarmThroughput, old.WarmThroughput) {
+		settings.WarmThroughput = p.WarmThroughput.api()
 	}
 	if !reflect.DeepEqual(settings, &ddb.UpdateTableInput{TableName: name}) {
 		out = append(out, settings)
@@ -374,8 +385,8 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 		delete(before, ix.Name)
 		same := ok && reflect.DeepEqual(was.Keys, ix.Keys) && reflect.DeepEqual(was.Projection, ix.Projection)
 		switch {
-		case same && !reflect.DeepEqual(was.Throughput, ix.Throughput) && ix.Throughput != nil:
-			index(ddb.GlobalSecondaryIndexUpdate{Update: &ddb.UpdateGlobalSecondaryIndexAction{IndexName: ix.Name, ProvisionedThroughput: ix.Throughput.api()}})
+		case same && ix.settings(was) != nil:
+			index(ddb.GlobalSecondaryIndexUpdate{Update: ix.settings(was)})
 		case same:
 		default:
 			if ok {
@@ -383,6 +394,7 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 			}
 			created = append(created, ddb.GlobalSecondaryIndexUpdate{Create: &ddb.CreateGlobalSecondaryIndexAction{
 				IndexName: ix.Name, KeySchema: keySchema(ix.Keys), Projection: ix.Projection.api(), ProvisionedThroughput: ix.Throughput.api(),
+				OnDemandThroughput: ix.OnDemand.api(), WarmThroughput: ix.Warm.api(),
 			}})
 		}
 	}
@@ -393,6 +405,24 @@ func (p *tableProperties) changes(name string, old *tableProperties) (out []*ddb
 		index(u)
 	}
 	return out
+}
+
+// settings returns the change of an index that keeps its keys and its projection, or nil.
+func (p globalProperty) settings(old globalProperty) *ddb.UpdateGlobalSecondaryIndexAction {
+	u := &ddb.UpdateGlobalSecondaryIndexAction{IndexName: p.Name}
+	if !reflect.DeepEqual(p.Throughput, old.Throughput) {
+		u.ProvisionedThroughput = p.Throughput.api()
+	}
+	if !reflect.DeepEqual(p.OnDemand, old.OnDemand) {
+		u.OnDemandThroughput = p.OnDemand.api()
+	}
+	if !reflect.DeepEqual(p.Warm, old.Warm) {
+		u.WarmThroughput = p.Warm.api()
+	}
+	if u.ProvisionedThroughput == nil && u.OnDemandThroughput == nil && u.WarmThroughput == nil {
+		return nil
+	}
+	return u
 }
 
 // streamChanges returns the requests that change a table's stream. Another view needs another stream.

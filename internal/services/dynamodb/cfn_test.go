@@ -36,6 +36,7 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.ResourcePolicy = &policyProperty{map[string]any{"Statement": []any{map[string]any{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}}}}
 		second.PointInTimeRecovery = &recoveryProperty{Enabled: true}
 		second.StreamSpecification = &streamProperty{"NEW_IMAGE"}
+		second.WarmThroughput = &warmProperty{Reads: ptr(int64(13000))}
 		second.KinesisStream = &kinesisProperty{Stream: dataStream}
 		second.Insights = &insightsProperty{Enabled: true}
 		second.Tags = []tagProperty{{"team", "green"}}
@@ -60,6 +61,9 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			t.Error(got)
 		}
 		if got := h.must(t, "DescribeKinesisStreamingDestination", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"ACTIVE"`) {
+			t.Error(got)
+		}
+		if got := h.must(t, "DescribeTable", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"WarmThroughput":{"ReadUnitsPerSecond":13000,`) {
 			t.Error(got)
 		}
 		if got := h.must(t, "DescribeContributorInsights", `{"TableName":"app-Orders-ABC"}`); !strings.Contains(got, `"ENABLED"`) {

@@ -82,7 +82,9 @@ func (s *Service) newRecord(in *ddb.CreateTableInput) (*tableRecord, error) {
 		r.Local = append(r.Local, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, nil, nil))
 	}
 	for _, ix := range in.GlobalSecondaryIndexes {
-		r.Global = append(r.Global, r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput, ix.WarmThroughput))
+		made := r.newIndex(ix.IndexName, ix.KeySchema, *ix.Projection, ix.ProvisionedThroughput, ix.WarmThroughput)
+		made.OnDemandLimits = ix.OnDemandThroughput
+		r.Global = append(r.Global, made)
 	}
 	return r, nil
 }
@@ -203,6 +205,9 @@ func checkSchema(in *ddb.CreateTableInput) error {
 		if err := checkIndexThroughput(in.BillingMode, ix.IndexName, ix.ProvisionedThroughput); err != nil {
 			return err
 		}
+		if err := checkIndexLimits(made.OnDemand, ix.IndexName, ix.OnDemandThroughput); err != nil {
+			return err
+		}
 		if err := made.checkWarm("index "+ix.IndexName, nil, deref(ix.ProvisionedThroughput), ix.WarmThroughput); err != nil {
 			return err
 		}
@@ -211,6 +216,14 @@ func checkSchema(in *ddb.CreateTableInput) error {
 		return invalidValue("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
 	}
 	return checkDefinitionsUsed(in)
+}
+
+// checkIndexLimits refuses limits of on-demand throughput for an index of a table that is not on-demand.
+func checkIndexLimits(onDemand bool, name string, limits *ddb.OnDemandThroughput) error {
+	if limits != nil && !onDemand {
+		return invalidValue("OnDemandThroughput should not be specified for index: %s when BillingMode is PROVISIONED", name)
+	}
+	return nil
 }
 
 func checkIndexThroughput(mode, name string, th *ddb.ProvisionedThroughput) error {

@@ -60,6 +60,7 @@ func (t *table) describe(status string, stats statistics) *ddb.TableDescription 
 		g := ddb.GlobalSecondaryIndexDescription{
 			IndexName: &ix.Name, KeySchema: ix.Keys, Projection: &ix.Projection, IndexStatus: ddb.IndexStatusActive,
 			ProvisionedThroughput: throughput(ix.Throughput), IndexSizeBytes: &n.bytes, ItemCount: &n.items, IndexArn: arn,
+			OnDemandThroughput: ix.OnDemandLimits,
 		}
 		if status == ddb.TableStatusCreating || ix.Filling {
 			g.IndexStatus = ddb.IndexStatusCreating

@@ -64,6 +64,8 @@ type indexRecord struct {
 	Projection ddb.Projection            `json:"projection"`
 	Throughput ddb.ProvisionedThroughput `json:"throughput"`
 	Warm       *ddb.WarmThroughput       `json:"warm,omitempty"`
+	// OnDemandLimits are kept and shown, as those of tables are.
+	OnDemandLimits *ddb.OnDemandThroughput `json:"on_demand_limits,omitempty"`
 	// Filling is set until the items that were there before the index are in it.
 	Filling bool `json:"filling,omitempty"`
 	// Cursor is the last item key that the filling has done.

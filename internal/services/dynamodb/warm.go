@@ -26,6 +26,21 @@ func (r *tableRecord) warmth(asked *ddb.WarmThroughput, th ddb.ProvisionedThroug
 	return reads, writes
 }
 
+// warmer returns what is asked for together with what was asked for before.
+func warmer(had, wanted *ddb.WarmThroughput) *ddb.WarmThroughput {
+	if had == nil {
+		return wanted
+	}
+	out := *had
+	if wanted.ReadUnitsPerSecond != nil {
+		out.ReadUnitsPerSecond = wanted.ReadUnitsPerSecond
+	}
+	if wanted.WriteUnitsPerSecond != nil {
+		out.WriteUnitsPerSecond = wanted.WriteUnitsPerSecond
+	}
+	return &out
+}
+
 // describeWarm returns the warm throughput as the API shows it. Of a table that is just made only what was asked for is shown.
 func (r *tableRecord) describeWarm(asked *ddb.WarmThroughput, th ddb.ProvisionedThroughput, tableStatus string) *ddb.TableWarmThroughputDescription {
 	status := ddb.TableStatusActive

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func TestTagsOfStreamsAndConsumers(t *testing.T) {
 	}
 	many := map[string]string{}
 	for i := range maxTags {
-		many[fmt.Sprint(i)] = ""
+		many[strconv.Itoa(i)] = ""
 	}
 	h.refused(t, codeInvalid, "AddTagsToStream", &api.AddTagsToStreamInput{StreamName: new("s"), Tags: many})
 	h.refused(t, codeInvalid, "AddTagsToStream", `{"StreamName": "s", "Tags": {"aws:x": "y"}}`)

@@ -55,15 +55,15 @@ func TestRecordsGoToTheShardOfTheirHashKey(t *testing.T) {
 	h := newHarness(t)
 	h.create(t, "s", 3)
 	shards := h.shards(t, "s")
-	ranges := ""
+	var ranges strings.Builder
 	for _, sh := range shards {
-		ranges += sh.ShardId + " " + sh.HashKeyRange.StartingHashKey + "-" + sh.HashKeyRange.EndingHashKey + "\n"
+		ranges.WriteString(sh.ShardId + " " + sh.HashKeyRange.StartingHashKey + "-" + sh.HashKeyRange.EndingHashKey + "\n")
 	}
 	// The ranges that AWS gives three shards.
 	want := "shardId-000000000000 0-113427455640312821154458202477256070484\n" +
 		"shardId-000000000001 113427455640312821154458202477256070485-226854911280625642308916404954512140969\n" +
 		"shardId-000000000002 226854911280625642308916404954512140970-340282366920938463463374607431768211455\n"
-	if d := cmp.Diff(want, ranges); d != "" {
+	if d := cmp.Diff(want, ranges.String()); d != "" {
 		t.Errorf("ranges (-want +got):\n%s", d)
 	}
 	// MD5("a") is 0cc1…, MD5("b") is 92eb…, MD5("d") is 8277….
@@ -152,11 +152,11 @@ func TestIteratorsBeginWhereTheirTypeSays(t *testing.T) {
 	at := func(in *api.GetShardIteratorInput) string {
 		in.StreamName, in.ShardId = new("s"), firstShard
 		it := *do[api.GetShardIteratorOutput](t, h, "GetShardIterator", in).ShardIterator
-		data := ""
+		var data strings.Builder
 		for _, r := range h.get(t, it).Records {
-			data += string(r.Data) + " "
+			data.WriteString(string(r.Data) + " ")
 		}
-		return data
+		return data.String()
 	}
 	start := h.shards(t, "s")[0].SequenceNumberRange.StartingSequenceNumber
 	second := h.clock.Now().Add(-2 * time.Minute)

@@ -202,16 +202,16 @@ func (f *fleets) launch(ctx context.Context, e *fleet, first bool) {
 
 // decide writes the state of a version whose first environment is there, or failed with err.
 func (f *fleets) decide(ctx context.Context, e *fleet, err error) {
-	if saved := f.l.prepared(ctx, e.ref, &e.version, failedState(err), e.saveRow(err)); saved != nil {
+	if saved := f.l.prepared(ctx, e.ref, &e.version, failedState(err), e.saveRow(err == nil)); saved != nil {
 		f.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", e.ref.arn()), slog.Any("error", saved))
 	}
 }
 
-// saveRow returns what writes the record after the first environment was initialised, or failed to be with err.
-func (e *fleet) saveRow(err error) func(tx store.Txn) error {
+// saveRow returns what writes the record after the first environment was initialised, or failed to be.
+func (e *fleet) saveRow(active bool) func(tx store.Txn) error {
 	row := e.ref.managed(e.ref.name).Str(e.version.Number)
 	return func(tx store.Txn) error {
-		if err != nil {
+		if !active {
 			tx.Delete(row)
 			return nil
 		}

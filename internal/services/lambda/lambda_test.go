@@ -43,6 +43,30 @@ type lines struct {
 	mu    sync.Mutex
 	all   []string
 	where map[string]bool
+	// told is closed with the next lines; nil while nobody waits.
+	told chan struct{}
+}
+
+// wait returns when a line has the text.
+func (s *lines) wait(t *testing.T, text string) {
+	t.Helper()
+	for {
+		s.mu.Lock()
+		if strings.Contains(strings.Join(s.all, "\n"), text) {
+			s.mu.Unlock()
+			return
+		}
+		if s.told == nil {
+			s.told = make(chan struct{})
+		}
+		told := s.told
+		s.mu.Unlock()
+		select {
+		case <-told:
+		case <-t.Context().Done():
+			t.Fatalf("no line has %q", text)
+		}
+	}
 }
 
 func (s *lines) PutLog(_ context.Context, account, region, group, stream string, list []port.LogLine) error {
@@ -54,6 +78,10 @@ func (s *lines) PutLog(_ context.Context, account, region, group, stream string,
 	s.where[account+" "+region+" "+group+" "+stream] = true
 	for _, l := range list {
 		s.all = append(s.all, l.Message)
+	}
+	if s.told != nil {
+		close(s.told)
+		s.told = nil
 	}
 	return nil
 }
@@ -365,7 +393,7 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 		code, want string
 	}{
 		"runtime": {func(in *api.CreateFunctionInput) { in.Runtime = "cobol85" }, "InvalidParameterValueException", "Value cobol85 at 'runtime'"},
-		"dotnet":  {func(in *api.CreateFunctionInput) { in.Runtime = "dotnet8" }, "InvalidParameterValueException", "does not run dotnet8 yet"},
+		"dotnet":  {func(in *api.CreateFunctionInput) { in.Runtime = "dotnet10" }, "InvalidParameterValueException", "the runtime dotnet10 is not installed"},
 		"zip":     {func(in *api.CreateFunctionInput) { in.Code.ZipFile = []byte("x") }, "InvalidParameterValueException", "Could not unzip uploaded file."},
 		"climb":   {func(in *api.CreateFunctionInput) { in.Code.ZipFile = zipOf(t, map[string]string{"../x": ""}) }, "InvalidParameterValueException", "leaves the folder"},
 		"key":     {func(in *api.CreateFunctionInput) { in.KMSKeyArn = ptr("arn") }, "InvalidParameterValueException", "parameter KMSKeyArn of CreateFunction"},

@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -99,6 +100,7 @@ func (p *pools) nextLocked(k poolKey) *worker {
 	if a := p.allotments[k]; a != nil && len(a.ready) > 0 {
 		w := a.ready[len(a.ready)-1]
 		a.ready = a.ready[:len(a.ready)-1]
+		w.idle = false
 		return w
 	}
 	list := p.idle[k]
@@ -106,7 +108,9 @@ func (p *pools) nextLocked(k poolKey) *worker {
 		return nil
 	}
 	p.setIdleLocked(k, list[:len(list)-1])
-	return list[len(list)-1]
+	w := list[len(list)-1]
+	w.idle = false
+	return w
 }
 
 // reserveLocked takes a place for a new environment, if need be that of an idle one. p.mu is held.
@@ -157,6 +161,9 @@ func (p *pools) put(w *worker) {
 	if !w.allotted {
 		p.idle[w.key] = append(p.idle[w.key], w)
 	}
+	w.idle = true
+	w.uses++
+	p.freezeLater(w, w.uses)
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -164,8 +171,40 @@ func (p *pools) put(w *worker) {
 	}
 }
 
+// freezeAfter is how long an environment goes on after an answer, where idle ones are frozen: one that is used all the time need not be.
+const freezeAfter = 100 * time.Millisecond
+
+// freezeLater freezes an environment that is not used again soon. uses tells this wait for work from later ones. p.mu is held.
+func (p *pools) freezeLater(w *worker, uses uint64) {
+	if !p.l.o.FreezeIdle || !w.env.CanFreeze() {
+		return
+	}
+	clock.AfterFunc(p.l.deps.Clock, freezeAfter, func() {
+		p.mu.Lock()
+		waits := w.idle && w.uses == uses
+		p.mu.Unlock()
+		if !waits {
+			return
+		}
+		// Whoever takes it meanwhile thaws it after this, or finds out below.
+		err := w.env.Freeze()
+		p.mu.Lock()
+		waits = w.idle && w.uses == uses
+		p.mu.Unlock()
+		if err == nil && !waits {
+			err = w.env.Thaw()
+		}
+		if err != nil && w.usable() {
+			p.l.deps.Log.Warn("an idle environment could not be frozen", slog.String("function", w.key.function), slog.Any("error", err))
+		}
+	})
+}
+
 // end ends an environment and frees its place.
 func (p *pools) end(w *worker) {
+	p.mu.Lock()
+	w.idle = false
+	p.mu.Unlock()
 	w.close()
 	w.gone = true
 	if w.allotted {

@@ -90,7 +90,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 			break
 		}
 		// A process that has ended while it was idle is nobody's fault: take another.
-		if err := w.env.WaitReady(ctx); err == nil {
+		if err := w.ready(ctx); err == nil {
 			return l.use(ctx, w, c, 0), nil
 		}
 		l.pools.end(w)

@@ -51,6 +51,8 @@ type Options struct {
 	// SnapshotMemory is how many bytes the environments may take together that wait to be restored, for versions with SnapStart; 0 keeps none: a version's
 	// function is initialised when it is published, to find out whether it can be, and again when it is needed.
 	SnapshotMemory int64
+	// FreezeIdle has environments that wait for an invocation stopped, as on AWS: what their functions have left for later does not happen meanwhile.
+	FreezeIdle bool
 	// MaxEnvironments is how many environments this machine holds at most; 0 means 256.
 	MaxEnvironments int
 	// IdleTimeout is how long an environment is kept without work; 0 means 5 minutes.

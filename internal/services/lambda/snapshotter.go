@@ -99,6 +99,7 @@ func (s *snapshotter) popLocked(h *shelf) *worker {
 	w := h.ready[len(h.ready)-1]
 	h.ready = h.ready[:len(h.ready)-1]
 	s.bytes -= w.bytes
+	w.taken = true
 	return w
 }
 
@@ -244,7 +245,7 @@ func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
 		}
 	}
 	if first && ctx.Err() == nil {
-		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err)); saved != nil {
+		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil)); saved != nil {
 			s.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", h.ref.arn()), slog.Any("error", saved))
 			err = errors.Join(err, saved)
 		}
@@ -275,8 +276,23 @@ func (s *snapshotter) keepLocked(ctx context.Context, h *shelf, w *worker, took 
 	}
 	h.ready = append(h.ready, w)
 	s.bytes += w.bytes
+	s.wg.Go(func() { s.freeze(w) })
 	s.replaced(ctx, w.env.Done())
 	return nil
+}
+
+// freeze stops a snapshot: nothing of it goes on before it is restored.
+func (s *snapshotter) freeze(w *worker) {
+	err := w.env.Freeze()
+	s.mu.Lock()
+	taken := w.taken
+	s.mu.Unlock()
+	if err == nil && taken {
+		err = w.env.Thaw()
+	}
+	if err != nil && w.usable() {
+		s.l.deps.Log.Warn("a snapshot could not be frozen", slog.String("function", w.key.function), slog.Any("error", err))
+	}
 }
 
 // failedState is the state of a version whose first environment could not be initialised because of err; nil without an error.
@@ -301,11 +317,11 @@ func failedState(err error) *versionState {
 	return s
 }
 
-// saveRow returns what writes the record after the first snapshot was made, or failed with err.
-func (h *shelf) saveRow(err error) func(tx store.Txn) error {
+// saveRow returns what writes the record after the first snapshot was made, or failed.
+func (h *shelf) saveRow(active bool) func(tx store.Txn) error {
 	row := h.ref.snapStarts(h.ref.name).Str(h.version.Number)
 	return func(tx store.Txn) error {
-		if err != nil {
+		if !active {
 			tx.Delete(row)
 			return nil
 		}

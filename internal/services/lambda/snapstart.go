@@ -162,6 +162,9 @@ func (l *Lambda) restore(ctx context.Context, c *call) (outcome, error) {
 		}
 	}
 	stream, err := l.newStream(&c.version)
+	if err == nil {
+		err = w.env.Thaw()
+	}
 	if err != nil {
 		l.pools.end(w)
 		return outcome{}, err

@@ -114,7 +114,10 @@ func TestPublishedVersionIsInitialisedBeforeItIsInvoked(t *testing.T) {
 	if log := tailOf(t, f.call(t, "f:1", `{}`)); strings.Contains(log, "Restore Duration") {
 		t.Errorf("log of the second invocation:\n%s", log)
 	}
-	if n := len(f.sink.where); n != 2 {
+	f.sink.mu.Lock()
+	n := len(f.sink.where)
+	f.sink.mu.Unlock()
+	if n != 2 {
 		t.Errorf("%d log streams: the initialisation and the restored environment have one each", n)
 	}
 	f.kept(t, "f") // another one

@@ -26,8 +26,11 @@ type worker struct {
 	log      *logWriter
 	boot     boot      // reported by the first invocation
 	bytes    int64     // of memory that it takes as a snapshot
+	taken    bool      // is no snapshot any more; snapshotter.mu guards it
 	running  int       // invocations, on a capacity provider
 	since    time.Time // when it became idle
+	idle     bool      // waits in the pools for work; pools.mu guards it
+	uses     uint64    // how often it has become idle; pools.mu guards it
 	expires  time.Time // of the role's credentials; zero without any
 	clock    interface{ Now() time.Time }
 	peak     int64     // the most memory used, in bytes, when it was read last
@@ -67,6 +70,14 @@ func (w *worker) usable() bool {
 	default:
 	}
 	return w.expires.IsZero() || w.clock.Now().Add(credentialReserve).Before(w.expires)
+}
+
+// ready returns when the environment can take an invocation.
+func (w *worker) ready(ctx context.Context) error {
+	if err := w.env.Thaw(); err != nil {
+		return err
+	}
+	return w.env.WaitReady(ctx)
 }
 
 // peakBytes is the most memory that the environment has used. It is read from the kernel at the end of the first invocation, of failed ones, and of

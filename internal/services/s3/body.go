@@ -53,6 +53,8 @@ type stored struct {
 	Sum    checksum
 	Inline []byte
 	Blob   blob.ID
+	// Blocks are the block sums of a plain body in a blob.
+	Blocks []byte
 }
 
 // uploadOf returns what the headers of an upload promise of its body. algorithm is x-amz-sdk-checksum-algorithm.
@@ -187,6 +189,8 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 			return stored{}, fromStore(wrap("write body", err))
 		}
 		to, finish = sealed, sealed.Close
+	} else {
+		d.blocks = newBlockSums()
 	}
 	if out.Size, err = spool(to, head, r, d); err != nil {
 		return stored{}, err
@@ -197,6 +201,9 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 	out.ETag = l.etag(out.ETag)
 	if err := finish(); err != nil {
 		return stored{}, fromStore(wrap("write body", err))
+	}
+	if d.blocks != nil {
+		out.Blocks = d.blocks.finish()
 	}
 	if out.Blob, err = w.Commit(ctx); err != nil {
 		return stored{}, fromStore(wrap("commit body", err))

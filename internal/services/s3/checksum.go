@@ -135,6 +135,7 @@ func (s sums) set(c checksum) {
 type digest struct {
 	md5    hash.Hash
 	hashes map[string]hash.Hash
+	blocks *blockSums // of a plain body that becomes a blob
 }
 
 func newDigest(names ...string) *digest {
@@ -151,6 +152,9 @@ func (d *digest) write(p []byte) {
 	d.md5.Write(p)
 	for _, h := range d.hashes {
 		h.Write(p)
+	}
+	if d.blocks != nil {
+		d.blocks.write(p)
 	}
 }
 

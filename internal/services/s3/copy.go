@@ -164,7 +164,7 @@ func (s *Service) copyBody(ctx context.Context, in *api.CopyObjectInput, src *ob
 	if l != nil {
 		return s.copyBytes(ctx, in, src, q, keep, w)
 	}
-	v := &version{attributes: a, Size: src.Size, ETag: src.ETag, Sum: src.Sum, Blob: src.Blob}
+	v := &version{attributes: a, Size: src.Size, ETag: src.ETag, Sum: src.Sum, Blob: src.Blob, Blocks: src.Blocks}
 	w.bucket, w.owner, w.key, w.version = in.Bucket, in.ExpectedBucketOwner, in.Key, v
 	w.prepare = func(tx store.Txn, _ *bucket) error { return stillThere(tx, from.key, src) }
 	b, err = s.commit(ctx, w)

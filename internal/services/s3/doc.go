@@ -4,10 +4,16 @@
 //
 //   - A body is durable before the transaction that refers to it. Bodies up to [blob.InlineLimit] lie in the
 //     object's own row, larger ones in the blob store; the rows never refer to a body that a power loss can take.
+//
 //   - An object, the events of its bucket's notifications and the garbage of the object it replaced commit in one
 //     transaction. Conditions (If-Match, If-None-Match) are decided inside of it, so two conditional writers never both win.
+//
 //   - A body is counted, hashed and compared with every checksum and length that came with it before that transaction.
+//
 //   - Sequence numbers of one key grow in commit order. They order versions and are the sequencer of events.
+//
+//   - No byte of a damaged block is given out. A plain body in a blob has a CRC-32C for every 256 KiB in the row that refers to it (block.go), a sealed one its
+//     tags, and what is inline the store's own sums. A block is proven before it is sent; a local file that was proven whole less than a minute ago is sent as it is.
 //
 // # Keys (keys.go is the only place that builds them)
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
@@ -103,44 +104,55 @@ func (s *Service) read(ctx context.Context, from source) (*object, error) {
 // span is a part of a body: length bytes from offset on.
 type span struct{ offset, length int64 }
 
-// open returns the bytes of span. Of a body that is one plain file it returns the file, so that the caller can have it sent by the kernel.
-func (s *Service) open(ctx context.Context, o *object, at span) (io.ReadCloser, error) {
+// open returns the bytes of span. The error is one for the client.
+func (s *Service) open(ctx context.Context, o *object, at span) (r io.ReadCloser, err error) {
 	switch {
 	case at.length == 0:
 		return io.NopCloser(strings.NewReader("")), nil
 	case o.Upload != "":
-		return s.openParts(ctx, o, at)
+		r, err = s.openParts(ctx, o, at)
+	default:
+		r, err = s.openBody(ctx, o.body(), o.seal, at)
 	}
-	return s.openBody(ctx, o.Blob, o.inline, o.Size, o.seal, at)
+	if errors.Is(err, blob.ErrDamaged) || errors.Is(err, seal.ErrDamaged) {
+		s.log.ErrorContext(ctx, "damaged object was refused", slog.String("bucket", o.bucket.Name), slog.Uint64("version", o.Seq), slog.Any("error", err))
+		err = damaged()
+	}
+	return r, fromStore(err)
 }
 
-// openBody opens a part of one body, which is a blob or inline.
-func (s *Service) openBody(ctx context.Context, id blob.ID, inline []byte, size int64, l *sealing, at span) (io.ReadCloser, error) {
-	if id == "" {
+// body returns the body of an object that is no multipart one.
+func (o *object) body() part {
+	return part{Size: o.Size, Sum: o.Sum, Blob: o.Blob, Blocks: o.Blocks, inline: o.inline}
+}
+
+// openBody opens a part of one body, which is a blob or inline. What it gives out is proven: by the seal, by block sums, or by the store for what is inline.
+func (s *Service) openBody(ctx context.Context, p part, l *sealing, at span) (io.ReadCloser, error) {
+	if p.Blob == "" {
 		if l != nil {
-			return openSealed(bytes.NewReader(inline), io.NopCloser(nil), l, size, at)
+			return openSealed(bytes.NewReader(p.inline), io.NopCloser(nil), l, p.Size, at)
 		}
-		if at.offset+at.length > int64(len(inline)) {
+		if at.offset+at.length > int64(len(p.inline)) {
 			return nil, fmt.Errorf("open object: %w", blob.ErrDamaged)
 		}
-		return io.NopCloser(bytes.NewReader(inline[at.offset : at.offset+at.length])), nil
+		return io.NopCloser(bytes.NewReader(p.inline[at.offset : at.offset+at.length])), nil
 	}
 	if l != nil {
-		f, err := s.openBlob(ctx, id, blob.Span{Offset: seal.Start(at.offset), Length: seal.End(size, at.offset+at.length) - seal.Start(at.offset)})
+		f, err := s.openBlob(ctx, p.Blob, span{seal.Start(at.offset), seal.End(p.Size, at.offset+at.length) - seal.Start(at.offset)})
 		if err != nil {
 			return nil, err
 		}
-		return openSealed(f, f, l, size, at)
+		return openSealed(f, f, l, p.Size, at)
 	}
-	f, err := s.openBlob(ctx, id, blob.Span{Offset: at.offset, Length: at.length})
-	if err != nil || at.offset == 0 && at.length == size {
-		return f, err
+	f, err := s.openBlob(ctx, p.Blob, aligned(p.Size, at))
+	if err != nil {
+		return nil, err
 	}
-	return &limited{r: io.LimitedReader{R: f, N: at.length}, c: f}, nil
+	return s.prove(f, p, at)
 }
 
-func (s *Service) openBlob(ctx context.Context, id blob.ID, want blob.Span) (blob.ReadSeekCloser, error) {
-	f, err := s.blobs.Open(ctx, id, want)
+func (s *Service) openBlob(ctx context.Context, id blob.ID, want span) (blob.ReadSeekCloser, error) {
+	f, err := s.blobs.Open(ctx, id, blob.Span{Offset: want.offset, Length: want.length})
 	if err != nil {
 		return nil, fmt.Errorf("open body %s: %w", id, err)
 	}
@@ -161,21 +173,10 @@ func openSealed(src io.ReaderAt, c io.Closer, l *sealing, size int64, at span) (
 	return unsealed{r, c}, nil
 }
 
-// limited reads the first bytes of a file. Its WriteTo hands the file itself to the other side, which can then use sendfile.
-type limited struct {
-	r io.LimitedReader
-	c io.Closer
-}
-
-func (l *limited) Read(p []byte) (int, error) { return l.r.Read(p) }
-func (l *limited) Close() error               { return l.c.Close() }
-
-func (l *limited) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &l.r) }
-
 // openParts returns a reader that opens one part after the other.
 func (s *Service) openParts(ctx context.Context, o *object, at span) (io.ReadCloser, error) {
 	q := &partReader{open: func(p part, sp span) (io.ReadCloser, error) {
-		return s.openBody(ctx, p.Blob, p.inline, p.Size, o.seal, sp)
+		return s.openBody(ctx, p, o.seal, sp)
 	}}
 	start := int64(0)
 	for _, p := range o.parts {
@@ -259,7 +260,7 @@ func (s *Service) openRead(ctx context.Context, q query) (*answer, error) {
 		if errors.Is(err, blob.ErrNotFound) && try < 3 {
 			continue
 		}
-		return a, fromStore(err)
+		return a, err
 	}
 }
 

@@ -34,6 +34,8 @@ type part struct {
 	Modified time.Time `json:"m"`
 	Sum      checksum  `json:"c"`
 	Blob     blob.ID   `json:"b,omitempty"`
+	// Blocks are the block sums of a plain body in a blob.
+	Blocks []byte `json:"bs,omitempty"`
 
 	inline []byte
 }
@@ -216,7 +218,7 @@ func (s *Service) uploadPart(ctx context.Context, in *api.UploadPartInput) (*api
 
 // savePart commits a part whose body was received, in the place of an earlier one with its number.
 func (s *Service) savePart(ctx context.Context, bucketName, key, uploadID string, number int32, body stored) (part, error) {
-	p := part{Number: number, Size: body.Size, ETag: body.ETag, Modified: s.now().Truncate(time.Second), Sum: body.Sum, Blob: body.Blob}
+	p := part{Number: number, Size: body.Size, ETag: body.ETag, Modified: s.now().Truncate(time.Second), Sum: body.Sum, Blob: body.Blob, Blocks: body.Blocks}
 	err := s.update(ctx, bucketName, nil, func(tx store.Txn, b *bucket) error {
 		if _, err := findUpload(tx, b, key, uploadID); err != nil {
 			return err

@@ -128,7 +128,7 @@ func (s *Service) keep(ctx context.Context, q *request, owner *string, body io.R
 	if err != nil {
 		return nil, nil, err
 	}
-	v := &version{attributes: a, Size: got.Size, ETag: got.ETag, Sum: got.Sum, Blob: got.Blob, inline: got.Inline}
+	v := &version{attributes: a, Size: got.Size, ETag: got.ETag, Sum: got.Sum, Blob: got.Blob, Blocks: got.Blocks, inline: got.Inline}
 	v.Seal = l.sealed()
 	w.bucket, w.owner, w.key, w.version = q.bucket, owner, q.key, v
 	if b, err = s.commit(ctx, w); err != nil {

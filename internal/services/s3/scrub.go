@@ -125,7 +125,7 @@ func (s *Service) scrubVersion(ctx context.Context, b *bucket, v stamped, total 
 		return nil
 	}
 	total.Bytes += v.Size
-	problem, err := s.prove(ctx, b, v.object)
+	problem, err := s.examine(ctx, b, v.object)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ func (s *Service) scrubVersion(ctx context.Context, b *bucket, v stamped, total 
 	})
 }
 
-// prove reads the bodies of a version and says what is wrong with them, or "".
-func (s *Service) prove(ctx context.Context, b *bucket, o *object) (string, error) {
+// examine reads the bodies of a version and says what is wrong with them, or "".
+func (s *Service) examine(ctx context.Context, b *bucket, o *object) (string, error) {
 	var err error
 	if o.seal, err = s.unseal(ctx, b, o.Seal, customerKey{}); err != nil {
 		return "its data key cannot be opened: " + err.Error(), nil //nolint:nilerr // that is the finding
 	}
 	if o.Upload == "" {
-		return s.proveBody(ctx, o, part{Size: o.Size, Sum: o.Sum, Blob: o.Blob, inline: o.inline})
+		return s.proveBody(ctx, o, o.body())
 	}
 	size := int64(0)
 	for _, p := range o.parts {
@@ -171,7 +171,7 @@ func (s *Service) prove(ctx context.Context, b *bucket, o *object) (string, erro
 }
 
 func (s *Service) proveBody(ctx context.Context, o *object, p part) (string, error) {
-	r, err := s.openBody(ctx, p.Blob, p.inline, p.Size, o.seal, span{0, p.Size})
+	r, err := s.openBody(ctx, p, o.seal, span{0, p.Size})
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		return "its body is missing", nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/lru"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -35,6 +37,10 @@ type Service struct {
 	deliveries *deliver.Queue
 	baseURL    string
 
+	// blocks are buffers of *[blockSize]byte.
+	blocks sync.Pool
+	// proven tells when a body was last found whole.
+	proven *lru.Cache[blob.ID, time.Time]
 	// lastSeq is a hint: the greatest sequence number that this process gave.
 	lastSeq atomic.Uint64
 }
@@ -56,6 +62,8 @@ type Options struct {
 func New(d service.Deps, o Options) *Service {
 	return &Service{
 		caches:     newCaches(d.Store),
+		proven:     lru.New[blob.ID, time.Time](provenBodies),
+		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
 		functions: o.Functions, keys: o.Keys, sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),

@@ -23,6 +23,8 @@ type version struct {
 	Sum      checksum  `json:"c"`
 	// Blob names the body when it is neither inline nor a table.
 	Blob blob.ID `json:"b,omitempty"`
+	// Blocks are the block sums of a plain body in a blob.
+	Blocks []byte `json:"bs,omitempty"`
 	// Upload is the multipart upload that made the version, and names its part table; Parts is how many there are.
 	Upload string `json:"u,omitempty"`
 	Parts  int32  `json:"p,omitempty"`

@@ -329,11 +329,20 @@ func TestMailsAreKeptInTheOutbox(t *testing.T) {
 	}
 }
 
-func TestEndpointsThatNothingCanBeSentToAreRefused(t *testing.T) {
+func TestDeliveryStreamGetsMessagesOnLines(t *testing.T) {
 	h := newHarness(t, nil)
-	stream := "arn:aws:firehose:us-east-1:000000000000:deliverystream/s"
-	_, err := h.Call(h.ctx, "sns", "Subscribe", &api.SubscribeInput{TopicArn: h.topic(t, "t", nil), Protocol: "firehose", Endpoint: &stream})
-	if service.Code(err) != codeInvalid || !strings.Contains(err.Error(), "firehose") {
-		t.Errorf("a subscription of Firehose gives %v, want a refusal by name", err)
+	topic, stream := h.topic(t, "t", nil), "arn:aws:firehose:us-east-1:000000000000:deliverystream/s"
+	in := &api.SubscribeInput{TopicArn: topic, Protocol: "firehose", Endpoint: &stream}
+	if _, err := h.Call(h.ctx, "sns", "Subscribe", in); service.Code(err) != codeInvalid || !strings.Contains(err.Error(), "SubscriptionRoleArn") {
+		t.Errorf("a subscription without a role gives %v", err)
+	}
+	in.Attributes = map[string]string{"SubscriptionRoleArn": "arn:aws:iam::000000000000:role/r"}
+	do[api.SubscribeOutput](t, h, "sns", "Subscribe", in)
+	h.publish(t, topic, "hello")
+	if got := h.deliveries.lines; len(got) != 1 || !strings.HasPrefix(got[0], `{"Type":"Notification"`) && !strings.Contains(got[0], `"Message":"hello"`) || !strings.HasSuffix(got[0], "}\n") {
+		t.Errorf("the stream got %q", got)
+	}
+	if want := "arn:aws:iam::000000000000:role/r " + stream; h.deliveries.asked != want {
+		t.Errorf("asked for %q, want %q", h.deliveries.asked, want)
 	}
 }

@@ -80,6 +80,8 @@ func (s *Service) decide(ctx context.Context, t *topic, x *subscriber) (delivery
 		err = s.options.Queues.CheckSend(ctx, t.source(), x.Endpoint)
 	case protocolLambda:
 		err = s.options.Functions.CheckInvoke(ctx, t.source(), x.Endpoint)
+	case protocolFirehose:
+		err = s.options.Deliveries.CheckPut(ctx, t.source(), x.role(), x.Endpoint)
 	}
 	if err != nil && !errors.As(err, new(*service.Error)) {
 		return d, err
@@ -138,7 +140,24 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send sender, m *
 	case protocolEmail, protocolEmailJSON, protocolSMS, protocolApplication:
 		return s.keepInOutbox(ctx, tx, m, x)
 	}
-	return 0, nil // Firehose: refused when it is subscribed
+	return s.stream(ctx, tx, send, m, d)
+}
+
+// stream puts a message into a delivery stream, on a line of its own
+// (https://docs.aws.amazon.com/sns/latest/dg/firehose-working-with-stream-delivery-destinations.html).
+func (s *Service) stream(ctx context.Context, tx store.Txn, send sender, m *sealed, d delivery) (int, error) {
+	line := m.bodyFor(protocolFirehose)
+	if !d.x.raw() {
+		var err error
+		if line, err = m.envelope(ctx, d.x); err != nil {
+			return 0, err
+		}
+	}
+	err := s.options.Deliveries.Put(tx, d.x.Endpoint, []byte(line+"\n"))
+	if errors.As(err, new(*service.Error)) {
+		return s.bury(ctx, send, m, d, err)
+	}
+	return len(line), err
 }
 
 // bury sends a message to the dead-letter queue of a subscription, when it has one.

@@ -17,6 +17,10 @@ type Options struct {
 	// Queues takes the messages of subscribed queues, Functions the events of subscribed functions.
 	Queues    port.Queues
 	Functions port.Functions
+	// Deliveries takes the messages of subscribed delivery streams.
+	Deliveries port.DeliveryStreams
+	// Roles tells who may pass the role of a subscription. Nil asks nothing.
+	Roles port.Roles
 	// HTTP reaches the endpoints of HTTP and HTTPS subscriptions; nil means a client with the time limits of SNS that follows no redirect.
 	HTTP *http.Client
 }

@@ -30,6 +30,7 @@ type harness struct {
 	topics, queues service.Service
 	impl           *Service
 	functions      *functions
+	deliveries     deliveries
 	clock          *clock.Fake
 	ctx            context.Context
 	// denied are the actions that the door refuses.
@@ -58,6 +59,22 @@ func (f *functions) EnqueueAsync(_ context.Context, tx store.Txn, _ port.Source,
 	return nil
 }
 
+// deliveries is a delivery stream that keeps its records.
+type deliveries struct {
+	asked string
+	lines []string
+}
+
+func (d *deliveries) CheckPut(_ context.Context, _ port.Source, role, stream string) error {
+	d.asked = role + " " + stream
+	return nil
+}
+
+func (d *deliveries) Put(_ store.Txn, _ string, data []byte) error {
+	d.lines = append(d.lines, string(data))
+	return nil
+}
+
 func newHarness(t testing.TB, client *http.Client) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}}
@@ -66,7 +83,7 @@ func newHarness(t testing.TB, client *http.Client) *harness {
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
 	h.queues, queues = sqs.New(deps)
-	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, HTTP: client})
+	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, Deliveries: &h.deliveries, HTTP: client})
 	h.topics = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
 	if err := jobs.Register(slices.Concat(h.topics.Jobs, h.queues.Jobs)...); err != nil {

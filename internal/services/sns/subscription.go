@@ -23,6 +23,9 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
+// attributeRole is the attribute that names the role with which a delivery stream is written to.
+const attributeRole = "SubscriptionRoleArn"
+
 // The protocols of subscriptions.
 const (
 	protocolSQS         = "sqs"
@@ -65,8 +68,9 @@ type subscriber struct {
 	dead   string // ARN of the dead-letter queue
 }
 
-func (x *subscription) raw() bool  { return x.Attributes["RawMessageDelivery"] == "true" }
-func (x *subscription) body() bool { return x.Attributes["FilterPolicyScope"] == "MessageBody" }
+func (x *subscription) raw() bool    { return x.Attributes["RawMessageDelivery"] == "true" }
+func (x *subscription) role() string { return x.Attributes[attributeRole] }
+func (x *subscription) body() bool   { return x.Attributes["FilterPolicyScope"] == "MessageBody" }
 
 func newSubscriber(x subscription) (*subscriber, error) {
 	s := &subscriber{subscription: x}
@@ -126,7 +130,7 @@ func setSubscriptionAttribute(r *topicRecord, x *subscription, name, value, cont
 		if value != "MessageAttributes" && value != "MessageBody" {
 			return invalid("%sFilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", context, value)
 		}
-	case "FilterPolicy", "DeliveryPolicy", "SubscriptionRoleArn":
+	case "FilterPolicy", "DeliveryPolicy", attributeRole:
 	case "RedrivePolicy":
 		if value == "" {
 			break
@@ -189,9 +193,6 @@ func checkEndpoint(r *topicRecord, protocol, endpoint string) error {
 		if err != nil || a.Service != want {
 			return invalid("%s endpoint ARN", strings.ToUpper(protocol[:1])+protocol[1:])
 		}
-		if protocol == protocolFirehose {
-			return service.Unsupported(codeInvalid, "Subscribe", "Protocol firehose")
-		}
 		if protocol == protocolSQS && strings.HasSuffix(endpoint, fifoSuffix) && !r.fifo() {
 			return invalid("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
 		}
@@ -237,6 +238,9 @@ func (s *Service) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkRole(ctx, in); err != nil {
+		return nil, err
+	}
 	caller := service.RequestFrom(ctx).Principal
 	fresh := subscription{
 		ID: id, Topic: name, Owner: service.RequestFrom(ctx).Account, Protocol: in.Protocol, Endpoint: endpoint, Principal: caller.ARN, Confirmed: !asked(in.Protocol),
@@ -270,6 +274,21 @@ func (s *Service) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 		out.SubscriptionArn = ptr("pending confirmation")
 	}
 	return out, nil
+}
+
+// checkRole checks the role of a subscription of a delivery stream, and that the caller may pass it.
+func (s *Service) checkRole(ctx context.Context, in *api.SubscribeInput) error {
+	if in.Protocol != protocolFirehose {
+		return nil
+	}
+	role := in.Attributes[attributeRole]
+	if role == "" {
+		return invalid("Attributes Reason: SubscriptionRoleArn is required for the protocol firehose")
+	}
+	if s.options.Roles == nil {
+		return nil
+	}
+	return s.options.Roles.CheckPassRole(ctx, role, "sns.amazonaws.com")
 }
 
 // token returns the secret that confirms a subscription.

@@ -77,6 +77,8 @@ var venv = filepath.Join("..", "..", "..", ".venv", "bin", "python")
 
 func TestBoto3(t *testing.T) { newProgram(t).run("", nil, venv, "boto.py") }
 
+func TestBadInput(t *testing.T) { newProgram(t).run("", nil, venv, "bad.py") }
+
 func TestPynamoDB(t *testing.T) {
 	newProgram(t).run("", []string{"PYTHONPATH=" + filepath.Join(installed(t), "python")}, venv, "pynamo.py")
 }

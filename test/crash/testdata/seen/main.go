@@ -1,5 +1,5 @@
 // Command seen is the function of the crash suite: it leaves a row in a table for everything that it is told of: an object, an item of a table's
-// stream, a message of a queue, or an event that names what to remember.
+// stream, a message of a queue, a record of a data stream, or an event that names what to remember.
 package main
 
 import (
@@ -18,7 +18,10 @@ import (
 type event struct {
 	Remember string
 	Records  []struct {
-		Body     string `json:"body"`
+		Body    string `json:"body"`
+		Kinesis struct {
+			Data []byte `json:"data"`
+		} `json:"kinesis"`
 		DynamoDB struct {
 			Keys struct {
 				ID struct{ S string } `json:"id"`
@@ -69,7 +72,7 @@ func handle(body []byte) error {
 		return remember(e.Remember)
 	}
 	for _, r := range e.Records {
-		if id := r.Body + r.DynamoDB.Keys.ID.S; id != "" {
+		if id := r.Body + r.DynamoDB.Keys.ID.S + string(r.Kinesis.Data); id != "" {
 			if err := remember(id); err != nil {
 				return err
 			}

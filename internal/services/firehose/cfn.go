@@ -1,0 +1,299 @@
+package firehose
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	api "lambent.dev/lambent/internal/awsapi/firehose"
+	"lambent.dev/lambent/internal/service"
+)
+
+// streamProperties are the properties of AWS::KinesisFirehose::DeliveryStream
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesisfirehose-deliverystream.html).
+type streamProperties struct {
+	DeliveryStreamName                         *string              `cfn:"DeliveryStreamName,createOnly"`
+	DeliveryStreamType                         *string              `cfn:"DeliveryStreamType,createOnly"`
+	KinesisStreamSourceConfiguration           *sourceProperty      `cfn:"KinesisStreamSourceConfiguration,createOnly"`
+	DeliveryStreamEncryptionConfigurationInput *encryptionProperty  `cfn:"DeliveryStreamEncryptionConfigurationInput"`
+	S3DestinationConfiguration                 *destinationProperty `cfn:"S3DestinationConfiguration"`
+	ExtendedS3DestinationConfiguration         *extendedProperty    `cfn:"ExtendedS3DestinationConfiguration"`
+	Tags                                       []tagProperty        `cfn:"Tags"`
+}
+
+type sourceProperty struct {
+	Stream string `cfn:"KinesisStreamARN,required"`
+	Role   string `cfn:"RoleARN,required"`
+}
+
+type encryptionProperty struct {
+	KeyType string  `cfn:"KeyType,required"`
+	Key     *string `cfn:"KeyARN"`
+}
+
+type tagProperty struct {
+	Key   string `cfn:"Key,required"`
+	Value string `cfn:"Value"`
+}
+
+type hintsProperty struct {
+	Size     *int32 `cfn:"SizeInMBs"`
+	Interval *int32 `cfn:"IntervalInSeconds"`
+}
+
+type loggingProperty struct {
+	Enabled *bool   `cfn:"Enabled"`
+	Group   *string `cfn:"LogGroupName"`
+	Stream  *string `cfn:"LogStreamName"`
+}
+
+type objectEncryptionProperty struct {
+	No  string `cfn:"NoEncryptionConfig"`
+	KMS *struct {
+		Key string `cfn:"AWSKMSKeyARN,required"`
+	} `cfn:"KMSEncryptionConfig"`
+}
+
+type destinationProperty struct {
+	Role        string                    `cfn:"RoleARN,required"`
+	Bucket      string                    `cfn:"BucketARN,required"`
+	Prefix      *string                   `cfn:"Prefix"`
+	ErrorPrefix *string                   `cfn:"ErrorOutputPrefix"`
+	Hints       *hintsProperty            `cfn:"BufferingHints"`
+	Compression string                    `cfn:"CompressionFormat"`
+	Encryption  *objectEncryptionProperty `cfn:"EncryptionConfiguration"`
+	Logging     *loggingProperty          `cfn:"CloudWatchLoggingOptions"`
+}
+
+type extendedProperty struct {
+	Role        string                    `cfn:"RoleARN,required"`
+	Bucket      string                    `cfn:"BucketARN,required"`
+	Prefix      *string                   `cfn:"Prefix"`
+	ErrorPrefix *string                   `cfn:"ErrorOutputPrefix"`
+	Hints       *hintsProperty            `cfn:"BufferingHints"`
+	Compression string                    `cfn:"CompressionFormat"`
+	Encryption  *objectEncryptionProperty `cfn:"EncryptionConfiguration"`
+	Logging     *loggingProperty          `cfn:"CloudWatchLoggingOptions"`
+	Processing  *processingProperty       `cfn:"ProcessingConfiguration"`
+	BackupMode  string                    `cfn:"S3BackupMode"`
+	Backup      *destinationProperty      `cfn:"S3BackupConfiguration"`
+	Dynamic     *dynamicProperty          `cfn:"DynamicPartitioningConfiguration"`
+	Extension   *string                   `cfn:"FileExtension"`
+	Zone        *string                   `cfn:"CustomTimeZone"`
+}
+
+type processingProperty struct {
+	Enabled    *bool               `cfn:"Enabled"`
+	Processors []processorProperty `cfn:"Processors"`
+}
+
+type processorProperty struct {
+	Type       string              `cfn:"Type,required"`
+	Parameters []parameterProperty `cfn:"Parameters"`
+}
+
+type parameterProperty struct {
+	Name  string `cfn:"ParameterName,required"`
+	Value string `cfn:"ParameterValue,required"`
+}
+
+type dynamicProperty struct {
+	Enabled *bool `cfn:"Enabled"`
+	Retry   *struct {
+		Seconds *int32 `cfn:"DurationInSeconds"`
+	} `cfn:"RetryOptions"`
+}
+
+func (s *Service) resources() []service.ResourceType {
+	return []service.ResourceType{
+		service.NewResourceType("AWS::KinesisFirehose::DeliveryStream", service.ResourceSpec[streamProperties]{
+			Attributes: []string{"Arn"},
+			Create:     s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+		}),
+	}
+}
+
+func (h *hintsProperty) api() *api.BufferingHints {
+	if h == nil {
+		return nil
+	}
+	return &api.BufferingHints{SizeInMBs: h.Size, IntervalInSeconds: h.Interval}
+}
+
+func (l *loggingProperty) api() *api.CloudWatchLoggingOptions {
+	if l == nil {
+		return nil
+	}
+	return &api.CloudWatchLoggingOptions{Enabled: l.Enabled, LogGroupName: l.Group, LogStreamName: l.Stream}
+}
+
+func (e *objectEncryptionProperty) api() *api.EncryptionConfiguration {
+	if e == nil {
+		return nil
+	}
+	out := &api.EncryptionConfiguration{NoEncryptionConfig: e.No}
+	if e.KMS != nil {
+		out.KMSEncryptionConfig = &api.KMSEncryptionConfig{AWSKMSKeyARN: e.KMS.Key}
+	}
+	return out
+}
+
+func (d *destinationProperty) api() *api.S3DestinationConfiguration {
+	if d == nil {
+		return nil
+	}
+	return &api.S3DestinationConfiguration{
+		RoleARN: d.Role, BucketARN: d.Bucket, Prefix: d.Prefix, ErrorOutputPrefix: d.ErrorPrefix, BufferingHints: d.Hints.api(), CompressionFormat: d.Compression,
+		EncryptionConfiguration: d.Encryption.api(), CloudWatchLoggingOptions: d.Logging.api(),
+	}
+}
+
+func (d *extendedProperty) api() *api.ExtendedS3DestinationConfiguration {
+	if d == nil {
+		return nil
+	}
+	out := &api.ExtendedS3DestinationConfiguration{
+		RoleARN: d.Role, BucketARN: d.Bucket, Prefix: d.Prefix, ErrorOutputPrefix: d.ErrorPrefix, BufferingHints: d.Hints.api(), CompressionFormat: d.Compression,
+		EncryptionConfiguration: d.Encryption.api(), CloudWatchLoggingOptions: d.Logging.api(), S3BackupMode: d.BackupMode, S3BackupConfiguration: d.Backup.api(),
+		FileExtension: d.Extension, CustomTimeZone: d.Zone,
+	}
+	if p := d.Processing; p != nil {
+		out.ProcessingConfiguration = &api.ProcessingConfiguration{Enabled: p.Enabled}
+		for _, one := range p.Processors {
+			made := api.Processor{Type: one.Type}
+			for _, v := range one.Parameters {
+				made.Parameters = append(made.Parameters, api.ProcessorParameter{ParameterName: v.Name, ParameterValue: v.Value})
+			}
+			out.ProcessingConfiguration.Processors = append(out.ProcessingConfiguration.Processors, made)
+		}
+	}
+	if p := d.Dynamic; p != nil {
+		out.DynamicPartitioningConfiguration = &api.DynamicPartitioningConfiguration{Enabled: p.Enabled}
+		if p.Retry != nil {
+			out.DynamicPartitioningConfiguration.RetryOptions = &api.RetryOptions{DurationInSeconds: p.Retry.Seconds}
+		}
+	}
+	return out
+}
+
+// all returns the tags of a stack's resource.
+func all(c service.ResourceCall, tags []tagProperty) map[string]string {
+	out := maps.Clone(c.Tags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, t := range tags {
+		out[t.Key] = t.Value
+	}
+	return out
+}
+
+func tagsOf(tags map[string]string) (out []api.Tag) {
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, api.Tag{Key: k, Value: new(tags[k])})
+	}
+	return out
+}
+
+func run[Out any](ctx context.Context, s *Service, operation string, in any) (*Out, error) {
+	return service.Call[Out](ctx, s.door, "firehose", operation, in)
+}
+
+func (s *Service) resource(ctx context.Context, name string) service.Resource {
+	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": placeOf(ctx).arn(name)}}
+}
+
+func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p *streamProperties) (service.Resource, error) {
+	in := &api.CreateDeliveryStreamInput{
+		DeliveryStreamName: c.Name(64, nil), S3DestinationConfiguration: p.S3DestinationConfiguration.api(),
+		ExtendedS3DestinationConfiguration: p.ExtendedS3DestinationConfiguration.api(), Tags: tagsOf(all(c, p.Tags)),
+	}
+	if p.DeliveryStreamName != nil {
+		in.DeliveryStreamName = *p.DeliveryStreamName
+	}
+	if p.DeliveryStreamType != nil {
+		in.DeliveryStreamType = *p.DeliveryStreamType
+	}
+	if k := p.KinesisStreamSourceConfiguration; k != nil {
+		in.KinesisStreamSourceConfiguration = &api.KinesisStreamSourceConfiguration{KinesisStreamARN: k.Stream, RoleARN: k.Role}
+	}
+	if e := p.DeliveryStreamEncryptionConfigurationInput; e != nil {
+		in.DeliveryStreamEncryptionConfigurationInput = &api.DeliveryStreamEncryptionConfigurationInput{KeyType: e.KeyType, KeyARN: e.Key}
+	}
+	_, err := run[api.CreateDeliveryStreamOutput](ctx, s, "CreateDeliveryStream", in)
+	if c.Retry && service.Code(err) == codeInUse {
+		err = nil // by an earlier try of this step
+	}
+	return s.resource(ctx, in.DeliveryStreamName), err
+}
+
+func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, old, p *streamProperties) (service.Resource, error) {
+	d := newDestination(p.S3DestinationConfiguration.api(), p.ExtendedS3DestinationConfiguration.api())
+	if d == nil {
+		return service.Resource{}, invalid("Exactly one destination configuration is supported for a Firehose.")
+	}
+	now, err := run[api.DescribeDeliveryStreamOutput](ctx, s, "DescribeDeliveryStream", &api.DescribeDeliveryStreamInput{DeliveryStreamName: c.PhysicalID})
+	if err != nil {
+		return service.Resource{}, err
+	}
+	update := &api.ExtendedS3DestinationUpdate{}
+	if err := overlay(update, d); err != nil {
+		return service.Resource{}, err
+	}
+	if b := d.S3BackupConfiguration; b != nil {
+		update.S3BackupUpdate = &api.S3DestinationUpdate{}
+		if err := overlay(update.S3BackupUpdate, b); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	if _, err := run[api.UpdateDestinationOutput](ctx, s, "UpdateDestination", &api.UpdateDestinationInput{
+		DeliveryStreamName: c.PhysicalID, CurrentDeliveryStreamVersionId: now.DeliveryStreamDescription.VersionId, DestinationId: destinationID, ExtendedS3DestinationUpdate: update,
+	}); err != nil {
+		return service.Resource{}, err
+	}
+	if err := s.updateEncryption(ctx, c.PhysicalID, old, p); err != nil {
+		return service.Resource{}, err
+	}
+	return s.resource(ctx, c.PhysicalID), s.updateTags(ctx, c, old, p)
+}
+
+func (s *Service) updateEncryption(ctx context.Context, name string, old, p *streamProperties) (err error) {
+	switch e := p.DeliveryStreamEncryptionConfigurationInput; {
+	case e != nil:
+		_, err = run[api.StartDeliveryStreamEncryptionOutput](ctx, s, "StartDeliveryStreamEncryption", &api.StartDeliveryStreamEncryptionInput{
+			DeliveryStreamName: name, DeliveryStreamEncryptionConfigurationInput: &api.DeliveryStreamEncryptionConfigurationInput{KeyType: e.KeyType, KeyARN: e.Key},
+		})
+	case old.DeliveryStreamEncryptionConfigurationInput != nil:
+		_, err = run[api.StopDeliveryStreamEncryptionOutput](ctx, s, "StopDeliveryStreamEncryption", &api.StopDeliveryStreamEncryptionInput{DeliveryStreamName: name})
+	}
+	return err
+}
+
+func (s *Service) updateTags(ctx context.Context, c service.ResourceCall, old, p *streamProperties) error {
+	before, tags := all(c, old.Tags), all(c, p.Tags)
+	var gone []string
+	for k := range before {
+		if _, ok := tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if gone != nil {
+		slices.Sort(gone)
+		if _, err := run[api.UntagDeliveryStreamOutput](ctx, s, "UntagDeliveryStream", &api.UntagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 || maps.Equal(before, tags) {
+		return nil
+	}
+	_, err := run[api.TagDeliveryStreamOutput](ctx, s, "TagDeliveryStream", &api.TagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, Tags: tagsOf(tags)})
+	return err
+}
+
+func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *streamProperties) error {
+	_, err := run[api.DeleteDeliveryStreamOutput](ctx, s, "DeleteDeliveryStream", &api.DeleteDeliveryStreamInput{DeliveryStreamName: c.PhysicalID})
+	if service.Code(err) == codeNotFound {
+		return nil
+	}
+	return err
+}
