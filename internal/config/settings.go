@@ -120,6 +120,10 @@ func Settings() []Setting {
 			"How much memory the events of past invocations may take, which `lambent replay` sends again. The last 4,096 at most are kept, until Lambent stops; "+
 				"only the root user can read them. 0MiB keeps none.",
 			func(c *Config) *string { return &c.RecordedEvents }),
+		text("isolation", IsolationNamespace,
+			"What separates functions. namespace: namespaces, cgroups, seccomp and Landlock, on the machine's kernel. gvisor: a kernel of their own, the program runsc of "+
+				"gVisor, which must be in PATH and needs root; functions start about a hundred times slower and no sandboxes are kept ready. See isolation.md.",
+			func(c *Config) *string { return &c.Isolation }),
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),
