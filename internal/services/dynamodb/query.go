@@ -281,6 +281,9 @@ func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 	if filter == nil {
 		return nil
 	}
+	if err := src.table.checkPaths(filter.Paths()); err != nil {
+		return err
+	}
 	for _, name := range filter.Names() {
 		if src.schema().has(name) {
 			parameter := "Filter Expression"

@@ -23,6 +23,11 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 		if err != nil {
 			return err
 		}
+		if sc.filter != nil {
+			if err := t.checkPaths(sc.filter.Paths()); err != nil {
+				return err
+			}
+		}
 		span := segment(src.prefix(), uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
 		if sc.startKey != nil {
 			if err := src.checkStart(sc.startKey); err != nil {
