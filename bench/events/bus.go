@@ -1,39 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
 	"lambent.dev/lambent/bench/lab"
 )
 
-// awsJSON makes a signed call of the JSON protocol.
-func (b *bench) awsJSON(ctx context.Context, service, target string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.p.Endpoint+"/", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", target)
-	return b.exchange(r, service, body, func(text []byte) error {
-		if out == nil {
-			return nil
-		}
-		return json.Unmarshal(text, out)
-	})
-}
-
 func (b *bench) events(ctx context.Context, operation string, in any) error {
-	return b.awsJSON(ctx, "events", "AWSEvents."+operation, in, nil)
+	return b.json(ctx, "events", "AWSEvents."+operation, in, nil)
 }
 
 // open makes a queue that services of this account may send to, and returns its URL and ARN.
