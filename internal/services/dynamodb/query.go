@@ -281,9 +281,6 @@ func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 	if filter == nil {
 		return nil
 	}
-	if err := src.table.checkPaths(filter.Paths()); err != nil {
-		return err
-	}
 	for _, name := range filter.Names() {
 		if src.schema().has(name) {
 			parameter := "Filter Expression"
@@ -293,7 +290,7 @@ func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", parameter, name)
 		}
 	}
-	return nil
+	return src.table.checkPaths(filter.Paths())
 }
 
 // checkQueryStart checks that a start key lies in what the query selects.
