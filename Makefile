@@ -55,7 +55,7 @@ fuzz: ## every fuzz target for a minute
 
 fuzz-long: ## what DynamoDB reads from the network, an hour each
 	@for t in internal/services/dynamodb/expr:FuzzExpressions internal/services/dynamodb/partiql:FuzzParse internal/lib/attr:FuzzNumber internal/lib/attr:FuzzMapRoundTrip \
-	  internal/services/dynamodb:FuzzKeysFitTheStore internal/wire:FuzzDecodeJSON; do \
+	  internal/services/dynamodb:FuzzKeysFitTheStore internal/services/dynamodb:FuzzStreamRow internal/wire:FuzzDecodeJSON; do \
 	  echo "$$t"; $(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 1h ./$${t%%:*} || exit 1; \
 	done
 
