@@ -10,7 +10,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -55,7 +55,7 @@ fuzz: ## every fuzz target for a minute
 
 fuzz-long: ## what DynamoDB reads from the network, an hour each
 	@for t in internal/services/dynamodb/expr:FuzzExpressions internal/services/dynamodb/partiql:FuzzParse internal/lib/attr:FuzzNumber internal/lib/attr:FuzzMapRoundTrip \
-	  internal/services/dynamodb:FuzzKeysFitTheStore internal/wire:FuzzDecodeJSON; do \
+	  internal/services/dynamodb:FuzzKeysFitTheStore internal/services/dynamodb:FuzzStreamRow internal/wire:FuzzDecodeJSON; do \
 	  echo "$$t"; $(GO) test -run '^$$' -fuzz "^$${t#*:}$$" -fuzztime 1h ./$${t%%:*} || exit 1; \
 	done
 
@@ -63,6 +63,16 @@ java-client: ## the classes of the java runtime client, with the compiler of ope
 	rm -rf internal/runtimes/clients/java
 	javac --release 11 -g:none -d internal/runtimes/clients/java $$(find internal/runtimes/java/client -name '*.java')
 	javac --release 11 -g:none -cp internal/runtimes/clients/java -d internal/runtimes/clients/java/warm $$(find internal/runtimes/java/warm -name '*.java')
+
+# The module of gVisor is built for its program; it is no dependency of the product.
+GVISOR := v0.0.0-20260905035102-160fafc42237
+
+gvisor: .tools/gvisor/runsc ## long: builds gVisor's runsc and runs the tests of the setting isolation=gvisor with it (needs root)
+	PATH="$(abspath .tools/gvisor):$$PATH" $(GO) test -count=1 -run GVisor ./internal/sandbox ./internal/runtimes
+
+.tools/gvisor/runsc:
+	mkdir -p .tools/gvisor
+	cd .tools/gvisor && { test -f go.mod || $(GO) mod init runsc.local; } && $(GO) get gvisor.dev/gvisor/runsc@$(GVISOR) && CGO_ENABLED=0 $(GO) build -o runsc gvisor.dev/gvisor/runsc
 
 bench: ## the tables of bench/README.md (needs nginx, from the Debian package nginx-light)
 	$(GO) run ./bench/platform

@@ -30,12 +30,13 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic or stream")
+	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic, bus, schedule or stream")
 	seconds := flag.Int("seconds", 3, "length of a round")
 	depth := flag.Int("depth", 1_000_000, "messages that wait in the deep queue")
 	waiters := flag.Int("waiters", 10_000, "receivers that wait")
+	schedules := flag.Int("schedules", 100_000, "schedules that are there beside those that are due")
 	flag.Parse()
-	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters); err != nil {
+	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters, *schedules); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/events:", err)
 		os.Exit(1)
 	}
@@ -47,10 +48,11 @@ type bench struct {
 	dir            string
 	round          time.Duration
 	depth, waiters int
+	schedules      int
 	raw            time.Duration // one write of the raw disk
 }
 
-func run(ctx context.Context, only string, round time.Duration, depth, waiters int) (err error) {
+func run(ctx context.Context, only string, round time.Duration, depth, waiters, schedules int) (err error) {
 	dir, err := os.MkdirTemp("", "lambent-bench-")
 	if err != nil {
 		return err
@@ -60,7 +62,7 @@ func run(ctx context.Context, only string, round time.Duration, depth, waiters i
 	if err := lab.Build(ctx, binary, nil); err != nil {
 		return err
 	}
-	b := &bench{dir: dir, round: round, depth: depth, waiters: waiters}
+	b := &bench{dir: dir, round: round, depth: depth, waiters: waiters, schedules: schedules}
 	if b.raw, err = rawWrite(dir, round); err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func run(ctx context.Context, only string, round time.Duration, depth, waiters i
 	for _, part := range []struct {
 		name string
 		fn   func(context.Context) error
-	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"stream", b.stream}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
+	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"bus", b.bus}, {"schedule", b.schedule}, {"stream", b.stream}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
 		if only != "" && only != part.name {
 			continue
 		}
@@ -131,6 +133,21 @@ func (b *bench) json(ctx context.Context, service, target string, in, out any) e
 		}
 		return json.Unmarshal(text, out)
 	})
+}
+
+// query makes a signed call of the query protocol.
+func (b *bench) query(ctx context.Context, service, version string, members map[string]string) error {
+	form := url.Values{"Version": {version}}
+	for k, v := range members {
+		form.Set(k, v)
+	}
+	body := form.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.p.Endpoint+"/", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.exchange(r, service, []byte(body), func([]byte) error { return nil })
 }
 
 // sns makes a signed call of the query protocol and returns what is between <tag> and </tag>.

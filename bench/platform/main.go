@@ -1,6 +1,6 @@
 // Command platform measures the whole platform as its users have it: the released binary, started as a process of its own.
 //
-//	go run ./bench/platform [-lambent bin/lambent] [-only build,start,up,put,api]
+//	go run ./bench/platform [-lambent bin/lambent] [-only build,start,up,put,stream,api]
 //
 // It prints the rows of bench/README.md. Everything runs on loopback, in temporary folders. A target that is missed is marked, and does not make
 // the command fail: on a shared machine the wall-clock rows say more about the neighbours than about the platform, so the rows to go by are the
@@ -24,7 +24,7 @@ import (
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "build,start,up,put,api", "what to measure, separated by commas")
+	only := flag.String("only", "build,start,up,put,stream,api", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each kind")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
@@ -64,7 +64,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"start", b.start}, {"up", b.secondUp}, {"put", b.putToEntry}, {"api", b.api}} {
+	}{{"start", b.start}, {"up", b.secondUp}, {"put", b.putToEntry}, {"stream", b.commitToEntry}, {"api", b.api}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -35,6 +35,7 @@ type Config struct {
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
+	Isolation        string
 	Registries       string
 	RegistryConfig   string
 	LogLevel         string
@@ -54,6 +55,13 @@ const (
 	SandboxAuto    = "auto"
 	SandboxRequire = "require"
 	SandboxOff     = "off"
+)
+
+// The values of the setting "isolation". There is a name for virtual machines, and nothing behind it.
+const (
+	IsolationNamespace = "namespace"
+	IsolationGVisor    = "gvisor"
+	IsolationMicroVM   = "microvm"
 )
 
 // The values of the setting "idle-functions".
@@ -108,6 +116,14 @@ func (c *Config) Validate() error {
 	}
 	oneOf("idle-functions", c.IdleFunctions, IdleRunning, IdleFrozen)
 	oneOf("sandbox", c.Sandbox, SandboxAuto, SandboxRequire, SandboxOff)
+	if c.Isolation == IsolationMicroVM {
+		refuse("isolation", "microvm is not supported by this version; set gvisor, or run a Lambent in each virtual machine")
+	} else {
+		oneOf("isolation", c.Isolation, IsolationNamespace, IsolationGVisor)
+	}
+	if c.Isolation == IsolationGVisor && c.Sandbox == SandboxOff {
+		refuse("isolation", "gvisor and sandbox off contradict each other; leave one out")
+	}
 	if _, err := PercentOfMemory(c.ParkedMemory); err != nil {
 		refuse("parked-memory", "%v", err)
 	}

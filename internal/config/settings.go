@@ -46,7 +46,7 @@ func Settings() []Setting {
 	return []Setting{
 		text("data-dir", ".lambent",
 			"The folder that holds everything: tables, objects, functions, users and keys. A relative path starts at the project's folder. "+
-				"One Lambent at a time can use it. To move a Lambent, stop it and copy the folder; `lambent backup` copies it while it runs.",
+				"One Lambent at a time can use it. To move or copy a Lambent, stop it and copy the folder.",
 			func(c *Config) *string { return &c.DataDir }),
 		boolean("ephemeral", "false",
 			"Keep everything in memory and forget it at the end. Meant for tests; nothing is written to data-dir.",
@@ -120,6 +120,10 @@ func Settings() []Setting {
 			"How much memory the events of past invocations may take, which `lambent replay` sends again. The last 4,096 at most are kept, until Lambent stops; "+
 				"only the root user can read them. 0MiB keeps none.",
 			func(c *Config) *string { return &c.RecordedEvents }),
+		text("isolation", IsolationNamespace,
+			"What separates functions. namespace: namespaces, cgroups, seccomp and Landlock, on the machine's kernel. gvisor: a kernel of their own, the program runsc of "+
+				"gVisor, which must be in PATH and needs root; functions start about a hundred times slower and no sandboxes are kept ready. See isolation.md.",
+			func(c *Config) *string { return &c.Isolation }),
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),

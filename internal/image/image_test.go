@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -97,8 +98,14 @@ type entry = imagetest.Entry
 
 func TestLayersAreLaidOverEachOther(t *testing.T) {
 	base := []entry{
-		{Name: "usr/", Type: dir}, {Name: "usr/lib/", Type: dir, Mode: 0o755}, {Name: "usr/lib/a", Content: "a", Mode: 0o4755}, {Name: "usr/lib/b", Content: "b", Mode: 0o644},
-		{Name: "lib", Type: symlink, Link: "usr/lib"}, {Name: "app/", Type: dir, Mode: 0o700}, {Name: "app/x", Content: "x", Mode: 0o600}, {Name: "app/y", Content: "y", Mode: 0o600},
+		{Name: "usr/", Type: dir},
+		{Name: "usr/lib/", Type: dir, Mode: 0o755},
+		{Name: "usr/lib/a", Content: "a", Mode: 0o4755},
+		{Name: "usr/lib/b", Content: "b", Mode: 0o644},
+		{Name: "lib", Type: symlink, Link: "usr/lib"},
+		{Name: "app/", Type: dir, Mode: 0o700},
+		{Name: "app/x", Content: "x", Mode: 0o600},
+		{Name: "app/y", Content: "y", Mode: 0o600},
 	}
 	for _, tc := range []struct {
 		name   string
@@ -106,27 +113,51 @@ func TestLayersAreLaidOverEachOther(t *testing.T) {
 		want   []string
 	}{
 		{"one layer", [][]entry{base}, []string{"app/ 700", "app/x 600 x", "app/y 600 y", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b"}},
-		{"a file is replaced, a folder gets other permissions", [][]entry{base, {{Name: "app/", Type: dir, Mode: 0o755}, {Name: "app/x", Content: "new", Mode: 0o644}}},
-			[]string{"app/ 755", "app/x 644 new", "app/y 600 y", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b"}},
-		{"files and folders are removed", [][]entry{base, {{Name: "app/.wh.x"}, {Name: "usr/.wh.lib"}, {Name: ".wh.lib"}, {Name: ".wh.never"}, {Name: "no/where/.wh.x"}}},
-			[]string{"app/ 700", "app/y 600 y", "no/ 755", "no/where/ 755", "usr/ 755"}},
-		{"what a layer removes it may bring itself", [][]entry{base, {{Name: "app/x", Content: "new", Mode: 0o644}, {Name: "app/.wh.x"}, {Name: "app/.wh.y"}, {Name: "usr/.wh.lib"}, {Name: ".wh.lib"}}},
-			[]string{"app/ 700", "app/x 644 new", "usr/ 755"}},
+		{
+			"a file is replaced, a folder gets other permissions",
+			[][]entry{base, {{Name: "app/", Type: dir, Mode: 0o755}, {Name: "app/x", Content: "new", Mode: 0o644}}},
+			[]string{"app/ 755", "app/x 644 new", "app/y 600 y", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b"},
+		},
+		{
+			"files and folders are removed",
+			[][]entry{base, {{Name: "app/.wh.x"}, {Name: "usr/.wh.lib"}, {Name: ".wh.lib"}, {Name: ".wh.never"}, {Name: "no/where/.wh.x"}}},
+			[]string{"app/ 700", "app/y 600 y", "no/ 755", "no/where/ 755", "usr/ 755"},
+		},
+		{
+			"what a layer removes it may bring itself",
+			[][]entry{base, {{Name: "app/x", Content: "new", Mode: 0o644}, {Name: "app/.wh.x"}, {Name: "app/.wh.y"}, {Name: "usr/.wh.lib"}, {Name: ".wh.lib"}}},
+			[]string{"app/ 700", "app/x 644 new", "usr/ 755"},
+		},
 		{"a folder is emptied", [][]entry{base, {{Name: "app/z", Content: "z", Mode: 0o644}, {Name: "app/.wh..wh..opq"}, {Name: ".wh.usr"}, {Name: ".wh.lib"}}}, []string{"app/ 700", "app/z 644 z"}},
 		{"notes of a storage driver are left out", [][]entry{{{Name: ".wh..wh.plnk"}, {Name: "a", Content: "a", Mode: 0o644}}}, []string{"a 644 a"}},
-		{"a file takes the place of a folder, and the other way round", [][]entry{base, {{Name: "app", Content: "file", Mode: 0o644}, {Name: "usr/lib/a/", Type: dir}, {Name: "usr/lib/a/c", Content: "c", Mode: 0o644}}},
-			[]string{"app 644 file", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a/ 755", "usr/lib/a/c 644 c", "usr/lib/b 644 b"}},
-		{"files go through a link of a layer below", [][]entry{base, {{Name: "lib/c", Content: "c", Mode: 0o644}, {Name: ".wh.app"}}},
-			[]string{"lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b", "usr/lib/c 644 c"}},
-		{"a folder takes the place of a link", [][]entry{base, {{Name: "lib/", Type: dir}, {Name: "lib/c", Content: "c", Mode: 0o644}, {Name: ".wh.app"}, {Name: ".wh.usr"}}},
-			[]string{"lib/ 755", "lib/c 644 c"}},
-		{"files go through an absolute link of the same layer", [][]entry{{{Name: "b", Type: symlink, Link: "/usr/b"}, {Name: "b/x", Content: "x", Mode: 0o644}}},
-			[]string{"b -> /usr/b", "usr/ 755", "usr/b/ 755", "usr/b/x 644 x"}},
+		{
+			"a file takes the place of a folder, and the other way round",
+			[][]entry{base, {{Name: "app", Content: "file", Mode: 0o644}, {Name: "usr/lib/a/", Type: dir}, {Name: "usr/lib/a/c", Content: "c", Mode: 0o644}}},
+			[]string{"app 644 file", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a/ 755", "usr/lib/a/c 644 c", "usr/lib/b 644 b"},
+		},
+		{
+			"files go through a link of a layer below",
+			[][]entry{base, {{Name: "lib/c", Content: "c", Mode: 0o644}, {Name: ".wh.app"}}},
+			[]string{"lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b", "usr/lib/c 644 c"},
+		},
+		{
+			"a folder takes the place of a link",
+			[][]entry{base, {{Name: "lib/", Type: dir}, {Name: "lib/c", Content: "c", Mode: 0o644}, {Name: ".wh.app"}, {Name: ".wh.usr"}}},
+			[]string{"lib/ 755", "lib/c 644 c"},
+		},
+		{
+			"files go through an absolute link of the same layer",
+			[][]entry{{{Name: "b", Type: symlink, Link: "/usr/b"}, {Name: "b/x", Content: "x", Mode: 0o644}}},
+			[]string{"b -> /usr/b", "usr/ 755", "usr/b/ 755", "usr/b/x 644 x"},
+		},
 		{"links that lead up stop at the root", [][]entry{{{Name: "up", Type: symlink, Link: "../../../../../../../.."}, {Name: "up/x", Content: "x", Mode: 0o644}}}, []string{"up -> ../../../../../../../..", "x 644 x"}},
 		{"absolute and dotted names are those of the root", [][]entry{{{Name: "/a/b", Content: "b", Mode: 0o644}, {Name: "./c", Content: "c", Mode: 0o644}, {Name: "./", Type: dir}}}, []string{"a/ 755", "a/b 644 b", "c 644 c"}},
 		{"hard links", [][]entry{{{Name: "a", Content: "a", Mode: 0o644}, {Name: "b", Type: hard, Link: "a"}, {Name: "c", Type: hard, Link: "/b"}}}, []string{"a 644 a", "b 644 a", "c 644 a"}},
-		{"a hard link to a file of a layer below", [][]entry{base, {{Name: "k/a", Type: hard, Link: "lib/a"}, {Name: ".wh.app"}}},
-			[]string{"k/ 755", "k/a 755 a", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b"}},
+		{
+			"a hard link to a file of a layer below",
+			[][]entry{base, {{Name: "k/a", Type: hard, Link: "lib/a"}, {Name: ".wh.app"}}},
+			[]string{"k/ 755", "k/a 755 a", "lib -> usr/lib", "usr/ 755", "usr/lib/ 755", "usr/lib/a 755 a", "usr/lib/b 644 b"},
+		},
 		{"devices in /dev are left out", [][]entry{{{Name: "dev/null", Type: tar.TypeChar}, {Name: "dev/initctl", Type: tar.TypeFifo}}}, nil},
 		{"an entry that comes twice", [][]entry{{{Name: "a", Content: "1", Mode: 0o644}, {Name: "a", Content: "2", Mode: 0o600}, {Name: "d/e/", Type: dir}, {Name: "d", Type: symlink, Link: "a"}}}, []string{"a 600 2", "d -> a"}},
 	} {
@@ -391,7 +422,7 @@ func TestLayersAreSharedAndSwept(t *testing.T) {
 	var mu sync.Mutex
 	for n := range 4 {
 		wg.Go(func() {
-			i, err := load(t, s, base, imagetest.Layer(t, entry{Name: "own", Content: fmt.Sprint(n / 2)}))
+			i, err := load(t, s, base, imagetest.Layer(t, entry{Name: "own", Content: strconv.Itoa(n / 2)}))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -137,15 +137,17 @@ func programOf(ctx context.Context, host *sandbox.Host, i *image.Image, want ver
 	}
 	var found []string
 	for _, file := range l.inImage(i) {
-		p, err := inspectInside(ctx, host, &l, i, file)
+		list, err := inspectInside(ctx, host, &l, i, file)
 		if err != nil {
 			found = append(found, fmt.Sprintf("%s (%v)", file, err))
 			continue
 		}
-		if _, exact, _ := choose([]program{p}, want, &l); exact {
+		if p, exact, _ := choose(list, want, &l); exact {
 			return p, nil
 		}
-		found = append(found, fmt.Sprintf("%s of version %s", file, p))
+		for _, p := range list {
+			found = append(found, fmt.Sprintf("%s of version %s", file, p))
+		}
 	}
 	if len(found) == 0 {
 		return program{}, fmt.Errorf("the image has no program %s in its PATH, /usr/bin, /usr/local/bin or /var/lang/bin", strings.TrimSuffix(l.glob, "*"))
@@ -174,7 +176,7 @@ func (l *language) inImage(i *image.Image) []string {
 }
 
 // inspectInside asks a program of an image what it is, in a sandbox.
-func inspectInside(ctx context.Context, host *sandbox.Host, l *language, i *image.Image, file string) (program, error) {
+func inspectInside(ctx context.Context, host *sandbox.Host, l *language, i *image.Image, file string) ([]program, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	var out answerBuffer
@@ -183,24 +185,19 @@ func inspectInside(ctx context.Context, host *sandbox.Host, l *language, i *imag
 		Limits: sandbox.Limits{MemoryMB: 512}, Stdout: &out, Stderr: l.answerStream(&out),
 	})
 	if err != nil {
-		return program{}, err
+		return nil, err
 	}
 	select {
 	case <-cell.Done():
 	case <-ctx.Done():
 		cell.Kill()
 		<-cell.Done()
-		return program{}, fmt.Errorf("it does not tell its version within %v", inspectTimeout)
+		return nil, fmt.Errorf("it does not tell its version within %v", inspectTimeout)
 	}
 	if exit := cell.Exit(); exit.Err != nil || exit.Code != 0 {
-		return program{}, fmt.Errorf("it cannot be run: %s", exit)
+		return nil, fmt.Errorf("it cannot be run: %s", exit)
 	}
-	at, _, version, ok := l.answer(out.String())
-	if !ok || !path.IsAbs(at) {
-		return program{}, errors.New("it does not tell its version")
-	}
-	p := program{path: at}
-	return p, p.parseVersion(version)
+	return l.answer(out.String())
 }
 
 // answerBuffer keeps the beginning of what a program prints.

@@ -33,7 +33,8 @@ func pythonImage(t *testing.T) (i imagetest.Image, version string) {
 	}
 	version = lines[2]
 	entries := []imagetest.Entry{
-		{Name: "usr/bin/python" + version, File: program}, {Name: "usr/bin/python3", Type: tar.TypeSymlink, Link: "python" + version},
+		{Name: "usr/bin/python" + version, File: program},
+		{Name: "usr/bin/python3", Type: tar.TypeSymlink, Link: "python" + version},
 		{Name: "etc/image-release", Content: "an image"},
 	}
 	for _, file := range regexp.MustCompile(`/\S+`).FindAllString(string(libraries), -1) {

@@ -39,6 +39,8 @@ type Runtime struct {
 	// env and dir are those of a container image; extensions is the folder with its extensions on this machine, empty for none.
 	env             []string
 	dir, extensions string
+	// dotnet is what is known of .NET; nil for other languages.
+	dotnet *dotnet
 }
 
 // command is the program with its arguments for a function with that much memory, in MiB.
@@ -67,14 +69,6 @@ type UnknownError struct{ ID string }
 
 // Error names the identifier.
 func (e *UnknownError) Error() string { return fmt.Sprintf("%q is not a Lambda runtime", e.ID) }
-
-// UnsupportedError says that this version of Lambent cannot run a runtime.
-type UnsupportedError struct{ ID string }
-
-// Error names the identifier and the way out.
-func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("Lambent does not run %s yet: use nodejs, python, java, ruby or provided.al2023 (a bootstrap of your own)", e.ID)
-}
 
 // MissingError says that the program of a runtime is not installed.
 type MissingError struct {
@@ -128,7 +122,7 @@ func parseID(id string) (version, error) {
 			return v, nil
 		}
 	}
-	return version{}, &UnsupportedError{ID: id}
+	return version{}, &UnknownError{ID: id}
 }
 
 // Options of a catalog.
@@ -170,8 +164,8 @@ const replaceable = time.Minute
 
 // answer is what the file of a program said about itself.
 type answer struct {
-	program program
-	err     error
+	programs []program
+	err      error
 }
 
 // NewCatalog returns a catalog, which keeps the runtime clients in its folder.
@@ -218,7 +212,7 @@ func (c *Catalog) unpackClient(name string) (string, error) {
 	return folder, nil
 }
 
-// Lookup returns the runtime with AWS's identifier id, or an [UnknownError], [UnsupportedError] or [MissingError]. A runtime that was found is
+// Lookup returns the runtime with AWS's identifier id, or an [UnknownError] or [MissingError]. A runtime that was found is
 // not looked for again.
 func (c *Catalog) Lookup(ctx context.Context, id string) (*Runtime, error) {
 	now, stamp := c.o.Clock.Now(), c.stamp()
@@ -244,7 +238,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	}
 	l, ok := languageOf(want.family)
 	if !ok {
-		return nil, &UnsupportedError{ID: id}
+		return nil, &UnknownError{ID: id}
 	}
 	p, exact, ok := choose(c.programs(ctx, &l, l.file(want)), want, &l)
 	if !exact {
@@ -262,12 +256,17 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 		}
 		r.Warning = replacement(id, p, missing.Package)
 	}
+	r.mounts = l.mounts(p)
+	r.argv = append([]string{p.path}, l.argv...)
+	if want.family == FamilyDotnet {
+		r.dotnet = c.dotnet(&p, exact)
+		return r, nil
+	}
 	client, err := c.unpackClient(l.client)
 	if err != nil {
 		return nil, err
 	}
-	r.mounts = append(l.mounts(p), sandbox.Mount{Source: client, Target: "/var/runtime"})
-	r.argv = append([]string{p.path}, l.argv...)
+	r.mounts = append(r.mounts, sandbox.Mount{Source: client, Target: "/var/runtime"})
 	return r, nil
 }
 

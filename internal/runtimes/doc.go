@@ -41,6 +41,4 @@
 // again, else the environment is ended. At the end extensions hear first, then the runtime is asked to go.
 //
 // They can subscribe to telemetry (package telemetry), which is sent to ports that they listen on, over sockets as debuggers have them.
-//
-// Not here yet: dotnet. It is refused by name.
 package runtimes

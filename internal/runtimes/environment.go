@@ -123,11 +123,20 @@ func (s *Spec) sandboxSpec() sandbox.Spec {
 		stderr = s.ExtensionOutput // see startExtensions
 	}
 	return sandbox.Spec{
-		Name: s.Name, Argv: s.command(), Env: s.Runtime.environ(s.Env), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
+		Name: s.Name, Argv: s.command(), Env: s.environ(), Dir: s.Runtime.workingDir(), Root: s.Runtime.root,
 		Mounts: s.Runtime.mounts[:len(s.Runtime.mounts):len(s.Runtime.mounts)],
 		Listen: append(s.Listen[:len(s.Listen):len(s.Listen)], sandbox.Listen{Name: runtimeAPI, Addr: addr}),
 		Limits: s.Limits, Egress: s.Egress, Socket: s.Runtime.ours(), Stdout: s.Output, Stderr: stderr, Inbound: s.subscribers(),
 	}
+}
+
+// environ is the environment of the process. What the function sets wins.
+func (s *Spec) environ() []string {
+	env := s.Runtime.environ(s.Env)
+	if s.Runtime.dotnet != nil && s.Limits.MemoryMB > 0 {
+		env = merge([]string{heapLimit(s.Limits.MemoryMB)}, env)
+	}
+	return env
 }
 
 // functionMounts are the folders of the function.
@@ -167,7 +176,7 @@ func (e *Environment) serve(s *Spec) {
 	if s.Credentials != nil {
 		e.session.Credentials(s.Credentials)
 	}
-	if err := e.expectExtensions(s); err != nil {
+	if err := errors.Join(s.Runtime.dotnet.check(s), e.expectExtensions(s)); err != nil {
 		e.session.End(err)
 	}
 	if h := s.Telemetry; h != nil {
@@ -316,6 +325,9 @@ func (r *Runtime) environ(given []string) []string {
 		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
 	}
 	switch r.Family {
+	case FamilyDotnet:
+		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID)
+		env = append(env, r.dotnet.environ()...)
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",

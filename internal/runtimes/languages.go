@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -16,6 +17,7 @@ const (
 	FamilyPython   = "python"
 	FamilyJava     = "java"
 	FamilyRuby     = "ruby"
+	FamilyDotnet   = "dotnet"
 	FamilyProvided = "provided"
 	// FamilyImage is what a container image brings in the place of a runtime.
 	FamilyImage = "image"
@@ -78,6 +80,10 @@ func languages() []language {
 			family: FamilyRuby, pattern: "ruby%d.%d", minor: true, debian: "ruby%d.%d", any: "ruby", glob: "ruby*", client: "ruby", argv: []string{"--disable=did_you_mean,error_highlight", "/var/runtime/bootstrap.rb"}, warmings: 25,
 			ask:    []string{"-e", "require 'rbconfig'; puts RbConfig.ruby, RbConfig::CONFIG['prefix'], RUBY_VERSION"},
 			system: []string{"/var/lib/gems"},
+		},
+		{
+			family: FamilyDotnet, pattern: "dotnet%d", debian: "dotnet-runtime-%d.0", any: "dotnet-runtime-8.0", glob: "dotnet", homes: []string{"/usr/lib/dotnet/dotnet", "/usr/share/dotnet/dotnet"},
+			ask: []string{"--list-runtimes"},
 		},
 	}
 }
@@ -198,22 +204,34 @@ func (l *language) answerStream(out io.Writer) io.Writer {
 	return nil
 }
 
-// answer reads what a program says of itself: three lines, or, from Java, its properties.
-func (l *language) answer(out string) (path, prefix, version string, ok bool) {
+// errNoAnswer says that a program is another one than it is taken for.
+var errNoAnswer = errors.New("unexpected answer")
+
+// answer reads what a program says of itself: three lines; from Java its properties, from .NET the runtimes that it can start.
+func (l *language) answer(out string) ([]program, error) {
+	if l.family == FamilyDotnet {
+		return dotnetRuntimes(out)
+	}
+	var p program
+	version := ""
 	if l.family == FamilyJava {
 		for line := range strings.Lines(out) {
 			switch name, value, _ := strings.Cut(strings.TrimSpace(line), " = "); name {
 			case "java.home":
-				prefix = value
+				p.prefix = value
 			case "java.version":
 				version = value
 			}
 		}
-		return filepath.Join(prefix, "bin", "java"), prefix, version, prefix != "" && version != ""
+		p.path = filepath.Join(p.prefix, "bin", "java")
+	} else if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) == 3 {
+		p.path, p.prefix, version = lines[0], lines[1], lines[2]
 	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 3 {
-		return "", "", "", false
+	if p.prefix == "" || version == "" || !filepath.IsAbs(p.path) {
+		return nil, errNoAnswer
 	}
-	return lines[0], lines[1], lines[2], true
+	if err := p.parseVersion(version); err != nil {
+		return nil, err
+	}
+	return []program{p}, nil
 }

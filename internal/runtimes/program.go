@@ -69,7 +69,7 @@ func (c *Catalog) programs(ctx context.Context, l *language, name string) []prog
 			answers[i] = known
 			continue
 		}
-		wg.Go(func() { answers[i].program, answers[i].err = inspect(ctx, l, file) })
+		wg.Go(func() { answers[i].programs, answers[i].err = inspect(ctx, l, file) })
 	}
 	wg.Wait()
 	list := c.added(l.family)
@@ -78,9 +78,11 @@ func (c *Catalog) programs(ctx context.Context, l *language, name string) []prog
 		if a.err == nil {
 			c.asked[files[i]] = a
 		}
-		if a.err == nil && !seen[a.program.path] {
-			seen[a.program.path] = true
-			list = append(list, a.program)
+		for _, p := range a.programs {
+			if known := p.path + " " + p.String(); a.err == nil && !seen[known] {
+				seen[known] = true
+				list = append(list, p)
+			}
 		}
 	}
 	return list
@@ -111,32 +113,33 @@ func (c *Catalog) candidates(l *language) []string {
 const inspectTimeout = 10 * time.Second
 
 // inspect asks a program what it is. What is found under its name may be a script that starts the real one.
-func inspect(ctx context.Context, l *language, file string) (program, error) {
+func inspect(ctx context.Context, l *language, file string) ([]program, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, file, l.ask...)
 	cmd.Dir = "/"
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, l.answerStream(&out)
-	err := cmd.Run()
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("ask %s for its version: %w", file, err)
+	}
+	list, err := l.answer(out.String())
 	if err != nil {
-		return program{}, fmt.Errorf("ask %s for its version: %w", file, err)
+		return nil, fmt.Errorf("ask %s for its version: %w", file, err)
 	}
-	path, prefix, version, ok := l.answer(out.String())
-	if !ok {
-		return program{}, fmt.Errorf("ask %s for its version: unexpected answer", file)
+	for i := range list {
+		p := &list[i]
+		if p.prefix == "/usr" || p.prefix == "/" {
+			p.prefix = ""
+		}
+		if p.path, err = filepath.EvalSymlinks(p.path); err != nil {
+			return nil, fmt.Errorf("find %s: %w", p.path, err)
+		}
+		if err := readable(*p); err != nil {
+			return nil, err
+		}
 	}
-	var p program
-	if p.path, err = filepath.EvalSymlinks(path); err != nil {
-		return p, fmt.Errorf("find %s: %w", path, err)
-	}
-	if prefix != "/usr" && prefix != "/" {
-		p.prefix = prefix
-	}
-	if err := p.parseVersion(version); err != nil {
-		return p, err
-	}
-	return p, readable(p)
+	return list, nil
 }
 
 // parseVersion sets the version from its text.

@@ -396,7 +396,7 @@ func TestLookupNeverReplacesSilently(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]string{
-		"nodejs22.x": "apt-get install nodejs", "python3.13": "apt-get install python3.13", "java21": "apt-get install openjdk-21-jre-headless", "dotnet8": "does not run dotnet8 yet", "cobol": `"cobol" is not a Lambda runtime`,
+		"nodejs22.x": "apt-get install nodejs", "python3.13": "apt-get install python3.13", "java21": "apt-get install openjdk-21-jre-headless", "dotnet8": "apt-get install dotnet-runtime-8.0", "cobol": `"cobol" is not a Lambda runtime`,
 	} {
 		if _, err := c.Lookup(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", id, err, want)

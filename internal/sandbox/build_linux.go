@@ -36,8 +36,11 @@ type cellFDs struct {
 	socket                              int // -1 without one
 }
 
-// build writes the whole program of a cell, in the order in which it must happen.
-func (b *builder) build() error {
+// build writes the whole program of a cell, in the order in which it must happen. dir is a folder of the cell's own, if it has one.
+func (b *builder) build(dir string) error {
+	if b.spec.Runsc != "" {
+		return b.gvisor(dir)
+	}
 	b.watchSpawner()
 	b.Await("wait for the user id mapping", b.fds.sync)
 	b.enterCgroups()

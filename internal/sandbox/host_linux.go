@@ -26,6 +26,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Plain makes cells plain processes even where namespaces work, for tests of that mode.
 	Plain bool
+	// GVisor is the path of gVisor's runsc, which then is the kernel of cells; empty for the machine's. Cells cannot be parked then.
+	GVisor string
 }
 
 // Host starts cells on this machine. It is safe for concurrent use.
@@ -75,19 +77,22 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(h.known)
-		h.failed = h.find(ctx, o.Plain)
+		h.failed = h.find(ctx, o)
 	}()
 	return h, nil
 }
 
 // find starts the spawner and finds out what works. Operators are told what is missing.
-func (h *Host) find(ctx context.Context, plain bool) error {
+func (h *Host) find(ctx context.Context, o Options) error {
 	s, err := h.connect()
 	if err != nil {
 		return err
 	}
-	if err := h.probe(ctx, s.hello, plain); err != nil {
+	if err := h.probe(ctx, s.hello, o.Plain); err != nil {
 		return err
+	}
+	if o.GVisor != "" {
+		return h.useGVisor(ctx, o.GVisor, s.hello)
 	}
 	if !h.report.Isolated() {
 		h.log.ErrorContext(ctx, "functions are NOT isolated on this machine: they run as plain processes that can see its files, processes and ports",

@@ -17,6 +17,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Plain makes cells plain processes even where namespaces work.
 	Plain bool
+	// GVisor is the path of gVisor's runsc, which runs on Linux alone.
+	GVisor string
 }
 
 // Host starts cells on this machine.

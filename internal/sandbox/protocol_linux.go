@@ -48,6 +48,8 @@ type layers struct {
 	Namespaces, Seccomp, Landlock bool
 	// Users adds a user namespace to the others. Root can do without.
 	Users bool
+	// Runsc is the program of gVisor that runs the payload; empty for none.
+	Runsc string `json:",omitempty"`
 }
 
 // rewrite replaces one text by another in arguments and environment.

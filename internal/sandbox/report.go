@@ -17,14 +17,14 @@ type Layer struct {
 
 // Report says what this machine gives a cell.
 type Report struct {
-	// Mode is "namespaces" or "process".
+	// Mode is "namespaces", "gvisor" or "process".
 	Mode string
 	// Layers are in the order in which they matter.
 	Layers []Layer
 }
 
 // Isolated tells whether cells are kept from the host's files, processes and network.
-func (r Report) Isolated() bool { return r.Mode == modeNamespaces }
+func (r Report) Isolated() bool { return r.Mode != modeProcess }
 
 // Layer returns the layer of that name; a missing one is inactive.
 func (r Report) Layer(name string) Layer {
@@ -65,6 +65,7 @@ func (r Report) String() string {
 const (
 	modeNamespaces = "namespaces"
 	modeProcess    = "process"
+	modeGVisor     = "gvisor"
 )
 
 // The names of the layers.

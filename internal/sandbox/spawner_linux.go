@@ -255,6 +255,10 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) (open int, err er
 		}
 		c.tmp = tmp
 		spec.onHost(tmp)
+	} else if spec.Runsc != "" {
+		if c.tmp, err = os.MkdirTemp("", "lambent-cell-*"); err != nil {
+			return -1, fmt.Errorf("make temporary folder: %w", err)
+		}
 	}
 	b := &builder{Program: program.New(cell.status), env: s.env, spec: spec, fds: cell, group: c.group, uid: uid}
 	defer func() { closeAll(b.opened) }()
@@ -264,7 +268,7 @@ func (s *spawner) clone(c *spawned, spec *cellSpec, fds []int) (open int, err er
 			return -1, err
 		}
 	}
-	if err := b.build(); err != nil {
+	if err := b.build(c.tmp); err != nil {
 		return -1, err
 	}
 	flags, cgroup, err := c.flags(spec)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -93,6 +94,25 @@ func operationOf(services []service.Service, api, operation string) (name string
 	return "", nil, false
 }
 
+// sandbox starts what runs functions, with the isolation that is set.
+func (p *parts) sandbox(ctx context.Context) (*sandbox.Host, error) {
+	o := sandbox.Options{Logger: p.deps.Log, Plain: p.cfg.Sandbox == config.SandboxOff}
+	if p.cfg.Isolation == config.IsolationGVisor {
+		var err error
+		if o.GVisor, err = exec.LookPath("runsc"); err != nil {
+			return nil, errors.New("the setting isolation is gvisor, and gVisor's program runsc is not in PATH; install it (https://gvisor.dev/docs/user_guide/install) or set isolation to namespace")
+		}
+	}
+	host, err := sandbox.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("start the sandbox: %w", err)
+	}
+	if r := host.Report; o.GVisor != "" && !r().Isolated() {
+		return nil, errors.Join(errors.New(r().Layer(sandbox.LayerNamespaces).Detail), host.Close())
+	}
+	return host, nil
+}
+
 // functions builds the service of functions with the machine's sandbox, the installed runtimes and the store of unpacked code. o has the ports.
 func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (service.Service, *lambda.Lambda, error) {
 	dir := p.cfg.DataDir
@@ -103,9 +123,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		}
 		s.onClose(func(context.Context) error { return os.RemoveAll(dir) })
 	}
-	host, err := sandbox.Open(ctx, sandbox.Options{Logger: p.deps.Log, Plain: p.cfg.Sandbox == config.SandboxOff})
+	host, err := p.sandbox(ctx)
 	if err != nil {
-		return service.Service{}, nil, fmt.Errorf("start the sandbox: %w", err)
+		return service.Service{}, nil, err
 	}
 	s.onClose(func(context.Context) error { return host.Close() })
 	if p.cfg.Sandbox == config.SandboxRequire && !host.Report().Isolated() {

@@ -109,6 +109,9 @@ type Txn interface {
 	// and before Update returns; transactions run theirs in the order of their commits. fn must not block
 	// and must not call the store. It is a hint that saves a wake-up, never a record: a crash loses it.
 	OnCommit(fn func())
+	// Frees tells that the transaction leads to more room on the disk than it takes: a driver that keeps room in reserve
+	// lets it have half of that, where other transactions get ErrFull.
+	Frees()
 }
 
 // StampSize is the length of the commit stamp that Append adds to a prefix, in bytes:

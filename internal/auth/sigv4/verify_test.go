@@ -190,9 +190,13 @@ func TestRefusals(t *testing.T) {
 // The request is one of the JavaScript client of Kinesis, which speaks HTTP/2.
 func TestHostMayBeSignedAsAuthority(t *testing.T) {
 	r := &sigv4.Request{Method: "POST", Target: "/", Host: "127.0.0.1:24610", Fields: []sigv4.Field{
-		{Name: "content-type", Value: "application/x-amz-json-1.1"}, {Name: "x-amz-target", Value: "Kinesis_20131202.ListStreams"}, {Name: "content-length", Value: "2"},
-		{Name: "x-amz-user-agent", Value: "aws-sdk-js/3.1142.0"}, {Name: "amz-sdk-invocation-id", Value: "56b1c813-3f80-4e69-b43c-51ea328985eb"},
-		{Name: "amz-sdk-request", Value: "attempt=1; max=1"}, {Name: "x-amz-date", Value: "20261130T003849Z"},
+		{Name: "content-type", Value: "application/x-amz-json-1.1"},
+		{Name: "x-amz-target", Value: "Kinesis_20131202.ListStreams"},
+		{Name: "content-length", Value: "2"},
+		{Name: "x-amz-user-agent", Value: "aws-sdk-js/3.1142.0"},
+		{Name: "amz-sdk-invocation-id", Value: "56b1c813-3f80-4e69-b43c-51ea328985eb"},
+		{Name: "amz-sdk-request", Value: "attempt=1; max=1"},
+		{Name: "x-amz-date", Value: "20261130T003849Z"},
 		{Name: "x-amz-content-sha256", Value: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
 		{Name: "authorization", Value: "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/kinesis/aws4_request, SignedHeaders=:authority;amz-sdk-invocation-id;amz-sdk-request;" +
 			"content-length;content-type;x-amz-content-sha256;x-amz-date;x-amz-target;x-amz-user-agent, Signature=8e4022cc7bbf10ad1d4c681cb48fbb0f6fbd34e30abfc53afbcff649c36b91f6"},

@@ -21,6 +21,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/attr"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 )
 
@@ -50,8 +51,15 @@ type harness struct {
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{objects: map[string][]byte{}, clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
-	st := mem.New()
+	return harnessOn(t, mem.New(), newClock())
+}
+
+func newClock() *clock.Fake { return clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)) }
+
+// harnessOn is a harness on a store of the test's own, which is closed with it.
+func harnessOn(t testing.TB, st store.Store, now *clock.Fake) *harness {
+	t.Helper()
+	h := &harness{objects: map[string][]byte{}, clock: now}
 	log := slog.New(slog.DiscardHandler)
 	h.impl = New(service.Deps{Store: st, Door: h, Clock: h.clock, Random: new(countingReader), Log: log, BaseURL: "http://127.0.0.1:4566"}, &h.data)
 	h.service, h.streams = h.impl.Tables(), h.impl.Streams()

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -101,7 +102,7 @@ func (s *Service) runExpire(ctx context.Context, p place, name string) error {
 func (s *Service) expire(tx store.Txn, t *table, now time.Time) (done int, err error) {
 	prefix := t.place.expiry(t.ID)
 	span := prefix.Span()
-	span.Lo = prefix.Uint(uint64(max(0, now.Add(-maxOverdue).Unix())))
+	span.Lo = prefix.Uint(oldestDue(now))
 	span.Limit = sweepBatch + 1
 	var due [][]byte
 	var next int64
@@ -137,6 +138,9 @@ func (s *Service) expire(tx store.Txn, t *table, now time.Time) (done int, err e
 	return len(due), err
 }
 
+// oldestDue returns the first second of expiry that is not too long ago, in Unix seconds.
+func oldestDue(now time.Time) uint64 { return uint64(max(0, now.Add(-maxOverdue).Unix())) }
+
 // setTimer makes the table's items be swept at a time in Unix seconds.
 func (t *table) setTimer(tx store.Txn, at int64) error {
 	if at > lastDue {
@@ -145,11 +149,14 @@ func (t *table) setTimer(tx store.Txn, at int64) error {
 	return enqueue(tx, t.place, jobExpire, t.Name, t.ID, time.Unix(at, 0))
 }
 
-// setExpiry writes an expiry row, and sets the timer when it is the first that is due.
-func (t *table) setExpiry(tx store.Txn, row, itemKey []byte) error {
-	prefix := t.place.expiry(t.ID)
-	span := store.Span{Lo: prefix, Hi: row, Limit: 1}
+// setExpiry writes an expiry row, and sets the timer when it is the first that is due. Rows that are too long overdue have no timer and need none.
+func (t *table) setExpiry(tx store.Txn, row, itemKey []byte, now time.Time) error {
 	tx.Set(row, itemKey)
+	prefix := t.place.expiry(t.ID)
+	span := store.Span{Lo: prefix.Uint(oldestDue(now)), Hi: row, Limit: 1}
+	if bytes.Compare(row, span.Lo) < 0 {
+		return nil
+	}
 	for _, err := range tx.Range(span) {
 		return err // another comes first, or this failed
 	}
@@ -162,7 +169,7 @@ func (s *Service) fillTTL(ctx context.Context, p place, name string) error {
 		func(r *tableRecord) (cursor *[]byte, filling *bool) { return &r.TTLCursor, &r.TTLFilling },
 		func(tx store.Txn, t *table, itemKey []byte, item attr.Map) error {
 			if k := t.expiryKey(itemKey, item); k != nil {
-				return t.setExpiry(tx, k, itemKey)
+				return t.setExpiry(tx, k, itemKey, s.clock.Now())
 			}
 			return nil
 		})

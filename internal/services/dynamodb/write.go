@@ -230,7 +230,7 @@ func (t *table) store(tx store.Txn, itemKey []byte, old, item attr.Map, by origi
 	if err := t.stream(tx, itemKey, old, item, by); err != nil {
 		return err
 	}
-	return t.moveExpiry(tx, itemKey, old, item)
+	return t.moveExpiry(tx, itemKey, old, item, by.at)
 }
 
 // move replaces the entry of an old item by that of a new one; either may be nil.
@@ -255,7 +255,7 @@ func (ix *index) move(tx store.Txn, t *table, old, item attr.Map) {
 }
 
 // moveExpiry keeps the row by which an item with a time to live is found when it is due.
-func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map) error {
+func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map, now time.Time) error {
 	if t.TTLAttribute == "" {
 		return nil
 	}
@@ -267,7 +267,7 @@ func (t *table) moveExpiry(tx store.Txn, itemKey []byte, old, item attr.Map) err
 		tx.Delete(before)
 	}
 	if after != nil {
-		return t.setExpiry(tx, after, itemKey)
+		return t.setExpiry(tx, after, itemKey, now)
 	}
 	return nil
 }

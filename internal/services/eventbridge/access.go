@@ -6,6 +6,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 )
 
 // access names what each operation needs
@@ -148,23 +149,35 @@ func (s *Service) busTarget(ctx context.Context, k busKey, action string) (servi
 	if k.account == "" {
 		t.Owner = placeOf(ctx).account
 	}
-	r, err := s.routers.get(ctx, k)
+	own, err := s.policyOf(ctx, k)
 	if err != nil {
 		return t, err
 	}
-	t.Policy = r.record.Policy.text()
+	t.Policy = own.text()
 	caller := service.RequestFrom(ctx).Principal
 	if caller.Kind != service.ServicePrincipal || caller.SourceAccount != k.account {
 		return t, nil
 	}
-	own, err := json.Marshal(statement{Sid: "services", Effect: "Allow", Principal: map[string]string{"Service": caller.Service}, Action: "events:PutEvents", Resource: t.ARN})
+	services, err := json.Marshal(statement{Sid: "services", Effect: "Allow", Principal: map[string]string{"Service": caller.Service}, Action: "events:PutEvents", Resource: t.ARN})
 	if err != nil {
 		return t, err
 	}
-	doc := policy{Version: policyVersion, Statement: []json.RawMessage{own}}
-	if r.record.Policy != nil {
-		doc.Statement = append(doc.Statement, r.record.Policy.Statement...)
+	doc := policy{Version: policyVersion, Statement: []json.RawMessage{services}}
+	if own != nil {
+		doc.Statement = append(doc.Statement, own.Statement...)
 	}
 	t.Policy = doc.text()
 	return t, nil
+}
+
+// policyOf returns the policy of a bus, nil when it has none. It is read by itself: a call on a rule need not know the other rules.
+func (s *Service) policyOf(ctx context.Context, k busKey) (*policy, error) {
+	b, err := s.policies.Get(ctx, k, struct{}{}, func(r store.Reader) (busRecord, error) {
+		b, err := bus(r, k.place, k.name)
+		if service.Code(err) == codeNotFound {
+			err = nil // the operation says so to those who may ask
+		}
+		return b, err
+	})
+	return b.Policy, err
 }

@@ -35,7 +35,6 @@ type busKey struct {
 type router struct {
 	busKey
 
-	record busRecord
 	exists bool
 	rules  []*rule
 	byName map[string]*rule
@@ -88,8 +87,7 @@ func (r *routers) get(ctx context.Context, k busKey) (*router, error) {
 
 func (r *routers) load(reader store.Reader, k busKey) (*router, error) {
 	out := &router{busKey: k, exists: true, byName: map[string]*rule{}}
-	var err error
-	if out.record, err = bus(reader, k.place, k.name); err != nil {
+	if err := exist(reader, k.place, k.name); err != nil {
 		if service.Code(err) != codeNotFound {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Options are what EventBridge needs beside what every service gets.
@@ -31,6 +32,8 @@ type Service struct {
 	deps    service.Deps
 	options Options
 	routers *routers
+	// policies keeps the records of buses, for their policies.
+	policies *memo.Cache[busKey, struct{}, busRecord]
 	// queue delivers to targets, calls to API destinations.
 	queue *deliver.Queue
 	calls *deliver.Queue
@@ -46,6 +49,7 @@ func newService(d service.Deps, o Options) *Service {
 		o.HTTP = &http.Client{Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	s := &Service{deps: d, options: o, routers: newRouters(d.Store)}
+	s.policies = memo.New[busKey, struct{}, busRecord](d.Store, 1, func(k busKey) [][]byte { return [][]byte{k.bus(k.name)} })
 	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped}
 	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.callDestination}
 	return s
@@ -57,7 +61,7 @@ func (s *Service) describe() service.Service {
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
 		Resources:  s.resources(),
-		Close:      func(context.Context) error { s.routers.memo.Close(); return nil },
+		Close:      func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
 		Jobs: []events.Kind{
 			{Name: routeKind, Handle: s.route, Concurrency: 64, MaxAge: seconds(defaultAge)},
 			{Name: scheduleKind, Handle: s.run, Concurrency: 64},

@@ -1,7 +1,6 @@
 package kinesis
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -9,14 +8,12 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
-	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/test/recorded"
 )
 
 // replayed is a harness on which recorded cases run.
 type replayed struct {
 	*harness
-	t     *testing.T
 	began time.Time
 }
 
@@ -27,48 +24,50 @@ func (r *replayed) Advance(since time.Duration) {
 	synctest.Wait()
 }
 
-// Call implements [recorded.Platform]. The answer of a subscription is its first event.
+// Call implements [recorded.Platform].
 func (r *replayed) Call(_, operation, input string) (string, *recorded.Failure, error) {
-	var in any
-	for _, b := range r.service.Operations {
-		if b.Name == operation {
-			in = b.New()
-		}
+	if operation == "SubscribeToShard" {
+		return r.subscribe(input)
 	}
-	if err := json.Unmarshal([]byte(input), in); err != nil {
+	unnamed := false
+	out, failure, err := recorded.Invoke(r.ctx, &r.service, operation, input, func(in any) {
+		create, ok := in.(*api.CreateStreamInput)
+		unnamed = ok && create.StreamName == ""
+	})
+	if unnamed {
+		failure = &recorded.Failure{Code: codeValidation} // package wire's check of the model
+	}
+	if failure != nil {
+		failure.Status = 400
+	}
+	return out, failure, err
+}
+
+// subscribe answers with the first event of a subscription.
+func (r *replayed) subscribe(input string) (string, *recorded.Failure, error) {
+	var in api.SubscribeToShardInput
+	if err := json.Unmarshal([]byte(input), &in); err != nil {
 		return "", nil, err
 	}
-	if create, ok := in.(*api.CreateStreamInput); ok && create.StreamName == "" {
-		return "", &recorded.Failure{Code: codeValidation, Status: 400}, nil // package wire's check of the model
-	}
-	out, err := r.harness.Call(r.ctx, "kinesis", operation, in)
-	var known *service.Error
-	if errors.As(err, &known) {
-		return "", &recorded.Failure{Code: known.Code, Message: known.Message, Status: 400}, nil
-	}
+	out, err := r.impl.subscribeToShard(r.ctx, &in)
 	if err != nil {
 		return "", nil, err
 	}
-	if pushed, ok := out.(*api.SubscribeToShardOutput); ok {
-		events := []*api.SubscribeToShardEvent{}
-		ctx, cancel := context.WithCancel(r.ctx)
-		defer cancel()
-		enough := errors.New("enough")
-		if err := pushed.EventStream(ctx, func(e *api.SubscribeToShardEventStream) error {
-			events = append(events, e.SubscribeToShardEvent)
-			return enough
-		}); !errors.Is(err, enough) {
-			return "", nil, err
-		}
-		out = map[string]any{"Events": events}
+	var events []*api.SubscribeToShardEvent
+	enough := errors.New("enough")
+	if err := out.EventStream(r.ctx, func(e *api.SubscribeToShardEventStream) error {
+		events = append(events, e.SubscribeToShardEvent)
+		return enough
+	}); !errors.Is(err, enough) {
+		return "", nil, err
 	}
-	text, err := json.Marshal(out)
+	text, err := json.Marshal(map[string]any{"Events": events})
 	return string(text), nil, err
 }
 
 func TestAnswersAreThoseOfAWS(t *testing.T) {
 	recorded.Replay(t, "testdata/recorded.txtar", "testdata/recorded_expected.txt", func(t *testing.T) recorded.Platform {
 		h := newHarness(t)
-		return &replayed{harness: h, t: t, began: h.clock.Now()}
+		return &replayed{harness: h, began: h.clock.Now()}
 	})
 }

@@ -393,7 +393,7 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 		code, want string
 	}{
 		"runtime": {func(in *api.CreateFunctionInput) { in.Runtime = "cobol85" }, "InvalidParameterValueException", "Value cobol85 at 'runtime'"},
-		"dotnet":  {func(in *api.CreateFunctionInput) { in.Runtime = "dotnet8" }, "InvalidParameterValueException", "does not run dotnet8 yet"},
+		"dotnet":  {func(in *api.CreateFunctionInput) { in.Runtime = "dotnet10" }, "InvalidParameterValueException", "the runtime dotnet10 is not installed"},
 		"zip":     {func(in *api.CreateFunctionInput) { in.Code.ZipFile = []byte("x") }, "InvalidParameterValueException", "Could not unzip uploaded file."},
 		"climb":   {func(in *api.CreateFunctionInput) { in.Code.ZipFile = zipOf(t, map[string]string{"../x": ""}) }, "InvalidParameterValueException", "leaves the folder"},
 		"key":     {func(in *api.CreateFunctionInput) { in.KMSKeyArn = ptr("arn") }, "InvalidParameterValueException", "parameter KMSKeyArn of CreateFunction"},

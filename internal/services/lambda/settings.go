@@ -229,7 +229,6 @@ func setNumber(field, value *int32, least, most int32, name string) error {
 func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 	_, err := l.o.Runtimes.Lookup(ctx, id)
 	var unknown *runtimes.UnknownError
-	var unsupportedRuntime *runtimes.UnsupportedError
 	var missing *runtimes.MissingError
 	switch {
 	case err == nil:
@@ -239,7 +238,7 @@ func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 			return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", id)
 		}
 		return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", id, strings.Join(runtimes.Identifiers(), ", "))
-	case errors.As(err, &unsupportedRuntime), errors.As(err, &missing):
+	case errors.As(err, &missing):
 		return invalid("%v", err)
 	}
 	return err

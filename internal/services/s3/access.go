@@ -257,6 +257,8 @@ func (s *Service) rules() map[string]service.Access {
 		"GetBucketRequestPayment":                     onBucket(s, "s3:GetBucketRequestPayment", func(in *api.GetBucketRequestPaymentInput) string { return in.Bucket }),
 		"PutBucketAccelerateConfiguration":            onBucket(s, "s3:PutAccelerateConfiguration", func(in *api.PutBucketAccelerateConfigurationInput) string { return in.Bucket }),
 		"GetBucketAccelerateConfiguration":            onBucket(s, "s3:GetAccelerateConfiguration", func(in *api.GetBucketAccelerateConfigurationInput) string { return in.Bucket }),
+		"PutBucketAbac":                               onBucket(s, "s3:PutBucketABAC", func(in *api.PutBucketAbacInput) string { return in.Bucket }),
+		"GetBucketAbac":                               onBucket(s, "s3:GetBucketABAC", func(in *api.GetBucketAbacInput) string { return in.Bucket }),
 		"PutBucketLogging":                            onBucket(s, "s3:PutBucketLogging", func(in *api.PutBucketLoggingInput) string { return in.Bucket }),
 		"GetBucketLogging":                            onBucket(s, "s3:GetBucketLogging", func(in *api.GetBucketLoggingInput) string { return in.Bucket }),
 		"PutBucketReplication":                        onBucket(s, "s3:PutReplicationConfiguration", func(in *api.PutBucketReplicationInput) string { return in.Bucket }),

@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -362,6 +364,61 @@ func TestRootOfTheOwnerIsNeverLockedOutOfThePolicy(t *testing.T) {
 		targets, err := f.access()["DeleteBucketPolicy"].Targets(c.ctx, &api.DeleteBucketPolicyInput{Bucket: "pictures"})
 		if err != nil || len(targets) != 1 || targets[0].Policy != c.want {
 			t.Errorf("%s: the policy that decides is %v (%v), want %q", name, targets, err, c.want)
+		}
+	}
+}
+
+func TestTagsOfABucketStayOutOfAuthorisation(t *testing.T) {
+	f := newFixture(t)
+	put := func(status string) error {
+		_, err := f.putBucketAbac(f.ctx(), &api.PutBucketAbacInput{Bucket: "pictures", AbacStatus: &api.AbacStatus{Status: status}})
+		return err
+	}
+	if err := put("Disabled"); err != nil {
+		t.Errorf("Disabled: %v", err)
+	}
+	if err := put("Enabled"); service.Code(err) != "NotImplemented" {
+		t.Errorf("Enabled: %v, want NotImplemented", err)
+	}
+	if err := put("Perhaps"); service.Code(err) != "MalformedXML" {
+		t.Errorf("another status: %v, want MalformedXML", err)
+	}
+	out, err := f.getBucketAbac(f.ctx(), &api.GetBucketAbacInput{Bucket: "pictures"})
+	if err != nil || out.AbacStatus.Status != "Disabled" {
+		t.Errorf("status = %+v, %v, want Disabled", out, err)
+	}
+	if _, err := f.getBucketAbac(f.ctx(), &api.GetBucketAbacInput{Bucket: "nowhere"}); service.Code(err) != "NoSuchBucket" {
+		t.Errorf("status of a missing bucket: %v, want NoSuchBucket", err)
+	}
+}
+
+func TestFunctionsThatMayCallThemselvesAreWarnedOf(t *testing.T) {
+	f := newFixture(t)
+	function := "arn:aws:lambda:us-east-1:" + account + ":function:resize"
+	filter := &api.NotificationConfigurationFilter{Key: &api.S3KeyFilter{FilterRules: []api.FilterRule{{Name: "prefix", Value: ptr("in/")}}}}
+	for _, c := range []struct {
+		event  string
+		filter *api.NotificationConfigurationFilter
+		warned bool
+	}{
+		{"s3:ObjectCreated:*", nil, true},
+		{"s3:ObjectCreated:Put", nil, true},
+		{"s3:ObjectCreated:*", filter, false},
+		{"s3:ObjectRemoved:*", nil, false},
+	} {
+		var told bytes.Buffer
+		f.log = slog.New(slog.NewTextHandler(&told, nil))
+		_, err := f.putBucketNotificationConfiguration(f.ctx(), &api.PutBucketNotificationConfigurationInput{
+			Bucket: "pictures", SkipDestinationValidation: ptr(true),
+			NotificationConfiguration: &api.NotificationConfiguration{LambdaFunctionConfigurations: []api.LambdaFunctionConfiguration{
+				{LambdaFunctionArn: function, Events: []string{c.event}, Filter: c.filter},
+			}},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", c.event, err)
+		}
+		if warned := strings.Contains(told.String(), "function="+function); warned != c.warned {
+			t.Errorf("%s with filter %v: warned = %v, want %v (log: %s)", c.event, c.filter, warned, c.warned, &told)
 		}
 	}
 }

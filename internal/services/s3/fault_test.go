@@ -219,3 +219,43 @@ func TestFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	}
 	f.wantStates("after there was room again", again)
 }
+
+// TestFullDiskTakesDeletions leaves the disk less than the store's reserve: objects, uploads and buckets can be deleted then, so that there is room again.
+func TestFullDiskTakesDeletions(t *testing.T) {
+	disk := &filling{FS: vfs.NewMem()}
+	disk.avail.Store(5 << 30)
+	f := onFS(t, disk)
+	t.Cleanup(func() {
+		if err := f.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "a", Body: bytes.NewReader(pattern(100 << 10))}); err != nil {
+		t.Fatal(err)
+	}
+	up, err := f.createMultipartUpload(f.ctx(), &api.CreateMultipartUploadInput{Bucket: "pictures", Key: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.avail.Store(48 << 20) // of 64 MiB that are kept
+	f.clock.Advance(2 * time.Second)
+	_, err = f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: "c", Body: bytes.NewReader([]byte("small"))})
+	if service.Code(err) != "ServiceUnavailable" {
+		t.Errorf("put on a full disk: %v, want ServiceUnavailable", err)
+	}
+	if _, err := f.deleteObject(f.ctx(), &api.DeleteObjectInput{Bucket: "pictures", Key: "a"}); err != nil {
+		t.Errorf("delete an object on a full disk: %v", err)
+	}
+	if _, err := f.abortMultipartUpload(f.ctx(), &api.AbortMultipartUploadInput{Bucket: "pictures", Key: "b", UploadId: *up.UploadId}); err != nil {
+		t.Errorf("abort an upload on a full disk: %v", err)
+	}
+	if body, err := f.state("a"); err != nil || body != nil {
+		t.Errorf("the deleted object has %d bytes, error %v", len(body), err)
+	}
+	if _, err := f.deleteBucket(f.ctx(), &api.DeleteBucketInput{Bucket: "pictures"}); err != nil {
+		t.Errorf("delete a bucket on a full disk: %v", err)
+	}
+}

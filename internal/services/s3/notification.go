@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -106,7 +107,22 @@ func (s *Service) putBucketNotificationConfiguration(ctx context.Context, in *ap
 		}
 		return record.Set(tx, nameKey(b.Name), *b)
 	})
+	if err == nil {
+		s.warnOfLoops(ctx, b, n.Rules)
+	}
 	return answerOf(&api.PutBucketNotificationConfigurationOutput{}, err)
+}
+
+// warnOfLoops logs the functions that every new object of the bucket calls: one that writes into the bucket calls itself without end
+// (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html).
+func (s *Service) warnOfLoops(ctx context.Context, b *bucket, rules []rule) {
+	for _, r := range rules {
+		creates := slices.ContainsFunc(r.Events, func(e string) bool { return strings.HasPrefix(e, "s3:ObjectCreated:") })
+		if creates && isFunction(r.Target) && r.Prefix == "" && r.Suffix == "" {
+			s.log.WarnContext(ctx, "every new object calls a function, which must not write into the same bucket or it calls itself without end; use two buckets, or a prefix",
+				slog.String("bucket", b.Name), slog.String("function", r.Target))
+		}
+	}
 }
 
 // parseNotification checks a notification configuration.

@@ -97,6 +97,7 @@ func (s *Service) Service() service.Service {
 		PutBucketRequestPayment: s.putBucketRequestPayment, GetBucketRequestPayment: s.getBucketRequestPayment,
 		PutBucketAccelerateConfiguration: s.putBucketAccelerate, GetBucketAccelerateConfiguration: s.getBucketAccelerate,
 		PutBucketLogging: s.putBucketLogging, GetBucketLogging: s.getBucketLogging,
+		PutBucketAbac: s.putBucketAbac, GetBucketAbac: s.getBucketAbac,
 		PutBucketReplication: s.putBucketReplication, GetBucketReplication: s.getBucketReplication, DeleteBucketReplication: s.deleteBucketReplication,
 		PutBucketTagging: s.putBucketTagging, GetBucketTagging: s.getBucketTagging, DeleteBucketTagging: s.deleteBucketTagging,
 		PutBucketNotificationConfiguration: s.putBucketNotificationConfiguration,

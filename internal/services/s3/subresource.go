@@ -153,8 +153,6 @@ func (s *Service) deleteBucketTagging(ctx context.Context, in *api.DeleteBucketT
 	return answerOf(&api.DeleteBucketTaggingOutput{}, s.deleteConf(ctx, in.Bucket, in.ExpectedBucketOwner, tagsConf))
 }
 
-// checkTags applies https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: keys of 1 to 128 and values of up to
-// 256 characters, no key twice, none of AWS's own.
 // RefusedTag is what S3 tells of a tag beside the error's message.
 type RefusedTag struct{ TagKey, TagValue string }
 
@@ -162,6 +160,8 @@ func invalidTag(message string, t RefusedTag) error {
 	return fail("InvalidTag", http.StatusBadRequest, "%s", message).WithDetail(&t)
 }
 
+// checkTags applies https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: keys of 1 to 128 and values of up to
+// 256 characters, no key twice, none of AWS's own.
 func checkTags(tags []api.Tag, most int) error {
 	own := make([]tag, 0, len(tags))
 	for _, t := range tags {

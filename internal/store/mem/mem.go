@@ -49,7 +49,7 @@ func (e *engine) Snapshot() (optimistic.Snapshot, error) {
 func (e *engine) Batch() optimistic.Batch { return &batch{e: e} }
 
 // Admit implements optimistic.Engine: memory has no measured limit.
-func (e *engine) Admit(int) error { return nil }
+func (e *engine) Admit(int, bool) error { return nil }
 
 // Close implements optimistic.Engine.
 func (e *engine) Close(bool) error { return nil }

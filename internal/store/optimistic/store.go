@@ -174,7 +174,7 @@ func (s *Store) try(ctx context.Context, fn func(tx store.Txn) error, applied fu
 	if err != nil || !t.dirty() {
 		return "", false, s.endUnwritten(ctx, t, err)
 	}
-	if err := s.eng.Admit(t.size); err != nil {
+	if err := s.eng.Admit(t.size, t.frees); err != nil {
 		return "", false, err
 	}
 	b := s.eng.Batch()

@@ -176,6 +176,44 @@ func TestReserveRefusesUpdatesAndKeepsReads(t *testing.T) {
 	}
 }
 
+func TestUpdateThatFreesRoomUsesHalfOfTheReserve(t *testing.T) {
+	var avail atomic.Uint64
+	avail.Store(512 << 20)
+	clk := newClock()
+	s := open(t, "db", pebble.Options{FS: measured{vfs.NewMem(), &avail}, Reserve: 100 << 20, Clock: clk})
+	for _, key := range []string{"a", "b"} {
+		if err := set(s, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(key string) error {
+		return s.Update(t.Context(), func(tx store.Txn) error {
+			tx.Frees()
+			tx.Delete([]byte(key))
+			return nil
+		})
+	}
+	avail.Store(60 << 20)
+	clk.Advance(2e9)
+	if err := set(s, "c"); !errors.Is(err, store.ErrFull) {
+		t.Errorf("update below the reserve = %v, want ErrFull", err)
+	}
+	if err := remove("a"); err != nil {
+		t.Errorf("update that frees room, with more than half of the reserve left = %v", err)
+	}
+	avail.Store(49 << 20)
+	clk.Advance(2e9)
+	if err := remove("b"); !errors.Is(err, store.ErrFull) {
+		t.Errorf("update that frees room, with less than half of the reserve left = %v, want ErrFull", err)
+	}
+	if has(t, s, "a") || !has(t, s, "b") || has(t, s, "c") {
+		t.Error("want b alone")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDiskFullInTheLogGivesUpTheBallast lets every write fail until the ballast is removed.
 func TestDiskFullInTheLogGivesUpTheBallast(t *testing.T) {
 	var avail atomic.Uint64

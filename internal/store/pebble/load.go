@@ -93,7 +93,7 @@ func (l *loader) write(rows iter.Seq2[[]byte, []byte]) (err error) {
 
 // begin starts a table, when the disk has room for it.
 func (l *loader) begin() error {
-	if err := l.Admit(loadTable); err != nil {
+	if err := l.Admit(loadTable, false); err != nil {
 		return err
 	}
 	name := l.fs.PathJoin(l.folder, fmt.Sprintf("%06d.sst", len(l.files)))

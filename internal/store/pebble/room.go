@@ -68,8 +68,8 @@ func (r *room) makeBallast() {
 	r.spare, r.full = true, false
 }
 
-// admit returns store.ErrFull when a batch of n bytes must not be accepted.
-func (r *room) admit(n int) error {
+// admit returns store.ErrFull when a batch of n bytes must not be accepted. One that frees room may use half of the reserve.
+func (r *room) admit(n int, frees bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.spent > roomBytes || r.clk.Now().Sub(r.measured) > roomAge {
@@ -81,9 +81,13 @@ func (r *room) admit(n int) error {
 	if !r.known {
 		return nil
 	}
-	if r.full || r.avail < r.reserve+r.spent+uint64(n) {
+	keep, refused := r.reserve, r.full
+	if frees {
+		keep, refused = r.reserve/2, false
+	}
+	if refused || r.avail < keep+r.spent+uint64(n) {
 		return fmt.Errorf("%w: %s has %d MiB left and %d MiB are kept in reserve; free some room",
-			store.ErrFull, r.dir, r.avail>>20, r.reserve>>20)
+			store.ErrFull, r.dir, r.avail>>20, keep>>20)
 	}
 	return nil
 }

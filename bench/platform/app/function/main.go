@@ -1,9 +1,10 @@
 // Command function is the function of the platform's benchmark. It speaks the Lambda runtime API by itself, so that what is measured is the
-// platform and not a client library. For an upload it logs "entered KEY NANOSECONDS", the Unix time at which it was entered; everything else it
-// answers with "ok".
+// platform and not a client library. For an upload or an item it logs "entered KEY NANOSECONDS", the Unix time at which it was entered; everything else
+// it answers with "ok".
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,13 +43,18 @@ func serve(base string) error {
 					Key string `json:"key"`
 				} `json:"object"`
 			} `json:"s3"`
+			DynamoDB struct {
+				Keys struct {
+					ID struct{ S string } `json:"id"`
+				}
+			} `json:"dynamodb"`
 		}
 	}
 	if err := json.Unmarshal(body, &event); err != nil {
 		return err
 	}
 	for _, r := range event.Records {
-		fmt.Println("entered", r.S3.Object.Key, entered.UnixNano())
+		fmt.Println("entered", cmp.Or(r.S3.Object.Key, r.DynamoDB.Keys.ID.S), entered.UnixNano())
 	}
 	answer, err := http.Post(base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json",
 		strings.NewReader(`{"statusCode":200,"headers":{"content-type":"text/plain"},"body":"ok"}`))
