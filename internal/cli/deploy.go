@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -163,7 +164,7 @@ func upload(ctx context.Context, cl *client.Client, bucket string, application *
 		if kind == "tar" {
 			kind = "x-tar"
 		}
-		if err := cl.PutFile(ctx, bucket, artifact.Key, "application/"+kind, artifact.Path, sum); err != nil {
+		if err := cl.PutFile(ctx, bucket, artifact.Key, http.Header{"Content-Type": {"application/" + kind}}, artifact.Path, sum); err != nil {
 			return fmt.Errorf("upload code: %w", err)
 		}
 	}

@@ -29,11 +29,26 @@ func (a *app) s3Command() *cobra.Command {
 		Long: "Scrub reads every body and compares it with its checksum. What is damaged is listed and from then on refused to readers;\n" +
 			"the exit code is 1. Objects under keys that only their customers have cannot be verified and are counted.",
 		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return a.scrub(cmd.Context()) },
-	}), &cobra.Command{
-		Use: "import DIR BUCKET[/PREFIX]", Short: "Copy a folder's files into a bucket",
-		Long: "Import makes the bucket unless it exists, and stores each file below DIR under its path. A file that is there already is\nreplaced. Hidden files are imported too; links are followed to files and not to folders.",
-		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error { return a.importFolder(cmd.Context(), args[0], args[1]) },
-	})
+	}), a.importCommand())
+	return c
+}
+
+func (a *app) importCommand() *cobra.Command {
+	from := origin{}
+	c := &cobra.Command{
+		Use: "import DIR|s3://BUCKET[/PREFIX] BUCKET[/PREFIX]", Short: "Copy a folder's files, or objects from elsewhere, into a bucket",
+		Long: "Import makes the bucket unless it exists, and stores each file below DIR under its path. What is there already is\nreplaced. Hidden files are imported too; links are followed to files and not to folders.\n\n" +
+			"From s3:// it copies the current objects below PREFIX, with their metadata and tags, out of Amazon S3 or the store that\n--from-endpoint names. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN are the keys for that store;\nwithout them only public objects can be read.",
+		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.HasPrefix(args[0], "s3://") {
+				return a.importObjects(cmd.Context(), from, args[0], args[1])
+			}
+			return a.importFolder(cmd.Context(), args[0], args[1])
+		},
+	}
+	c.Flags().StringVar(&from.endpoint, "from-endpoint", "", "URL of the store that s3:// is in (default: Amazon S3)")
+	c.Flags().StringVar(&from.region, "from-region", "us-east-1", "region of the bucket that is read")
+	c.Flags().BoolVar(&from.pathStyle, "from-path-style", false, "name the bucket in the path of URLs instead of the host")
 	return c
 }
 

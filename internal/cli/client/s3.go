@@ -57,9 +57,8 @@ func (c *Client) PutObject(ctx context.Context, bucket, key, contentType string,
 	return err
 }
 
-// PutFile puts a file into a bucket without reading it into memory. sum is its SHA-256 in hexadecimal.
-func (c *Client) PutFile(ctx context.Context, bucket, key, contentType, name, sum string) error {
-	header := http.Header{"Content-Type": {contentType}}
+// PutFile puts a file into a bucket without reading it into memory. header has what the object keeps, and sum is the file's SHA-256 in hexadecimal.
+func (c *Client) PutFile(ctx context.Context, bucket, key string, header http.Header, name, sum string) error {
 	_, _, err := c.do(ctx, call{service: "s3", method: http.MethodPut, target: objectTarget(bucket, key), header: header, file: name, sum: sum})
 	return err
 }

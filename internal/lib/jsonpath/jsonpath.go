@@ -1,7 +1,8 @@
 // Package jsonpath is the small dialect of JSONPath by which rules, pipes and schedules choose a part of an event: $, .name, ['name'],
 // [n], [*] and .* (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
 //
-// A path reads the text of a document, not a decoded one: what it finds is a piece of that text as it was written.
+// [Path.Get] reads the text of a document: what it finds is a piece of that text as it was written. [Path.Find] looks into a decoded one,
+// for those that ask one document many times.
 package jsonpath
 
 import (
@@ -136,6 +137,60 @@ func (s *step) from(doc []byte) (out [][]byte) {
 				return out
 			}
 		}
+	}
+	return out
+}
+
+// Object is a decoded JSON object that [Path.Find] looks into.
+type Object interface {
+	// Member returns the member of a name and whether there is one.
+	Member(name string) (any, bool)
+	// Children returns the values of all members, in order.
+	Children() []any
+}
+
+// Array is a decoded JSON array that [Path.Find] looks into.
+type Array interface {
+	// Element returns the element at an index and whether there is one.
+	Element(index int) (any, bool)
+	// Children returns all elements.
+	Children() []any
+}
+
+// Find returns what the path leads to in a decoded document. Many tells that the path has a wildcard, so that it leads to a list of things
+// however many there are; without one it leads to one thing or none.
+func (p *Path) Find(root any) (found []any, many bool) {
+	found = []any{root}
+	for i := range p.steps {
+		s := &p.steps[i]
+		var next []any
+		for _, v := range found {
+			next = s.find(next, v)
+		}
+		found = next
+		many = many || s.all
+	}
+	return found, many
+}
+
+func (s *step) find(out []any, v any) []any {
+	if s.all {
+		if c, ok := v.(interface{ Children() []any }); ok {
+			return append(out, c.Children()...)
+		}
+		return out
+	}
+	var found any
+	ok := false
+	if s.index >= 0 {
+		if a, isArray := v.(Array); isArray {
+			found, ok = a.Element(s.index)
+		}
+	} else if o, isObject := v.(Object); isObject {
+		found, ok = o.Member(s.name)
+	}
+	if ok {
+		out = append(out, found)
 	}
 	return out
 }

@@ -1,6 +1,9 @@
 package jsonpath
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 const document = `{"detail-type": "x", "detail": {"list": [1, {"a": "b", "a": "c"}, [true]], "o": {"k.k": null}}, "n": 1.50}`
 
@@ -34,6 +37,52 @@ func TestPathsLeadToPiecesOfTheText(t *testing.T) {
 		got, found := p.Get([]byte(document))
 		if string(got) != tc.want || found != tc.found {
 			t.Errorf("%s leads to %s, %t; want %s, %t", p, got, found, tc.want, tc.found)
+		}
+	}
+}
+
+// object and array are decoded documents with one thing in them.
+type object struct {
+	name  string
+	value any
+}
+
+func (o object) Member(name string) (any, bool) { return o.value, name == o.name }
+func (o object) Children() []any                { return []any{o.value} }
+
+type array []any
+
+func (a array) Element(i int) (any, bool) {
+	if i >= len(a) {
+		return nil, false
+	}
+	return a[i], true
+}
+func (a array) Children() []any { return a }
+
+func TestPathsLeadIntoDecodedDocuments(t *testing.T) {
+	root := object{"list", array{1, object{"a", "b"}, nil}}
+	for _, tc := range []struct {
+		path string
+		want []any
+		many bool
+	}{
+		{"$.list[0]", []any{1}, false},
+		{"$.list[1].a", []any{"b"}, false},
+		{"$.list[2]", []any{nil}, false},
+		{"$.list[3]", nil, false},
+		{"$.list.a", nil, false},
+		{"$[0]", nil, false},
+		{"$.list[*].a", []any{"b"}, true},
+		{"$.*[0]", []any{1}, true},
+		{"$.list[0].*", nil, true},
+	} {
+		p, err := Parse(tc.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, many := p.Find(root); !slices.Equal(got, tc.want) || many != tc.many {
+			t.Errorf("%s leads to %v, %t; want %v, %t", p, got, many, tc.want, tc.many)
 		}
 	}
 }

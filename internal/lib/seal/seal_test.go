@@ -107,7 +107,7 @@ func TestFramesOfAPartLieWhereTheyAreSaid(t *testing.T) {
 	const size = 3*seal.FrameSize + 5
 	key := make([]byte, seal.KeySize)
 	raw := sealed(t, key, body(size))
-	for _, at := range [][2]int64{{0, size}, {0, 1}, {1, seal.FrameSize}, {seal.FrameSize, 1}, {2*seal.FrameSize + 7, seal.FrameSize}, {3 * seal.FrameSize, 5}} {
+	for _, at := range [][2]int64{{0, size}, {0, 1}, {1, seal.FrameSize}, {seal.FrameSize, 1}, {2*seal.FrameSize + 1, seal.FrameSize}, {3 * seal.FrameSize, 5}} {
 		src := &touched{r: bytes.NewReader(raw)}
 		r, err := seal.NewReader(src, key, size, at[0], at[1])
 		if err != nil {
