@@ -154,7 +154,7 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 		}
 	}
 	signing := signingName(x.http, x.wire.RawQuery)
-	if signing == objectLambda {
+	if signing == objectLambda || signing == directoryBuckets {
 		signing = "s3"
 	}
 	if signing == "" && x.http.Header.Get("X-Amz-Target") == "" && x.http.Header.Get("Smithy-Protocol") == "" && !isForm(x.http) {
@@ -169,8 +169,11 @@ func (p *Plane) identify(x *exchange, m *front.Match) (*wire.API, error) {
 // controlPath begins the paths of S3's control API, which is signed for S3 too and told from it by this and by its header with the account.
 const controlPath = "/v20180820/"
 
-// objectLambda is the signing name of the one S3 operation that is not signed for S3.
-const objectLambda = "s3-object-lambda"
+// The signing names of the operations of S3 that are not signed for S3.
+const (
+	objectLambda     = "s3-object-lambda"
+	directoryBuckets = "s3express"
+)
 
 func isForm(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || strings.Contains(r.RequestURI, "Action=")

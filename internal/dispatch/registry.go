@@ -116,7 +116,7 @@ func (r *Registry) find(api, name string) (*entry, *operation, error) {
 // signingNames returns the services for which requests of an API may be signed.
 func signingNames(a *wire.API) []string {
 	if a.SigningName == "s3" {
-		return []string{"s3", objectLambda}
+		return []string{"s3", objectLambda, directoryBuckets}
 	}
 	return []string{a.SigningName}
 }
