@@ -52,9 +52,6 @@ type page struct {
 // open finds what the request reads and checks the request against it.
 func (rd *reading) open(t *table) (source, error) {
 	src := source{table: t}
-	if err := t.checkProjection(rd.projection); err != nil {
-		return src, err
-	}
 	if rd.indexName == "" {
 		if rd.selectMode == ddb.SelectAllProjectedAttributes {
 			return src, invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")

@@ -33,6 +33,9 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 		if err != nil {
 			return err
 		}
+		if err := t.checkProjection(q.projection); err != nil {
+			return err
+		}
 		if q.keyErr != nil {
 			return q.keyErr
 		}

@@ -23,11 +23,6 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 		if err != nil {
 			return err
 		}
-		if sc.filter != nil {
-			if err := t.checkPaths(sc.filter.Paths()); err != nil {
-				return err
-			}
-		}
 		span := segment(src.prefix(), uint64(deref(in.Segment)), uint64(max(1, deref(in.TotalSegments))))
 		if sc.startKey != nil {
 			if err := src.checkStart(sc.startKey); err != nil {
@@ -37,6 +32,14 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 				return invalid("The provided starting key is outside scan segment boundaries based on provided conditions")
 			}
 			span = src.after(span, sc.startKey)
+		}
+		if err := t.checkProjection(sc.projection); err != nil {
+			return err
+		}
+		if sc.filter != nil {
+			if err := t.checkPaths(sc.filter.Paths()); err != nil {
+				return err
+			}
 		}
 		if err := s.admitRead(src); err != nil {
 			return err
