@@ -310,6 +310,9 @@ func (g get) read(r store.Reader, t *table) (attr.Map, int, error) {
 	if err := t.checkKey(g.key); err != nil {
 		return nil, 0, err
 	}
+	if err := t.checkProjection(g.projection); err != nil {
+		return nil, 0, err
+	}
 	item, err := readItem(r, t.itemKey(g.key))
 	if err != nil {
 		return nil, 0, err

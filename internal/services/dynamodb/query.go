@@ -33,6 +33,9 @@ func (s *Service) query(ctx context.Context, in *ddb.QueryInput) (*ddb.QueryOutp
 		if err != nil {
 			return err
 		}
+		if err := t.checkProjection(q.projection); err != nil {
+			return err
+		}
 		if q.keyErr != nil {
 			return q.keyErr
 		}
@@ -290,7 +293,7 @@ func (src source) checkFilter(filter *expr.Condition, legacy bool) error {
 			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", parameter, name)
 		}
 	}
-	return nil
+	return src.table.checkPaths(filter.Paths())
 }
 
 // checkQueryStart checks that a start key lies in what the query selects.

@@ -33,6 +33,14 @@ func (s *Service) scan(ctx context.Context, in *ddb.ScanInput) (*ddb.ScanOutput,
 			}
 			span = src.after(span, sc.startKey)
 		}
+		if err := t.checkProjection(sc.projection); err != nil {
+			return err
+		}
+		if sc.filter != nil {
+			if err := t.checkPaths(sc.filter.Paths()); err != nil {
+				return err
+			}
+		}
 		if err := s.admitRead(src); err != nil {
 			return err
 		}

@@ -105,11 +105,39 @@ func (t *table) check(w *write) error {
 	for _, ix := range t.indexes {
 		for _, a := range ix.keys.all {
 			if w.update.Enters(a.name) {
-				return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: %s", a.name)
+				return invalid(msgScalarKey+"IndexKey: %s", a.name)
 			}
 		}
 	}
 	return nil
+}
+
+const msgScalarKey = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+
+// checkPaths refuses paths that lead into a key attribute of the table or of an index.
+func (t *table) checkPaths(paths []attr.Path) error {
+	for _, p := range paths {
+		if len(p) < 2 {
+			continue
+		}
+		if t.keys.has(p[0].Name) {
+			return invalid(msgScalarKey+"Key: %s", p[0].Name)
+		}
+		for _, ix := range t.indexes {
+			if ix.keys.has(p[0].Name) {
+				return invalid(msgScalarKey+"IndexKey: %s", p[0].Name)
+			}
+		}
+	}
+	return nil
+}
+
+// checkProjection refuses a projection, which may be absent, to parts of key attributes.
+func (t *table) checkProjection(pr *expr.Projection) error {
+	if pr == nil {
+		return nil
+	}
+	return t.checkPaths(pr.Paths)
 }
 
 func (t *table) apply(tx store.Txn, w *write, by origin) (written, error) {

@@ -29,6 +29,7 @@ func TestDynaliteSuite(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := expected(t, stale)
+	seen := map[string]bool{} // some titles are there twice
 	passed, failed := 0, 0
 	for _, file := range files {
 		if name := filepath.Base(file); name == "helpers.js" || name == "bench.js" {
@@ -41,18 +42,20 @@ func TestDynaliteSuite(t *testing.T) {
 			if !want[name+f.FullTitle] {
 				t.Errorf("%s%s failed: %.300s", name, f.FullTitle, f.Err.Message)
 			}
-			delete(want, name+f.FullTitle)
+			seen[name+f.FullTitle] = true
 		}
 		for _, p := range r.Passes {
-			if want[name+p.FullTitle] {
+			if want[name+p.FullTitle] && !seen[name+p.FullTitle] {
 				t.Errorf("%s%s passes: remove it from stale.txt", name, p.FullTitle)
 			}
-			delete(want, name+p.FullTitle)
+			seen[name+p.FullTitle] = true
 		}
 		passed, failed = passed+len(r.Passes), failed+len(r.Failures)
 	}
 	for title := range want {
-		t.Errorf("%s is listed in stale.txt and not in the suite", title)
+		if !seen[title] {
+			t.Errorf("%s is listed in stale.txt and not in the suite", title)
+		}
 	}
 	t.Logf("passed %d, stale %d", passed, failed)
 }

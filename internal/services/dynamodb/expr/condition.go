@@ -371,6 +371,26 @@ func (c *Condition) Names() []string {
 	return c.root.names(nil)
 }
 
+// paths calls visit with each document path that the node reads.
+func (n *node) paths(visit func(attr.Path)) {
+	if n.op == opPath {
+		visit(n.path)
+	}
+	for _, a := range n.args {
+		a.paths(visit)
+	}
+}
+
+// Paths returns the document paths that the condition reads and that lead into an attribute, with repetitions.
+func (c *Condition) Paths() (inner []attr.Path) {
+	c.root.paths(func(p attr.Path) {
+		if len(p) > 1 {
+			inner = append(inner, p)
+		}
+	})
+	return inner
+}
+
 // keyword is used by messages that name an operator in capitals.
 func keyword(n *node) string {
 	if n.op == opFunction {
