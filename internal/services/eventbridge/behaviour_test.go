@@ -216,6 +216,23 @@ func TestEventGoesOverOneOtherBus(t *testing.T) {
 	})
 }
 
+func TestEventThatAnotherBusRefusesGoesToTheDeadLetterQueue(t *testing.T) {
+	in(t, func(t *testing.T, h *harness) {
+		dead := h.queue("dead")
+		if _, err := h.Call(h.ctx, "events", "CreateEventBus", &api.CreateEventBusInput{Name: "locked"}); err != nil {
+			t.Fatal(err)
+		}
+		locked := "arn:aws:events:eu-west-1:" + account + ":event-bus/locked"
+		h.deny(locked)
+		h.rule("default", "r", `{"source":["shop"]}`, `{"Id":"b","Arn":"`+locked+`","DeadLetterConfig":{"Arn":"`+dead+`"}}`)
+		id := h.put("default", "shop", `{}`)
+		got := h.received("dead")
+		if len(got) != 1 || !strings.Contains(*got[0].Body, id) || *got[0].MessageAttributes["ERROR_CODE"].StringValue != "NO_PERMISSIONS" || *got[0].MessageAttributes["TARGET_ARN"].StringValue != locked {
+			t.Errorf("dead letters: %+v", got)
+		}
+	})
+}
+
 func TestManyRulesOfOneEventAreAllReached(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		q := h.queue("q")

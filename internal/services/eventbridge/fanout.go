@@ -154,7 +154,7 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 	}
 	switch {
 	case isBus(t.at):
-		return len(p.event.JSON), s.forward(ctx, tx, p, x, t)
+		return len(p.event.JSON), s.forward(ctx, tx, p, x, t, m.DeadLetter)
 	case isDestination(t.at):
 		return len(input), s.calls.Enqueue(tx, m)
 	case !t.direct():
@@ -229,7 +229,7 @@ func (t *target) retry() *deliver.Retry {
 }
 
 // forward leaves an event to another bus. An event goes over one bus only.
-func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t *target) error {
+func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t *target, dead *deliver.DeadLetter) error {
 	if p.event.Forwarded {
 		s.deps.Log.InfoContext(ctx, "event not forwarded: it came from another bus, and events go over one bus only",
 			slog.String("event", p.event.ID), slog.String("rule", x.arn), slog.String("bus", t.Arn))
@@ -238,7 +238,7 @@ func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t
 	on := *p.event
 	on.Forwarded = true
 	_, name := t.at.Split()
-	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: orEmpty(t.RoleArn)}).enqueue(tx)
+	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: orEmpty(t.RoleArn), DeadLetter: dead}).enqueue(tx)
 }
 
 // routeJob brings an event to rules of a bus.
@@ -250,6 +250,8 @@ type routeJob struct {
 	// From is the rule on another bus that sends the event, with the Role that it uses.
 	From *port.Source `json:",omitempty"`
 	Role string       `json:",omitempty"`
+	// DeadLetter is where an event goes that the other bus does not take.
+	DeadLetter *deliver.DeadLetter `json:",omitempty"`
 }
 
 func (j *routeJob) enqueue(tx store.Txn) error {
@@ -271,11 +273,11 @@ func (s *Service) route(ctx context.Context, job events.Job) error {
 	ctx = s.inside(ctx, k.place)
 	if j.From != nil {
 		if err := s.mayForward(ctx, k, &j); err != nil {
-			s.deps.Log.WarnContext(ctx, "event not delivered to the target of a rule", slog.String("rule", j.From.ARN), slog.String("target", k.busARN(k.name)), slog.Any("error", err))
 			if deliver.Retryable(err) {
 				return err
 			}
-			return events.Permanent(err)
+			m := &deliver.Message{Target: k.busARN(k.name), From: *j.From, Trace: j.Event.Trace, Body: j.Event.JSON, DeadLetter: j.DeadLetter}
+			return events.Done(func(ctx context.Context, tx store.Txn) error { return s.queue.Refuse(ctx, tx, m, err) })
 		}
 	}
 	p, err := s.plan(ctx, k, j.Event, j.Rules)
