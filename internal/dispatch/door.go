@@ -26,6 +26,7 @@ type Authorizer interface {
 type Door struct {
 	registry   *Registry
 	authorizer Authorizer
+	trail      service.Trail
 	clock      clock.Clock
 	random     io.Reader
 	log        *slog.Logger
@@ -69,12 +70,15 @@ func (d *Door) Call(ctx context.Context, api, name string, in any) (any, error) 
 	return d.run(service.WithRequest(ctx, &r), op, &r, in)
 }
 
-// run authorises a decoded, validated call and runs its handler.
+// run authorises a decoded, validated call, runs its handler, and tells the trail.
 func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in any) (any, error) {
-	if err := d.admit(ctx, &op.access, r, in); err != nil {
-		return nil, err
+	err := d.admit(ctx, &op.access, r, in)
+	var out any
+	if err == nil {
+		out, err = op.binding.Call(ctx, in)
 	}
-	return op.binding.Call(ctx, in)
+	d.note(ctx, op, r, in, out, err)
+	return out, err
 }
 
 func (d *Door) admit(ctx context.Context, access *service.Access, r *service.Request, in any) error {
