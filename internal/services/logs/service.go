@@ -38,7 +38,7 @@ func New(deps service.Deps) (service.Service, *Logs) {
 		Access:         access(),
 		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
 		Resources:      l.resources(),
-		Jobs:           []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1}},
+		Jobs:           []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}},
 		Start:          l.sink.start,
 		Close:          l.sink.close,
 	}, l
