@@ -148,6 +148,11 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.MaxEnvironments = o.Concurrency
 	o.Stopping = s.stopping
+	if p.cfg.Debuggers != "" {
+		if o.Debuggers, err = filepath.Abs(p.cfg.Debuggers); err != nil {
+			return service.Service{}, nil, err
+		}
+	}
 	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
 		return service.Service{}, nil, err
 	}
