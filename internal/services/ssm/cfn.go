@@ -2,11 +2,10 @@ package ssm
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/ssm"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -37,7 +36,7 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 
 func (p *parameterProperties) input(name string) *api.PutParameterInput {
 	return &api.PutParameterInput{
-		Name: name, Type: p.Type, Value: p.Value, Description: p.Description, AllowedPattern: p.AllowedPattern, DataType: p.DataType, Tier: deref(p.Tier), Policies: p.Policies,
+		Name: name, Type: p.Type, Value: p.Value, Description: p.Description, AllowedPattern: p.AllowedPattern, DataType: p.DataType, Tier: opt.Value(p.Tier), Policies: p.Policies,
 	}
 }
 
@@ -45,16 +44,21 @@ func (p *parameterProperties) resource(name string) service.Resource {
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Type": p.Type, "Value": p.Value}}
 }
 
-// tags returns the tags of a parameter: those of its stack and its own.
-func (p *parameterProperties) tags(c service.ResourceCall) []api.Tag {
-	all := maps.Clone(c.Tags)
-	maps.DeleteFunc(all, func(k, _ string) bool { return strings.HasPrefix(k, "aws:") })
-	maps.Copy(all, p.Tags)
-	var out []api.Tag
-	for _, k := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, api.Tag{Key: k, Value: all[k]})
+func (p *parameterProperties) own() (tags []service.TagProperty) {
+	for k, v := range p.Tags {
+		tags = append(tags, service.TagProperty{Key: k, Value: v})
 	}
-	return out
+	return tags
+}
+
+func (s *Service) retag(ctx context.Context, name string, old, tags map[string]string) error {
+	return service.Retag(old, tags, func(keys []string) error {
+		_, err := call[api.RemoveTagsFromResourceOutput](ctx, s, "RemoveTagsFromResource", &api.RemoveTagsFromResourceInput{ResourceType: "Parameter", ResourceId: name, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.AddTagsToResourceOutput](ctx, s, "AddTagsToResource", &api.AddTagsToResourceInput{ResourceType: "Parameter", ResourceId: name, Tags: tagList(tags)})
+		return err
+	})
 }
 
 func (p *parameterProperties) check() error {
@@ -73,10 +77,11 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		return service.Resource{}, err
 	}
 	in := p.input(name)
+	tags := c.UserTags(p.own())
 	if c.Retry {
 		in.Overwrite = ptr(true)
 	} else {
-		in.Tags = p.tags(c)
+		in.Tags = tagList(tags)
 	}
 	if _, err := call[api.PutParameterOutput](ctx, s, "PutParameter", in); err != nil {
 		if service.Code(err) == "ParameterAlreadyExists" {
@@ -84,10 +89,8 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 		}
 		return service.Resource{}, err
 	}
-	if tags := p.tags(c); c.Retry && len(tags) > 0 {
-		if _, err := call[api.AddTagsToResourceOutput](ctx, s, "AddTagsToResource", &api.AddTagsToResourceInput{ResourceType: "Parameter", ResourceId: name, Tags: tags}); err != nil {
-			return service.Resource{}, err
-		}
+	if c.Retry {
+		return p.resource(name), s.retag(ctx, name, nil, tags)
 	}
 	return p.resource(name), nil
 }
@@ -109,19 +112,7 @@ func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, ol
 	if _, err := call[api.PutParameterOutput](ctx, s, "PutParameter", in); err != nil {
 		return service.Resource{}, err
 	}
-	now := p.tags(c)
-	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(old.Tags)), func(k string) bool { return p.Tags[k] != "" })
-	if len(gone) > 0 {
-		if _, err := call[api.RemoveTagsFromResourceOutput](ctx, s, "RemoveTagsFromResource", &api.RemoveTagsFromResourceInput{ResourceType: "Parameter", ResourceId: c.PhysicalID, TagKeys: gone}); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	if len(now) > 0 {
-		if _, err := call[api.AddTagsToResourceOutput](ctx, s, "AddTagsToResource", &api.AddTagsToResourceInput{ResourceType: "Parameter", ResourceId: c.PhysicalID, Tags: now}); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	return p.resource(c.PhysicalID), nil
+	return p.resource(c.PhysicalID), s.retag(ctx, c.PhysicalID, c.UserTags(old.own()), c.UserTags(p.own()))
 }
 
 func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *parameterProperties) error {

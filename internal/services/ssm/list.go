@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/ssm"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -27,7 +28,7 @@ func (s *Service) getParametersByPath(ctx context.Context, in *api.GetParameters
 	}
 	out := &api.GetParametersByPathOutput{Parameters: []api.Parameter{}}
 	if strings.HasPrefix(path, publicPrefix) {
-		for _, name := range publicNames(path, deref(in.Recursive)) {
+		for _, name := range publicNames(path, opt.Value(in.Recursive)) {
 			v, _ := public(p.region, name)
 			out.Parameters = append(out.Parameters, *v)
 		}
@@ -40,7 +41,7 @@ func (s *Service) getParametersByPath(ctx context.Context, in *api.GetParameters
 	var found []parameterRecord
 	out.NextToken, err = s.page(ctx, record.Paging{NamePrefix: path, Token: in.NextToken, Limit: limit}, func(r parameterRecord) bool {
 		below := strings.TrimPrefix(pathOf(r.Name), path)
-		if strings.Contains(below, "/") && !deref(in.Recursive) || !strings.Contains(r.Name, "/") && path != "/" || !keep(&r) {
+		if strings.Contains(below, "/") && !opt.Value(in.Recursive) || !strings.Contains(r.Name, "/") && path != "/" || !keep(&r) {
 			return false
 		}
 		found = append(found, r)
@@ -50,7 +51,7 @@ func (s *Service) getParametersByPath(ctx context.Context, in *api.GetParameters
 		return nil, err
 	}
 	for i := range found {
-		v, err := s.shown(ctx, p, found[i].Name, &found[i].Current, deref(in.WithDecryption))
+		v, err := s.shown(ctx, p, found[i].Name, &found[i].Current, opt.Value(in.WithDecryption))
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +82,7 @@ func pathFilter(filters []api.ParameterStringFilter) (func(r *parameterRecord) b
 
 func filter(filters []api.ParameterStringFilter) (func(r *parameterRecord) bool, error) {
 	for _, f := range filters {
-		option := deref(f.Option)
+		option := opt.Value(f.Option)
 		switch {
 		case !slices.Contains([]string{"Type", "KeyId", "Label", "Name", "Path", "Tier", "DataType"}, f.Key) && !strings.HasPrefix(f.Key, "tag:"):
 			return nil, refused("InvalidFilterKey", "The following filter key is not valid: %s. Valid filter keys include: [Path, Name, Type, KeyId, Tier, DataType, tag:…].", f.Key)
@@ -118,7 +119,7 @@ func matches(f api.ParameterStringFilter, r *parameterRecord) bool {
 	case f.Key == "Name":
 		have = []string{r.Name, pathOf(r.Name)}
 	case f.Key == "Path":
-		return slices.ContainsFunc(f.Values, func(path string) bool { return isBelow(r.Name, path, deref(f.Option) == "Recursive") })
+		return slices.ContainsFunc(f.Values, func(path string) bool { return isBelow(r.Name, path, opt.Value(f.Option) == "Recursive") })
 	default:
 		v, has := r.Tags[strings.TrimPrefix(f.Key, "tag:")]
 		if !has || len(f.Values) == 0 {
@@ -127,7 +128,7 @@ func matches(f api.ParameterStringFilter, r *parameterRecord) bool {
 		have = []string{v}
 	}
 	fits := func(h, want string) bool { return h == want }
-	switch deref(f.Option) {
+	switch opt.Value(f.Option) {
 	case "BeginsWith":
 		fits = strings.HasPrefix
 	case "Contains":
@@ -144,7 +145,7 @@ func isBelow(name, path string, recursive bool) bool {
 }
 
 func (s *Service) describeParameters(ctx context.Context, in *api.DescribeParametersInput) (*api.DescribeParametersOutput, error) {
-	if deref(in.Shared) {
+	if opt.Value(in.Shared) {
 		return nil, service.Unsupported("ValidationException", "DescribeParameters", "Shared")
 	}
 	if len(in.Filters) > 0 && len(in.ParameterFilters) > 0 {
@@ -170,8 +171,8 @@ func (s *Service) describeParameters(ctx context.Context, in *api.DescribeParame
 		}
 		v := &r.Current
 		m := api.ParameterMetadata{
-			Name: ptr(r.Name), ARN: ptr(p.arn(r.Name)), Type: v.Type, KeyId: optional(v.KeyID), LastModifiedDate: ptr(v.Modified), LastModifiedUser: ptr(v.User),
-			Description: optional(v.Description), AllowedPattern: optional(v.Pattern), Version: ptr(v.Version), Tier: r.Tier, DataType: ptr(v.DataType), Policies: []api.ParameterInlinePolicy{},
+			Name: ptr(r.Name), ARN: ptr(p.arn(r.Name)), Type: v.Type, KeyId: opt.Of(v.KeyID), LastModifiedDate: ptr(v.Modified), LastModifiedUser: ptr(v.User),
+			Description: opt.Of(v.Description), AllowedPattern: opt.Of(v.Pattern), Version: ptr(v.Version), Tier: r.Tier, DataType: ptr(v.DataType), Policies: []api.ParameterInlinePolicy{},
 		}
 		for _, policy := range r.Policies {
 			m.Policies = append(m.Policies, api.ParameterInlinePolicy{PolicyType: ptr(policy.Type), PolicyText: ptr(policy.Text), PolicyStatus: ptr("Pending")})

@@ -11,6 +11,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/ssm"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -81,15 +82,15 @@ func (s *Service) putParameter(ctx context.Context, in *api.PutParameterInput) (
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
-	if len(in.Tags) > 0 && deref(in.Overwrite) {
+	if len(in.Tags) > 0 && opt.Value(in.Overwrite) {
 		return nil, invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
 	}
-	policies, err := readPolicies(deref(in.Policies))
+	policies, err := readPolicies(opt.Value(in.Policies))
 	if err != nil {
 		return nil, err
 	}
 	v := versionRecord{
-		Type: in.Type, DataType: deref(in.DataType), Description: deref(in.Description), Pattern: deref(in.AllowedPattern), KeyID: deref(in.KeyId),
+		Type: in.Type, DataType: opt.Value(in.DataType), Description: opt.Value(in.Description), Pattern: opt.Value(in.AllowedPattern), KeyID: opt.Value(in.KeyId),
 		User: service.RequestFrom(ctx).Principal.ARN, Modified: s.now(),
 	}
 	current, there, err := s.find(ctx, p, in.Name)
@@ -194,7 +195,7 @@ func (s *Service) put(tx store.Txn, p place, in *api.PutParameterInput, v versio
 	if err != nil {
 		return err
 	}
-	if there && !deref(in.Overwrite) {
+	if there && !opt.Value(in.Overwrite) {
 		return refused("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
 	}
 	if !there {

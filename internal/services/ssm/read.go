@@ -10,6 +10,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/secretsmanager"
 	api "lambent.dev/lambent/internal/awsapi/ssm"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -139,7 +140,7 @@ func (s *Service) secret(ctx context.Context, name string, decrypt bool) (*api.P
 }
 
 func (s *Service) getParameter(ctx context.Context, in *api.GetParameterInput) (*api.GetParameterOutput, error) {
-	v, err := s.one(ctx, in.Name, deref(in.WithDecryption))
+	v, err := s.one(ctx, in.Name, opt.Value(in.WithDecryption))
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (s *Service) getParameters(ctx context.Context, in *api.GetParametersInput)
 			return nil, invalid("The following names occur more than once: %s.", name)
 		}
 		seen[name] = true
-		v, err := s.one(ctx, name, deref(in.WithDecryption))
+		v, err := s.one(ctx, name, opt.Value(in.WithDecryption))
 		var e *service.Error
 		switch {
 		case err == nil:
@@ -183,7 +184,7 @@ func (s *Service) getParameterHistory(ctx context.Context, in *api.GetParameterH
 		return nil, notFound("Parameter %s not found.", in.Name)
 	}
 	from := cur.First
-	if token := deref(in.NextToken); token != "" {
+	if token := opt.Value(in.NextToken); token != "" {
 		if from, err = strconv.ParseInt(token, 10, 64); err != nil {
 			return nil, refused("InvalidNextToken", "The specified token isn't valid.")
 		}
@@ -209,13 +210,13 @@ func (s *Service) getParameterHistory(ctx context.Context, in *api.GetParameterH
 			out.NextToken = ptr(strconv.FormatInt(v.Version, 10))
 			break
 		}
-		value, err := s.reveal(ctx, p, name, v, deref(in.WithDecryption))
+		value, err := s.reveal(ctx, p, name, v, opt.Value(in.WithDecryption))
 		if err != nil {
 			return nil, err
 		}
 		h := api.ParameterHistory{
-			Name: &cur.Name, Type: v.Type, KeyId: optional(v.KeyID), LastModifiedDate: &v.Modified, LastModifiedUser: &v.User, Description: optional(v.Description),
-			Value: &value, AllowedPattern: optional(v.Pattern), Version: &v.Version, Labels: v.Labels, Tier: v.Tier, DataType: &v.DataType, Policies: []api.ParameterInlinePolicy{},
+			Name: &cur.Name, Type: v.Type, KeyId: opt.Of(v.KeyID), LastModifiedDate: &v.Modified, LastModifiedUser: &v.User, Description: opt.Of(v.Description),
+			Value: &value, AllowedPattern: opt.Of(v.Pattern), Version: &v.Version, Labels: v.Labels, Tier: v.Tier, DataType: &v.DataType, Policies: []api.ParameterInlinePolicy{},
 		}
 		if h.Labels == nil {
 			h.Labels = []string{}

@@ -21,6 +21,14 @@ func tagMap(tags []api.Tag) map[string]string {
 	return out
 }
 
+func tagList(tags map[string]string) []api.Tag {
+	out := make([]api.Tag, 0, len(tags))
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, api.Tag{Key: k, Value: tags[k]})
+	}
+	return out
+}
+
 func checkResource(operation, kind string) error {
 	if kind != api.ResourceTypeForTaggingParameter {
 		return service.Unsupported("InvalidResourceType", operation, "ResourceType "+kind)
@@ -75,9 +83,5 @@ func (s *Service) listTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListTagsForResourceOutput{TagList: []api.Tag{}}
-	for _, k := range slices.Sorted(maps.Keys(r.Tags)) {
-		out.TagList = append(out.TagList, api.Tag{Key: k, Value: r.Tags[k]})
-	}
-	return out, nil
+	return &api.ListTagsForResourceOutput{TagList: tagList(r.Tags)}, nil
 }
