@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"reflect"
 
+	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/wire"
 )
 
@@ -26,6 +28,7 @@ type Authorizer interface {
 type Door struct {
 	registry   *Registry
 	authorizer Authorizer
+	trail      service.Trail
 	clock      clock.Clock
 	random     io.Reader
 	log        *slog.Logger
@@ -69,12 +72,32 @@ func (d *Door) Call(ctx context.Context, api, name string, in any) (any, error) 
 	return d.run(service.WithRequest(ctx, &r), op, &r, in)
 }
 
-// run authorises a decoded, validated call and runs its handler.
+// run authorises a decoded, validated call, runs its handler, and tells the trail.
 func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in any) (any, error) {
-	if err := d.admit(ctx, &op.access, r, in); err != nil {
-		return nil, err
+	err := d.admit(ctx, &op.access, r, in)
+	var out any
+	if err == nil {
+		within := ctx
+		if op.access.MakesRoom {
+			within = store.MakingRoom(ctx)
+		}
+		out, err = op.binding.Call(within, in)
+		err = full(err)
 	}
-	return op.binding.Call(ctx, in)
+	d.note(ctx, op, r, in, out, err)
+	return out, err
+}
+
+// full names the error of a full disk to clients, where the service has not.
+func full(err error) error {
+	var known *service.Error
+	if err == nil || errors.As(err, &known) || !errors.Is(err, store.ErrFull) && !errors.Is(err, blob.ErrFull) {
+		return err
+	}
+	return &service.Error{
+		Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Err: err,
+		Message: "The disk has no room for this write. Nothing was stored; free space in the data directory and try again.",
+	}
 }
 
 func (d *Door) admit(ctx context.Context, access *service.Access, r *service.Request, in any) error {

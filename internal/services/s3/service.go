@@ -117,6 +117,7 @@ func (s *Service) Service() service.Service {
 	site := &websitePlane{s}
 	return service.Service{
 		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Close: s.caches.close, HoldsBody: s.holdsBody,
+		DataOperations: dataOperations,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
@@ -128,9 +129,9 @@ func (s *Service) Service() service.Service {
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},
 		Jobs: []events.Kind{
-			{Name: garbageKind, Handle: s.collect, Concurrency: 2},
-			{Name: purgeKind, Handle: s.purge, Concurrency: 1},
-			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2},
+			{Name: garbageKind, Handle: s.collect, Concurrency: 2, MakesRoom: true},
+			{Name: purgeKind, Handle: s.purge, Concurrency: 1, MakesRoom: true},
+			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2, MakesRoom: true},
 			{Name: replicaKind, Handle: s.copyReplica, Concurrency: 8, MaxAge: replicaAge, Exhausted: s.replicaGivenUp},
 			s.deliveries.Kind(),
 		},
