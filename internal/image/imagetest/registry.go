@@ -2,6 +2,7 @@ package imagetest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,9 +43,7 @@ func (r *Registry) Push(t testing.TB, tag string, i *Image) (manifest string) {
 	blobs, manifest := i.Blobs(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for digest, b := range blobs {
-		r.blobs[digest] = b
-	}
+	maps.Copy(r.blobs, blobs)
 	r.tags[tag] = manifest
 	return manifest
 }

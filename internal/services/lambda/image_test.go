@@ -67,14 +67,14 @@ func imageStore(t testing.TB, dir string, now clock.Clock) *images.Store {
 }
 
 // imageFixture is a fixture that has images in the bucket "images".
-func imageFixture(t testing.TB, objects bucket) (*fixture, *images.Store) {
+func imageFixture(t testing.TB, objects bucket) *fixture {
 	t.Helper()
 	s := imageStore(t, t.TempDir(), nil)
 	f := newFixture(t, func(o *Options) { o.Images, o.Objects, o.SnapshotMemory = s, objects, 1<<30 })
 	if !f.host.Report().Isolated() {
 		t.Skip(f.host.Report().Layer("namespaces").Detail)
 	}
-	return f, s
+	return f
 }
 
 func (f *fixture) createImage(t testing.TB, name, uri string, config *api.ImageConfig) *api.CreateFunctionOutput {
@@ -93,7 +93,7 @@ func TestContainerImageRunsAsItSays(t *testing.T) {
 		Layers:     [][]byte{imagetest.Layer(t, imagetest.Entry{Name: "app/main", File: goProgram(t)}, imagetest.Entry{Name: "app/data.txt", Content: "data"})},
 		Entrypoint: []string{"main"}, Env: []string{"PATH=/app", "GREETING=from the image", "AWS_REGION=nowhere"}, WorkingDir: "/app",
 	}
-	f, _ := imageFixture(t, bucket{"app.tar": image.Saved(t), "other.tar": (&imagetest.Image{Layers: image.Layers}).Archive(t)})
+	f := imageFixture(t, bucket{"app.tar": image.Saved(t), "other.tar": (&imagetest.Image{Layers: image.Layers}).Archive(t)})
 	made := f.createImage(t, "app", "s3://images/app.tar", nil)
 	if made.PackageType != api.PackageTypeImage || made.State != api.StatePending || len(orZero(made.CodeSha256)) != 64 || made.Runtime != "" || made.ImageConfigResponse != nil {
 		t.Errorf("created %+v", made)
@@ -136,7 +136,7 @@ func TestContainerImageRunsAsItSays(t *testing.T) {
 }
 
 func TestImagesThatCannotBeUsedAreRefused(t *testing.T) {
-	f, _ := imageFixture(t, bucket{"text": []byte("no image")})
+	f := imageFixture(t, bucket{"text": []byte("no image")})
 	for name, tc := range map[string]struct{ uri, want string }{
 		"no image":        {"s3://images/text", "The image s3://images/text cannot be used: this is not a tar file with an image"},
 		"no object":       {"s3://images/missing", "S3 Error Code: NoSuchKey"},
@@ -219,7 +219,7 @@ func TestPullOfAnImageIsAState(t *testing.T) {
 	first, second := imagetest.Digest(imagetest.Zip(t, made.Layers[0])), imagetest.Digest(imagetest.Zip(t, made.Layers[1]))
 	gate := r.Gate(second)
 	dir := t.TempDir()
-	f, _ := imageFixture(t, nil)
+	f := imageFixture(t, nil)
 	store := imageStore(t, dir, nil)
 	f.restart(t, func(_ *service.Deps, o *Options) { o.Images = store })
 	created := f.createImage(t, "app", r.Host()+"/team/app:1", nil)
@@ -264,7 +264,7 @@ func TestPullOfAnImageIsAState(t *testing.T) {
 func TestMovedTagIsUsedFromItsUpdateOn(t *testing.T) {
 	r, made := imagetest.Serve(t), goImage(t)
 	old := r.Push(t, "live", made)
-	f, _ := imageFixture(t, nil)
+	f := imageFixture(t, nil)
 	uri := r.Host() + "/app:live"
 	f.createImage(t, "app", uri, nil)
 	f.await(t, "app")
@@ -308,7 +308,7 @@ func TestPullsThatFail(t *testing.T) {
 	r.Push(t, "broken", broken)
 	layer := imagetest.Digest(broken.Layers[0])
 	r.Push(t, "good", goImage(t))
-	f, _ := imageFixture(t, nil)
+	f := imageFixture(t, nil)
 	for code, fail := range map[string]func(){
 		"ImageDeleted": func() { r.Replace(layer, nil) },
 		"InvalidImage": func() { r.Replace(layer, []byte("something else")) },
@@ -355,7 +355,7 @@ func TestPullIsTriedAgain(t *testing.T) {
 	r, made := imagetest.Serve(t), goImage(t)
 	r.Push(t, "1", made)
 	gate := r.Gate(imagetest.Digest(made.Layers[0]))
-	f, _ := imageFixture(t, nil)
+	f := imageFixture(t, nil)
 	f.createImage(t, "app", r.Host()+"/app:1", nil)
 	r.Break(imagetest.Digest(made.Layers[1]), 1)
 	close(gate)
@@ -365,7 +365,7 @@ func TestPullIsTriedAgain(t *testing.T) {
 
 // TestImagesAreInitialisedAhead starts a function of an image twice; from then on an environment waits for the next cold start.
 func TestImagesAreInitialisedAhead(t *testing.T) {
-	f, _ := imageFixture(t, bucket{"app.tar": goImage(t).Saved(t)})
+	f := imageFixture(t, bucket{"app.tar": goImage(t).Saved(t)})
 	f.createImage(t, "app", "s3://images/app.tar", nil)
 	r, _, v, err := f.find(f.ctx, "app", nil)
 	if err != nil {
@@ -418,7 +418,7 @@ func (f *fixture) awaitAhead(t testing.TB, k poolKey) {
 
 func TestUnusedImagesAreSwept(t *testing.T) {
 	image := imagetest.Image{Layers: [][]byte{imagetest.Layer(t, imagetest.Entry{Name: "a"})}}
-	f, _ := imageFixture(t, bucket{"used": image.Saved(t), "unused": (&imagetest.Image{}).Saved(t)})
+	f := imageFixture(t, bucket{"used": image.Saved(t), "unused": (&imagetest.Image{}).Saved(t)})
 	now, dir := clock.NewFake(imagetest.Modified()), t.TempDir()
 	store := imageStore(t, dir, now)
 	f.restart(t, func(d *service.Deps, o *Options) { d.Clock, o.Images = now, store })
