@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/awsapi/stepfunctions"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -51,7 +52,7 @@ func (s *Sender) QueueURL(queue arn.ARN) string {
 
 func toQueue(ctx context.Context, d *delivery) error {
 	in := &sqs.SendMessageInput{
-		QueueUrl: d.sender.QueueURL(d.target), MessageBody: string(d.Body), MessageGroupId: optional(d.Group), MessageDeduplicationId: optional(d.Deduplication),
+		QueueUrl: d.sender.QueueURL(d.target), MessageBody: string(d.Body), MessageGroupId: opt.Of(d.Group), MessageDeduplicationId: opt.Of(d.Deduplication),
 	}
 	for name, a := range d.Attributes {
 		if in.MessageAttributes == nil {
@@ -72,8 +73,8 @@ func toQueue(ctx context.Context, d *delivery) error {
 func toTopic(ctx context.Context, d *delivery) error {
 	service.RequestFrom(ctx).Trace = d.Trace
 	in := &sns.PublishInput{
-		TopicArn: &d.Target, Message: string(d.Body), Subject: optional(d.Subject),
-		MessageGroupId: optional(d.Group), MessageDeduplicationId: optional(d.Deduplication),
+		TopicArn: &d.Target, Message: string(d.Body), Subject: opt.Of(d.Subject),
+		MessageGroupId: opt.Of(d.Group), MessageDeduplicationId: opt.Of(d.Deduplication),
 	}
 	for name, a := range d.Attributes {
 		if in.MessageAttributes == nil {
@@ -94,7 +95,7 @@ func toBus(ctx context.Context, d *delivery) error {
 	}
 	detail := string(d.Body)
 	entry := events.PutEventsRequestEntry{
-		EventBusName: &d.Target, Source: &d.Event.Source, DetailType: &d.Event.DetailType, Resources: d.Event.Resources, Detail: &detail, TraceHeader: optional(d.Trace),
+		EventBusName: &d.Target, Source: &d.Event.Source, DetailType: &d.Event.DetailType, Resources: d.Event.Resources, Detail: &detail, TraceHeader: opt.Of(d.Trace),
 	}
 	if !d.Event.Time.IsZero() {
 		entry.Time = &d.Event.Time
@@ -129,7 +130,7 @@ func toFirehose(ctx context.Context, d *delivery) error {
 
 func toStateMachine(ctx context.Context, d *delivery) error {
 	input, name := string(d.Body), orID(d.Execution, d.id)
-	return d.call(ctx, "stepfunctions", "StartExecution", &stepfunctions.StartExecutionInput{StateMachineArn: d.Target, Input: &input, Name: &name, TraceHeader: optional(d.Trace)})
+	return d.call(ctx, "stepfunctions", "StartExecution", &stepfunctions.StartExecutionInput{StateMachineArn: d.Target, Input: &input, Name: &name, TraceHeader: opt.Of(d.Trace)})
 }
 
 // toLogGroup writes one event. The stream is made when the group does not have it yet.
@@ -157,13 +158,6 @@ func toBucket(ctx context.Context, d *delivery) error {
 	return d.call(ctx, "s3", "PutObject", &s3.PutObjectInput{
 		Bucket: d.target.Resource, Key: orID(d.Key, d.id), Body: bytes.NewReader(d.Body), ContentLength: &size, ContentType: &kind,
 	})
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func orID(s, id string) string {

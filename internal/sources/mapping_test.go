@@ -71,7 +71,7 @@ func tableRow(t testing.TB, w *Worker, item json.RawMessage) *streamRecord {
 func streamRow(t testing.TB, w *Worker, data string) *streamRecord {
 	t.Helper()
 	at := start.Add(250 * time.Millisecond)
-	r, err := (&dataStream{w}).record(&kinesis.Record{SequenceNumber: "100", PartitionKey: "test", Data: []byte(data), ApproximateArrivalTimestamp: &at}, "shardId-000000000000")
+	r, err := newDataStream(w).record(&kinesis.Record{SequenceNumber: "100", PartitionKey: "test", Data: []byte(data), ApproximateArrivalTimestamp: &at}, "shardId-000000000000")
 	if err != nil {
 		t.Fatal(err)
 	}

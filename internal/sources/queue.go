@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/awsapi/sqs"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -211,8 +212,8 @@ type queueAttribute struct {
 // message makes the record of a message, and tells whether a filter matches it.
 func (r *queueReader) message(m *sqs.Message) (message, bool, error) {
 	rec := queueRecord{
-		ID: text(m.MessageId), Handle: text(m.ReceiptHandle), Body: text(m.Body), Attributes: m.Attributes, MessageAttributes: map[string]queueAttribute{},
-		MD5OfAttributes: m.MD5OfMessageAttributes, MD5OfBody: text(m.MD5OfBody), EventSource: "aws:sqs", SourceARN: r.Source.String(), Region: r.Source.Region,
+		ID: opt.Value(m.MessageId), Handle: opt.Value(m.ReceiptHandle), Body: opt.Value(m.Body), Attributes: m.Attributes, MessageAttributes: map[string]queueAttribute{},
+		MD5OfAttributes: m.MD5OfMessageAttributes, MD5OfBody: opt.Value(m.MD5OfBody), EventSource: "aws:sqs", SourceARN: r.Source.String(), Region: r.Source.Region,
 	}
 	for name, a := range m.MessageAttributes {
 		q := queueAttribute{Text: a.StringValue, Texts: []string{}, Binaries: []string{}, Type: a.DataType}
@@ -232,13 +233,6 @@ func (r *queueReader) message(m *sqs.Message) (message, bool, error) {
 		return out, false, err
 	}
 	return out, matchesAny(r.Filters, doc), nil
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // remove deletes messages. One that cannot be deleted is received again, which a queue may do at any time.

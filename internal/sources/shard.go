@@ -14,7 +14,7 @@ import (
 type shardReader struct {
 	*streamReader
 	id       string
-	at       position
+	at       Position
 	iterator string
 	// since leaves out older records: a table's stream can only be read from its beginning when nothing of it has been read yet.
 	since   time.Time
@@ -22,10 +22,10 @@ type shardReader struct {
 	tracker tracker
 }
 
-func newShard(r *streamReader, id string, c checkpoint, at position) *shardReader {
+func newShard(r *streamReader, id string, c checkpoint, at Position) *shardReader {
 	s := &shardReader{streamReader: r, id: id, at: at}
 	s.tracker = tracker{shard: s, saved: c, window: c.Window, changed: make(chan struct{}, 1), idle: make(chan struct{})}
-	if r.Start == Latest && at.kind == TrimHorizon && c.After == "" && !at.child {
+	if r.Start == Latest && at.Kind == TrimHorizon && c.After == "" && !at.child {
 		s.since = r.Since.Truncate(time.Second)
 	}
 	n := r.Parallel
@@ -114,7 +114,7 @@ func (s *shardReader) next() (list []*streamRecord, next string, err error) {
 func (s *shardReader) recover(err error, failures int) bool {
 	switch service.Code(err) {
 	case "ExpiredIteratorException":
-		if s.iterator = ""; s.at.kind == Latest {
+		if s.iterator = ""; s.at.Kind == Latest {
 			// Nothing has been read since the mapping began: go on from its time.
 			s.at = s.restart()
 			s.since = s.Since.Truncate(time.Second)
@@ -124,7 +124,7 @@ func (s *shardReader) recover(err error, failures int) bool {
 		}
 	case "TrimmedDataAccessException":
 		s.Log.Warn("records were lost: they were older than the stream keeps them before the function took them", slog.String("shard", s.id))
-		s.iterator, s.at = "", position{kind: TrimHorizon}
+		s.iterator, s.at = "", Position{Kind: TrimHorizon}
 	}
 	s.failed("read a stream for a function", err)
 	return s.pause(failures)
@@ -145,7 +145,7 @@ func (s *shardReader) deal(list []*streamRecord) bool {
 		i := s.laneOf(r)
 		parts[i] = append(parts[i], r)
 	}
-	s.at = position{kind: afterSequence, sequence: list[len(list)-1].sequence}
+	s.at = Position{Kind: AfterSequence, Sequence: list[len(list)-1].sequence}
 	for i, part := range parts {
 		if len(part) == 0 {
 			continue

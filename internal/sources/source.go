@@ -10,33 +10,16 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/awsapi/kinesis"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
-
-// shard is a shard of a stream.
-type shard struct {
-	id      string
-	parents []string
-	closed  bool
-}
-
-// afterSequence is the type of iterator behind a record.
-const afterSequence = "AFTER_SEQUENCE_NUMBER"
-
-// position is where a shard is to be read from.
-type position struct {
-	kind     string // Latest, TrimHorizon, AtTimestamp or afterSequence
-	sequence string
-	time     time.Time
-	child    bool // of a shard that was read: its records are all newer
-}
 
 // source is a kind of stream. Its calls need a context of the function's role.
 type source interface {
 	// shards lists the shards that are left of the stream.
-	shards(ctx context.Context) ([]shard, error)
+	shards(ctx context.Context) ([]Shard, error)
 	// iterator returns an iterator at a position of a shard.
-	iterator(ctx context.Context, shard string, at position) (string, error)
+	iterator(ctx context.Context, shard string, at Position) (string, error)
 	// read returns at most limit records, and the next iterator; that is empty at the end of the shard.
 	read(ctx context.Context, iterator, shard string, limit int) (list []*streamRecord, next string, err error)
 	// batchInfo names the member of a failure document that describes the batch.
@@ -48,7 +31,7 @@ func sourceOf(w *Worker) source {
 	if w.Source.Service == "dynamodb" {
 		return &tableStream{w}
 	}
-	return &dataStream{w}
+	return newDataStream(w)
 }
 
 // tableStream is the stream of a DynamoDB table.
@@ -58,7 +41,7 @@ func (t *tableStream) batchInfo() (member, timeLayout string) {
 	return "DDBStreamBatchInfo", "2006-01-02T15:04:05Z"
 }
 
-func (t *tableStream) shards(ctx context.Context) (out []shard, err error) {
+func (t *tableStream) shards(ctx context.Context) (out []Shard, err error) {
 	in := &dynamodbstreams.DescribeStreamInput{StreamArn: t.Source.String()}
 	for {
 		page, err := service.Call[dynamodbstreams.DescribeStreamOutput](ctx, t.Door, "dynamodbstreams", "DescribeStream", in)
@@ -67,9 +50,9 @@ func (t *tableStream) shards(ctx context.Context) (out []shard, err error) {
 		}
 		for i := range page.StreamDescription.Shards {
 			s := &page.StreamDescription.Shards[i]
-			sh := shard{id: text(s.ShardId), closed: s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil}
+			sh := Shard{ID: opt.Value(s.ShardId), Closed: s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil}
 			if s.ParentShardId != nil {
-				sh.parents = []string{*s.ParentShardId}
+				sh.Parents = []string{*s.ParentShardId}
 			}
 			out = append(out, sh)
 		}
@@ -79,16 +62,16 @@ func (t *tableStream) shards(ctx context.Context) (out []shard, err error) {
 	}
 }
 
-func (t *tableStream) iterator(ctx context.Context, shard string, at position) (string, error) {
-	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: t.Source.String(), ShardId: shard, ShardIteratorType: at.kind}
-	if at.kind == afterSequence {
-		in.SequenceNumber = &at.sequence
+func (t *tableStream) iterator(ctx context.Context, shard string, at Position) (string, error) {
+	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: t.Source.String(), ShardId: shard, ShardIteratorType: at.Kind}
+	if at.Kind == AfterSequence {
+		in.SequenceNumber = &at.Sequence
 	}
 	out, err := service.Call[dynamodbstreams.GetShardIteratorOutput](ctx, t.Door, "dynamodbstreams", "GetShardIterator", in)
 	if err != nil {
 		return "", err
 	}
-	return text(out.ShardIterator), nil
+	return opt.Value(out.ShardIterator), nil
 }
 
 // tableRecord is a record as the function sees it: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html.
@@ -132,7 +115,7 @@ func (t *tableStream) read(ctx context.Context, iterator, _ string, limit int) (
 		}
 		list = append(list, r)
 	}
-	return list, text(out.NextShardIterator), nil
+	return list, opt.Value(out.NextShardIterator), nil
 }
 
 func (t *tableStream) record(r *dynamodbstreams.Record) (*streamRecord, error) {
@@ -164,58 +147,25 @@ func (t *tableStream) record(r *dynamodbstreams.Record) (*streamRecord, error) {
 	return &streamRecord{sequence: *d.SequenceNumber, partition: string(keys), arrived: *d.ApproximateCreationDateTime, json: b, filter: b}, err
 }
 
-// dataStream is a Kinesis data stream.
-type dataStream struct{ *Worker }
+// dataStream is a Kinesis data stream that a worker reads.
+type dataStream struct {
+	*Worker
+	reader DataStream
+}
 
-// streamARN is the ARN of the stream; a mapping may name one of its consumers.
-func (d *dataStream) streamARN() string {
-	name, _, _ := strings.Cut(d.Source.String(), "/consumer/")
-	return name
+func newDataStream(w *Worker) *dataStream {
+	name, _, _ := strings.Cut(w.Source.String(), "/consumer/") // a mapping may name one of the stream's consumers
+	return &dataStream{w, DataStream{Door: w.Door, ARN: name}}
+}
+
+func (d *dataStream) shards(ctx context.Context) ([]Shard, error) { return d.reader.Shards(ctx) }
+
+func (d *dataStream) iterator(ctx context.Context, shard string, at Position) (string, error) {
+	return d.reader.Iterator(ctx, shard, at)
 }
 
 func (d *dataStream) batchInfo() (member, timeLayout string) {
 	return "KinesisBatchInfo", "2006-01-02T15:04:05.000Z"
-}
-
-func (d *dataStream) shards(ctx context.Context) (out []shard, err error) {
-	name := d.streamARN()
-	in := &kinesis.ListShardsInput{StreamARN: &name}
-	for {
-		page, err := service.Call[kinesis.ListShardsOutput](ctx, d.Door, "kinesis", "ListShards", in)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Shards {
-			s := &page.Shards[i]
-			sh := shard{id: s.ShardId, closed: s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil}
-			for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
-				if parent != nil {
-					sh.parents = append(sh.parents, *parent)
-				}
-			}
-			out = append(out, sh)
-		}
-		if page.NextToken == nil {
-			return out, nil
-		}
-		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
-	}
-}
-
-func (d *dataStream) iterator(ctx context.Context, shard string, at position) (string, error) {
-	name := d.streamARN()
-	in := &kinesis.GetShardIteratorInput{StreamARN: &name, ShardId: shard, ShardIteratorType: at.kind}
-	switch at.kind {
-	case afterSequence:
-		in.StartingSequenceNumber = &at.sequence
-	case AtTimestamp:
-		in.Timestamp = &at.time
-	}
-	out, err := service.Call[kinesis.GetShardIteratorOutput](ctx, d.Door, "kinesis", "GetShardIterator", in)
-	if err != nil {
-		return "", err
-	}
-	return text(out.ShardIterator), nil
 }
 
 // dataRecord is a record as the function sees it: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html.
@@ -239,19 +189,18 @@ type dataContent struct {
 }
 
 func (d *dataStream) read(ctx context.Context, iterator, shard string, limit int) (list []*streamRecord, next string, err error) {
-	n, name := int32(min(limit, 10_000)), d.streamARN()
-	out, err := service.Call[kinesis.GetRecordsOutput](ctx, d.Door, "kinesis", "GetRecords", &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: &n, StreamARN: &name})
+	records, next, err := d.reader.Records(ctx, iterator, limit)
 	if err != nil {
 		return nil, "", err
 	}
-	for i := range out.Records {
-		r, err := d.record(&out.Records[i], shard)
+	for i := range records {
+		r, err := d.record(&records[i], shard)
 		if err != nil {
 			return nil, "", err
 		}
 		list = append(list, r)
 	}
-	return list, text(out.NextShardIterator), nil
+	return list, next, nil
 }
 
 func (d *dataStream) record(r *kinesis.Record, shard string) (*streamRecord, error) {

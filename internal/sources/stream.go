@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"slices"
 	"sync"
 )
 
@@ -64,14 +63,14 @@ func (r *streamReader) begin() error {
 	}
 	for i := range shards {
 		s := &shards[i]
-		at, seen := known[s.id]
-		if at.Done || !ready(s, shards, known) || !r.claim(s.id) {
+		at, seen := known[s.ID]
+		if at.Done || !s.Ready(shards, func(id string) bool { return known[id].Done }) || !r.claim(s.ID) {
 			continue
 		}
-		sh := newShard(r, s.id, at, r.first(s, at, seen, known))
+		sh := newShard(r, s.ID, at, r.first(s, at, seen, known))
 		// The place is found before the mapping counts as enabled.
 		if err := sh.open(ctx, !seen); err != nil {
-			r.release(s.id)
+			r.release(s.ID)
 			return err
 		}
 		r.work.Go(func() {
@@ -81,7 +80,7 @@ func (r *streamReader) begin() error {
 				default:
 				}
 			} else {
-				r.release(s.id)
+				r.release(s.ID)
 			}
 		})
 	}
@@ -89,53 +88,42 @@ func (r *streamReader) begin() error {
 }
 
 // skipEnded notes for a mapping that starts at the end of the stream that the shards which have ended are none of its business.
-func (r *streamReader) skipEnded(shards []shard, known map[string]checkpoint) error {
+func (r *streamReader) skipEnded(shards []Shard, known map[string]checkpoint) error {
 	for i := range shards {
-		if !shards[i].closed {
+		if !shards[i].Closed {
 			continue
 		}
 		c := checkpoint{Done: true, Skip: true}
-		if err := r.save(r.soft, shards[i].id, c, nil); err != nil {
+		if err := r.save(r.soft, shards[i].ID, c, nil); err != nil {
 			return err
 		}
-		known[shards[i].id] = c
+		known[shards[i].ID] = c
 	}
 	return nil
 }
 
-// ready tells whether the parents of a shard that are left have been dealt with.
-func ready(s *shard, all []shard, known map[string]checkpoint) bool {
-	for _, parent := range s.parents {
-		left := slices.ContainsFunc(all, func(o shard) bool { return o.id == parent })
-		if left && !known[parent].Done {
-			return false
-		}
-	}
-	return true
-}
-
 // first is where a shard begins: behind its checkpoint, at the mapping's starting position, or, for a child of a shard that was read, at its beginning.
-func (r *streamReader) first(s *shard, at checkpoint, seen bool, known map[string]checkpoint) position {
+func (r *streamReader) first(s *Shard, at checkpoint, seen bool, known map[string]checkpoint) Position {
 	if at.After != "" {
-		return position{kind: afterSequence, sequence: at.After}
+		return Position{Kind: AfterSequence, Sequence: at.After}
 	}
-	for _, parent := range s.parents {
+	for _, parent := range s.Parents {
 		if c, ok := known[parent]; ok && !c.Skip {
-			return position{kind: TrimHorizon, child: true}
+			return Position{Kind: TrimHorizon, child: true}
 		}
 	}
 	if r.Start == Latest && !seen {
-		return position{kind: Latest}
+		return Position{Kind: Latest}
 	}
 	return r.restart()
 }
 
 // restart is where a shard of which nothing has been read yet begins, for a mapping that has existed for a while.
-func (r *streamReader) restart() position {
+func (r *streamReader) restart() Position {
 	if r.Start == AtTimestamp || r.Start == Latest && r.Source.Service == "kinesis" {
-		return position{kind: AtTimestamp, time: r.Since}
+		return Position{Kind: AtTimestamp, Time: r.Since}
 	}
-	return position{kind: TrimHorizon}
+	return Position{Kind: TrimHorizon}
 }
 
 func (r *streamReader) claim(id string) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -98,7 +99,7 @@ func (s *Service) ruleTargets(ctx context.Context, in *api.PutRuleInput) ([]serv
 	if err != nil {
 		return nil, err
 	}
-	targets[0].Condition = patternConditions(orEmpty(in.EventPattern))
+	targets[0].Condition = patternConditions(opt.Value(in.EventPattern))
 	if len(in.Tags) > 0 {
 		tag := targets[0]
 		tag.Action = "events:TagResource"
@@ -137,7 +138,7 @@ func (s *Service) putTargetsOf(ctx context.Context, in *api.PutEventsInput) ([]s
 		if err != nil {
 			return nil, err
 		}
-		t.Condition = map[string][]string{"events:source": {orEmpty(e.Source)}, "events:detail-type": {orEmpty(e.DetailType)}, "events:eventBusInvocation": {"false"}}
+		t.Condition = map[string][]string{"events:source": {opt.Value(e.Source)}, "events:detail-type": {opt.Value(e.DetailType)}, "events:eventBusInvocation": {"false"}}
 		targets = append(targets, t)
 	}
 	return targets, nil

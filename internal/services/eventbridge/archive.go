@@ -10,6 +10,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -60,8 +61,8 @@ func (s *Service) createArchive(ctx context.Context, in *api.CreateArchiveInput)
 		return nil, err
 	}
 	a := archiveRecord{
-		Name: in.ArchiveName, Source: in.EventSourceArn, Bus: busName, Description: orEmpty(in.Description), Pattern: orEmpty(in.EventPattern),
-		KMSKey: orEmpty(in.KmsKeyIdentifier), Created: s.now(),
+		Name: in.ArchiveName, Source: in.EventSourceArn, Bus: busName, Description: opt.Value(in.Description), Pattern: opt.Value(in.EventPattern),
+		KMSKey: opt.Value(in.KmsKeyIdentifier), Created: s.now(),
 	}
 	if in.RetentionDays != nil {
 		a.Days = *in.RetentionDays
@@ -84,7 +85,7 @@ func (s *Service) createArchive(ctx context.Context, in *api.CreateArchiveInput)
 		}
 		return record.Set(tx, p.archive(a.Name), a)
 	})
-	return &api.CreateArchiveOutput{ArchiveArn: ptr(p.archiveARN(a.Name)), State: api.ArchiveStateEnabled, CreationTime: &a.Created}, storeError(err)
+	return &api.CreateArchiveOutput{ArchiveArn: new(p.archiveARN(a.Name)), State: api.ArchiveStateEnabled, CreationTime: &a.Created}, storeError(err)
 }
 
 func checkPattern(text string) error {
@@ -115,7 +116,7 @@ func (a *archiveRecord) watch(tx store.Txn, p place, oldest time.Time) error {
 
 func (s *Service) updateArchive(ctx context.Context, in *api.UpdateArchiveInput) (*api.UpdateArchiveOutput, error) {
 	p := placeOf(ctx)
-	if err := checkPattern(orEmpty(in.EventPattern)); err != nil {
+	if err := checkPattern(opt.Value(in.EventPattern)); err != nil {
 		return nil, err
 	}
 	var created time.Time
@@ -136,7 +137,7 @@ func (s *Service) updateArchive(ctx context.Context, in *api.UpdateArchiveInput)
 		a.Days = *in.RetentionDays
 		return a.watch(tx, p, a.Created)
 	})
-	return &api.UpdateArchiveOutput{ArchiveArn: ptr(p.archiveARN(in.ArchiveName)), State: api.ArchiveStateEnabled, CreationTime: &created}, err
+	return &api.UpdateArchiveOutput{ArchiveArn: new(p.archiveARN(in.ArchiveName)), State: api.ArchiveStateEnabled, CreationTime: &created}, err
 }
 
 func (s *Service) deleteArchive(ctx context.Context, in *api.DeleteArchiveInput) (*api.DeleteArchiveOutput, error) {
@@ -162,8 +163,8 @@ func (s *Service) describeArchive(ctx context.Context, in *api.DescribeArchiveIn
 		return nil, err
 	}
 	return &api.DescribeArchiveOutput{
-		ArchiveArn: ptr(p.archiveARN(a.Name)), ArchiveName: &a.Name, EventSourceArn: &a.Source, Description: optional(a.Description), EventPattern: optional(a.Pattern),
-		State: api.ArchiveStateEnabled, KmsKeyIdentifier: optional(a.KMSKey), RetentionDays: &a.Days, SizeBytes: &a.Size, EventCount: &a.Count, CreationTime: &a.Created,
+		ArchiveArn: new(p.archiveARN(a.Name)), ArchiveName: &a.Name, EventSourceArn: &a.Source, Description: opt.Of(a.Description), EventPattern: opt.Of(a.Pattern),
+		State: api.ArchiveStateEnabled, KmsKeyIdentifier: opt.Of(a.KMSKey), RetentionDays: &a.Days, SizeBytes: &a.Size, EventCount: &a.Count, CreationTime: &a.Created,
 	}, nil
 }
 

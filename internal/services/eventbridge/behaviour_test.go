@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -33,7 +34,7 @@ func TestEventReachesTheTargetsOfMatchingRules(t *testing.T) {
 			t.Errorf("queue (-want +got):\n%s", diff)
 		}
 		run := "arn:aws:events:eu-west-1:" + account + ":rule/two arn:aws:lambda:eu-west-1:" + account + ":function:f 7"
-		if diff := cmp.Diff([]string{run, run}, h.functions.seen()); diff != "" {
+		if diff := cmp.Diff([]string{run, run}, h.functions.Seen()); diff != "" {
 			t.Errorf("function (-want +got):\n%s", diff)
 		}
 	})
@@ -91,10 +92,10 @@ func eventFor(text string) *event {
 func TestScheduledRuleRunsWhenItIsDue(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		q := h.queue("q")
-		if _, err := h.Call(h.ctx, "events", "PutRule", &api.PutRuleInput{Name: "tick", ScheduleExpression: ptr("rate(5 minutes)")}); err != nil {
+		if _, err := h.Call(h.ctx, "events", "PutRule", &api.PutRuleInput{Name: "tick", ScheduleExpression: new("rate(5 minutes)")}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Call(h.ctx, "events", "PutTargets", &api.PutTargetsInput{Rule: "tick", Targets: []api.Target{{Id: "q", Arn: q, InputPath: ptr("$.time")}}}); err != nil {
+		if _, err := h.Call(h.ctx, "events", "PutTargets", &api.PutTargetsInput{Rule: "tick", Targets: []api.Target{{Id: "q", Arn: q, InputPath: new("$.time")}}}); err != nil {
 			t.Fatal(err)
 		}
 		h.advance(16*time.Minute, time.Minute)
@@ -124,7 +125,7 @@ func TestArchiveIsReplayedAndExpires(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		q := h.queue("q")
 		bus := "arn:aws:events:eu-west-1:" + account + ":event-bus/default"
-		if _, err := h.Call(h.ctx, "events", "CreateArchive", &api.CreateArchiveInput{ArchiveName: "a", EventSourceArn: bus, EventPattern: ptr(`{"source":["shop"]}`), RetentionDays: ptr(int32(2))}); err != nil {
+		if _, err := h.Call(h.ctx, "events", "CreateArchive", &api.CreateArchiveInput{ArchiveName: "a", EventSourceArn: bus, EventPattern: new(`{"source":["shop"]}`), RetentionDays: new(int32(2))}); err != nil {
 			t.Fatal(err)
 		}
 		h.rule("default", "one", `{"source":["shop"]}`, `{"Id":"q","Arn":"`+q+`"}`)
@@ -136,7 +137,7 @@ func TestArchiveIsReplayedAndExpires(t *testing.T) {
 		}
 		h.put("default", "other", `{}`)
 		h.bodies("q")
-		h.functions.seen()
+		h.functions.Seen()
 		a := h.archive("a")
 		if *a.EventCount != n {
 			t.Errorf("%d events are archived, want %d", *a.EventCount, n)
@@ -152,7 +153,7 @@ func TestArchiveIsReplayedAndExpires(t *testing.T) {
 		if len(got) != 120 || !strings.Contains(got[0], `"replay-name":"again"`) {
 			t.Errorf("%d events were replayed: %.300q", len(got), got)
 		}
-		if f := h.functions.seen(); f != nil {
+		if f := h.functions.Seen(); f != nil {
 			t.Errorf("a rule that was left out ran: %q", f)
 		}
 		r, err := service.Call[api.DescribeReplayOutput](h.ctx, h, "events", "DescribeReplay", &api.DescribeReplayInput{ReplayName: "again"})
@@ -181,7 +182,7 @@ func (h *harness) archive(name string) *api.DescribeArchiveOutput {
 func TestRefusedEventGoesToTheDeadLetterQueue(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		locked, dead := h.queue("locked"), h.queue("dead")
-		h.deny(locked)
+		h.Deny(locked)
 		h.rule("default", "r", `{"source":["shop"]}`, `{"Id":"q","Arn":"`+locked+`","Input":"{}","DeadLetterConfig":{"Arn":"`+dead+`"}}`)
 		id := h.put("default", "shop", `{}`)
 		got := h.received("dead")
@@ -223,7 +224,7 @@ func TestEventThatAnotherBusRefusesGoesToTheDeadLetterQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		locked := "arn:aws:events:eu-west-1:" + account + ":event-bus/locked"
-		h.deny(locked)
+		h.Deny(locked)
 		h.rule("default", "r", `{"source":["shop"]}`, `{"Id":"b","Arn":"`+locked+`","DeadLetterConfig":{"Arn":"`+dead+`"}}`)
 		id := h.put("default", "shop", `{}`)
 		got := h.received("dead")
@@ -327,7 +328,7 @@ func TestServicesReachTheBusesOfTheirAccountOnly(t *testing.T) {
 }
 
 func TestOnlyServicesSendEventsOfAWS(t *testing.T) {
-	e := &api.PutEventsRequestEntry{Source: ptr("aws.s3"), DetailType: ptr("x"), Detail: ptr("{}")}
+	e := &api.PutEventsRequestEntry{Source: new("aws.s3"), DetailType: new("x"), Detail: new("{}")}
 	ctx := service.WithRequest(context.Background(), &service.Request{Principal: service.Principal{Kind: service.Root}})
 	if code, _ := check(ctx, e); code != "NotAuthorizedForSource" {
 		t.Errorf("a user: %q", code)
@@ -353,7 +354,7 @@ func TestPermissionsOfABus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return orEmpty(out.Policy)
+			return opt.Value(out.Policy)
 		}
 		for _, text := range []string{
 			`{"StatementId":"one","Action":"events:PutEvents","Principal":"222222222222"}`,

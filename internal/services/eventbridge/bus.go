@@ -6,6 +6,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -77,7 +78,7 @@ func (s *Service) createEventBus(ctx context.Context, in *api.CreateEventBusInpu
 		return nil, err
 	}
 	b := busRecord{
-		Name: in.Name, Description: orEmpty(in.Description), KMSKey: orEmpty(in.KmsKeyIdentifier), DeadLetter: deadLetter(in.DeadLetterConfig), Log: in.LogConfig, Tags: tags,
+		Name: in.Name, Description: opt.Value(in.Description), KMSKey: opt.Value(in.KmsKeyIdentifier), DeadLetter: deadLetter(in.DeadLetterConfig), Log: in.LogConfig, Tags: tags,
 		Created: s.now(), Modified: s.now(),
 	}
 	err = s.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -93,7 +94,7 @@ func (s *Service) createEventBus(ctx context.Context, in *api.CreateEventBusInpu
 		return nil, storeError(err)
 	}
 	return &api.CreateEventBusOutput{
-		EventBusArn: ptr(p.busARN(in.Name)), Description: in.Description, KmsKeyIdentifier: in.KmsKeyIdentifier, DeadLetterConfig: in.DeadLetterConfig, LogConfig: in.LogConfig,
+		EventBusArn: new(p.busARN(in.Name)), Description: in.Description, KmsKeyIdentifier: in.KmsKeyIdentifier, DeadLetterConfig: in.DeadLetterConfig, LogConfig: in.LogConfig,
 	}, nil
 }
 
@@ -101,7 +102,7 @@ func deadLetter(c *api.DeadLetterConfig) string {
 	if c == nil {
 		return ""
 	}
-	return orEmpty(c.Arn)
+	return opt.Value(c.Arn)
 }
 
 func deadLetterConfig(arn string) *api.DeadLetterConfig {
@@ -133,7 +134,7 @@ func (s *Service) updateEventBus(ctx context.Context, in *api.UpdateEventBusInpu
 	}
 	b, err := s.viewBus(ctx, p, name)
 	return &api.UpdateEventBusOutput{
-		Arn: ptr(p.busARN(name)), Name: &name, Description: optional(b.Description), KmsKeyIdentifier: optional(b.KMSKey), DeadLetterConfig: deadLetterConfig(b.DeadLetter), LogConfig: b.Log,
+		Arn: new(p.busARN(name)), Name: &name, Description: opt.Of(b.Description), KmsKeyIdentifier: opt.Of(b.KMSKey), DeadLetterConfig: deadLetterConfig(b.DeadLetter), LogConfig: b.Log,
 	}, err
 }
 
@@ -152,8 +153,8 @@ func (s *Service) describeEventBus(ctx context.Context, in *api.DescribeEventBus
 		return nil, err
 	}
 	return &api.DescribeEventBusOutput{
-		Name: &name, Arn: ptr(p.busARN(name)), Description: optional(b.Description), KmsKeyIdentifier: optional(b.KMSKey), DeadLetterConfig: deadLetterConfig(b.DeadLetter),
-		Policy: optional(b.Policy.text()), LogConfig: b.Log, CreationTime: shownTime(b.Created), LastModifiedTime: shownTime(b.Modified),
+		Name: &name, Arn: new(p.busARN(name)), Description: opt.Of(b.Description), KmsKeyIdentifier: opt.Of(b.KMSKey), DeadLetterConfig: deadLetterConfig(b.DeadLetter),
+		Policy: opt.Of(b.Policy.text()), LogConfig: b.Log, CreationTime: shownTime(b.Created), LastModifiedTime: shownTime(b.Modified),
 	}, nil
 }
 
@@ -162,20 +163,20 @@ func (s *Service) listEventBuses(ctx context.Context, in *api.ListEventBusesInpu
 	out := &api.ListEventBusesOutput{EventBuses: []api.EventBus{}}
 	show := func(b busRecord) {
 		out.EventBuses = append(out.EventBuses, api.EventBus{
-			Name: &b.Name, Arn: ptr(p.busARN(b.Name)), Description: optional(b.Description), Policy: optional(b.Policy.text()),
+			Name: &b.Name, Arn: new(p.busARN(b.Name)), Description: opt.Of(b.Description), Policy: opt.Of(b.Policy.text()),
 			CreationTime: shownTime(b.Created), LastModifiedTime: shownTime(b.Modified),
 		})
 	}
 	// The default bus comes first, whether it has a row or not.
 	limit := in.Limit
-	if in.NextToken == nil && strings.HasPrefix(defaultBus, orEmpty(in.NamePrefix)) {
+	if in.NextToken == nil && strings.HasPrefix(defaultBus, opt.Value(in.NamePrefix)) {
 		b, err := s.viewBus(ctx, p, defaultBus)
 		if err != nil {
 			return nil, err
 		}
 		show(b)
 		if limit != nil {
-			limit = ptr(*limit - 1)
+			limit = new(*limit - 1)
 		}
 	}
 	next, err := list(ctx, s, p.buses(), in.NamePrefix, in.NextToken, limit, func(name string, b busRecord) bool {

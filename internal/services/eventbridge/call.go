@@ -18,6 +18,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -140,10 +141,10 @@ func newCall(ctx context.Context, m *deliver.Message, d *destinationRecord, fixe
 	}
 	if fixed != nil {
 		for _, x := range fixed.HeaderParameters {
-			header.Set(orEmpty(x.Key), orEmpty(x.Value))
+			header.Set(opt.Value(x.Key), opt.Value(x.Value))
 		}
 		for _, x := range fixed.QueryStringParameters {
-			query.Set(orEmpty(x.Key), orEmpty(x.Value))
+			query.Set(opt.Value(x.Key), opt.Value(x.Value))
 		}
 		body = withParameters(body, fixed.BodyParameters)
 	}
@@ -173,11 +174,11 @@ func withParameters(body []byte, extra []api.ConnectionBodyParameter) []byte {
 		return body
 	}
 	for _, x := range extra {
-		v, err := json.Marshal(orEmpty(x.Value))
+		v, err := json.Marshal(opt.Value(x.Value))
 		if err != nil {
 			return body
 		}
-		doc[orEmpty(x.Key)] = v
+		doc[opt.Value(x.Key)] = v
 	}
 	out, err := json.Marshal(doc)
 	if err != nil {
@@ -190,9 +191,9 @@ func withParameters(body []byte, extra []api.ConnectionBodyParameter) []byte {
 func (s *Service) authorize(r *http.Request, c *caller) error {
 	switch c.c.Type {
 	case api.ConnectionAuthorizationTypeBasic:
-		r.SetBasicAuth(orEmpty(c.c.Shown.BasicAuthParameters.Username), c.hidden.Password)
+		r.SetBasicAuth(opt.Value(c.c.Shown.BasicAuthParameters.Username), c.hidden.Password)
 	case api.ConnectionAuthorizationTypeApiKey:
-		r.Header.Set(orEmpty(c.c.Shown.ApiKeyAuthParameters.ApiKeyName), c.hidden.APIKey)
+		r.Header.Set(opt.Value(c.c.Shown.ApiKeyAuthParameters.ApiKeyName), c.hidden.APIKey)
 	default:
 		token, err := s.token(r.Context(), c)
 		if err != nil {
@@ -245,21 +246,21 @@ func (s *Service) token(ctx context.Context, c *caller) (string, error) {
 		return have, nil
 	}
 	o := c.c.Shown.OAuthParameters
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {orEmpty(o.ClientParameters.ClientID)}, "client_secret": {c.hidden.ClientSecret}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {opt.Value(o.ClientParameters.ClientID)}, "client_secret": {c.hidden.ClientSecret}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	query := url.Values{}
 	if h := c.hidden.OAuthHTTP; h != nil {
 		for _, x := range h.BodyParameters {
-			form.Set(orEmpty(x.Key), orEmpty(x.Value))
+			form.Set(opt.Value(x.Key), opt.Value(x.Value))
 		}
 		for _, x := range h.HeaderParameters {
-			header.Set(orEmpty(x.Key), orEmpty(x.Value))
+			header.Set(opt.Value(x.Key), opt.Value(x.Value))
 		}
 		for _, x := range h.QueryStringParameters {
-			query.Set(orEmpty(x.Key), orEmpty(x.Value))
+			query.Set(opt.Value(x.Key), opt.Value(x.Value))
 		}
 	}
-	r, err := http.NewRequestWithContext(ctx, o.HttpMethod, orEmpty(o.AuthorizationEndpoint), strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, o.HttpMethod, opt.Value(o.AuthorizationEndpoint), strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", service.Errorf("InvalidParameterValue", "The authorization endpoint of the connection %s cannot be called: %s", c.c.Name, err).WithStatus(400)
 	}

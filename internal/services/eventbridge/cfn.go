@@ -8,19 +8,20 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
 // busProperties are the properties of AWS::Events::EventBus.
 type busProperties struct {
-	Name             string              `cfn:"Name,required,createOnly"`
-	Description      *string             `cfn:"Description"`
-	EventSourceName  *string             `cfn:"EventSourceName,createOnly"`
-	KmsKeyIdentifier *string             `cfn:"KmsKeyIdentifier"`
-	DeadLetterConfig *deadLetterProperty `cfn:"DeadLetterConfig"`
-	LogConfig        *logProperty        `cfn:"LogConfig"`
-	Policy           any                 `cfn:"Policy"`
-	Tags             []tagProperty       `cfn:"Tags"`
+	Name             string                `cfn:"Name,required,createOnly"`
+	Description      *string               `cfn:"Description"`
+	EventSourceName  *string               `cfn:"EventSourceName,createOnly"`
+	KmsKeyIdentifier *string               `cfn:"KmsKeyIdentifier"`
+	DeadLetterConfig *deadLetterProperty   `cfn:"DeadLetterConfig"`
+	LogConfig        *logProperty          `cfn:"LogConfig"`
+	Policy           any                   `cfn:"Policy"`
+	Tags             []service.TagProperty `cfn:"Tags"`
 }
 
 type deadLetterProperty struct {
@@ -43,13 +44,7 @@ func (p *logProperty) config() *api.LogConfig {
 	if p == nil {
 		return nil
 	}
-	return &api.LogConfig{IncludeDetail: orEmpty(p.IncludeDetail), Level: orEmpty(p.Level)}
-}
-
-// tagProperty is an element of a Tags property.
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
+	return &api.LogConfig{IncludeDetail: opt.Value(p.IncludeDetail), Level: opt.Value(p.Level)}
 }
 
 // busPolicyProperties are the properties of AWS::Events::EventBusPolicy.
@@ -102,16 +97,10 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 	return service.Call[Out](ctx, s.deps.Door, "events", operation, in)
 }
 
-// document returns a property that is a JSON object, or text that holds one; nil when it is not given.
+// document returns the text of a property that holds a document, or nil for none.
 func document(v any) (*string, error) {
-	switch v := v.(type) {
-	case nil:
-		return nil, nil
-	case string:
-		return &v, nil
-	}
-	b, err := json.Marshal(v)
-	return ptr(string(b)), err
+	text, err := service.Document(v)
+	return opt.Of(text), err
 }
 
 func unlessGone(err error) error {
@@ -119,23 +108,6 @@ func unlessGone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// tagsFor returns the tags of a resource: those of its stack and its own.
-func tagsFor(c service.ResourceCall, own []tagProperty) map[string]string {
-	out := maps.Clone(c.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range own {
-		out[t.Key] = t.Value
-	}
-	for k := range out {
-		if strings.HasPrefix(k, "aws:") {
-			delete(out, k)
-		}
-	}
-	return out
 }
 
 func tagList(tags map[string]string) []api.Tag {
@@ -148,28 +120,19 @@ func tagList(tags map[string]string) []api.Tag {
 
 // retag brings the tags of a resource from old to tags.
 func (s *Service) retag(ctx context.Context, arn string, old, tags map[string]string) error {
-	var gone []string
-	for _, k := range slices.Sorted(maps.Keys(old)) {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceARN: arn, TagKeys: gone}); err != nil {
-			return err
-		}
-	}
-	if len(tags) == 0 || maps.Equal(old, tags) {
-		return nil
-	}
-	_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceARN: arn, Tags: tagList(tags)})
-	return err
+	return service.Retag(old, tags, func(keys []string) error {
+		_, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceARN: arn, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceARN: arn, Tags: tagList(tags)})
+		return err
+	})
 }
 
 func (s *Service) createBusResource(ctx context.Context, c service.ResourceCall, p *busProperties) (service.Resource, error) {
 	_, err := call[api.CreateEventBusOutput](ctx, s, "CreateEventBus", &api.CreateEventBusInput{
 		Name: p.Name, Description: p.Description, EventSourceName: p.EventSourceName, KmsKeyIdentifier: p.KmsKeyIdentifier, DeadLetterConfig: p.DeadLetterConfig.config(),
-		LogConfig: p.LogConfig.config(), Tags: tagList(tagsFor(c, p.Tags)),
+		LogConfig: p.LogConfig.config(), Tags: tagList(c.UserTags(p.Tags)),
 	})
 	if err != nil && (!c.Retry || service.Code(err) != codeExists) {
 		return service.Resource{}, err
@@ -183,12 +146,12 @@ func (s *Service) busResource(ctx context.Context, name string, old, policy any)
 	if err != nil {
 		return service.Resource{}, err
 	}
-	out := service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": placeOf(ctx).busARN(name), "Name": name, "Policy": orEmpty(text)}}
+	out := service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": placeOf(ctx).busARN(name), "Name": name, "Policy": opt.Value(text)}}
 	switch {
 	case text != nil:
 		_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &name, Policy: text})
 	case old != nil:
-		_, err = call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &name, RemoveAllPermissions: ptr(true)})
+		_, err = call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &name, RemoveAllPermissions: new(true)})
 		err = unlessGone(err)
 	}
 	return out, err
@@ -196,12 +159,12 @@ func (s *Service) busResource(ctx context.Context, name string, old, policy any)
 
 func (s *Service) updateBusResource(ctx context.Context, c service.ResourceCall, old, p *busProperties) (service.Resource, error) {
 	in := &api.UpdateEventBusInput{
-		Name: &p.Name, Description: ptr(orEmpty(p.Description)), KmsKeyIdentifier: p.KmsKeyIdentifier, DeadLetterConfig: p.DeadLetterConfig.config(), LogConfig: p.LogConfig.config(),
+		Name: &p.Name, Description: new(opt.Value(p.Description)), KmsKeyIdentifier: p.KmsKeyIdentifier, DeadLetterConfig: p.DeadLetterConfig.config(), LogConfig: p.LogConfig.config(),
 	}
 	if _, err := call[api.UpdateEventBusOutput](ctx, s, "UpdateEventBus", in); err != nil {
 		return service.Resource{}, err
 	}
-	if err := s.retag(ctx, placeOf(ctx).busARN(p.Name), tagsFor(c, old.Tags), tagsFor(c, p.Tags)); err != nil {
+	if err := s.retag(ctx, placeOf(ctx).busARN(p.Name), c.UserTags(old.Tags), c.UserTags(p.Tags)); err != nil {
 		return service.Resource{}, err
 	}
 	return s.busResource(ctx, p.Name, old.Policy, p.Policy)
@@ -242,7 +205,7 @@ func (s *Service) createPolicyResource(ctx context.Context, _ service.ResourceCa
 		}
 	}
 	doc.Statement = append(doc.without(p.StatementID), st)
-	_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &bus, Policy: ptr(doc.text())})
+	_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &bus, Policy: new(doc.text())})
 	return out, err
 }
 
@@ -297,7 +260,7 @@ func (s *Service) updateArchiveResource(ctx context.Context, c service.ResourceC
 	if err != nil {
 		return service.Resource{}, err
 	}
-	in := &api.UpdateArchiveInput{ArchiveName: c.PhysicalID, Description: ptr(orEmpty(p.Description)), EventPattern: ptr(orEmpty(pattern)), RetentionDays: ptr(int32(0)), KmsKeyIdentifier: p.KmsKeyIdentifier}
+	in := &api.UpdateArchiveInput{ArchiveName: c.PhysicalID, Description: new(opt.Value(p.Description)), EventPattern: new(opt.Value(pattern)), RetentionDays: new(int32(0)), KmsKeyIdentifier: p.KmsKeyIdentifier}
 	if p.RetentionDays != nil {
 		in.RetentionDays = p.RetentionDays
 	}

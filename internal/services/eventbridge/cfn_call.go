@@ -4,6 +4,7 @@ import (
 	"context"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -141,7 +142,7 @@ func (s *Service) createConnectionResource(ctx context.Context, c service.Resour
 		name = *p.Name
 	}
 	_, err := call[api.CreateConnectionOutput](ctx, s, "CreateConnection", &api.CreateConnectionInput{
-		Name: name, AuthorizationType: orEmpty(p.AuthorizationType), AuthParameters: p.AuthParameters.parameters(), Description: p.Description, KmsKeyIdentifier: p.KmsKeyIdentifier,
+		Name: name, AuthorizationType: opt.Value(p.AuthorizationType), AuthParameters: p.AuthParameters.parameters(), Description: p.Description, KmsKeyIdentifier: p.KmsKeyIdentifier,
 	})
 	if err != nil && (!c.Retry || service.Code(err) != codeExists) {
 		return service.Resource{}, err
@@ -161,7 +162,7 @@ func (s *Service) connectionResource(ctx context.Context, name string) (service.
 
 func (s *Service) updateConnectionResource(ctx context.Context, c service.ResourceCall, _, p *connectionProperties) (service.Resource, error) {
 	_, err := call[api.UpdateConnectionOutput](ctx, s, "UpdateConnection", &api.UpdateConnectionInput{
-		Name: c.PhysicalID, AuthorizationType: orEmpty(p.AuthorizationType), AuthParameters: p.AuthParameters.update(), Description: ptr(orEmpty(p.Description)), KmsKeyIdentifier: p.KmsKeyIdentifier,
+		Name: c.PhysicalID, AuthorizationType: opt.Value(p.AuthorizationType), AuthParameters: p.AuthParameters.update(), Description: new(opt.Value(p.Description)), KmsKeyIdentifier: p.KmsKeyIdentifier,
 	})
 	if err != nil {
 		return service.Resource{}, err
@@ -199,8 +200,8 @@ func (s *Service) destinationResource(ctx context.Context, name string) (service
 
 func (s *Service) updateDestinationResource(ctx context.Context, c service.ResourceCall, _, p *destinationProperties) (service.Resource, error) {
 	in := &api.UpdateApiDestinationInput{
-		Name: c.PhysicalID, Description: ptr(orEmpty(p.Description)), ConnectionArn: &p.ConnectionArn, InvocationEndpoint: &p.InvocationEndpoint, HttpMethod: p.HTTPMethod,
-		InvocationRateLimitPerSecond: ptr(int32(defaultRate)),
+		Name: c.PhysicalID, Description: new(opt.Value(p.Description)), ConnectionArn: &p.ConnectionArn, InvocationEndpoint: &p.InvocationEndpoint, HttpMethod: p.HTTPMethod,
+		InvocationRateLimitPerSecond: new(int32(defaultRate)),
 	}
 	if p.InvocationRateLimitPerSecond != nil {
 		in.InvocationRateLimitPerSecond = p.InvocationRateLimitPerSecond

@@ -5,21 +5,22 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
 // ruleProperties are the properties of AWS::Events::Rule
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html).
 type ruleProperties struct {
-	Name               *string          `cfn:"Name,createOnly"`
-	EventBusName       *string          `cfn:"EventBusName,createOnly"`
-	Description        *string          `cfn:"Description"`
-	EventPattern       any              `cfn:"EventPattern"`
-	ScheduleExpression *string          `cfn:"ScheduleExpression"`
-	State              *string          `cfn:"State"`
-	RoleArn            *string          `cfn:"RoleArn"`
-	Tags               []tagProperty    `cfn:"Tags"`
-	Targets            []targetProperty `cfn:"Targets"`
+	Name               *string               `cfn:"Name,createOnly"`
+	EventBusName       *string               `cfn:"EventBusName,createOnly"`
+	Description        *string               `cfn:"Description"`
+	EventPattern       any                   `cfn:"EventPattern"`
+	ScheduleExpression *string               `cfn:"ScheduleExpression"`
+	State              *string               `cfn:"State"`
+	RoleArn            *string               `cfn:"RoleArn"`
+	Tags               []service.TagProperty `cfn:"Tags"`
+	Targets            []targetProperty      `cfn:"Targets"`
 }
 
 // targetProperty is a target of a rule. Parameters of targets that rules do not reach here are not among its members.
@@ -109,8 +110,8 @@ func (s *Service) setRule(ctx context.Context, c service.ResourceCall, name stri
 		out.PhysicalID = bus + "|" + name
 	}
 	_, err = call[api.PutRuleOutput](ctx, s, "PutRule", &api.PutRuleInput{
-		Name: name, EventBusName: p.EventBusName, Description: p.Description, EventPattern: pattern, ScheduleExpression: p.ScheduleExpression, State: orEmpty(p.State), RoleArn: p.RoleArn,
-		Tags: tagList(tagsFor(c, p.Tags)),
+		Name: name, EventBusName: p.EventBusName, Description: p.Description, EventPattern: pattern, ScheduleExpression: p.ScheduleExpression, State: opt.Value(p.State), RoleArn: p.RoleArn,
+		Tags: tagList(c.UserTags(p.Tags)),
 	})
 	if err != nil {
 		return out, err
@@ -119,7 +120,7 @@ func (s *Service) setRule(ctx context.Context, c service.ResourceCall, name stri
 		if err := s.removeOldTargets(ctx, name, old, p); err != nil {
 			return out, err
 		}
-		if err := s.retag(ctx, arn, tagsFor(c, old.Tags), tagsFor(c, p.Tags)); err != nil {
+		if err := s.retag(ctx, arn, c.UserTags(old.Tags), c.UserTags(p.Tags)); err != nil {
 			return out, err
 		}
 	}

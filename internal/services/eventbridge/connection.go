@@ -9,6 +9,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -64,7 +65,7 @@ func (s *Service) createConnection(ctx context.Context, in *api.CreateConnection
 	}
 	now := s.now()
 	c := connectionRecord{
-		Name: in.Name, ID: id, Description: orEmpty(in.Description), Type: in.AuthorizationType, State: api.ConnectionStateAuthorized, KMSKey: orEmpty(in.KmsKeyIdentifier),
+		Name: in.Name, ID: id, Description: opt.Value(in.Description), Type: in.AuthorizationType, State: api.ConnectionStateAuthorized, KMSKey: opt.Value(in.KmsKeyIdentifier),
 		Created: now, Modified: now, Authorized: now,
 	}
 	if c.Type == api.ConnectionAuthorizationTypeOauthClientCredentials {
@@ -86,7 +87,7 @@ func (s *Service) createConnection(ctx context.Context, in *api.CreateConnection
 		}
 		return record.Set(tx, p.connection(in.Name), c)
 	})
-	return &api.CreateConnectionOutput{ConnectionArn: ptr(p.connectionARN(&c)), ConnectionState: c.State, CreationTime: &now, LastModifiedTime: &now}, storeError(err)
+	return &api.CreateConnectionOutput{ConnectionArn: new(p.connectionARN(&c)), ConnectionState: c.State, CreationTime: &now, LastModifiedTime: &now}, storeError(err)
 }
 
 // set takes the parameters of a new connection over, each to where it belongs.
@@ -247,7 +248,7 @@ func (s *Service) updateConnection(ctx context.Context, in *api.UpdateConnection
 	})
 	s.oauth.forget(p.connectionARN(&c))
 	return &api.UpdateConnectionOutput{
-		ConnectionArn: ptr(p.connectionARN(&c)), ConnectionState: c.State, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
+		ConnectionArn: new(p.connectionARN(&c)), ConnectionState: c.State, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
 	}, err
 }
 
@@ -271,7 +272,7 @@ func merged(c *connectionRecord, hidden *secrets, in *api.UpdateConnectionAuthRe
 		}
 		have := ""
 		if c.Shown.BasicAuthParameters != nil {
-			have = orEmpty(c.Shown.BasicAuthParameters.Username)
+			have = opt.Value(c.Shown.BasicAuthParameters.Username)
 		}
 		out.BasicAuthParameters = &api.CreateConnectionBasicAuthRequestParameters{Username: or(b.Username, have), Password: or(b.Password, hidden.Password)}
 	case api.ConnectionAuthorizationTypeApiKey:
@@ -281,7 +282,7 @@ func merged(c *connectionRecord, hidden *secrets, in *api.UpdateConnectionAuthRe
 		}
 		have := ""
 		if c.Shown.ApiKeyAuthParameters != nil {
-			have = orEmpty(c.Shown.ApiKeyAuthParameters.ApiKeyName)
+			have = opt.Value(c.Shown.ApiKeyAuthParameters.ApiKeyName)
 		}
 		out.ApiKeyAuthParameters = &api.CreateConnectionApiKeyAuthRequestParameters{ApiKeyName: or(k.ApiKeyName, have), ApiKeyValue: or(k.ApiKeyValue, hidden.APIKey)}
 	default:
@@ -293,9 +294,9 @@ func merged(c *connectionRecord, hidden *secrets, in *api.UpdateConnectionAuthRe
 func mergedOAuth(have *api.ConnectionOAuthResponseParameters, hidden *secrets, in *api.UpdateConnectionOAuthRequestParameters) *api.CreateConnectionOAuthRequestParameters {
 	out := &api.CreateConnectionOAuthRequestParameters{ClientParameters: &api.CreateConnectionOAuthClientRequestParameters{ClientSecret: hidden.ClientSecret}, OAuthHttpParameters: hidden.OAuthHTTP}
 	if have != nil {
-		out.AuthorizationEndpoint, out.HttpMethod = orEmpty(have.AuthorizationEndpoint), have.HttpMethod
+		out.AuthorizationEndpoint, out.HttpMethod = opt.Value(have.AuthorizationEndpoint), have.HttpMethod
 		if have.ClientParameters != nil {
-			out.ClientParameters.ClientID = orEmpty(have.ClientParameters.ClientID)
+			out.ClientParameters.ClientID = opt.Value(have.ClientParameters.ClientID)
 		}
 	}
 	if in == nil {
@@ -328,8 +329,8 @@ func (s *Service) describeConnection(ctx context.Context, in *api.DescribeConnec
 		return nil, err
 	}
 	return &api.DescribeConnectionOutput{
-		ConnectionArn: ptr(p.connectionARN(&c)), Name: &c.Name, Description: optional(c.Description), ConnectionState: c.State, AuthorizationType: c.Type, SecretArn: ptr(p.secretARN(&c)),
-		KmsKeyIdentifier: optional(c.KMSKey), AuthParameters: &c.Shown, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
+		ConnectionArn: new(p.connectionARN(&c)), Name: &c.Name, Description: opt.Of(c.Description), ConnectionState: c.State, AuthorizationType: c.Type, SecretArn: new(p.secretARN(&c)),
+		KmsKeyIdentifier: opt.Of(c.KMSKey), AuthParameters: &c.Shown, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
 	}, nil
 }
 
@@ -341,7 +342,7 @@ func (s *Service) listConnections(ctx context.Context, in *api.ListConnectionsIn
 			return false
 		}
 		out.Connections = append(out.Connections, api.Connection{
-			ConnectionArn: ptr(p.connectionARN(&c)), Name: &c.Name, ConnectionState: c.State, AuthorizationType: c.Type, CreationTime: &c.Created, LastModifiedTime: &c.Modified,
+			ConnectionArn: new(p.connectionARN(&c)), Name: &c.Name, ConnectionState: c.State, AuthorizationType: c.Type, CreationTime: &c.Created, LastModifiedTime: &c.Modified,
 			LastAuthorizedTime: &c.Authorized,
 		})
 		return true
@@ -362,7 +363,7 @@ func (s *Service) deleteConnection(ctx context.Context, in *api.DeleteConnection
 	})
 	s.oauth.forget(p.connectionARN(&c))
 	return &api.DeleteConnectionOutput{
-		ConnectionArn: ptr(p.connectionARN(&c)), ConnectionState: api.ConnectionStateDeleting, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
+		ConnectionArn: new(p.connectionARN(&c)), ConnectionState: api.ConnectionStateDeleting, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
 	}, storeError(err)
 }
 
@@ -383,6 +384,6 @@ func (s *Service) deauthorizeConnection(ctx context.Context, in *api.Deauthorize
 	})
 	s.oauth.forget(p.connectionARN(&c))
 	return &api.DeauthorizeConnectionOutput{
-		ConnectionArn: ptr(p.connectionARN(&c)), ConnectionState: api.ConnectionStateDeauthorizing, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
+		ConnectionArn: new(p.connectionARN(&c)), ConnectionState: api.ConnectionStateDeauthorizing, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
 	}, err
 }

@@ -7,6 +7,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -65,7 +66,7 @@ func (s *Service) createAPIDestination(ctx context.Context, in *api.CreateApiDes
 		return nil, err
 	}
 	d := destinationRecord{
-		Name: in.Name, ID: id, Description: orEmpty(in.Description), Connection: in.ConnectionArn, Endpoint: in.InvocationEndpoint, Method: in.HttpMethod, Rate: defaultRate,
+		Name: in.Name, ID: id, Description: opt.Value(in.Description), Connection: in.ConnectionArn, Endpoint: in.InvocationEndpoint, Method: in.HttpMethod, Rate: defaultRate,
 		Created: s.now(), Modified: s.now(),
 	}
 	if in.InvocationRateLimitPerSecond != nil {
@@ -90,7 +91,7 @@ func (s *Service) createAPIDestination(ctx context.Context, in *api.CreateApiDes
 		return nil, storeError(err)
 	}
 	state, err := s.stateOf(ctx, &d)
-	return &api.CreateApiDestinationOutput{ApiDestinationArn: ptr(p.destinationARN(&d)), ApiDestinationState: state, CreationTime: &d.Created, LastModifiedTime: &d.Modified}, err
+	return &api.CreateApiDestinationOutput{ApiDestinationArn: new(p.destinationARN(&d)), ApiDestinationState: state, CreationTime: &d.Created, LastModifiedTime: &d.Modified}, err
 }
 
 func checkEndpoint(url string) error {
@@ -133,7 +134,7 @@ func (s *Service) updateAPIDestination(ctx context.Context, in *api.UpdateApiDes
 		return nil, err
 	}
 	state, err := s.stateOf(ctx, &d)
-	return &api.UpdateApiDestinationOutput{ApiDestinationArn: ptr(p.destinationARN(&d)), ApiDestinationState: state, CreationTime: &d.Created, LastModifiedTime: &d.Modified}, err
+	return &api.UpdateApiDestinationOutput{ApiDestinationArn: new(p.destinationARN(&d)), ApiDestinationState: state, CreationTime: &d.Created, LastModifiedTime: &d.Modified}, err
 }
 
 func (s *Service) describeAPIDestination(ctx context.Context, in *api.DescribeApiDestinationInput) (*api.DescribeApiDestinationOutput, error) {
@@ -144,7 +145,7 @@ func (s *Service) describeAPIDestination(ctx context.Context, in *api.DescribeAp
 	}
 	state, err := s.stateOf(ctx, &d)
 	return &api.DescribeApiDestinationOutput{
-		ApiDestinationArn: ptr(p.destinationARN(&d)), Name: &d.Name, Description: optional(d.Description), ApiDestinationState: state, ConnectionArn: &d.Connection,
+		ApiDestinationArn: new(p.destinationARN(&d)), Name: &d.Name, Description: opt.Of(d.Description), ApiDestinationState: state, ConnectionArn: &d.Connection,
 		InvocationEndpoint: &d.Endpoint, HttpMethod: d.Method, InvocationRateLimitPerSecond: &d.Rate, CreationTime: &d.Created, LastModifiedTime: &d.Modified,
 	}, err
 }
@@ -168,7 +169,7 @@ func (s *Service) listAPIDestinations(ctx context.Context, in *api.ListApiDestin
 		var state string
 		if state, err = s.stateOf(ctx, d); err == nil {
 			out.ApiDestinations = append(out.ApiDestinations, api.ApiDestination{
-				ApiDestinationArn: ptr(p.destinationARN(d)), Name: &d.Name, ApiDestinationState: state, ConnectionArn: &d.Connection, InvocationEndpoint: &d.Endpoint, HttpMethod: d.Method,
+				ApiDestinationArn: new(p.destinationARN(d)), Name: &d.Name, ApiDestinationState: state, ConnectionArn: &d.Connection, InvocationEndpoint: &d.Endpoint, HttpMethod: d.Method,
 				InvocationRateLimitPerSecond: &d.Rate, CreationTime: &d.Created, LastModifiedTime: &d.Modified,
 			})
 		}

@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -35,8 +36,8 @@ func (s *Service) createEndpoint(ctx context.Context, in *api.CreateEndpointInpu
 		return nil, err
 	}
 	e := endpointRecord{
-		Name: in.Name, ID: hex.EncodeToString(id[:5]) + "." + hex.EncodeToString(id[4:])[1:], Description: orEmpty(in.Description), Routing: in.RoutingConfig, Replication: in.ReplicationConfig, Buses: in.EventBuses,
-		Role: orEmpty(in.RoleArn), Created: s.now(), Modified: s.now(),
+		Name: in.Name, ID: hex.EncodeToString(id[:5]) + "." + hex.EncodeToString(id[4:])[1:], Description: opt.Value(in.Description), Routing: in.RoutingConfig, Replication: in.ReplicationConfig, Buses: in.EventBuses,
+		Role: opt.Value(in.RoleArn), Created: s.now(), Modified: s.now(),
 	}
 	if err := e.check(); err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (s *Service) createEndpoint(ctx context.Context, in *api.CreateEndpointInpu
 		return record.Set(tx, p.endpoint(in.Name), e)
 	})
 	return &api.CreateEndpointOutput{
-		Name: &e.Name, Arn: ptr(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses, RoleArn: in.RoleArn, State: api.EndpointStateCreating,
+		Name: &e.Name, Arn: new(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses, RoleArn: in.RoleArn, State: api.EndpointStateCreating,
 	}, storeError(err)
 }
 
@@ -103,8 +104,8 @@ func (s *Service) describeEndpoint(ctx context.Context, in *api.DescribeEndpoint
 		return nil, err
 	}
 	return &api.DescribeEndpointOutput{
-		Name: &e.Name, Description: optional(e.Description), Arn: ptr(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses,
-		RoleArn: optional(e.Role), EndpointId: &e.ID, EndpointUrl: ptr(e.url()), State: api.EndpointStateActive, CreationTime: &e.Created, LastModifiedTime: &e.Modified,
+		Name: &e.Name, Description: opt.Of(e.Description), Arn: new(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses,
+		RoleArn: opt.Of(e.Role), EndpointId: &e.ID, EndpointUrl: new(e.url()), State: api.EndpointStateActive, CreationTime: &e.Created, LastModifiedTime: &e.Modified,
 	}, nil
 }
 
@@ -113,8 +114,8 @@ func (s *Service) listEndpoints(ctx context.Context, in *api.ListEndpointsInput)
 	out := &api.ListEndpointsOutput{Endpoints: []api.Endpoint{}}
 	next, err := list(ctx, s, p.endpoints(), in.NamePrefix, in.NextToken, in.MaxResults, func(_ string, e endpointRecord) bool {
 		out.Endpoints = append(out.Endpoints, api.Endpoint{
-			Name: &e.Name, Description: optional(e.Description), Arn: ptr(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses,
-			RoleArn: optional(e.Role), EndpointId: &e.ID, EndpointUrl: ptr(e.url()), State: api.EndpointStateActive, CreationTime: &e.Created, LastModifiedTime: &e.Modified,
+			Name: &e.Name, Description: opt.Of(e.Description), Arn: new(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses,
+			RoleArn: opt.Of(e.Role), EndpointId: &e.ID, EndpointUrl: new(e.url()), State: api.EndpointStateActive, CreationTime: &e.Created, LastModifiedTime: &e.Modified,
 		})
 		return true
 	})
@@ -146,8 +147,8 @@ func (s *Service) updateEndpoint(ctx context.Context, in *api.UpdateEndpointInpu
 		return v.check()
 	})
 	return &api.UpdateEndpointOutput{
-		Name: &e.Name, Arn: ptr(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses, RoleArn: optional(e.Role),
-		EndpointId: &e.ID, EndpointUrl: ptr(e.url()), State: api.EndpointStateActive,
+		Name: &e.Name, Arn: new(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses, RoleArn: opt.Of(e.Role),
+		EndpointId: &e.ID, EndpointUrl: new(e.url()), State: api.EndpointStateActive,
 	}, err
 }
 

@@ -2,12 +2,10 @@ package eventbridge
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // The service's error codes.
@@ -56,35 +54,6 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// storeError names the errors of the store that a client can do something about.
 func storeError(err error) error {
-	var known *service.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrConflict):
-		return &service.Error{
-			Code: "InternalException", Status: http.StatusInternalServerError, Err: err,
-			Message: "The store cannot take this write now. Nothing was stored; try again, and make room in the data directory if the disk is full.",
-		}
-	}
-	return fmt.Errorf("eventbridge: %w", err)
-}
-
-func ptr[T any](v T) *T { return &v }
-
-// orEmpty returns what p points to, or "".
-func orEmpty(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-// optional returns a pointer to s, or nil for "".
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return service.StoreError("eventbridge", "InternalException", http.StatusInternalServerError, err)
 }

@@ -23,54 +23,21 @@ import (
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/sqs"
-	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 // harness is EventBridge and SQS on a store in memory and a clock that stands still.
 type harness struct {
+	fake.Door
 	t             testing.TB
 	buses, queues service.Service
 	impl          *Service
-	functions     *functions
+	functions     *fake.Functions
 	endpoint      *endpoint
 	clock         *clock.Fake
 	ctx           context.Context
-
-	mu     sync.Mutex // guards the field below
-	denied []string   // resources that the door refuses
-}
-
-// functions stands for Lambda: it remembers what it was asked to run.
-type functions struct {
-	mu     sync.Mutex // guards the field below
-	events []string
-}
-
-func (f *functions) Invoke(context.Context, port.Source, string, []byte) (port.Invocation, error) {
-	return port.Invocation{}, errors.New("rules invoke asynchronously")
-}
-
-func (f *functions) CheckInvoke(context.Context, port.Source, string) error { return nil }
-
-func (f *functions) EnqueueAsync(_ context.Context, tx store.Txn, from port.Source, function string, payload []byte) error {
-	tx.OnCommit(func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.events = append(f.events, from.ARN+" "+function+" "+string(payload))
-	})
-	return nil
-}
-
-// seen returns the events since it was called last.
-func (f *functions) seen() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := f.events
-	f.events = nil
-	return out
 }
 
 // endpoint stands for the world outside: it notes requests and answers with statuses.
@@ -108,27 +75,6 @@ func (e *endpoint) seen() []string {
 	return out
 }
 
-// roles lets every role be passed and assumed.
-type roles struct{ port.Roles }
-
-func (roles) CheckPassRole(context.Context, string, string) error { return nil }
-
-func (roles) SessionForService(_ context.Context, _, role, session string) (service.Principal, error) {
-	return service.Principal{Kind: service.AssumedRole, ARN: role + "/" + session, Account: account}, nil
-}
-
-// keys are data keys that are not wrapped.
-type keys struct{}
-
-func (keys) GenerateDataKey(context.Context, port.KeyUse) (port.DataKey, error) {
-	k := []byte("0123456789abcdef0123456789abcdef")
-	return port.DataKey{Plain: k, Wrapped: k}, nil
-}
-
-func (keys) Decrypt(_ context.Context, _ port.KeyUse, wrapped []byte) ([]byte, error) {
-	return wrapped, nil
-}
-
 const account = "111111111111"
 
 var start = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -141,14 +87,14 @@ func in(t *testing.T, fn func(t *testing.T, h *harness)) {
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{t: t, clock: clock.NewFake(start), functions: &functions{}, endpoint: &endpoint{}}
+	h := &harness{t: t, clock: clock.NewFake(start), functions: &fake.Functions{}, endpoint: &endpoint{}}
 	st := mem.New()
 	log := slog.New(slog.DiscardHandler)
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
 	h.queues, queues = sqs.New(deps)
 	h.impl = newService(deps, Options{
-		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, roles{}), Roles: roles{}, Keys: keys{}, HTTP: &http.Client{Transport: h.endpoint},
+		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Keys: fake.Keys{}, HTTP: &http.Client{Transport: h.endpoint},
 	})
 	h.buses = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
@@ -158,45 +104,14 @@ func newHarness(t testing.TB) *harness {
 	if err := jobs.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.ctx = service.WithRequest(t.Context(), &service.Request{
-		ID: "test", Account: account, Region: "eu-west-1", Principal: service.Principal{Kind: service.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root"},
-	})
+	h.Services = []service.Service{h.buses, h.queues}
+	h.ctx = fake.Root(t.Context(), account, "eu-west-1")
 	t.Cleanup(func() {
 		if err := errors.Join(h.buses.Close(context.Background()), jobs.Close(), st.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return h
-}
-
-// Call implements [service.Door] without asking for permission.
-func (h *harness) Call(ctx context.Context, api, operation string, in any) (any, error) {
-	of := h.buses
-	if api == "sqs" {
-		of = h.queues
-	}
-	for _, b := range of.Operations {
-		if b.Name == operation && b.Call != nil {
-			return b.Call(ctx, in)
-		}
-	}
-	return nil, service.NotImplemented(api, operation)
-}
-
-// Allow implements [service.Door]: everything is allowed but what a test denies.
-func (h *harness) Allow(_ context.Context, target service.Target) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if slices.Contains(h.denied, target.ARN) {
-		return service.Errorf("AccessDenied", "The test denies it.").WithStatus(403)
-	}
-	return nil
-}
-
-func (h *harness) deny(arn string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.denied = append(h.denied, arn)
 }
 
 // queue makes a queue and returns its ARN.
@@ -219,7 +134,7 @@ func (h *harness) received(name string) []queueapi.Message {
 	url := "http://127.0.0.1:4566/" + account + "/" + name
 	var all []queueapi.Message
 	for {
-		out, err := service.Call[queueapi.ReceiveMessageOutput](h.ctx, h, "sqs", "ReceiveMessage", &queueapi.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: ptr(int32(10)), MessageAttributeNames: []string{"All"}})
+		out, err := service.Call[queueapi.ReceiveMessageOutput](h.ctx, h, "sqs", "ReceiveMessage", &queueapi.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: new(int32(10)), MessageAttributeNames: []string{"All"}})
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -174,11 +175,11 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 // message returns the delivery of an event to a target.
 func (s *Service) message(x *rule, t *target, e *event, input []byte) *deliver.Message {
 	m := &deliver.Message{
-		Target: t.Arn, From: x.source, Role: orEmpty(t.RoleArn), Trace: e.Trace, Stream: e.ID, PartitionKey: e.ID, Body: input,
+		Target: t.Arn, From: x.source, Role: opt.Value(t.RoleArn), Trace: e.Trace, Stream: e.ID, PartitionKey: e.ID, Body: input,
 		Retry: t.retry(),
 	}
 	if t.SqsParameters != nil {
-		m.Group = orEmpty(t.SqsParameters.MessageGroupId)
+		m.Group = opt.Value(t.SqsParameters.MessageGroupId)
 	}
 	if h := t.HttpParameters; h != nil {
 		m.HTTP = &deliver.HTTP{Path: h.PathParameterValues, Header: h.HeaderParameters, Query: h.QueryStringParameters}
@@ -238,7 +239,7 @@ func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t
 	on := *p.event
 	on.Forwarded = true
 	_, name := t.at.Split()
-	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: orEmpty(t.RoleArn), DeadLetter: dead}).enqueue(tx)
+	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: opt.Value(t.RoleArn), DeadLetter: dead}).enqueue(tx)
 }
 
 // routeJob brings an event to rules of a bus.

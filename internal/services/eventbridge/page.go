@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -18,7 +19,7 @@ func list[T any](ctx context.Context, s *Service, prefix key.Key, namePrefix, to
 	if limit != nil && int(*limit) < size {
 		size = int(*limit)
 	}
-	next, err := record.Page(ctx, s.deps.Store, prefix, record.Paging{NamePrefix: orEmpty(namePrefix), Token: token, Limit: size}, keep)
+	next, err := record.Page(ctx, s.deps.Store, prefix, record.Paging{NamePrefix: opt.Value(namePrefix), Token: token, Limit: size}, keep)
 	if errors.Is(err, record.ErrToken) {
 		return nil, invalid("Parameter NextToken is not valid.")
 	}

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 )
@@ -30,7 +31,7 @@ func (s *Service) putEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 			return nil, err
 		}
 	}
-	out := &api.PutEventsOutput{Entries: make([]api.PutEventsResultEntry, len(in.Entries)), FailedEntryCount: ptr(int32(0))}
+	out := &api.PutEventsOutput{Entries: make([]api.PutEventsResultEntry, len(in.Entries)), FailedEntryCount: new(int32(0))}
 	var plans []*plan
 	for i := range in.Entries {
 		e := &in.Entries[i]
@@ -61,7 +62,7 @@ func (s *Service) putEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 
 // sizeOf returns the size of an entry as it is counted: 14 bytes for a time, and the bytes of the texts.
 func sizeOf(e *api.PutEventsRequestEntry) int {
-	n := len(orEmpty(e.Source)) + len(orEmpty(e.DetailType)) + len(orEmpty(e.Detail))
+	n := len(opt.Value(e.Source)) + len(opt.Value(e.DetailType)) + len(opt.Value(e.Detail))
 	if e.Time != nil {
 		n += 14
 	}
@@ -77,7 +78,7 @@ func check(ctx context.Context, e *api.PutEventsRequestEntry) (code, message str
 		name  string
 		value *string
 	}{{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail}} {
-		if orEmpty(f.value) == "" {
+		if opt.Value(f.value) == "" {
 			return "InvalidArgument", "Parameter " + f.name + " is not valid. Reason: " + f.name + " is a required argument."
 		}
 	}
@@ -103,7 +104,7 @@ func (s *Service) newEvent(ctx context.Context, p place, in *api.PutEventsReques
 	r := service.RequestFrom(ctx)
 	e := &event{
 		ID: id, Source: *in.Source, DetailType: *in.DetailType, Account: r.Account, Region: p.region, Resources: in.Resources, Ingested: s.now(),
-		Trace: orEmpty(in.TraceHeader),
+		Trace: opt.Value(in.TraceHeader),
 	}
 	if a := r.Principal.Account; a != "" {
 		e.Account = a

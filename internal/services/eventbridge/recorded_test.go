@@ -31,7 +31,7 @@ func (r *replayed) Call(name, operation, input string) (string, *recorded.Failur
 	}
 	return recorded.Invoke(r.ctx, of, operation, input, func(in any) {
 		if receive, ok := in.(*queueapi.ReceiveMessageInput); ok {
-			receive.WaitTimeSeconds = ptr(int32(0))
+			receive.WaitTimeSeconds = new(int32(0))
 		}
 	})
 }

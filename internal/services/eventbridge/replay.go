@@ -11,6 +11,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -76,7 +77,7 @@ func (s *Service) startReplay(ctx context.Context, in *api.StartReplayInput) (*a
 		}
 		return record.Set(tx, p.replay(in.ReplayName), r)
 	})
-	return &api.StartReplayOutput{ReplayArn: ptr(p.arn("replay/" + in.ReplayName)), State: api.ReplayStateStarting, ReplayStartTime: &r.Started}, storeError(err)
+	return &api.StartReplayOutput{ReplayArn: new(p.arn("replay/" + in.ReplayName)), State: api.ReplayStateStarting, ReplayStartTime: &r.Started}, storeError(err)
 }
 
 // newReplay checks a call and returns the replay that it asks for.
@@ -107,7 +108,7 @@ func (s *Service) newReplay(ctx context.Context, p place, in *api.StartReplayInp
 		return nil, invalid("Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.")
 	}
 	r := &replayRecord{
-		Name: in.ReplayName, Archive: archive, Source: in.EventSourceArn, Description: orEmpty(in.Description), State: api.ReplayStateStarting, Destination: *in.Destination,
+		Name: in.ReplayName, Archive: archive, Source: in.EventSourceArn, Description: opt.Value(in.Description), State: api.ReplayStateStarting, Destination: *in.Destination,
 		Bus: busName, From: in.EventStartTime, To: in.EventEndTime, Started: s.now(),
 	}
 	for _, name := range in.Destination.FilterArns {
@@ -139,7 +140,7 @@ func (s *Service) cancelReplay(ctx context.Context, in *api.CancelReplayInput) (
 		r.State, r.Ended = api.ReplayStateCancelled, s.now()
 		return events.Cancel(tx, replayKind, tickName(p, r.Name))
 	})
-	return &api.CancelReplayOutput{ReplayArn: ptr(p.arn("replay/" + in.ReplayName)), State: api.ReplayStateCancelling}, err
+	return &api.CancelReplayOutput{ReplayArn: new(p.arn("replay/" + in.ReplayName)), State: api.ReplayStateCancelling}, err
 }
 
 func (s *Service) describeReplay(ctx context.Context, in *api.DescribeReplayInput) (*api.DescribeReplayOutput, error) {
@@ -149,7 +150,7 @@ func (s *Service) describeReplay(ctx context.Context, in *api.DescribeReplayInpu
 		return nil, err
 	}
 	return &api.DescribeReplayOutput{
-		ReplayName: &r.Name, ReplayArn: ptr(p.arn("replay/" + r.Name)), Description: optional(r.Description), State: r.State, EventSourceArn: &r.Source, Destination: &r.Destination,
+		ReplayName: &r.Name, ReplayArn: new(p.arn("replay/" + r.Name)), Description: opt.Of(r.Description), State: r.State, EventSourceArn: &r.Source, Destination: &r.Destination,
 		EventStartTime: &r.From, EventEndTime: &r.To, EventLastReplayedTime: shownTime(r.LastAt), ReplayStartTime: &r.Started, ReplayEndTime: shownTime(r.Ended),
 	}, nil
 }

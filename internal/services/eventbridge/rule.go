@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/lib/schedule"
 	"lambent.dev/lambent/internal/store"
@@ -55,8 +56,8 @@ func (s *Service) putRule(ctx context.Context, in *api.PutRuleInput) (*api.PutRu
 			return err
 		}
 		r := ruleRecord{
-			Bus: busName, Name: in.Name, Pattern: orEmpty(in.EventPattern), Schedule: orEmpty(in.ScheduleExpression), State: in.State,
-			Description: orEmpty(in.Description), Role: orEmpty(in.RoleArn), CreatedBy: placeOf(ctx).account, Anchor: old.Anchor, Targets: old.Targets, Tags: old.Tags,
+			Bus: busName, Name: in.Name, Pattern: opt.Value(in.EventPattern), Schedule: opt.Value(in.ScheduleExpression), State: in.State,
+			Description: opt.Value(in.Description), Role: opt.Value(in.RoleArn), CreatedBy: placeOf(ctx).account, Anchor: old.Anchor, Targets: old.Targets, Tags: old.Tags,
 		}
 		if r.State == "" {
 			r.State = enabled
@@ -74,7 +75,7 @@ func (s *Service) putRule(ctx context.Context, in *api.PutRuleInput) (*api.PutRu
 		}
 		return record.Set(tx, p.rule(busName, in.Name), r)
 	})
-	return &api.PutRuleOutput{RuleArn: ptr(p.ruleARN(busName, in.Name))}, storeError(err)
+	return &api.PutRuleOutput{RuleArn: new(p.ruleARN(busName, in.Name))}, storeError(err)
 }
 
 func checkRule(busName string, in *api.PutRuleInput) error {
@@ -104,8 +105,8 @@ func (s *Service) describeRule(ctx context.Context, in *api.DescribeRuleInput) (
 		return nil, s.missingRule(ctx, p, busName, err)
 	}
 	return &api.DescribeRuleOutput{
-		Name: &r.Name, Arn: ptr(p.ruleARN(busName, r.Name)), EventPattern: optional(r.Pattern), ScheduleExpression: optional(r.Schedule), State: r.State,
-		Description: optional(r.Description), RoleArn: optional(r.Role), EventBusName: &busName, CreatedBy: optional(r.CreatedBy),
+		Name: &r.Name, Arn: new(p.ruleARN(busName, r.Name)), EventPattern: opt.Of(r.Pattern), ScheduleExpression: opt.Of(r.Schedule), State: r.State,
+		Description: opt.Of(r.Description), RoleArn: opt.Of(r.Role), EventBusName: &busName, CreatedBy: opt.Of(r.CreatedBy),
 	}, nil
 }
 
@@ -125,8 +126,8 @@ func (s *Service) listRules(ctx context.Context, in *api.ListRulesInput) (*api.L
 	out := &api.ListRulesOutput{Rules: []api.Rule{}}
 	next, err := list(ctx, s, p.rules(busName), in.NamePrefix, in.NextToken, in.Limit, func(_ string, r ruleRecord) bool {
 		out.Rules = append(out.Rules, api.Rule{
-			Name: &r.Name, Arn: ptr(p.ruleARN(busName, r.Name)), EventPattern: optional(r.Pattern), State: r.State, Description: optional(r.Description),
-			ScheduleExpression: optional(r.Schedule), RoleArn: optional(r.Role), EventBusName: &busName,
+			Name: &r.Name, Arn: new(p.ruleARN(busName, r.Name)), EventPattern: opt.Of(r.Pattern), State: r.State, Description: opt.Of(r.Description),
+			ScheduleExpression: opt.Of(r.Schedule), RoleArn: opt.Of(r.Role), EventBusName: &busName,
 		})
 		return true
 	})

@@ -48,7 +48,7 @@ func (s *Service) putTargets(ctx context.Context, in *api.PutTargetsInput) (*api
 	if err != nil {
 		return nil, s.missingRule(ctx, p, busName, err)
 	}
-	return &api.PutTargetsOutput{FailedEntryCount: ptr(int32(0)), FailedEntries: []api.PutTargetsResultEntry{}}, nil
+	return &api.PutTargetsOutput{FailedEntryCount: new(int32(0)), FailedEntries: []api.PutTargetsResultEntry{}}, nil
 }
 
 func (s *Service) checkTarget(ctx context.Context, t *api.Target) error {
@@ -129,13 +129,13 @@ func (s *Service) removeTargets(ctx context.Context, in *api.RemoveTargetsInput)
 			n := len(r.Targets)
 			if r.Targets = slices.DeleteFunc(r.Targets, func(t api.Target) bool { return t.Id == id }); len(r.Targets) == n {
 				out.FailedEntries = append(out.FailedEntries, api.RemoveTargetsResultEntry{
-					TargetId: &id, ErrorCode: ptr(codeNotFound), ErrorMessage: ptr("Rule " + in.Rule + " does not have a target with the Id " + id + "."),
+					TargetId: &id, ErrorCode: new(codeNotFound), ErrorMessage: new("Rule " + in.Rule + " does not have a target with the Id " + id + "."),
 				})
 			}
 		}
 		return nil
 	})
-	out.FailedEntryCount = ptr(int32(len(out.FailedEntries)))
+	out.FailedEntryCount = new(int32(len(out.FailedEntries)))
 	if err != nil {
 		return nil, s.missingRule(ctx, p, busName, err)
 	}

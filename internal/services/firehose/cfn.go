@@ -12,13 +12,13 @@ import (
 // streamProperties are the properties of AWS::KinesisFirehose::DeliveryStream
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesisfirehose-deliverystream.html).
 type streamProperties struct {
-	DeliveryStreamName                         *string              `cfn:"DeliveryStreamName,createOnly"`
-	DeliveryStreamType                         *string              `cfn:"DeliveryStreamType,createOnly"`
-	KinesisStreamSourceConfiguration           *sourceProperty      `cfn:"KinesisStreamSourceConfiguration,createOnly"`
-	DeliveryStreamEncryptionConfigurationInput *encryptionProperty  `cfn:"DeliveryStreamEncryptionConfigurationInput"`
-	S3DestinationConfiguration                 *destinationProperty `cfn:"S3DestinationConfiguration"`
-	ExtendedS3DestinationConfiguration         *extendedProperty    `cfn:"ExtendedS3DestinationConfiguration"`
-	Tags                                       []tagProperty        `cfn:"Tags"`
+	DeliveryStreamName                         *string               `cfn:"DeliveryStreamName,createOnly"`
+	DeliveryStreamType                         *string               `cfn:"DeliveryStreamType,createOnly"`
+	KinesisStreamSourceConfiguration           *sourceProperty       `cfn:"KinesisStreamSourceConfiguration,createOnly"`
+	DeliveryStreamEncryptionConfigurationInput *encryptionProperty   `cfn:"DeliveryStreamEncryptionConfigurationInput"`
+	S3DestinationConfiguration                 *destinationProperty  `cfn:"S3DestinationConfiguration"`
+	ExtendedS3DestinationConfiguration         *extendedProperty     `cfn:"ExtendedS3DestinationConfiguration"`
+	Tags                                       []service.TagProperty `cfn:"Tags"`
 }
 
 type sourceProperty struct {
@@ -29,11 +29,6 @@ type sourceProperty struct {
 type encryptionProperty struct {
 	KeyType string  `cfn:"KeyType,required"`
 	Key     *string `cfn:"KeyARN"`
-}
-
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value"`
 }
 
 type hintsProperty struct {
@@ -176,18 +171,6 @@ func (d *extendedProperty) api() *api.ExtendedS3DestinationConfiguration {
 	return out
 }
 
-// all returns the tags of a stack's resource.
-func all(c service.ResourceCall, tags []tagProperty) map[string]string {
-	out := maps.Clone(c.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		out[t.Key] = t.Value
-	}
-	return out
-}
-
 func tagsOf(tags map[string]string) (out []api.Tag) {
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		out = append(out, api.Tag{Key: k, Value: new(tags[k])})
@@ -206,7 +189,7 @@ func (s *Service) resource(ctx context.Context, name string) service.Resource {
 func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p *streamProperties) (service.Resource, error) {
 	in := &api.CreateDeliveryStreamInput{
 		DeliveryStreamName: c.Name(64, nil), S3DestinationConfiguration: p.S3DestinationConfiguration.api(),
-		ExtendedS3DestinationConfiguration: p.ExtendedS3DestinationConfiguration.api(), Tags: tagsOf(all(c, p.Tags)),
+		ExtendedS3DestinationConfiguration: p.ExtendedS3DestinationConfiguration.api(), Tags: tagsOf(c.AllTags(p.Tags)),
 	}
 	if p.DeliveryStreamName != nil {
 		in.DeliveryStreamName = *p.DeliveryStreamName
@@ -270,24 +253,13 @@ func (s *Service) updateEncryption(ctx context.Context, name string, old, p *str
 }
 
 func (s *Service) updateTags(ctx context.Context, c service.ResourceCall, old, p *streamProperties) error {
-	before, tags := all(c, old.Tags), all(c, p.Tags)
-	var gone []string
-	for k := range before {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		slices.Sort(gone)
-		if _, err := run[api.UntagDeliveryStreamOutput](ctx, s, "UntagDeliveryStream", &api.UntagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, TagKeys: gone}); err != nil {
-			return err
-		}
-	}
-	if len(tags) == 0 || maps.Equal(before, tags) {
-		return nil
-	}
-	_, err := run[api.TagDeliveryStreamOutput](ctx, s, "TagDeliveryStream", &api.TagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, Tags: tagsOf(tags)})
-	return err
+	return service.Retag(c.AllTags(old.Tags), c.AllTags(p.Tags), func(keys []string) error {
+		_, err := run[api.UntagDeliveryStreamOutput](ctx, s, "UntagDeliveryStream", &api.UntagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := run[api.TagDeliveryStreamOutput](ctx, s, "TagDeliveryStream", &api.TagDeliveryStreamInput{DeliveryStreamName: c.PhysicalID, Tags: tagsOf(tags)})
+		return err
+	})
 }
 
 func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *streamProperties) error {

@@ -1,12 +1,9 @@
 package firehose
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // The names of the service's errors
@@ -31,17 +28,6 @@ func errSource() error {
 	return invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
 }
 
-// storeError names the errors of the store that a client can do something about.
 func storeError(err error) error {
-	var known *service.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, store.ErrFull):
-		return &service.Error{
-			Code: codeUnavailable, Status: http.StatusServiceUnavailable, Err: err,
-			Message: "The disk has no room for this write. Nothing was stored; free space in the data directory and try again.",
-		}
-	}
-	return fmt.Errorf("firehose: %w", err)
+	return service.StoreError("firehose", codeUnavailable, http.StatusServiceUnavailable, err)
 }

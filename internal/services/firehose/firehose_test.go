@@ -25,6 +25,7 @@ import (
 	"lambent.dev/lambent/internal/services/kinesis"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 const (
@@ -51,18 +52,10 @@ type harness struct {
 	callers  map[string]service.Principal                              // by operation
 }
 
-// roles lets everything be assumed and passed.
-type roles struct{ port.Roles }
-
-func (roles) CheckPassRole(context.Context, string, string) error { return nil }
-func (roles) SessionForService(_ context.Context, name, role, _ string) (service.Principal, error) {
-	return service.Principal{Kind: service.AssumedRole, RoleARN: role, Service: name}, nil
-}
-
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), store: mem.New(), objects: map[string][]byte{}, callers: map[string]service.Principal{}}
-	h.ctx = service.WithRequest(t.Context(), &service.Request{ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, UserID: "000000000000"}})
+	h.ctx = fake.Root(t.Context(), "000000000000", "us-east-1")
 	h.open(t)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
@@ -79,7 +72,7 @@ func (h *harness) open(t testing.TB) {
 	d := service.Deps{Store: h.store, Blobs: blobmem.New(), Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	var streams *kinesis.Service
 	h.streams, streams = kinesis.New(d)
-	h.service, h.impl = New(d, Options{Roles: roles{}, Sender: deliver.New(d, roles{}), Arrivals: streams})
+	h.service, h.impl = New(d, Options{Roles: fake.Roles{}, Sender: deliver.New(d, fake.Roles{}), Arrivals: streams})
 	if err := h.service.Start(h.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/firehose"
 	"lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -48,7 +49,7 @@ func (st *stream) gather(b plan, items []*item) (out []*object, err error) {
 		data := it.data
 		if it.failure == nil {
 			name.failed, name.query, name.lambda = "", it.query, it.lambda
-			prefix := name.expand(deref(d.Prefix))
+			prefix := name.expand(opt.Value(d.Prefix))
 			o, known := place(prefix, d.CompressionFormat, extensionOf(d))
 			if known || !partitioned(d) || partitions < maxPartitions {
 				if !known {
@@ -68,7 +69,7 @@ func (st *stream) gather(b plan, items []*item) (out []*object, err error) {
 			return nil, err
 		}
 		name.failed, name.query, name.lambda = it.failure.kind, nil, nil
-		prefix := name.expand(deref(d.ErrorOutputPrefix))
+		prefix := name.expand(opt.Value(d.ErrorOutputPrefix))
 		o, known := place(prefix, api.CompressionFormatUncompressed, "")
 		if !known {
 			byPrefix[prefix], out = o, append(out, o)
@@ -84,7 +85,7 @@ func (st *stream) backup(b plan, items []*item) *object {
 	name := naming{at: b.At, random: st.random(b)}
 	o := &object{
 		bucket: bucketOf(d.BucketARN), role: d.RoleARN, encryption: d.EncryptionConfiguration, compression: d.CompressionFormat,
-		key: st.key(b, b.At, name.expand(deref(d.Prefix)), extension(d.CompressionFormat)),
+		key: st.key(b, b.At, name.expand(opt.Value(d.Prefix)), extension(d.CompressionFormat)),
 	}
 	for _, it := range items {
 		o.body = append(o.body, it.data...)

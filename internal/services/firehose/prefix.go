@@ -6,6 +6,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/firehose"
+	"lambent.dev/lambent/internal/lib/opt"
 )
 
 // Prefixes of objects hold expressions of the form !{namespace:value}
@@ -31,7 +32,7 @@ const defaultTime = "yyyy/MM/dd/HH/"
 
 // checkPrefixes checks the prefixes of a destination.
 func checkPrefixes(d *api.ExtendedS3DestinationConfiguration, w *work) error {
-	prefix, failed := deref(d.Prefix), deref(d.ErrorOutputPrefix)
+	prefix, failed := opt.Value(d.Prefix), opt.Value(d.ErrorOutputPrefix)
 	if err := checkExpressions("Prefix", prefix, func(space, value string) bool {
 		switch space {
 		case spaceSystem:
@@ -79,13 +80,6 @@ func checkExpressions(member, prefix string, allowed func(space, value string) b
 		return invalid("%s contains an expression that is not of the form !{namespace:value}.", member)
 	}
 	return nil
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // naming is what the expressions of a prefix stand for.

@@ -10,6 +10,7 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/sources"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -49,7 +50,9 @@ func (ps *pumps) start(s *Service, st *stream) {
 	ps.running[p.ref] = p
 	ps.work.Go(func() { p.run(ctx) })
 	if st.Source != "" {
-		ps.work.Go(func() { (&reader{pump: p, source: st.Source, role: st.SourceRole, since: st.Created}).run(ctx) })
+		ps.work.Go(func() {
+			(&reader{pump: p, stream: sources.DataStream{Door: p.door, ARN: st.Source}, source: st.Source, role: st.SourceRole, since: st.Created}).run(ctx)
+		})
 	}
 }
 

@@ -3,12 +3,12 @@ package firehose
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/sources"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -29,6 +29,7 @@ type checkpoint struct {
 // reader moves the records of a data stream into the log of a delivery stream. A move and its checkpoint are one transaction.
 type reader struct {
 	*pump
+	stream       sources.DataStream
 	source, role string
 	since        time.Time
 	iterators    map[string]string // of shards, in memory only
@@ -85,19 +86,19 @@ func (r *reader) round(ctx context.Context) (moved int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	shards, err := r.shards(as)
+	shards, err := r.stream.Shards(as)
 	if err != nil {
 		return 0, err
 	}
 	known := map[string]checkpoint{}
 	if err := r.store.View(ctx, func(rd store.Reader) error {
 		for i := range shards {
-			c, ok, err := record.Get[checkpoint](rd, r.ref.checkpoint(shards[i].ShardId))
+			c, ok, err := record.Get[checkpoint](rd, r.ref.checkpoint(shards[i].ID))
 			if err != nil {
 				return err
 			}
 			if ok {
-				known[shards[i].ShardId] = c
+				known[shards[i].ID] = c
 			}
 		}
 		return nil
@@ -106,10 +107,10 @@ func (r *reader) round(ctx context.Context) (moved int, err error) {
 	}
 	for i := range shards {
 		sh := &shards[i]
-		if known[sh.ShardId].Done || !ready(sh, shards, known) {
+		if known[sh.ID].Done || !sh.Ready(shards, func(id string) bool { return known[id].Done }) {
 			continue
 		}
-		n, err := r.read(as, ctx, sh.ShardId, known)
+		n, err := r.read(as, ctx, sh.ID, known)
 		if err != nil {
 			return moved, err
 		}
@@ -118,46 +119,20 @@ func (r *reader) round(ctx context.Context) (moved int, err error) {
 	return moved, nil
 }
 
-// ready tells whether the parents of a shard that are left have been read.
-func ready(sh *kinesis.Shard, all []kinesis.Shard, known map[string]checkpoint) bool {
-	for _, parent := range []*string{sh.ParentShardId, sh.AdjacentParentShardId} {
-		if parent != nil && !known[*parent].Done && slices.ContainsFunc(all, func(o kinesis.Shard) bool { return o.ShardId == *parent }) {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *reader) shards(ctx context.Context) (out []kinesis.Shard, err error) {
-	in := &kinesis.ListShardsInput{StreamARN: &r.source}
-	for {
-		page, err := service.Call[kinesis.ListShardsOutput](ctx, r.door, "kinesis", "ListShards", in)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, page.Shards...)
-		if page.NextToken == nil {
-			return out, nil
-		}
-		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
-	}
-}
-
 // read moves the next records of a shard. as is the context of calls to the data stream.
 func (r *reader) read(as, ctx context.Context, shard string, known map[string]checkpoint) (int, error) {
 	it := r.iterators[shard]
 	if it == "" {
-		in := &kinesis.GetShardIteratorInput{StreamARN: &r.source, ShardId: shard, ShardIteratorType: kinesis.ShardIteratorTypeAtTimestamp, Timestamp: &r.since}
+		at := sources.Position{Kind: sources.AtTimestamp, Time: r.since}
 		if after := known[shard].After; after != "" {
-			in.ShardIteratorType, in.StartingSequenceNumber, in.Timestamp = kinesis.ShardIteratorTypeAfterSequenceNumber, &after, nil
+			at = sources.Position{Kind: sources.AfterSequence, Sequence: after}
 		}
-		out, err := service.Call[kinesis.GetShardIteratorOutput](as, r.door, "kinesis", "GetShardIterator", in)
-		if err != nil {
+		var err error
+		if it, err = r.stream.Iterator(as, shard, at); err != nil {
 			return 0, err
 		}
-		it = *out.ShardIterator
 	}
-	page, err := service.Call[kinesis.GetRecordsOutput](as, r.door, "kinesis", "GetRecords", &kinesis.GetRecordsInput{ShardIterator: it, Limit: new(int32(readRecords)), StreamARN: &r.source})
+	records, next, err := r.stream.Records(as, it, readRecords)
 	if service.Code(err) == "ExpiredIteratorException" {
 		delete(r.iterators, shard)
 		return 1, nil // it is read again from its checkpoint
@@ -165,21 +140,20 @@ func (r *reader) read(as, ctx context.Context, shard string, known map[string]ch
 	if err != nil {
 		return 0, err
 	}
-	if err := r.move(ctx, shard, page); err != nil {
+	if err := r.move(ctx, shard, records, next == ""); err != nil {
 		return 0, err
 	}
-	if page.NextShardIterator == nil {
+	if next == "" {
 		delete(r.iterators, shard)
-		return len(page.Records) + 1, nil
+		return len(records) + 1, nil
 	}
-	r.iterators[shard] = *page.NextShardIterator
-	return len(page.Records), nil
+	r.iterators[shard] = next
+	return len(records), nil
 }
 
 // move appends records to the log, in transactions of a size that the store takes, each with its checkpoint.
-func (r *reader) move(ctx context.Context, shard string, page *kinesis.GetRecordsOutput) error {
-	ended := page.NextShardIterator == nil
-	for rest := page.Records; len(rest) > 0 || ended; {
+func (r *reader) move(ctx context.Context, shard string, rest []kinesis.Record, ended bool) error {
+	for len(rest) > 0 || ended {
 		n, size := 0, 0
 		for n < len(rest) && (n == 0 || size+len(rest[n].Data) <= commitSize) {
 			size += len(rest[n].Data)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -15,15 +14,15 @@ import (
 // streamProperties are the properties of AWS::Kinesis::Stream
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-stream.html).
 type streamProperties struct {
-	Name                     *string             `cfn:"Name,createOnly"`
-	ShardCount               *int32              `cfn:"ShardCount"`
-	StreamModeDetails        *modeProperty       `cfn:"StreamModeDetails"`
-	RetentionPeriodHours     *int32              `cfn:"RetentionPeriodHours"`
-	MaxRecordSizeInKiB       *int32              `cfn:"MaxRecordSizeInKiB"`
-	WarmThroughputMiBps      *int32              `cfn:"WarmThroughputMiBps"`
-	DesiredShardLevelMetrics []string            `cfn:"DesiredShardLevelMetrics"`
-	StreamEncryption         *encryptionProperty `cfn:"StreamEncryption"`
-	Tags                     []tagProperty       `cfn:"Tags"`
+	Name                     *string               `cfn:"Name,createOnly"`
+	ShardCount               *int32                `cfn:"ShardCount"`
+	StreamModeDetails        *modeProperty         `cfn:"StreamModeDetails"`
+	RetentionPeriodHours     *int32                `cfn:"RetentionPeriodHours"`
+	MaxRecordSizeInKiB       *int32                `cfn:"MaxRecordSizeInKiB"`
+	WarmThroughputMiBps      *int32                `cfn:"WarmThroughputMiBps"`
+	DesiredShardLevelMetrics []string              `cfn:"DesiredShardLevelMetrics"`
+	StreamEncryption         *encryptionProperty   `cfn:"StreamEncryption"`
+	Tags                     []service.TagProperty `cfn:"Tags"`
 }
 
 type modeProperty struct {
@@ -35,16 +34,11 @@ type encryptionProperty struct {
 	Key  string `cfn:"KeyId,required"`
 }
 
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
-}
-
 // consumerProperties are the properties of AWS::Kinesis::StreamConsumer.
 type consumerProperties struct {
-	ConsumerName string        `cfn:"ConsumerName,required,createOnly"`
-	StreamARN    string        `cfn:"StreamARN,required,createOnly"`
-	Tags         []tagProperty `cfn:"Tags"`
+	ConsumerName string                `cfn:"ConsumerName,required,createOnly"`
+	StreamARN    string                `cfn:"StreamARN,required,createOnly"`
+	Tags         []service.TagProperty `cfn:"Tags"`
 }
 
 // policyProperties are the properties of AWS::Kinesis::ResourcePolicy.
@@ -102,24 +96,13 @@ func (p *streamProperties) retention() int32 {
 	return *p.RetentionPeriodHours
 }
 
-func allTags(c service.ResourceCall, tags []tagProperty) map[string]string {
-	out := maps.Clone(c.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range tags {
-		out[t.Key] = t.Value
-	}
-	return out
-}
-
 func (s *Service) createStreamResource(ctx context.Context, c service.ResourceCall, p *streamProperties) (service.Resource, error) {
 	name := c.Name(maxName, nil)
 	if p.Name != nil {
 		name = *p.Name
 	}
 	in := &api.CreateStreamInput{
-		StreamName: name, ShardCount: p.shards(), Tags: allTags(c, p.Tags), MaxRecordSizeInKiB: p.MaxRecordSizeInKiB, WarmThroughputMiBps: p.WarmThroughputMiBps,
+		StreamName: name, ShardCount: p.shards(), Tags: c.AllTags(p.Tags), MaxRecordSizeInKiB: p.MaxRecordSizeInKiB, WarmThroughputMiBps: p.WarmThroughputMiBps,
 	}
 	if p.StreamModeDetails != nil {
 		in.StreamModeDetails = &api.StreamModeDetails{StreamMode: p.StreamModeDetails.Mode}
@@ -147,7 +130,7 @@ func (s *Service) updateStreamResource(ctx context.Context, c service.ResourceCa
 		}
 	}
 	arn := placeOf(ctx).arn(name)
-	if err := s.updateTags(ctx, arn, allTags(c, old.Tags), allTags(c, p.Tags)); err != nil {
+	if err := s.updateTags(ctx, arn, c.AllTags(old.Tags), c.AllTags(p.Tags)); err != nil {
 		return service.Resource{}, err
 	}
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{"Arn": arn}}, nil
@@ -250,23 +233,13 @@ func (s *Service) updateEncryption(ctx context.Context, name string, old, p *str
 
 // updateTags changes the tags of a stream or a consumer.
 func (s *Service) updateTags(ctx context.Context, arn string, old, tags map[string]string) error {
-	var gone []string
-	for k := range old {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		slices.Sort(gone)
-		if _, err := run[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceARN: arn, TagKeys: gone}); err != nil {
-			return err
-		}
-	}
-	if len(tags) == 0 || maps.Equal(old, tags) {
-		return nil
-	}
-	_, err := run[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceARN: arn, Tags: tags})
-	return err
+	return service.Retag(old, tags, func(keys []string) error {
+		_, err := run[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceARN: arn, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := run[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceARN: arn, Tags: tags})
+		return err
+	})
 }
 
 func (s *Service) deleteStreamResource(ctx context.Context, c service.ResourceCall, _ *streamProperties) error {
@@ -276,7 +249,7 @@ func (s *Service) deleteStreamResource(ctx context.Context, c service.ResourceCa
 
 func (s *Service) createConsumerResource(ctx context.Context, c service.ResourceCall, p *consumerProperties) (service.Resource, error) {
 	_, err := run[api.RegisterStreamConsumerOutput](ctx, s, "RegisterStreamConsumer", &api.RegisterStreamConsumerInput{
-		StreamARN: p.StreamARN, ConsumerName: p.ConsumerName, Tags: allTags(c, p.Tags),
+		StreamARN: p.StreamARN, ConsumerName: p.ConsumerName, Tags: c.AllTags(p.Tags),
 	})
 	if c.Retry && service.Code(err) == codeInUse {
 		err = nil // by an earlier try of this step
@@ -300,7 +273,7 @@ func (s *Service) consumerResource(ctx context.Context, in *api.DescribeStreamCo
 }
 
 func (s *Service) updateConsumerResource(ctx context.Context, c service.ResourceCall, old, p *consumerProperties) (service.Resource, error) {
-	if err := s.updateTags(ctx, c.PhysicalID, allTags(c, old.Tags), allTags(c, p.Tags)); err != nil {
+	if err := s.updateTags(ctx, c.PhysicalID, c.AllTags(old.Tags), c.AllTags(p.Tags)); err != nil {
 		return service.Resource{}, err
 	}
 	return s.consumerResource(ctx, &api.DescribeStreamConsumerInput{ConsumerARN: &c.PhysicalID})

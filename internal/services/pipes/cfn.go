@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	api "lambent.dev/lambent/internal/awsapi/pipes"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -72,21 +73,15 @@ func (p *pipeProperties) wanted(c service.ResourceCall, name string) (*api.Creat
 	}
 	log, err := parameters[api.PipeLogConfigurationParameters]("LogConfiguration", p.LogConfiguration)
 	return &api.CreatePipeInput{
-		Name: name, Description: p.Description, DesiredState: orEmpty(p.DesiredState), Source: p.Source, SourceParameters: source, Enrichment: p.Enrichment, EnrichmentParameters: enrichment,
+		Name: name, Description: p.Description, DesiredState: opt.Value(p.DesiredState), Source: p.Source, SourceParameters: source, Enrichment: p.Enrichment, EnrichmentParameters: enrichment,
 		Target: p.Target, TargetParameters: target, RoleArn: p.RoleArn, Tags: p.tags(c), LogConfiguration: log, KmsKeyIdentifier: p.KmsKeyIdentifier,
 	}, err
 }
 
 // tags returns the tags of a pipe, those of its stack and its own; nil for none.
 func (p *pipeProperties) tags(c service.ResourceCall) map[string]string {
-	out := map[string]string{}
-	for k, v := range c.Tags {
-		if len(k) < 4 || k[:4] != "aws:" {
-			out[k] = v
-		}
-	}
-	maps.Copy(out, p.Tags)
-	if len(out) == 0 {
+	out := c.UserTags(nil)
+	if maps.Copy(out, p.Tags); len(out) == 0 {
 		return nil
 	}
 	return out
@@ -114,7 +109,7 @@ func (s *Service) pipeResource(ctx context.Context, name string) (service.Resour
 	}
 	const layout = "2006-01-02T15:04:05Z"
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{
-		"Arn": *d.Arn, "CurrentState": d.CurrentState, "CreationTime": d.CreationTime.Format(layout), "LastModifiedTime": d.LastModifiedTime.Format(layout), "StateReason": orEmpty(d.StateReason),
+		"Arn": *d.Arn, "CurrentState": d.CurrentState, "CreationTime": d.CreationTime.Format(layout), "LastModifiedTime": d.LastModifiedTime.Format(layout), "StateReason": opt.Value(d.StateReason),
 	}}, nil
 }
 
@@ -128,7 +123,7 @@ func (s *Service) updatePipeResource(ctx context.Context, c service.ResourceCall
 		return service.Resource{}, err
 	}
 	in := &api.UpdatePipeInput{
-		Name: c.PhysicalID, Description: ptr(orEmpty(p.Description)), DesiredState: want.DesiredState, SourceParameters: source, Enrichment: ptr(orEmpty(p.Enrichment)),
+		Name: c.PhysicalID, Description: new(opt.Value(p.Description)), DesiredState: want.DesiredState, SourceParameters: source, Enrichment: new(opt.Value(p.Enrichment)),
 		EnrichmentParameters: want.EnrichmentParameters, Target: &p.Target, TargetParameters: want.TargetParameters, RoleArn: p.RoleArn, LogConfiguration: want.LogConfiguration,
 		KmsKeyIdentifier: p.KmsKeyIdentifier,
 	}
@@ -144,23 +139,16 @@ func (s *Service) updatePipeResource(ctx context.Context, c service.ResourceCall
 	if _, err := call[api.UpdatePipeOutput](ctx, s, "UpdatePipe", in); err != nil {
 		return service.Resource{}, err
 	}
-	before, now := old.tags(c), p.tags(c)
 	arn := placeOf(ctx).arn(c.PhysicalID)
-	var gone []string
-	for k := range before {
-		if _, ok := now[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	if len(now) > 0 {
-		if _, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: now}); err != nil {
-			return service.Resource{}, err
-		}
+	err = service.Retag(old.tags(c), p.tags(c), func(keys []string) error {
+		_, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tags})
+		return err
+	})
+	if err != nil {
+		return service.Resource{}, err
 	}
 	return s.pipeResource(ctx, c.PhysicalID)
 }

@@ -7,6 +7,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/pipes"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/sources"
@@ -67,12 +68,12 @@ func newFlow(p place, r *pipeRecord) (*flow, error) {
 	if err := f.setTarget(); err != nil {
 		return nil, err
 	}
-	if f.enrich, err = newTemplate(orEmpty(r.EnrichmentInput)); err != nil {
+	if f.enrich, err = newTemplate(opt.Value(r.EnrichmentInput)); err != nil {
 		return nil, invalid("EnrichmentParameters.InputTemplate: %s", err)
 	}
 	shape := ""
 	if r.TargetParameters != nil {
-		shape = orEmpty(r.TargetParameters.InputTemplate)
+		shape = opt.Value(r.TargetParameters.InputTemplate)
 	}
 	if f.shape, err = newTemplate(shape); err != nil {
 		return nil, invalid("TargetParameters.InputTemplate: %s", err)
@@ -198,7 +199,7 @@ func (f *flow) setFilters(in *api.FilterCriteria) error {
 		return invalid("FilterCriteria has %d filters, and may have %d.", len(in.Filters), maxFilters)
 	}
 	for i, x := range in.Filters {
-		p, err := pattern.Compile(orEmpty(x.Pattern), pattern.EventBridge)
+		p, err := pattern.Compile(opt.Value(x.Pattern), pattern.EventBridge)
 		if err != nil {
 			return invalid("Event pattern is not valid. Reason: %s", err)
 		}

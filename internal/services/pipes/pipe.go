@@ -8,6 +8,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/pipes"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -48,9 +49,9 @@ const (
 func (s *Service) createPipe(ctx context.Context, in *api.CreatePipeInput) (*api.CreatePipeOutput, error) {
 	p := placeOf(ctx)
 	r := pipeRecord{
-		Name: in.Name, Description: orEmpty(in.Description), Desired: in.DesiredState, State: creating, Source: in.Source, SourceParameters: in.SourceParameters,
-		Enrichment: orEmpty(in.Enrichment), Target: in.Target, TargetParameters: in.TargetParameters, Role: in.RoleArn, Tags: in.Tags, Log: shownLog(in.LogConfiguration),
-		KMSKey: orEmpty(in.KmsKeyIdentifier), Created: s.now(), Modified: s.now(),
+		Name: in.Name, Description: opt.Value(in.Description), Desired: in.DesiredState, State: creating, Source: in.Source, SourceParameters: in.SourceParameters,
+		Enrichment: opt.Value(in.Enrichment), Target: in.Target, TargetParameters: in.TargetParameters, Role: in.RoleArn, Tags: in.Tags, Log: shownLog(in.LogConfiguration),
+		KMSKey: opt.Value(in.KmsKeyIdentifier), Created: s.now(), Modified: s.now(),
 	}
 	if r.Desired == "" {
 		r.Desired = running
@@ -74,7 +75,7 @@ func (s *Service) createPipe(ctx context.Context, in *api.CreatePipeInput) (*api
 		}
 		return record.Set(tx, p.pipe(in.Name), r)
 	})
-	return &api.CreatePipeOutput{Arn: ptr(p.arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, storeError(err)
+	return &api.CreatePipeOutput{Arn: new(p.arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, storeError(err)
 }
 
 // settle checks a pipe that is about to be stored, and gives it a new revision.
@@ -157,7 +158,7 @@ func (s *Service) updatePipe(ctx context.Context, in *api.UpdatePipeInput) (*api
 		r.State = updating
 		return r.update(in)
 	})
-	return &api.UpdatePipeOutput{Arn: ptr(p.arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
+	return &api.UpdatePipeOutput{Arn: new(p.arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
 }
 
 // update takes over what an update says; what it leaves out stays.
@@ -236,7 +237,7 @@ func (s *Service) startPipe(ctx context.Context, in *api.StartPipeInput) (*api.S
 		r.Desired, r.State = running, starting
 		return nil
 	})
-	return &api.StartPipeOutput{Arn: ptr(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
+	return &api.StartPipeOutput{Arn: new(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
 }
 
 func (s *Service) stopPipe(ctx context.Context, in *api.StopPipeInput) (*api.StopPipeOutput, error) {
@@ -247,7 +248,7 @@ func (s *Service) stopPipe(ctx context.Context, in *api.StopPipeInput) (*api.Sto
 		r.Desired, r.State = stopped, stopping
 		return nil
 	})
-	return &api.StopPipeOutput{Arn: ptr(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
+	return &api.StopPipeOutput{Arn: new(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
 }
 
 // deletePipe marks a pipe as going. It is gone when its worker has stopped.
@@ -256,7 +257,7 @@ func (s *Service) deletePipe(ctx context.Context, in *api.DeletePipeInput) (*api
 		r.Desired, r.State = "DELETED", deleting
 		return nil
 	})
-	return &api.DeletePipeOutput{Arn: ptr(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
+	return &api.DeletePipeOutput{Arn: new(placeOf(ctx).arn(in.Name)), Name: &in.Name, DesiredState: r.Desired, CurrentState: r.State, CreationTime: &r.Created, LastModifiedTime: &r.Modified}, err
 }
 
 func (s *Service) describePipe(ctx context.Context, in *api.DescribePipeInput) (*api.DescribePipeOutput, error) {
@@ -266,9 +267,9 @@ func (s *Service) describePipe(ctx context.Context, in *api.DescribePipeInput) (
 		return nil, err
 	}
 	out := &api.DescribePipeOutput{
-		Arn: ptr(p.arn(r.Name)), Name: &r.Name, Description: optional(r.Description), DesiredState: r.Desired, CurrentState: r.State, StateReason: optional(r.Reason), Source: &r.Source,
-		SourceParameters: r.SourceParameters, Enrichment: optional(r.Enrichment), Target: &r.Target, TargetParameters: r.TargetParameters, RoleArn: &r.Role, Tags: r.Tags,
-		CreationTime: &r.Created, LastModifiedTime: &r.Modified, LogConfiguration: r.Log, KmsKeyIdentifier: optional(r.KMSKey),
+		Arn: new(p.arn(r.Name)), Name: &r.Name, Description: opt.Of(r.Description), DesiredState: r.Desired, CurrentState: r.State, StateReason: opt.Of(r.Reason), Source: &r.Source,
+		SourceParameters: r.SourceParameters, Enrichment: opt.Of(r.Enrichment), Target: &r.Target, TargetParameters: r.TargetParameters, RoleArn: &r.Role, Tags: r.Tags,
+		CreationTime: &r.Created, LastModifiedTime: &r.Modified, LogConfiguration: r.Log, KmsKeyIdentifier: opt.Of(r.KMSKey),
 	}
 	if r.EnrichmentInput != nil {
 		out.EnrichmentParameters = &api.PipeEnrichmentParameters{InputTemplate: r.EnrichmentInput}
@@ -287,13 +288,13 @@ func (s *Service) listPipes(ctx context.Context, in *api.ListPipesInput) (*api.L
 	}
 	begins := func(text string, prefix *string) bool { return prefix == nil || strings.HasPrefix(text, *prefix) }
 	out := &api.ListPipesOutput{Pipes: []api.Pipe{}}
-	next, err := record.Page(ctx, s.deps.Store, p.pipes(), record.Paging{NamePrefix: orEmpty(in.NamePrefix), Token: in.NextToken, Limit: size}, func(_ string, r pipeRecord) bool {
+	next, err := record.Page(ctx, s.deps.Store, p.pipes(), record.Paging{NamePrefix: opt.Value(in.NamePrefix), Token: in.NextToken, Limit: size}, func(_ string, r pipeRecord) bool {
 		if in.DesiredState != "" && in.DesiredState != r.Desired || in.CurrentState != "" && in.CurrentState != r.State || !begins(r.Source, in.SourcePrefix) || !begins(r.Target, in.TargetPrefix) {
 			return false
 		}
 		out.Pipes = append(out.Pipes, api.Pipe{
-			Name: &r.Name, Arn: ptr(p.arn(r.Name)), DesiredState: r.Desired, CurrentState: r.State, StateReason: optional(r.Reason), CreationTime: &r.Created, LastModifiedTime: &r.Modified,
-			Source: &r.Source, Target: &r.Target, Enrichment: optional(r.Enrichment),
+			Name: &r.Name, Arn: new(p.arn(r.Name)), DesiredState: r.Desired, CurrentState: r.State, StateReason: opt.Of(r.Reason), CreationTime: &r.Created, LastModifiedTime: &r.Modified,
+			Source: &r.Source, Target: &r.Target, Enrichment: opt.Of(r.Enrichment),
 		})
 		return true
 	})

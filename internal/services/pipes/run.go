@@ -14,6 +14,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/pipes"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/jsonpath"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/sources"
@@ -343,13 +344,13 @@ func (s *Service) message(f *flow, r []byte, id string) (*deliver.Message, error
 		return m, nil
 	}
 	if x := in.SqsQueueParameters; x != nil {
-		m.Group, m.Deduplication = dynamic(orEmpty(x.MessageGroupId), r), dynamic(orEmpty(x.MessageDeduplicationId), r)
+		m.Group, m.Deduplication = dynamic(opt.Value(x.MessageGroupId), r), dynamic(opt.Value(x.MessageDeduplicationId), r)
 	}
 	if x := in.KinesisStreamParameters; x != nil {
 		m.PartitionKey = dynamic(x.PartitionKey, r)
 	}
 	if x := in.CloudWatchLogsParameters; x != nil {
-		m.Stream = dynamic(orEmpty(x.LogStreamName), r)
+		m.Stream = dynamic(opt.Value(x.LogStreamName), r)
 	}
 	if x := in.EventBridgeEventBusParameters; x != nil && m.Event != nil {
 		return m, describe(m.Event, x, r)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/scheduler"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -77,13 +77,8 @@ func (p *targetProperty) target() *api.Target {
 
 // groupProperties are the properties of AWS::Scheduler::ScheduleGroup.
 type groupProperties struct {
-	Name *string       `cfn:"Name,createOnly"`
-	Tags []tagProperty `cfn:"Tags"`
-}
-
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
+	Name *string               `cfn:"Name,createOnly"`
+	Tags []service.TagProperty `cfn:"Tags"`
 }
 
 func (s *Service) resources() []service.ResourceType {
@@ -131,7 +126,7 @@ func (p *scheduleProperties) wanted(name string) (*api.CreateScheduleInput, erro
 	end, err := date("EndDate", p.EndDate)
 	return &api.CreateScheduleInput{
 		Name: name, GroupName: p.GroupName, Description: p.Description, ScheduleExpression: p.ScheduleExpression, ScheduleExpressionTimezone: p.ScheduleExpressionTimezone,
-		StartDate: start, EndDate: end, State: orEmpty(p.State), KmsKeyArn: p.KmsKeyArn, Target: p.Target.target(),
+		StartDate: start, EndDate: end, State: opt.Value(p.State), KmsKeyArn: p.KmsKeyArn, Target: p.Target.target(),
 		FlexibleTimeWindow: &api.FlexibleTimeWindow{Mode: p.FlexibleTimeWindow.Mode, MaximumWindowInMinutes: p.FlexibleTimeWindow.MaximumWindowInMinutes},
 	}, err
 }
@@ -182,20 +177,6 @@ func (s *Service) deleteScheduleResource(ctx context.Context, c service.Resource
 	return unlessGone(err)
 }
 
-// tags returns the tags of a group: those of its stack and its own.
-func (p *groupProperties) tags(c service.ResourceCall) map[string]string {
-	out := map[string]string{}
-	for k, v := range c.Tags {
-		if !strings.HasPrefix(k, "aws:") {
-			out[k] = v
-		}
-	}
-	for _, t := range p.Tags {
-		out[t.Key] = t.Value
-	}
-	return out
-}
-
 func tagList(tags map[string]string) []api.Tag {
 	out := make([]api.Tag, 0, len(tags))
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -209,7 +190,7 @@ func (s *Service) createGroupResource(ctx context.Context, c service.ResourceCal
 	if p.Name != nil {
 		name = *p.Name
 	}
-	if _, err := call[api.CreateScheduleGroupOutput](ctx, s, "CreateScheduleGroup", &api.CreateScheduleGroupInput{Name: name, ClientToken: &c.Token, Tags: tagList(p.tags(c))}); err != nil {
+	if _, err := call[api.CreateScheduleGroupOutput](ctx, s, "CreateScheduleGroup", &api.CreateScheduleGroupInput{Name: name, ClientToken: &c.Token, Tags: tagList(c.UserTags(p.Tags))}); err != nil {
 		return service.Resource{}, err
 	}
 	return s.groupResource(ctx, name)
@@ -227,22 +208,15 @@ func (s *Service) groupResource(ctx context.Context, name string) (service.Resou
 
 func (s *Service) updateGroupResource(ctx context.Context, c service.ResourceCall, old, p *groupProperties) (service.Resource, error) {
 	arn := placeOf(ctx).groupARN(c.PhysicalID)
-	before, now := old.tags(c), p.tags(c)
-	var gone []string
-	for _, k := range slices.Sorted(maps.Keys(before)) {
-		if _, ok := now[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	if len(now) > 0 {
-		if _, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tagList(now)}); err != nil {
-			return service.Resource{}, err
-		}
+	err := service.Retag(c.UserTags(old.Tags), c.UserTags(p.Tags), func(keys []string) error {
+		_, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tagList(tags)})
+		return err
+	})
+	if err != nil {
+		return service.Resource{}, err
 	}
 	return s.groupResource(ctx, c.PhysicalID)
 }

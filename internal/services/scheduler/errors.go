@@ -1,12 +1,9 @@
 package scheduler
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // The service's error codes.
@@ -32,33 +29,6 @@ func noSchedule(name string) error {
 	return service.Errorf(codeNotFound, "Schedule %s does not exist.", name).WithStatus(http.StatusNotFound)
 }
 
-// storeError names the errors of the store that a client can do something about.
 func storeError(err error) error {
-	var known *service.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrConflict):
-		return &service.Error{
-			Code: "InternalServerException", Status: http.StatusInternalServerError, Err: err,
-			Message: "The store cannot take this write now. Nothing was stored; try again, and make room in the data directory if the disk is full.",
-		}
-	}
-	return fmt.Errorf("scheduler: %w", err)
-}
-
-func ptr[T any](v T) *T { return &v }
-
-func orEmpty(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return service.StoreError("scheduler", "InternalServerException", http.StatusInternalServerError, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/scheduler"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -66,7 +67,7 @@ func (s *Service) createScheduleGroup(ctx context.Context, in *api.CreateSchedul
 	if err != nil {
 		return nil, err
 	}
-	g := groupRecord{Name: in.Name, State: api.ScheduleGroupStateActive, Token: orEmpty(in.ClientToken), Tags: tags, Created: s.now(), Modified: s.now()}
+	g := groupRecord{Name: in.Name, State: api.ScheduleGroupStateActive, Token: opt.Value(in.ClientToken), Tags: tags, Created: s.now(), Modified: s.now()}
 	err = s.deps.Store.Update(ctx, func(tx store.Txn) error {
 		old, there, err := record.Get[groupRecord](tx, p.group(in.Name))
 		switch {
@@ -88,7 +89,7 @@ func (s *Service) getScheduleGroup(ctx context.Context, in *api.GetScheduleGroup
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetScheduleGroupOutput{Arn: ptr(p.groupARN(g.Name)), Name: &g.Name, State: g.State, CreationDate: shownTime(g.Created), LastModificationDate: shownTime(g.Modified)}, nil
+	return &api.GetScheduleGroupOutput{Arn: new(p.groupARN(g.Name)), Name: &g.Name, State: g.State, CreationDate: shownTime(g.Created), LastModificationDate: shownTime(g.Modified)}, nil
 }
 
 func shownTime(t time.Time) *time.Time {
@@ -104,7 +105,7 @@ func list[T any](ctx context.Context, s *Service, prefix key.Key, namePrefix, to
 	if limit != nil && int(*limit) < size {
 		size = int(*limit)
 	}
-	next, err := record.Page(ctx, s.deps.Store, prefix, record.Paging{NamePrefix: orEmpty(namePrefix), Token: token, Limit: size}, keep)
+	next, err := record.Page(ctx, s.deps.Store, prefix, record.Paging{NamePrefix: opt.Value(namePrefix), Token: token, Limit: size}, keep)
 	if errors.Is(err, record.ErrToken) {
 		return nil, invalid("Invalid NextToken.")
 	}
@@ -116,14 +117,14 @@ func (s *Service) listScheduleGroups(ctx context.Context, in *api.ListScheduleGr
 	out := &api.ListScheduleGroupsOutput{ScheduleGroups: []api.ScheduleGroupSummary{}}
 	show := func(g groupRecord) {
 		out.ScheduleGroups = append(out.ScheduleGroups, api.ScheduleGroupSummary{
-			Arn: ptr(p.groupARN(g.Name)), Name: &g.Name, State: g.State, CreationDate: shownTime(g.Created), LastModificationDate: shownTime(g.Modified),
+			Arn: new(p.groupARN(g.Name)), Name: &g.Name, State: g.State, CreationDate: shownTime(g.Created), LastModificationDate: shownTime(g.Modified),
 		})
 	}
 	limit := in.MaxResults
 	if in.NextToken == nil && (in.NamePrefix == nil || hasPrefix(defaultGroup, *in.NamePrefix)) {
 		show(groupRecord{Name: defaultGroup, State: api.ScheduleGroupStateActive})
 		if limit != nil {
-			limit = ptr(*limit - 1)
+			limit = new(*limit - 1)
 		}
 	}
 	next, err := list(ctx, s, p.groups(), in.NamePrefix, in.NextToken, limit, func(_ string, g groupRecord) bool {

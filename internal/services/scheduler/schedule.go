@@ -7,6 +7,7 @@ import (
 	_ "time/tzdata" // time zones do not depend on what the machine has
 
 	api "lambent.dev/lambent/internal/awsapi/scheduler"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/schedule"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -41,13 +42,13 @@ type request struct {
 func (s *Service) createSchedule(ctx context.Context, in *api.CreateScheduleInput) (*api.CreateScheduleOutput, error) {
 	p := placeOf(ctx)
 	r, err := s.newRecord(ctx, &request{
-		groupName(in.GroupName), in.Name, orEmpty(in.Description), in.ScheduleExpression, orEmpty(in.ScheduleExpressionTimezone), in.State, in.ActionAfterCompletion,
-		orEmpty(in.KmsKeyArn), in.StartDate, in.EndDate, in.FlexibleTimeWindow, in.Target,
+		groupName(in.GroupName), in.Name, opt.Value(in.Description), in.ScheduleExpression, opt.Value(in.ScheduleExpressionTimezone), in.State, in.ActionAfterCompletion,
+		opt.Value(in.KmsKeyArn), in.StartDate, in.EndDate, in.FlexibleTimeWindow, in.Target,
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.Token, r.Created = orEmpty(in.ClientToken), s.now()
+	r.Token, r.Created = opt.Value(in.ClientToken), s.now()
 	err = s.deps.Store.Update(ctx, func(tx store.Txn) error {
 		g, err := group(tx, p, r.Group)
 		if err != nil {
@@ -123,8 +124,8 @@ func (s *Service) newRecord(ctx context.Context, in *request) (*scheduleRecord, 
 func (s *Service) updateSchedule(ctx context.Context, in *api.UpdateScheduleInput) (*api.UpdateScheduleOutput, error) {
 	p := placeOf(ctx)
 	r, err := s.newRecord(ctx, &request{
-		groupName(in.GroupName), in.Name, orEmpty(in.Description), in.ScheduleExpression, orEmpty(in.ScheduleExpressionTimezone), in.State, in.ActionAfterCompletion,
-		orEmpty(in.KmsKeyArn), in.StartDate, in.EndDate, in.FlexibleTimeWindow, in.Target,
+		groupName(in.GroupName), in.Name, opt.Value(in.Description), in.ScheduleExpression, opt.Value(in.ScheduleExpressionTimezone), in.State, in.ActionAfterCompletion,
+		opt.Value(in.KmsKeyArn), in.StartDate, in.EndDate, in.FlexibleTimeWindow, in.Target,
 	})
 	if err != nil {
 		return nil, err
@@ -175,8 +176,8 @@ func (s *Service) getSchedule(ctx context.Context, in *api.GetScheduleInput) (*a
 		return nil, storeError(err)
 	}
 	return &api.GetScheduleOutput{
-		ActionAfterCompletion: r.After, Arn: ptr(p.scheduleARN(r.Group, r.Name)), CreationDate: &r.Created, Description: optional(r.Description), EndDate: shownTime(r.End),
-		FlexibleTimeWindow: &r.Window, GroupName: &r.Group, KmsKeyArn: optional(r.KMSKey), LastModificationDate: &r.Modified, Name: &r.Name, ScheduleExpression: &r.Expression,
+		ActionAfterCompletion: r.After, Arn: new(p.scheduleARN(r.Group, r.Name)), CreationDate: &r.Created, Description: opt.Of(r.Description), EndDate: shownTime(r.End),
+		FlexibleTimeWindow: &r.Window, GroupName: &r.Group, KmsKeyArn: opt.Of(r.KMSKey), LastModificationDate: &r.Modified, Name: &r.Name, ScheduleExpression: &r.Expression,
 		ScheduleExpressionTimezone: &r.Zone, StartDate: shownTime(r.Start), State: r.State, Target: &r.Target,
 	}, nil
 }
@@ -189,7 +190,7 @@ func (s *Service) listSchedules(ctx context.Context, in *api.ListSchedulesInput)
 			return false
 		}
 		out.Schedules = append(out.Schedules, api.ScheduleSummary{
-			Arn: ptr(p.scheduleARN(r.Group, r.Name)), CreationDate: &r.Created, GroupName: &r.Group, LastModificationDate: &r.Modified, Name: &r.Name, State: r.State,
+			Arn: new(p.scheduleARN(r.Group, r.Name)), CreationDate: &r.Created, GroupName: &r.Group, LastModificationDate: &r.Modified, Name: &r.Name, State: r.State,
 			Target: &api.TargetSummary{Arn: r.Target.Arn},
 		})
 		return true

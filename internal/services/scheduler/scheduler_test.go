@@ -21,9 +21,9 @@ import (
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 const account = "111111111111"
@@ -45,15 +45,6 @@ type harness struct {
 	refuse int // calls that are still refused
 }
 
-// roles lets every role be passed and assumed.
-type roles struct{ port.Roles }
-
-func (roles) CheckPassRole(context.Context, string, string) error { return nil }
-
-func (roles) SessionForService(_ context.Context, _, role, session string) (service.Principal, error) {
-	return service.Principal{Kind: service.AssumedRole, ARN: role + "/" + session, Account: account}, nil
-}
-
 func in(t *testing.T, fn func(t *testing.T, h *harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { fn(t, newHarness(t)) })
@@ -63,7 +54,7 @@ func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{t: t, clock: clock.NewFake(start), store: mem.New()}
 	deps := service.Deps{Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
-	h.impl = newService(deps, Options{Sender: deliver.New(deps, roles{}), Roles: roles{}, Operation: func(apiName, operation string) (string, any, bool) {
+	h.impl = newService(deps, Options{Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Operation: func(apiName, operation string) (string, any, bool) {
 		if apiName == "sqs" && operation == "createQueue" {
 			return "CreateQueue", &queueapi.CreateQueueInput{}, true
 		}
@@ -71,9 +62,7 @@ func newHarness(t testing.TB) *harness {
 	}})
 	h.desc = h.impl.describe()
 	h.run()
-	h.ctx = service.WithRequest(t.Context(), &service.Request{
-		ID: "test", Account: account, Region: "eu-west-1", Principal: service.Principal{Kind: service.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root"},
-	})
+	h.ctx = fake.Root(t.Context(), account, "eu-west-1")
 	t.Cleanup(func() {
 		if err := errors.Join(h.jobs.Close(), h.store.Close()); err != nil {
 			t.Error(err)
@@ -143,7 +132,7 @@ func (h *harness) create(members string) error {
 	h.t.Helper()
 	in := &api.CreateScheduleInput{
 		Name: "s", FlexibleTimeWindow: &api.FlexibleTimeWindow{Mode: "OFF"},
-		Target: &api.Target{Arn: "arn:aws:sqs:eu-west-1:" + account + ":q", RoleArn: "arn:aws:iam::" + account + ":role/r", Input: ptr("x")},
+		Target: &api.Target{Arn: "arn:aws:sqs:eu-west-1:" + account + ":q", RoleArn: "arn:aws:iam::" + account + ":role/r", Input: new("x")},
 	}
 	if err := json.Unmarshal([]byte(members), in); err != nil {
 		h.t.Fatal(err)

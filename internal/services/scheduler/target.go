@@ -13,6 +13,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/scheduler"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -62,7 +63,7 @@ func (s *Service) checkTarget(ctx context.Context, t *api.Target) error {
 		}
 	}
 	if apiName, operation, ok := isUniversal(a); ok {
-		if err := s.checkUniversal(apiName, operation, orEmpty(t.Input)); err != nil {
+		if err := s.checkUniversal(apiName, operation, opt.Value(t.Input)); err != nil {
 			return err
 		}
 	} else if !slices.Contains(templated, a.Service) {
@@ -73,7 +74,7 @@ func (s *Service) checkTarget(ctx context.Context, t *api.Target) error {
 		if t.EventBridgeParameters == nil {
 			return invalid("EventBridgeParameters must be specified for a target that is an event bus.")
 		}
-		if !json.Valid([]byte(orEmpty(t.Input))) {
+		if !json.Valid([]byte(opt.Value(t.Input))) {
 			return invalid("Input must be the detail of an event, a JSON object, for a target that is an event bus.")
 		}
 	case "kinesis":
@@ -154,7 +155,7 @@ func (s *Service) message(p place, r *scheduleRecord, at time.Time, jobID string
 	id, when := uuid.Of("scheduler", scheduleARN, jobID), at.UTC().Format("2006-01-02T15:04:05Z")
 	m := &deliver.Message{
 		Target: r.Target.Arn, From: port.Source{Service: principal, ARN: scheduleARN, Account: p.account}, Role: r.Target.RoleArn, ID: id, PartitionKey: id,
-		Retry: r.retry(), Body: []byte(strings.NewReplacer(attributeARN, scheduleARN, attributeTime, when, attributeExecution, id).Replace(orEmpty(r.Target.Input))),
+		Retry: r.retry(), Body: []byte(strings.NewReplacer(attributeARN, scheduleARN, attributeTime, when, attributeExecution, id).Replace(opt.Value(r.Target.Input))),
 	}
 	if r.Target.Input == nil {
 		body, err := json.Marshal(defaultInput{
@@ -166,7 +167,7 @@ func (s *Service) message(p place, r *scheduleRecord, at time.Time, jobID string
 		m.Body = body
 	}
 	if x := r.Target.SqsParameters; x != nil {
-		m.Group = orEmpty(x.MessageGroupId)
+		m.Group = opt.Value(x.MessageGroupId)
 	}
 	if x := r.Target.KinesisParameters; x != nil {
 		m.PartitionKey = x.PartitionKey

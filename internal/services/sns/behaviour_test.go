@@ -221,7 +221,7 @@ func TestQueueThatDoesNotLetTheTopicInGetsNothing(t *testing.T) {
 	open, closed, dead := h.queue(t, "open", nil), h.queue(t, "closed", nil), h.queue(t, "dead", nil)
 	h.subscribe(t, topic, "sqs", open, nil)
 	h.subscribe(t, topic, "sqs", closed, map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + dead + `"}`})
-	h.deny(closed)
+	h.Deny(closed)
 	h.publish(t, topic, "hello")
 	for queue, want := range map[string]int{"open": 1, "closed": 0, "dead": 1} {
 		if got := h.bodies(t, queue); len(got) != want {
@@ -235,12 +235,13 @@ func TestFunctionGetsAnEvent(t *testing.T) {
 	topic := h.topic(t, "t", nil)
 	h.subscribe(t, topic, "lambda", "arn:aws:lambda:us-east-1:000000000000:function:f", nil)
 	h.publish(t, topic, "hello")
-	if len(h.functions.events) != 1 {
-		t.Fatalf("events: %v", h.functions.events)
+	events := h.functions.Seen()
+	if len(events) != 1 {
+		t.Fatalf("events: %v", events)
 	}
 	for _, part := range []string{`function:f {"Records":[{"EventSource":"aws:sns"`, `"Message":"hello"`, `"Subject":null`, `"MessageAttributes":{}`} {
-		if !strings.Contains(h.functions.events[0], part) {
-			t.Errorf("the event has no %s: %s", part, h.functions.events[0])
+		if !strings.Contains(events[0], part) {
+			t.Errorf("the event has no %s: %s", part, events[0])
 		}
 	}
 }

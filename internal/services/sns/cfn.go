@@ -2,7 +2,6 @@ package sns
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,28 +14,23 @@ import (
 // topicProperties are the properties of AWS::SNS::Topic
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sns-topic.html).
 type topicProperties struct {
-	TopicName                 *string              `cfn:"TopicName,createOnly"`
-	FifoTopic                 *bool                `cfn:"FifoTopic,createOnly"`
-	ArchivePolicy             any                  `cfn:"ArchivePolicy"`
-	ContentBasedDeduplication *bool                `cfn:"ContentBasedDeduplication"`
-	DataProtectionPolicy      any                  `cfn:"DataProtectionPolicy"`
-	DisplayName               *string              `cfn:"DisplayName"`
-	FifoThroughputScope       *string              `cfn:"FifoThroughputScope"`
-	KmsMasterKeyID            *string              `cfn:"KmsMasterKeyId"`
-	SignatureVersion          *string              `cfn:"SignatureVersion"`
-	Subscription              []inlineSubscription `cfn:"Subscription"`
-	Tags                      []tagProperty        `cfn:"Tags"`
-	TracingConfig             *string              `cfn:"TracingConfig"`
+	TopicName                 *string               `cfn:"TopicName,createOnly"`
+	FifoTopic                 *bool                 `cfn:"FifoTopic,createOnly"`
+	ArchivePolicy             any                   `cfn:"ArchivePolicy"`
+	ContentBasedDeduplication *bool                 `cfn:"ContentBasedDeduplication"`
+	DataProtectionPolicy      any                   `cfn:"DataProtectionPolicy"`
+	DisplayName               *string               `cfn:"DisplayName"`
+	FifoThroughputScope       *string               `cfn:"FifoThroughputScope"`
+	KmsMasterKeyID            *string               `cfn:"KmsMasterKeyId"`
+	SignatureVersion          *string               `cfn:"SignatureVersion"`
+	Subscription              []inlineSubscription  `cfn:"Subscription"`
+	Tags                      []service.TagProperty `cfn:"Tags"`
+	TracingConfig             *string               `cfn:"TracingConfig"`
 }
 
 type inlineSubscription struct {
 	Endpoint string `cfn:"Endpoint,required"`
 	Protocol string `cfn:"Protocol,required"`
-}
-
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
 }
 
 // subscriptionProperties are the properties of AWS::SNS::Subscription.
@@ -76,12 +70,15 @@ func (s *Service) resources() []service.ResourceType {
 			Attributes: []string{"Arn"},
 			Create:     s.createSubscriptionResource, Update: s.updateSubscriptionResource, Delete: s.deleteSubscriptionResource,
 		}),
-		service.NewResourceType("AWS::SNS::TopicPolicy", service.ResourceSpec[topicPolicyProperties]{
-			Attributes: []string{"Id"},
-			Create:     s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+		service.NewPolicyType("AWS::SNS::TopicPolicy", service.PolicySpec[topicPolicyProperties]{
+			Policy: func(p *topicPolicyProperties) any { return p.PolicyDocument },
+			On:     func(p *topicPolicyProperties) []string { return p.Topics },
+			Set:    s.setPolicy, Gone: codeNotFound,
 		}),
-		service.NewResourceType("AWS::SNS::TopicInlinePolicy", service.ResourceSpec[inlinePolicyProperties]{
-			Create: s.createInlineResource, Update: s.updateInlineResource, Delete: s.deleteInlineResource,
+		service.NewPolicyType("AWS::SNS::TopicInlinePolicy", service.PolicySpec[inlinePolicyProperties]{
+			Policy: func(p *inlinePolicyProperties) any { return p.PolicyDocument },
+			On:     func(p *inlinePolicyProperties) []string { return []string{p.TopicArn} },
+			Set:    s.setPolicy, Gone: codeNotFound, Inline: true,
 		}),
 	}
 }
@@ -90,22 +87,13 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 	return service.Call[Out](ctx, s.deps.Door, "sns", operation, in)
 }
 
-// document returns a property that is a JSON object, or text that holds one.
-func document(v any) (string, error) {
-	if text, ok := v.(string); ok {
-		return text, nil
-	}
-	b, err := json.Marshal(v)
-	return string(b), err
-}
-
 // texts adds documents, texts and booleans that are set to out.
 func texts(out map[string]string, documents map[string]any, strings map[string]*string, bools map[string]*bool) error {
 	for name, v := range documents {
 		if v == nil {
 			continue
 		}
-		text, err := document(v)
+		text, err := service.Document(v)
 		if err != nil {
 			return fmt.Errorf("property %s: %w", name, err)
 		}
@@ -131,17 +119,6 @@ func (p *topicProperties) attributes() (map[string]string, error) {
 		"TracingConfig": p.TracingConfig,
 	}, map[string]*bool{"ContentBasedDeduplication": p.ContentBasedDeduplication})
 	return out, err
-}
-
-func (p *topicProperties) tags(c service.ResourceCall) map[string]string {
-	out := maps.Clone(c.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range p.Tags {
-		out[t.Key] = t.Value
-	}
-	return out
 }
 
 func tagList(tags map[string]string) []api.Tag {
@@ -175,9 +152,9 @@ func (s *Service) createTopicResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, service.Errorf("AlreadyExists", "A topic named %s exists already. Choose another name, or leave TopicName out.", name)
 		}
 	}
-	in := &api.CreateTopicInput{Name: name, Attributes: attributes, Tags: tagList(p.tags(c))}
+	in := &api.CreateTopicInput{Name: name, Attributes: attributes, Tags: tagList(c.AllTags(p.Tags))}
 	if p.DataProtectionPolicy != nil {
-		text, err := document(p.DataProtectionPolicy)
+		text, err := service.Document(p.DataProtectionPolicy)
 		if err != nil {
 			return service.Resource{}, err
 		}
@@ -205,7 +182,7 @@ func (s *Service) subscribeAll(ctx context.Context, arn string, old, now []inlin
 			continue
 		}
 		// Subscribing again tells the ARN.
-		out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", &api.SubscribeInput{TopicArn: arn, Protocol: x.Protocol, Endpoint: &x.Endpoint, ReturnSubscriptionArn: ptr(true)})
+		out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", &api.SubscribeInput{TopicArn: arn, Protocol: x.Protocol, Endpoint: &x.Endpoint, ReturnSubscriptionArn: new(true)})
 		if err != nil {
 			return err
 		}
@@ -240,7 +217,7 @@ func (s *Service) updateTopicResource(ctx context.Context, c service.ResourceCal
 		}
 	}
 	if p.DataProtectionPolicy != nil {
-		text, err := document(p.DataProtectionPolicy)
+		text, err := service.Document(p.DataProtectionPolicy)
 		if err != nil {
 			return service.Resource{}, err
 		}
@@ -248,7 +225,7 @@ func (s *Service) updateTopicResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, err
 		}
 	}
-	if err := s.updateTags(ctx, c.PhysicalID, old.tags(c), p.tags(c)); err != nil {
+	if err := s.updateTags(ctx, c.PhysicalID, c.AllTags(old.Tags), c.AllTags(p.Tags)); err != nil {
 		return service.Resource{}, err
 	}
 	_, name, err := parseARN(c.PhysicalID, "TopicArn")
@@ -259,22 +236,13 @@ func (s *Service) updateTopicResource(ctx context.Context, c service.ResourceCal
 }
 
 func (s *Service) updateTags(ctx context.Context, arn string, old, tags map[string]string) error {
-	var gone []string
-	for _, k := range slices.Sorted(maps.Keys(old)) {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		if _, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
-			return err
-		}
-	}
-	if len(tags) == 0 {
-		return nil
-	}
-	_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tagList(tags)})
-	return err
+	return service.Retag(old, tags, func(keys []string) error {
+		_, err := call[api.UntagResourceOutput](ctx, s, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.TagResourceOutput](ctx, s, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tagList(tags)})
+		return err
+	})
 }
 
 func (s *Service) deleteTopicResource(ctx context.Context, c service.ResourceCall, _ *topicProperties) error {
@@ -295,7 +263,7 @@ func (s *Service) createSubscriptionResource(ctx context.Context, _ service.Reso
 	if err != nil {
 		return service.Resource{}, err
 	}
-	in := &api.SubscribeInput{TopicArn: p.TopicArn, Protocol: p.Protocol, Endpoint: p.Endpoint, Attributes: attributes, ReturnSubscriptionArn: ptr(true)}
+	in := &api.SubscribeInput{TopicArn: p.TopicArn, Protocol: p.Protocol, Endpoint: p.Endpoint, Attributes: attributes, ReturnSubscriptionArn: new(true)}
 	out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", in)
 	if err != nil {
 		return service.Resource{}, err
@@ -350,57 +318,4 @@ func unlessGone(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (s *Service) createPolicyResource(ctx context.Context, c service.ResourceCall, p *topicPolicyProperties) (service.Resource, error) {
-	return s.updatePolicyResource(ctx, c, &topicPolicyProperties{}, p)
-}
-
-func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCall, old, p *topicPolicyProperties) (service.Resource, error) {
-	policy, err := document(p.PolicyDocument)
-	if err != nil {
-		return service.Resource{}, err
-	}
-	for _, arn := range p.Topics {
-		if err := s.setPolicy(ctx, arn, policy); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	for _, arn := range old.Topics {
-		if !slices.Contains(p.Topics, arn) {
-			if err := unlessGone(s.setPolicy(ctx, arn, "")); err != nil {
-				return service.Resource{}, err
-			}
-		}
-	}
-	id := c.PhysicalID
-	if id == "" {
-		id = c.Name(128, nil)
-	}
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, nil
-}
-
-func (s *Service) deletePolicyResource(ctx context.Context, _ service.ResourceCall, p *topicPolicyProperties) error {
-	for _, arn := range p.Topics {
-		if err := unlessGone(s.setPolicy(ctx, arn, "")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) createInlineResource(ctx context.Context, c service.ResourceCall, p *inlinePolicyProperties) (service.Resource, error) {
-	return s.updateInlineResource(ctx, c, nil, p)
-}
-
-func (s *Service) updateInlineResource(ctx context.Context, _ service.ResourceCall, _, p *inlinePolicyProperties) (service.Resource, error) {
-	policy, err := document(p.PolicyDocument)
-	if err != nil {
-		return service.Resource{}, err
-	}
-	return service.Resource{PhysicalID: p.TopicArn}, s.setPolicy(ctx, p.TopicArn, policy)
-}
-
-func (s *Service) deleteInlineResource(ctx context.Context, _ service.ResourceCall, p *inlinePolicyProperties) error {
-	return unlessGone(s.setPolicy(ctx, p.TopicArn, ""))
 }

@@ -67,7 +67,7 @@ func setDeliveryPolicy(r *topicRecord, value, context string) error {
 	}
 	doc := struct {
 		HTTP *httpPolicy `json:"http"`
-	}{ptr(defaultHTTP())}
+	}{new(defaultHTTP())}
 	if err := json.Unmarshal([]byte(value), &doc); err != nil {
 		return invalid("%sDeliveryPolicy: failed to parse JSON.", context)
 	}

@@ -3,13 +3,11 @@ package sns
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // The service's error codes.
@@ -34,21 +32,6 @@ func notFound(what string) error {
 	return service.Errorf(codeNotFound, "%s does not exist", what).WithStatus(http.StatusNotFound)
 }
 
-// storeError names the errors of the store that a client can do something about.
-func storeError(err error) error {
-	var known *service.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrConflict):
-		return &service.Error{
-			Code: codeUnavailable, Status: http.StatusServiceUnavailable, Err: err,
-			Message: "The store cannot take this write now. Nothing was stored; try again, and make room in the data directory if the disk is full.",
-		}
-	}
-	return fmt.Errorf("sns: %w", err)
-}
-
 var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // digest returns what stands for a long text in a key.
@@ -57,4 +40,6 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func ptr[T any](v T) *T { return &v }
+func storeError(err error) error {
+	return service.StoreError("sns", codeUnavailable, http.StatusServiceUnavailable, err)
+}

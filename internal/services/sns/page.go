@@ -30,7 +30,7 @@ func (s *Service) list(ctx context.Context, prefix key.Key, token *string, fn fu
 				return err
 			}
 			if n == pageSize {
-				next = ptr(base64.URLEncoding.EncodeToString(last))
+				next = new(base64.URLEncoding.EncodeToString(last))
 				return nil
 			}
 			n++

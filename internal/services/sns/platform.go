@@ -99,7 +99,7 @@ func (s *Service) createPlatformApplication(ctx context.Context, in *api.CreateP
 	err := s.deps.Store.Update(ctx, func(tx store.Txn) error {
 		return record.Set(tx, p.app(id), appRecord{in.Attributes})
 	})
-	return &api.CreatePlatformApplicationOutput{PlatformApplicationArn: ptr(p.arn("app/" + id))}, storeError(err)
+	return &api.CreatePlatformApplicationOutput{PlatformApplicationArn: new(p.arn("app/" + id))}, storeError(err)
 }
 
 // changeApp runs fn on an application and stores it.
@@ -192,7 +192,7 @@ func (s *Service) listPlatformApplications(ctx context.Context, in *api.ListPlat
 		if err := json.Unmarshal(pair.Value, &r); err != nil {
 			return err
 		}
-		out.PlatformApplications = append(out.PlatformApplications, api.PlatformApplication{PlatformApplicationArn: ptr(p.arn("app/" + id)), Attributes: r.shown()})
+		out.PlatformApplications = append(out.PlatformApplications, api.PlatformApplication{PlatformApplicationArn: new(p.arn("app/" + id)), Attributes: r.shown()})
 		return nil
 	})
 	return out, err
@@ -314,7 +314,7 @@ func (s *Service) listEndpointsByPlatformApplication(ctx context.Context, in *ap
 		if err := json.Unmarshal(pair.Value, &r); err != nil {
 			return err
 		}
-		out.Endpoints = append(out.Endpoints, api.Endpoint{EndpointArn: ptr(p.arn("endpoint/" + app + "/" + id)), Attributes: r.Attributes})
+		out.Endpoints = append(out.Endpoints, api.Endpoint{EndpointArn: new(p.arn("endpoint/" + app + "/" + id)), Attributes: r.Attributes})
 		return nil
 	})
 	return out, err

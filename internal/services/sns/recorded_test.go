@@ -39,7 +39,7 @@ func (r *replayed) Call(name, operation, input string) (string, *recorded.Failur
 	}
 	output, failure, err := recorded.Invoke(r.ctx, of, operation, input, func(in any) {
 		if receive, ok := in.(*queueapi.ReceiveMessageInput); ok {
-			receive.WaitTimeSeconds = ptr(int32(0))
+			receive.WaitTimeSeconds = new(int32(0))
 		}
 	})
 	if failure != nil {

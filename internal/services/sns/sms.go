@@ -101,7 +101,7 @@ func (s *Service) checkIfPhoneNumberIsOptedOut(_ context.Context, in *api.CheckI
 	if err := checkNumber(in.PhoneNumber); err != nil {
 		return nil, err
 	}
-	return &api.CheckIfPhoneNumberIsOptedOutOutput{IsOptedOut: ptr(false)}, nil
+	return &api.CheckIfPhoneNumberIsOptedOutOutput{IsOptedOut: new(false)}, nil
 }
 
 func checkNumber(number string) error {

@@ -9,13 +9,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	queueapi "lambent.dev/lambent/internal/awsapi/sqs"
-
 	api "lambent.dev/lambent/internal/awsapi/sns"
+	queueapi "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
@@ -23,40 +21,18 @@ import (
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 // harness is SNS and SQS on a store in memory and a clock that stands still.
 type harness struct {
+	fake.Door
 	topics, queues service.Service
 	impl           *Service
-	functions      *functions
+	functions      *fake.Functions
 	deliveries     deliveries
 	clock          *clock.Fake
 	ctx            context.Context
-	// denied are the actions that the door refuses.
-	mu     sync.Mutex // guards the field below
-	denied []string
-}
-
-// functions stands for Lambda: it remembers what it was asked to run.
-type functions struct {
-	mu     sync.Mutex // guards the field below
-	events []string
-}
-
-func (f *functions) Invoke(context.Context, port.Source, string, []byte) (port.Invocation, error) {
-	return port.Invocation{}, errors.New("topics invoke asynchronously")
-}
-
-func (f *functions) CheckInvoke(context.Context, port.Source, string) error { return nil }
-
-func (f *functions) EnqueueAsync(_ context.Context, tx store.Txn, _ port.Source, function string, payload []byte) error {
-	tx.OnCommit(func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.events = append(f.events, function+" "+string(payload))
-	})
-	return nil
 }
 
 // deliveries is a delivery stream that keeps its records.
@@ -77,7 +53,7 @@ func (d *deliveries) Put(_ store.Txn, _ string, data []byte) error {
 
 func newHarness(t testing.TB, client *http.Client) *harness {
 	t.Helper()
-	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &functions{}}
+	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &fake.Functions{}}
 	st := mem.New()
 	log := slog.New(slog.DiscardHandler)
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
@@ -92,45 +68,14 @@ func newHarness(t testing.TB, client *http.Client) *harness {
 	if err := jobs.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.ctx = service.WithRequest(t.Context(), &service.Request{
-		ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, Account: "000000000000", ARN: "arn:aws:iam::000000000000:root"},
-	})
+	h.Services = []service.Service{h.topics, h.queues}
+	h.ctx = fake.Root(t.Context(), "000000000000", "us-east-1")
 	t.Cleanup(func() {
 		if err := errors.Join(jobs.Close(), st.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return h
-}
-
-// Call implements [service.Door] without asking for permission.
-func (h *harness) Call(ctx context.Context, api, operation string, in any) (any, error) {
-	of := h.topics
-	if api == "sqs" {
-		of = h.queues
-	}
-	for _, b := range of.Operations {
-		if b.Name == operation && b.Call != nil {
-			return b.Call(ctx, in)
-		}
-	}
-	return nil, service.NotImplemented(api, operation)
-}
-
-// Allow implements [service.Door]: everything is allowed but what a test denies.
-func (h *harness) Allow(_ context.Context, target service.Target) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if slices.Contains(h.denied, target.ARN) {
-		return service.Errorf("AccessDenied", "The test denies it.").WithStatus(403)
-	}
-	return nil
-}
-
-func (h *harness) deny(arns ...string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.denied = arns
 }
 
 // do makes a call that must succeed.
@@ -166,7 +111,7 @@ func (h *harness) subscribe(t testing.TB, topic, protocol, endpoint string, attr
 func (h *harness) bodies(t testing.TB, name string) (out []string) {
 	t.Helper()
 	for {
-		got := do[queueapi.ReceiveMessageOutput](t, h, "sqs", "ReceiveMessage", &queueapi.ReceiveMessageInput{QueueUrl: name, MaxNumberOfMessages: ptr(int32(10))}).Messages
+		got := do[queueapi.ReceiveMessageOutput](t, h, "sqs", "ReceiveMessage", &queueapi.ReceiveMessageInput{QueueUrl: name, MaxNumberOfMessages: new(int32(10))}).Messages
 		if len(got) == 0 {
 			return out
 		}

@@ -269,9 +269,9 @@ func (s *Service) subscribe(ctx context.Context, in *api.SubscribeInput) (*api.S
 	if err != nil {
 		return nil, err
 	}
-	out := &api.SubscribeOutput{SubscriptionArn: ptr(p.arn(name) + ":" + have.ID)}
+	out := &api.SubscribeOutput{SubscriptionArn: new(p.arn(name) + ":" + have.ID)}
 	if !have.Confirmed && (in.ReturnSubscriptionArn == nil || !*in.ReturnSubscriptionArn) {
-		out.SubscriptionArn = ptr("pending confirmation")
+		out.SubscriptionArn = new("pending confirmation")
 	}
 	return out, nil
 }
@@ -518,7 +518,7 @@ func (x *subscription) listed(p place) api.Subscription {
 	if !x.Confirmed {
 		id = "PendingConfirmation"
 	}
-	return api.Subscription{SubscriptionArn: &id, Owner: &x.Owner, Protocol: &x.Protocol, Endpoint: &x.Endpoint, TopicArn: ptr(p.arn(x.Topic))}
+	return api.Subscription{SubscriptionArn: &id, Owner: &x.Owner, Protocol: &x.Protocol, Endpoint: &x.Endpoint, TopicArn: new(p.arn(x.Topic))}
 }
 
 func (s *Service) listSubscriptions(ctx context.Context, in *api.ListSubscriptionsInput) (*api.ListSubscriptionsOutput, error) {

@@ -196,7 +196,7 @@ func (s *Service) createTopic(ctx context.Context, in *api.CreateTopicInput) (*a
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &api.CreateTopicOutput{TopicArn: ptr(p.arn(in.Name))}, nil
+	return &api.CreateTopicOutput{TopicArn: new(p.arn(in.Name))}, nil
 }
 
 // sameTopic tells whether asking for a topic that is there is no change.
@@ -372,7 +372,7 @@ func (s *Service) listTopics(ctx context.Context, in *api.ListTopicsInput) (*api
 	p := placeOf(ctx)
 	out := &api.ListTopicsOutput{Topics: []api.Topic{}}
 	next, err := s.list(ctx, p.topics(), in.NextToken, func(_ store.Reader, name string, _ store.Pair) error {
-		out.Topics = append(out.Topics, api.Topic{TopicArn: ptr(p.arn(name))})
+		out.Topics = append(out.Topics, api.Topic{TopicArn: new(p.arn(name))})
 		return nil
 	})
 	out.NextToken = next

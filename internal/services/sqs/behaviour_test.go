@@ -118,7 +118,7 @@ func TestGivenBackMessagesWereNotReceived(t *testing.T) {
 	h := newHarness(t)
 	url := h.create(t, "q.fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})
 	for i := range 3 {
-		do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: strconv.Itoa(i), MessageGroupId: ptr("g")})
+		do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: strconv.Itoa(i), MessageGroupId: new("g")})
 	}
 	q, err := h.impl.view(h.ctx, url)
 	if err != nil {
@@ -182,10 +182,10 @@ func TestReceiveRequestAttemptIsAnsweredTheSame(t *testing.T) {
 	h := newHarness(t)
 	url := h.create(t, "q.fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})
 	for i := range 4 {
-		do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: strconv.Itoa(i), MessageGroupId: ptr("g")})
+		do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: strconv.Itoa(i), MessageGroupId: new("g")})
 	}
 	try := func(attempt string) []api.Message {
-		return do[api.ReceiveMessageOutput](t, h, "ReceiveMessage", &api.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: ptr(int32(2)), ReceiveRequestAttemptId: &attempt}).Messages
+		return do[api.ReceiveMessageOutput](t, h, "ReceiveMessage", &api.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: new(int32(2)), ReceiveRequestAttemptId: &attempt}).Messages
 	}
 	first, again := try("a"), try("a")
 	if len(first) != 2 || len(again) != 2 || *first[0].ReceiptHandle != *again[0].ReceiptHandle || *again[1].Body != "1" {
@@ -321,7 +321,7 @@ func TestArrivalsTellOfEachMessage(t *testing.T) {
 	url := h.create(t, "q", nil)
 	arrived, stop := h.impl.Arrivals("arn:aws:sqs:us-east-1:000000000000:q")
 	<-arrived // what was there before
-	do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: "late", DelaySeconds: ptr(int32(5))})
+	do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: "late", DelaySeconds: new(int32(5))})
 	select {
 	case <-arrived:
 		t.Error("a delayed message was told of before its time")
@@ -354,7 +354,7 @@ func TestConcurrentSendersAndReceiversLoseNothing(t *testing.T) {
 					for i := range each {
 						in := &api.SendMessageInput{QueueUrl: url, MessageBody: fmt.Sprintf("%d-%d", s, i)}
 						if fifo {
-							in.MessageGroupId, in.MessageDeduplicationId = ptr(strconv.Itoa(s)), &in.MessageBody
+							in.MessageGroupId, in.MessageDeduplicationId = new(strconv.Itoa(s)), &in.MessageBody
 						}
 						do[api.SendMessageOutput](t, h, "SendMessage", in)
 					}
@@ -401,7 +401,7 @@ func TestPeekingShowsMessagesAndTakesNone(t *testing.T) {
 	h := newHarness(t)
 	url := h.create(t, "q", nil)
 	h.send(t, url, "first")
-	do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: "later", DelaySeconds: ptr(int32(60))})
+	do[api.SendMessageOutput](t, h, "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: "later", DelaySeconds: new(int32(60))})
 	h.receive(t, url, 1, 0)
 	for range 2 {
 		got, err := h.impl.peek(h.ctx, "000000000000", "us-east-1", "q", 10)

@@ -2,10 +2,7 @@ package sqs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	api "lambent.dev/lambent/internal/awsapi/sqs"
@@ -15,28 +12,22 @@ import (
 // queueProperties are the properties of AWS::SQS::Queue
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html).
 type queueProperties struct {
-	QueueName                     *string       `cfn:"QueueName,createOnly"`
-	FifoQueue                     *bool         `cfn:"FifoQueue,createOnly"`
-	ContentBasedDeduplication     *bool         `cfn:"ContentBasedDeduplication"`
-	DeduplicationScope            *string       `cfn:"DeduplicationScope"`
-	DelaySeconds                  *int64        `cfn:"DelaySeconds"`
-	FifoThroughputLimit           *string       `cfn:"FifoThroughputLimit"`
-	KmsDataKeyReusePeriodSeconds  *int64        `cfn:"KmsDataKeyReusePeriodSeconds"`
-	KmsMasterKeyID                *string       `cfn:"KmsMasterKeyId"`
-	MaximumMessageSize            *int64        `cfn:"MaximumMessageSize"`
-	MessageRetentionPeriod        *int64        `cfn:"MessageRetentionPeriod"`
-	ReceiveMessageWaitTimeSeconds *int64        `cfn:"ReceiveMessageWaitTimeSeconds"`
-	RedriveAllowPolicy            any           `cfn:"RedriveAllowPolicy"`
-	RedrivePolicy                 any           `cfn:"RedrivePolicy"`
-	SqsManagedSseEnabled          *bool         `cfn:"SqsManagedSseEnabled"`
-	Tags                          []tagProperty `cfn:"Tags"`
-	VisibilityTimeout             *int64        `cfn:"VisibilityTimeout"`
-}
-
-// tagProperty is an element of a Tags property.
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
+	QueueName                     *string               `cfn:"QueueName,createOnly"`
+	FifoQueue                     *bool                 `cfn:"FifoQueue,createOnly"`
+	ContentBasedDeduplication     *bool                 `cfn:"ContentBasedDeduplication"`
+	DeduplicationScope            *string               `cfn:"DeduplicationScope"`
+	DelaySeconds                  *int64                `cfn:"DelaySeconds"`
+	FifoThroughputLimit           *string               `cfn:"FifoThroughputLimit"`
+	KmsDataKeyReusePeriodSeconds  *int64                `cfn:"KmsDataKeyReusePeriodSeconds"`
+	KmsMasterKeyID                *string               `cfn:"KmsMasterKeyId"`
+	MaximumMessageSize            *int64                `cfn:"MaximumMessageSize"`
+	MessageRetentionPeriod        *int64                `cfn:"MessageRetentionPeriod"`
+	ReceiveMessageWaitTimeSeconds *int64                `cfn:"ReceiveMessageWaitTimeSeconds"`
+	RedriveAllowPolicy            any                   `cfn:"RedriveAllowPolicy"`
+	RedrivePolicy                 any                   `cfn:"RedrivePolicy"`
+	SqsManagedSseEnabled          *bool                 `cfn:"SqsManagedSseEnabled"`
+	Tags                          []service.TagProperty `cfn:"Tags"`
+	VisibilityTimeout             *int64                `cfn:"VisibilityTimeout"`
 }
 
 // policyProperties are the properties of AWS::SQS::QueuePolicy.
@@ -57,12 +48,15 @@ func (s *Service) resources() []service.ResourceType {
 			Attributes: []string{"Arn", "QueueName", "QueueUrl"},
 			Create:     s.createQueueResource, Update: s.updateQueueResource, Delete: s.deleteQueueResource,
 		}),
-		service.NewResourceType("AWS::SQS::QueuePolicy", service.ResourceSpec[policyProperties]{
-			Attributes: []string{"Id"},
-			Create:     s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+		service.NewPolicyType("AWS::SQS::QueuePolicy", service.PolicySpec[policyProperties]{
+			Policy: func(p *policyProperties) any { return p.PolicyDocument },
+			On:     func(p *policyProperties) []string { return p.Queues },
+			Set:    s.setPolicy, Gone: codeNoQueue,
 		}),
-		service.NewResourceType("AWS::SQS::QueueInlinePolicy", service.ResourceSpec[inlineProperties]{
-			Create: s.createInlineResource, Update: s.updateInlineResource, Delete: s.deleteInlineResource,
+		service.NewPolicyType("AWS::SQS::QueueInlinePolicy", service.PolicySpec[inlineProperties]{
+			Policy: func(p *inlineProperties) any { return p.PolicyDocument },
+			On:     func(p *inlineProperties) []string { return []string{p.Queue} },
+			Set:    s.setPolicy, Gone: codeNoQueue, Inline: true,
 		}),
 	}
 }
@@ -96,33 +90,13 @@ func (p *queueProperties) attributes() (map[string]string, error) {
 		if v == nil {
 			continue
 		}
-		text, err := document(v)
+		text, err := service.Document(v)
 		if err != nil {
 			return nil, fmt.Errorf("property %s: %w", name, err)
 		}
 		out[name] = text
 	}
 	return out, nil
-}
-
-// document returns a property that is a JSON object, or text that holds one.
-func document(v any) (string, error) {
-	if text, ok := v.(string); ok {
-		return text, nil
-	}
-	b, err := json.Marshal(v)
-	return string(b), err
-}
-
-func (p *queueProperties) tags(c service.ResourceCall) map[string]string {
-	out := maps.Clone(c.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for _, t := range p.Tags {
-		out[t.Key] = t.Value
-	}
-	return out
 }
 
 func (s *Service) createQueueResource(ctx context.Context, c service.ResourceCall, p *queueProperties) (service.Resource, error) {
@@ -147,7 +121,7 @@ func (s *Service) createQueueResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, service.Errorf(codeExists, "A queue named %s exists already. Choose another name, or leave QueueName out.", name)
 		}
 	}
-	out, err := call[api.CreateQueueOutput](ctx, s, "CreateQueue", &api.CreateQueueInput{QueueName: name, Attributes: attributes, Tags: p.tags(c)})
+	out, err := call[api.CreateQueueOutput](ctx, s, "CreateQueue", &api.CreateQueueInput{QueueName: name, Attributes: attributes, Tags: c.AllTags(p.Tags)})
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -181,27 +155,17 @@ func (s *Service) updateQueueResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, err
 		}
 	}
-	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, old.tags(c), p.tags(c))
+	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, c.AllTags(old.Tags), c.AllTags(p.Tags))
 }
 
 func (s *Service) updateTags(ctx context.Context, url string, old, tags map[string]string) error {
-	var gone []string
-	for k := range old {
-		if _, ok := tags[k]; !ok {
-			gone = append(gone, k)
-		}
-	}
-	if gone != nil {
-		slices.Sort(gone)
-		if _, err := call[api.UntagQueueOutput](ctx, s, "UntagQueue", &api.UntagQueueInput{QueueUrl: url, TagKeys: gone}); err != nil {
-			return err
-		}
-	}
-	if len(tags) == 0 {
-		return nil
-	}
-	_, err := call[api.TagQueueOutput](ctx, s, "TagQueue", &api.TagQueueInput{QueueUrl: url, Tags: tags})
-	return err
+	return service.Retag(old, tags, func(keys []string) error {
+		_, err := call[api.UntagQueueOutput](ctx, s, "UntagQueue", &api.UntagQueueInput{QueueUrl: url, TagKeys: keys})
+		return err
+	}, func(tags map[string]string) error {
+		_, err := call[api.TagQueueOutput](ctx, s, "TagQueue", &api.TagQueueInput{QueueUrl: url, Tags: tags})
+		return err
+	})
 }
 
 func (s *Service) deleteQueueResource(ctx context.Context, c service.ResourceCall, _ *queueProperties) error {
@@ -220,57 +184,4 @@ func unlessGone(err error) error {
 func (s *Service) setPolicy(ctx context.Context, url string, policy string) error {
 	_, err := call[api.SetQueueAttributesOutput](ctx, s, "SetQueueAttributes", &api.SetQueueAttributesInput{QueueUrl: url, Attributes: map[string]string{"Policy": policy}})
 	return err
-}
-
-func (s *Service) createPolicyResource(ctx context.Context, c service.ResourceCall, p *policyProperties) (service.Resource, error) {
-	return s.updatePolicyResource(ctx, c, &policyProperties{}, p)
-}
-
-func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCall, old, p *policyProperties) (service.Resource, error) {
-	policy, err := document(p.PolicyDocument)
-	if err != nil {
-		return service.Resource{}, err
-	}
-	for _, url := range p.Queues {
-		if err := s.setPolicy(ctx, url, policy); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	for _, url := range old.Queues {
-		if !slices.Contains(p.Queues, url) {
-			if err := unlessGone(s.setPolicy(ctx, url, "")); err != nil {
-				return service.Resource{}, err
-			}
-		}
-	}
-	id := c.PhysicalID
-	if id == "" {
-		id = c.Name(128, nil)
-	}
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, nil
-}
-
-func (s *Service) deletePolicyResource(ctx context.Context, _ service.ResourceCall, p *policyProperties) error {
-	for _, url := range p.Queues {
-		if err := unlessGone(s.setPolicy(ctx, url, "")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) createInlineResource(ctx context.Context, c service.ResourceCall, p *inlineProperties) (service.Resource, error) {
-	return s.updateInlineResource(ctx, c, nil, p)
-}
-
-func (s *Service) updateInlineResource(ctx context.Context, _ service.ResourceCall, _, p *inlineProperties) (service.Resource, error) {
-	policy, err := document(p.PolicyDocument)
-	if err != nil {
-		return service.Resource{}, err
-	}
-	return service.Resource{PhysicalID: p.Queue}, s.setPolicy(ctx, p.Queue, policy)
-}
-
-func (s *Service) deleteInlineResource(ctx context.Context, _ service.ResourceCall, p *inlineProperties) error {
-	return unlessGone(s.setPolicy(ctx, p.Queue, ""))
 }

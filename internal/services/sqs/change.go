@@ -74,7 +74,7 @@ func (s *Service) changeMessageVisibilityBatch(ctx context.Context, in *api.Chan
 	}
 	all := make([]handled, len(in.Entries))
 	for i, e := range in.Entries {
-		all[i] = handled{entry: e.Id, handle: e.ReceiptHandle, visibility: ptr(int32(0))}
+		all[i] = handled{entry: e.Id, handle: e.ReceiptHandle, visibility: new(int32(0))}
 		if e.VisibilityTimeout != nil {
 			all[i].visibility = e.VisibilityTimeout
 		}

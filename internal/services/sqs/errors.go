@@ -1,12 +1,10 @@
 package sqs
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/store"
 )
 
 // The service's error codes. Those that end in Exception are not in the API's model; clients of the query protocol see them without that ending.
@@ -54,22 +52,6 @@ func badHandle(handle string) error {
 	return service.Errorf(codeHandle, "The input receipt handle \"%s\" is not a valid receipt handle.", handle)
 }
 
-// storeError names the errors of the store that a client can do something about.
 func storeError(err error) error {
-	var known *service.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, store.ErrFull):
-		return &service.Error{
-			Code: codeUnavailable, Status: http.StatusServiceUnavailable, Err: err,
-			Message: "The disk has no room for this write. Nothing was stored; free space in the data directory and try again.",
-		}
-	case errors.Is(err, store.ErrConflict):
-		return &service.Error{
-			Code: codeUnavailable, Status: http.StatusServiceUnavailable, Err: err,
-			Message: "Too many calls changed the same messages at the same time. Nothing was changed; try again.",
-		}
-	}
-	return fmt.Errorf("sqs: %w", err)
+	return service.StoreError("sqs", codeUnavailable, http.StatusServiceUnavailable, err)
 }

@@ -248,5 +248,5 @@ func digestAttributes(all []attribute) *string {
 		add(a.value)
 		_, _ = h.Write(b)
 	}
-	return ptr(hex.EncodeToString(h.Sum(nil)))
+	return new(hex.EncodeToString(h.Sum(nil)))
 }

@@ -116,7 +116,7 @@ func (s *Service) startMessageMoveTask(ctx context.Context, in *api.StartMessage
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &api.StartMessageMoveTaskOutput{TaskHandle: ptr(taskHandle(t.ID, t.Source))}, nil
+	return &api.StartMessageMoveTaskOutput{TaskHandle: new(taskHandle(t.ID, t.Source))}, nil
 }
 
 // checkTask tells whether a task may begin, and forgets the oldest ones of its source.
@@ -447,7 +447,7 @@ func (t *moveTask) shown() api.ListMessageMoveTasksResultEntry {
 		e.FailureReason = &t.Failure
 	}
 	if t.Status == taskRunning {
-		e.TaskHandle = ptr(taskHandle(t.ID, t.Source))
+		e.TaskHandle = new(taskHandle(t.ID, t.Source))
 	}
 	return e
 }

@@ -283,7 +283,7 @@ func (s *Service) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	if err != nil {
 		return nil, storeError(err)
 	}
-	return &api.CreateQueueOutput{QueueUrl: ptr(s.url(ctx, p, in.QueueName))}, nil
+	return &api.CreateQueueOutput{QueueUrl: new(s.url(ctx, p, in.QueueName))}, nil
 }
 
 // sameQueue tells whether asking for a queue that is there is no change: what is named has the value that the queue has.
@@ -380,7 +380,7 @@ func (s *Service) getQueueURL(ctx context.Context, in *api.GetQueueUrlInput) (*a
 	if _, err := s.viewNamed(ctx, p, in.QueueName); err != nil {
 		return nil, err
 	}
-	return &api.GetQueueUrlOutput{QueueUrl: ptr(s.url(ctx, p, in.QueueName))}, nil
+	return &api.GetQueueUrlOutput{QueueUrl: new(s.url(ctx, p, in.QueueName))}, nil
 }
 
 func (s *Service) listQueues(ctx context.Context, in *api.ListQueuesInput) (*api.ListQueuesOutput, error) {
@@ -439,5 +439,3 @@ func (s *Service) listDeadLetterSourceQueues(ctx context.Context, in *api.ListDe
 	}
 	return out, nil
 }
-
-func ptr[T any](v T) *T { return &v }

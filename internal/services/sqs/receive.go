@@ -455,7 +455,7 @@ func (q *queue) shown(secret []byte, r *request, m *received) (api.Message, erro
 		return api.Message{}, err
 	}
 	out := api.Message{
-		MessageId: ptr(m.id.String()), ReceiptHandle: ptr(q.handle(secret, m.id, m.state.received)), MD5OfBody: ptr(hex.EncodeToString(c.digest[:])), Body: &c.body,
+		MessageId: new(m.id.String()), ReceiptHandle: new(q.handle(secret, m.id, m.state.received)), MD5OfBody: new(hex.EncodeToString(c.digest[:])), Body: &c.body,
 	}
 	q.showSystem(&out, r.system, m, c)
 	var chosen []attribute
@@ -471,7 +471,7 @@ func (q *queue) shown(secret []byte, r *request, m *received) (api.Message, erro
 		if a.binary() {
 			v.BinaryValue = []byte(a.value)
 		} else {
-			v.StringValue = ptr(a.value)
+			v.StringValue = new(a.value)
 		}
 		out.MessageAttributes[a.name] = v
 	}

@@ -42,7 +42,7 @@ func (r *replayed) Call(_, operation, input string) (string, *recorded.Failure, 
 	output, f, err := recorded.Invoke(r.ctx, &r.service, operation, input, func(in any) {
 		if receive, ok := in.(*api.ReceiveMessageInput); ok {
 			if receive.WaitTimeSeconds == nil || *receive.WaitTimeSeconds > 0 && *receive.WaitTimeSeconds <= maxWait {
-				receive.WaitTimeSeconds = ptr(int32(0))
+				receive.WaitTimeSeconds = new(int32(0))
 			}
 		}
 	})

@@ -72,8 +72,8 @@ func (s *Service) sendMessage(ctx context.Context, in *api.SendMessageInput) (*a
 		return nil, err
 	}
 	return &api.SendMessageOutput{
-		MD5OfMessageBody: ptr(hex.EncodeToString(m.content.digest[:])), MD5OfMessageAttributes: m.attributesDigest,
-		MD5OfMessageSystemAttributes: m.systemDigest, MessageId: ptr(out[0].id.String()), SequenceNumber: out[0].sequence,
+		MD5OfMessageBody: new(hex.EncodeToString(m.content.digest[:])), MD5OfMessageAttributes: m.attributesDigest,
+		MD5OfMessageSystemAttributes: m.systemDigest, MessageId: new(out[0].id.String()), SequenceNumber: out[0].sequence,
 	}, nil
 }
 
@@ -135,7 +135,7 @@ func (s *Service) sendMessageBatch(ctx context.Context, in *api.SendMessageBatch
 
 // failedEntry is the result of an entry of a batch that failed.
 func failedEntry(id string, e *service.Error) api.BatchResultErrorEntry {
-	return api.BatchResultErrorEntry{Id: id, SenderFault: e.Status < 500, Code: queryCode(e.Code), Message: ptr(e.Message)}
+	return api.BatchResultErrorEntry{Id: id, SenderFault: e.Status < 500, Code: queryCode(e.Code), Message: new(e.Message)}
 }
 
 // queryCode is the code of an unmodelled error as results of entries have it.
@@ -411,7 +411,7 @@ func (w *work) send(q *queue, m *outgoing) (sent, error) {
 func told(q *queue, id id) sent {
 	d := sent{id: id}
 	if q.fifo {
-		d.sequence = ptr(sequenceNumber(id))
+		d.sequence = new(sequenceNumber(id))
 	}
 	return d
 }

@@ -14,12 +14,14 @@ import (
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 var _ port.Arrivals = (*Service)(nil)
 
 // harness is SQS on a store in memory and a clock that stands still. What is due is done by settle, and not by the agenda's own goroutine.
 type harness struct {
+	fake.Door
 	service service.Service
 	impl    *Service
 	store   store.Store
@@ -31,7 +33,7 @@ type harness struct {
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), store: mem.New()}
-	h.ctx = service.WithRequest(t.Context(), &service.Request{ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, UserID: "000000000000"}})
+	h.ctx = fake.Root(t.Context(), "000000000000", "us-east-1")
 	h.restart()
 	h.jobs = events.New(h.store, h.clock, slog.New(slog.DiscardHandler))
 	if err := h.jobs.Register(h.service.Jobs...); err != nil {
@@ -56,6 +58,7 @@ func (h *harness) restart() {
 	h.service, h.impl = New(service.Deps{
 		Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	})
+	h.Services = []service.Service{h.service}
 	h.impl.agenda.openAll(h.ctx)
 }
 
@@ -74,19 +77,6 @@ func (h *harness) advance(d time.Duration) {
 	h.clock.Advance(d)
 	h.settle()
 }
-
-// Call implements [service.Door] without asking for permission.
-func (h *harness) Call(ctx context.Context, _, operation string, in any) (any, error) {
-	for _, b := range h.service.Operations {
-		if b.Name == operation && b.Call != nil {
-			return b.Call(ctx, in)
-		}
-	}
-	return nil, service.NotImplemented("sqs", operation)
-}
-
-// Allow implements [service.Door].
-func (h *harness) Allow(context.Context, service.Target) error { return nil }
 
 // fatal is what testing.T and rapid.T share.
 type fatal interface {
