@@ -63,7 +63,7 @@ var layers = []layer{
 	{"internal/config", []string{}},
 	{"internal/front", []string{"internal/service", "internal/clock", "internal/front", "internal/observe/access", "internal/lib"}},
 	{"internal/observe", []string{"internal/lib"}},
-	{"internal/dispatch", []string{"internal/front", "internal/observe/access", "internal/wire", "internal/auth", "internal/service", "internal/awsapi", "internal/clock"}},
+	{"internal/dispatch", []string{"internal/front", "internal/observe/access", "internal/wire", "internal/auth", "internal/service", "internal/awsapi", "internal/clock", "internal/store", "internal/blob"}},
 	{"internal/wire", []string{"internal/service", "internal/awsapi", "internal/wire", "internal/lib"}},
 	{"internal/awsapi", []string{"internal/awsapi", "internal/lib"}},
 	{"internal/auth", []string{"internal/auth", "internal/service", "internal/lib", "internal/clock"}},
