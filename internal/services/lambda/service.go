@@ -218,12 +218,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		API:        api.API,
 		Operations: h.Bindings(),
 		Access:     l.access(),
-		Resources:  l.resources(),
-		Routes:     l.routes(),
-		Jobs:       append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
-		Start:      l.start,
-		Close:      l.close,
-		HoldsBody:  l.holdsBody,
+		DataOperations: []string{
+			"Invoke", "InvokeAsync", "InvokeWithResponseStream", "CheckpointDurableExecution", "GetDurableExecutionState",
+			"SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess",
+		},
+		Resources: l.resources(),
+		Routes:    l.routes(),
+		Jobs:      append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
+		Start:     l.start,
+		Close:     l.close,
+		HoldsBody: l.holdsBody,
 	}, l
 }
 

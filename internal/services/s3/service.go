@@ -136,6 +136,7 @@ func (s *Service) Service() service.Service {
 	return service.Service{
 		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Answered: s.answered,
 		Start: s.start, Close: s.close, HoldsBody: s.holdsBody,
+		DataOperations: dataOperations,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
