@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"math"
 	"strconv"
 
 	"lambent.dev/lambent/internal/blob"
@@ -61,11 +62,14 @@ func (s scope) layerVersion(name string, number int64) []byte {
 func (s scope) signingConfigs() key.Key         { return s.root("s") }
 func (s scope) signingConfig(id string) key.Key { return s.signingConfigs().Str(id) }
 
-// version is the key of a published version, whose number is a decimal.
+// version is the key of a published version, whose number is a decimal from 1 on, or latestPublished.
 func (s scope) version(name, number string) []byte {
+	if number == latestPublished {
+		return s.versions(name).Uint(0)
+	}
 	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		n = 0 // no version has this number
+	if err != nil || n == 0 {
+		n = math.MaxUint64 // no version has this number
 	}
 	return s.versions(name).Uint(n)
 }

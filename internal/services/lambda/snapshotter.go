@@ -392,10 +392,10 @@ func (l *Lambda) prepared(ctx context.Context, r ref, v *version, state *version
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		k := r.scope.version(r.name, v.Number)
 		saved, ok, err := record.Get[published](tx, k)
-		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) {
+		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) && saved.Update == nil {
 			return err
 		}
-		saved.State = state
+		saved.State, saved.Update = state, nil
 		if err := record.Set(tx, k, saved); err != nil {
 			return err
 		}

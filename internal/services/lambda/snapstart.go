@@ -137,7 +137,7 @@ func (c *call) invocable() error {
 	s := c.version.State
 	switch {
 	case s.is(api.StateActive) && c.version.Capacity != nil && c.version.Number == latest:
-		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, and invoke that.")
+		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, or publish to LATEST_PUBLISHED, which is what is invoked without a qualifier.")
 	case s.is(api.StateActive):
 		return nil
 	case s.is(api.StatePending) && c.version.SnapStart:
