@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"reflect"
 
+	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/wire"
 )
 
@@ -74,7 +76,23 @@ func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in an
 	if err := d.admit(ctx, &op.access, r, in); err != nil {
 		return nil, err
 	}
-	return op.binding.Call(ctx, in)
+	if op.access.MakesRoom {
+		ctx = store.MakingRoom(ctx)
+	}
+	out, err := op.binding.Call(ctx, in)
+	return out, full(err)
+}
+
+// full names the error of a full disk to clients, where the service has not.
+func full(err error) error {
+	var known *service.Error
+	if err == nil || errors.As(err, &known) || !errors.Is(err, store.ErrFull) && !errors.Is(err, blob.ErrFull) {
+		return err
+	}
+	return &service.Error{
+		Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Err: err,
+		Message: "The disk has no room for this write. Nothing was stored; free space in the data directory and try again.",
+	}
 }
 
 func (d *Door) admit(ctx context.Context, access *service.Access, r *service.Request, in any) error {

@@ -120,12 +120,17 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if err != nil {
 		return err
 	}
-	op := x.op
-	if op == nil {
-		if op, err = x.api.Match(&x.wire); err != nil {
+	if x.op == nil {
+		if x.op, err = x.api.Match(&x.wire); err != nil {
 			return err
 		}
 	}
+	return p.answer(ctx, x, entry)
+}
+
+// answer decodes a call whose caller and operation are known, has it run, and writes what it returns.
+func (p *Plane) answer(ctx context.Context, x *exchange, e *entry) error {
+	op := x.op
 	x.request.Operation = op.Name
 	if !op.Implemented() {
 		return op.NotImplemented()
@@ -138,7 +143,7 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 		return err
 	}
 	ctx = service.WithRequest(ctx, &x.request)
-	out, err := p.Door.run(ctx, entry.operations[op.Name], &x.request, in)
+	out, err := p.Door.run(ctx, e.operations[op.Name], &x.request, in)
 	if err != nil {
 		return err
 	}

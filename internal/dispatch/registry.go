@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/service"
@@ -72,12 +74,21 @@ func newEntry(s *service.Service) (*entry, error) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("service %s: %s has a handler and no access rule", s.API.Name, b.Name))
 		}
+		access.MakesRoom = access.MakesRoom || removes(b.Name)
 		e.operations[b.Name] = &operation{binding: b, access: access}
 	}
 	if rules > 0 {
 		errs = append(errs, fmt.Errorf("service %s: %d access rules name no operation of the API", s.API.Name, rules))
 	}
 	return e, errors.Join(errs...)
+}
+
+// removing are the words that begin the names of operations that remove something, in all APIs.
+var removing = [...]string{"Abort", "Cancel", "Delete", "Deregister", "Detach", "Disassociate", "Purge", "Remove", "Terminate", "Unsubscribe", "Untag"}
+
+// removes tells whether the operation of that name removes something, so that it must be let through when the disk is full.
+func removes(name string) bool {
+	return slices.ContainsFunc(removing[:], func(word string) bool { return strings.HasPrefix(name, word) })
 }
 
 func (r *Registry) add(name string, e *entry) {

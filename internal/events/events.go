@@ -84,6 +84,8 @@ type Kind struct {
 	Backoff func(attempt int) time.Duration
 	// Exhausted, when set, runs in the transaction that drops a job whose tries are used up, with the last error.
 	Exhausted func(ctx context.Context, tx store.Txn, job Job, cause error) error
+	// MakesRoom tells that the work leads to more room on the disk than it takes: Handle gets a context of [store.MakingRoom].
+	MakesRoom bool
 }
 
 func (k Kind) withDefaults() Kind {

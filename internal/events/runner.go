@@ -237,6 +237,11 @@ func (l *look) dueAt(t time.Time) {
 
 // run runs one job and writes its outcome.
 func (r *runner) run(ctx context.Context, t task) {
+	// An outcome removes the row of the job or moves it, so that what waits in queues can be worked off on a full disk.
+	settling := store.MakingRoom(ctx)
+	if r.kind.MakesRoom {
+		ctx = settling
+	}
 	defer func() {
 		r.mu.Lock()
 		delete(r.running, t.slot)
@@ -258,7 +263,7 @@ func (r *runner) run(ctx context.Context, t task) {
 		return // the queue ended the handler: the try does not count
 	}
 	for {
-		end := r.q.store.Update(ctx, func(tx store.Txn) error { return r.settle(ctx, tx, t, err) })
+		end := r.q.store.Update(settling, func(tx store.Txn) error { return r.settle(ctx, tx, t, err) })
 		if end == nil || ctx.Err() != nil || errors.Is(end, store.ErrClosed) || errors.Is(end, store.ErrFailed) {
 			return
 		}

@@ -18,7 +18,6 @@ func (r *runner) settle(ctx context.Context, tx store.Txn, t task, cause error) 
 	}
 	j := t.job
 	if cause == nil {
-		tx.Frees() // the job may be one that makes room
 		return r.remove(tx, t)
 	}
 	var d *done

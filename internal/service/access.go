@@ -29,6 +29,8 @@ type Access struct {
 	Open bool
 	// Anonymous marks calls that may be made without credentials; unless Open they are still evaluated, as the anonymous principal.
 	Anonymous bool
+	// MakesRoom marks calls that lead to more room on the disk than they take ([store.MakingRoom]) although their name does not say that they remove something.
+	MakesRoom bool
 }
 
 // On returns the access rule of an operation that works on the one resource named by arn.

@@ -109,10 +109,16 @@ type Txn interface {
 	// and before Update returns; transactions run theirs in the order of their commits. fn must not block
 	// and must not call the store. It is a hint that saves a wake-up, never a record: a crash loses it.
 	OnCommit(fn func())
-	// Frees tells that the transaction leads to more room on the disk than it takes: a driver that keeps room in reserve
-	// lets it have half of that, where other transactions get ErrFull.
-	Frees()
 }
+
+type roomKey struct{}
+
+// MakingRoom returns a context for updates that lead to more room on the disk than they take: deletions, and what ends in one. A driver that keeps
+// room in reserve lets them have a part of it, where other updates get ErrFull.
+func MakingRoom(ctx context.Context) context.Context { return context.WithValue(ctx, roomKey{}, true) }
+
+// MakesRoom tells drivers whether ctx is one of [MakingRoom].
+func MakesRoom(ctx context.Context) bool { return ctx.Value(roomKey{}) != nil }
 
 // StampSize is the length of the commit stamp that Append adds to a prefix, in bytes:
 // an 8-byte big-endian commit version and a 2-byte big-endian ordinal.

@@ -68,6 +68,18 @@ func (c *Cache[K, V]) Delete(key K) {
 	}
 }
 
+// DeleteFunc forgets every entry whose key is one that fn tells. It looks at all of them.
+func (c *Cache[K, V]) DeleteFunc(fn func(key K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, el := range c.items {
+		if fn(key) {
+			c.order.Remove(el)
+			delete(c.items, key)
+		}
+	}
+}
+
 // Clear forgets everything.
 func (c *Cache[K, V]) Clear() {
 	c.mu.Lock()

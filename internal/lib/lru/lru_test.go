@@ -23,3 +23,14 @@ func TestCacheForgetsTheLeastRecentlyUsed(t *testing.T) {
 		t.Errorf("a is still there, or %d entries are left", c.Len())
 	}
 }
+
+func TestDeleteFuncForgetsWhatItIsTold(t *testing.T) {
+	c := lru.New[int, string](8)
+	for k := range 6 {
+		c.Put(k, "v")
+	}
+	c.DeleteFunc(func(k int) bool { return k%2 == 0 })
+	if _, ok := c.Get(2); ok || c.Len() != 3 {
+		t.Errorf("%d entries are left", c.Len())
+	}
+}

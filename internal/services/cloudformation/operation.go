@@ -133,6 +133,9 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		return nil
 	}
 	ctx = service.As(ctx, deployer(op, w.Account))
+	if op.Kind == deploy.Delete {
+		ctx = store.MakingRoom(ctx)
+	}
 	jr := &journal{s: s, p: p, stackID: st.ID, op: op}
 	run := &deploy.Run{
 		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,

@@ -205,7 +205,7 @@ func (s *Service) batchWriteItem(ctx context.Context, in *ddb.BatchWriteItemInpu
 // writePart makes the first of the writes in one transaction: as many as fit with their indexes and stream records.
 func (s *Service) writePart(ctx context.Context, p place, writes []*write) (done []written, err error) {
 	for n := batchPart(writes); ; n = (n + 1) / 2 {
-		err = s.store.Update(ctx, func(tx store.Txn) error {
+		err = s.store.Update(removing(ctx, writes[:n]), func(tx store.Txn) error {
 			done = done[:0]
 			for _, w := range writes[:n] {
 				d, err := s.apply(tx, p, w)
@@ -220,6 +220,16 @@ func (s *Service) writePart(ctx context.Context, p place, writes []*write) (done
 			return done, err
 		}
 	}
+}
+
+// removing returns ctx as one that makes room on the disk when all of the writes are deletions.
+func removing(ctx context.Context, writes []*write) context.Context {
+	for _, w := range writes {
+		if w.action != actionDelete {
+			return ctx
+		}
+	}
+	return store.MakingRoom(ctx)
 }
 
 // unprocessed returns writes as a batch gives them back.

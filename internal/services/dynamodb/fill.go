@@ -35,14 +35,14 @@ type tableJob struct {
 func (s *Service) jobs() []events.Kind {
 	return []events.Kind{
 		{Name: jobFill, Concurrency: 2, Handle: onTableJob(s.runFill)},
-		{Name: jobExpire, Concurrency: 4, Handle: onTableJob(s.runExpire)},
-		{Name: jobForget, Concurrency: 2, Handle: onTableJob(s.runForget)},
+		{Name: jobExpire, Concurrency: 4, Handle: onTableJob(s.runExpire), MakesRoom: true},
+		{Name: jobForget, Concurrency: 2, Handle: onTableJob(s.runForget), MakesRoom: true},
 		{Name: jobSnapshot, Concurrency: 4, Handle: onRefJob(s.runSnapshot)},
 		{Name: jobRestore, Concurrency: 4, Handle: onRefJob(s.runRestore)},
 		{Name: jobReplica, Concurrency: 2, Handle: onRefJob(s.runReplica)},
 		{Name: jobExport, Concurrency: 2, Handle: onRefJob(s.runExport)},
 		{Name: jobImport, Concurrency: 2, Handle: onRefJob(s.runImport)},
-		{Name: jobStream, Concurrency: 4, Handle: s.runStream},
+		{Name: jobStream, Concurrency: 4, Handle: s.runStream, MakesRoom: true},
 	}
 }
 

@@ -63,6 +63,9 @@ func (s *Service) executeStatement(ctx context.Context, in *ddb.ExecuteStatement
 func (s *Service) executeWrite(ctx context.Context, stmt *partiql.Statement, show string) (written, error) {
 	var done written
 	p := placeOf(ctx)
+	if stmt.Kind == partiql.Delete {
+		ctx = store.MakingRoom(ctx)
+	}
 	err := s.store.Update(ctx, func(tx store.Txn) error {
 		t, err := s.itemTable(tx, p, stmt.Table)
 		if err != nil {

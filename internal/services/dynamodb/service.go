@@ -8,6 +8,7 @@ import (
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
 	streams "lambent.dev/lambent/internal/awsapi/dynamodbstreams"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/dynamodb/expr"
@@ -24,7 +25,7 @@ type Service struct {
 	baseURL     string
 	known       *memo.Cache[place, string, *table]
 	counts      statisticsCache
-	throttle    throttle
+	throttle    *tokenbucket.Buckets[bucketKey]
 	exprs       *expr.Cache
 	dataStreams port.DataStreams
 	// contributors are the keys with most traffic, of tables that have Contributor Insights.
@@ -35,7 +36,8 @@ type Service struct {
 func New(d service.Deps, dataStreams port.DataStreams) *Service {
 	return &Service{
 		store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, baseURL: d.BaseURL, exprs: expr.NewCache(), dataStreams: dataStreams,
-		known: memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
+		throttle: tokenbucket.New[bucketKey](maxBuckets),
+		known:    memo.New[place, string, *table](d.Store, maxCachedTables, func(p place) [][]byte { return [][]byte{p.tables()} }),
 	}
 }
 

@@ -1,10 +1,8 @@
 package dynamodb
 
 import (
-	"sync"
-	"time"
-
 	ddb "lambent.dev/lambent/internal/awsapi/dynamodb"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -30,36 +28,8 @@ type bucketKey struct {
 	write bool
 }
 
-// bucket is saved capacity. It is below zero when the last request took more than there was.
-type bucket struct {
-	units float64
-	at    time.Time
-}
-
-// throttle keeps the capacity of tables that hold their throughput. It begins full when the process does.
-type throttle struct {
-	mu      sync.Mutex // guards the fields below
-	buckets map[bucketKey]*bucket
-}
-
-// take reports whether there is capacity at a rate a second, and takes units of it when there is. Taking nothing only asks.
-func (th *throttle) take(k bucketKey, rate, units float64, now time.Time) bool {
-	th.mu.Lock()
-	defer th.mu.Unlock()
-	b := th.buckets[k]
-	if b == nil {
-		if th.buckets == nil || len(th.buckets) >= maxBuckets {
-			th.buckets = map[bucketKey]*bucket{}
-		}
-		b = &bucket{units: rate * burst, at: now}
-		th.buckets[k] = b
-	}
-	b.units = min(rate*burst, b.units+rate*max(0, now.Sub(b.at).Seconds()))
-	b.at = now
-	ok := b.units > 0
-	b.units -= units
-	return ok
-}
+// limit is a rate of units a second, of which as much is saved as burst says.
+func limit(rate float64) tokenbucket.Limit { return tokenbucket.Limit{Rate: rate, Burst: rate * burst} }
 
 // throttled tells whether the table holds its throughput.
 func (t *table) throttled() bool { return !t.OnDemand && t.Tags[throttleTag] == throttleOn }
@@ -88,7 +58,7 @@ func (s *Service) admitRead(src source) error {
 	} else {
 		ix = nil
 	}
-	if !s.throttle.take(k, src.rate(ix, false), 0, s.clock.Now()) {
+	if s.throttle.Left(k, limit(src.rate(ix, false)), s.clock.Now()) <= 0 {
 		return errThroughput(src.table, ix, "Read")
 	}
 	return nil
@@ -100,11 +70,11 @@ func (s *Service) admitWrite(t *table) error {
 		return nil
 	}
 	now := s.clock.Now()
-	if !s.throttle.take(bucketKey{table: t.ID, write: true}, t.rate(nil, true), 0, now) {
+	if s.throttle.Left(bucketKey{table: t.ID, write: true}, limit(t.rate(nil, true)), now) <= 0 {
 		return errThroughput(t, nil, "Write")
 	}
 	for _, ix := range t.indexes {
-		if ix.global && !s.throttle.take(bucketKey{t.ID, ix.ID, true}, t.rate(ix, true), 0, now) {
+		if ix.global && s.throttle.Left(bucketKey{t.ID, ix.ID, true}, limit(t.rate(ix, true)), now) <= 0 {
 			return errThroughput(t, ix, "Write")
 		}
 	}
@@ -120,12 +90,12 @@ func (s *Service) spend(t *table, u units, write bool) {
 	own := u.table
 	for name, ix := range u.indexes {
 		if known := t.index(name); ix.global && known != nil {
-			s.throttle.take(bucketKey{t.ID, known.ID, write}, t.rate(known, write), ix.units, now)
+			s.throttle.Spend(bucketKey{t.ID, known.ID, write}, limit(t.rate(known, write)), ix.units, now)
 		} else {
 			own += ix.units // a local index uses the table's throughput
 		}
 	}
-	s.throttle.take(bucketKey{table: t.ID, write: write}, t.rate(nil, write), own, now)
+	s.throttle.Spend(bucketKey{table: t.ID, write: write}, limit(t.rate(nil, write)), own, now)
 }
 
 // spendOnCommit takes what a write consumed when its transaction is durable.

@@ -109,7 +109,7 @@ func (s *Service) transactWriteItems(ctx context.Context, in *ddb.TransactWriteI
 	p := placeOf(ctx)
 	var done []written
 	repeated := false
-	err = s.store.Update(ctx, func(tx store.Txn) error {
+	err = s.store.Update(removing(ctx, writes), func(tx store.Txn) error {
 		var err error
 		if repeated, err = s.useToken(tx, p, in.ClientRequestToken, digest); err != nil || repeated {
 			return err

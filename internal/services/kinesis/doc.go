@@ -49,5 +49,5 @@
 //
 // # Locks
 //
-// subscriptions.mu and throttle.mu are leaves: nothing is called while they are held.
+// subscriptions.mu is a leaf: nothing is called while it is held.
 package kinesis

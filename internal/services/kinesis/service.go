@@ -8,6 +8,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
@@ -26,13 +27,13 @@ type Service struct {
 	log    *slog.Logger
 
 	streams       *memo.Cache[place, string, *stream]
-	throttle      throttle
+	throttle      *tokenbucket.Buckets[bucketKey]
 	subscriptions subscriptions
 }
 
 // New returns Kinesis on the given collaborators. The second value is what other services use of it past the door.
 func New(d service.Deps) (service.Service, *Service) {
-	s := &Service{store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log}
+	s := &Service{store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, throttle: tokenbucket.New[bucketKey](maxBuckets)}
 	s.streams = memo.New[place, string, *stream](d.Store, maxCached, func(p place) [][]byte { return [][]byte{p.streams(), p.shards()} })
 	return s.describe(), s
 }

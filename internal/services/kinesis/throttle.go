@@ -1,9 +1,7 @@
 package kinesis
 
 import (
-	"sync"
-	"time"
-
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -34,37 +32,8 @@ type bucketKey struct {
 	measure measure
 }
 
-// bucket is what is left of a second's throughput. It is below zero when the last request took more than there was.
-type bucket struct {
-	left float64
-	at   time.Time
-}
-
-// throttle keeps the throughput of shards that are limited. It begins full when the process does.
-type throttle struct {
-	mu      sync.Mutex // guards the fields below
-	buckets map[bucketKey]*bucket
-}
-
-// takes tells whether there is something left, in a bucket that is filled at rate a second, and takes n of it then. Taking nothing only asks.
-func (th *throttle) take(k bucketKey, rate, n float64, now time.Time) bool {
-	th.mu.Lock()
-	defer th.mu.Unlock()
-	b := th.buckets[k]
-	if b == nil {
-		if th.buckets == nil || len(th.buckets) >= maxBuckets {
-			th.buckets = map[bucketKey]*bucket{}
-		}
-		b = &bucket{left: rate, at: now}
-		th.buckets[k] = b
-	}
-	b.left, b.at = min(rate, b.left+rate*max(0, now.Sub(b.at).Seconds())), now
-	ok := b.left > 0
-	if ok {
-		b.left -= n
-	}
-	return ok
-}
+// second is a limit that saves nothing beyond a second's throughput.
+func second(rate float64) tokenbucket.Limit { return tokenbucket.Limit{Rate: rate, Burst: rate} }
 
 // throttled tells whether the stream holds the limits of its shards.
 func (st *stream) throttled() bool { return !st.OnDemand && st.Tags[throttleTag] == throttleOn }
@@ -79,11 +48,11 @@ func (s *Service) admitWrite(st *stream, sh *shardRecord, size int) *service.Err
 		return nil
 	}
 	now := s.clock.Now()
-	if !s.throttle.take(bucketKey{st.ID, sh.Number, writtenBytes}, shardWrites, 0, now) ||
-		!s.throttle.take(bucketKey{st.ID, sh.Number, writtenRecords}, shardRecords, 1, now) {
+	if s.throttle.Left(bucketKey{st.ID, sh.Number, writtenBytes}, second(shardWrites), now) <= 0 ||
+		!s.throttle.Take(bucketKey{st.ID, sh.Number, writtenRecords}, second(shardRecords), 1, now) {
 		return st.overLimit(sh.Number)
 	}
-	s.throttle.take(bucketKey{st.ID, sh.Number, writtenBytes}, shardWrites, float64(size), now)
+	s.throttle.Spend(bucketKey{st.ID, sh.Number, writtenBytes}, second(shardWrites), float64(size), now)
 	return nil
 }
 
@@ -93,7 +62,7 @@ func (s *Service) admitRead(st *stream, shard uint64) error {
 		return nil
 	}
 	now := s.clock.Now()
-	if !s.throttle.take(bucketKey{st.ID, shard, readBytes}, shardReads, 0, now) || !s.throttle.take(bucketKey{st.ID, shard, readCalls}, shardCalls, 1, now) {
+	if s.throttle.Left(bucketKey{st.ID, shard, readBytes}, second(shardReads), now) <= 0 || !s.throttle.Take(bucketKey{st.ID, shard, readCalls}, second(shardCalls), 1, now) {
 		return st.overLimit(shard)
 	}
 	return nil
@@ -102,6 +71,6 @@ func (s *Service) admitRead(st *stream, shard uint64) error {
 // spendRead takes what a read gave out.
 func (s *Service) spendRead(st *stream, shard uint64, bytes int) {
 	if st.throttled() {
-		s.throttle.take(bucketKey{st.ID, shard, readBytes}, shardReads, float64(bytes), s.clock.Now())
+		s.throttle.Spend(bucketKey{st.ID, shard, readBytes}, second(shardReads), float64(bytes), s.clock.Now())
 	}
 }

@@ -37,7 +37,7 @@ func New(deps service.Deps) (service.Service, *Logs) {
 		Operations: h.Bindings(),
 		Access:     access(),
 		Resources:  l.resources(),
-		Jobs:       []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1}},
+		Jobs:       []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}},
 		Start:      l.sink.start,
 		Close:      l.sink.close,
 	}, l

@@ -287,7 +287,6 @@ func (s *Service) deleteBucket(ctx context.Context, in *api.DeleteBucketInput) (
 		if used, err := hasAny(tx, b.row("point-of").Span()); err != nil || used {
 			return hasPoints(err)
 		}
-		tx.Frees()
 		if err := s.queuePurge(tx, b); err != nil {
 			return err
 		}

@@ -120,7 +120,6 @@ func (s *Service) purge(ctx context.Context, job events.Job) error {
 	}
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx store.Txn) error {
-			tx.Frees()
 			rows := b.row("part").Span()
 			rows.Limit = purgeBatch
 			var parts []part

@@ -308,7 +308,6 @@ func (s *Service) abortMultipartUpload(ctx context.Context, in *api.AbortMultipa
 
 // abort removes an upload with its parts.
 func (s *Service) abort(tx store.Txn, b *bucket, object, id string) error {
-	tx.Frees()
 	parts, err := rangeParts(tx, b.partsKey(id).Span(), false)
 	if err != nil {
 		return err

@@ -128,9 +128,9 @@ func (s *Service) Service() service.Service {
 			{Host: "{bucket+}.s3.*", API: "s3"},
 		},
 		Jobs: []events.Kind{
-			{Name: garbageKind, Handle: s.collect, Concurrency: 2},
-			{Name: purgeKind, Handle: s.purge, Concurrency: 1},
-			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2},
+			{Name: garbageKind, Handle: s.collect, Concurrency: 2, MakesRoom: true},
+			{Name: purgeKind, Handle: s.purge, Concurrency: 1, MakesRoom: true},
+			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2, MakesRoom: true},
 			{Name: replicaKind, Handle: s.copyReplica, Concurrency: 8, MaxAge: replicaAge, Exhausted: s.replicaGivenUp},
 			s.deliveries.Kind(),
 		},

@@ -233,7 +233,6 @@ func putRow(tx store.Txn, b *bucket, object string, v *version) error {
 
 // deleteVersion removes one version for good. When it was the newest, the one before it takes its place.
 func (s *Service) deleteVersion(tx store.Txn, b *bucket, object string, v *version) error {
-	tx.Frees()
 	if err := s.dropVersion(tx, b, object, v); err != nil {
 		return err
 	}

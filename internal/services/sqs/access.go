@@ -14,8 +14,8 @@ func (s *Service) access() map[string]service.Access {
 	return map[string]service.Access{
 		"AddPermission":                onURL(s, "AddPermission", func(in *api.AddPermissionInput) string { return in.QueueUrl }),
 		"CancelMessageMoveTask":        service.OnAll("sqs:CancelMessageMoveTask", s.cancelTargets),
-		"ChangeMessageVisibility":      onURL(s, "ChangeMessageVisibility", func(in *api.ChangeMessageVisibilityInput) string { return in.QueueUrl }),
-		"ChangeMessageVisibilityBatch": onURL(s, "ChangeMessageVisibility", func(in *api.ChangeMessageVisibilityBatchInput) string { return in.QueueUrl }),
+		"ChangeMessageVisibility":      draining(onURL(s, "ChangeMessageVisibility", func(in *api.ChangeMessageVisibilityInput) string { return in.QueueUrl })),
+		"ChangeMessageVisibilityBatch": draining(onURL(s, "ChangeMessageVisibility", func(in *api.ChangeMessageVisibilityBatchInput) string { return in.QueueUrl })),
 		"CreateQueue": service.OnAll("sqs:CreateQueue", func(ctx context.Context, in *api.CreateQueueInput) ([]service.Target, error) {
 			targets := []service.Target{{ARN: placeOf(ctx).arn(in.QueueName)}}
 			if len(in.Tags) > 0 {
@@ -39,7 +39,7 @@ func (s *Service) access() map[string]service.Access {
 		"ListQueueTags":              onURL(s, "ListQueueTags", func(in *api.ListQueueTagsInput) string { return in.QueueUrl }),
 		"ListQueues":                 service.OnAny("sqs:ListQueues"),
 		"PurgeQueue":                 onURL(s, "PurgeQueue", func(in *api.PurgeQueueInput) string { return in.QueueUrl }),
-		"ReceiveMessage":             onURL(s, "ReceiveMessage", func(in *api.ReceiveMessageInput) string { return in.QueueUrl }),
+		"ReceiveMessage":             draining(onURL(s, "ReceiveMessage", func(in *api.ReceiveMessageInput) string { return in.QueueUrl })),
 		"RemovePermission":           onURL(s, "RemovePermission", func(in *api.RemovePermissionInput) string { return in.QueueUrl }),
 		"SendMessage":                onURL(s, "SendMessage", func(in *api.SendMessageInput) string { return in.QueueUrl }),
 		"SendMessageBatch":           onURL(s, "SendMessage", func(in *api.SendMessageBatchInput) string { return in.QueueUrl }),
@@ -60,6 +60,12 @@ func onURL[In any](s *Service, action string, url func(in *In) string) service.A
 		return s.targets(ctx, p, name)
 	})
 	a.Anonymous = true
+	return a
+}
+
+// draining marks calls by which a queue is worked off: they are let through when the disk is full.
+func draining(a service.Access) service.Access {
+	a.MakesRoom = true
 	return a
 }
 

@@ -177,7 +177,7 @@ func (a *agenda) openAll(ctx context.Context) {
 
 // tend does what is due in a queue and makes the next appointment.
 func (a *agenda) tend(ctx context.Context, q *queue) {
-	next, err := a.s.tend(ctx, q)
+	next, err := a.s.tend(store.MakingRoom(ctx), q)
 	switch {
 	case err == nil && next > 0:
 		a.at(q, next)

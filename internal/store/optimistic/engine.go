@@ -7,9 +7,9 @@ type Engine interface {
 	Snapshot() (Snapshot, error)
 	// Batch returns an empty batch.
 	Batch() Batch
-	// Admit returns an error that wraps store.ErrFull when a batch of n bytes must not be written. frees tells
-	// that it leads to more room than it takes.
-	Admit(n int, frees bool) error
+	// Admit returns an error that wraps store.ErrFull when a batch of n bytes must not be written. makesRoom tells
+	// that it leads to more room than it takes; such batches are asked for a second time, after a refusal without it.
+	Admit(n int, makesRoom bool) error
 	// Close releases the engine. failed says that the engine reported an error in Apply or Wait
 	// and may be beyond an orderly end.
 	Close(failed bool) error

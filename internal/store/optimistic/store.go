@@ -174,7 +174,7 @@ func (s *Store) try(ctx context.Context, fn func(tx store.Txn) error, applied fu
 	if err != nil || !t.dirty() {
 		return "", false, s.endUnwritten(ctx, t, err)
 	}
-	if err := s.eng.Admit(t.size, t.frees); err != nil {
+	if err := s.admit(ctx, t.size); err != nil {
 		return "", false, err
 	}
 	b := s.eng.Batch()
@@ -195,6 +195,15 @@ func (s *Store) try(ctx context.Context, fn func(tx store.Txn) error, applied fu
 		s.Fail(err)
 	}
 	return "", false, s.pending.settle(c)
+}
+
+// admit asks the engine whether n bytes may be written.
+func (s *Store) admit(ctx context.Context, n int) error {
+	err := s.eng.Admit(n, false)
+	if errors.Is(err, store.ErrFull) && store.MakesRoom(ctx) {
+		return s.eng.Admit(n, true)
+	}
+	return err
 }
 
 // endUnwritten answers a transaction that writes nothing: when all it read is durable.

@@ -45,7 +45,6 @@ type txn struct {
 	appends  []appendOp
 	onCommit []func()
 	size     int
-	frees    bool
 	err      error // the first error of a call that cannot return one
 	arena    arena
 }
@@ -308,9 +307,6 @@ func (t *txn) Append(prefix, value []byte) *store.Stamp {
 
 // OnCommit implements store.Txn.
 func (t *txn) OnCommit(fn func()) { t.onCommit = append(t.onCommit, fn) }
-
-// Frees implements store.Txn.
-func (t *txn) Frees() { t.frees = true }
 
 // admit reports whether a write of key and n bytes of value is allowed, and counts it.
 func (t *txn) admit(key []byte, n int) bool {

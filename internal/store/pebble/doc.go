@@ -9,8 +9,8 @@
 //     is on disk and is found at the next start; nothing is acknowledged after the error.
 //   - Room: an update is refused with [store.ErrFull] while the file system has less than Options.Reserve
 //     bytes left, so that the log, flushes and compactions of what was accepted always find room. Should the disk fill up nevertheless (others write to it too), a ballast
-//     file is given up, the write is repeated, and updates are refused until there is room for a new one. Reads go on, and so do updates that free room
-//     (Txn.Frees) until half of the reserve is used: what filled the disk can be deleted.
+//     file is given up, the write is repeated, and updates are refused until there is room for a new one. Reads go on, and so do updates that make room
+//     (store.MakingRoom): until half of the reserve is used, and on a disk that others filled, in a quarter of the ballast. What filled the disk can be deleted.
 //   - One process: a second Open of a directory fails and names the process that has it.
 //
 // # On disk

@@ -83,7 +83,7 @@ func (e *engine) renew() error {
 func (e *engine) Batch() optimistic.Batch { return &batch{e: e, b: e.db.NewBatch()} }
 
 // Admit implements optimistic.Engine.
-func (e *engine) Admit(n int, frees bool) error { return e.room.admit(n, frees) }
+func (e *engine) Admit(n int, makesRoom bool) error { return e.room.admit(n, makesRoom) }
 
 // Close implements optimistic.Engine. A database whose log failed is not closed in order, which
 // could block for ever: its files are left as they are after a crash, which the next start recovers from.

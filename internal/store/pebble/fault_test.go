@@ -176,38 +176,66 @@ func TestReserveRefusesUpdatesAndKeepsReads(t *testing.T) {
 	}
 }
 
-func TestUpdateThatFreesRoomUsesHalfOfTheReserve(t *testing.T) {
+// besides is a file system with what others leave of it, of which the ballast takes its part.
+type besides struct {
+	measured
+
+	ballast uint64
+}
+
+func (b besides) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	left := b.avail.Load()
+	if _, err := b.Stat("db/BALLAST"); err == nil {
+		left -= min(left, b.ballast)
+	}
+	return vfs.DiskUsage{AvailBytes: left, TotalBytes: 1 << 30}, nil
+}
+
+func TestUpdateThatMakesRoomUsesHalfOfTheReserveAndThenTheBallast(t *testing.T) {
+	const ballast = 16 << 20
 	var avail atomic.Uint64
 	avail.Store(512 << 20)
 	clk := newClock()
-	s := open(t, "db", pebble.Options{FS: measured{vfs.NewMem(), &avail}, Reserve: 100 << 20, Clock: clk})
-	for _, key := range []string{"a", "b"} {
+	s := open(t, "db", pebble.Options{FS: besides{measured{vfs.NewMem(), &avail}, ballast}, Reserve: 100 << 20, Clock: clk})
+	for _, key := range []string{"a", "b", "c"} {
 		if err := set(s, key); err != nil {
 			t.Fatal(err)
 		}
 	}
 	remove := func(key string) error {
-		return s.Update(t.Context(), func(tx store.Txn) error {
-			tx.Frees()
+		return s.Update(store.MakingRoom(t.Context()), func(tx store.Txn) error {
 			tx.Delete([]byte(key))
 			return nil
 		})
 	}
-	avail.Store(60 << 20)
-	clk.Advance(2e9)
-	if err := set(s, "c"); !errors.Is(err, store.ErrFull) {
-		t.Errorf("update below the reserve = %v, want ErrFull", err)
+	for _, step := range []struct {
+		what  string
+		avail uint64
+		key   string
+		taken bool
+	}{
+		{"with more than half of the reserve left", ballast + 60<<20, "a", true},
+		{"with nothing left but the ballast", ballast, "b", true},
+		{"with less than three quarters of the ballast left", ballast*3/4 - 1, "c", false},
+		{"after room returned", 512 << 20, "c", true},
+	} {
+		avail.Store(step.avail)
+		clk.Advance(2e9)
+		if step.avail < 100<<20 {
+			if err := set(s, "d"); !errors.Is(err, store.ErrFull) {
+				t.Errorf("%s, an update = %v, want ErrFull", step.what, err)
+			}
+		}
+		err := remove(step.key)
+		if step.taken && err != nil || !step.taken && !errors.Is(err, store.ErrFull) {
+			t.Errorf("%s, an update that makes room = %v", step.what, err)
+		}
+		if has(t, s, step.key) == step.taken {
+			t.Errorf("%s, %s is there: %v", step.what, step.key, step.taken)
+		}
 	}
-	if err := remove("a"); err != nil {
-		t.Errorf("update that frees room, with more than half of the reserve left = %v", err)
-	}
-	avail.Store(49 << 20)
-	clk.Advance(2e9)
-	if err := remove("b"); !errors.Is(err, store.ErrFull) {
-		t.Errorf("update that frees room, with less than half of the reserve left = %v, want ErrFull", err)
-	}
-	if has(t, s, "a") || !has(t, s, "b") || has(t, s, "c") {
-		t.Error("want b alone")
+	if err := set(s, "d"); err != nil {
+		t.Errorf("update after room returned = %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

@@ -17,6 +17,8 @@ const (
 	// roomAge and roomBytes are how long and for how many written bytes a measurement of the room is trusted.
 	roomAge   = time.Second
 	roomBytes = 4 << 20
+	// lastPart of the ballast is room for updates that make room, when nothing else is left.
+	lastPart = 4
 )
 
 // room keeps enough of the disk free for what has been accepted.
@@ -68,8 +70,9 @@ func (r *room) makeBallast() {
 	r.spare, r.full = true, false
 }
 
-// admit returns store.ErrFull when a batch of n bytes must not be accepted. One that frees room may use half of the reserve.
-func (r *room) admit(n int, frees bool) error {
+// admit returns store.ErrFull when a batch of n bytes must not be accepted. One that makes room may use half of the reserve, and when that is not there,
+// a part of what the ballast leaves.
+func (r *room) admit(n int, makesRoom bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.spent > roomBytes || r.clk.Now().Sub(r.measured) > roomAge {
@@ -82,14 +85,26 @@ func (r *room) admit(n int, frees bool) error {
 		return nil
 	}
 	keep, refused := r.reserve, r.full
-	if frees {
+	if makesRoom {
 		keep, refused = r.reserve/2, false
+		if r.avail < keep+r.spent+uint64(n) {
+			keep = r.lastRoom()
+		}
 	}
 	if refused || r.avail < keep+r.spent+uint64(n) {
 		return fmt.Errorf("%w: %s has %d MiB left and %d MiB are kept in reserve; free some room",
 			store.ErrFull, r.dir, r.avail>>20, keep>>20)
 	}
 	return nil
+}
+
+// lastRoom gives up the ballast, and returns how much of it must stay for flushes of what is taken into the rest. r.mu is held.
+func (r *room) lastRoom() uint64 {
+	if r.spare {
+		r.giveUp()
+		r.measure()
+	}
+	return r.ballast - r.ballast/lastPart
 }
 
 // wrote counts n bytes that went to the log.
@@ -104,10 +119,14 @@ func (r *room) diskFull() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.full = true
-	if !r.spare {
-		return
+	if r.spare {
+		r.giveUp()
 	}
-	r.spare = false
+}
+
+// giveUp removes the ballast, until there is room for a new one. r.mu is held.
+func (r *room) giveUp() {
+	r.spare, r.full = false, true
 	if err := r.fs.Remove(r.fs.PathJoin(r.dir, ballastFile)); err != nil && !isNotExist(err) {
 		r.log.Error("cannot remove ballast", slog.String("error", err.Error()))
 		return
