@@ -58,8 +58,7 @@ func convertible(a, b reflect.Type) bool {
 // Missing returns the names of the members of src's struct that [Copy] would not copy into dst's; both are pointers to structs.
 func Missing(dst, src any) (names []string) {
 	to, from := reflect.TypeOf(dst).Elem(), reflect.TypeOf(src).Elem()
-	for i := range from.NumField() {
-		f := from.Field(i)
+	for f := range from.Fields() {
 		if !f.IsExported() || f.Anonymous {
 			continue
 		}

@@ -90,7 +90,7 @@ func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.C
 	var quick *stage
 	if in.Target != nil {
 		var err error
-		if quick, err = g.quickCreate(ctx, &a, &s); err != nil {
+		if quick, err = g.quickCreate(&a, &s); err != nil {
 			return nil, err
 		}
 	} else if in.RouteKey != nil || in.CredentialsArn != nil {
@@ -103,14 +103,14 @@ func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.C
 }
 
 // quickCreate adds an integration with the target, its route and a $default stage that deploys by itself, all managed by API Gateway.
-func (g *Gateway) quickCreate(ctx context.Context, a *gatewayAPI, s *settings) (*stage, error) {
+func (g *Gateway) quickCreate(a *gatewayAPI, s *settings) (*stage, error) {
 	in := api.CreateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials, IntegrationType: kindHTTPProxy, PayloadFormatVersion: ptr("1.0")}
 	if _, err := functionOf(*s.target); err == nil {
 		in.IntegrationType, in.PayloadFormatVersion = kindAWSProxy, ptr("2.0")
 	} else {
 		in.IntegrationMethod = ptr("ANY")
 	}
-	i, err := g.newIntegration(ctx, a, &in)
+	i, err := g.newIntegration(a, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (g *Gateway) quickCreate(ctx context.Context, a *gatewayAPI, s *settings) (
 	if s.routeKey != nil {
 		routeKey = *s.routeKey
 	}
-	r, err := g.newRoute(ctx, a, &api.CreateRouteInput{RouteKey: routeKey, Target: ptr("integrations/" + *i.IntegrationId)})
+	r, err := g.newRoute(a, &api.CreateRouteInput{RouteKey: routeKey, Target: ptr("integrations/" + *i.IntegrationId)})
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 		if err := s.apply(a); err != nil {
 			return err
 		}
-		if err := g.updateQuick(ctx, a, &s); err != nil {
+		if err := a.updateQuick(&s); err != nil {
 			return err
 		}
 		if in.Name != nil {
@@ -272,7 +272,7 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 }
 
 // updateQuick changes the managed route and integration of an API that was made by quick create.
-func (g *Gateway) updateQuick(ctx context.Context, a *gatewayAPI, s *settings) error {
+func (a *gatewayAPI) updateQuick(s *settings) error {
 	if s.target == nil && s.routeKey == nil && s.credentials == nil {
 		return nil
 	}
@@ -281,7 +281,7 @@ func (g *Gateway) updateQuick(ctx context.Context, a *gatewayAPI, s *settings) e
 		if !value(managed.ApiGatewayManaged) {
 			continue
 		}
-		if err := g.updateManaged(ctx, a, managed, s); err != nil {
+		if err := a.updateManaged(managed, s); err != nil {
 			return err
 		}
 		for j := range a.Config.Routes {
@@ -294,7 +294,7 @@ func (g *Gateway) updateQuick(ctx context.Context, a *gatewayAPI, s *settings) e
 	return badRequest("Target, RouteKey and CredentialsArn of UpdateApi change what quick create made, and this API was not made by it. Change its routes and integrations.")
 }
 
-func (g *Gateway) updateManaged(ctx context.Context, a *gatewayAPI, managed *integration, s *settings) error {
+func (a *gatewayAPI) updateManaged(managed *integration, s *settings) error {
 	in := api.UpdateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials}
 	if s.target != nil {
 		in.IntegrationType, in.IntegrationMethod = kindHTTPProxy, ptr("ANY")
@@ -303,7 +303,7 @@ func (g *Gateway) updateManaged(ctx context.Context, a *gatewayAPI, managed *int
 			in.IntegrationType, in.IntegrationMethod, in.PayloadFormatVersion = kindAWSProxy, ptr("POST"), ptr("2.0")
 		}
 	}
-	return g.changeIntegration(ctx, a, managed, &in)
+	return a.changeIntegration(managed, &in)
 }
 
 func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.DeleteApiOutput, error) {

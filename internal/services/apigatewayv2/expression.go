@@ -2,6 +2,7 @@ package apigatewayv2
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -43,7 +44,7 @@ func parseExpression(s string, known func(reference string) bool) (expression, e
 		}
 		reference, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return e, fmt.Errorf("a ${ has no }")
+			return e, errors.New("a ${ has no }")
 		}
 		if err := add(reference); err != nil {
 			return e, err

@@ -32,7 +32,7 @@ type importing struct {
 }
 
 // importDocument returns what a definition says, in a fixed order, or all that is wrong with it.
-func (g *Gateway) importDocument(ctx context.Context, in importing) (*importer, error) {
+func (g *Gateway) importDocument(in importing) (*importer, error) {
 	d, err := parseDocument(*in.body)
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (g *Gateway) importDocument(ctx context.Context, in importing) (*importer, 
 	}
 	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
 		for _, method := range slices.Sorted(maps.Keys(d.Paths[path])) {
-			if err := m.addOperation(ctx, path, method); err != nil {
+			if err := m.addOperation(path, method); err != nil {
 				return nil, err
 			}
 		}
@@ -123,7 +123,7 @@ func (m *importer) addAuthorizer(name string) error {
 }
 
 // addOperation makes the route of an operation, and its integration.
-func (m *importer) addOperation(ctx context.Context, path, method string) error {
+func (m *importer) addOperation(path, method string) error {
 	routeKey := routeKeyOf(m.prefix+path, method)
 	if path == defaultRoute || path == "/"+defaultRoute {
 		routeKey = routeKeyOf(path, method)
@@ -145,7 +145,7 @@ func (m *importer) addOperation(ctx context.Context, path, method string) error 
 		return fmt.Errorf("route %s: %w", routeKey, err)
 	}
 	if op.Integration != nil {
-		id, err := m.addIntegration(ctx, op.Integration)
+		id, err := m.addIntegration(op.Integration)
 		if err != nil {
 			return fmt.Errorf("route %s: %w", routeKey, err)
 		}
@@ -153,7 +153,7 @@ func (m *importer) addOperation(ctx context.Context, path, method string) error 
 	} else {
 		m.warn("%s has no x-amazon-apigateway-integration", routeKey)
 	}
-	r, err := m.gateway.newRoute(ctx, &m.api, &in)
+	r, err := m.gateway.newRoute(&m.api, &in)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (m *importer) secure(in *api.CreateRouteInput, op *pathOperation) error {
 }
 
 // addIntegration makes the integration of an extension, unless an equal one was made already, and returns its id.
-func (m *importer) addIntegration(ctx context.Context, e *integrationExtension) (string, error) {
+func (m *importer) addIntegration(e *integrationExtension) (string, error) {
 	if e.Ref != "" {
 		shared, ok := m.Components.Integrations[strings.TrimPrefix(e.Ref, "#/components/x-amazon-apigateway-integrations/")]
 		if !ok || shared.Ref != "" {
@@ -246,7 +246,7 @@ func (m *importer) addIntegration(ctx context.Context, e *integrationExtension) 
 	if e.TLS != nil {
 		in.TlsConfig = &api.TlsConfigInput{ServerNameToVerify: e.TLS.ServerName}
 	}
-	i, err := m.gateway.newIntegration(ctx, &m.api, &in)
+	i, err := m.gateway.newIntegration(&m.api, &in)
 	if err != nil {
 		return "", err
 	}
@@ -256,7 +256,7 @@ func (m *importer) addIntegration(ctx context.Context, e *integrationExtension) 
 }
 
 func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.ImportApiOutput, error) {
-	m, err := g.importDocument(ctx, importing{&in.Body, in.Basepath, in.FailOnWarnings})
+	m, err := g.importDocument(importing{&in.Body, in.Basepath, in.FailOnWarnings})
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.I
 }
 
 func (g *Gateway) reimportAPI(ctx context.Context, in *api.ReimportApiInput) (*api.ReimportApiOutput, error) {
-	m, err := g.importDocument(ctx, importing{&in.Body, in.Basepath, in.FailOnWarnings})
+	m, err := g.importDocument(importing{&in.Body, in.Basepath, in.FailOnWarnings})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package apigatewayv2
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -200,7 +201,7 @@ func (i *integration) checkWebSocket() error {
 }
 
 // newIntegration returns an integration with an id of its own, checked.
-func (g *Gateway) newIntegration(ctx context.Context, a *gatewayAPI, in *api.CreateIntegrationInput) (*integration, error) {
+func (g *Gateway) newIntegration(a *gatewayAPI, in *api.CreateIntegrationInput) (*integration, error) {
 	if len(a.Config.Integrations) >= maxIntegrations {
 		return nil, badRequest("An API has at most %d integrations.", maxIntegrations)
 	}
@@ -214,7 +215,7 @@ func (g *Gateway) newIntegration(ctx context.Context, a *gatewayAPI, in *api.Cre
 }
 
 // changeIntegration changes i, an integration of a. An empty value in a map takes its member away.
-func (g *Gateway) changeIntegration(_ context.Context, a *gatewayAPI, i *integration, in *api.UpdateIntegrationInput) error {
+func (a *gatewayAPI) changeIntegration(i *integration, in *api.UpdateIntegrationInput) error {
 	changed := *i
 	if in.IntegrationType != "" && in.IntegrationType != i.IntegrationType {
 		changed.IntegrationMethod, changed.IntegrationSubtype = nil, nil
@@ -224,9 +225,7 @@ func (g *Gateway) changeIntegration(_ context.Context, a *gatewayAPI, i *integra
 	changed.RequestTemplates = merged(i.RequestTemplates, in.RequestTemplates)
 	if in.ResponseParameters != nil {
 		changed.ResponseParameters = map[string]map[string]string{}
-		for status, m := range i.ResponseParameters {
-			changed.ResponseParameters[status] = m
-		}
+		maps.Copy(changed.ResponseParameters, i.ResponseParameters)
 		for status, m := range in.ResponseParameters {
 			if changed.ResponseParameters[status] = merged(changed.ResponseParameters[status], m); len(changed.ResponseParameters[status]) == 0 {
 				delete(changed.ResponseParameters, status)
@@ -259,7 +258,7 @@ func merged(old, update map[string]string) map[string]string {
 func (g *Gateway) createIntegration(ctx context.Context, in *api.CreateIntegrationInput) (*api.CreateIntegrationOutput, error) {
 	out := &api.CreateIntegrationOutput{}
 	_, err := g.change(ctx, in.ApiId, func(tx store.Txn, a *gatewayAPI) error {
-		i, err := g.newIntegration(ctx, a, in)
+		i, err := g.newIntegration(a, in)
 		if err != nil {
 			return err
 		}
@@ -304,7 +303,7 @@ func (g *Gateway) updateIntegration(ctx context.Context, in *api.UpdateIntegrati
 		if err != nil {
 			return err
 		}
-		if err := g.changeIntegration(ctx, a, i, in); err != nil {
+		if err := a.changeIntegration(i, in); err != nil {
 			return err
 		}
 		if err := checkLink(tx, scopeOf(ctx), i); err != nil {

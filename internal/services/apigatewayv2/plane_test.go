@@ -312,7 +312,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("openapi: 3.0.1\npaths:\n  /a:\n    get: {}\n")
 	b := newBench(f)
 	f.Fuzz(func(_ *testing.T, body string) {
-		if m, err := b.gateway.importDocument(b.ctx, importing{body: &body}); err == nil {
+		if m, err := b.gateway.importDocument(importing{body: &body}); err == nil {
 			compile(&m.api.Config)
 		}
 	})

@@ -166,7 +166,7 @@ func (a *gatewayAPI) checkMessageRoute(r *route) error {
 }
 
 // newRoute returns a route with an id of its own, checked.
-func (g *Gateway) newRoute(_ context.Context, a *gatewayAPI, in *api.CreateRouteInput) (*route, error) {
+func (g *Gateway) newRoute(a *gatewayAPI, in *api.CreateRouteInput) (*route, error) {
 	if len(a.Config.Routes) >= maxRoutes {
 		return nil, badRequest("An API has at most %d routes.", maxRoutes)
 	}
@@ -196,7 +196,7 @@ func (a *gatewayAPI) changeRoute(r *route, in *api.UpdateRouteInput) error {
 func (g *Gateway) createRoute(ctx context.Context, in *api.CreateRouteInput) (*api.CreateRouteOutput, error) {
 	out := &api.CreateRouteOutput{}
 	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
-		r, err := g.newRoute(ctx, a, in)
+		r, err := g.newRoute(a, in)
 		if err != nil {
 			return err
 		}
