@@ -31,6 +31,8 @@ type entry struct {
 type operation struct {
 	binding awsapi.Binding
 	access  service.Access
+	wire    *wire.API
+	kind    kind
 }
 
 // NewRegistry builds the registry from the services and from the APIs that are known without a service, whose
@@ -75,7 +77,12 @@ func newEntry(s *service.Service) (*entry, error) {
 			errs = append(errs, fmt.Errorf("service %s: %s has a handler and no access rule", s.API.Name, b.Name))
 		}
 		access.MakesRoom = access.MakesRoom || removes(b.Name)
-		e.operations[b.Name] = &operation{binding: b, access: access}
+		e.operations[b.Name] = &operation{binding: b, access: access, wire: e.wire, kind: kindOf(s, b.Name)}
+	}
+	for _, name := range s.DataOperations {
+		if !slices.ContainsFunc(s.Operations, func(b awsapi.Binding) bool { return b.Name == name }) {
+			errs = append(errs, fmt.Errorf("service %s: the data operation %s is none of the API", s.API.Name, name))
+		}
 	}
 	if rules > 0 {
 		errs = append(errs, fmt.Errorf("service %s: %d access rules name no operation of the API", s.API.Name, rules))

@@ -21,6 +21,9 @@ type Service struct {
 	Operations []awsapi.Binding
 	// Access holds the rule of every operation that has a handler, by operation name. The server refuses to start when one is missing.
 	Access map[string]Access
+	// DataOperations are the operations that work on what resources hold (objects, items, messages): a trail is not told of them, as CloudTrail tells of
+	// them only when it is asked.
+	DataOperations []string
 	// Resources are the service's CloudFormation resource types.
 	Resources []ResourceType
 	// Routes are the hosts and paths of the service's data planes and virtual hosts.

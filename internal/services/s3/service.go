@@ -117,6 +117,7 @@ func (s *Service) Service() service.Service {
 	site := &websitePlane{s}
 	return service.Service{
 		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Close: s.caches.close, HoldsBody: s.holdsBody,
+		DataOperations: dataOperations,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
