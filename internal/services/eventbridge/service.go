@@ -41,8 +41,11 @@ type Service struct {
 	oauth tokens
 }
 
-// New returns EventBridge on the given collaborators.
-func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
+// New returns EventBridge on the given collaborators, and what is to be told of calls.
+func New(d service.Deps, o Options) (service.Service, service.Trail) {
+	s := newService(d, o)
+	return s.describe(), s
+}
 
 func newService(d service.Deps, o Options) *Service {
 	if o.HTTP == nil {
@@ -57,11 +60,12 @@ func newService(d service.Deps, o Options) *Service {
 
 func (s *Service) describe() service.Service {
 	return service.Service{
-		API:        api.API,
-		Operations: s.handlers().Bindings(),
-		Access:     s.access(),
-		Resources:  s.resources(),
-		Close:      func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
+		API:            api.API,
+		Operations:     s.handlers().Bindings(),
+		Access:         s.access(),
+		DataOperations: []string{"PutEvents", "TestEventPattern"},
+		Resources:      s.resources(),
+		Close:          func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
 		Jobs: []events.Kind{
 			{Name: routeKind, Handle: s.route, Concurrency: 64, MaxAge: seconds(defaultAge)},
 			{Name: scheduleKind, Handle: s.run, Concurrency: 64},

@@ -25,6 +25,8 @@ type Options struct {
 	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
+	// Debuggers is a folder with debuggers, see [runtimes.DebuggerOptions]; empty for none.
+	Debuggers string
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
 	// drops lines; nil Roles starts functions without credentials.
 	Objects port.Objects
@@ -218,12 +220,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		API:        api.API,
 		Operations: h.Bindings(),
 		Access:     l.access(),
-		Resources:  l.resources(),
-		Routes:     l.routes(),
-		Jobs:       append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
-		Start:      l.start,
-		Close:      l.close,
-		HoldsBody:  l.holdsBody,
+		DataOperations: []string{
+			"Invoke", "InvokeAsync", "InvokeWithResponseStream", "CheckpointDurableExecution", "GetDurableExecutionState",
+			"SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess",
+		},
+		Resources: l.resources(),
+		Routes:    l.routes(),
+		Jobs:      append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
+		Start:     l.start,
+		Close:     l.close,
+		HoldsBody: l.holdsBody,
 	}, l
 }
 
