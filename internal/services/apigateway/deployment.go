@@ -17,15 +17,15 @@ func deploymentView(d *api.Deployment) *aws.Deployment {
 
 // deployable tells whether an API can be deployed: it has methods, and each of them has an integration.
 func deployable(t *api.Tree) error {
-	any := false
+	some := false
 	for _, r := range byPath(t) {
 		for _, m := range r.ResourceMethods {
-			if any = true; m.MethodIntegration == nil {
+			if some = true; m.MethodIntegration == nil {
 				return badRequest("No integration defined for method")
 			}
 		}
 	}
-	if !any {
+	if !some {
 		return badRequest("The REST API doesn't contain any methods")
 	}
 	return nil

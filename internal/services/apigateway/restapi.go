@@ -9,6 +9,7 @@ import (
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -364,11 +365,8 @@ func (g *Gateway) deleteRestAPI(ctx context.Context, in *aws.DeleteRestApiInput)
 		tx.Delete(s.API(id))
 		tx.Delete(s.Working(id))
 		tx.Delete(api.OwnerKey(id))
-		for _, k := range [][2][]byte{
-			{s.Trees(id), s.Trees(id).End()}, {s.Deployments(id), s.Deployments(id).End()}, {s.Stages(id), s.Stages(id).End()},
-			{s.Parts(id), s.Parts(id).End()}, {s.Versions(id), s.Versions(id).End()},
-		} {
-			tx.DeleteRange(k[0], k[1])
+		for _, k := range []key.Key{s.Trees(id), s.Deployments(id), s.Stages(id), s.Parts(id), s.Versions(id)} {
+			tx.DeleteRange(k, k.End())
 		}
 		return nil
 	})
