@@ -20,6 +20,7 @@ import (
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
@@ -72,6 +73,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.door.Watch(trail)
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService,
