@@ -6,6 +6,8 @@ VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2 cloudevents==2.2.0
 AWSCLI  := awscli==1.45.11
 RIC     := awslambdaric==4.2.2
+DEBUGPY := debugpy==1.8.22
+DELVE   := github.com/go-delve/delve/cmd/dlv@v1.27.2
 DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
@@ -153,6 +155,8 @@ $(VENV)/.done: Makefile
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/ric $(RIC)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/debuggers $(DEBUGPY)
+	GOBIN=$(abspath $(VENV))/debuggers $(GO) install $(DELVE)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

@@ -23,7 +23,8 @@
 // # Debuggers
 //
 // A [Debugger] is a port of this machine that leads to the debugger's port inside of a cell. The connections are made by sockets that were created
-// within the cell's network and handed out when it was made ([sandbox.Cell.Dial]), so nothing of the cell's network is opened to others.
+// within the cell's network and handed out when it was made ([sandbox.Cell.Dial]), so nothing of the cell's network is opened to others. Where a debugger is found and how it is opened is in debugtool.go, by language: as an argument of the runtime (Node.js,
+// Java), by the client (Python, Ruby), or as a program that runs the function's (Go), for which the cell's processes may trace each other.
 //
 // A runtime is never replaced silently: when the major version that a function asks for is not installed, the catalog
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is

@@ -101,7 +101,7 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
 	if s.Debugger != nil {
-		spec.Inbound += debugConns
+		s.Debugger.equip(&spec)
 	}
 	cell, err := l.o.Host.Start(ctx, spec)
 	if err != nil {
@@ -338,9 +338,7 @@ func (r *Runtime) environ(given []string) []string {
 	case FamilyJava:
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
 	case FamilyRuby:
-		major, rest, _ := strings.Cut(r.Version, ".")
-		minor, _, _ := strings.Cut(rest, ".")
-		abi := major + "." + minor + ".0"
+		abi := r.minor() + ".0"
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"GEM_PATH=/var/task/vendor/bundle/ruby/"+abi+":/opt/ruby/gems/"+abi, "RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib")
 	default:

@@ -34,6 +34,7 @@ import (
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
+	"lambent.dev/lambent/internal/services/ssm"
 	"lambent.dev/lambent/internal/services/sts"
 )
 
@@ -75,6 +76,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		deliveryService,
 		busService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
+		ssm.New(p.deps, ssm.Options{Keys: keys}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
@@ -154,6 +156,11 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.MaxEnvironments = o.Concurrency
 	o.Stopping = s.stopping
+	if p.cfg.Debuggers != "" {
+		if o.Debuggers, err = filepath.Abs(p.cfg.Debuggers); err != nil {
+			return service.Service{}, nil, err
+		}
+	}
 	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
 		return service.Service{}, nil, err
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
+	// Debuggers is a folder with debuggers, see [runtimes.DebuggerOptions]; empty for none.
+	Debuggers string
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
 	// drops lines; nil Roles starts functions without credentials.
 	Objects port.Objects
