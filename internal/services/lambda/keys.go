@@ -42,6 +42,7 @@ func (s scope) managed(name string) key.Key          { return s.allManaged().Str
 
 // allImageOrders are the records of versions that wait for their image, by the number of the version.
 func allImageOrders() key.Key { return key.New("lambda.image") }
+
 func (s scope) imageOrders(name string) key.Key {
 	return allImageOrders().Str(s.account).Str(s.region).Str(name)
 }

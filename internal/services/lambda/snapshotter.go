@@ -52,7 +52,7 @@ type shelf struct {
 	ahead   bool
 	asks    int
 	asked   demand.Average
-	used    time.Time // as it is written down
+	used    time.Time     // as it is written down
 	took    time.Duration // by the initialisation
 	bytes   int64         // that the last one takes
 	ready   []*worker
