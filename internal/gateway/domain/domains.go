@@ -129,6 +129,9 @@ func Load(r store.Reader, s Scope, name string) (Name, error) {
 	return n, err
 }
 
+// Save stores a name that [Load] returned.
+func Save(tx store.Txn, s Scope, n *Name) error { return record.Set(tx, s.name(n.Domain), *n) }
+
 // Get returns a name, or NotFoundException.
 func (d *Domains) Get(ctx context.Context, s Scope, name string) (n Name, err error) {
 	err = d.deps.Store.View(ctx, func(r store.Reader) error {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -100,6 +101,11 @@ func (d *Domains) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.serve(w, r, r.Host, path)
 }
 
+// ServePath answers a request under /_aws/domains/{domain}, for clients that cannot send the name as their Host.
+func (d *Domains) ServePath(w http.ResponseWriter, r *http.Request) {
+	d.serve(w, r, front.RouteVar(r, "domain"), front.RoutePath(r))
+}
+
 // serve answers a request to a name with a raw path.
 func (d *Domains) serve(w http.ResponseWriter, r *http.Request, name, path string) {
 	h, err := d.find(r.Context(), name)
@@ -112,7 +118,7 @@ func (d *Domains) serve(w http.ResponseWriter, r *http.Request, name, path strin
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	if h.pool != nil && !h.pool.proven(r) {
+	if h.pool != nil && !h.pool.proven(r, d.deps.Clock.Now()) {
 		refuse(w, http.StatusForbidden, "Forbidden")
 		return
 	}

@@ -9,6 +9,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
+
+	"lambent.dev/lambent/internal/front"
 )
 
 // Quotas of a trust store (https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html), in bytes and certificates.
@@ -73,16 +76,17 @@ func newClientPool(text []byte) *clientPool {
 
 // proven reports whether a request came with a certificate of one of the authorities: the connection asked for one by the name of its own handshake, which
 // need not be the one that the request names.
-func (p *clientPool) proven(r *http.Request) bool {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+func (p *clientPool) proven(r *http.Request, now time.Time) bool {
+	shown := front.Certificates(r)
+	if len(shown) == 0 {
 		return false
 	}
 	between := x509.NewCertPool()
-	for _, c := range r.TLS.PeerCertificates[1:] {
+	for _, c := range shown[1:] {
 		between.AddCert(c)
 	}
-	_, err := r.TLS.PeerCertificates[0].Verify(x509.VerifyOptions{
-		Roots: p.pool, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	_, err := shown[0].Verify(x509.VerifyOptions{
+		Roots: p.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	return err == nil
 }
