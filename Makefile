@@ -3,7 +3,7 @@ GO      ?= go
 PYTHON  ?= python3
 NPM     ?= npm
 VENV    := .venv
-BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
+BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2 cloudevents==2.2.0
 AWSCLI  := awscli==1.45.11
 RIC     := awslambdaric==4.2.2
 DEBUGPY := debugpy==1.8.22

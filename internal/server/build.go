@@ -71,7 +71,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
-	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys})
+	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
@@ -85,6 +85,12 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
+}
+
+// caller proves who sent a request to a data plane, which is signed for the service named api.
+func (s *Server) caller(r *http.Request, api string, body []byte) (service.Principal, error) {
+	<-s.serving
+	return s.plane.Caller(r, api, body)
 }
 
 // operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.
@@ -180,10 +186,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		<-s.serving
 		s.front.ServeSandbox(l)
 	}
-	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
-		<-s.serving
-		return s.plane.Caller(r, "lambda", body)
-	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "lambda", body) }
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}
 	}
