@@ -24,7 +24,9 @@ func (p *Plane) ServeRequest(w http.ResponseWriter, r *http.Request, c *port.Ser
 	x.request.Time, x.request.Secure, x.request.HTTP = p.Clock.Now(), true, &x.seen
 	x.seen = service.HTTPRequest{Method: r.Method, RawTarget: r.URL.RequestURI(), Host: r.Host, Header: r.Header.Get}
 	x.w = front.Record(w, &x.recorder)
-	if err := p.serveFor(r.Context(), x, c); err != nil {
+	var err error
+	defer func() { p.answered(x, err) }()
+	if err = p.serveFor(r.Context(), x, c); err != nil {
 		p.fail(r.Context(), x, err)
 	}
 }

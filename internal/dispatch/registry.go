@@ -26,6 +26,7 @@ type entry struct {
 	operations map[string]*operation // those with a handler
 	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 	form       func(ctx context.Context, w http.ResponseWriter, f *service.FormUpload) error
+	answered   func(e *service.Exchange)
 }
 
 type operation struct {
@@ -59,7 +60,7 @@ func NewRegistry(services []service.Service, known []*awsapi.API) (*Registry, er
 }
 
 func newEntry(s *service.Service) (*entry, error) {
-	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight, form: s.Form}
+	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight, form: s.Form, answered: s.Answered}
 	var errs []error
 	rules := len(s.Access)
 	for _, b := range s.Operations {

@@ -57,6 +57,8 @@ type FormUpload struct {
 	// Length is the announced length of Body in bytes, or -1.
 	Length int64
 	Body   io.Reader
+	// Input is set by the service to what the form asks for, as the input of an operation, for [Exchange].
+	Input any
 	// Prove returns the context of a call by whoever signed the policy of the form.
 	Prove func(ctx context.Context, s FormSignature) (context.Context, error)
 }

@@ -39,6 +39,8 @@ type Service struct {
 	// Form, when set, serves uploads by HTML forms (multipart/form-data), which carry their signature in their fields. It
 	// writes the answer itself unless it returns an error.
 	Form func(ctx context.Context, w http.ResponseWriter, f *FormUpload) error
+	// Answered, when set, is told of every HTTP request of the API when its answer has ended, also of those that were refused. It must not block.
+	Answered func(e *Exchange)
 	// Start, when set, runs after all services are built and before the listener opens. It must not wait for anything slow.
 	Start func(ctx context.Context) error
 	// Close, when set, stops what Start began, in the reverse order of the services.
