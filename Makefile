@@ -114,13 +114,14 @@ endef
 FUNCTION_CLIENTS := .tools/function-clients
 COPY             := mvn -q -B dependency:copy -DoutputDirectory=$(abspath $(FUNCTION_CLIENTS))/java -Dartifact=com.amazonaws
 
-test-clients-functions: clients ## AWS's runtime clients for Java and Node.js (built with autoconf, automake, libtool, cmake and node's headers) in functions
+test-clients-functions: clients ## AWS's runtime clients for Java, Node.js (built with autoconf, automake, libtool, cmake and node's headers), Rust and Python, as packages and in images
 	mkdir -p $(FUNCTION_CLIENTS)/java $(FUNCTION_CLIENTS)/node
 	$(COPY):aws-lambda-java-runtime-interface-client:2.7.0
 	$(COPY):aws-lambda-java-core:1.3.0
 	$(COPY):aws-lambda-java-serialization:1.2.0
 	javac --release 11 -d $(FUNCTION_CLIENTS)/java -cp '$(FUNCTION_CLIENTS)/java/*' internal/runtimes/testdata/javaclient/Hello.java
 	cd $(FUNCTION_CLIENTS)/node && npm_config_nodedir=/usr $(NPM) install --silent --no-package-lock --prefix . aws-lambda-ric@3.3.0
+	cargo build --quiet --release --manifest-path internal/runtimes/testdata/lambdarust/Cargo.toml --target-dir $(abspath $(FUNCTION_CLIENTS))/rust
 	FUNCTION_CLIENTS="$(abspath $(FUNCTION_CLIENTS))" $(GO) test -count=1 -v -run AWSClientFor ./internal/runtimes
 
 DYNAMODB_CLIENTS := .tools/dynamodb-clients

@@ -15,11 +15,13 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
@@ -57,6 +59,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	keys, sender := datakey.New(p.keys.Ring, p.deps.Random), deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
+	p.domains = domain.New(p.deps, buckets)
 	queueService, queues := sqs.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
 	tables := dynamodb.New(p.deps, streams)
@@ -73,7 +76,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
+		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,
@@ -168,7 +172,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig, Clock: p.deps.Clock})
 	if err != nil {
 		return service.Service{}, nil, err
 	}
