@@ -55,8 +55,13 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	route, params := t.find(r.Method, path)
-	if route == nil || route.function == "" {
+	switch {
+	case route == nil || route.function == "" && route.missing == "":
 		fail(w, t, r, http.StatusNotFound, "Not Found")
+		return
+	case route.missing != "":
+		p.gateway.deps.Log.ErrorContext(r.Context(), "the route asks for what HTTP APIs do not have yet", slog.String("api", t.api), slog.String("route", route.key), slog.String("missing", route.missing))
+		fail(w, t, r, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
 	c := &exchange{table: t, request: r, route: route, params: params, path: path, now: p.gateway.deps.Clock.Now()}

@@ -51,8 +51,8 @@ type bench struct {
 	addr    string
 }
 
-// run starts a gateway behind a real listener.
-func run(t *testing.T) *bench {
+// newBench makes a gateway without a listener.
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{functions: &functions{answer: `{"statusCode":200,"body":"ok"}`}}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
@@ -60,6 +60,13 @@ func run(t *testing.T) *bench {
 		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), Random: rand.NewChaCha8([32]byte{1}),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	}, b.functions)
+	return b
+}
+
+// run starts a gateway behind a real listener.
+func run(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -300,32 +307,13 @@ func TestAStageIsFoundAfterItsPathWasAskedForInVain(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
-	b := run(t)
-	for name, err := range map[string]error{
-		"WEBSOCKET":            second(b.gateway.createAPI(b.ctx, &api.CreateApiInput{Name: "x", ProtocolType: "WEBSOCKET"})),
-		"PayloadFormatVersion": second(b.gateway.createIntegration(b.ctx, &api.CreateIntegrationInput{ApiId: "x", IntegrationType: "AWS_PROXY", IntegrationUri: ptr(functionARN)})),
-		"HTTP_PROXY":           second(b.gateway.createIntegration(b.ctx, &api.CreateIntegrationInput{ApiId: "x", IntegrationType: "HTTP_PROXY", IntegrationUri: ptr("http://x")})),
-		"AuthorizationType":    second(b.gateway.createRoute(b.ctx, &api.CreateRouteInput{ApiId: "x", RouteKey: "GET /", AuthorizationType: "JWT"})),
-	} {
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v, want a refusal that names it", name, err)
-		}
-	}
-}
-
-func second[T any](_ T, err error) error { return err }
-
-func FuzzParseDocument(f *testing.F) {
+func FuzzImport(f *testing.F) {
 	f.Add(samBody("get /a/{b+}"))
 	f.Add("openapi: 3.0.1\npaths:\n  /a:\n    get: {}\n")
-	f.Fuzz(func(t *testing.T, body string) {
-		d, err := parseDocument(body)
-		if err != nil {
-			return
-		}
-		if c, err := d.config(func(int) (string, error) { return "id", nil }); err == nil {
-			compile(&c)
+	b := newBench(f)
+	f.Fuzz(func(_ *testing.T, body string) {
+		if m, err := b.gateway.importDocument(importing{body: &body}); err == nil {
+			compile(&m.api.Config)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package apigatewayv2
 import (
 	"context"
 	"io"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/service"
@@ -21,35 +22,68 @@ type Gateway struct {
 func New(deps service.Deps, functions port.Functions) service.Service {
 	g := newGateway(deps, functions)
 	h := api.Handlers{
-		CreateApi:         g.createAPI,
-		ImportApi:         g.importAPI,
-		ReimportApi:       g.reimportAPI,
-		GetApi:            g.getAPI,
-		GetApis:           g.getAPIs,
-		UpdateApi:         g.updateAPI,
-		DeleteApi:         g.deleteAPI,
-		CreateRoute:       g.createRoute,
-		GetRoute:          g.getRoute,
-		GetRoutes:         g.getRoutes,
-		UpdateRoute:       g.updateRoute,
-		DeleteRoute:       g.deleteRoute,
-		CreateIntegration: g.createIntegration,
-		GetIntegration:    g.getIntegration,
-		GetIntegrations:   g.getIntegrations,
-		UpdateIntegration: g.updateIntegration,
-		DeleteIntegration: g.deleteIntegration,
-		CreateStage:       g.createStage,
-		GetStage:          g.getStage,
-		GetStages:         g.getStages,
-		UpdateStage:       g.updateStage,
-		DeleteStage:       g.deleteStage,
-		CreateDeployment:  g.createDeployment,
-		GetDeployment:     g.getDeployment,
-		GetDeployments:    g.getDeployments,
-		DeleteDeployment:  g.deleteDeployment,
-		TagResource:       g.tagResource,
-		UntagResource:     g.untagResource,
-		GetTags:           g.getTags,
+		CreateApi:                   g.createAPI,
+		ImportApi:                   g.importAPI,
+		ReimportApi:                 g.reimportAPI,
+		GetApi:                      g.getAPI,
+		GetApis:                     g.getAPIs,
+		UpdateApi:                   g.updateAPI,
+		DeleteApi:                   g.deleteAPI,
+		ExportApi:                   g.exportAPI,
+		DeleteCorsConfiguration:     g.deleteCORS,
+		CreateRoute:                 g.createRoute,
+		GetRoute:                    g.getRoute,
+		GetRoutes:                   g.getRoutes,
+		UpdateRoute:                 g.updateRoute,
+		DeleteRoute:                 g.deleteRoute,
+		DeleteRouteRequestParameter: g.deleteRouteParameter,
+		CreateRouteResponse:         g.createRouteResponse,
+		GetRouteResponse:            g.getRouteResponse,
+		GetRouteResponses:           g.getRouteResponses,
+		UpdateRouteResponse:         g.updateRouteResponse,
+		DeleteRouteResponse:         g.deleteRouteResponse,
+		CreateIntegration:           g.createIntegration,
+		GetIntegration:              g.getIntegration,
+		GetIntegrations:             g.getIntegrations,
+		UpdateIntegration:           g.updateIntegration,
+		DeleteIntegration:           g.deleteIntegration,
+		CreateIntegrationResponse:   g.createIntegrationResponse,
+		GetIntegrationResponse:      g.getIntegrationResponse,
+		GetIntegrationResponses:     g.getIntegrationResponses,
+		UpdateIntegrationResponse:   g.updateIntegrationResponse,
+		DeleteIntegrationResponse:   g.deleteIntegrationResponse,
+		CreateAuthorizer:            g.createAuthorizer,
+		GetAuthorizer:               g.getAuthorizer,
+		GetAuthorizers:              g.getAuthorizers,
+		UpdateAuthorizer:            g.updateAuthorizer,
+		DeleteAuthorizer:            g.deleteAuthorizer,
+		CreateModel:                 g.createModel,
+		GetModel:                    g.getModel,
+		GetModelTemplate:            g.getModelTemplate,
+		GetModels:                   g.getModels,
+		UpdateModel:                 g.updateModel,
+		DeleteModel:                 g.deleteModel,
+		CreateStage:                 g.createStage,
+		GetStage:                    g.getStage,
+		GetStages:                   g.getStages,
+		UpdateStage:                 g.updateStage,
+		DeleteStage:                 g.deleteStage,
+		DeleteAccessLogSettings:     g.deleteAccessLog,
+		ResetAuthorizersCache:       g.resetAuthorizersCache,
+		DeleteRouteSettings:         g.deleteRouteSettings,
+		CreateDeployment:            g.createDeployment,
+		GetDeployment:               g.getDeployment,
+		GetDeployments:              g.getDeployments,
+		UpdateDeployment:            g.updateDeployment,
+		DeleteDeployment:            g.deleteDeployment,
+		CreateVpcLink:               g.createLink,
+		GetVpcLink:                  g.getLink,
+		GetVpcLinks:                 g.getLinks,
+		UpdateVpcLink:               g.updateLink,
+		DeleteVpcLink:               g.deleteLink,
+		TagResource:                 g.tagResource,
+		UntagResource:               g.untagResource,
+		GetTags:                     g.getTags,
 	}
 	plane := &plane{gateway: g}
 	return service.Service{
@@ -90,6 +124,10 @@ func (g *Gateway) newID(n int) (string, error) {
 }
 
 // endpoint is the URL of an API as clients on this machine reach it.
-func (g *Gateway) endpoint(id string) string {
-	return g.deps.BaseURL + "/_aws/execute-api/" + id
+func (g *Gateway) endpoint(a *gatewayAPI) string {
+	base := g.deps.BaseURL
+	if a.webSocket() {
+		base = "ws" + strings.TrimPrefix(base, "http")
+	}
+	return base + "/_aws/execute-api/" + a.ID
 }

@@ -2,14 +2,13 @@ package eventbridge
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -173,12 +172,9 @@ func (s *Service) sealSecrets(ctx context.Context, p place, c *connectionRecord,
 	if err != nil {
 		return err
 	}
-	box, err := sealer(k.Plain)
-	if err != nil {
-		return err
-	}
-	c.Sealed, c.Wrapped = box.Seal(nil, nil, text, nil), k.Wrapped
-	return nil
+	c.Wrapped = k.Wrapped
+	c.Sealed, err = seal.Value(k.Plain, text)
+	return err
 }
 
 // openSecrets returns the secrets of a connection.
@@ -187,24 +183,12 @@ func (s *Service) openSecrets(ctx context.Context, p place, c *connectionRecord)
 	if err != nil {
 		return nil, err
 	}
-	box, err := sealer(plain)
-	if err != nil {
-		return nil, err
-	}
-	text, err := box.Open(nil, nil, c.Sealed, nil)
+	text, err := seal.OpenValue(plain, c.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open the secrets of %s: %w", p.connectionARN(c), err)
 	}
 	var out secrets
 	return &out, json.Unmarshal(text, &out)
-}
-
-func sealer(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }
 
 func (s *Service) updateConnection(ctx context.Context, in *api.UpdateConnectionInput) (*api.UpdateConnectionOutput, error) {

@@ -39,6 +39,12 @@ func allManaged() key.Key                            { return key.New("lambda.ma
 func (s scope) allManaged() key.Key                  { return allManaged().Str(s.account).Str(s.region) }
 func (s scope) managed(name string) key.Key          { return s.allManaged().Str(name) }
 
+// allImageOrders are the records of versions that wait for their image, by the number of the version.
+func allImageOrders() key.Key { return key.New("lambda.image") }
+func (s scope) imageOrders(name string) key.Key {
+	return allImageOrders().Str(s.account).Str(s.region).Str(name)
+}
+
 // provisioned are the records of provisioned concurrency of all accounts, so that one watch covers them.
 func provisioned() key.Key { return key.New("lambda.provisioned") }
 

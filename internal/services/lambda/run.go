@@ -98,6 +98,12 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	if c.version.restored() {
 		return l.restore(ctx, c)
 	}
+	if w := l.snapshotter.takeAhead(c); w != nil {
+		if err := w.ready(ctx); err == nil {
+			return l.use(ctx, w, c, 0), nil
+		}
+		w.close()
+	}
 	began := l.deps.Clock.Now()
 	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand})
 	if err != nil {

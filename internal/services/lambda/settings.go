@@ -416,9 +416,10 @@ func (l *Lambda) changeLatest(ctx context.Context, r ref, revision *string, chan
 		if err != nil {
 			return err
 		}
-		if err := checkRevision(revision, f.Latest.revision()); err != nil {
+		if err := errors.Join(f.changeable(r), checkRevision(revision, f.Latest.revision())); err != nil {
 			return err
 		}
+		f.Latest.Update = nil
 		// What both have is released and kept again.
 		if err := f.Latest.releaseAll(tx, r, &unused); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -26,7 +27,7 @@ type published struct {
 
 // fingerprint is the same for versions that run the same code with the same configuration.
 func (v version) fingerprint() (string, error) {
-	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob, v.State = "", "", "", time.Time{}, "", nil
+	v.Number, v.Revision, v.OuterRevision, v.Modified, v.Code.Blob, v.State, v.Update = "", "", "", time.Time{}, "", nil, nil
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("compare versions: %w", err)
@@ -58,7 +59,7 @@ func (l *Lambda) publish(ctx context.Context, tx store.Txn, r ref, f *function, 
 	}
 	f.Versions++
 	v := published{version: f.Latest, Fingerprint: fingerprint}
-	v.OuterRevision = ""
+	v.OuterRevision, v.State, v.Update = "", nil, nil
 	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
 	if description != "" {
 		v.Description = description
@@ -78,6 +79,9 @@ func (l *Lambda) prepare(ctx context.Context, tx store.Txn, r ref, v *version) e
 		return l.orderSnapshot(tx, r, v)
 	case v.Capacity != nil:
 		return orderFleet(ctx, tx, r, v)
+	case l.imageMissing(v):
+		v.State = pending()
+		return orderImage(tx, r, v)
 	}
 	return nil
 }
@@ -96,7 +100,7 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 		if err != nil {
 			return err
 		}
-		if err := checkRevision(in.RevisionId, f.Latest.revision()); err != nil {
+		if err := errors.Join(f.changeable(r), checkRevision(in.RevisionId, f.Latest.revision())); err != nil {
 			return err
 		}
 		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.Latest.Code.Hash {
@@ -145,12 +149,13 @@ func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
 	}
 	l.dropBlobs(ctx, unused...)
 	l.pools.retireVersion(r)
+	l.imagePuller.unused()
 	return nil
 }
 
 // removeQualified removes what belongs to a version or an alias.
 func removeQualified(tx store.Txn, r ref) {
-	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name)} {
+	for _, k := range []key.Key{r.policies(r.name), r.asyncs(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name), r.imageOrders(r.name)} {
 		tx.Delete(k.Str(r.qualifier))
 	}
 }
