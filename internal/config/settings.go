@@ -110,7 +110,7 @@ func Settings() []Setting {
 			func(c *Config) *string { return &c.IdleFunctions }),
 		text("snapshot-memory", "5%",
 			"How much memory the snapshots of functions with SnapStart may take, as a part of the machine's memory such as 5%: sandboxes in which such a function "+
-				"has been initialised and waits for its invocation. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
+				"has been initialised and waits for its invocation; and those of container images that are initialised ahead of need. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
 			func(c *Config) *string { return &c.SnapshotMemory }),
 		text("concurrency", ConcurrencyAuto,
 			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+

@@ -11,7 +11,7 @@
 //
 // A [Launcher] hides the boot of the languages: it parks cells in which a runtime of ours has booted, answered events of the platform's own, and waits.
 // An assignment attaches the function's code, sets the cell's limits, and sends the function's variables as the answer to the runtime's "next"; the
-// client takes them over, loads the handler and asks again. For programs that functions bring, and for functions that set variables which a
+// client takes them over, loads the handler and asks again. For programs that functions bring, also in images, and for functions that set variables which a
 // runtime reads only when it boots (NODE_OPTIONS, LD_PRELOAD and the like), cells are held just before the program is run. After a function of the latter sort has been
 // started twice, cells are booted with its variables and kept for it alone, unless these make its runtime run files of the function's. Nothing else of a
 // function is in a parked cell; an assigned one serves one version of one function until it ends. A function cannot tell a parked cell from a

@@ -36,6 +36,11 @@
 // without event that was not acknowledged either. Calls that nobody asks for cost a look at the bus in memory. Calls that deliver events are not told of: each would lead to
 // another.
 //
+// # CloudEvents
+//
+// A data plane takes CloudEvents for buses, topics and queues and gives them from queues (cloudevents.go). It has no state: each request becomes one call through the door, by
+// who signed it. A CloudEvent is the detail of its event, whole.
+//
 // # What it deliberately is not
 //
 // There are no partner event sources. Events that services of AWS send about themselves come from those services here that tell, which the

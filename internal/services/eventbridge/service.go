@@ -23,6 +23,8 @@ type Options struct {
 	Roles  port.Roles
 	// Keys seal the secrets of connections.
 	Keys port.Keys
+	// Caller proves who sent a request to the endpoint for CloudEvents, which is signed for the service named api.
+	Caller func(r *http.Request, api string, body []byte) (service.Principal, error)
 	// HTTP reaches API destinations; nil means a client with their time limit that follows no redirect.
 	HTTP *http.Client
 }
@@ -65,6 +67,7 @@ func (s *Service) describe() service.Service {
 		Access:         s.access(),
 		DataOperations: []string{"PutEvents", "TestEventPattern"},
 		Resources:      s.resources(),
+		Routes:         []service.Route{{Path: "/_aws/cloudevents", Handler: cloudPlane{s}}},
 		Close:          func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
 		Jobs: []events.Kind{
 			{Name: routeKind, Handle: s.route, Concurrency: 64, MaxAge: seconds(defaultAge)},

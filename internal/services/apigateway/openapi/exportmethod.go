@@ -27,7 +27,11 @@ func (e *Export) paths() object {
 }
 
 func (e *Export) operation(r *aws.Resource, m *aws.Method) object {
-	o := object{"responses": e.methodResponses(m)}
+	responses := e.methodResponses(m)
+	if len(responses) == 0 { // an operation must have one
+		responses["default"] = object{"description": "Default response for " + *m.HttpMethod + " " + *r.Path}
+	}
+	o := object{"responses": responses}
 	put(o, "operationId", m.OperationName)
 	if p := e.parameters(m); len(p) > 0 {
 		o["parameters"] = p

@@ -169,6 +169,9 @@ func (i *importer) mediaTypes(operation object, member string) []string {
 var anyStatus = regexp.MustCompile(`^[1-5]\d\d$`)
 
 func (i *importer) methodResponse(where, status string, operation, o object, m *aws.Method) {
+	if status == "default" {
+		return // it documents the rest
+	}
 	if !anyStatus.MatchString(status) {
 		i.warn("The response %s of %s is ignored: API Gateway has responses with a status only", status, where)
 		return
