@@ -52,7 +52,7 @@ type Server struct {
 	access   *access.Log
 	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
 	traces *trace.Recorder
-	failed   chan error
+	failed chan error
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }

@@ -28,16 +28,16 @@ const authorizerTimeout = 30 * time.Second
 
 // methodAuthorizer is how a method's callers are admitted.
 type methodAuthorizer struct {
-	kind      string
-	id        string
-	function  *uri
-	role      string
-	sources   []source
-	pattern   *regexp.Regexp // of a token, nil without one
-	ttl       time.Duration
-	issuers   []string // of user pools
-	scopes    []string
-	broken    error
+	kind     string
+	id       string
+	function *uri
+	role     string
+	sources  []source
+	pattern  *regexp.Regexp // of a token, nil without one
+	ttl      time.Duration
+	issuers  []string // of user pools
+	scopes   []string
+	broken   error
 }
 
 // compileAuthorizer returns how callers of a method are admitted, or nil for everybody.

@@ -32,7 +32,7 @@ type exchange struct {
 	// tree is the deployment that serves the request: the stage's, or its canary's.
 	tree      *tree
 	canary    bool
-	mapped    bool // a custom domain name leads here
+	mapped    bool              // a custom domain name leads here
 	variables map[string]string // of the stage
 	resource  *resource
 	method    *method

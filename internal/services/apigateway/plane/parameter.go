@@ -191,7 +191,9 @@ func parseURI(text string) *uri {
 }
 
 // plain tells that the URI has no variables.
-func (u *uri) plain() bool { return len(u.parts) == 1 && u.parts[0].param == "" && u.parts[0].stage == "" }
+func (u *uri) plain() bool {
+	return len(u.parts) == 1 && u.parts[0].param == "" && u.parts[0].stage == ""
+}
 
 // fill returns the URI with its variables replaced: by path parameters of the integration request, and by stage variables.
 func (u *uri) fill(path pairs, stage map[string]string) string {

@@ -334,4 +334,3 @@ func setHeader(h http.Header, name string, values ...string) {
 
 // validValue tells whether a header's value can be sent.
 func validValue(v string) bool { return httpevent.ValidHeader("x", v) }
-

@@ -161,4 +161,3 @@ func (m *models) Load(url string) (any, error) {
 	}
 	return jsonschema.UnmarshalJSON(strings.NewReader(deref(model.Schema)))
 }
-
