@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -57,6 +58,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	keys, sender := datakey.New(p.keys.Ring, p.deps.Random), deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
+	p.domains = domain.New(p.deps, buckets)
 	queueService, queues := sqs.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
 	tables := dynamodb.New(p.deps, streams)
@@ -72,7 +74,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
 	gate := p.gateway(s, functions, sink, sender)
-	httpAPIs := apigatewayv2.New(p.deps, functions)
+	httpAPIs := apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains})
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs,

@@ -54,7 +54,9 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 			o.Next = r.Handler
 		}
 	}
-	return plane.New(o)
+	made := plane.New(o)
+	p.domains.Register("rest", made)
+	return made
 }
 
 // ownRequests hands requests of services to the plane of this Lambent's APIs, which is built last.

@@ -13,6 +13,7 @@ import (
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/accesslog"
 	"lambent.dev/lambent/internal/gateway/authorizer"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/respcache"
 	"lambent.dev/lambent/internal/gateway/throttle"
@@ -22,7 +23,9 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
+	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/memo"
+	"lambent.dev/lambent/internal/store/record"
 )
 
 // maxResults bounds the results of authorizer functions that are kept.
@@ -115,23 +118,32 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.serve(w, x, *owner, id, httpevent.Unescape(name), rest, "/"+name+rest)
 }
 
-// ServeStage answers a request to a stage that a custom domain name leads to: path is the raw path within the stage, base the base path before it, without slashes.
-func (p *Plane) ServeStage(w http.ResponseWriter, r *http.Request, id, stage, base, path string) {
-	owner, err := p.stages.owner(r.Context(), id)
-	x := p.begin(r)
-	switch {
-	case x == nil || err != nil:
-		p.fail(w, r, err)
-	case owner == nil:
-		x.refuse(w, &failed{kind: "ACCESS_DENIED", message: "Forbidden", errorType: "ForbiddenException"})
-	default:
-		x.mapped = true
-		full := path
-		if base != "" {
-			full = "/" + base + path
-		}
-		p.serve(w, x, *owner, id, stage, path, full)
+// Has implements [domain.Plane].
+func (p *Plane) Has(r store.Reader, s domain.Scope, id, stage string) (hasAPI, hasStage bool, err error) {
+	own := api.Scope(s)
+	if hasAPI, err = record.Has(r, own.API(id)); err != nil || !hasAPI {
+		return false, false, err
 	}
+	hasStage, err = record.Has(r, own.Stage(id, stage))
+	return true, hasStage, err
+}
+
+// ServeDomain implements [domain.Plane]: an API answers under its custom domain names also when its own endpoint is switched off. A name that leads to an API
+// without a stage takes it from the path.
+func (p *Plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Target) {
+	x := p.begin(r)
+	if x == nil {
+		p.fail(w, r, nil)
+		return
+	}
+	x.mapped, x.basePath = true, to.BasePath
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	stage, rest := to.Stage, to.Path
+	if stage == "" {
+		stage, rest = firstElement(rest)
+		stage = httpevent.Unescape(stage)
+	}
+	p.serve(w, x, api.Scope(to.Scope), to.API, stage, rest, path)
 }
 
 // firstElement splits the first element off a raw path.
@@ -207,6 +219,9 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 	}
 	x.path = "/" + strings.TrimLeft(rest, "/")
 	x.shown, x.full = httpevent.Unescape(x.path), full
+	if x.basePath != "" { // functions see the base path of a custom domain name
+		x.shown = "/" + x.basePath + x.shown
+	}
 	whole := p.o.Traces != nil && x.http.Header.Get(trace.Header) != ""
 	x.trace = p.o.Traces.Begin(x.id, id, name, x.http.Method, x.path, whole)
 	defer func() {

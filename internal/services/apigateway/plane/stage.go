@@ -36,7 +36,6 @@ type stage struct {
 	accessTo  *accesslog.Destination
 	flushed   string // counts the flushes of the authorizers' results
 	logRole   bool
-	basePath  string
 
 	mu sync.Mutex // guards the fields below; it is a leaf
 	// settings are those of methods that were called.
