@@ -21,6 +21,7 @@ import (
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/keyfile"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/disk"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
@@ -50,6 +51,7 @@ type Server struct {
 	stopping chan struct{} // closed when the server begins to stop
 	registry *dispatch.Registry
 	services []service.Service
+	backups  *backups
 	access   *access.Log
 	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
 	traces *trace.Recorder
@@ -133,6 +135,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
 		{Path: "/_lambent/traces/{id}", Handler: http.HandlerFunc(s.serveTrace), RootOnly: "read traces"},
 		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
+		{Path: "/_lambent/backup", Handler: http.HandlerFunc(s.backups.serve), RootOnly: "back up the platform"},
 	}
 	for i := range services {
 		for _, r := range services[i].Routes {
@@ -251,6 +254,7 @@ func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, 
 func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (store.Store, blob.Store, error) {
 	if cfg.Ephemeral {
 		kv, blobs := mem.New(), blobmem.New()
+		s.backups = &backups{}
 		s.onClose(func(context.Context) error { return errors.Join(blobs.Close(), kv.Close()) })
 		return kv, blobs, nil
 	}
@@ -259,12 +263,18 @@ func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Log
 		return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
 	}
 	s.onClose(func(context.Context) error { return kv.Close() })
+	if err := os.RemoveAll(filepath.Join(cfg.DataDir, backupFolder)); err != nil {
+		return nil, nil, fmt.Errorf("remove what a backup left: %w", err)
+	}
 	blobs, err := openBodies(ctx, cfg, kv, log, m.clock)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.onClose(func(context.Context) error { return blobs.Close() })
-	return kv, blobs, nil
+	held := &heldBodies{Store: blobs, log: log}
+	local, _ := blobs.(*disk.Store)
+	s.backups = &backups{store: kv, local: local, bodies: held, dir: cfg.DataDir, log: log, stopping: s.stopping}
+	return kv, held, nil
 }
 
 // begin starts the services' goroutines and the durable work.
