@@ -33,6 +33,7 @@ type exchange struct {
 	tree      *tree
 	canary    bool
 	mapped    bool              // a custom domain name leads here
+	basePath  string            // of its mapping
 	variables map[string]string // of the stage
 	resource  *resource
 	method    *method
