@@ -79,7 +79,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	httpAPIs := apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains})
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
-		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs,
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,

@@ -15,8 +15,6 @@ import (
 
 // Options are what the service needs of others.
 type Options struct {
-	// Roles tells whether a caller may pass a role that an integration, an authorizer or the account is to use.
-	Roles port.Roles
 	// Keys encrypts the private keys of client certificates.
 	Keys port.Keys
 	// Plane serves requests to the APIs; nil serves none.
@@ -47,6 +45,7 @@ func (g *Gateway) describe() service.Service {
 func (g *Gateway) handlers() aws.Handlers {
 	return aws.Handlers{
 		CreateRestApi: g.createRestAPI, GetRestApi: g.getRestAPI, GetRestApis: g.getRestAPIs, UpdateRestApi: g.updateRestAPI, DeleteRestApi: g.deleteRestAPI,
+		ImportRestApi: g.importRestAPI, PutRestApi: g.putRestAPI, GetExport: g.getExport, ImportDocumentationParts: g.importParts,
 		CreateResource: g.createResource, GetResource: g.getResource, GetResources: g.getResources, UpdateResource: g.updateResource, DeleteResource: g.deleteResource,
 		PutMethod: g.putMethod, GetMethod: g.getMethod, UpdateMethod: g.updateMethod, DeleteMethod: g.deleteMethod,
 		PutMethodResponse: g.putMethodResponse, GetMethodResponse: g.getMethodResponse, UpdateMethodResponse: g.updateMethodResponse, DeleteMethodResponse: g.deleteMethodResponse,
