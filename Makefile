@@ -3,14 +3,16 @@ GO      ?= go
 PYTHON  ?= python3
 NPM     ?= npm
 VENV    := .venv
-BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2
+BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2 cloudevents==2.2.0
 AWSCLI  := awscli==1.45.11
 RIC     := awslambdaric==4.2.2
+DEBUGPY := debugpy==1.8.22
+DELVE   := github.com/go-delve/delve/cmd/dlv@v1.27.2
 DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -46,6 +48,9 @@ $(MODELS):
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
 	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
 	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
+
+attacks: ## long: every attack of test/hostile in every language, with and without the rights of root (needs root)
+	$(GO) test -count=1 -timeout 20m -v -run Attacks ./test/hostile -args -long
 
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \
@@ -112,13 +117,14 @@ endef
 FUNCTION_CLIENTS := .tools/function-clients
 COPY             := mvn -q -B dependency:copy -DoutputDirectory=$(abspath $(FUNCTION_CLIENTS))/java -Dartifact=com.amazonaws
 
-test-clients-functions: clients ## AWS's runtime clients for Java and Node.js (built with autoconf, automake, libtool, cmake and node's headers) in functions
+test-clients-functions: clients ## AWS's runtime clients for Java, Node.js (built with autoconf, automake, libtool, cmake and node's headers), Rust and Python, as packages and in images
 	mkdir -p $(FUNCTION_CLIENTS)/java $(FUNCTION_CLIENTS)/node
 	$(COPY):aws-lambda-java-runtime-interface-client:2.7.0
 	$(COPY):aws-lambda-java-core:1.3.0
 	$(COPY):aws-lambda-java-serialization:1.2.0
 	javac --release 11 -d $(FUNCTION_CLIENTS)/java -cp '$(FUNCTION_CLIENTS)/java/*' internal/runtimes/testdata/javaclient/Hello.java
 	cd $(FUNCTION_CLIENTS)/node && npm_config_nodedir=/usr $(NPM) install --silent --no-package-lock --prefix . aws-lambda-ric@3.3.0
+	cargo build --quiet --release --manifest-path internal/runtimes/testdata/lambdarust/Cargo.toml --target-dir $(abspath $(FUNCTION_CLIENTS))/rust
 	FUNCTION_CLIENTS="$(abspath $(FUNCTION_CLIENTS))" $(GO) test -count=1 -v -run AWSClientFor ./internal/runtimes
 
 DYNAMODB_CLIENTS := .tools/dynamodb-clients
@@ -153,6 +159,8 @@ $(VENV)/.done: Makefile
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/ric $(RIC)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/debuggers $(DEBUGPY)
+	GOBIN=$(abspath $(VENV))/debuggers $(GO) install $(DELVE)
 	touch $@
 
 test/js/node_modules/.done: test/js/package-lock.json

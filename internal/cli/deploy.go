@@ -32,6 +32,7 @@ type deployment struct {
 	dir, stack string
 	cacheDir   string
 	parameters map[string]string
+	debug      bool // build programs for a debugger
 	// packed, when set, is told what was deployed.
 	packed func(*pack.Application)
 }
@@ -141,7 +142,7 @@ func (a *app) deploy(ctx context.Context, cl *client.Client, d deployment) (*cli
 // packing returns how the application is packed.
 func (a *app) packing(ctx context.Context, cl *client.Client, d deployment) (pack.Options, error) {
 	account, err := cl.Account(ctx)
-	return pack.Options{Dir: d.dir, Bucket: "lambent-artifacts-" + account + "-" + cl.Region, CacheDir: d.cacheDir, Environ: a.Environ}, err
+	return pack.Options{Dir: d.dir, Bucket: "lambent-artifacts-" + account + "-" + cl.Region, CacheDir: d.cacheDir, Debug: d.debug, Environ: a.Environ}, err
 }
 
 // upload puts the artifacts into the bucket that are not there yet; their names are their content.

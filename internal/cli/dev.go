@@ -25,7 +25,8 @@ func (a *app) devCommand() *cobra.Command {
 		Use: "dev [DIR]", Short: "Start Lambent, deploy the application in DIR, and follow its sources",
 		Long: "Dev is up for while you write: it watches the sources of the application. New code of a function runs at the next request, a web\n" +
 			"folder is copied, and a change of the template or of a layer is deployed. When it ends, the stack is deployed as it is then.\n\n" +
-			"With --debug FUNCTION the debugger of a function's language is open all the time: each new environment of the function waits for it.",
+			"With --debug FUNCTION the debugger of a function's language is open all the time: each new environment of the function waits for it.\n" +
+			"Go functions are built for the debugger then, without optimisations.",
 	}, func(ctx context.Context, cfg config.Config, d deployment, _ bool) error {
 		file, err := pack.FindTemplate(d.dir)
 		if err != nil {
@@ -55,6 +56,7 @@ func (a *app) serveChanges(template, debug string) func(ctx context.Context, whe
 		defer w.Close()
 		s := &session{app: a, client: cl, template: template}
 		d.packed = func(application *pack.Application) { s.application = application }
+		d.debug = debug != ""
 		s.deployment = d
 		if s.options, err = a.packing(ctx, cl, d); err != nil {
 			return err

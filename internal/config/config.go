@@ -35,6 +35,7 @@ type Config struct {
 	Concurrency      string
 	RecordedEvents   string
 	StrictRuntimes   bool
+	Debuggers        string
 	Isolation        string
 	Registries       string
 	RegistryConfig   string

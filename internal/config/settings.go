@@ -110,7 +110,7 @@ func Settings() []Setting {
 			func(c *Config) *string { return &c.IdleFunctions }),
 		text("snapshot-memory", "5%",
 			"How much memory the snapshots of functions with SnapStart may take, as a part of the machine's memory such as 5%: sandboxes in which such a function "+
-				"has been initialised and waits for its invocation. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
+				"has been initialised and waits for its invocation; and those of container images that are initialised ahead of need. Those that were not used for longest give way; a function without one is initialised when it is invoked.",
 			func(c *Config) *string { return &c.SnapshotMemory }),
 		text("concurrency", ConcurrencyAuto,
 			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+
@@ -127,6 +127,10 @@ func Settings() []Setting {
 		boolean("strict-runtimes", "false",
 			"Refuse functions whose language version is not installed, instead of running them with the nearest one and a warning.",
 			func(c *Config) *bool { return &c.StrictRuntimes }),
+		text("debuggers", "",
+			"A folder with debuggers of functions, for those that neither a function's package nor the machine has: the package debugpy for Python, as "+
+				"`pip install --target FOLDER debugpy` puts it there, and Delve's program dlv for Go. See debugging.md.",
+			func(c *Config) *string { return &c.Debuggers }),
 		text("registries", "public.ecr.aws, docker.io, ghcr.io, quay.io, mcr.microsoft.com, localhost",
 			"The registries that container images of functions may be pulled from, separated by commas; localhost stands for every port of this machine, * for "+
 				"all registries. Everybody who may create functions makes Lambent connect to them. Images of files (s3://bucket/key) need none.",

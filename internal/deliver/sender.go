@@ -48,6 +48,7 @@ func (s *Sender) Send(ctx context.Context, m *Message) error {
 	if err != nil {
 		return err
 	}
+	service.RequestFrom(ctx).Delivery = true
 	return send(ctx, &delivery{Message: m, sender: s, target: target, id: id})
 }
 

@@ -10,5 +10,7 @@
 // server from starting ([NewRegistry]); an operation without a handler answers NotImplemented by its name, after
 // authentication; an error that is not a [service.Error] is logged once with its request id and reaches the client without its text.
 //
+// A control-plane call is told to the trail ([service.Trail]) after it ran or was refused, and before it is answered.
+//
 // The registry is immutable after New; the package holds no locks.
 package dispatch

@@ -28,6 +28,7 @@ type Authorizer interface {
 type Door struct {
 	registry   *Registry
 	authorizer Authorizer
+	trail      service.Trail
 	clock      clock.Clock
 	random     io.Reader
 	log        *slog.Logger
@@ -71,16 +72,20 @@ func (d *Door) Call(ctx context.Context, api, name string, in any) (any, error) 
 	return d.run(service.WithRequest(ctx, &r), op, &r, in)
 }
 
-// run authorises a decoded, validated call and runs its handler.
+// run authorises a decoded, validated call, runs its handler, and tells the trail.
 func (d *Door) run(ctx context.Context, op *operation, r *service.Request, in any) (any, error) {
-	if err := d.admit(ctx, &op.access, r, in); err != nil {
-		return nil, err
+	err := d.admit(ctx, &op.access, r, in)
+	var out any
+	if err == nil {
+		within := ctx
+		if op.access.MakesRoom {
+			within = store.MakingRoom(ctx)
+		}
+		out, err = op.binding.Call(within, in)
+		err = full(err)
 	}
-	if op.access.MakesRoom {
-		ctx = store.MakingRoom(ctx)
-	}
-	out, err := op.binding.Call(ctx, in)
-	return out, full(err)
+	d.note(ctx, op, r, in, out, err)
+	return out, err
 }
 
 // full names the error of a full disk to clients, where the service has not.

@@ -81,6 +81,8 @@ type platform struct {
 	log   *lockedBuffer
 
 	mu sync.Mutex // guards the fields below
+	// told are the exchanges that the service was told of.
+	told []*service.Exchange
 	// seen are the requests that reached a handler.
 	seen []service.Request
 }
@@ -146,7 +148,7 @@ func newPlatform(t testing.TB) *platform {
 		t.Fatal(err)
 	}
 	now, log := clock.NewFake(start), slog.New(slog.NewTextHandler(p.log, nil))
-	registry, err := dispatch.NewRegistry([]service.Service{{API: sts.API, Operations: p.handlers().Bindings(), Access: rules()}}, []*awsapi.API{logs.API})
+	registry, err := dispatch.NewRegistry([]service.Service{{API: sts.API, Operations: p.handlers().Bindings(), Access: rules(), Answered: func(e *service.Exchange) { p.told = append(p.told, e) }}}, []*awsapi.API{logs.API})
 	if err != nil {
 		t.Fatal(err)
 	}

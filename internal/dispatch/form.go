@@ -29,7 +29,7 @@ func (p *Plane) serveForm(ctx context.Context, x *exchange, e *entry) error {
 	x.w.Header().Set("X-Amz-Request-Id", x.request.ID)
 	x.w.Header().Set("X-Amz-Id-2", x.request.ID)
 	_, forgeable := front.Forgeable(x.http)
-	return e.form(service.WithRequest(ctx, &x.request), x.w, &service.FormUpload{
+	up := &service.FormUpload{
 		RawPath: x.wire.RawPath, ContentType: x.http.Header.Get("Content-Type"), Length: x.http.ContentLength, Body: x.http.Body,
 		Prove: func(ctx context.Context, s service.FormSignature) (context.Context, error) {
 			proof, err := p.Authenticator.AuthenticateForm(ctx, &sigv4.Form{
@@ -41,7 +41,9 @@ func (p *Plane) serveForm(ctx context.Context, x *exchange, e *entry) error {
 			x.identified(proof)
 			return service.WithRequest(ctx, &x.request), nil
 		},
-	})
+	}
+	defer func() { x.in = up.Input }()
+	return e.form(service.WithRequest(ctx, &x.request), x.w, up)
 }
 
 // identified notes who makes the call.

@@ -68,6 +68,8 @@ type exchange struct {
 	head     auth.Head
 	// release, when set, gives back the room that an unproven body took.
 	release func()
+	// in and out are the input and the output of the operation, as far as it came to them.
+	in, out any
 	// read is set when the body was read whole before authentication, because its signature covers a hash that it does not carry.
 	read bool
 }
@@ -88,7 +90,9 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.seen = service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get}
 	x.w = front.Record(w, &x.recorder)
-	err := p.serve(r.Context(), x, m)
+	var err error
+	defer func() { p.answered(x, err) }()
+	err = p.serve(r.Context(), x, m)
 	if m.Access != nil {
 		x.note(m.Access)
 		m.Access.ErrorCode = service.Code(err)
@@ -120,12 +124,17 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 	if err != nil {
 		return err
 	}
-	op := x.op
-	if op == nil {
-		if op, err = x.api.Match(&x.wire); err != nil {
+	if x.op == nil {
+		if x.op, err = x.api.Match(&x.wire); err != nil {
 			return err
 		}
 	}
+	return p.answer(ctx, x, entry)
+}
+
+// answer decodes a call whose caller and operation are known, has it run, and writes what it returns.
+func (p *Plane) answer(ctx context.Context, x *exchange, e *entry) error {
+	op := x.op
 	x.request.Operation = op.Name
 	if !op.Implemented() {
 		return op.NotImplemented()
@@ -138,10 +147,12 @@ func (p *Plane) serve(ctx context.Context, x *exchange, m *front.Match) error {
 		return err
 	}
 	ctx = service.WithRequest(ctx, &x.request)
-	out, err := p.Door.run(ctx, entry.operations[op.Name], &x.request, in)
+	x.in = in
+	out, err := p.Door.run(ctx, e.operations[op.Name], &x.request, in)
 	if err != nil {
 		return err
 	}
+	x.out = out
 	return op.WriteResponse(ctx, x.w, &x.wire, out)
 }
 
@@ -307,4 +318,19 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 func (x *exchange) note(e *access.Entry) {
 	e.RequestID, e.Service, e.Operation = x.request.ID, x.request.API, x.request.Operation
 	e.Principal, e.Region = x.request.Principal.ARN, x.request.Region
+}
+
+// answered tells the service of the API of an exchange that has ended.
+func (p *Plane) answered(x *exchange, err error) {
+	if x.api == nil {
+		return
+	}
+	tell := p.Registry.entries[x.api.Name].answered
+	if tell == nil {
+		return
+	}
+	tell(&service.Exchange{
+		Request: &x.request, RawPath: x.wire.RawPath, Protocol: x.http.Proto, TLS: x.http.TLS, In: x.in, Out: x.out,
+		Status: x.w.Status, Code: service.Code(err), Bytes: x.w.Written, Duration: p.Clock.Now().Sub(x.request.Time),
+	})
 }

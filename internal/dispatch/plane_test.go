@@ -187,3 +187,23 @@ func FuzzPlane(f *testing.F) {
 		}
 	})
 }
+
+func TestServiceIsToldOfEveryExchange(t *testing.T) {
+	p := newPlatform(t)
+	expect(t, p.serve(request(t, &root, keyInfo(), keyInfo())), http.StatusOK)
+	expect(t, p.serve(request(t, &alice, keyInfo(), keyInfo())), http.StatusForbidden)
+	expect(t, p.serve(request(t, &root, keyInfo(), "another body")), http.StatusForbidden)
+	if len(p.told) != 3 {
+		t.Fatalf("told of %d exchanges, want 3", len(p.told))
+	}
+	answered, denied, forged := p.told[0], p.told[1], p.told[2]
+	if answered.Status != http.StatusOK || answered.Code != "" || answered.Request.Operation != "GetAccessKeyInfo" || answered.In == nil || answered.Out == nil || answered.Bytes == 0 {
+		t.Errorf("the answered exchange is %+v", answered)
+	}
+	if denied.Status != http.StatusForbidden || denied.Code != "AccessDenied" || denied.In == nil || denied.Out != nil || denied.Request.Principal.UserID != "AIDA1" {
+		t.Errorf("the denied exchange is %+v", denied)
+	}
+	if forged.Status != http.StatusForbidden || forged.Code != "SignatureDoesNotMatch" || forged.In != nil {
+		t.Errorf("the forged exchange is %+v", forged)
+	}
+}

@@ -26,11 +26,14 @@ type entry struct {
 	operations map[string]*operation // those with a handler
 	preflight  func(w http.ResponseWriter, r *http.Request, rawPath string) bool
 	form       func(ctx context.Context, w http.ResponseWriter, f *service.FormUpload) error
+	answered   func(e *service.Exchange)
 }
 
 type operation struct {
 	binding awsapi.Binding
 	access  service.Access
+	wire    *wire.API
+	kind    kind
 }
 
 // NewRegistry builds the registry from the services and from the APIs that are known without a service, whose
@@ -57,7 +60,7 @@ func NewRegistry(services []service.Service, known []*awsapi.API) (*Registry, er
 }
 
 func newEntry(s *service.Service) (*entry, error) {
-	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight, form: s.Form}
+	e := &entry{wire: wire.New(s.API, s.Operations), operations: make(map[string]*operation, len(s.Access)), preflight: s.Preflight, form: s.Form, answered: s.Answered}
 	var errs []error
 	rules := len(s.Access)
 	for _, b := range s.Operations {
@@ -75,7 +78,12 @@ func newEntry(s *service.Service) (*entry, error) {
 			errs = append(errs, fmt.Errorf("service %s: %s has a handler and no access rule", s.API.Name, b.Name))
 		}
 		access.MakesRoom = access.MakesRoom || removes(b.Name)
-		e.operations[b.Name] = &operation{binding: b, access: access}
+		e.operations[b.Name] = &operation{binding: b, access: access, wire: e.wire, kind: kindOf(s, b.Name)}
+	}
+	for _, name := range s.DataOperations {
+		if !slices.ContainsFunc(s.Operations, func(b awsapi.Binding) bool { return b.Name == name }) {
+			errs = append(errs, fmt.Errorf("service %s: the data operation %s is none of the API", s.API.Name, name))
+		}
 	}
 	if rules > 0 {
 		errs = append(errs, fmt.Errorf("service %s: %d access rules name no operation of the API", s.API.Name, rules))

@@ -18,17 +18,14 @@ type about struct {
 	Layers []string
 }
 
-// layersOf lists the layers of an image.
-func (s *Store) layersOf(digest string) ([]string, error) {
-	b, err := os.ReadFile(filepath.Join(s.imageDir(digest), aboutName))
+// layersIn lists the layers that a document image.json has.
+func layersIn(file string) ([]string, error) {
+	b, err := os.ReadFile(file)
 	var a about
 	if err == nil {
 		err = json.Unmarshal(b, &a)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read image sha256:%s: %w", digest, err)
-	}
-	return a.Layers, nil
+	return a.Layers, err
 }
 
 // assemble lays the layers of an image over each other.

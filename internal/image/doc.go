@@ -10,6 +10,7 @@
 //	layers/<diff id>/layer.json  what it removes, and what the tree cannot say (type layerIndex)
 //	images/<digest>/root         the layers of an image, laid over each other
 //	images/<digest>/image.json   its configuration
+//	pulls/<digest>               the layers of an image that is being unpacked, or whose unpacking was interrupted
 //	pins/<name>                  the digest of an image that is kept for a purpose, such as the runtime of that name
 //	new-*                        what is being written
 //
@@ -36,5 +37,6 @@
 //
 // # Locks
 //
-// Store.mu guards the table of running transfers. It is not held during them.
+// Store.mu guards the tables of running transfers and of images in use. It is not held during transfers; it is held while one image is removed by a sweep,
+// so that nobody begins to use it then.
 package image

@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/image/imagetest"
 )
 
@@ -415,7 +416,8 @@ func TestOtherPlatformsAreRefused(t *testing.T) {
 }
 
 func TestLayersAreSharedAndSwept(t *testing.T) {
-	s := open(t, nil)
+	now := clock.NewFake(imagetest.Modified())
+	s := open(t, func(o *Options) { o.Clock = now })
 	base := imagetest.Layer(t, entry{Name: "base", Content: "base"})
 	var images []*Image
 	var wg sync.WaitGroup
@@ -451,8 +453,12 @@ func TestLayersAreSharedAndSwept(t *testing.T) {
 	if err := s.Keep(Pin{Name: "python3.13", Digest: names[0], Source: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Sweep(func(string) bool { return false }); err != nil {
-		t.Fatal(err)
+	if later, err := s.Sweep(func(string) bool { return false }); err != nil || !later || count(imagesDir) != 2 {
+		t.Fatalf("%v; an image that was asked for a moment ago: %d left, more to do %v", err, count(imagesDir), later)
+	}
+	now.Advance(SweepAfter)
+	if later, err := s.Sweep(func(string) bool { return false }); err != nil || later {
+		t.Fatal(later, err)
 	}
 	if count(layersDir) != 2 || count(imagesDir) != 1 {
 		t.Errorf("after the sweep %d layers, %d images", count(layersDir), count(imagesDir))
@@ -460,7 +466,19 @@ func TestLayersAreSharedAndSwept(t *testing.T) {
 	if pins, err := s.Pins(); err != nil || len(pins) != 1 || pins[0].Name != "python3.13" || pins[0].Digest != names[0] {
 		t.Errorf("pins %+v, %v", pins, err)
 	}
-	if err := errors.Join(s.Release("python3.13"), s.Sweep(func(string) bool { return false })); err != nil || count(layersDir)+count(imagesDir) != 0 {
+	pinned, err := s.Image(names[0])
+	if err := errors.Join(err, s.Release("python3.13")); err != nil {
+		t.Fatal(err)
+	}
+	release := pinned.Hold()
+	now.Advance(SweepAfter)
+	if later, err := s.Sweep(func(string) bool { return false }); err != nil || !later || count(imagesDir) != 1 {
+		t.Errorf("%v; an image in use: %d left, more to do %v", err, count(imagesDir), later)
+	}
+	release()
+	release()
+	now.Advance(SweepAfter)
+	if later, err := s.Sweep(func(string) bool { return false }); err != nil || later || count(layersDir)+count(imagesDir) != 0 {
 		t.Errorf("%v, left %d layers, %d images", err, count(layersDir), count(imagesDir))
 	}
 	if _, err := s.Image(names[0]); !errors.Is(err, ErrMissing) {

@@ -25,20 +25,49 @@ import (
 // pullLimit bounds one pull. Whoever waits gives up earlier; the pull goes on.
 const pullLimit = 30 * time.Minute
 
-// Pull takes the image that a reference names, such as "public.ecr.aws/lambda/python:3.13" or "localhost:5000/app@sha256:…", from its registry. An image that is
-// named by its digest and is here is not asked for.
-func (s *Store) Pull(ctx context.Context, reference string) (*Image, error) {
+// Resolve asks a registry which image a reference names now, and whether this machine can run it. It returns the digest of the image, whose layers are not
+// taken. What the registry says about the image is read again by the pull.
+func (s *Store) Resolve(ctx context.Context, reference string) (digest string, err error) {
+	ref, err := s.parse(reference)
+	if err != nil {
+		return "", err
+	}
+	if d, ok := ref.(name.Digest); ok {
+		if i, err := s.Image(strings.TrimPrefix(d.DigestStr(), "sha256:")); err == nil {
+			return i.Digest, nil
+		}
+	}
+	src, err := s.registrySource(ref)
+	if err != nil {
+		return "", err
+	}
+	d, err := describe(ctx, src, s.o.Limits)
+	if err != nil {
+		return "", err
+	}
+	return d.digest, nil
+}
+
+// parse reads a reference to an image in a registry from which images may be pulled.
+func (s *Store) parse(reference string) (name.Reference, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return nil, refuse("%q is not the address of an image: %v", reference, err)
+	}
+	return ref, s.admit(ref.Context().RegistryStr())
+}
+
+// Pull takes the image that a reference names, such as "public.ecr.aws/lambda/python:3.13" or "localhost:5000/app@sha256:…", from its registry. An image that is
+// named by its digest and is here is not asked for.
+func (s *Store) Pull(ctx context.Context, reference string) (*Image, error) {
+	ref, err := s.parse(reference)
+	if err != nil {
+		return nil, err
 	}
 	if d, ok := ref.(name.Digest); ok {
 		if i, err := s.Image(strings.TrimPrefix(d.DigestStr(), "sha256:")); err == nil {
 			return i, nil
 		}
-	}
-	if err := s.admit(ref.Context().RegistryStr()); err != nil {
-		return nil, err
 	}
 	return s.share(ctx, "pull "+ref.Name(), func(ctx context.Context) (*Image, error) {
 		ctx, cancel := context.WithTimeout(ctx, pullLimit)
@@ -137,17 +166,17 @@ func (r *registrySource) failed(ctx context.Context, err error) error {
 	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
-		return refuse("the image %s cannot be pulled: %v", r.ref, err)
+		return refuseAs(Unreachable, "the image %s cannot be pulled: %v", r.ref, err)
 	}
 	switch answer.StatusCode {
 	case http.StatusNotFound:
-		return refuse("the image %s does not exist in its registry", r.ref)
+		return refuseAs(Missing, "the image %s does not exist in its registry", r.ref)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return refuse("the registry does not give the image %s away: it does not exist, or credentials are needed; the setting registry-config names a folder with them", r.ref)
+		return refuseAs(Denied, "the registry does not give the image %s away: it does not exist, or credentials are needed; the setting registry-config names a folder with them", r.ref)
 	case http.StatusTooManyRequests:
-		return refuse("the registry of the image %s takes no more requests for now; try again later, or give it credentials by the setting registry-config", r.ref)
+		return refuseAs(Unreachable, "the registry of the image %s takes no more requests for now; try again later, or give it credentials by the setting registry-config", r.ref)
 	}
-	return refuse("the image %s cannot be pulled: the registry answered %s", r.ref, http.StatusText(answer.StatusCode))
+	return refuseAs(Unreachable, "the image %s cannot be pulled: the registry answered %s", r.ref, http.StatusText(answer.StatusCode))
 }
 
 // keychain has the credentials of a folder with Docker's config.json.

@@ -19,12 +19,34 @@ import (
 )
 
 // Error says that an image cannot be used. Its text is for whoever gave the image.
-type Error struct{ Reason string }
+type Error struct {
+	Reason string
+	// Kind is what the reason has to do with.
+	Kind Kind
+}
+
+// Kind tells errors apart.
+type Kind int
+
+// The kinds of errors.
+const (
+	// Invalid is an image that is not one, or that is not for this machine.
+	Invalid Kind = iota
+	// Missing is an image that its registry does not have, Denied one that it does not give away.
+	Missing
+	Denied
+	// Unreachable is a registry that has not answered as it should: another try may succeed.
+	Unreachable
+)
 
 // Error is the reason.
 func (e *Error) Error() string { return e.Reason }
 
-func refuse(format string, args ...any) error { return &Error{Reason: fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return refuseAs(Invalid, format, args...) }
+
+func refuseAs(k Kind, format string, args ...any) error {
+	return &Error{Reason: fmt.Sprintf(format, args...), Kind: k}
+}
 
 // source is where an image comes from.
 type source interface {

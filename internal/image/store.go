@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
 )
 
 // Options of a store.
@@ -25,6 +28,8 @@ type Options struct {
 	Credentials string
 	// Transport makes the connections to registries; nil is the usual one.
 	Transport http.RoundTripper
+	// Clock tells how long ago an image was asked for; nil is the system's.
+	Clock clock.Clock
 }
 
 // Limits bound what an image may bring.
@@ -46,8 +51,10 @@ type Store struct {
 	wg   sync.WaitGroup
 	turn chan struct{} // has as many places as images are unpacked at a time
 
-	mu      sync.Mutex // guards the field below
+	mu      sync.Mutex // guards the fields below
 	running map[string]*transfer
+	held    map[string]int       // how many use an image, by its digest
+	asked   map[string]time.Time // when an image was asked for last, of those for which that is not long ago
 }
 
 // transfer is the unpacking of an image, for which several callers may wait.
@@ -65,6 +72,7 @@ type Image struct {
 	Root string
 	// Config is what the image says about running it.
 	Config Config
+	store  *Store
 }
 
 // Config is the part of an image's configuration that matters for running it.
@@ -85,6 +93,7 @@ const (
 	layersDir = "layers"
 	imagesDir = "images"
 	pinsDir   = "pins"
+	pullsDir  = "pulls"
 	newPrefix = "new-"
 	rootName  = "root"
 	aboutName = "image.json"
@@ -111,12 +120,15 @@ func Open(o Options) (*Store, error) {
 	if o.Transport == nil {
 		o.Transport = connections()
 	}
-	for _, name := range []string{layersDir, imagesDir, pinsDir} {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	for _, name := range []string{layersDir, imagesDir, pinsDir, pullsDir} {
 		if err := os.MkdirAll(filepath.Join(o.Dir, name), folderMode); err != nil {
 			return nil, fmt.Errorf("open the image store: %w", err)
 		}
 	}
-	s := &Store{o: o, turn: make(chan struct{}, parallel), running: map[string]*transfer{}}
+	s := &Store{o: o, turn: make(chan struct{}, parallel), running: map[string]*transfer{}, held: map[string]int{}, asked: map[string]time.Time{}}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s, s.removeLeftovers()
 }
@@ -134,15 +146,21 @@ func (s *Store) Image(digest string) (*Image, error) {
 	if !digestPattern.MatchString(digest) {
 		return nil, fmt.Errorf("%q is not the digest of an image: %w", digest, ErrMissing)
 	}
+	s.mu.Lock()
+	s.asked[digest] = s.o.Clock.Now() // before it is read: it is not swept from now on
+	s.mu.Unlock()
 	dir := s.imageDir(digest)
 	b, err := os.ReadFile(filepath.Join(dir, aboutName))
 	if errors.Is(err, fs.ErrNotExist) {
+		s.mu.Lock()
+		delete(s.asked, digest)
+		s.mu.Unlock()
 		return nil, fmt.Errorf("sha256:%s: %w", digest, ErrMissing)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read image: %w", err)
 	}
-	i := &Image{Digest: digest, Root: filepath.Join(dir, rootName)}
+	i := &Image{Digest: digest, Root: filepath.Join(dir, rootName), store: s}
 	if err := json.Unmarshal(b, &i.Config); err != nil {
 		return nil, fmt.Errorf("read image sha256:%s: %w", digest, err)
 	}
@@ -204,6 +222,9 @@ func (s *Store) take(ctx context.Context, src source) (*Image, error) {
 	if have, err := s.Image(d.digest); !errors.Is(err, ErrMissing) {
 		return have, err
 	}
+	if err := s.begin(d); err != nil {
+		return nil, err
+	}
 	left := budget{bytes: s.o.Limits.Bytes, files: s.o.Limits.Files}
 	for _, l := range d.layers {
 		if err := s.takeLayer(ctx, src, l, &left); err != nil {
@@ -213,6 +234,9 @@ func (s *Store) take(ctx context.Context, src source) (*Image, error) {
 	d.config.Bytes = s.o.Limits.Bytes - left.bytes
 	if err := s.assemble(ctx, d); err != nil {
 		return nil, err
+	}
+	if err := os.Remove(filepath.Join(s.o.Dir, pullsDir, d.digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("unpack image: %w", err)
 	}
 	return s.Image(d.digest)
 }

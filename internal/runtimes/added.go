@@ -113,7 +113,7 @@ func (c *Catalog) added(family string) []program {
 		if err != nil {
 			continue
 		}
-		out = append(out, program{path: about.Path, version: about.Version, root: i.Root, source: pin.Source, id: pin.Name})
+		out = append(out, program{path: about.Path, version: about.Version, root: i.Root, image: i, source: pin.Source, id: pin.Name})
 	}
 	return out
 }

@@ -36,6 +36,8 @@ type Runtime struct {
 	mounts   []sandbox.Mount
 	// root is the folder of the image that the runtime is in; empty for one of this machine.
 	root string
+	// image is that image, which is in use as long as a sandbox has it as its root; nil for none.
+	image *image.Image
 	// env and dir are those of a container image; extensions is the folder with its extensions on this machine, empty for none.
 	env             []string
 	dir, extensions string
@@ -248,7 +250,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	if !ok {
 		return nil, missing
 	}
-	r := &Runtime{ID: id, Family: want.family, Version: p.String(), language: l, root: p.root}
+	r := &Runtime{ID: id, Family: want.family, Version: p.String(), language: l, root: p.root, image: p.image}
 	if !exact {
 		if c.o.Strict {
 			missing.Reason = fmt.Sprintf(" (%s %s is, but strict runtimes are on)", want.family, p)
@@ -275,7 +277,7 @@ func (c *Catalog) provided(id string) *Runtime {
 	r := &Runtime{ID: id, Family: FamilyProvided, argv: []string{"/var/task/bootstrap"}}
 	for _, p := range c.added(FamilyProvided) {
 		if p.id == id {
-			r.root = p.root
+			r.root, r.image = p.root, p.image
 		}
 	}
 	return r

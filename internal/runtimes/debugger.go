@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/sandbox"
 )
 
 // debugConns is how many connections of debuggers there can be into an environment at a time.
@@ -22,7 +22,7 @@ const debugConns = 8
 type Debugger struct {
 	listener net.Listener
 	inside   uint16 // the port within the environment
-	family   string
+	tool     *debugTool
 	clock    clock.Clock
 	wg       sync.WaitGroup
 	ctx      context.Context //nolint:containedctx // the lifetime of the connections, which Close ends
@@ -32,26 +32,25 @@ type Debugger struct {
 	env *Environment // nil until one is started
 }
 
-// DebugError says that a runtime has no debugger that Lambent can open.
-type DebugError struct{ Runtime string }
-
-// Error names the runtime, and those that have one.
-func (e *DebugError) Error() string {
-	return fmt.Sprintf("Lambent cannot open a debugger of %s; it can of nodejs and java", e.Runtime)
+// DebuggerOptions say what is debugged.
+type DebuggerOptions struct {
+	Clock clock.Clock
+	// Runtime runs the function; Code and Layers are its folders, as in [Spec].
+	Runtime      *Runtime
+	Code, Layers string
+	// Folder is where debuggers are looked for that neither the function brings nor the machine has; empty for none.
+	Folder string
 }
 
-// debugPorts are the ports that debuggers look at unless they are told another.
-func debugPorts() map[string]int { return map[string]int{FamilyNode: 9229, FamilyJava: 5005} }
-
-// NewDebugger opens a port for a runtime: the one that its debuggers expect, or any when that is taken. It fails with a [DebugError] for runtimes without
-// a debugger.
-func NewDebugger(ctx context.Context, c clock.Clock, r *Runtime) (*Debugger, error) {
-	usual, ok := debugPorts()[r.Family]
-	if !ok {
-		return nil, &DebugError{Runtime: r.ID}
+// NewDebugger opens a port for a function: the one that debuggers of its language expect, or any when that is taken. It fails with a [DebugError] where
+// there is no debugger.
+func NewDebugger(ctx context.Context, o DebuggerOptions) (*Debugger, error) {
+	tool, err := o.tool(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp4", "127.0.0.1:"+strconv.Itoa(usual))
+	l, err := config.Listen(ctx, "tcp4", "127.0.0.1:"+strconv.Itoa(tool.port))
 	if err != nil {
 		l, err = config.Listen(ctx, "tcp4", "127.0.0.1:0")
 	}
@@ -62,7 +61,7 @@ func NewDebugger(ctx context.Context, c clock.Clock, r *Runtime) (*Debugger, err
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	d := &Debugger{listener: l, inside: inside, family: r.Family, clock: c}
+	d := &Debugger{listener: l, inside: inside, tool: tool, clock: o.Clock}
 	d.ctx, d.end = context.WithCancel(context.WithoutCancel(ctx))
 	d.wg.Go(d.serve)
 	return d, nil
@@ -85,12 +84,7 @@ func freePort(ctx context.Context) (uint16, error) {
 func (d *Debugger) Address() string { return d.listener.Addr().String() }
 
 // Help says how one attaches.
-func (d *Debugger) Help() string {
-	if d.family == FamilyJava {
-		return "attach a Java debugger (JDWP) to " + d.Address()
-	}
-	return "attach a debugger of Node.js to " + d.Address() + ": open chrome://inspect, or attach from an editor with the remote root /var/task"
-}
+func (d *Debugger) Help() string { return fmt.Sprintf(d.tool.help, d.Address()) }
 
 // Close closes the port and ends its connections. The environment goes on.
 func (d *Debugger) Close() error {
@@ -107,33 +101,29 @@ func (d *Debugger) attach(e *Environment) {
 	d.env = e
 }
 
-// arguments are those by which a runtime opens its debugger, right after its program's name.
-func (d *Debugger) arguments(r *Runtime) []string {
-	at := "127.0.0.1:" + strconv.Itoa(int(d.inside))
-	if d.family == FamilyJava {
-		return []string{"-agentlib:jdwp=transport=dt_socket,server=y,suspend=y,address=" + at}
-	}
-	if waits(r.Version) {
-		return []string{"--inspect-wait=" + at}
-	}
-	return []string{"--inspect-brk=" + at}
-}
-
-// waits tells whether a version of Node.js can wait for a debugger without stopping at the first line of the client.
-func waits(version string) bool {
-	var major, minor int
-	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 {
-		return false
-	}
-	return major > 22 || major == 22 && minor >= 2 || major == 20 && minor >= 15
-}
-
-// debugged puts the debugger's arguments into a command.
-func (s *Spec) debugged(argv []string) []string {
-	if s.Debugger == nil {
+// command is the command that opens the debugger and runs argv.
+func (d *Debugger) command(argv []string) []string {
+	if d.tool.command == nil {
 		return argv
 	}
-	return slices.Insert(slices.Clone(argv), 1, s.Debugger.arguments(s.Runtime)...)
+	return d.tool.command("127.0.0.1:"+strconv.Itoa(int(d.inside)), argv)
+}
+
+// equip puts into a sandbox what the debugger needs.
+func (d *Debugger) equip(spec *sandbox.Spec) {
+	spec.Inbound += debugConns
+	spec.Mounts = append(spec.Mounts, d.tool.mounts...)
+	spec.Trace = d.tool.traces
+	if spec.Limits.MemoryMB > 0 {
+		spec.Limits.MemoryMB += d.tool.memory
+	}
+	if d.tool.variable {
+		at := debugVariable + "=" + strconv.Itoa(int(d.inside))
+		if d.tool.folder != "" {
+			at += ":" + d.tool.folder
+		}
+		spec.Env = append(spec.Env, at)
+	}
 }
 
 func (d *Debugger) serve() {

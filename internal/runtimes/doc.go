@@ -11,7 +11,7 @@
 //
 // A [Launcher] hides the boot of the languages: it parks cells in which a runtime of ours has booted, answered events of the platform's own, and waits.
 // An assignment attaches the function's code, sets the cell's limits, and sends the function's variables as the answer to the runtime's "next"; the
-// client takes them over, loads the handler and asks again. For programs that functions bring, and for functions that set variables which a
+// client takes them over, loads the handler and asks again. For programs that functions bring, also in images, and for functions that set variables which a
 // runtime reads only when it boots (NODE_OPTIONS, LD_PRELOAD and the like), cells are held just before the program is run. After a function of the latter sort has been
 // started twice, cells are booted with its variables and kept for it alone, unless these make its runtime run files of the function's. Nothing else of a
 // function is in a parked cell; an assigned one serves one version of one function until it ends. A function cannot tell a parked cell from a
@@ -23,7 +23,8 @@
 // # Debuggers
 //
 // A [Debugger] is a port of this machine that leads to the debugger's port inside of a cell. The connections are made by sockets that were created
-// within the cell's network and handed out when it was made ([sandbox.Cell.Dial]), so nothing of the cell's network is opened to others.
+// within the cell's network and handed out when it was made ([sandbox.Cell.Dial]), so nothing of the cell's network is opened to others. Where a debugger is found and how it is opened is in debugtool.go, by language: as an argument of the runtime (Node.js,
+// Java), by the client (Python, Ruby), or as a program that runs the function's (Go), for which the cell's processes may trace each other.
 //
 // A runtime is never replaced silently: when the major version that a function asks for is not installed, the catalog
 // takes the nearest newer one (else the nearest older one) of the same language and says so in [Runtime.Warning], or, when it is

@@ -101,13 +101,12 @@ func (l *Launcher) startFresh(ctx context.Context, s Spec) (*Environment, error)
 	spec := s.sandboxSpec()
 	spec.Mounts = append(spec.Mounts, s.functionMounts()...)
 	if s.Debugger != nil {
-		spec.Inbound += debugConns
+		s.Debugger.equip(&spec)
 	}
-	cell, err := l.o.Host.Start(ctx, spec)
+	e, err := l.start(ctx, s.Runtime, spec)
 	if err != nil {
 		return nil, err
 	}
-	e := newEnvironment(cell, l.o.Clock)
 	if s.Debugger != nil {
 		s.Debugger.attach(e)
 	}
@@ -151,17 +150,24 @@ func (s *Spec) functionMounts() []sandbox.Mount {
 	return mounts
 }
 
-// newEnvironment makes the environment of a sandbox.
-func newEnvironment(cell *sandbox.Cell, c clock.Clock) *Environment {
-	e := &Environment{cell: cell, session: rapi.NewSession(cell.Name()), clock: c}
+// start starts a sandbox, and makes its environment.
+func (l *Launcher) start(ctx context.Context, r *Runtime, spec sandbox.Spec) (*Environment, error) {
+	release := r.hold()
+	cell, err := l.o.Host.Start(ctx, spec)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	e := &Environment{cell: cell, session: rapi.NewSession(cell.Name()), clock: l.o.Clock}
 	if socket := cell.Socket(); socket != nil {
 		go e.session.Serve(socket)
 	}
 	go func() {
 		<-cell.Done()
+		release()
 		e.session.Close(&ExitError{Exit: cell.Exit()})
 	}()
-	return e
+	return e, nil
 }
 
 // serve opens the Runtime API to the programs of the function.
@@ -338,9 +344,7 @@ func (r *Runtime) environ(given []string) []string {
 	case FamilyJava:
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
 	case FamilyRuby:
-		major, rest, _ := strings.Cut(r.Version, ".")
-		minor, _, _ := strings.Cut(rest, ".")
-		abi := major + "." + minor + ".0"
+		abi := r.minor() + ".0"
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"GEM_PATH=/var/task/vendor/bundle/ruby/"+abi+":/opt/ruby/gems/"+abi, "RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib")
 	default:

@@ -36,12 +36,18 @@ const startExtensions = `for e in /opt/extensions/*; do [ -f "$e" ] && ( cd / &&
 
 // command is what the environment's process runs.
 func (s *Spec) command() []string {
-	argv := s.debugged(s.Runtime.command(s.Limits.MemoryMB))
+	argv := s.Runtime.command(s.Limits.MemoryMB)
+	if s.Debugger != nil && s.Runtime.Family != FamilyProvided {
+		argv = s.Debugger.command(argv)
+	}
 	if s.Runtime.dotnet != nil {
 		argv = append(argv, s.Runtime.dotnet.arguments(s)...)
 	}
 	if s.Runtime.Family == FamilyProvided && s.Layers != "" && !exists(filepath.Join(s.Code, "bootstrap")) {
 		argv = []string{"/opt/bootstrap"}
+	}
+	if s.Debugger != nil && s.Runtime.Family == FamilyProvided {
+		argv = s.Debugger.command(argv)
 	}
 	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided && s.Runtime.Family != FamilyImage {
 		argv = append([]string{wrapper}, argv...)

@@ -11,6 +11,14 @@ import (
 // usualPath is where programs of an image are looked for that does not say where, as container engines do it.
 const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// hold keeps the image that the runtime is in, if it is in one, until the function that it returns is called.
+func (r *Runtime) hold() (release func()) {
+	if r.image == nil {
+		return func() {}
+	}
+	return r.image.Hold()
+}
+
 // FromImage is what a container image brings in the place of a runtime. What is not empty is used in the place of what the image says. A program that is not in the
 // image is found missing when it is started.
 func FromImage(i *image.Image, entrypoint, command []string, dir string) *Runtime {
@@ -23,7 +31,7 @@ func FromImage(i *image.Image, entrypoint, command []string, dir string) *Runtim
 	if dir == "" {
 		dir = i.Config.WorkingDir
 	}
-	r := &Runtime{Family: FamilyImage, root: i.Root, dir: path.Join("/", dir), env: i.Config.Env, extensions: i.Folder("/opt/" + extensionFolder)}
+	r := &Runtime{Family: FamilyImage, root: i.Root, image: i, dir: path.Join("/", dir), env: i.Config.Env, extensions: i.Folder("/opt/" + extensionFolder)}
 	searched := usualPath
 	for _, v := range r.env {
 		if value, ok := strings.CutPrefix(v, "PATH="); ok {

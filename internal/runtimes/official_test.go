@@ -1,13 +1,19 @@
 package runtimes
 
 import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"lambent.dev/lambent/internal/image/imagetest"
 	"lambent.dev/lambent/internal/sandbox"
 )
 
@@ -115,6 +121,139 @@ func TestAWSClientForPythonRunsUnmodified(t *testing.T) {
 	}
 }
 
+// folder is a layer with everything in a folder, below another name, and with files beside that.
+func folder(t *testing.T, dir, at string, files map[string]string) []byte {
+	t.Helper()
+	var entries []imagetest.Entry
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		e := imagetest.Entry{Name: path.Join(at, rel), File: name}
+		if d.Type()&os.ModeSymlink != 0 {
+			e.File, e.Type = "", tar.TypeSymlink
+			if e.Link, err = os.Readlink(name); err != nil {
+				return err
+			}
+		}
+		entries = append(entries, e)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("AWS's client is missing (%v); run: make clients", err)
+	}
+	for name, content := range files {
+		entries = append(entries, imagetest.Entry{Name: path.Join(at, name), Content: content})
+	}
+	return imagetest.Layer(t, entries...)
+}
+
+// inImage runs a function of an image, in a fresh and in a held sandbox, and has each answer twice and fail in between.
+func inImage(t *testing.T, made *imagetest.Image, handler, failure string) {
+	t.Helper()
+	b := newBench(t, sandbox.Options{})
+	if !b.host.Report().Isolated() {
+		t.Skip(b.host.Report().Layer(sandbox.LayerNamespaces).Detail)
+	}
+	i := loadImage(t, openImages(t), made)
+	for _, b.parked = range []bool{false, true} {
+		if b.parked && !b.host.CanPark() {
+			continue
+		}
+		out := &output{}
+		s := Spec{
+			Name: "f", Runtime: FromImage(i, nil, []string{handler}, ""), Output: out, Limits: sandbox.Limits{MemoryMB: 512},
+			Env: []string{"AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=us-east-1"},
+		}
+		b.begin(t, &s).wantAnswers(t, out, failure)
+	}
+}
+
+// libraries is a layer with what programs of this machine are linked with, and the programs, unless they are of the project.
+func libraries(t *testing.T, programs ...string) []byte {
+	t.Helper()
+	var entries []imagetest.Entry
+	var all []byte
+	for _, program := range programs {
+		linked, err := exec.Command("ldd", program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all = append(all, linked...); filepath.IsAbs(program) {
+			entries = append(entries, imagetest.Entry{Name: program, File: program})
+		}
+	}
+	for _, file := range regexp.MustCompile(`\s/\S+`).FindAllString(string(all), -1) {
+		file = filepath.Clean(strings.TrimSpace(file))
+		entries = append(entries, imagetest.Entry{Name: file, File: file})
+	}
+	return imagetest.Layer(t, entries...)
+}
+
+// systemLibraries is a layer with libraries of the system.
+func systemLibraries(t *testing.T, names ...string) []byte {
+	t.Helper()
+	var entries []imagetest.Entry
+	for _, name := range names {
+		found, err := filepath.Glob("/lib/*-linux-gnu/" + name)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: found %v, %v", name, found, err)
+		}
+		entries = append(entries, imagetest.Entry{Name: found[0], File: found[0]})
+	}
+	return imagetest.Layer(t, entries...)
+}
+
+const imagePython = `
+import os
+def handler(event, context):
+    if event.get("act") == "fail":
+        raise ValueError("no luck")
+    return {"hello": " ".join([event["name"], context.aws_request_id, str(context.get_remaining_time_in_millis() > 0).lower()])}
+`
+
+// TestAWSClientForPythonRunsInAnImage has an image as AWS documents it: a Python with awslambdaric, whose command is the handler.
+func TestAWSClientForPythonRunsInAnImage(t *testing.T) {
+	made, version := pythonImage(t)
+	client := filepath.Join("..", "..", ".venv", "ric")
+	native, err := filepath.Glob(filepath.Join(client, "runtime_client*.so"))
+	if err != nil || len(native) != 1 {
+		t.Fatalf("AWS's client is missing (%v); run: make clients", err)
+	}
+	made.Layers = append(made.Layers, libraries(t, native[0]), folder(t, client, "function", map[string]string{"app.py": imagePython}))
+	made.Entrypoint, made.Command, made.WorkingDir = []string{"/usr/bin/python" + version, "-m", "awslambdaric"}, []string{"missing.handler"}, "/function"
+	inImage(t, &made, "app.handler", `{"errorMessage":"no luck","errorType":"ValueError","requestId":"id-0","stackTrace":["  File \"/function/app.py\", line 5, in handler`)
+}
+
+// TestAWSClientForNodeRunsInAnImage has an image with node and aws-lambda-ric.
+func TestAWSClientForNodeRunsInAnImage(t *testing.T) {
+	client := fetched(t, "node")
+	inImage(t, &imagetest.Image{
+		Layers:     [][]byte{libraries(t, "/usr/bin/node"), folder(t, client, "function", map[string]string{"app.js": officialNode})},
+		Entrypoint: []string{"/usr/bin/node", "/function/node_modules/aws-lambda-ric/bin/index.mjs"}, WorkingDir: "/function",
+	}, "app.handler", `{"errorType":"RangeError","errorMessage":"no luck"`)
+}
+
+// TestAWSClientForJavaRunsInAnImage has an image with a Java runtime and AWS's client for it.
+func TestAWSClientForJavaRunsInAnImage(t *testing.T) {
+	client := fetched(t, "java")
+	java, err := filepath.EvalSymlinks("/usr/bin/java")
+	if err != nil {
+		t.Skip(err)
+	}
+	home := filepath.Dir(filepath.Dir(java))
+	inImage(t, &imagetest.Image{
+		Layers: [][]byte{
+			libraries(t, java, filepath.Join(home, "lib/server/libjvm.so")), imagetest.Tree(t, home, "/etc/java-17-openjdk"),
+			// The client's native library is in its archive, and linked with these.
+			systemLibraries(t, "librt.so.1", "libpthread.so.0", "libdl.so.2", "libm.so.6"),
+			folder(t, client, "function", nil),
+		},
+		Entrypoint: []string{java, "-cp", "/function/*:/function", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"}, WorkingDir: "/function",
+	}, "Hello", `{"errorMessage":"no luck","errorType":"java.lang.IllegalStateException"`)
+}
+
 // TestAWSClientForJavaRunsUnmodified runs aws-lambda-java-runtime-interface-client, with its native library.
 func TestAWSClientForJavaRunsUnmodified(t *testing.T) {
 	client := fetched(t, "java")
@@ -145,8 +284,28 @@ func (e *Environment) wantAnswers(t *testing.T, out *output, failure string) {
 		failed        bool
 	}{{`{"name":"ann"}`, `{"hello":"ann id-0 true"}`, false}, {`{"act":"fail"}`, failure, true}, {`{"name":"bob"}`, `{"hello":"bob id-0 true"}`, false}} {
 		answer, err := e.Invoke(t.Context(), event("id-0", tc.event))
-		if err != nil || answer.Failed != tc.failed || !strings.HasPrefix(string(answer.Body), tc.answer) {
+		var body bytes.Buffer
+		if err == nil {
+			err = json.Compact(&body, answer.Body)
+		}
+		if err != nil || answer.Failed != tc.failed || !strings.HasPrefix(body.String(), tc.answer) {
 			t.Errorf("%s: %v, failed %v, %s, want %s\n%s", tc.event, err, answer.Failed, answer.Body, tc.answer, out)
 		}
 	}
+}
+
+// TestAWSClientForRustRunsUnmodified runs a function of the crate lambda_runtime, as a package and in an image.
+func TestAWSClientForRustRunsUnmodified(t *testing.T) {
+	program := filepath.Join(fetched(t, "rust"), "release", "lambdarust")
+	const failure = `{"errorType":"&alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>","errorMessage":"no luck"}`
+	b := newBench(t, sandbox.Options{})
+	s, out := b.spec(t, "provided.al2023", "bootstrap", nil, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
+	if err := os.Link(program, filepath.Join(s.Code, "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+	b.begin(t, &s).wantAnswers(t, out, failure)
+	inImage(t, &imagetest.Image{
+		Layers:     [][]byte{libraries(t, program), imagetest.Layer(t, imagetest.Entry{Name: "app/main", File: program})},
+		Entrypoint: []string{"/app/main"},
+	}, "ignored", failure)
 }

@@ -40,11 +40,9 @@ func kindOf(s *Spec) (kind, bool) {
 	}
 	k := kind{runtime: s.Runtime.ID, root: s.Runtime.root, listen: listen.String(), egress: s.Egress, subscribers: s.subscribers()}
 	switch {
-	case s.Runtime.Family == FamilyImage:
-		return k, false // its root is one function's own
 	case s.Limits.MemoryMB > maxFunctionMemory:
 		return k, false // a cell's limits can only be lowered
-	case s.Runtime.Family == FamilyProvided:
+	case s.Runtime.Family == FamilyProvided || s.Runtime.Family == FamilyImage:
 		k.held = true
 		if k.root == "" {
 			k.runtime = ""
@@ -180,19 +178,19 @@ func (l *Launcher) park(ctx context.Context, k kind, s Spec) (*parkedCell, error
 		spec.Env = append(append(spec.Env, "LAMBENT_PARKED=1"), s.Runtime.language.roomVariables()...)
 		spec.Dir = "/"
 	}
-	cell, err := l.o.Host.Start(ctx, spec)
+	env, err := l.start(ctx, s.Runtime, spec)
 	if err != nil {
 		return nil, err
 	}
-	c := &parkedCell{kind: k, env: newEnvironment(cell, l.o.Clock), out: out, extensions: extensions}
-	c.env.parked = true
+	env.parked = true
+	c := &parkedCell{kind: k, env: env, out: out, extensions: extensions}
 	if !k.held {
 		if err := c.warm(ctx, s.Runtime.language.warmings); err != nil {
 			c.kill()
 			return nil, fmt.Errorf("%w: %s", err, out.last())
 		}
 	}
-	c.bytes = cell.PeakBytes()
+	c.bytes = env.PeakBytes()
 	return c, nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"lambent.dev/lambent/internal/image"
 )
 
 // program is an installed language runtime.
@@ -23,6 +25,7 @@ type program struct {
 	// root is that of the image in which the path leads to the program, source what the image was taken from, id the runtime that it was added as; empty for a program of
 	// this machine.
 	root, source, id string
+	image            *image.Image
 }
 
 func (p program) String() string {

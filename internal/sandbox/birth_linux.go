@@ -36,7 +36,7 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 	}()
 	wire := &cellSpec{
 		Name: b.spec.Name, Argv: b.spec.Argv, Env: b.spec.Env, Dir: b.spec.Dir, Root: b.spec.Root, Mounts: b.spec.Mounts, Limits: b.spec.Limits,
-		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Inbound: b.spec.Inbound, Socket: b.spec.Socket,
+		Listen: b.spec.Listen, Egress: b.spec.Egress != nil && l.Namespaces, Inbound: b.spec.Inbound, Trace: b.spec.Trace, Socket: b.spec.Socket,
 		Parked: b.spec.Parked, Held: b.spec.Held, layers: l,
 	}
 	if !l.Namespaces {

@@ -159,6 +159,9 @@ func (b *builder) dropPrivileges() {
 		return
 	}
 	filter := b.env.filter
+	if b.spec.Trace && (b.spec.Namespaces || b.spec.Landlock) {
+		filter = b.env.tracing
+	}
 	fprog := &unix.SockFprog{Len: uint16(len(filter)), Filter: unsafe.SliceData(filter)}
 	b.Call("apply the seccomp filter", unix.SYS_SECCOMP, program.Int(unix.SECCOMP_SET_MODE_FILTER), program.Int(0), program.Pointer(b.Program, fprog))
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,8 @@ type spawnEnv struct {
 	uidBase  int
 	cgroups  *cgroups
 	landlock int
-	filter   []unix.SockFilter
+	// filter is that of most cells, tracing that of cells with debuggers.
+	filter, tracing []unix.SockFilter
 	// scratch is an existing folder, over which the new root is mounted in the cell's own namespace.
 	scratch string
 	// base and links make up the system under every cell.
@@ -39,7 +41,12 @@ const (
 )
 
 func newSpawnEnv() (*spawnEnv, error) {
-	filter, err := seccompFilter()
+	denied := deniedCalls()
+	filter, err := seccompFilter(denied)
+	if err != nil {
+		return nil, err
+	}
+	tracing, err := seccompFilter(slices.DeleteFunc(denied, isTracing))
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +54,7 @@ func newSpawnEnv() (*spawnEnv, error) {
 		cgroups:  detectCgroups(),
 		landlock: landlockABI(),
 		filter:   filter,
+		tracing:  tracing,
 		route:    localRoute(),
 		redirect: redirectRules(egressPort),
 		lastCap:  40,

@@ -166,6 +166,23 @@ func TestDangerousCallsAreRefused(t *testing.T) {
 	}
 }
 
+func TestDebuggersTraceTheProcessesOfTheirCellAlone(t *testing.T) {
+	h := isolatedHost(t)
+	if l := h.Report().Layer(LayerSeccomp); !l.Active {
+		t.Skip(l.Detail)
+	}
+	spec := payloadSpec(helper(t), "trace", nil)
+	for trace, want := range map[bool]string{
+		false: "attach to init refused: operation not permitted\nstart a traced process refused: fork/exec /bin/sleep: operation not permitted\n",
+		true:  "attach to init refused: operation not permitted\nstart a traced process done\n",
+	} {
+		spec.Trace = trace
+		if out, _ := runAct(t, h, spec); out != want {
+			t.Errorf("with tracing %v:\n%s", trace, out)
+		}
+	}
+}
+
 func TestFunctionHasNoRights(t *testing.T) {
 	out, _ := runAct(t, isolatedHost(t), payloadSpec(helper(t), "who", nil))
 	want := "uid 993 gid 990\n"
@@ -583,7 +600,7 @@ func TestOrdinaryUserGetsTheSameSandbox(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^Test(Files|Dangerous|Function|Fork|Tmp|Network|Internet|Orphans|Silent|Signal|Socket|Missing)", "-test.v")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^Test(Files|Dangerous|Debuggers|Function|Fork|Tmp|Network|Internet|Orphans|Silent|Signal|Socket|Missing)", "-test.v")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534, Groups: []uint32{}}}
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/tmp"}

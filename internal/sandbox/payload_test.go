@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ func payloads() map[string]func() {
 		"fork":    payloadFork,
 		"memory":  payloadMemory,
 		"tmp":     payloadTmp,
+		"trace":   payloadTrace,
 		"who":     payloadWho,
 		"orphans": payloadOrphans,
 		"sleep":   func() { fmt.Println("asleep"); time.Sleep(time.Hour) },
@@ -121,6 +123,15 @@ func payloadCalls() {
 	call("setuid", unix.SYS_SETUID, 0)
 	call("kill init", unix.SYS_KILL, 1, uintptr(unix.SIGKILL))
 	call("mknod", unix.SYS_MKNODAT, 0, ptr("/tmp/dev"), unix.S_IFBLK|0o600, 0)
+}
+
+// payloadTrace does what debuggers do: with a process of its own, and with the init of the cell.
+func payloadTrace() {
+	runtime.LockOSThread()
+	tell("attach to init", unix.PtraceAttach(1))
+	child := exec.Command("/bin/sleep", "1000")
+	child.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	tell("start a traced process", child.Start())
 }
 
 func payloadNetwork() {

@@ -32,6 +32,7 @@ type cellSpec struct {
 	Egress bool
 	// Inbound is how many sockets for connections into the cell are handed out.
 	Inbound int
+	Trace   bool `json:",omitempty"`
 	Socket  bool
 	Parked  bool
 	Held    bool

@@ -45,6 +45,11 @@ func deniedCalls() []uint32 {
 	return slices.Compact(list)
 }
 
+// isTracing tells whether a call is one by which a debugger looks into another process.
+func isTracing(call uint32) bool {
+	return call == unix.SYS_PTRACE || call == unix.SYS_PROCESS_VM_READV || call == unix.SYS_PROCESS_VM_WRITEV
+}
+
 // allowedFamilies are the socket address families that programs have a use for. The others (packet, vsock, kernel crypto, …) have
 // been a source of kernel bugs.
 func allowedFamilies() []uint32 {
@@ -53,8 +58,8 @@ func allowedFamilies() []uint32 {
 
 const cloneNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWTIME
 
-// seccompFilter returns the filter as the kernel's array of struct sock_filter.
-func seccompFilter() ([]unix.SockFilter, error) {
+// seccompFilter returns the filter that denies calls, which are sorted, as the kernel's array of struct sock_filter.
+func seccompFilter(denied []uint32) ([]unix.SockFilter, error) {
 	eperm := bpf.RetConstant{Val: seccompErrno | uint32(unix.EPERM)}
 	allow := bpf.RetConstant{Val: seccompAllow}
 	prog := []bpf.Instruction{
@@ -82,7 +87,7 @@ func seccompFilter() ([]unix.SockFilter, error) {
 		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: f, SkipTrue: uint8(len(families) - i)})
 	}
 	prog = append(prog, eperm, allow)
-	prog = append(prog, searchTree(deniedCalls(), eperm, allow)...)
+	prog = append(prog, searchTree(denied, eperm, allow)...)
 	raw, err := bpf.Assemble(prog)
 	if err != nil {
 		return nil, fmt.Errorf("assemble seccomp filter: %w", err)

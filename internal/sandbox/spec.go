@@ -39,6 +39,9 @@ type Spec struct {
 	Egress *Egress
 	// Inbound is how many connections the daemon can have into the cell at a time, by [Cell.Dial]; at most 16.
 	Inbound int
+	// Trace lets the processes of the cell watch and change each other, but for its init: debuggers need that. A cell that shares the host's processes is
+	// given it under Landlock alone, which keeps it from tracing those.
+	Trace bool
 	// Socket gives the payload descriptor 3, one end of a stream socket whose other end is [Cell.Socket].
 	Socket bool
 	// Parked makes a cell that is started ahead of need: [Cell.Assign] gives it what it lacks, and its final limits. Until then it must run

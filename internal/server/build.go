@@ -15,11 +15,13 @@ import (
 	"lambent.dev/lambent/internal/auth/datakey"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
@@ -56,6 +58,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	keys, sender := datakey.New(p.keys.Ring, p.deps.Random), deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
+	p.domains = domain.New(p.deps, buckets)
 	queueService, queues := sqs.New(p.deps)
 	streamService, streams := kinesis.New(p.deps)
 	tables := dynamodb.New(p.deps, streams)
@@ -68,17 +71,26 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
+	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
+	p.door.Watch(trail)
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, functions),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
+		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
-		eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys}),
+		busService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
+}
+
+// caller proves who sent a request to a data plane, which is signed for the service named api.
+func (s *Server) caller(r *http.Request, api string, body []byte) (service.Principal, error) {
+	<-s.serving
+	return s.plane.Caller(r, api, body)
 }
 
 // operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.
@@ -148,12 +160,17 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	o.MaxEnvironments = o.Concurrency
 	o.Stopping = s.stopping
+	if p.cfg.Debuggers != "" {
+		if o.Debuggers, err = filepath.Abs(p.cfg.Debuggers); err != nil {
+			return service.Service{}, nil, err
+		}
+	}
 	if o.RecordedEvents, err = p.cfg.RecordedEventBytes(); err != nil {
 		return service.Service{}, nil, err
 	}
 	o.Launcher = runtimes.NewLauncher(runtimes.LauncherOptions{Host: host, Clock: p.deps.Clock, Log: p.deps.Log, MaxParked: runtimes.PartOfMemory(parked)})
 	s.onClose(func(context.Context) error { o.Launcher.Close(); return nil })
-	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig})
+	images, err := image.Open(image.Options{Dir: filepath.Join(dir, "images"), Registries: p.cfg.RegistryList(), Credentials: p.cfg.RegistryConfig, Clock: p.deps.Clock})
 	if err != nil {
 		return service.Service{}, nil, err
 	}
@@ -169,10 +186,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 		<-s.serving
 		s.front.ServeSandbox(l)
 	}
-	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) {
-		<-s.serving
-		return s.plane.Caller(r, "lambda", body)
-	}
+	o.Caller = func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "lambda", body) }
 	if p.cfg.Egress {
 		o.Egress = &sandbox.Egress{}
 	}

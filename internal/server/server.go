@@ -28,6 +28,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/front/localca"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -112,6 +113,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err != nil {
 		return nil, err
 	}
+	askCertificates(certificates, p.domains)
 	if err := s.begin(ctx, services, p.queue); err != nil {
 		return nil, err
 	}
@@ -212,6 +214,7 @@ type parts struct {
 	queue      *events.Queue
 	keys       *keyfile.Keys
 	identities *auth.Cache
+	domains    *domain.Domains
 }
 
 // open opens keys, store and bodies.
@@ -313,6 +316,23 @@ func tlsConfig(cfg *config.Config, c clock.Clock) (*tls.Config, error) {
 		return nil, err
 	}
 	return ca.Config(), nil
+}
+
+// askCertificates has clients of custom domain names with mutual TLS asked for a certificate; whether it will do is decided for each request.
+func askCertificates(base *tls.Config, domains *domain.Domains) {
+	if base == nil {
+		return
+	}
+	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		authorities := domains.ClientCAs(hello.Context(), hello.ServerName)
+		if authorities == nil {
+			return nil, nil
+		}
+		asking := base.Clone()
+		asking.NextProtos = []string{"h2", "http/1.1"}
+		asking.ClientAuth, asking.ClientCAs = tls.RequestClientCert, authorities
+		return asking, nil
+	}
 }
 
 // openAccess opens the access log, if the settings want one.

@@ -26,6 +26,8 @@ type Request struct {
 	UserAgent string
 	// Trace is the tracing header (X-Amzn-Trace-Id) of the call: its root, parent and lineage; empty when it has none.
 	Trace string
+	// Delivery tells that the call brings an event to a target of its rule, topic or pipe: no trail is told of it, or each event about a call would lead to another.
+	Delivery bool
 	// Secure tells whether the call came over TLS (or from inside this machine).
 	Secure bool
 	// HTTP is what a handler may see of the HTTP request; nil for calls inside the process.
@@ -55,6 +57,8 @@ type FormUpload struct {
 	// Length is the announced length of Body in bytes, or -1.
 	Length int64
 	Body   io.Reader
+	// Input is set by the service to what the form asks for, as the input of an operation, for [Exchange].
+	Input any
 	// Prove returns the context of a call by whoever signed the policy of the form.
 	Prove func(ctx context.Context, s FormSignature) (context.Context, error)
 }

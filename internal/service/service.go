@@ -21,6 +21,9 @@ type Service struct {
 	Operations []awsapi.Binding
 	// Access holds the rule of every operation that has a handler, by operation name. The server refuses to start when one is missing.
 	Access map[string]Access
+	// DataOperations are the operations that work on what resources hold (objects, items, messages): a trail is not told of them, as CloudTrail tells of
+	// them only when it is asked.
+	DataOperations []string
 	// Resources are the service's CloudFormation resource types.
 	Resources []ResourceType
 	// Routes are the hosts and paths of the service's data planes and virtual hosts.
@@ -36,6 +39,8 @@ type Service struct {
 	// Form, when set, serves uploads by HTML forms (multipart/form-data), which carry their signature in their fields. It
 	// writes the answer itself unless it returns an error.
 	Form func(ctx context.Context, w http.ResponseWriter, f *FormUpload) error
+	// Answered, when set, is told of every HTTP request of the API when its answer has ended, also of those that were refused. It must not block.
+	Answered func(e *Exchange)
 	// Start, when set, runs after all services are built and before the listener opens. It must not wait for anything slow.
 	Start func(ctx context.Context) error
 	// Close, when set, stops what Start began, in the reverse order of the services.

@@ -74,7 +74,9 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing, d.wording = "InvalidParameter", "ValidationError", topicWording
 	case "rds":
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValue", "MissingParameter", true
-	case "apigateway", "apigatewayv2", "apigatewaymanagementapi":
+	case "apigateway":
+		d.invalid, d.missing = "ValidationException", "BadRequestException"
+	case "apigatewayv2", "apigatewaymanagementapi":
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":
 		d.invalid, d.missing = restJSONCode(api.Name), restJSONCode(api.Name)

@@ -34,7 +34,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		}
 	}
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"call": with(call), "error": with(failure), "want": with(want), "set": with(set), "http": with(request1),
+		"call": with(call), "error": with(failure), "want": with(want), "match": with(match), "set": with(set), "http": with(request1),
 		"presign": with(presign), "lambent": with(lambent), "eventually": with(eventually), "crash": with(crash), "until": with(until),
 		"advance": with(advance), "now": with(now),
 	}
@@ -111,6 +111,17 @@ func want(w *world, ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !ok || text(got) != args[1] {
 		ts.Fatalf("%s is %q, want %q in %s", args[0], text(got), args[1], text(w.last.Output))
+	}
+}
+
+func match(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: match PATH REGEXP")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	if got, ok := lookup(w.last.Output, args[0]); !ok || !re.MatchString(text(got)) {
+		ts.Fatalf("%s is %q, which does not match %s", args[0], text(got), re)
 	}
 }
 

@@ -8,6 +8,7 @@
 //	error CODE [TEXT]             the code of the failure, and a part of its message
 //	want PATH VALUE               a value of the last answer, such as Item.id.S or Contents.0.Key
 //	want PATH absent              the last answer has no such value
+//	match PATH REGEXP             a value of the last answer matches
 //	until PATH VALUE SERVICE Operation JSON   repeat a call until the value of its answer is this one (or absent), for work that goes on after the answer
 //	set VAR PATH                  keep a value of the last answer
 //	http METHOD URL [BODY [HEADER: VALUE]…]   an unsigned request; the answer has status and body

@@ -50,8 +50,13 @@ func (p *packer) compile(ctx context.Context, dir, arch string) ([]byte, error) 
 	}
 	defer os.RemoveAll(out)
 	bootstrap := filepath.Join(out, "bootstrap")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
-		"-ldflags", "-s -w -buildid=", "-o", bootstrap, ".")
+	args := []string{"build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bootstrap}
+	if p.Debug {
+		args = append(args, "-gcflags", "all=-N -l") // with the paths of the sources, which editors look for
+	} else {
+		args = append(args, "-trimpath", "-ldflags", "-s -w -buildid=")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(append([]string{}, p.Environ...), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -86,6 +91,9 @@ func (p *packer) sourceKey(dir, arch string) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(h, "pack 1\n%s\n%s\n%s\n", p.toolchain(), arch, rel)
+	if p.Debug {
+		fmt.Fprintf(h, "debug %s\n", root)
+	}
 	for _, entry := range p.Environ {
 		if strings.HasPrefix(entry, "GOFLAGS=") || strings.HasPrefix(entry, "GOEXPERIMENT=") || strings.HasPrefix(entry, "GOTOOLCHAIN=") {
 			fmt.Fprintln(h, entry)

@@ -23,6 +23,8 @@ type Options struct {
 	Bucket string
 	// CacheDir keeps built functions between runs.
 	CacheDir string
+	// Debug builds programs for a debugger: with what it needs to know, and without optimisations.
+	Debug bool
 	// Environ is the environment of compilers.
 	Environ []string
 	// Progress, when set, is told what is being built, in a few words, and again with done when it is.

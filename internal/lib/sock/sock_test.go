@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -118,6 +119,34 @@ func TestReaderWaitsAndEndsAsTheConnectionDoes(t *testing.T) {
 			if _, err := r.Read(make([]byte, 8)); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after Close: %v, want net.ErrClosed", err)
 			}
+		}
+	}
+}
+
+func TestQuietTellsAnIdleConnectionFromOneThatSpeaksOrEnded(t *testing.T) {
+	if !supported {
+		t.Skip("only Linux can tell")
+	}
+	for name, stir := range map[string]func(c net.Conn) error{
+		"speaks": func(c net.Conn) error { _, err := c.Write([]byte("x")); return err },
+		"ended":  func(c net.Conn) error { return c.Close() },
+	} {
+		ours, theirs := connect(t)
+		if !Quiet(ours) {
+			t.Errorf("%s: an idle connection is not quiet", name)
+		}
+		if err := stir(theirs); err != nil {
+			t.Fatal(err)
+		}
+		quiet := true
+		for range 1000 { // the other end's bytes come at once on loopback, but for a switch of the kernel's
+			if quiet = Quiet(ours); !quiet {
+				break
+			}
+			runtime.Gosched()
+		}
+		if quiet {
+			t.Errorf("%s: the connection is quiet", name)
 		}
 	}
 }

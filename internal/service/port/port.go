@@ -8,6 +8,7 @@ package port
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 
 	"lambent.dev/lambent/internal/service"
@@ -107,6 +108,23 @@ type Objects interface {
 	// OpenObject returns the object's body and size with the permissions of the principal of ctx. The caller closes it.
 	// version may be empty.
 	OpenObject(ctx context.Context, bucket, key, version string) (io.ReadCloser, int64, error)
+}
+
+// Requests answers requests in the wire protocols of this Lambent's own APIs, for services that pass on what their clients sent. Implemented by dispatch.
+type Requests interface {
+	// ServeRequest authorises, runs and answers r as the principal of c. r is not authenticated; its path, query, headers and body are those of
+	// the API's protocol. w sees what a client would.
+	ServeRequest(w http.ResponseWriter, r *http.Request, c *ServiceRequest)
+}
+
+// ServiceRequest says which API a request of [Requests] is for, and who makes it.
+type ServiceRequest struct {
+	// Service is the name of the API in signatures and integrations, such as "dynamodb" or "sqs".
+	Service string
+	// Action names the operation. Empty means that the request tells, as in REST APIs by its path.
+	Action string
+	// Caller has the ID, Account, Region, Principal and Trace of the call.
+	Caller service.Request
 }
 
 // LogSink takes log lines. Implemented by services/logs.

@@ -2,37 +2,137 @@ package apigatewayv2
 
 import (
 	"context"
-	"maps"
-	"strconv"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/members"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.CreateApiOutput, error) {
-	no := refused{operation: "CreateApi"}
-	no.when(in.ProtocolType != "HTTP", "ProtocolType "+in.ProtocolType)
-	no.when(in.Target != nil || in.RouteKey != nil, "Target and RouteKey (quick create)")
-	no.when(in.CredentialsArn != nil, "CredentialsArn")
-	no.when(in.RouteSelectionExpression != nil && *in.RouteSelectionExpression != routeSelection, "RouteSelectionExpression")
-	no.when(in.IpAddressType == "dualstack", "IpAddressType dualstack")
-	if no.err != nil {
-		return nil, no.err
-	}
-	a := httpAPI{
-		Name: in.Name, Description: in.Description, Version: in.Version, Tags: in.Tags,
-		NoEndpoint: in.DisableExecuteApiEndpoint != nil && *in.DisableExecuteApiEndpoint,
-		Config:     config{CORS: in.CorsConfiguration},
-	}
-	if err := g.insert(ctx, &a); err != nil {
-		return nil, err
-	}
-	return g.view(a), nil
+// routeSelection is the only route selection expression of HTTP APIs; keySelection finds API keys unless a WebSocket API says otherwise.
+const (
+	routeSelection = "$request.method $request.path"
+	keySelection   = "$request.header.x-api-key"
+)
+
+// settings are the members that CreateApi and UpdateApi share.
+type settings struct {
+	cors                                                   *api.Cors
+	selection, keySelection, target, routeKey, credentials *string
+	noValidation                                           *bool
+	addressType                                            string
 }
 
-// insert gives a its id and stores it.
-func (g *Gateway) insert(ctx context.Context, a *httpAPI) error {
+// apply checks the settings against the protocol, and puts them into the record.
+func (s *settings) apply(a *gatewayAPI) error {
+	if a.webSocket() {
+		switch {
+		case s.cors != nil:
+			return badRequest("CORS configuration is not supported for WEBSOCKET APIs.")
+		case s.target != nil || s.routeKey != nil || s.credentials != nil:
+			return badRequest("Quick create (Target, RouteKey and CredentialsArn) is only supported for HTTP APIs.")
+		}
+		if err := checkSelection(value(s.selection)); s.selection != nil && err != nil {
+			return err
+		}
+		if s.keySelection != nil && *s.keySelection != keySelection && *s.keySelection != "$context.authorizer.usageIdentifierKey" {
+			return badRequest("Invalid ApiKeySelectionExpression %q: give %s or $context.authorizer.usageIdentifierKey.", *s.keySelection, keySelection)
+		}
+	} else {
+		if s.selection != nil && *s.selection != routeSelection {
+			return badRequest("RouteSelectionExpression of an HTTP API can only be %q.", routeSelection)
+		}
+		if s.keySelection != nil && *s.keySelection != keySelection {
+			return badRequest("ApiKeySelectionExpression is supported only for WEBSOCKET APIs.")
+		}
+		if s.noValidation != nil && *s.noValidation {
+			return badRequest("DisableSchemaValidation is supported only for WEBSOCKET APIs.")
+		}
+		if err := checkCORS(s.cors); err != nil {
+			return err
+		}
+	}
+	if s.addressType == "dualstack" {
+		a.AddressType = "dualstack"
+	} else if s.addressType != "" {
+		a.AddressType = ""
+	}
+	if s.cors != nil {
+		a.Config.CORS = s.cors
+	}
+	if s.selection != nil && a.webSocket() {
+		a.Config.Selection = *s.selection
+	}
+	if s.keySelection != nil {
+		a.Config.KeySelection = *s.keySelection
+	}
+	if s.noValidation != nil {
+		a.Config.NoValidation = *s.noValidation
+	}
+	return nil
+}
+
+func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.CreateApiOutput, error) {
+	if in.ProtocolType == protocolWebSocket && in.RouteSelectionExpression == nil {
+		return nil, badRequest("RouteSelectionExpression is required for WEBSOCKET APIs: the expression that finds the route of a message, such as $request.body.action.")
+	}
+	a := gatewayAPI{
+		Protocol: in.ProtocolType, Name: in.Name, Description: in.Description, Version: in.Version, Tags: in.Tags,
+		NoEndpoint: value(in.DisableExecuteApiEndpoint),
+	}
+	s := settings{
+		in.CorsConfiguration, in.RouteSelectionExpression, in.ApiKeySelectionExpression, in.Target, in.RouteKey, in.CredentialsArn,
+		in.DisableSchemaValidation, in.IpAddressType,
+	}
+	if err := s.apply(&a); err != nil {
+		return nil, err
+	}
+	var quick *stage
+	if in.Target != nil {
+		var err error
+		if quick, err = g.quickCreate(&a, &s); err != nil {
+			return nil, err
+		}
+	} else if in.RouteKey != nil || in.CredentialsArn != nil {
+		return nil, badRequest("RouteKey and CredentialsArn of CreateApi are for quick create and need a Target.")
+	}
+	if err := g.insert(ctx, &a, quick); err != nil {
+		return nil, err
+	}
+	return g.view(&a), nil
+}
+
+// quickCreate adds an integration with the target, its route and a $default stage that deploys by itself, all managed by API Gateway.
+func (g *Gateway) quickCreate(a *gatewayAPI, s *settings) (*stage, error) {
+	in := api.CreateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials, IntegrationType: kindHTTPProxy, PayloadFormatVersion: ptr("1.0")}
+	if _, err := functionOf(*s.target); err == nil {
+		in.IntegrationType, in.PayloadFormatVersion = kindAWSProxy, ptr("2.0")
+	} else {
+		in.IntegrationMethod = ptr("ANY")
+	}
+	i, err := g.newIntegration(a, &in)
+	if err != nil {
+		return nil, err
+	}
+	i.ApiGatewayManaged = ptr(true)
+	a.Config.Integrations = append(a.Config.Integrations, *i)
+	routeKey := "$default"
+	if s.routeKey != nil {
+		routeKey = *s.routeKey
+	}
+	r, err := g.newRoute(a, &api.CreateRouteInput{RouteKey: routeKey, Target: ptr("integrations/" + *i.IntegrationId)})
+	if err != nil {
+		return nil, err
+	}
+	r.ApiGatewayManaged = ptr(true)
+	a.Config.Routes = append(a.Config.Routes, *r)
+	st := g.newStage(&api.CreateStageInput{StageName: defaultStage, AutoDeploy: ptr(true)})
+	st.ApiGatewayManaged = ptr(true)
+	return st, nil
+}
+
+// insert gives a its id and stores it, with its first stage if there is one.
+func (g *Gateway) insert(ctx context.Context, a *gatewayAPI, first *stage) error {
 	s := scopeOf(ctx)
 	a.Created = g.deps.Clock.Now().UTC()
 	return g.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -46,6 +146,11 @@ func (g *Gateway) insert(ctx context.Context, a *httpAPI) error {
 		a.ID = id
 		if err := record.Set(tx, ownerKey(id), owner{s.account, s.region}); err != nil {
 			return err
+		}
+		if first != nil {
+			if err := record.Set(tx, s.stage(id, first.StageName), *first); err != nil {
+				return err
+			}
 		}
 		return record.Set(tx, s.api(id), *a)
 	})
@@ -61,23 +166,31 @@ func orTaken(err error, id string) error {
 	return conflict("The API id %s is taken. Try again.", id)
 }
 
-// routeSelection is the only route selection expression of HTTP APIs.
-const routeSelection = "$request.method $request.path"
-
 // view returns the API's public form. The outputs of the other API calls have the same members.
-func (g *Gateway) view(a httpAPI) *api.CreateApiOutput {
-	return &api.CreateApiOutput{
-		ApiEndpoint: ptr(g.endpoint(a.ID)), ApiId: ptr(a.ID), ApiGatewayManaged: nil,
-		ApiKeySelectionExpression: ptr("$request.header.x-api-key"), RouteSelectionExpression: ptr(routeSelection),
-		CorsConfiguration: a.Config.CORS, CreatedDate: ptr(a.Created), Description: a.Description,
-		DisableExecuteApiEndpoint: ptr(a.NoEndpoint), IpAddressType: "ipv4", Name: ptr(a.Name), ProtocolType: "HTTP",
-		Tags: a.Tags, Version: a.Version,
+func (g *Gateway) view(a *gatewayAPI) *api.CreateApiOutput {
+	out := &api.CreateApiOutput{
+		ApiEndpoint: ptr(g.endpoint(a)), ApiId: ptr(a.ID), ApiKeySelectionExpression: ptr(keySelection), RouteSelectionExpression: ptr(routeSelection),
+		CorsConfiguration: a.Config.CORS, CreatedDate: ptr(a.Created), Description: a.Description, DisableExecuteApiEndpoint: ptr(a.NoEndpoint),
+		IpAddressType: "ipv4", Name: ptr(a.Name), ProtocolType: a.Protocol, Tags: a.Tags, Version: a.Version, ImportInfo: a.ImportInfo, Warnings: a.Warnings,
 	}
+	if a.AddressType != "" {
+		out.IpAddressType = a.AddressType
+	}
+	if a.Config.Selection != "" {
+		out.RouteSelectionExpression = ptr(a.Config.Selection)
+	}
+	if a.Config.KeySelection != "" {
+		out.ApiKeySelectionExpression = ptr(a.Config.KeySelection)
+	}
+	if a.webSocket() {
+		out.DisableSchemaValidation = ptr(a.Config.NoValidation)
+	}
+	return out
 }
 
 // load returns an API of the scope, or NotFoundException.
-func load(r store.Reader, s scope, id string) (httpAPI, error) {
-	a, ok, err := record.Get[httpAPI](r, s.api(id))
+func load(r store.Reader, s scope, id string) (gatewayAPI, error) {
+	a, ok, err := record.Get[gatewayAPI](r, s.api(id))
 	if err == nil && !ok {
 		err = notFound("API", s.account+":"+id)
 	}
@@ -85,7 +198,7 @@ func load(r store.Reader, s scope, id string) (httpAPI, error) {
 }
 
 // read returns an API outside of a transaction.
-func (g *Gateway) read(ctx context.Context, id string) (a httpAPI, err error) {
+func (g *Gateway) read(ctx context.Context, id string) (a gatewayAPI, err error) {
 	err = g.deps.Store.View(ctx, func(r store.Reader) error {
 		a, err = load(r, scopeOf(ctx), id)
 		return err
@@ -94,7 +207,7 @@ func (g *Gateway) read(ctx context.Context, id string) (a httpAPI, err error) {
 }
 
 // change runs fn on an API's record in one transaction.
-func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a *httpAPI) error) (a httpAPI, err error) {
+func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a *gatewayAPI) error) (a gatewayAPI, err error) {
 	s := scopeOf(ctx)
 	err = g.deps.Store.Update(ctx, func(tx store.Txn) error {
 		if a, err = load(tx, s, id); err != nil {
@@ -113,69 +226,31 @@ func (g *Gateway) getAPI(ctx context.Context, in *api.GetApiInput) (*api.GetApiO
 	if err != nil {
 		return nil, err
 	}
-	return (*api.GetApiOutput)(g.view(a)), nil
+	return (*api.GetApiOutput)(g.view(&a)), nil
 }
 
 func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetApisOutput, error) {
-	s := scopeOf(ctx)
-	limit, err := maxResults(in.MaxResults)
-	if err != nil {
-		return nil, err
-	}
-	span := s.apis().Span()
-	if in.NextToken != nil {
-		span.Lo = append(s.api(*in.NextToken), 0)
-	}
-	out := &api.GetApisOutput{Items: []api.Api{}}
-	err = g.deps.Store.View(ctx, func(r store.Reader) error {
-		for row, err := range record.Range[httpAPI](r, span) {
-			if err != nil {
-				return err
-			}
-			if len(out.Items) == limit {
-				out.NextToken = out.Items[limit-1].ApiId
-				return nil
-			}
-			out.Items = append(out.Items, g.item(row.Value))
-		}
-		return nil
+	out := &api.GetApisOutput{}
+	var err error
+	out.Items, out.NextToken, err = listed(ctx, g, scopeOf(ctx).apis(), paging{in.MaxResults, in.NextToken}, func(a *gatewayAPI) (v api.Api) {
+		members.Copy(&v, g.view(a))
+		return v
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (g *Gateway) item(a httpAPI) api.Api {
-	v := g.view(a)
-	return api.Api{
-		ApiEndpoint: v.ApiEndpoint, ApiId: v.ApiId, ApiKeySelectionExpression: v.ApiKeySelectionExpression, CorsConfiguration: v.CorsConfiguration,
-		CreatedDate: v.CreatedDate, Description: v.Description, DisableExecuteApiEndpoint: v.DisableExecuteApiEndpoint, IpAddressType: v.IpAddressType,
-		Name: a.Name, ProtocolType: "HTTP", RouteSelectionExpression: routeSelection, Tags: v.Tags, Version: v.Version,
-	}
-}
-
-func maxResults(s *string) (int, error) {
-	if s == nil {
-		return 100, nil
-	}
-	n, err := strconv.Atoi(*s)
-	if err != nil || n < 1 || n > 500 {
-		return 0, badRequest("Invalid maxResults %q: give a number from 1 to 500.", *s)
-	}
-	return n, nil
+	return out, err
 }
 
 func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.UpdateApiOutput, error) {
-	no := refused{operation: "UpdateApi"}
-	no.when(in.Target != nil || in.RouteKey != nil, "Target and RouteKey (quick create)")
-	no.when(in.CredentialsArn != nil, "CredentialsArn")
-	no.when(in.RouteSelectionExpression != nil && *in.RouteSelectionExpression != routeSelection, "RouteSelectionExpression")
-	no.when(in.IpAddressType == "dualstack", "IpAddressType dualstack")
-	if no.err != nil {
-		return nil, no.err
+	s := settings{
+		in.CorsConfiguration, in.RouteSelectionExpression, in.ApiKeySelectionExpression, in.Target, in.RouteKey, in.CredentialsArn,
+		in.DisableSchemaValidation, in.IpAddressType,
 	}
-	a, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
+	a, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
+		if err := s.apply(a); err != nil {
+			return err
+		}
+		if err := a.updateQuick(&s); err != nil {
+			return err
+		}
 		if in.Name != nil {
 			a.Name = *in.Name
 		}
@@ -185,9 +260,6 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 		if in.Version != nil {
 			a.Version = in.Version
 		}
-		if in.CorsConfiguration != nil {
-			a.Config.CORS = in.CorsConfiguration
-		}
 		if in.DisableExecuteApiEndpoint != nil {
 			a.NoEndpoint = *in.DisableExecuteApiEndpoint
 		}
@@ -196,7 +268,42 @@ func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.U
 	if err != nil {
 		return nil, err
 	}
-	return (*api.UpdateApiOutput)(g.view(a)), nil
+	return (*api.UpdateApiOutput)(g.view(&a)), nil
+}
+
+// updateQuick changes the managed route and integration of an API that was made by quick create.
+func (a *gatewayAPI) updateQuick(s *settings) error {
+	if s.target == nil && s.routeKey == nil && s.credentials == nil {
+		return nil
+	}
+	for i := range a.Config.Integrations {
+		managed := &a.Config.Integrations[i]
+		if !value(managed.ApiGatewayManaged) {
+			continue
+		}
+		if err := a.updateManaged(managed, s); err != nil {
+			return err
+		}
+		for j := range a.Config.Routes {
+			if r := &a.Config.Routes[j]; value(r.ApiGatewayManaged) && s.routeKey != nil {
+				return a.changeRoute(r, &api.UpdateRouteInput{RouteKey: s.routeKey})
+			}
+		}
+		return nil
+	}
+	return badRequest("Target, RouteKey and CredentialsArn of UpdateApi change what quick create made, and this API was not made by it. Change its routes and integrations.")
+}
+
+func (a *gatewayAPI) updateManaged(managed *integration, s *settings) error {
+	in := api.UpdateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials}
+	if s.target != nil {
+		in.IntegrationType, in.IntegrationMethod = kindHTTPProxy, ptr("ANY")
+		in.PayloadFormatVersion = ptr("1.0")
+		if _, err := functionOf(*s.target); err == nil {
+			in.IntegrationType, in.IntegrationMethod, in.PayloadFormatVersion = kindAWSProxy, ptr("POST"), ptr("2.0")
+		}
+	}
+	return a.changeIntegration(managed, &in)
 }
 
 func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.DeleteApiOutput, error) {
@@ -214,83 +321,10 @@ func (g *Gateway) deleteAPI(ctx context.Context, in *api.DeleteApiInput) (*api.D
 	return &api.DeleteApiOutput{}, err
 }
 
-// tagged returns the API id and the stage ("" for the API itself) that a tag call's ARN names:
-// arn:aws:apigateway:<region>::/apis/<id>[/stages/<name>].
-func tagged(arn string) (id, stage string, err error) {
-	parts := splitPath(arn)
-	switch {
-	case len(parts) == 3 && parts[1] == "apis":
-		return parts[2], "", nil
-	case len(parts) == 5 && parts[1] == "apis" && parts[3] == "stages":
-		return parts[2], parts[4], nil
-	}
-	return "", "", badRequest("Invalid resource ARN %s: give the ARN of an API or a stage.", arn)
-}
-
-// changeTags runs fn on the tags of an API or a stage.
-func (g *Gateway) changeTags(ctx context.Context, arn string, fn func(tags map[string]string)) error {
-	id, name, err := tagged(arn)
-	if err != nil {
-		return err
-	}
-	edit := func(tags map[string]string) map[string]string {
-		tags = maps.Clone(tags)
-		if tags == nil {
-			tags = map[string]string{}
-		}
-		fn(tags)
-		return tags
-	}
-	if name != "" {
-		_, err = g.changeStage(ctx, id, name, func(_ store.Txn, st *stage) error {
-			st.Tags = edit(st.Tags)
-			return nil
-		})
-		return err
-	}
-	_, err = g.change(ctx, id, func(_ store.Txn, a *httpAPI) error {
-		a.Tags = edit(a.Tags)
+func (g *Gateway) deleteCORS(ctx context.Context, in *api.DeleteCorsConfigurationInput) (*api.DeleteCorsConfigurationOutput, error) {
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
+		a.Config.CORS = nil
 		return nil
 	})
-	return err
-}
-
-func (g *Gateway) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	return &api.TagResourceOutput{}, g.changeTags(ctx, in.ResourceArn, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
-}
-
-func (g *Gateway) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	return &api.UntagResourceOutput{}, g.changeTags(ctx, in.ResourceArn, func(tags map[string]string) {
-		for _, k := range in.TagKeys {
-			delete(tags, k)
-		}
-	})
-}
-
-func (g *Gateway) getTags(ctx context.Context, in *api.GetTagsInput) (*api.GetTagsOutput, error) {
-	id, name, err := tagged(in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.GetTagsOutput{Tags: map[string]string{}}
-	err = g.deps.Store.View(ctx, func(r store.Reader) error {
-		a, err := load(r, scopeOf(ctx), id)
-		if err != nil {
-			return err
-		}
-		tags := a.Tags
-		if name != "" {
-			st, err := loadStage(r, scopeOf(ctx), id, name)
-			if err != nil {
-				return err
-			}
-			tags = st.Tags
-		}
-		maps.Copy(out.Tags, tags)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return &api.DeleteCorsConfigurationOutput{}, err
 }

@@ -136,7 +136,10 @@ func (g *Gateway) createAPIResource(ctx context.Context, c service.ResourceCall,
 		}
 		id = *out.ApiId
 	}
-	return g.apiResource(id), g.tagAPI(ctx, id, c, p.Tags)
+	if err := g.tagAPI(ctx, id, c, p.Tags); err != nil {
+		return service.Resource{}, err
+	}
+	return g.apiResource(ctx, id)
 }
 
 // overlay sets the properties that stand beside a Body.
@@ -160,8 +163,12 @@ func (g *Gateway) tagAPI(ctx context.Context, id string, c service.ResourceCall,
 	return err
 }
 
-func (g *Gateway) apiResource(id string) service.Resource {
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{"ApiEndpoint": g.endpoint(id), "ApiId": id}}
+func (g *Gateway) apiResource(ctx context.Context, id string) (service.Resource, error) {
+	out, err := call[api.GetApiOutput](ctx, g, "GetApi", &api.GetApiInput{ApiId: id})
+	if err != nil {
+		return service.Resource{}, err
+	}
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{"ApiEndpoint": *out.ApiEndpoint, "ApiId": id}}, nil
 }
 
 func (g *Gateway) updateAPIResource(ctx context.Context, c service.ResourceCall, _, p *apiProperties) (service.Resource, error) {
@@ -178,7 +185,10 @@ func (g *Gateway) updateAPIResource(ctx context.Context, c service.ResourceCall,
 	if err := g.overlay(ctx, c.PhysicalID, p); err != nil {
 		return service.Resource{}, err
 	}
-	return g.apiResource(c.PhysicalID), g.tagAPI(ctx, c.PhysicalID, c, p.Tags)
+	if err := g.tagAPI(ctx, c.PhysicalID, c, p.Tags); err != nil {
+		return service.Resource{}, err
+	}
+	return g.apiResource(ctx, c.PhysicalID)
 }
 
 func (g *Gateway) deleteAPIResource(ctx context.Context, c service.ResourceCall, _ *apiProperties) error {

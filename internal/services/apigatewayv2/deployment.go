@@ -27,7 +27,7 @@ func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeployment
 			return err
 		}
 		if len(a.Config.Routes) == 0 {
-			return badRequest("At least one route is required before deploying the API.")
+			return badRequest("At least one route is required before deploying the Api.")
 		}
 		d.Config = a.Config
 		if in.StageName != nil {
@@ -35,8 +35,8 @@ func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeployment
 			if err != nil {
 				return err
 			}
-			st.Deployment, st.Auto, st.Updated = d.ID, false, d.Created
-			if err := record.Set(tx, s.stage(in.ApiId, st.Name), st); err != nil {
+			st.DeploymentId, st.AutoDeploy, st.LastUpdatedDate = ptr(d.ID), ptr(false), ptr(d.Created)
+			if err := record.Set(tx, s.stage(in.ApiId, st.StageName), st); err != nil {
 				return err
 			}
 		}
@@ -48,57 +48,62 @@ func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeployment
 	return d.view(), nil
 }
 
+// loadDeployment returns a deployment of an API, or NotFoundException.
+func loadDeployment(r store.Reader, s scope, id, deploymentID string) (deployment, error) {
+	d, ok, err := record.Get[deployment](r, s.deployment(id, deploymentID))
+	if err == nil && !ok {
+		err = notFound("deployment", deploymentID)
+	}
+	return d, err
+}
+
 func (g *Gateway) getDeployment(ctx context.Context, in *api.GetDeploymentInput) (*api.GetDeploymentOutput, error) {
 	var d deployment
-	err := g.deps.Store.View(ctx, func(r store.Reader) error {
-		var ok bool
-		var err error
-		if d, ok, err = record.Get[deployment](r, scopeOf(ctx).deployment(in.ApiId, in.DeploymentId)); err == nil && !ok {
-			err = notFound("deployment", in.DeploymentId)
-		}
+	err := g.deps.Store.View(ctx, func(r store.Reader) (err error) {
+		d, err = loadDeployment(r, scopeOf(ctx), in.ApiId, in.DeploymentId)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.GetDeploymentOutput)(d.view()), nil
+	return (*api.GetDeploymentOutput)(d.view()), err
 }
 
 func (g *Gateway) getDeployments(ctx context.Context, in *api.GetDeploymentsInput) (*api.GetDeploymentsOutput, error) {
-	out := &api.GetDeploymentsOutput{Items: []api.Deployment{}}
-	err := g.deps.Store.View(ctx, func(r store.Reader) error {
-		s := scopeOf(ctx)
-		if _, err := load(r, s, in.ApiId); err != nil {
-			return err
-		}
-		for row, err := range record.Range[deployment](r, s.deployments(in.ApiId).Span()) {
-			if err != nil {
-				return err
-			}
-			out.Items = append(out.Items, api.Deployment(*row.Value.view()))
-		}
-		return nil
-	})
-	if err != nil {
+	if _, err := g.read(ctx, in.ApiId); err != nil {
 		return nil, err
 	}
-	return out, nil
+	out := &api.GetDeploymentsOutput{}
+	var err error
+	out.Items, out.NextToken, err = listed(ctx, g, scopeOf(ctx).deployments(in.ApiId), paging{in.MaxResults, in.NextToken},
+		func(d *deployment) api.Deployment { return api.Deployment(*d.view()) })
+	return out, err
+}
+
+func (g *Gateway) updateDeployment(ctx context.Context, in *api.UpdateDeploymentInput) (*api.UpdateDeploymentOutput, error) {
+	s := scopeOf(ctx)
+	var d deployment
+	err := g.deps.Store.Update(ctx, func(tx store.Txn) (err error) {
+		if d, err = loadDeployment(tx, s, in.ApiId, in.DeploymentId); err != nil {
+			return err
+		}
+		if in.Description != nil {
+			d.Description = in.Description
+		}
+		return record.Set(tx, s.deployment(in.ApiId, d.ID), d)
+	})
+	return (*api.UpdateDeploymentOutput)(d.view()), err
 }
 
 func (g *Gateway) deleteDeployment(ctx context.Context, in *api.DeleteDeploymentInput) (*api.DeleteDeploymentOutput, error) {
 	s := scopeOf(ctx)
 	err := g.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if ok, err := record.Has(tx, s.deployment(in.ApiId, in.DeploymentId)); err != nil {
+		if _, err := loadDeployment(tx, s, in.ApiId, in.DeploymentId); err != nil {
 			return err
-		} else if !ok {
-			return notFound("deployment", in.DeploymentId)
 		}
 		for row, err := range record.Range[stage](tx, s.stages(in.ApiId).Span()) {
 			if err != nil {
 				return err
 			}
-			if row.Value.Deployment == in.DeploymentId {
-				return badRequest("Active stages pointing to this deployment must be moved or deleted: %s", row.Value.Name)
+			if value(row.Value.DeploymentId) == in.DeploymentId {
+				return badRequest("Active stages pointing to this deployment must be moved or deleted: %s", row.Value.StageName)
 			}
 		}
 		tx.Delete(s.deployment(in.ApiId, in.DeploymentId))

@@ -14,14 +14,7 @@ func conflict(format string, args ...any) *service.Error {
 	return service.Errorf("ConflictException", format, args...)
 }
 
-// refused collects the names of parameters that were given and are not supported.
-type refused struct {
-	operation string
-	err       error
-}
-
-func (r *refused) when(given bool, parameter string) {
-	if given && r.err == nil {
-		r.err = service.Unsupported("BadRequestException", r.operation, parameter)
-	}
+// unsupported refuses a parameter, or a value of one, by name.
+func unsupported(operation, parameter string) error {
+	return service.Unsupported("BadRequestException", operation, parameter)
 }

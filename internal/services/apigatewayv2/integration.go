@@ -2,15 +2,32 @@ package apigatewayv2
 
 import (
 	"context"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/members"
 	"lambent.dev/lambent/internal/store"
 )
 
-// defaultTimeoutMS is the integration timeout of HTTP APIs, and the longest one, in milliseconds.
-const defaultTimeoutMS = 30_000
+// The kinds of integrations. HTTP APIs have the two proxies.
+const (
+	kindAWS       = "AWS"
+	kindAWSProxy  = "AWS_PROXY"
+	kindHTTP      = "HTTP"
+	kindHTTPProxy = "HTTP_PROXY"
+	kindMock      = "MOCK"
+)
+
+// The integration timeouts: the least, the longest and default of HTTP APIs, and that of WebSocket APIs, in milliseconds
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+const (
+	minTimeoutMS       = 50
+	defaultTimeoutMS   = 30_000
+	webSocketTimeoutMS = 29_000
+)
 
 // functionOf returns the function ARN in an integration URI: the ARN itself, or API Gateway's invocation path around it.
 func functionOf(uri string) (string, error) {
@@ -23,93 +40,236 @@ func functionOf(uri string) (string, error) {
 	return uri, nil
 }
 
-func (i *integration) view() *api.CreateIntegrationOutput {
-	return &api.CreateIntegrationOutput{
-		ConnectionType: "INTERNET", Description: i.Description, IntegrationId: ptr(i.ID), IntegrationMethod: ptr("POST"), IntegrationType: "AWS_PROXY",
-		IntegrationUri: ptr(i.URI), PayloadFormatVersion: ptr("2.0"), TimeoutInMillis: ptr(i.TimeoutMS),
+// checkIntegration checks a whole integration against its API and completes it.
+func (a *gatewayAPI) checkIntegration(i *integration) error {
+	longest := int32(defaultTimeoutMS)
+	if a.webSocket() {
+		longest = webSocketTimeoutMS
 	}
-}
-
-// proxy are the members of an integration that matter for a Lambda proxy; the rest is refused.
-type proxy struct {
-	kind, connection, passthrough, content, method, payload string
-	uri                                                     *string
-	timeoutMS                                               *int32
-	others                                                  bool
-}
-
-// check fills i from p.
-func (p *proxy) check(operation string, i *integration) error {
-	no := refused{operation: operation}
-	no.when(p.kind != "AWS_PROXY", "IntegrationType "+p.kind)
-	no.when(p.connection != "" && p.connection != "INTERNET", "ConnectionType "+p.connection)
-	no.when(p.payload != "2.0", "PayloadFormatVersion "+p.payload+" (only 2.0)")
-	no.when(p.method != "" && p.method != "POST", "IntegrationMethod "+p.method+" (a function is invoked with POST)")
-	no.when(p.passthrough != "" || p.content != "", "PassthroughBehavior and ContentHandlingStrategy")
-	no.when(p.others, "ConnectionId, CredentialsArn, IntegrationSubtype, RequestParameters, RequestTemplates, ResponseParameters, TemplateSelectionExpression and TlsConfig")
-	if no.err != nil {
-		return no.err
+	if i.TimeoutInMillis == nil {
+		i.TimeoutInMillis = ptr(longest)
 	}
-	if p.uri == nil {
-		return badRequest("IntegrationUri is required for an AWS_PROXY integration.")
+	if *i.TimeoutInMillis < minTimeoutMS || *i.TimeoutInMillis > longest {
+		return badRequest("Invalid TimeoutInMillis %d: give %d to %d.", *i.TimeoutInMillis, minTimeoutMS, longest)
 	}
-	if _, err := functionOf(*p.uri); err != nil {
+	if err := i.checkConnection(a); err != nil {
 		return err
 	}
-	i.URI, i.TimeoutMS = *p.uri, defaultTimeoutMS
-	if p.timeoutMS != nil {
-		i.TimeoutMS = *p.timeoutMS
+	if a.webSocket() {
+		return i.checkWebSocket()
 	}
-	if i.TimeoutMS < 50 || i.TimeoutMS > defaultTimeoutMS {
-		return badRequest("Invalid TimeoutInMillis %d: give 50 to %d.", i.TimeoutMS, defaultTimeoutMS)
+	return i.checkHTTP()
+}
+
+// checkConnection checks how an integration is reached.
+func (i *integration) checkConnection(a *gatewayAPI) error {
+	if i.TlsConfig != nil && i.ConnectionType != "VPC_LINK" {
+		return badRequest("TlsConfig is supported only for private integrations (ConnectionType VPC_LINK).")
+	}
+	if i.ConnectionType != "VPC_LINK" {
+		if i.ConnectionId != nil {
+			return badRequest("ConnectionId is for ConnectionType VPC_LINK.")
+		}
+		return nil
+	}
+	switch {
+	case a.webSocket():
+		return unsupported("CreateIntegration", "ConnectionType VPC_LINK of a WebSocket API (its links are those of REST APIs)")
+	case i.IntegrationType != kindHTTPProxy:
+		return badRequest("ConnectionType VPC_LINK is supported only for HTTP_PROXY integrations.")
+	case i.ConnectionId == nil:
+		return badRequest("ConnectionId is required for ConnectionType VPC_LINK: the id of a VPC link.")
+	case strings.HasPrefix(value(i.IntegrationUri), "arn:"):
+		return unsupported("CreateIntegration", "an IntegrationUri that is the ARN of a load balancer's listener or of a Cloud Map service, which Lambent does not have; give the http:// or https:// URL of the backend")
 	}
 	return nil
 }
 
-func value(s *string) string {
-	if s == nil {
-		return ""
+// checkHTTP checks what an integration of an HTTP API can have.
+func (i *integration) checkHTTP() error {
+	switch {
+	case i.IntegrationType != kindAWSProxy && i.IntegrationType != kindHTTPProxy:
+		return badRequest("Integration type %s is not supported for HTTP APIs: give AWS_PROXY or HTTP_PROXY.", i.IntegrationType)
+	case len(i.RequestTemplates) > 0 || i.TemplateSelectionExpression != nil:
+		return badRequest("RequestTemplates are supported only for WEBSOCKET APIs.")
+	case i.PassthroughBehavior != "" || i.ContentHandlingStrategy != "":
+		return badRequest("PassthroughBehavior and ContentHandlingStrategy are supported only for WEBSOCKET APIs.")
+	case i.IntegrationSubtype != nil && i.IntegrationType != kindAWSProxy:
+		return badRequest("IntegrationSubtype is supported only for AWS_PROXY integrations.")
 	}
-	return *s
+	if i.PayloadFormatVersion == nil {
+		i.PayloadFormatVersion = ptr("1.0")
+	}
+	version := *i.PayloadFormatVersion
+	if version != "1.0" && version != "2.0" {
+		return badRequest("Invalid PayloadFormatVersion %q: give 1.0 or 2.0.", version)
+	}
+	switch {
+	case i.IntegrationSubtype != nil:
+		if err := i.checkSubtype(); err != nil {
+			return err
+		}
+	case i.IntegrationType == kindAWSProxy:
+		if err := i.checkFunction(); err != nil {
+			return err
+		}
+	default:
+		if version != "1.0" {
+			return badRequest("PayloadFormatVersion %s is not supported for HTTP_PROXY integrations: give 1.0.", version)
+		}
+		if err := i.checkBackend(slices.Concat(methods, []string{""})); err != nil {
+			return err
+		}
+		if i.IntegrationMethod == nil {
+			return badRequest("IntegrationMethod is required for HTTP_PROXY integrations.")
+		}
+	}
+	return i.checkMappings()
 }
 
-func (g *Gateway) createIntegration(ctx context.Context, in *api.CreateIntegrationInput) (*api.CreateIntegrationOutput, error) {
+// checkFunction checks the function of a Lambda proxy integration.
+func (i *integration) checkFunction() error {
+	if i.IntegrationUri == nil {
+		return badRequest("IntegrationUri is required for an AWS_PROXY integration.")
+	}
+	if _, err := functionOf(*i.IntegrationUri); err != nil {
+		return err
+	}
+	if i.IntegrationMethod == nil {
+		i.IntegrationMethod = ptr("POST")
+	}
+	if *i.IntegrationMethod != "POST" {
+		return badRequest("Invalid IntegrationMethod %s: a function is invoked with POST.", *i.IntegrationMethod)
+	}
+	return nil
+}
+
+// checkBackend checks the URL and the method of an HTTP integration.
+func (i *integration) checkBackend(allowed []string) error {
+	u, err := url.Parse(strings.NewReplacer("{", "x", "}", "x", "$", "x").Replace(value(i.IntegrationUri)))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return badRequest("Invalid HTTP endpoint specified for URI %q: give a whole URL that begins with http:// or https://.", value(i.IntegrationUri))
+	}
+	if m := value(i.IntegrationMethod); !slices.Contains(allowed, m) {
+		return badRequest("Invalid IntegrationMethod %q: give one of %s.", m, strings.Join(methods, ", "))
+	}
+	return nil
+}
+
+// checkWebSocket checks what an integration of a WebSocket API can have.
+func (i *integration) checkWebSocket() error {
+	switch {
+	case i.IntegrationSubtype != nil:
+		return badRequest("IntegrationSubtype is supported only for HTTP APIs.")
+	case len(i.ResponseParameters) > 0:
+		return badRequest("ResponseParameters of an integration are supported only for HTTP APIs; WEBSOCKET APIs have them in integration responses.")
+	case i.PayloadFormatVersion != nil && *i.PayloadFormatVersion != "1.0":
+		return badRequest("PayloadFormatVersion %s is not supported for WEBSOCKET APIs: give 1.0.", *i.PayloadFormatVersion)
+	}
+	i.PayloadFormatVersion = ptr("1.0")
+	if i.PassthroughBehavior == "" {
+		i.PassthroughBehavior = "WHEN_NO_MATCH"
+	}
+	for key := range i.RequestParameters {
+		if !webSocketTarget.MatchString(key) {
+			return badRequest("Invalid request parameter %q: give integration.request.header.<name>, integration.request.querystring.<name> or integration.request.path.<name>.", key)
+		}
+	}
+	if err := checkTemplates(i.RequestTemplates); err != nil {
+		return err
+	}
+	i.IntegrationResponseSelectionExpression = ptr("${integration.response.statuscode}")
+	switch i.IntegrationType {
+	case kindMock:
+		return nil
+	case kindHTTP, kindHTTPProxy:
+		if i.IntegrationMethod == nil {
+			i.IntegrationMethod = ptr("POST")
+		}
+		return i.checkBackend(methods)
+	case kindAWSProxy:
+		return i.checkFunction()
+	}
+	if i.IntegrationMethod == nil {
+		i.IntegrationMethod = ptr("POST")
+	}
+	i.IntegrationResponseSelectionExpression = ptr("${integration.response.body.errorMessage}")
+	if !strings.HasPrefix(value(i.IntegrationUri), "arn:aws:apigateway:") {
+		return badRequest("Invalid IntegrationUri %q: give arn:aws:apigateway:<region>:<service>:path|action/<service's own>.", value(i.IntegrationUri))
+	}
+	return nil
+}
+
+// newIntegration returns an integration with an id of its own, checked.
+func (g *Gateway) newIntegration(a *gatewayAPI, in *api.CreateIntegrationInput) (*integration, error) {
+	if len(a.Config.Integrations) >= maxIntegrations {
+		return nil, badRequest("An API has at most %d integrations.", maxIntegrations)
+	}
 	id, err := g.newID(7)
 	if err != nil {
 		return nil, err
 	}
-	i := integration{ID: id, Description: in.Description}
-	payload := value(in.PayloadFormatVersion)
-	if payload == "" {
-		payload = "1.0"
-	}
-	p := proxy{
-		kind: in.IntegrationType, connection: in.ConnectionType, passthrough: in.PassthroughBehavior, content: in.ContentHandlingStrategy,
-		method: value(in.IntegrationMethod), payload: payload, uri: in.IntegrationUri, timeoutMS: in.TimeoutInMillis,
-		others: in.ConnectionId != nil || in.CredentialsArn != nil || in.IntegrationSubtype != nil || in.RequestParameters != nil || in.RequestTemplates != nil ||
-			in.ResponseParameters != nil || in.TemplateSelectionExpression != nil || in.TlsConfig != nil,
-	}
-	if err := p.check("CreateIntegration", &i); err != nil {
-		return nil, err
-	}
-	_, err = g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		if len(a.Config.Integrations) >= maxIntegrations {
-			return badRequest("An API has at most %d integrations.", maxIntegrations)
-		}
-		a.Config.Integrations = append(a.Config.Integrations, i)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return i.view(), nil
+	i := &integration{Integration: api.Integration{IntegrationId: ptr(id), ConnectionType: "INTERNET"}}
+	members.Copy(&i.Integration, in)
+	return i, a.checkIntegration(i)
 }
 
-func findIntegration(c *config, id string) (*integration, error) {
-	if i := c.integration(id); i >= 0 {
-		return &c.Integrations[i], nil
+// changeIntegration changes i, an integration of a. An empty value in a map takes its member away.
+func (a *gatewayAPI) changeIntegration(i *integration, in *api.UpdateIntegrationInput) error {
+	changed := *i
+	if in.IntegrationType != "" && in.IntegrationType != i.IntegrationType {
+		changed.IntegrationMethod, changed.IntegrationSubtype = nil, nil
 	}
-	return nil, notFound("Integration", id)
+	members.Copy(&changed.Integration, in)
+	changed.RequestParameters = merged(i.RequestParameters, in.RequestParameters)
+	changed.RequestTemplates = merged(i.RequestTemplates, in.RequestTemplates)
+	if in.ResponseParameters != nil {
+		changed.ResponseParameters = map[string]map[string]string{}
+		maps.Copy(changed.ResponseParameters, i.ResponseParameters)
+		for status, m := range in.ResponseParameters {
+			if changed.ResponseParameters[status] = merged(changed.ResponseParameters[status], m); len(changed.ResponseParameters[status]) == 0 {
+				delete(changed.ResponseParameters, status)
+			}
+		}
+	}
+	if err := a.checkIntegration(&changed); err != nil {
+		return err
+	}
+	*i = changed
+	return nil
+}
+
+// merged returns old with the members of update, of which the empty ones take members away.
+func merged(old, update map[string]string) map[string]string {
+	if update == nil {
+		return old
+	}
+	out := map[string]string{}
+	for _, m := range []map[string]string{old, update} {
+		for k, v := range m {
+			if out[k] = v; v == "" {
+				delete(out, k)
+			}
+		}
+	}
+	return out
+}
+
+func (g *Gateway) createIntegration(ctx context.Context, in *api.CreateIntegrationInput) (*api.CreateIntegrationOutput, error) {
+	out := &api.CreateIntegrationOutput{}
+	_, err := g.change(ctx, in.ApiId, func(tx store.Txn, a *gatewayAPI) error {
+		i, err := g.newIntegration(a, in)
+		if err != nil {
+			return err
+		}
+		if err := checkLink(tx, scopeOf(ctx), i); err != nil {
+			return err
+		}
+		a.Config.Integrations = append(a.Config.Integrations, *i)
+		members.Copy(out, &i.Integration)
+		return nil
+	})
+	return out, err
 }
 
 func (g *Gateway) getIntegration(ctx context.Context, in *api.GetIntegrationInput) (*api.GetIntegrationOutput, error) {
@@ -117,11 +277,13 @@ func (g *Gateway) getIntegration(ctx context.Context, in *api.GetIntegrationInpu
 	if err != nil {
 		return nil, err
 	}
-	i, err := findIntegration(&a.Config, in.IntegrationId)
+	i, err := a.Config.integration(in.IntegrationId)
 	if err != nil {
 		return nil, err
 	}
-	return (*api.GetIntegrationOutput)(i.view()), nil
+	out := &api.GetIntegrationOutput{}
+	members.Copy(out, &i.Integration)
+	return out, nil
 }
 
 func (g *Gateway) getIntegrations(ctx context.Context, in *api.GetIntegrationsInput) (*api.GetIntegrationsOutput, error) {
@@ -129,64 +291,39 @@ func (g *Gateway) getIntegrations(ctx context.Context, in *api.GetIntegrationsIn
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetIntegrationsOutput{Items: []api.Integration{}}
-	for _, i := range a.Config.Integrations {
-		out.Items = append(out.Items, api.Integration(*i.view()))
-	}
-	return out, nil
+	out := &api.GetIntegrationsOutput{}
+	out.Items, out.NextToken, err = items(a.Config.Integrations, paging{in.MaxResults, in.NextToken}, integrationID, func(i *integration) api.Integration { return i.Integration })
+	return out, err
 }
 
 func (g *Gateway) updateIntegration(ctx context.Context, in *api.UpdateIntegrationInput) (*api.UpdateIntegrationOutput, error) {
-	var out *api.CreateIntegrationOutput
-	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		i, err := findIntegration(&a.Config, in.IntegrationId)
+	out := &api.UpdateIntegrationOutput{}
+	_, err := g.change(ctx, in.ApiId, func(tx store.Txn, a *gatewayAPI) error {
+		i, err := a.Config.integration(in.IntegrationId)
 		if err != nil {
 			return err
 		}
-		p := proxy{
-			kind: in.IntegrationType, connection: in.ConnectionType, passthrough: in.PassthroughBehavior, content: in.ContentHandlingStrategy,
-			method: value(in.IntegrationMethod), payload: value(in.PayloadFormatVersion), uri: in.IntegrationUri, timeoutMS: in.TimeoutInMillis,
-			others: in.ConnectionId != nil || in.CredentialsArn != nil || in.IntegrationSubtype != nil || in.RequestParameters != nil || in.RequestTemplates != nil ||
-				in.ResponseParameters != nil || in.TemplateSelectionExpression != nil || in.TlsConfig != nil,
-		}
-		if p.kind == "" {
-			p.kind = "AWS_PROXY"
-		}
-		if p.payload == "" {
-			p.payload = "2.0"
-		}
-		if p.uri == nil {
-			p.uri = ptr(i.URI)
-		}
-		if p.timeoutMS == nil {
-			p.timeoutMS = ptr(i.TimeoutMS)
-		}
-		if in.Description != nil {
-			i.Description = in.Description
-		}
-		if err := p.check("UpdateIntegration", i); err != nil {
+		if err := a.changeIntegration(i, in); err != nil {
 			return err
 		}
-		out = i.view()
+		if err := checkLink(tx, scopeOf(ctx), i); err != nil {
+			return err
+		}
+		members.Copy(out, &i.Integration)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.UpdateIntegrationOutput)(out), nil
+	return out, err
 }
 
 func (g *Gateway) deleteIntegration(ctx context.Context, in *api.DeleteIntegrationInput) (*api.DeleteIntegrationOutput, error) {
-	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		i := a.Config.integration(in.IntegrationId)
-		if i < 0 {
-			return notFound("Integration", in.IntegrationId)
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) (err error) {
+		for i := range a.Config.Routes {
+			if r := &a.Config.Routes[i]; r.integration() == in.IntegrationId {
+				return conflict("Cannot delete Integration '%s' due to it being referenced by a Route '%s'.", in.IntegrationId, routeID(r))
+			}
 		}
-		if n := slices.IndexFunc(a.Config.Routes, func(r route) bool { return r.Integration == in.IntegrationId }); n >= 0 {
-			return conflict("Cannot delete Integration '%s' due to it being referenced by a Route '%s'.", in.IntegrationId, a.Config.Routes[n].ID)
-		}
-		a.Config.Integrations = slices.Delete(a.Config.Integrations, i, i+1)
-		return nil
+		a.Config.Integrations, err = without(a.Config.Integrations, in.IntegrationId, "Integration", integrationID)
+		return err
 	})
 	return &api.DeleteIntegrationOutput{}, err
 }

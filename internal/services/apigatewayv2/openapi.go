@@ -1,46 +1,92 @@
 package apigatewayv2
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
-	"lambent.dev/lambent/internal/store"
 )
 
 // maxBody bounds an OpenAPI document, in bytes.
 const maxBody = 6 << 20
 
-// document is the part of an OpenAPI 3.0 definition that an HTTP API is made of. Schemas, responses and
-// descriptions say nothing about routing and are skipped; an extension that would change behaviour is refused by name.
+const anyMethod = "x-amazon-apigateway-any-method"
+
+// document is the part of an OpenAPI 3.0 definition that an HTTP API is made of, for import and export alike
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html). Schemas, responses and descriptions say nothing about
+// routing and are skipped.
 type document struct {
-	OpenAPI string `json:"openapi"`
+	OpenAPI string `json:"openapi" yaml:"openapi"`
 	Info    struct {
-		Title       string  `json:"title"`
-		Description *string `json:"description"`
-		Version     string  `json:"version"`
-	} `json:"info"`
-	Tags []struct {
-		Name  string  `json:"name"`
-		Value *string `json:"x-amazon-apigateway-tag-value"`
-	} `json:"tags"`
-	Paths map[string]map[string]json.RawMessage `json:"paths"`
-	CORS  *corsExtension                        `json:"x-amazon-apigateway-cors"`
+		Title       string  `json:"title" yaml:"title"`
+		Description *string `json:"description,omitempty" yaml:"description,omitempty"`
+		Version     string  `json:"version" yaml:"version"`
+	} `json:"info" yaml:"info"`
+	Servers    []server                              `json:"servers,omitempty" yaml:"servers,omitempty"`
+	Tags       []documentTag                         `json:"tags,omitempty" yaml:"tags,omitempty"`
+	Security   []map[string][]string                 `json:"security,omitempty" yaml:"security,omitempty"`
+	Paths      map[string]map[string]json.RawMessage `json:"paths" yaml:"paths"`
+	Components components                            `json:"components,omitzero" yaml:"components,omitempty"`
+	CORS       *corsExtension                        `json:"x-amazon-apigateway-cors,omitempty" yaml:"x-amazon-apigateway-cors,omitempty"`
+	Version    string                                `json:"x-amazon-apigateway-importexport-version,omitempty" yaml:"x-amazon-apigateway-importexport-version,omitempty"`
+}
+
+type documentTag struct {
+	Name  string  `json:"name"`
+	Value *string `json:"x-amazon-apigateway-tag-value,omitempty"`
+}
+
+type server struct {
+	URL       string                    `json:"url,omitempty"`
+	Variables map[string]serverVariable `json:"variables,omitempty"`
+	Endpoint  *struct {
+		Disabled *bool `json:"disableExecuteApiEndpoint,omitempty"`
+	} `json:"x-amazon-apigateway-endpoint-configuration,omitempty"`
+}
+
+type serverVariable struct {
+	Default string `json:"default"`
+}
+
+type components struct {
+	SecuritySchemes map[string]securityScheme       `json:"securitySchemes,omitempty"`
+	Integrations    map[string]integrationExtension `json:"x-amazon-apigateway-integrations,omitempty"`
+}
+
+type securityScheme struct {
+	Type       string               `json:"type,omitempty"`
+	Name       string               `json:"name,omitempty"`
+	In         string               `json:"in,omitempty"`
+	Flows      json.RawMessage      `json:"flows,omitempty"`
+	OpenID     string               `json:"openIdConnectUrl,omitempty"`
+	Authorizer *authorizerExtension `json:"x-amazon-apigateway-authorizer,omitempty"`
+}
+
+type authorizerExtension struct {
+	Type           string `json:"type"`
+	IdentitySource any    `json:"identitySource,omitempty"`
+	JWT            *struct {
+		Issuer   *string  `json:"issuer"`
+		Audience []string `json:"audience"`
+	} `json:"jwtConfiguration,omitempty"`
+	URI             *string `json:"authorizerUri,omitempty"`
+	Credentials     *string `json:"authorizerCredentials,omitempty"`
+	PayloadVersion  any     `json:"authorizerPayloadFormatVersion,omitempty"`
+	TTL             *int32  `json:"authorizerResultTtlInSeconds,omitempty"`
+	SimpleResponses *bool   `json:"enableSimpleResponses,omitempty"`
 }
 
 type corsExtension struct {
-	AllowOrigins     []string `json:"allowOrigins"`
-	AllowMethods     []string `json:"allowMethods"`
-	AllowHeaders     []string `json:"allowHeaders"`
-	ExposeHeaders    []string `json:"exposeHeaders"`
-	MaxAge           *int32   `json:"maxAge"`
-	AllowCredentials *bool    `json:"allowCredentials"`
+	AllowOrigins     []string `json:"allowOrigins,omitempty"`
+	AllowMethods     []string `json:"allowMethods,omitempty"`
+	AllowHeaders     []string `json:"allowHeaders,omitempty"`
+	ExposeHeaders    []string `json:"exposeHeaders,omitempty"`
+	MaxAge           *int32   `json:"maxAge,omitempty"`
+	AllowCredentials *bool    `json:"allowCredentials,omitempty"`
 }
 
 func (c *corsExtension) cors() *api.Cors {
@@ -54,26 +100,42 @@ func (c *corsExtension) cors() *api.Cors {
 }
 
 type pathOperation struct {
-	OperationID *string               `json:"operationId"`
-	Security    json.RawMessage       `json:"security"`
-	Integration *integrationExtension `json:"x-amazon-apigateway-integration"`
+	OperationID *string               `json:"operationId,omitempty"`
+	Parameters  []pathParameter       `json:"parameters,omitempty"`
+	Responses   json.RawMessage       `json:"responses,omitempty"`
+	Security    []map[string][]string `json:"security,omitempty"`
+	Auth        *struct {
+		Type string `json:"type"`
+	} `json:"x-amazon-apigateway-auth,omitempty"`
+	Integration *integrationExtension `json:"x-amazon-apigateway-integration,omitempty"`
+}
+
+type pathParameter struct {
+	Name     string            `json:"name"`
+	In       string            `json:"in"`
+	Required bool              `json:"required"`
+	Schema   map[string]string `json:"schema,omitempty"`
 }
 
 type integrationExtension struct {
-	Type                 string          `json:"type"`
-	URI                  *string         `json:"uri"`
-	HTTPMethod           string          `json:"httpMethod"`
-	PayloadFormatVersion any             `json:"payloadFormatVersion"`
-	TimeoutInMillis      *int32          `json:"timeoutInMillis"`
-	ConnectionType       string          `json:"connectionType"`
-	PassthroughBehavior  string          `json:"passthroughBehavior"`
-	ContentHandling      string          `json:"contentHandling"`
-	Credentials          *string         `json:"credentials"`
-	ConnectionID         *string         `json:"connectionId"`
-	Subtype              *string         `json:"integrationSubtype"`
-	RequestParameters    json.RawMessage `json:"requestParameters"`
-	ResponseParameters   json.RawMessage `json:"responseParameters"`
-	TLSConfig            json.RawMessage `json:"tlsConfig"`
+	Ref                  string                       `json:"$ref,omitempty"`
+	Type                 string                       `json:"type,omitempty"`
+	Description          *string                      `json:"description,omitempty"`
+	Subtype              *string                      `json:"integrationSubtype,omitempty"`
+	Credentials          *string                      `json:"credentials,omitempty"`
+	HTTPMethod           *string                      `json:"httpMethod,omitempty"`
+	URI                  *string                      `json:"uri,omitempty"`
+	ConnectionID         *string                      `json:"connectionId,omitempty"`
+	ConnectionType       string                       `json:"connectionType,omitempty"`
+	RequestParameters    map[string]string            `json:"requestParameters,omitempty"`
+	ResponseParameters   map[string]map[string]string `json:"responseParameters,omitempty"`
+	PayloadFormatVersion any                          `json:"payloadFormatVersion,omitempty"`
+	TimeoutInMillis      *int32                       `json:"timeoutInMillis,omitempty"`
+	PassthroughBehavior  string                       `json:"passthroughBehavior,omitempty"`
+	ContentHandling      string                       `json:"contentHandling,omitempty"`
+	TLS                  *struct {
+		ServerName *string `json:"serverNameToVerify"`
+	} `json:"tlsConfig,omitempty"`
 }
 
 // parseDocument reads an OpenAPI definition in JSON or YAML.
@@ -102,96 +164,30 @@ func parseDocument(body string) (*document, error) {
 	return &d, nil
 }
 
-// config returns the routes and integrations of a definition, in a fixed order and with ids made by newID.
-func (d *document) config(newID func(n int) (string, error)) (config, error) {
-	c := config{CORS: d.CORS.cors()}
-	byURI := map[string]string{}
-	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(d.Paths[path])) {
-			if err := d.addOperation(&c, byURI, path, method, newID); err != nil {
-				return c, err
-			}
-		}
-	}
-	if len(c.Routes) > maxRoutes {
-		return c, badRequest("The definition has %d routes; an API has at most %d.", len(c.Routes), maxRoutes)
-	}
-	return c, nil
-}
-
-func (d *document) addOperation(c *config, byURI map[string]string, path, method string, newID func(n int) (string, error)) error {
-	routeKey := routeKeyOf(path, method)
-	if routeKey == "" {
-		return nil // parameters, summary and other members of a path that are no methods
-	}
-	var op pathOperation
-	if err := json.Unmarshal(d.Paths[path][method], &op); err != nil {
-		return badRequest("Unable to parse API definition: %s %s: %v", method, path, err)
-	}
-	if s := string(op.Security); s != "" && s != "[]" && s != "null" && s != `[{"NONE":[]}]` {
-		return service501("security of " + routeKey)
-	}
-	if err := checkRouteKey(routeKey); err != nil {
-		return err
-	}
-	id, err := newID(7)
-	if err != nil {
-		return err
-	}
-	r := route{ID: id, Key: routeKey, OperationName: op.OperationID}
-	if op.Integration != nil {
-		i, err := op.Integration.integration()
-		if err != nil {
-			return fmt.Errorf("route %s: %w", routeKey, err)
-		}
-		shared := fmt.Sprintf("%s %d", i.URI, i.TimeoutMS)
-		if r.Integration = byURI[shared]; r.Integration == "" {
-			if i.ID, err = newID(7); err != nil {
-				return err
-			}
-			r.Integration, byURI[shared] = i.ID, i.ID
-			c.Integrations = append(c.Integrations, i)
-		}
-	}
-	c.Routes = append(c.Routes, r)
-	return nil
-}
-
-func service501(what string) error {
-	no := refused{operation: "ImportApi"}
-	no.when(true, what)
-	return no.err
-}
-
-// routeKeyOf returns the route key of a path item's member, or "" when the member is no method.
+// routeKeyOf returns the route key of a member of a path item, or "" when the member is no method.
 func routeKeyOf(path, method string) string {
-	if method == "x-amazon-apigateway-any-method" {
-		if path == "/$default" || path == "$default" {
-			return "$default"
+	if method == anyMethod {
+		if path == "/$default" || path == defaultRoute {
+			return defaultRoute
 		}
 		return "ANY " + path
 	}
-	if m := strings.ToUpper(method); slices.Contains(methods, m) {
+	if m := strings.ToUpper(method); m != "ANY" && slices.Contains(methods, m) {
 		return m + " " + path
 	}
 	return ""
 }
 
-func (e *integrationExtension) integration() (integration, error) {
-	payload := fmt.Sprint(e.PayloadFormatVersion)
-	switch payload {
+// versionText is a payload format version, which a YAML document may hold as a number.
+func versionText(v any) *string {
+	switch text := fmt.Sprint(v); text {
 	case "<nil>":
-		payload = "1.0"
-	case "2":
-		payload = "2.0" // an unquoted 2.0 in YAML
+		return nil
+	case "1", "2":
+		return ptr(text + ".0")
+	default:
+		return ptr(text)
 	}
-	var i integration
-	p := proxy{
-		kind: strings.ToUpper(e.Type), connection: e.ConnectionType, passthrough: e.PassthroughBehavior, content: e.ContentHandling,
-		method: e.HTTPMethod, payload: payload, uri: e.URI, timeoutMS: e.TimeoutInMillis,
-		others: e.ConnectionID != nil || e.Credentials != nil || e.Subtype != nil || len(e.RequestParameters) > 0 || len(e.ResponseParameters) > 0 || len(e.TLSConfig) > 0,
-	}
-	return i, p.check("ImportApi", &i)
 }
 
 // tags returns the tags that SAM writes into a definition.
@@ -208,57 +204,18 @@ func (d *document) tags() map[string]string {
 	return out
 }
 
-func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.ImportApiOutput, error) {
-	no := refused{operation: "ImportApi"}
-	no.when(in.Basepath != nil && *in.Basepath != "ignore", "Basepath")
-	if no.err != nil {
-		return nil, no.err
+// basePath is the path of the first server, without a slash at its end.
+func (d *document) basePath() string {
+	if len(d.Servers) == 0 {
+		return ""
 	}
-	d, err := parseDocument(in.Body)
-	if err != nil {
-		return nil, err
+	text := d.Servers[0].URL
+	for name, v := range d.Servers[0].Variables {
+		text = strings.ReplaceAll(text, "{"+name+"}", v.Default)
 	}
-	c, err := d.config(g.newID)
-	if err != nil {
-		return nil, err
+	if _, rest, ok := strings.Cut(text, "://"); ok {
+		_, text, _ = strings.Cut(rest, "/")
+		text = "/" + text
 	}
-	if d.Info.Title == "" {
-		return nil, badRequest("The OpenAPI definition has no info.title, which names the API.")
-	}
-	a := httpAPI{Name: d.Info.Title, Description: d.Info.Description, Version: optional(d.Info.Version), Tags: d.tags(), Config: c}
-	if err := g.insert(ctx, &a); err != nil {
-		return nil, err
-	}
-	return (*api.ImportApiOutput)(g.view(a)), nil
-}
-
-func (g *Gateway) reimportAPI(ctx context.Context, in *api.ReimportApiInput) (*api.ReimportApiOutput, error) {
-	no := refused{operation: "ReimportApi"}
-	no.when(in.Basepath != nil && *in.Basepath != "ignore", "Basepath")
-	if no.err != nil {
-		return nil, no.err
-	}
-	d, err := parseDocument(in.Body)
-	if err != nil {
-		return nil, err
-	}
-	c, err := d.config(g.newID)
-	if err != nil {
-		return nil, err
-	}
-	a, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		if d.Info.Title != "" {
-			a.Name = d.Info.Title
-		}
-		a.Description, a.Version = d.Info.Description, optional(d.Info.Version)
-		cors := a.Config.CORS
-		if a.Config = c; c.CORS == nil {
-			a.Config.CORS = cors
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.ReimportApiOutput)(g.view(a)), nil
+	return strings.TrimRight(text, "/")
 }

@@ -17,6 +17,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -51,23 +52,32 @@ type bench struct {
 	addr    string
 }
 
-// run starts a gateway behind a real listener.
-func run(t *testing.T) *bench {
+// newBench makes a gateway without a listener.
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{functions: &functions{answer: `{"statusCode":200,"body":"ok"}`}}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
-	b.gateway = newGateway(service.Deps{
+	deps := service.Deps{
 		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), Random: rand.NewChaCha8([32]byte{1}),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}, b.functions)
+	}
+	b.gateway = newGateway(deps, Options{Functions: b.functions, Domains: domain.New(deps, nil)})
+	return b
+}
+
+// run starts a gateway behind a real listener.
+func run(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.addr = l.Addr().String()
 	p := &plane{gateway: b.gateway}
+	b.gateway.domains.Register(planeName, p)
 	s, err := front.Serve(l, front.Options{
-		Routes: []service.Route{{Host: "{api}.execute-api.{region}.*", Handler: p, Public: true}, {Path: "/_aws/execute-api/{api}", Handler: p, Public: true}},
+		Routes: b.gateway.routes(p),
 		API:    http.NotFoundHandler(), Health: http.NotFoundHandler(), Loopback: true, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -112,7 +122,9 @@ func (b *bench) do(t *testing.T, method, target, body string, headers ...string)
 		t.Fatal(err)
 	}
 	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+		if r.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -283,6 +295,31 @@ func TestAStageServesItsDeploymentUntilTheNext(t *testing.T) {
 	}
 }
 
+func TestAnAPIAnswersUnderItsDomainNameAlone(t *testing.T) {
+	b := run(t)
+	id := b.deploy(t, samBody("get /pets/{id}"), nil)
+	if _, err := b.gateway.createDomainName(b.ctx, &api.CreateDomainNameInput{
+		DomainName: "api.example.com", DomainNameConfigurations: []api.DomainNameConfiguration{{CertificateArn: ptr("arn:aws:acm:us-east-1:000000000000:certificate/c")}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.gateway.createAPIMapping(b.ctx, &api.CreateApiMappingInput{DomainName: "api.example.com", ApiId: id, Stage: "$default", ApiMappingKey: ptr("v1")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.gateway.updateAPI(b.ctx, &api.UpdateApiInput{ApiId: id, DisableExecuteApiEndpoint: ptr(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := b.do(t, "GET", "/v1/pets/7", "", "Host", "api.example.com"); resp.StatusCode != http.StatusOK {
+		t.Errorf("by the domain name: %d %s", resp.StatusCode, body)
+	}
+	if resp, body := b.do(t, "GET", "/_aws/domains/api.example.com/v1/pets/7", ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("by path: %d %s", resp.StatusCode, body)
+	}
+	if resp, _ := b.do(t, "GET", "/_aws/execute-api/"+id+"/pets/7", ""); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("by its own endpoint: %d", resp.StatusCode)
+	}
+}
+
 func TestAStageIsFoundAfterItsPathWasAskedForInVain(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("get /prod"), nil)
@@ -300,32 +337,13 @@ func TestAStageIsFoundAfterItsPathWasAskedForInVain(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
-	b := run(t)
-	for name, err := range map[string]error{
-		"WEBSOCKET":            second(b.gateway.createAPI(b.ctx, &api.CreateApiInput{Name: "x", ProtocolType: "WEBSOCKET"})),
-		"PayloadFormatVersion": second(b.gateway.createIntegration(b.ctx, &api.CreateIntegrationInput{ApiId: "x", IntegrationType: "AWS_PROXY", IntegrationUri: ptr(functionARN)})),
-		"HTTP_PROXY":           second(b.gateway.createIntegration(b.ctx, &api.CreateIntegrationInput{ApiId: "x", IntegrationType: "HTTP_PROXY", IntegrationUri: ptr("http://x")})),
-		"AuthorizationType":    second(b.gateway.createRoute(b.ctx, &api.CreateRouteInput{ApiId: "x", RouteKey: "GET /", AuthorizationType: "JWT"})),
-	} {
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v, want a refusal that names it", name, err)
-		}
-	}
-}
-
-func second[T any](_ T, err error) error { return err }
-
-func FuzzParseDocument(f *testing.F) {
+func FuzzImport(f *testing.F) {
 	f.Add(samBody("get /a/{b+}"))
 	f.Add("openapi: 3.0.1\npaths:\n  /a:\n    get: {}\n")
-	f.Fuzz(func(t *testing.T, body string) {
-		d, err := parseDocument(body)
-		if err != nil {
-			return
-		}
-		if c, err := d.config(func(int) (string, error) { return "id", nil }); err == nil {
-			compile(&c)
+	b := newBench(f)
+	f.Fuzz(func(_ *testing.T, body string) {
+		if m, err := b.gateway.importDocument(importing{body: &body}); err == nil {
+			compile(&m.api.Config)
 		}
 	})
 }

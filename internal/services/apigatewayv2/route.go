@@ -2,10 +2,12 @@ package apigatewayv2
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/members"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -15,13 +17,28 @@ const (
 	maxIntegrations = 300
 )
 
+// The routes of WebSocket APIs with a meaning of their own; $default is also one of HTTP APIs.
+const (
+	connectRoute    = "$connect"
+	disconnectRoute = "$disconnect"
+	defaultRoute    = "$default"
+)
+
+// The authorization types of a route.
+const (
+	authNone   = "NONE"
+	authIAM    = "AWS_IAM"
+	authCustom = "CUSTOM"
+	authJWT    = "JWT"
+)
+
 // methods are the HTTP methods of a route key.
 var methods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-// checkRouteKey checks a route key: "$default", or a method and a path whose variables are whole elements and
+// checkRouteKey checks the route key of an HTTP API: "$default", or a method and a path whose variables are whole elements and
 // whose greedy variable is the last.
 func checkRouteKey(k string) error {
-	if k == "$default" {
+	if k == defaultRoute {
 		return nil
 	}
 	method, path, ok := strings.Cut(k, " ")
@@ -46,77 +63,148 @@ func checkRouteKey(k string) error {
 	return nil
 }
 
+// checkMessageKey checks the route key of a WebSocket API: any text, of which $connect, $disconnect and $default have a meaning of their own.
+func checkMessageKey(k string) error {
+	if k == "" || strings.HasPrefix(k, "$") && k != connectRoute && k != disconnectRoute && k != defaultRoute {
+		return badRequest("Invalid route key %q: routes that begin with $ are $connect, $disconnect and $default.", k)
+	}
+	return nil
+}
+
 // splitPath returns the elements of a path without its leading slash.
 func splitPath(path string) []string { return strings.Split(strings.TrimPrefix(path, "/"), "/") }
 
-// target returns the integration id in a route's target.
-func target(c *config, t *string) (string, error) {
-	if t == nil {
-		return "", nil
+// integration returns the id in the route's target; empty without a target.
+func (r *route) integration() string { return strings.TrimPrefix(value(r.Target), "integrations/") }
+
+// requestParameter is how a route of a WebSocket API names a parameter of its request.
+var requestParameter = regexp.MustCompile(`^route\.request\.(header|querystring)\.[A-Za-z0-9!#$%&'*+.^_|~-]+$`)
+
+// checkRoute checks a whole route against its API.
+func (a *gatewayAPI) checkRoute(r *route) error {
+	check := checkRouteKey
+	if a.webSocket() {
+		check = checkMessageKey
 	}
-	id, ok := strings.CutPrefix(*t, "integrations/")
-	if !ok || c.integration(id) < 0 {
-		return "", badRequest("Invalid target %q: give integrations/<id> of an integration of this API.", *t)
+	if err := check(r.RouteKey); err != nil {
+		return err
 	}
-	return id, nil
+	if slices.ContainsFunc(a.Config.Routes, func(o route) bool { return o.RouteKey == r.RouteKey && routeID(&o) != routeID(r) }) {
+		return conflict("Route with key %s already exists for this API", r.RouteKey)
+	}
+	if t := r.Target; t != nil && *t != "" {
+		id, ok := strings.CutPrefix(*t, "integrations/")
+		if _, err := a.Config.integration(id); !ok || err != nil {
+			return badRequest("Invalid target %q: give integrations/<id> of an integration of this API.", *t)
+		}
+	}
+	if err := a.checkRouteAuthorization(r); err != nil {
+		return err
+	}
+	if a.webSocket() {
+		return a.checkMessageRoute(r)
+	}
+	switch {
+	case value(r.ApiKeyRequired):
+		return badRequest("ApiKeyRequired is not currently supported for HTTP APIs")
+	case len(r.RequestModels) > 0 || r.ModelSelectionExpression != nil:
+		return badRequest("Model validation is not currently supported for HTTP APIs")
+	case len(r.RequestParameters) > 0:
+		return badRequest("RequestParameters of a route are not supported for HTTP APIs; those of an integration are.")
+	case r.RouteResponseSelectionExpression != nil:
+		return badRequest("RouteResponseSelectionExpression is supported only for WEBSOCKET APIs.")
+	}
+	return nil
 }
 
-func (r *route) view() *api.CreateRouteOutput {
-	out := &api.CreateRouteOutput{
-		ApiKeyRequired: ptr(false), AuthorizationType: "NONE", OperationName: r.OperationName, RouteId: ptr(r.ID), RouteKey: ptr(r.Key),
+// checkRouteAuthorization checks who may use a route.
+func (a *gatewayAPI) checkRouteAuthorization(r *route) error {
+	kind := ""
+	if id := value(r.AuthorizerId); id != "" {
+		found, err := a.Config.authorizer(id)
+		if err != nil {
+			return badRequest("Invalid authorizer identifier specified %s", id)
+		}
+		kind = found.AuthorizerType
 	}
-	if r.Integration != "" {
-		out.Target = ptr("integrations/" + r.Integration)
+	switch {
+	case r.AuthorizationType == authJWT && a.webSocket():
+		return badRequest("JWT authorization is supported only for HTTP APIs.")
+	case r.AuthorizationType == authJWT && kind != authorizerJWT, r.AuthorizationType == authCustom && kind != authorizerRequest:
+		return badRequest("Authorization type %s needs the AuthorizerId of a %s authorizer of this API.", r.AuthorizationType,
+			map[string]string{authJWT: authorizerJWT, authCustom: authorizerRequest}[r.AuthorizationType])
+	case len(r.AuthorizationScopes) > 0 && r.AuthorizationType != authJWT:
+		return badRequest("AuthorizationScopes are supported only with JWT authorization.")
+	case a.webSocket() && r.AuthorizationType != authNone && r.RouteKey != connectRoute:
+		return badRequest("Currently, authorization is restricted to the $connect route only")
 	}
-	return out
+	return nil
 }
 
-func (g *Gateway) createRoute(ctx context.Context, in *api.CreateRouteInput) (*api.CreateRouteOutput, error) {
-	no := refused{operation: "CreateRoute"}
-	no.when(in.AuthorizationType != "" && in.AuthorizationType != "NONE", "AuthorizationType "+in.AuthorizationType)
-	no.when(in.AuthorizerId != nil, "AuthorizerId")
-	no.when(in.AuthorizationScopes != nil, "AuthorizationScopes")
-	no.when(in.ApiKeyRequired != nil && *in.ApiKeyRequired, "ApiKeyRequired")
-	no.when(in.RequestModels != nil || in.ModelSelectionExpression != nil, "RequestModels")
-	no.when(in.RequestParameters != nil, "RequestParameters")
-	no.when(in.RouteResponseSelectionExpression != nil, "RouteResponseSelectionExpression")
-	if no.err != nil {
-		return nil, no.err
+// checkMessageRoute checks what only routes of WebSocket APIs have.
+func (a *gatewayAPI) checkMessageRoute(r *route) error {
+	if value(r.ApiKeyRequired) {
+		return unsupported("CreateRoute", "ApiKeyRequired of a WebSocket route (API keys are those of REST APIs)")
 	}
-	if err := checkRouteKey(in.RouteKey); err != nil {
-		return nil, err
+	for name := range r.RequestParameters {
+		if !requestParameter.MatchString(name) {
+			return badRequest("Invalid request parameter %q: give route.request.header.<name> or route.request.querystring.<name>.", name)
+		}
+		if r.RouteKey != connectRoute {
+			return badRequest("RequestParameters are supported only for the $connect route.")
+		}
+	}
+	if e := value(r.RouteResponseSelectionExpression); e != "" && e != defaultRoute {
+		return badRequest("Invalid RouteResponseSelectionExpression %q: only $default is supported.", e)
+	}
+	for _, name := range r.RequestModels {
+		if !slices.ContainsFunc(a.Config.Models, func(m api.Model) bool { return m.Name == name }) {
+			return badRequest("Invalid model name specified: %s", name)
+		}
+	}
+	return nil
+}
+
+// newRoute returns a route with an id of its own, checked.
+func (g *Gateway) newRoute(a *gatewayAPI, in *api.CreateRouteInput) (*route, error) {
+	if len(a.Config.Routes) >= maxRoutes {
+		return nil, badRequest("An API has at most %d routes.", maxRoutes)
 	}
 	id, err := g.newID(7)
 	if err != nil {
 		return nil, err
 	}
-	r := route{ID: id, Key: in.RouteKey, OperationName: in.OperationName}
-	_, err = g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		if len(a.Config.Routes) >= maxRoutes {
-			return badRequest("An API has at most %d routes.", maxRoutes)
-		}
-		if slices.ContainsFunc(a.Config.Routes, func(o route) bool { return o.Key == r.Key }) {
-			return conflict("Route with key %s already exists for this API", r.Key)
-		}
-		var err error
-		if r.Integration, err = target(&a.Config, in.Target); err != nil {
-			return err
-		}
-		a.Config.Routes = append(a.Config.Routes, r)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return r.view(), nil
+	r := &route{Route: api.Route{RouteId: ptr(id), ApiKeyRequired: ptr(false), AuthorizationType: authNone}}
+	members.Copy(&r.Route, in)
+	return r, a.checkRoute(r)
 }
 
-// findRoute returns a route of an API, or NotFoundException.
-func findRoute(c *config, id string) (*route, error) {
-	if i := c.route(id); i >= 0 {
-		return &c.Routes[i], nil
+// changeRoute changes r, a route of a.
+func (a *gatewayAPI) changeRoute(r *route, in *api.UpdateRouteInput) error {
+	changed := *r
+	members.Copy(&changed.Route, in)
+	if changed.AuthorizationType == authNone || changed.AuthorizationType == authIAM {
+		changed.AuthorizerId, changed.AuthorizationScopes = nil, nil
 	}
-	return nil, notFound("Route", id)
+	if err := a.checkRoute(&changed); err != nil {
+		return err
+	}
+	*r = changed
+	return nil
+}
+
+func (g *Gateway) createRoute(ctx context.Context, in *api.CreateRouteInput) (*api.CreateRouteOutput, error) {
+	out := &api.CreateRouteOutput{}
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
+		r, err := g.newRoute(a, in)
+		if err != nil {
+			return err
+		}
+		a.Config.Routes = append(a.Config.Routes, *r)
+		members.Copy(out, &r.Route)
+		return nil
+	})
+	return out, err
 }
 
 func (g *Gateway) getRoute(ctx context.Context, in *api.GetRouteInput) (*api.GetRouteOutput, error) {
@@ -124,11 +212,13 @@ func (g *Gateway) getRoute(ctx context.Context, in *api.GetRouteInput) (*api.Get
 	if err != nil {
 		return nil, err
 	}
-	r, err := findRoute(&a.Config, in.RouteId)
+	r, err := a.Config.route(in.RouteId)
 	if err != nil {
 		return nil, err
 	}
-	return (*api.GetRouteOutput)(r.view()), nil
+	out := &api.GetRouteOutput{}
+	members.Copy(out, &r.Route)
+	return out, nil
 }
 
 func (g *Gateway) getRoutes(ctx context.Context, in *api.GetRoutesInput) (*api.GetRoutesOutput, error) {
@@ -136,68 +226,46 @@ func (g *Gateway) getRoutes(ctx context.Context, in *api.GetRoutesInput) (*api.G
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetRoutesOutput{Items: []api.Route{}}
-	for _, r := range a.Config.Routes {
-		v := r.view()
-		out.Items = append(out.Items, api.Route{
-			ApiKeyRequired: v.ApiKeyRequired, AuthorizationType: v.AuthorizationType, OperationName: v.OperationName, RouteId: v.RouteId, RouteKey: r.Key, Target: v.Target,
-		})
-	}
-	return out, nil
+	out := &api.GetRoutesOutput{}
+	out.Items, out.NextToken, err = items(a.Config.Routes, paging{in.MaxResults, in.NextToken}, routeID, func(r *route) api.Route { return r.Route })
+	return out, err
 }
 
 func (g *Gateway) updateRoute(ctx context.Context, in *api.UpdateRouteInput) (*api.UpdateRouteOutput, error) {
-	no := refused{operation: "UpdateRoute"}
-	no.when(in.AuthorizationType != "" && in.AuthorizationType != "NONE", "AuthorizationType "+in.AuthorizationType)
-	no.when(in.AuthorizerId != nil, "AuthorizerId")
-	no.when(in.AuthorizationScopes != nil, "AuthorizationScopes")
-	no.when(in.ApiKeyRequired != nil && *in.ApiKeyRequired, "ApiKeyRequired")
-	no.when(in.RequestModels != nil || in.ModelSelectionExpression != nil, "RequestModels")
-	no.when(in.RequestParameters != nil, "RequestParameters")
-	no.when(in.RouteResponseSelectionExpression != nil, "RouteResponseSelectionExpression")
-	if no.err != nil {
-		return nil, no.err
-	}
-	var out *api.CreateRouteOutput
-	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		r, err := findRoute(&a.Config, in.RouteId)
+	out := &api.UpdateRouteOutput{}
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
+		r, err := a.Config.route(in.RouteId)
 		if err != nil {
 			return err
 		}
-		if in.RouteKey != nil && *in.RouteKey != r.Key {
-			if err := checkRouteKey(*in.RouteKey); err != nil {
-				return err
-			}
-			if slices.ContainsFunc(a.Config.Routes, func(o route) bool { return o.Key == *in.RouteKey }) {
-				return conflict("Route with key %s already exists for this API", *in.RouteKey)
-			}
-			r.Key = *in.RouteKey
+		if err := a.changeRoute(r, in); err != nil {
+			return err
 		}
-		if in.Target != nil {
-			if r.Integration, err = target(&a.Config, in.Target); err != nil {
-				return err
-			}
-		}
-		if in.OperationName != nil {
-			r.OperationName = in.OperationName
-		}
-		out = r.view()
+		members.Copy(out, &r.Route)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.UpdateRouteOutput)(out), nil
+	return out, err
 }
 
 func (g *Gateway) deleteRoute(ctx context.Context, in *api.DeleteRouteInput) (*api.DeleteRouteOutput, error) {
-	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *httpAPI) error {
-		i := a.Config.route(in.RouteId)
-		if i < 0 {
-			return notFound("Route", in.RouteId)
-		}
-		a.Config.Routes = slices.Delete(a.Config.Routes, i, i+1)
-		return nil
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) (err error) {
+		a.Config.Routes, err = without(a.Config.Routes, in.RouteId, "Route", routeID)
+		return err
 	})
 	return &api.DeleteRouteOutput{}, err
+}
+
+func (g *Gateway) deleteRouteParameter(ctx context.Context, in *api.DeleteRouteRequestParameterInput) (*api.DeleteRouteRequestParameterOutput, error) {
+	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
+		r, err := a.Config.route(in.RouteId)
+		if err != nil {
+			return err
+		}
+		if _, ok := r.RequestParameters[in.RequestParameterKey]; !ok {
+			return notFound("Route Request Parameter", in.RequestParameterKey)
+		}
+		delete(r.RequestParameters, in.RequestParameterKey)
+		return nil
+	})
+	return &api.DeleteRouteRequestParameterOutput{}, err
 }

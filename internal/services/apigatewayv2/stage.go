@@ -2,83 +2,158 @@ package apigatewayv2
 
 import (
 	"context"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/members"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// stageName is what AWS accepts for a stage other than $default.
-var stageName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+const (
+	// defaultStage is the stage of an HTTP API that is served without its name in the path.
+	defaultStage = "$default"
+	// maxStages is AWS's quota for one API.
+	maxStages = 10
+	// maxFormat bounds the format of access logs, in bytes.
+	maxFormat = 3 << 10
+)
 
-func (st *stage) view() *api.CreateStageOutput {
-	return &api.CreateStageOutput{
-		AutoDeploy: ptr(st.Auto), CreatedDate: ptr(st.Created), DefaultRouteSettings: &api.RouteSettings{DetailedMetricsEnabled: ptr(false)},
-		DeploymentId: optional(st.Deployment), Description: st.Description, LastUpdatedDate: ptr(st.Updated),
-		RouteSettings: map[string]api.RouteSettings{}, StageName: ptr(st.Name), StageVariables: st.Variables, Tags: st.Tags,
-	}
-}
+// stageName is what AWS accepts for a stage other than $default; variableName and variableValue, for its variables.
+var (
+	stageName     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	variableName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+	variableValue = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#&=,]{0,512}$`)
+)
 
-func (g *Gateway) createStage(ctx context.Context, in *api.CreateStageInput) (*api.CreateStageOutput, error) {
-	no := refused{operation: "CreateStage"}
-	no.when(in.AccessLogSettings != nil, "AccessLogSettings")
-	no.when(in.ClientCertificateId != nil, "ClientCertificateId")
-	no.when(throttles(in.DefaultRouteSettings), "DefaultRouteSettings")
-	no.when(len(in.RouteSettings) > 0, "RouteSettings")
-	if no.err != nil {
-		return nil, no.err
-	}
-	if in.StageName != "$default" && !stageName.MatchString(in.StageName) {
-		return nil, badRequest("Stage name only allows a-zA-Z0-9_- and $default, not %q.", in.StageName)
-	}
+// newStage returns the stage that in asks for, not checked.
+func (g *Gateway) newStage(in *api.CreateStageInput) *stage {
 	now := g.deps.Clock.Now().UTC()
-	st := stage{
-		Name: in.StageName, Auto: in.AutoDeploy != nil && *in.AutoDeploy, Deployment: value(in.DeploymentId), Description: in.Description,
-		Variables: in.StageVariables, Tags: in.Tags, Created: now, Updated: now,
-	}
-	s := scopeOf(ctx)
-	err := g.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, err := load(tx, s, in.ApiId); err != nil {
-			return err
-		}
-		taken, err := record.Has(tx, s.stage(in.ApiId, st.Name))
-		if err != nil {
-			return err
-		}
-		if taken {
-			return conflict("Stage already exists")
-		}
-		if err := checkDeployment(tx, s, in.ApiId, &st); err != nil {
-			return err
-		}
-		return record.Set(tx, s.stage(in.ApiId, st.Name), st)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return st.view(), nil
+	st := &stage{Stage: api.Stage{
+		AutoDeploy: ptr(false), CreatedDate: ptr(now), LastUpdatedDate: ptr(now), DefaultRouteSettings: &api.RouteSettings{DetailedMetricsEnabled: ptr(false)},
+		RouteSettings: map[string]api.RouteSettings{}, StageVariables: map[string]string{}, Tags: map[string]string{},
+	}}
+	members.Copy(&st.Stage, in)
+	return st
 }
 
-// throttles reports whether route settings ask for what is not executed.
-func throttles(s *api.RouteSettings) bool {
-	return s != nil && (s.ThrottlingBurstLimit != nil || s.ThrottlingRateLimit != nil || s.DataTraceEnabled != nil && *s.DataTraceEnabled ||
-		s.DetailedMetricsEnabled != nil && *s.DetailedMetricsEnabled || s.LoggingLevel != "" && s.LoggingLevel != "OFF")
+// check checks a stage against its API.
+func (st *stage) check(a *gatewayAPI) error {
+	if st.StageName != defaultStage && !stageName.MatchString(st.StageName) {
+		return badRequest("Stage name only allows a-zA-Z0-9_- and $default, not %q.", st.StageName)
+	}
+	if a.webSocket() && st.StageName == defaultStage {
+		return badRequest("The stage $default is supported only for HTTP APIs.")
+	}
+	if st.ClientCertificateId != nil {
+		return unsupported("CreateStage", "ClientCertificateId")
+	}
+	for k, v := range st.StageVariables {
+		if !variableName.MatchString(k) || !variableValue.MatchString(v) {
+			return badRequest("Invalid stage variable %s=%q: names have letters, digits and _, values at most 512 of A-Za-z0-9-._~:/?#&=,", k, v)
+		}
+	}
+	if err := checkRouteSettings(a, st.DefaultRouteSettings); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(st.RouteSettings)) {
+		s := st.RouteSettings[key]
+		if err := checkRouteSettings(a, &s); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(a.Config.Routes, func(r route) bool { return r.RouteKey == key }) {
+			return notFound("Route", key)
+		}
+	}
+	return checkAccessLog(st.AccessLogSettings)
+}
+
+// checkAccessLog checks where access logs go and how they look.
+func checkAccessLog(s *api.AccessLogSettings) error {
+	if s == nil {
+		return nil
+	}
+	arn := value(s.DestinationArn)
+	switch {
+	case !strings.HasPrefix(arn, "arn:aws:logs:") && !strings.HasPrefix(arn, "arn:aws:firehose:") || strings.Count(arn, ":") < 5:
+		return badRequest("Invalid ARN specified in the request. ARNs must start with 'arn:' and include a log group or a Firehose stream: %q", arn)
+	case value(s.Format) == "":
+		return badRequest("Format of AccessLogSettings is required, such as $context.requestId $context.status.")
+	case len(*s.Format) > maxFormat:
+		return badRequest("The access log format is longer than %d bytes.", maxFormat)
+	case !strings.Contains(*s.Format, "$context.requestId") && !strings.Contains(*s.Format, "$context.extendedRequestId"):
+		return badRequest("Access log format must contain at least $context.requestId or $context.extendedRequestId.")
+	}
+	return nil
+}
+
+// checkRouteSettings checks the settings of one route, or of all.
+func checkRouteSettings(a *gatewayAPI, s *api.RouteSettings) error {
+	if s == nil {
+		return nil
+	}
+	switch logs := value(s.DataTraceEnabled) || s.LoggingLevel != "" && s.LoggingLevel != "OFF"; {
+	case logs && !a.webSocket():
+		return badRequest("Execution logs are not supported on protocolType HTTP")
+	case logs:
+		return unsupported("CreateStage", "LoggingLevel and DataTraceEnabled (execution logs of WebSocket APIs)")
+	case value(s.DetailedMetricsEnabled):
+		return unsupported("CreateStage", "DetailedMetricsEnabled")
+	case value(s.ThrottlingBurstLimit) < 0 || value(s.ThrottlingRateLimit) < 0:
+		return badRequest("Throttling limits cannot be negative.")
+	case (s.ThrottlingBurstLimit == nil) != (s.ThrottlingRateLimit == nil):
+		return badRequest("ThrottlingBurstLimit and ThrottlingRateLimit are given together.")
+	}
+	return nil
 }
 
 // checkDeployment checks that a stage's deployment exists, and that it does not deploy by itself.
-func checkDeployment(r store.Reader, s scope, id string, st *stage) error {
-	if st.Deployment == "" {
+func (st *stage) checkDeployment(r store.Reader, s scope, id string) error {
+	if st.DeploymentId == nil {
 		return nil
 	}
-	if st.Auto {
+	if value(st.AutoDeploy) {
 		return badRequest("Deployment ID cannot be set on a stage with auto-deploy enabled")
 	}
-	ok, err := record.Has(r, s.deployment(id, st.Deployment))
+	ok, err := record.Has(r, s.deployment(id, *st.DeploymentId))
 	if err == nil && !ok {
-		err = badRequest("Invalid deployment identifier specified: %s", st.Deployment)
+		err = badRequest("Invalid deployment identifier specified: %s", *st.DeploymentId)
 	}
 	return err
+}
+
+func (g *Gateway) createStage(ctx context.Context, in *api.CreateStageInput) (*api.CreateStageOutput, error) {
+	st := g.newStage(in)
+	s := scopeOf(ctx)
+	err := g.deps.Store.Update(ctx, func(tx store.Txn) error {
+		a, err := load(tx, s, in.ApiId)
+		if err != nil {
+			return err
+		}
+		if err := st.check(&a); err != nil {
+			return err
+		}
+		have, err := record.List[stage](tx, s.stages(in.ApiId).Span())
+		if err != nil {
+			return err
+		}
+		switch {
+		case slices.ContainsFunc(have, func(o stage) bool { return o.StageName == st.StageName }):
+			return conflict("Stage already exists")
+		case len(have) >= maxStages:
+			return badRequest("An API has at most %d stages.", maxStages)
+		}
+		if err := st.checkDeployment(tx, s, in.ApiId); err != nil {
+			return err
+		}
+		return record.Set(tx, s.stage(in.ApiId, st.StageName), *st)
+	})
+	out := &api.CreateStageOutput{}
+	members.Copy(out, &st.Stage)
+	return out, err
 }
 
 func loadStage(r store.Reader, s scope, id, name string) (stage, error) {
@@ -90,60 +165,44 @@ func loadStage(r store.Reader, s scope, id, name string) (stage, error) {
 }
 
 func (g *Gateway) getStage(ctx context.Context, in *api.GetStageInput) (*api.GetStageOutput, error) {
-	var st stage
-	err := g.deps.Store.View(ctx, func(r store.Reader) (err error) {
+	out := &api.GetStageOutput{}
+	err := g.deps.Store.View(ctx, func(r store.Reader) error {
 		if _, err := load(r, scopeOf(ctx), in.ApiId); err != nil {
 			return err
 		}
-		st, err = loadStage(r, scopeOf(ctx), in.ApiId, in.StageName)
+		st, err := loadStage(r, scopeOf(ctx), in.ApiId, in.StageName)
+		members.Copy(out, &st.Stage)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.GetStageOutput)(st.view()), nil
+	return out, err
 }
 
 func (g *Gateway) getStages(ctx context.Context, in *api.GetStagesInput) (*api.GetStagesOutput, error) {
-	out := &api.GetStagesOutput{Items: []api.Stage{}}
-	err := g.deps.Store.View(ctx, func(r store.Reader) error {
-		s := scopeOf(ctx)
-		if _, err := load(r, s, in.ApiId); err != nil {
-			return err
-		}
-		for row, err := range record.Range[stage](r, s.stages(in.ApiId).Span()) {
-			if err != nil {
-				return err
-			}
-			v := row.Value.view()
-			out.Items = append(out.Items, api.Stage{
-				AutoDeploy: v.AutoDeploy, CreatedDate: v.CreatedDate, DefaultRouteSettings: v.DefaultRouteSettings, DeploymentId: v.DeploymentId, Description: v.Description,
-				LastUpdatedDate: v.LastUpdatedDate, RouteSettings: v.RouteSettings, StageName: row.Value.Name, StageVariables: v.StageVariables, Tags: v.Tags,
-			})
-		}
-		return nil
-	})
-	if err != nil {
+	if _, err := g.read(ctx, in.ApiId); err != nil {
 		return nil, err
 	}
-	return out, nil
+	out := &api.GetStagesOutput{}
+	var err error
+	out.Items, out.NextToken, err = listed(ctx, g, scopeOf(ctx).stages(in.ApiId), paging{in.MaxResults, in.NextToken}, func(st *stage) api.Stage { return st.Stage })
+	return out, err
 }
 
 // changeStage runs fn on a stage's record in one transaction.
-func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(tx store.Txn, st *stage) error) (st stage, err error) {
+func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(a *gatewayAPI, st *stage) error) (st stage, err error) {
 	s := scopeOf(ctx)
 	err = g.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, err := load(tx, s, id); err != nil {
+		a, err := load(tx, s, id)
+		if err != nil {
 			return err
 		}
 		if st, err = loadStage(tx, s, id, name); err != nil {
 			return err
 		}
-		if err := fn(tx, &st); err != nil {
+		if err := fn(&a, &st); err != nil {
 			return err
 		}
-		st.Updated = g.deps.Clock.Now().UTC()
-		if err := checkDeployment(tx, s, id, &st); err != nil {
+		st.LastUpdatedDate = ptr(g.deps.Clock.Now().UTC())
+		if err := st.checkDeployment(tx, s, id); err != nil {
 			return err
 		}
 		return record.Set(tx, s.stage(id, name), st)
@@ -152,35 +211,31 @@ func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(tx s
 }
 
 func (g *Gateway) updateStage(ctx context.Context, in *api.UpdateStageInput) (*api.UpdateStageOutput, error) {
-	no := refused{operation: "UpdateStage"}
-	no.when(in.AccessLogSettings != nil, "AccessLogSettings")
-	no.when(in.ClientCertificateId != nil, "ClientCertificateId")
-	no.when(throttles(in.DefaultRouteSettings), "DefaultRouteSettings")
-	no.when(len(in.RouteSettings) > 0, "RouteSettings")
-	if no.err != nil {
-		return nil, no.err
-	}
-	st, err := g.changeStage(ctx, in.ApiId, in.StageName, func(_ store.Txn, st *stage) error {
-		if in.AutoDeploy != nil {
-			if st.Auto = *in.AutoDeploy; st.Auto {
-				st.Deployment = ""
-			}
+	st, err := g.changeStage(ctx, in.ApiId, in.StageName, func(a *gatewayAPI, st *stage) error {
+		if value(in.AutoDeploy) {
+			st.DeploymentId = nil
 		}
-		if in.DeploymentId != nil {
-			st.Deployment = *in.DeploymentId
+		settings, throttles := st.RouteSettings, st.DefaultRouteSettings
+		members.Copy(&st.Stage, in)
+		st.RouteSettings = maps.Clone(settings)
+		for key, s := range in.RouteSettings {
+			before := settings[key]
+			members.Copy(&before, &s)
+			st.RouteSettings[key] = before
 		}
-		if in.Description != nil {
-			st.Description = in.Description
+		if in.DefaultRouteSettings != nil && throttles != nil {
+			both := *throttles
+			members.Copy(&both, in.DefaultRouteSettings)
+			st.DefaultRouteSettings = &both
 		}
-		if in.StageVariables != nil {
-			st.Variables = in.StageVariables
+		if log := st.AccessLogSettings; log != nil && value(log.DestinationArn) == "" && value(log.Format) == "" {
+			st.AccessLogSettings = nil
 		}
-		return nil
+		return st.check(a)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return (*api.UpdateStageOutput)(st.view()), nil
+	out := &api.UpdateStageOutput{}
+	members.Copy(out, &st.Stage)
+	return out, err
 }
 
 func (g *Gateway) deleteStage(ctx context.Context, in *api.DeleteStageInput) (*api.DeleteStageOutput, error) {
@@ -193,4 +248,35 @@ func (g *Gateway) deleteStage(ctx context.Context, in *api.DeleteStageInput) (*a
 		return nil
 	})
 	return &api.DeleteStageOutput{}, err
+}
+
+func (g *Gateway) deleteAccessLog(ctx context.Context, in *api.DeleteAccessLogSettingsInput) (*api.DeleteAccessLogSettingsOutput, error) {
+	_, err := g.changeStage(ctx, in.ApiId, in.StageName, func(_ *gatewayAPI, st *stage) error {
+		st.AccessLogSettings = nil
+		return nil
+	})
+	return &api.DeleteAccessLogSettingsOutput{}, err
+}
+
+// resetAuthorizersCache has the answers of authorizers that were given to the stage so far asked for again.
+func (g *Gateway) resetAuthorizersCache(ctx context.Context, in *api.ResetAuthorizersCacheInput) (*api.ResetAuthorizersCacheOutput, error) {
+	_, err := g.changeStage(ctx, in.ApiId, in.StageName, func(a *gatewayAPI, st *stage) error {
+		if a.webSocket() {
+			return badRequest("ResetAuthorizersCache is supported only for HTTP APIs.")
+		}
+		st.Resets++
+		return nil
+	})
+	return &api.ResetAuthorizersCacheOutput{}, err
+}
+
+func (g *Gateway) deleteRouteSettings(ctx context.Context, in *api.DeleteRouteSettingsInput) (*api.DeleteRouteSettingsOutput, error) {
+	_, err := g.changeStage(ctx, in.ApiId, in.StageName, func(_ *gatewayAPI, st *stage) error {
+		if _, ok := st.RouteSettings[in.RouteKey]; !ok {
+			return notFound("Route", in.RouteKey)
+		}
+		delete(st.RouteSettings, in.RouteKey)
+		return nil
+	})
+	return &api.DeleteRouteSettingsOutput{}, err
 }

@@ -32,6 +32,8 @@ type compiled struct {
 	segments    []string
 	function    string // ARN; "" when the route has no integration
 	timeoutMS   int32
+	// missing is what the plane lacks to serve the route; empty when it can.
+	missing string
 }
 
 // tableKey names a stage of an API.
@@ -39,7 +41,7 @@ type tableKey struct{ api, stage string }
 
 // newTables returns the cache of compiled stages. Every commit of this service drops them all: an API changes seldom, and compiling takes microseconds.
 func newTables(s store.Store) *memo.Cache[struct{}, tableKey, *table] {
-	return memo.New[struct{}, tableKey, *table](s, maxTables, func(struct{}) [][]byte { return [][]byte{key.New("apigatewayv2")} })
+	return memo.New[struct{}, tableKey, *table](s, maxTables, func(struct{}) [][]byte { return [][]byte{key.New(root)} })
 }
 
 // table returns the compiled stage, or nil when there is no such API or stage.
@@ -54,8 +56,8 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		return nil, err
 	}
 	s := scope{o.Account, o.Region}
-	a, ok, err := record.Get[httpAPI](r, s.api(id))
-	if err != nil || !ok {
+	a, ok, err := record.Get[gatewayAPI](r, s.api(id))
+	if err != nil || !ok || a.webSocket() {
 		return nil, err
 	}
 	st, ok, err := record.Get[stage](r, s.stage(id, name))
@@ -63,32 +65,48 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		return nil, err
 	}
 	c := a.Config
-	if !st.Auto {
-		d, ok, err := record.Get[deployment](r, s.deployment(id, st.Deployment))
+	if !value(st.AutoDeploy) {
+		d, ok, err := record.Get[deployment](r, s.deployment(id, value(st.DeploymentId)))
 		if err != nil || !ok {
 			return nil, err
 		}
 		c = d.Config
 	}
-	return &table{scope: s, api: id, stage: name, variables: st.Variables, cors: newCORS(c.CORS), disabled: a.NoEndpoint, routes: compile(&c)}, nil
+	return &table{scope: s, api: id, stage: name, variables: st.StageVariables, cors: newCORS(c.CORS), disabled: a.NoEndpoint, routes: compile(&c)}, nil
 }
 
 func compile(c *config) []compiled {
 	out := make([]compiled, 0, len(c.Routes))
 	for _, r := range c.Routes {
-		k := compiled{key: r.Key}
-		if method, path, ok := strings.Cut(r.Key, " "); ok {
+		k := compiled{key: r.RouteKey}
+		if method, path, ok := strings.Cut(r.RouteKey, " "); ok {
 			k.method, k.path, k.segments = method, path, splitPath(path)
 		}
-		if i := c.integration(r.Integration); i >= 0 {
+		if i, err := c.integration(r.integration()); err == nil {
 			// The URI was checked when it was stored.
-			k.function, _ = functionOf(c.Integrations[i].URI)
-			k.timeoutMS = c.Integrations[i].TimeoutMS
+			k.function, _ = functionOf(value(i.IntegrationUri))
+			k.timeoutMS = value(i.TimeoutInMillis)
+			k.missing = missing(&r, i)
 		}
 		out = append(out, k)
 	}
 	slices.SortStableFunc(out, func(a, b compiled) int { return b.compare(&a) })
 	return out
+}
+
+// missing says what the plane lacks to serve a route.
+func missing(r *route, i *integration) string {
+	switch {
+	case r.AuthorizationType != authNone:
+		return "authorization " + r.AuthorizationType
+	case i.IntegrationType != kindAWSProxy || i.IntegrationSubtype != nil:
+		return "integration type " + i.IntegrationType + " " + value(i.IntegrationSubtype)
+	case value(i.PayloadFormatVersion) != "2.0":
+		return "payload format " + value(i.PayloadFormatVersion)
+	case len(i.RequestParameters)+len(i.ResponseParameters) > 0:
+		return "parameter mapping"
+	}
+	return ""
 }
 
 // compare orders routes by how specific they are: literals before variables before greedy variables, element

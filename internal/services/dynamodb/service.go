@@ -47,7 +47,11 @@ func (s *Service) Tables() service.Service {
 		API:        ddb.API,
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
-		Resources:  []service.ResourceType{s.tableResource(), s.globalTableResource()},
+		DataOperations: []string{
+			"BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "DeleteItem", "ExecuteStatement", "ExecuteTransaction", "GetItem", "PutItem",
+			"Query", "Scan", "TransactGetItems", "TransactWriteItems", "UpdateItem",
+		},
+		Resources: []service.ResourceType{s.tableResource(), s.globalTableResource()},
 		Routes: []service.Route{
 			{Path: "/_lambent/dynamodb/contributors/{account}/{region}/{table}", Handler: http.HandlerFunc(s.serveContributors), RootOnly: "see which keys of a table have most traffic"},
 		},
@@ -67,7 +71,7 @@ func (s *Service) Streams() service.Service {
 		GetShardIterator: s.getShardIterator,
 		ListStreams:      s.listStreams,
 	}
-	return service.Service{API: streams.API, Operations: h.Bindings(), Access: s.streamAccess()}
+	return service.Service{API: streams.API, Operations: h.Bindings(), Access: s.streamAccess(), DataOperations: []string{"GetRecords", "GetShardIterator"}}
 }
 
 func (s *Service) handlers() *ddb.Handlers {

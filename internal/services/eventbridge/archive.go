@@ -215,9 +215,11 @@ func (o *router) addArchives(reader store.Reader, known *patternCache) error {
 		}
 		a := &archiveRule{name: row.Value.Name}
 		if text := row.Value.Pattern; text != "" {
-			if a.pattern, err = known.compile(text); err != nil {
+			p, err := known.compile(text)
+			if err != nil {
 				return err
 			}
+			a.pattern, a.calls = p.Pattern, o.asksForCalls("archive/"+row.Value.Name, p, false)
 		}
 		o.archives = append(o.archives, a)
 	}

@@ -252,27 +252,10 @@ func TestManyRulesOfOneEventAreAllReached(t *testing.T) {
 
 func TestAPIDestinationIsCalledWithItsAuthorization(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
-		connect := func(text string) string {
-			c := &api.CreateConnectionInput{}
-			if err := json.Unmarshal([]byte(text), c); err != nil {
-				t.Fatal(err)
-			}
-			out, err := service.Call[api.CreateConnectionOutput](h.ctx, h, "events", "CreateConnection", c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := service.Call[api.CreateApiDestinationOutput](h.ctx, h, "events", "CreateApiDestination", &api.CreateApiDestinationInput{
-				Name: c.Name, ConnectionArn: *out.ConnectionArn, InvocationEndpoint: "https://example.com/*/x", HttpMethod: "POST",
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return *d.ApiDestinationArn
-		}
 		target := func(arn string) string {
 			return `{"Id":"d","Arn":"` + arn + `","RoleArn":"arn:aws:iam::` + account + `:role/r","InputPath":"$.detail","HttpParameters":{"PathParameterValues":["p q"],"QueryStringParameters":{"a":"b"}}}`
 		}
-		basic := connect(`{"Name":"basic","AuthorizationType":"BASIC","AuthParameters":{"BasicAuthParameters":{"Username":"u","Password":"p"},"InvocationHttpParameters":{"BodyParameters":[{"Key":"extra","Value":"1"}]}}}`)
+		basic := h.connect(`{"Name":"basic","AuthorizationType":"BASIC","AuthParameters":{"BasicAuthParameters":{"Username":"u","Password":"p"},"InvocationHttpParameters":{"BodyParameters":[{"Key":"extra","Value":"1"}]}}}`)
 		h.rule("default", "r", `{"source":["basic"]}`, target(basic))
 		h.put("default", "basic", `{"n":1}`)
 		synctest.Wait()
@@ -283,7 +266,7 @@ func TestAPIDestinationIsCalledWithItsAuthorization(t *testing.T) {
 
 		// A token is asked for once, and again when it is not accepted; what fails is tried again.
 		h.endpoint.body = `{"access_token":"T","token_type":"bearer","expires_in":3600}`
-		oauth := connect(`{"Name":"oauth","AuthorizationType":"OAUTH_CLIENT_CREDENTIALS","AuthParameters":{"OAuthParameters":{"ClientParameters":{"ClientID":"c","ClientSecret":"s"},"AuthorizationEndpoint":"https://auth.example.com/token","HttpMethod":"POST"}}}`)
+		oauth := h.connect(`{"Name":"oauth","AuthorizationType":"OAUTH_CLIENT_CREDENTIALS","AuthParameters":{"OAuthParameters":{"ClientParameters":{"ClientID":"c","ClientSecret":"s"},"AuthorizationEndpoint":"https://auth.example.com/token","HttpMethod":"POST"}}}`)
 		h.rule("default", "o", `{"source":["oauth"]}`, target(oauth))
 		h.put("default", "oauth", `{}`)
 		h.advance(time.Second, time.Second)
@@ -403,4 +386,24 @@ func FuzzTransformer(f *testing.F) {
 			t.Errorf("%q gives %q, which is no JSON", template, got)
 		}
 	})
+}
+
+// connect makes a connection from its members in JSON, and an API destination of its name.
+func (h *harness) connect(text string) string {
+	h.t.Helper()
+	c := &api.CreateConnectionInput{}
+	if err := json.Unmarshal([]byte(text), c); err != nil {
+		h.t.Fatal(err)
+	}
+	out, err := service.Call[api.CreateConnectionOutput](h.ctx, h, "events", "CreateConnection", c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	d, err := service.Call[api.CreateApiDestinationOutput](h.ctx, h, "events", "CreateApiDestination", &api.CreateApiDestinationInput{
+		Name: c.Name, ConnectionArn: *out.ConnectionArn, InvocationEndpoint: "https://example.com/*/x", HttpMethod: "POST",
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return *d.ApiDestinationArn
 }

@@ -148,6 +148,10 @@ func newCall(ctx context.Context, m *deliver.Message, d *destinationRecord, fixe
 		}
 		body = withParameters(body, fixed.BodyParameters)
 	}
+	body, err := asCloudEvent(header, m.ID, body)
+	if err != nil {
+		return nil, err
+	}
 	if d.Method == http.MethodGet || d.Method == http.MethodHead {
 		body = nil
 	}

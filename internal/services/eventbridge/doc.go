@@ -29,8 +29,20 @@
 // A rule with a schedule has one named job, whose time is the next one due. Its handler hands the scheduled event over and writes the next job in one commit, so a
 // time is never met twice. A rule that was due while the platform was down runs late, once, unless that is by more than maxLate.
 //
+// # Events about calls
+//
+// The door tells of every control-plane call before it is answered ([Service.Note]). When a rule of the default bus asks for it, by a source or a detail type in its
+// pattern, the call becomes an event as CloudTrail's are, durable before the caller learns of its success. A process that dies between the two leaves a call
+// without event that was not acknowledged either. Calls that nobody asks for cost a look at the bus in memory. Calls that deliver events are not told of: each would lead to
+// another.
+//
+// # CloudEvents
+//
+// A data plane takes CloudEvents for buses, topics and queues and gives them from queues (cloudevents.go). It has no state: each request becomes one call through the door, by
+// who signed it. A CloudEvent is the detail of its event, whole.
+//
 // # What it deliberately is not
 //
-// There are no partner event sources and no schema registry. Events that services of AWS send about themselves come from those services here that tell, which the
+// There are no partner event sources. Events that services of AWS send about themselves come from those services here that tell, which the
 // documentation lists. Log settings of buses are kept and shown, and nothing is logged by them.
 package eventbridge

@@ -41,6 +41,7 @@ type router struct {
 	// set finds the places in rules of those that match an event.
 	set      pattern.Set[int]
 	archives []*archiveRule
+	calls    callRules
 }
 
 // rule is an enabled rule that is ready.
@@ -48,6 +49,8 @@ type rule struct {
 	name, arn string
 	source    port.Source
 	targets   []*target
+	// calls tells that the rule takes events about calls, and all that it takes those about read-only calls too.
+	calls, all bool
 }
 
 // target is a target that is ready.
@@ -65,6 +68,8 @@ type target struct {
 type archiveRule struct {
 	name    string
 	pattern *pattern.Pattern
+	// calls tells that the archive keeps events about calls.
+	calls bool
 }
 
 // routers keeps the buses in memory.
@@ -76,7 +81,7 @@ type routers struct {
 func newRouters(s store.Store) *routers {
 	return &routers{
 		memo:     memo.New[busKey, struct{}, *router](s, 1, func(k busKey) [][]byte { return busPrefixes(k.place, k.name) }),
-		patterns: &patternCache{known: map[string]*pattern.Pattern{}},
+		patterns: &patternCache{known: map[string]*compiled{}},
 	}
 }
 
@@ -110,7 +115,7 @@ func (o *router) add(known *patternCache, r *ruleRecord) error {
 	if !r.on() {
 		return nil
 	}
-	ready := &rule{name: r.Name, arn: o.ruleARN(o.name, r.Name)}
+	ready := &rule{name: r.Name, arn: o.ruleARN(o.name, r.Name), all: r.State == enabledAll}
 	ready.source = port.Source{Service: principal, ARN: ready.arn, Account: o.account}
 	for i := range r.Targets {
 		t, err := newTarget(&r.Targets[i])
@@ -128,7 +133,8 @@ func (o *router) add(known *patternCache, r *ruleRecord) error {
 	if err != nil {
 		return fmt.Errorf("pattern of %s: %w", ready.arn, err)
 	}
-	o.set.Add(len(o.rules)-1, p)
+	o.set.Add(len(o.rules)-1, p.Pattern)
+	ready.calls = o.asksForCalls(r.Name, p, ready.all)
 	return nil
 }
 

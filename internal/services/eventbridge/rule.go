@@ -16,7 +16,7 @@ import (
 const (
 	enabled  = "ENABLED"
 	disabled = "DISABLED"
-	// enabledAll is enabled also for events about read-only calls, which are not sent here.
+	// enabledAll is enabled also for events about read-only calls.
 	enabledAll = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 )
 

@@ -23,6 +23,8 @@ type Options struct {
 	Roles  port.Roles
 	// Keys seal the secrets of connections.
 	Keys port.Keys
+	// Caller proves who sent a request to the endpoint for CloudEvents, which is signed for the service named api.
+	Caller func(r *http.Request, api string, body []byte) (service.Principal, error)
 	// HTTP reaches API destinations; nil means a client with their time limit that follows no redirect.
 	HTTP *http.Client
 }
@@ -41,8 +43,11 @@ type Service struct {
 	oauth tokens
 }
 
-// New returns EventBridge on the given collaborators.
-func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
+// New returns EventBridge on the given collaborators, and what is to be told of calls.
+func New(d service.Deps, o Options) (service.Service, service.Trail) {
+	s := newService(d, o)
+	return s.describe(), s
+}
 
 func newService(d service.Deps, o Options) *Service {
 	if o.HTTP == nil {
@@ -57,11 +62,13 @@ func newService(d service.Deps, o Options) *Service {
 
 func (s *Service) describe() service.Service {
 	return service.Service{
-		API:        api.API,
-		Operations: s.handlers().Bindings(),
-		Access:     s.access(),
-		Resources:  s.resources(),
-		Close:      func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
+		API:            api.API,
+		Operations:     s.handlers().Bindings(),
+		Access:         s.access(),
+		DataOperations: []string{"PutEvents", "TestEventPattern"},
+		Resources:      s.resources(),
+		Routes:         []service.Route{{Path: "/_aws/cloudevents", Handler: cloudPlane{s}}},
+		Close:          func(context.Context) error { s.routers.memo.Close(); s.policies.Close(); return nil },
 		Jobs: []events.Kind{
 			{Name: routeKind, Handle: s.route, Concurrency: 64, MaxAge: seconds(defaultAge)},
 			{Name: scheduleKind, Handle: s.run, Concurrency: 64},

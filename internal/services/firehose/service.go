@@ -46,12 +46,13 @@ func New(d service.Deps, o Options) (service.Service, *Service) {
 	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals}
 	s.streams = memo.New[place, string, *stream](d.Store, maxStreams, func(p place) [][]byte { return [][]byte{p.streams()} })
 	return service.Service{
-		API:        api.API,
-		Operations: s.handlers().Bindings(),
-		Access:     s.access(),
-		Resources:  s.resources(),
-		Start:      s.start,
-		Close:      s.close,
+		API:            api.API,
+		Operations:     s.handlers().Bindings(),
+		Access:         s.access(),
+		DataOperations: []string{"PutRecord", "PutRecordBatch"},
+		Resources:      s.resources(),
+		Start:          s.start,
+		Close:          s.close,
 	}, s
 }
 

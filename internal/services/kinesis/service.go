@@ -40,13 +40,14 @@ func New(d service.Deps) (service.Service, *Service) {
 
 func (s *Service) describe() service.Service {
 	return service.Service{
-		API:        api.API,
-		Operations: s.handlers().Bindings(),
-		Access:     s.access(),
-		Resources:  s.resources(),
-		Jobs:       s.jobs(),
-		HoldsBody:  s.holdsBody,
-		Close:      s.close,
+		API:            api.API,
+		Operations:     s.handlers().Bindings(),
+		Access:         s.access(),
+		DataOperations: []string{"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"},
+		Resources:      s.resources(),
+		Jobs:           s.jobs(),
+		HoldsBody:      s.holdsBody,
+		Close:          s.close,
 	}
 }
 

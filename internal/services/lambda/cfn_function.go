@@ -237,6 +237,9 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 	if c.Retry {
 		err = unless(err, "ResourceConflictException")
 	}
+	if err == nil && p.Code.ImageUri != nil {
+		err = l.awaitActive(ctx, name, nil)
+	}
 	if err == nil {
 		err = l.configureFunction(ctx, name, &functionProperties{CodeSigningConfigArn: p.CodeSigningConfigArn}, p)
 	}
@@ -279,6 +282,11 @@ func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceC
 			ImageUri: source.ImageUri, SourceKMSKeyArn: source.SourceKMSKeyArn, Architectures: p.Architectures,
 		}); err != nil {
 			return service.Resource{}, err
+		}
+		if p.Code.ImageUri != nil {
+			if err := l.awaitActive(ctx, name, nil); err != nil {
+				return service.Resource{}, err
+			}
 		}
 	}
 	arn := ref{scope: scopeOf(ctx), name: name}.function()

@@ -163,7 +163,7 @@ func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionC
 	if err != nil {
 		return nil, err
 	}
-	if err := refuse("UpdateFunctionCode", []refused{{"SourceKMSKeyArn", in.SourceKMSKeyArn != nil}, {"PublishTo", in.PublishTo != ""}}); err != nil {
+	if err := refuse("UpdateFunctionCode", []refused{{"SourceKMSKeyArn", in.SourceKMSKeyArn != nil}}); err != nil {
 		return nil, err
 	}
 	current, err := l.checkUpdate(ctx, r, in)
@@ -183,10 +183,17 @@ func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionC
 		current.Code, current.Image = fresh.Code, fresh.Image
 		return updating(current.configuration(r)), nil
 	}
-	shown, err := l.replaceCode(ctx, r, in, &fresh)
+	replace := l.replaceCode
+	if l.imageMissing(&fresh) {
+		replace = l.orderCode
+	}
+	shown, err := replace(ctx, r, in, &fresh)
 	if err != nil {
 		l.dropBlobs(ctx, fresh.Code.Blob)
 		return nil, err
+	}
+	if fresh.Image != nil {
+		l.imagePuller.unused()
 	}
 	if shown.Number == latest {
 		return updating(shown.configuration(r)), nil
@@ -220,14 +227,14 @@ func (l *Lambda) checkUpdate(ctx context.Context, r ref, in *api.UpdateFunctionC
 func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionCodeInput, fresh *version) (shown version, err error) {
 	v, unused, err := l.changeLatest(ctx, r, in.RevisionId, func(tx store.Txn, f *function) error {
 		shown = version{}
-		f.Latest.Code, f.Latest.Image = fresh.Code, fresh.Image
+		f.Latest.Code, f.Latest.Image, f.Latest.State = fresh.Code, fresh.Image, nil
 		if fresh.Architecture != "" {
 			f.Latest.Architecture = fresh.Architecture
 		}
-		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) {
+		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) && in.PublishTo == "" {
 			return err
 		}
-		shown, err = l.publish(ctx, tx, r, f, "")
+		shown, err = l.publish(ctx, tx, r, f, "", in.PublishTo)
 		return err
 	})
 	if err != nil {

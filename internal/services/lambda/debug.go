@@ -171,7 +171,14 @@ func (l *Lambda) openDebug(ctx context.Context, function string) (*debugSession,
 	if err != nil {
 		return nil, k, invalid("%v", err)
 	}
-	d, err := runtimes.NewDebugger(ctx, l.deps.Clock, rt)
+	o := runtimes.DebuggerOptions{Clock: l.deps.Clock, Runtime: rt, Folder: l.o.Debuggers}
+	if o.Code, err = l.ensureCode(ctx, &found.version); err != nil {
+		return nil, k, serviceError("The function's code cannot be read", err)
+	}
+	if o.Layers, err = l.ensureLayers(ctx, &found.version); err != nil {
+		return nil, k, serviceError("The function's layers cannot be read", err)
+	}
+	d, err := runtimes.NewDebugger(ctx, o)
 	var none *runtimes.DebugError
 	if errors.As(err, &none) {
 		return nil, k, invalid("%v", err)

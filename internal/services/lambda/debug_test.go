@@ -150,12 +150,12 @@ func TestDebuggerOfJavaHoldsTheFunction(t *testing.T) {
 	}
 }
 
-func TestLanguagesWithoutADebuggerAreNamed(t *testing.T) {
+func TestProgramsThatCannotBeDebuggedAreNamed(t *testing.T) {
 	f := newFixture(t, nil)
-	f.python(t, "f", "def handler(e, c): pass\n", nil)
+	f.create(t, "f", "provided.al2023", "x", map[string]string{"bootstrap": "#!/bin/sh\n"}, nil)
 	w := httptest.NewRecorder()
 	f.serveDebug(w, httptest.NewRequest(http.MethodPost, "/_lambent/debug?function=f", http.NoBody))
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "cannot open a debugger of python3.11; it can of nodejs and java") {
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "cannot open a debugger of provided.al2023: the function's program is not one of Go") {
 		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
 }

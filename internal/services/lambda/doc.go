@@ -10,9 +10,11 @@
 //
 // A version's layers are laid over each other once, in a folder of the code store, and mounted as /opt.
 //
-// The code of a container image (image.go) is a folder of the image store (package image), named by the image's digest. An image is taken within the call that names
-// it: from its registry, or from a tar file in a bucket (s3://bucket/key), which is how the command line brings images of files. If its folder is lost, one from a registry is pulled
-// again by its digest; one of a file must be given again.
+// The code of a container image (image.go) is a folder of the image store (package image), named by the image's digest. One in a registry is resolved to its digest by the
+// call that names it, and pulled later, if it is not there (imagepull.go): a record under ("lambda.image") account region function number says that a version waits for it, in the state
+// Pending, or as function.Next where the unpublished version is updated, which is used unchanged until then. The puller follows the records. A tar file in a bucket
+// (s3://bucket/key), which is how the command line brings images of files, is read within the call. If an image's folder is lost, one from a registry is pulled
+// again by its digest; one of a file must be given again. Images that nothing uses are swept while the platform runs.
 //
 // Every change of a version gives it a new revision id. Execution environments belong to a revision: a change makes new invocations start
 // new environments, and the idle ones of the old revision are ended. A change of a policy or of tags gives what it belongs to a new revision
@@ -37,12 +39,15 @@
 // SnapStart (snapstart.go) is not a copy of a process's memory: when a version is published its function is initialised, its hooks for the time before a
 // snapshot run, and the environment waits. That environment is the snapshot; it is restored once, when an invocation needs one, and another is made. The
 // records lie under ("lambda.snapstart") account region function number; the snapshotter (snapshotter.go) follows them, makes a version active
-// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. Since each
-// is initialised by itself, what a function draws by chance is not the same in all of them.
+// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. A version
+// that is not invoked for fourteen days is inactive then, without snapshots, until an invocation wakes it up (snapidle.go). Since each
+// is initialised by itself, what a function draws by chance is not the same in all of them. The snapshotter also keeps environments of container images that are started
+// again and again, initialised ahead of need: nothing else can boot the language that is in an image.
 //
 // A version on a capacity provider (capacity.go, managed.go) has environments that take several invocations at a time. The records of such versions lie under
 // ("lambda.managed") account region function number; fleets (fleet.go) follow them. There is one machine, which stands for every provider's instances: what
-// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others.
+// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others. $LATEST.PUBLISHED is a version with the key of
+// the number 0, and is published again and again; the environments of what it was before end with their last invocation.
 //
 // A version that is debugged (debug.go) has one environment with its language's debugger, which takes its invocations one at a time and without limits of
 // time, for as long as the request that has opened the session. The last events are kept in memory for those who replay them (recorder.go). Tags make
@@ -72,12 +77,12 @@
 //
 // # What it is not, yet
 //
-// No file systems, customer keys, tenants, the published $LATEST of managed instances. Each
+// No file systems, customer keys, tenants. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows.
 //
 // # Locks
 //
-// news.mu guards its channel; snapshotter.mu the tables of snapshots; fleets.mu the tables of managed environments (held while sessions are asked for their idle workers); roleCredentials.mu one set of credentials (and is held while it is renewed); debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
+// news.mu guards its channel; snapshotter.mu the tables of snapshots; imagePuller.mu those of pulls; fleets.mu the tables of managed environments (held while sessions are asked for their idle workers); roleCredentials.mu one set of credentials (and is held while it is renewed); debugSessions.mu the table of sessions; recorder.mu the ring of events; runner.mu guards the table of mappings; slots.mu guards counters; pools.mu guards the tables of environments; logWriter.mu guards one environment's log. They are never held
 // together, nor during I/O, except that logWriter.mu is held while lines are handed to the log sink, which keeps them in order.
 package lambda

@@ -23,11 +23,13 @@ type function struct {
 	SigningConfig string `json:",omitempty"`
 	// Recursion is what is done with the function's recursive loops: api.RecursiveLoopAllow, or empty, which ends them.
 	Recursion string `json:",omitempty"`
+	// Next is the unpublished version that an update has made, while its image is being taken. Latest is used until then.
+	Next *version `json:",omitempty"`
 }
 
 // version is the code and the configuration that an invocation runs with.
 type version struct {
-	// Number is latest or a decimal.
+	// Number is latest, latestPublished or a decimal.
 	Number string
 	// Revision is new with every change; execution environments belong to one. OuterRevision is that of what was changed after it and does not
 	// concern them: a policy, tags, the publication of a version.
@@ -47,8 +49,10 @@ type version struct {
 	SnapStart                           bool       `json:",omitempty"` // the environments of published versions are restored from snapshots
 	// Capacity is set where the environments of published versions run on a capacity provider, and take several invocations at a time.
 	Capacity *capacityUse `json:",omitempty"`
-	// State is that of a published version that is not active; nil for an active one.
+	// State is that of a version that is not active; nil for an active one.
 	State *versionState `json:",omitempty"`
+	// Update is how far the last update is, where it takes time, or has failed; nil for one that is done.
+	Update *versionState `json:",omitempty"`
 	// Durable is the configuration of a durable function.
 	Durable *durable.Config `json:",omitempty"`
 
@@ -105,6 +109,9 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 	c.DurableConfig = v.durableConfig()
 	if v.DeadLetter != "" {
 		c.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr(v.DeadLetter)}
+	}
+	if u := v.Update; u != nil {
+		c.LastUpdateStatus, c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = u.State, &u.Reason, u.Code
 	}
 	v.State.show(c)
 	return c
@@ -169,8 +176,14 @@ func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput
 		}
 		shown = f.Latest
 		saved := f
-		if orZero(in.Publish) {
-			published, err := l.publish(ctx, tx, r, &saved, "")
+		if l.imageMissing(&saved.Latest) {
+			saved.Latest.State = pending()
+			if err := orderImage(tx, r, &saved.Latest); err != nil {
+				return err
+			}
+		}
+		if orZero(in.Publish) || in.PublishTo != "" {
+			published, err := l.publish(ctx, tx, r, &saved, "", in.PublishTo)
 			if err != nil {
 				return err
 			}
@@ -311,6 +324,9 @@ func (l *Lambda) find(ctx context.Context, name string, qualifier *string) (r re
 	}
 	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
 		f, v, err = resolve(rd, r)
+		if err == nil && v.Number == latest {
+			v = *f.shown()
+		}
 		return err
 	})
 	return r, f, v, err
@@ -363,6 +379,7 @@ func (l *Lambda) deleteFunction(ctx context.Context, in *api.DeleteFunctionInput
 	}
 	l.dropBlobs(ctx, unused...)
 	l.pools.retire(r, "")
+	l.imagePuller.unused()
 	return &api.DeleteFunctionOutput{StatusCode: ptr(int32(204))}, nil
 }
 
@@ -391,7 +408,7 @@ func (l *Lambda) removeFunction(tx store.Txn, r ref, unused *unusedBlobs) error 
 	}
 	tx.Delete(r.scope.function(r.name))
 	for _, k := range []key.Key{
-		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name),
+		r.versions(r.name), r.aliases(r.name), r.policies(r.name), r.asyncs(r.name), r.urls(r.name), r.provisions(r.name), r.runtimeSettings(r.name), r.snapStarts(r.name), r.managed(r.name), r.imageOrders(r.name),
 	} {
 		tx.DeleteRange(k, k.End())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -14,13 +15,15 @@ import (
 
 // Images keeps container images, and unpacks what is run. A platform that can run them gives it to the service.
 type Images interface {
-	// Pull takes an image from its registry, Import one from the tar file that comes from r. An *image.Error is for the caller.
+	// Resolve asks a registry which image a reference names now, and returns its digest. Pull takes an image from its registry, Import one from the tar file that
+	// comes from r. An *image.Error is for the caller.
+	Resolve(ctx context.Context, reference string) (digest string, err error)
 	Pull(ctx context.Context, reference string) (*images.Image, error)
 	Import(ctx context.Context, r io.Reader) (*images.Image, error)
 	// Image returns one that was taken before, or images.ErrMissing.
 	Image(digest string) (*images.Image, error)
-	// Sweep removes those for which live reports false.
-	Sweep(live func(digest string) bool) error
+	// Sweep removes those for which live reports false, as far as they are not in use; later tells that some are.
+	Sweep(live func(digest string) bool) (later bool, err error)
 }
 
 // image is the container image of a version.
@@ -63,42 +66,50 @@ func (l *Lambda) takeImage(ctx context.Context, v *version, operation, uri strin
 	if l.o.Images == nil {
 		return unsupported(operation, "ImageUri")
 	}
-	taken, err := l.readImage(ctx, uri)
+	digest, err := l.findImage(ctx, uri)
 	var bad *images.Error
 	switch {
+	case errors.As(err, &bad) && bad.Kind == images.Missing:
+		return invalid("Source image %s does not exist. Provide a valid source image.", uri)
+	case errors.As(err, &bad) && bad.Kind == images.Denied:
+		return service.Errorf("AccessDeniedException", "Lambda does not have permission to access the image %s: %v", uri, bad).WithStatus(http.StatusForbidden)
 	case errors.As(err, &bad):
 		return invalid("The image %s cannot be used: %v", uri, bad)
 	case err != nil:
 		return unavailable(err)
 	}
-	fresh := &image{URI: uri, Digest: taken.Digest}
+	fresh := &image{URI: uri, Digest: digest}
 	if v.Image != nil {
 		fresh.Config = v.Image.Config
 	}
-	v.Image, v.Code = fresh, archive{Hash: taken.Digest}
+	v.Image, v.Code = fresh, archive{Hash: digest}
 	return nil
 }
 
-// readImage pulls an image, or reads it from a bucket, as the caller may.
-func (l *Lambda) readImage(ctx context.Context, uri string) (*images.Image, error) {
+// findImage returns the digest of an image. One in a registry is resolved, and taken later; one in a bucket is read, as the caller may.
+func (l *Lambda) findImage(ctx context.Context, uri string) (digest string, err error) {
 	place, ok := strings.CutPrefix(uri, objectScheme)
 	switch {
 	case strings.HasPrefix(uri, "oci:") || strings.HasPrefix(uri, "tar:"):
 		// The platform reads no files of the machine for a caller.
-		return nil, invalid("%s names a file. Deploy a template with it by lambent up or lambent deploy, which bring the image along, or put its tar file into a bucket and give s3://bucket/key.", uri)
+		return "", invalid("%s names a file. Deploy a template with it by lambent up or lambent deploy, which bring the image along, or put its tar file into a bucket and give s3://bucket/key.", uri)
 	case !ok:
-		return l.o.Images.Pull(ctx, uri)
+		return l.o.Images.Resolve(ctx, uri)
 	}
 	bucket, object, _ := strings.Cut(place, "/")
 	if l.o.Objects == nil || bucket == "" || object == "" {
-		return nil, invalid("%s does not name an image: give the address of an image in a registry, or s3://bucket/key of its tar file.", uri)
+		return "", invalid("%s does not name an image: give the address of an image in a registry, or s3://bucket/key of its tar file.", uri)
 	}
 	body, _, err := l.openObject(ctx, bucket, object, "")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer func() { _ = body.Close() }()
-	return l.o.Images.Import(ctx, body)
+	i, err := l.o.Images.Import(ctx, body)
+	if err != nil {
+		return "", err
+	}
+	return i.Digest, nil
 }
 
 // ensureImage returns the unpacked image of a version. One from a registry is pulled again if it is gone.

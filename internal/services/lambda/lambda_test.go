@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,9 +32,22 @@ import (
 	"lambent.dev/lambent/internal/store/mem"
 )
 
+// scratch is a folder for what several tests share.
+var scratch string
+
 func TestMain(m *testing.M) {
 	sandbox.MaybeChild()
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "lambda-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	return m.Run()
 }
 
 const testRole = "arn:aws:iam::000000000000:role/r"

@@ -48,7 +48,7 @@ func versionsAfter(rd store.Reader, r ref, f *function, number string) iter.Seq2
 	return func(yield func(*version, error) bool) {
 		span := r.versions(r.name).Span()
 		if number == "" {
-			if !yield(&f.Latest, nil) {
+			if !yield(f.shown(), nil) {
 				return
 			}
 		} else if number != latest {
@@ -100,7 +100,7 @@ func (l *Lambda) listFunctions(ctx context.Context, in *api.ListFunctionsInput) 
 // addFunction adds the versions of a function that come after the marker, and reports false when the page is full.
 func (p *functionPage) addFunction(rd store.Reader, r ref, f *function, all bool, name, number string) (bool, error) {
 	if !all {
-		return f.Name == name || p.add(r, &f.Latest, func(last api.FunctionConfiguration) string { return *last.FunctionName }), nil
+		return f.Name == name || p.add(r, f.shown(), func(last api.FunctionConfiguration) string { return *last.FunctionName }), nil
 	}
 	after := ""
 	if f.Name == name {

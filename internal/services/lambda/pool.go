@@ -46,7 +46,13 @@ func newPools(l *Lambda) *pools {
 func (p *pools) start(ctx context.Context) error {
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.wg.Go(func() { p.reap(ctx) })
-	return p.l.sweepCode(ctx)
+	if err := p.l.sweepCode(ctx); err != nil || p.l.o.Images == nil {
+		return err
+	}
+	if p.l.sweepImages(ctx) {
+		p.l.imagePuller.unused()
+	}
+	return nil
 }
 
 // close ends every environment.
@@ -222,6 +228,7 @@ func (p *pools) free() {
 // retire ends the idle environments of a function's unpublished version whose revision is not keep, and leaves the busy ones
 // to the idle timeout. With an empty keep all versions are meant.
 func (p *pools) retire(r ref, keep string) {
+	p.l.snapshotter.retire(r.with(""), keep)
 	p.retireIf(func(k poolKey) bool {
 		return k.function == r.function() && (keep == "" || k.version == latest && k.revision != keep)
 	})
@@ -229,6 +236,7 @@ func (p *pools) retire(r ref, keep string) {
 
 // retireVersion is retire for one published version.
 func (p *pools) retireVersion(r ref) {
+	p.l.snapshotter.retire(r, "")
 	p.retireIf(func(k poolKey) bool { return k.function == r.function() && k.version == r.qualifier })
 }
 

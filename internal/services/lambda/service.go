@@ -25,6 +25,8 @@ type Options struct {
 	Launcher *runtimes.Launcher
 	Runtimes *runtimes.Catalog
 	Code     *code.Store
+	// Debuggers is a folder with debuggers, see [runtimes.DebuggerOptions]; empty for none.
+	Debuggers string
 	// Objects reads code from buckets, Logs takes the functions' logs, Roles gives them credentials. A nil Objects refuses code from buckets; nil Logs
 	// drops lines; nil Roles starts functions without credentials.
 	Objects port.Objects
@@ -78,6 +80,8 @@ type Lambda struct {
 	snapshotter *snapshotter
 	// states tells of versions that have been prepared.
 	states news
+	// imagePuller takes the images of functions.
+	imagePuller *imagePuller
 	// fleets are the environments on capacity providers.
 	fleets *fleets
 	// execute carries an invocation out: run, unless a test stands in for the sandboxes.
@@ -112,6 +116,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	l.provisioner = newProvisioner(l)
 	l.snapshotter = newSnapshotter(l)
 	l.fleets = newFleets(l)
+	l.imagePuller = newImagePuller(l)
 	l.sender = deliver.New(deps, o.Roles)
 	l.destinations = l.destinationQueue()
 	l.durable = l.newEngine()
@@ -218,12 +223,16 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		API:        api.API,
 		Operations: h.Bindings(),
 		Access:     l.access(),
-		Resources:  l.resources(),
-		Routes:     l.routes(),
-		Jobs:       append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
-		Start:      l.start,
-		Close:      l.close,
-		HoldsBody:  l.holdsBody,
+		DataOperations: []string{
+			"Invoke", "InvokeAsync", "InvokeWithResponseStream", "CheckpointDurableExecution", "GetDurableExecutionState",
+			"SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackSuccess",
+		},
+		Resources: l.resources(),
+		Routes:    l.routes(),
+		Jobs:      append(l.durable.Jobs(), l.asyncKind(), l.destinations.Kind()),
+		Start:     l.start,
+		Close:     l.close,
+		HoldsBody: l.holdsBody,
 	}, l
 }
 
@@ -236,12 +245,14 @@ func (l *Lambda) start(ctx context.Context) error {
 	l.provisioner.start(ctx)
 	l.snapshotter.start(ctx)
 	l.fleets.start(ctx)
+	l.imagePuller.start(ctx)
 	return nil
 }
 
 // close stops reading, ends every environment and lets go of what is kept in memory.
 func (l *Lambda) close(context.Context) error {
 	l.runner.Close()
+	l.imagePuller.close()
 	l.provisioner.close()
 	l.snapshotter.close()
 	l.fleets.close()

@@ -70,7 +70,6 @@ func refuse(operation string, list []refused) error {
 func refuseCreate(in *api.CreateFunctionInput) error {
 	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
-		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
@@ -416,9 +415,10 @@ func (l *Lambda) changeLatest(ctx context.Context, r ref, revision *string, chan
 		if err != nil {
 			return err
 		}
-		if err := checkRevision(revision, f.Latest.revision()); err != nil {
+		if err := errors.Join(f.changeable(r), checkRevision(revision, f.Latest.revision())); err != nil {
 			return err
 		}
+		f.Latest.Update = nil
 		// What both have is released and kept again.
 		if err := f.Latest.releaseAll(tx, r, &unused); err != nil {
 			return err

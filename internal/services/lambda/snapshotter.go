@@ -28,6 +28,9 @@ const (
 // snapshotter keeps snapshots of published versions: environments whose function is initialised and waits to be restored. It follows the records of
 // the versions that want them. What is kept is bounded by memory; the version that has not been asked for in the longest time gives way. A version's
 // first snapshot decides whether it becomes active. None survives the platform, which makes them again.
+//
+// It keeps environments of container images in the same way that are initialised ahead of need, as AWS does it for some: their language is part of the image, so that no
+// parked cell can have booted it. Versions that were started before in the last hour have them; there are no records of that.
 type snapshotter struct {
 	*follower
 
@@ -45,7 +48,11 @@ type shelf struct {
 	ref     ref
 	version version
 	pending bool
+	// ahead tells that these are no snapshots, but environments of a container image; asks is how often one was started.
+	ahead   bool
+	asks    int
 	asked   demand.Average
+	used    time.Time     // as it is written down
 	took    time.Duration // by the initialisation
 	bytes   int64         // that the last one takes
 	ready   []*worker
@@ -94,6 +101,43 @@ func (s *snapshotter) take(k poolKey) *worker {
 	return nil
 }
 
+// Environments of images are kept ahead of need after so many starts, for a time after the last one.
+const (
+	aheadAfter = 2
+	aheadLife  = time.Hour
+)
+
+// takeAhead returns an environment of a container image that has been initialised ahead of need, which is the caller's then; nil when there is none. The next time
+// there may be one.
+func (s *snapshotter) takeAhead(c *call) *worker {
+	if c.version.Image == nil || s.l.o.SnapshotMemory == 0 || c.rehearsal != nil && c.rehearsal.coldStart > 0 {
+		return nil
+	}
+	s.mu.Lock()
+	h := s.shelves[c.key]
+	if h == nil && !s.closed {
+		h = &shelf{ref: c.ref, version: c.version, ahead: true}
+		s.shelves[c.key] = h
+	}
+	if h != nil {
+		h.asks++
+	}
+	s.mu.Unlock()
+	return s.take(c.key)
+}
+
+// retire ends what is kept of a function's revisions that are not used any more; with an empty keep of all.
+func (s *snapshotter) retire(r ref, keep string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, h := range s.shelves {
+		if h.ahead && k.function == r.function() && (keep == "" || k.version == latest && k.revision != keep) && (r.qualifier == "" || k.version == r.qualifier) {
+			delete(s.shelves, k)
+			s.emptyLocked(h)
+		}
+	}
+}
+
 // popLocked takes a snapshot out. s.mu is held.
 func (s *snapshotter) popLocked(h *shelf) *worker {
 	w := h.ready[len(h.ready)-1]
@@ -113,10 +157,14 @@ func (s *snapshotter) tend(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	now := s.l.deps.Clock.Now()
+	s.mu.Lock()
+	s.adoptLocked(wanted)
+	idle, used := s.dueLocked(now)
+	s.mu.Unlock()
+	s.settle(ctx, idle, used)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.adoptLocked(wanted)
-	now := s.l.deps.Clock.Now()
 	for _, h := range s.orderLocked() {
 		if s.making >= snapshotsAtOnce {
 			break
@@ -135,14 +183,14 @@ func (s *snapshotter) tend(ctx context.Context) (time.Duration, error) {
 // adoptLocked makes the shelves those of the versions that want snapshots. s.mu is held.
 func (s *snapshotter) adoptLocked(wanted map[poolKey]*shelf) {
 	for k, h := range s.shelves {
-		if wanted[k] == nil {
+		if wanted[k] == nil && !(h.ahead && s.l.deps.Clock.Now().Sub(h.asked.Last) < aheadLife) {
 			delete(s.shelves, k)
 			s.emptyLocked(h)
 		}
 	}
 	for k, h := range wanted {
 		if old := s.shelves[k]; old != nil {
-			old.pending = h.pending
+			old.pending, old.used = h.pending, h.used
 		} else {
 			s.shelves[k] = h
 		}
@@ -170,6 +218,9 @@ func (s *snapshotter) orderLocked() []*shelf {
 			}
 			return gone
 		})
+		if h.ahead && h.asks < aheadAfter {
+			continue
+		}
 		if h.pending && h.making == 0 || !h.pending && len(h.ready)+h.making < min(1+h.asked.During(snapshotReserve*h.took, now), shelfSize) {
 			out = append(out, h)
 		}
@@ -220,11 +271,20 @@ func (s *snapshotter) evictLocked(before time.Time) bool {
 	return true
 }
 
-// nextLocked is how long it is until a failed start may be tried again; 0 for never. s.mu is held.
+// nextLocked is how long it is until a failed start may be tried again, or until a version has not been used for too long; 0 for never. s.mu is held.
 func (s *snapshotter) nextLocked(now time.Time) (next time.Duration) {
 	for _, h := range s.shelves {
-		if d := h.backoff.retry.Sub(now); d > 0 && (next == 0 || d < next) {
-			next = d
+		times := []time.Time{h.backoff.retry}
+		switch {
+		case h.ahead:
+			times = append(times, h.asked.Last.Add(aheadLife))
+		case !h.pending:
+			times = append(times, h.lastUse().Add(snapshotLife))
+		}
+		for _, at := range times {
+			if d := at.Sub(now); d > 0 && (next == 0 || d < next) {
+				next = d
+			}
 		}
 	}
 	return next
@@ -232,10 +292,14 @@ func (s *snapshotter) nextLocked(now time.Time) (next time.Duration) {
 
 // make makes one snapshot. The first one of a version decides about its state.
 func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
-	w, err := s.l.startWorker(ctx, h.ref, &h.version, launch{kind: snapStart})
+	kind := snapStart
+	if h.ahead {
+		kind = onDemand
+	}
+	w, err := s.l.startWorker(ctx, h.ref, &h.version, launch{kind: kind})
 	var took time.Duration
 	if err == nil {
-		if took, err = s.l.initialised(ctx, w, &h.version); err == nil {
+		if took, err = s.l.initialised(ctx, w, &h.version, kind); err == nil {
 			s.mu.Lock()
 			w = s.keepLocked(ctx, h, w, took)
 			s.mu.Unlock()
@@ -245,7 +309,7 @@ func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
 		}
 	}
 	if first && ctx.Err() == nil {
-		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil)); saved != nil {
+		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil, s.l.deps.Clock.Now())); saved != nil {
 			s.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", h.ref.arn()), slog.Any("error", saved))
 			err = errors.Join(err, saved)
 		}
@@ -318,14 +382,14 @@ func failedState(err error) *versionState {
 }
 
 // saveRow returns what writes the record after the first snapshot was made, or failed.
-func (h *shelf) saveRow(active bool) func(tx store.Txn) error {
+func (h *shelf) saveRow(active bool, now time.Time) func(tx store.Txn) error {
 	row := h.ref.snapStarts(h.ref.name).Str(h.version.Number)
 	return func(tx store.Txn) error {
 		if !active {
 			tx.Delete(row)
 			return nil
 		}
-		return record.Set(tx, row, snapshotRow{})
+		return record.Set(tx, row, snapshotRow{Used: now.UTC()})
 	}
 }
 
@@ -336,10 +400,10 @@ func (l *Lambda) prepared(ctx context.Context, r ref, v *version, state *version
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		k := r.scope.version(r.name, v.Number)
 		saved, ok, err := record.Get[published](tx, k)
-		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) {
+		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) && saved.Update == nil {
 			return err
 		}
-		saved.State = state
+		saved.State, saved.Update = state, nil
 		if err := record.Set(tx, k, saved); err != nil {
 			return err
 		}
@@ -364,22 +428,26 @@ func allSnapshots(rd store.Reader, wanted map[poolKey]*shelf) error {
 			return err
 		}
 		if ok {
-			wanted[keyOf(r, &v)] = &shelf{ref: r, version: v, pending: row.Value.Pending}
+			wanted[keyOf(r, &v)] = &shelf{ref: r, version: v, pending: row.Value.Pending, used: row.Value.Used}
 		}
 	}
 	return nil
 }
 
-// awaitActive returns when a version is prepared, and fails when it could not be.
+// awaitActive returns when a version is prepared, and its update done, and fails when it could not be.
 func (l *Lambda) awaitActive(ctx context.Context, name string, qualifier *string) error {
 	for {
 		news := l.states.next()
 		c, err := l.getFunctionConfiguration(ctx, &api.GetFunctionConfigurationInput{FunctionName: name, Qualifier: qualifier})
 		switch {
-		case err != nil || c.State == api.StateActive:
+		case err != nil:
 			return err
 		case c.State == api.StateFailed:
 			return invalid("The version %s of %s could not be prepared: %s", orZero(c.Version), name, orZero(c.StateReason))
+		case c.LastUpdateStatus == api.LastUpdateStatusFailed:
+			return invalid("%s could not be updated: %s", name, orZero(c.LastUpdateStatusReason))
+		case c.LastUpdateStatus != api.LastUpdateStatusInProgress && c.State != api.StatePending:
+			return nil
 		}
 		select {
 		case <-news:

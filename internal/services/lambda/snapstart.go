@@ -39,7 +39,7 @@ func snapStartRuntimes() []string {
 
 // versionState is how far a published version is that takes time to prepare, or that could not be prepared.
 type versionState struct {
-	State        string // api.StatePending or api.StateFailed
+	State        string // one of api.State…, or, of an update, of api.LastUpdateStatus…
 	Code, Reason string
 }
 
@@ -112,6 +112,8 @@ func (v *version) restored() bool { return v.SnapStart && v.Number != latest }
 type snapshotRow struct {
 	// Pending tells that the version waits for its first one.
 	Pending bool `json:",omitempty"`
+	// Used is when the version was invoked last, to the day, or when it became active.
+	Used time.Time `json:",omitzero"`
 }
 
 // orderSnapshot has the first snapshot of a version made that is being published.
@@ -137,13 +139,13 @@ func (c *call) invocable() error {
 	s := c.version.State
 	switch {
 	case s.is(api.StateActive) && c.version.Capacity != nil && c.version.Number == latest:
-		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, and invoke that.")
+		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, or publish to LATEST_PUBLISHED, which is what is invoked without a qualifier.")
 	case s.is(api.StateActive):
 		return nil
 	case s.is(api.StatePending) && c.version.SnapStart:
-		return service.Errorf("SnapStartNotReadyException", "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.").WithStatus(http.StatusConflict)
+		return notReady()
 	}
-	return conflict("The operation cannot be performed at this time. The function is currently in the following state: %s", s.State)
+	return notNow(s.State)
 }
 
 // restore carries an invocation out in an environment that is restored from a snapshot, for which a place has been reserved. When no snapshot is there,
@@ -156,7 +158,7 @@ func (l *Lambda) restore(ctx context.Context, c *call) (outcome, error) {
 			l.pools.free()
 			return outcome{}, err
 		}
-		if took, err := l.initialised(ctx, w, &c.version); err != nil {
+		if took, err := l.initialised(ctx, w, &c.version, snapStart); err != nil {
 			w.log.started(c.requestID, c.version.Number, c.traceID)
 			return l.failed(w, c, err, took), nil
 		}
@@ -187,15 +189,19 @@ func (l *Lambda) restore(ctx context.Context, c *call) (outcome, error) {
 	return outcome{}, service.Errorf("SnapStartException", "The snapshot could not be restored: %s. The log of the function says more.", failureType(err)).WithStatus(http.StatusBadRequest)
 }
 
-// initialised waits until an environment is initialised for a snapshot, and reports that in its log. It returns how long that took.
-func (l *Lambda) initialised(ctx context.Context, w *worker, v *version) (time.Duration, error) {
+// initialised waits until an environment is initialised that is not for an invocation yet, and reports that in its log. It returns how long that took.
+func (l *Lambda) initialised(ctx context.Context, w *worker, v *version, kind string) (time.Duration, error) {
 	began := l.deps.Clock.Now()
 	ready, cancel := withTimeout(ctx, l.deps.Clock, max(provisionLimit, time.Duration(v.Timeout)*time.Second))
-	err := w.env.WaitSnapshot(ready)
+	wait := w.env.WaitReady
+	if kind == snapStart {
+		wait = w.env.WaitSnapshot
+	}
+	err := wait(ready)
 	cancel()
 	took := l.deps.Clock.Now().Sub(began)
 	w.env.Drain()
-	w.log.initialised(snapStart, err, took)
+	w.log.initialised(kind, err, took)
 	return took, err
 }
 

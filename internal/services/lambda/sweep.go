@@ -11,33 +11,13 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// sweepCode removes unpacked code, and images, that no version of any function has.
+// sweepCode removes unpacked code that no version of any function has. Nothing may run yet.
 func (l *Lambda) sweepCode(ctx context.Context) error {
-	used, usedImages := map[code.Hash]bool{}, map[string]bool{}
-	note := func(v version) {
-		if v.Image != nil {
-			usedImages[v.Image.Digest] = true
-		}
+	used := map[code.Hash]bool{}
+	err := l.everyVersion(ctx, func(v *version) {
 		for _, h := range v.folders() {
 			used[h] = true
 		}
-	}
-	err := l.deps.Store.View(ctx, func(rd store.Reader) error {
-		for _, s := range scopesOf(rd) {
-			for f, err := range record.Range[function](rd, s.functions().Span()) {
-				if err != nil {
-					return err
-				}
-				note(f.Value.Latest)
-			}
-			for v, err := range record.Range[version](rd, s.root("v").Span()) {
-				if err != nil {
-					return err
-				}
-				note(v.Value)
-			}
-		}
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("look for unused code: %w", err)
@@ -45,13 +25,46 @@ func (l *Lambda) sweepCode(ctx context.Context) error {
 	if err := l.o.Code.Sweep(func(h code.Hash) bool { return used[h] }); err != nil {
 		l.deps.Log.WarnContext(ctx, "unused code was not removed", slog.Any("error", err))
 	}
-	if l.o.Images == nil {
-		return nil
+	return nil
+}
+
+// sweepImages removes images that no version of any function has. It reports true when some stay because they are in use.
+func (l *Lambda) sweepImages(ctx context.Context) (later bool) {
+	used := map[string]bool{}
+	err := l.everyVersion(ctx, func(v *version) {
+		if v.Image != nil {
+			used[v.Image.Digest] = true
+		}
+	})
+	if err == nil {
+		later, err = l.o.Images.Sweep(func(digest string) bool { return used[digest] })
 	}
-	if err := l.o.Images.Sweep(func(digest string) bool { return usedImages[digest] }); err != nil {
+	if err != nil {
 		l.deps.Log.WarnContext(ctx, "unused images were not removed", slog.Any("error", err))
 	}
-	return nil
+	return later
+}
+
+// everyVersion calls note for every version of every function, also for those that an update is making.
+func (l *Lambda) everyVersion(ctx context.Context, note func(v *version)) error {
+	return l.deps.Store.View(ctx, func(rd store.Reader) error {
+		for _, s := range scopesOf(rd) {
+			for f, err := range record.Range[function](rd, s.functions().Span()) {
+				if err != nil {
+					return err
+				}
+				note(&f.Value.Latest)
+				note(f.Value.shown())
+			}
+			for v, err := range record.Range[version](rd, s.root("v").Span()) {
+				if err != nil {
+					return err
+				}
+				note(&v.Value)
+			}
+		}
+		return nil
+	})
 }
 
 // folders are the folders of the code store that a version is run from.

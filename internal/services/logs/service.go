@@ -33,13 +33,14 @@ func New(deps service.Deps) (service.Service, *Logs) {
 		FilterLogEvents:       l.filterLogEvents,
 	}
 	return service.Service{
-		API:        api.API,
-		Operations: h.Bindings(),
-		Access:     access(),
-		Resources:  l.resources(),
-		Jobs:       []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}},
-		Start:      l.sink.start,
-		Close:      l.sink.close,
+		API:            api.API,
+		Operations:     h.Bindings(),
+		Access:         access(),
+		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
+		Resources:      l.resources(),
+		Jobs:           []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}},
+		Start:          l.sink.start,
+		Close:          l.sink.close,
 	}, l
 }
 

@@ -12,6 +12,14 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
+// dataOperations are the operations on objects.
+var dataOperations = []string{
+	"AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "CreateSession", "DeleteObject", "DeleteObjectTagging", "DeleteObjects",
+	"GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectLegalHold", "GetObjectRetention", "GetObjectTagging", "HeadBucket", "HeadObject", "ListMultipartUploads",
+	"ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "PutObjectAcl", "PutObjectLegalHold", "PutObjectRetention", "PutObjectTagging",
+	"RenameObject", "RestoreObject", "SelectObjectContent", "UpdateObjectEncryption", "UploadPart", "UploadPartCopy", "WriteGetObjectResponse",
+}
+
 // bucketTarget is a bucket as something to get permission for: its ARN, owner and policy.
 func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target, error) {
 	b, policy, err := s.guarded(ctx, name)

@@ -46,6 +46,8 @@ type bucket struct {
 	Replicates bool `json:"replicates,omitempty"`
 	// Lifecycle tells that there are lifecycle rules.
 	Lifecycle bool `json:"lifecycle,omitempty"`
+	// Logs tells that accesses are logged.
+	Logs bool `json:"logs,omitempty"`
 	// Encryption is the default encryption; nil means none.
 	Encryption *bucketEncryption `json:"encryption,omitempty"`
 

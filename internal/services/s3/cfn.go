@@ -19,6 +19,7 @@ type bucketProperties struct {
 	BucketEncryption               *encryptionProperties   `cfn:"BucketEncryption"`
 	BucketName                     string                  `cfn:"BucketName,createOnly"`
 	LifecycleConfiguration         *lifecycleProperties    `cfn:"LifecycleConfiguration"`
+	LoggingConfiguration           *loggingProperties      `cfn:"LoggingConfiguration"`
 	ObjectLockConfiguration        *lockProperties         `cfn:"ObjectLockConfiguration"`
 	ObjectLockEnabled              bool                    `cfn:"ObjectLockEnabled,createOnly"`
 	ReplicationConfiguration       *replicationProperties  `cfn:"ReplicationConfiguration"`
@@ -250,6 +251,7 @@ func (s *Service) configure(ctx context.Context, name string, old, p *bucketProp
 		func() error { return s.configureLock(ctx, name, p) },
 		func() error { return s.configureEncryption(ctx, name, old, p) },
 		func() error { return s.configureLifecycle(ctx, name, old, p) },
+		func() error { return s.configureLogging(ctx, name, old, p) },
 		func() error { return s.configureReplication(ctx, name, old, p) },
 		func() error { return s.configureAcceleration(ctx, name, old, p) },
 		func() error { return s.configureCORS(ctx, name, old, p) },

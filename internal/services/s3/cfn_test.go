@@ -108,6 +108,7 @@ func TestBucketResourceWithEverySetting(t *testing.T) {
 		BucketEncryption:        &encryptionProperties{[]encryptionRuleProperties{{ServerSideEncryptionByDefault: &encryptionDefaultProperties{SSEAlgorithm: sseS3}}}},
 		VersioningConfiguration: &versioningProperties{versioningEnabled},
 		AccelerateConfiguration: &accelerateProperties{versioningEnabled},
+		LoggingConfiguration:    &loggingProperties{LogFilePrefix: "log/"},
 		LifecycleConfiguration: &lifecycleProperties{Rules: []lifecycleRuleProperties{{
 			Status: "Enabled", ExpirationInDays: ptr(int32(3)), Prefix: ptr("tmp/"), TagFilters: []tagProperty{{"a", "b"}}, NoncurrentVersionExpirationInDays: ptr(int32(2)),
 			Transitions: []moveProperty{{StorageClass: "GLACIER", TransitionDate: "2027-01-01"}},
@@ -125,12 +126,16 @@ func TestBucketResourceWithEverySetting(t *testing.T) {
 	if err != nil || *rules.Rules[0].Filter.And.Prefix != "tmp/" || rules.Rules[0].Transitions[0].Date.Year() != 2027 {
 		t.Errorf("the rules are %+v, %v", rules, err)
 	}
+	logging, err := f.getBucketLogging(f.ctx(), &api.GetBucketLoggingInput{Bucket: r.PhysicalID})
+	if err != nil || logging.LoggingEnabled == nil || logging.LoggingEnabled.TargetBucket != r.PhysicalID || logging.LoggingEnabled.TargetPrefix != "log/" {
+		t.Errorf("the log is %+v, %v; want one in the bucket itself", logging, err)
+	}
 	c.PhysicalID = r.PhysicalID
 	if _, err := typ.Update(f.ctx(), c, p, &bucketProperties{}); err != nil {
 		t.Fatal(err)
 	}
 	b, err = f.lookUp(f.ctx(), r.PhysicalID, nil)
-	if err != nil || b.Encryption != nil || b.Versioning != versioningSuspended || b.Accelerate != versioningSuspended || b.Lifecycle {
+	if err != nil || b.Encryption != nil || b.Versioning != versioningSuspended || b.Accelerate != versioningSuspended || b.Lifecycle || b.Logs {
 		t.Errorf("after the update the bucket is %+v, %v", b, err)
 	}
 }

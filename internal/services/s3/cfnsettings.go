@@ -26,6 +26,17 @@ type encryptionDefaultProperties struct {
 	SSEAlgorithm   string  `cfn:"SSEAlgorithm,required"`
 }
 
+type loggingProperties struct {
+	DestinationBucketName string `cfn:"DestinationBucketName"`
+	LogFilePrefix         string `cfn:"LogFilePrefix"`
+	TargetObjectKeyFormat *struct {
+		PartitionedPrefix *struct {
+			PartitionDateSource string `cfn:"PartitionDateSource"`
+		} `cfn:"PartitionedPrefix"`
+		SimplePrefix *struct{} `cfn:"SimplePrefix"`
+	} `cfn:"TargetObjectKeyFormat"`
+}
+
 type versioningProperties struct {
 	Status string `cfn:"Status,required"`
 }
@@ -293,4 +304,26 @@ func (s *Service) configureAcceleration(ctx context.Context, name string, old, p
 		a = &accelerateProperties{versioningSuspended}
 	}
 	return s.call(ctx, "PutBucketAccelerateConfiguration", &api.PutBucketAccelerateConfigurationInput{Bucket: name, AccelerateConfiguration: &api.AccelerateConfiguration{Status: a.AccelerationStatus}})
+}
+
+// configureLogging sets where access logs go: to the bucket itself when the template names no other.
+func (s *Service) configureLogging(ctx context.Context, name string, old, p *bucketProperties) error {
+	l := p.LoggingConfiguration
+	if l == nil {
+		if old.LoggingConfiguration == nil {
+			return nil
+		}
+		return s.call(ctx, "PutBucketLogging", &api.PutBucketLoggingInput{Bucket: name, BucketLoggingStatus: &api.BucketLoggingStatus{}})
+	}
+	c := &api.LoggingEnabled{TargetBucket: cmp.Or(l.DestinationBucketName, name), TargetPrefix: l.LogFilePrefix}
+	if f := l.TargetObjectKeyFormat; f != nil {
+		c.TargetObjectKeyFormat = &api.TargetObjectKeyFormat{}
+		if f.SimplePrefix != nil {
+			c.TargetObjectKeyFormat.SimplePrefix = &api.SimplePrefix{}
+		}
+		if f.PartitionedPrefix != nil {
+			c.TargetObjectKeyFormat.PartitionedPrefix = &api.PartitionedPrefix{PartitionDateSource: f.PartitionedPrefix.PartitionDateSource}
+		}
+	}
+	return s.call(ctx, "PutBucketLogging", &api.PutBucketLoggingInput{Bucket: name, BucketLoggingStatus: &api.BucketLoggingStatus{LoggingEnabled: c}})
 }

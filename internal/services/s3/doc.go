@@ -29,6 +29,7 @@
 //	s3 <account> <region> table <id> <upload> <end>   the parts of a completed multipart object, by end offset
 //	s3 <account> <region> up    <id> <key> <upload>   a multipart upload
 //	s3 <account> <region> part  <id> <upload> <n>     an uploaded part
+//	s3 <account> <region> log   <id> <day> <stamp>    records of the access log that wait for their delivery
 //	s3 <account> <region> point-of <id> <account> <region> <name>   that an access point leads to the bucket
 //
 // <id> is new for every bucket, so that a bucket that is made again never shows what an earlier one held.
@@ -49,6 +50,13 @@
 // A body is stored as it is unless the request or the bucket's default encryption asks otherwise; then it is sealed in frames (package
 // lib/seal) under a data key that lies wrapped in the version's row: by the platform's keys (SSE-S3, SSE-KMS, through port.Keys) or by the
 // key that the customer sends with each request (SSE-C). The parts of an upload share its data key. No answer claims an encryption that was not done.
+//
+// # Access logs
+//
+// The door tells of every HTTP exchange when its answer has ended ([Service.answered]). For a bucket that has a log, a record goes to accesslog.go, which stores what
+// has come together in one commit after the other: nobody waits for it, a kill loses what the running commit has not stored, and closing loses nothing. Five minutes after
+// the first record a job writes an object as logging.s3.amazonaws.com, in the transaction that removes its records. A target that refuses loses the records, with
+// a warning in the platform's log. Calls inside the process have no records, beside those of lifecycle rules; neither have the fields turn-around time and aclRequired.
 //
 // # What it deliberately is not
 //

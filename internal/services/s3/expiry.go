@@ -203,7 +203,12 @@ func (e *expiry) expireCurrent(ctx context.Context, tx store.Txn, b *bucket, at 
 			continue
 		}
 		if when, ends := expires(r, v.Modified); ends && !e.now.Before(when) {
-			_, err := e.s.remove(ctx, tx, b, "", removal{key: at.name, event: "LifecycleExpiration:Delete"})
+			gone, err := e.s.remove(ctx, tx, b, "", removal{key: at.name, event: "LifecycleExpiration:Delete"})
+			operation := "S3.EXPIRE.OBJECT"
+			if gone.marker {
+				operation = "S3.CREATE.DELETEMARKER"
+			}
+			tx.OnCommit(e.s.recordExpiry(b, operation, at.name, deref(gone.id), v.Size))
 			return err
 		}
 		if moved := transitions(r, v.Modified, e.now); moved != "" {
@@ -322,6 +327,7 @@ func (e *expiry) dropsMarker(name string, v *version) bool {
 
 func (e *expiry) drop(ctx context.Context, tx store.Txn, b *bucket, name string, v *version) error {
 	_, err := e.s.removeVersion(ctx, tx, b, "", removal{key: name, id: ptr(v.id()), event: "LifecycleExpiration:Delete"})
+	tx.OnCommit(e.s.recordExpiry(b, "S3.EXPIRE.OBJECT", name, v.id(), v.Size))
 	return err
 }
 

@@ -70,6 +70,7 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 	if err != nil {
 		return err
 	}
+	up.Input = &api.PutObjectInput{Bucket: q.bucket, Key: q.key}
 	targets, err := s.putTargets(ctx, q)
 	if err != nil {
 		return err

@@ -37,13 +37,22 @@ type visit struct {
 	conf   api.WebsiteConfiguration
 	base   string // what stands in front of every path of the site: "" or "/_aws/s3-website/bucket"
 	key    string
+	code   string // of the error that was answered
 }
+
+// websiteOperation is the operation of a request to a website.
+const websiteOperation = "GetWebsite"
 
 // ServeHTTP answers GET and HEAD.
 func (p *websitePlane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := front.RouteVar(r, "bucket")
-	path := front.RoutePath(r)
-	v := &visit{s: p.s, w: w, r: r}
+	rec := front.Record(w, &front.Recorder{})
+	v := &visit{s: p.s, w: rec, r: r}
+	defer func() { v.record(rec) }()
+	p.visit(v, front.RouteVar(r, "bucket"), front.RoutePath(r))
+}
+
+func (p *websitePlane) visit(v *visit, name, path string) {
+	w, r := v.w, v.r
 	if strings.HasPrefix(r.URL.Path, "/_aws/s3-website/") {
 		v.base = "/_aws/s3-website/" + name
 		if path == "" {
@@ -94,6 +103,20 @@ func (v *visit) find(name string) error {
 	}
 	v.ctx = service.WithRequest(v.r.Context(), req)
 	return nil
+}
+
+// record makes the record of the visit, if the bucket has a log.
+func (v *visit) record(rec *front.Recorder) {
+	if v.bucket == nil || !v.bucket.Logs {
+		return
+	}
+	req := *service.RequestFrom(v.ctx)
+	req.ID, req.Operation = v.s.newID(), websiteOperation
+	req.HTTP = &service.HTTPRequest{Method: v.r.Method, RawTarget: v.r.RequestURI, Host: v.r.Host, Header: v.r.Header.Get}
+	v.s.answered(&service.Exchange{
+		Request: &req, RawPath: "/" + v.bucket.Name + "/" + escapeKey(v.key), Protocol: v.r.Proto, TLS: v.r.TLS,
+		Status: rec.Status, Code: v.code, Bytes: rec.Written, Duration: v.s.now().Sub(req.Time),
+	})
 }
 
 func (v *visit) serve() {
@@ -283,6 +306,7 @@ func (v *visit) fail(err error) {
 		v.page(err)
 		return
 	}
+	v.code = e.Code
 	a, docErr := v.get(v.conf.ErrorDocument.Key, false)
 	if docErr != nil {
 		v.page(err)
@@ -309,6 +333,7 @@ func (v *visit) page(err error) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Amz-Error-Code", e.Code)
+	v.code = e.Code
 	v.w.WriteHeader(status)
 	if v.r.Method != http.MethodHead {
 		_, _ = io.WriteString(v.w, body) // a client that has gone needs no page

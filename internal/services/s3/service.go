@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"encoding/base32"
 	"io"
 	"log/slog"
@@ -37,6 +38,9 @@ type Service struct {
 	deliveries *deliver.Queue
 	baseURL    string
 
+	// records is the access log of the buckets that have one.
+	records *accessLog
+
 	// blocks are buffers of *[blockSize]byte.
 	blocks sync.Pool
 	// proven tells when a body was last found whole.
@@ -60,7 +64,7 @@ type Options struct {
 
 // New returns the object store.
 func New(d service.Deps, o Options) *Service {
-	return &Service{
+	s := &Service{
 		caches:     newCaches(d.Store),
 		proven:     lru.New[blob.ID, time.Time](provenBodies),
 		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
@@ -68,6 +72,20 @@ func New(d service.Deps, o Options) *Service {
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
 		functions: o.Functions, keys: o.Keys, sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
+	s.records = newAccessLog(s)
+	return s
+}
+
+// start begins what runs beside the requests.
+func (s *Service) start(context.Context) error {
+	s.records.start()
+	return nil
+}
+
+// close ends what start began.
+func (s *Service) close(ctx context.Context) error {
+	s.records.close()
+	return s.caches.close(ctx)
 }
 
 // Service returns the table of contents of the object store.
@@ -116,7 +134,9 @@ func (s *Service) Service() service.Service {
 	}
 	site := &websitePlane{s}
 	return service.Service{
-		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Close: s.caches.close, HoldsBody: s.holdsBody,
+		API: api.API, Operations: h.Bindings(), Access: s.access(), Resources: s.resources(), Preflight: s.CORS, Form: s.postForm, Answered: s.answered,
+		Start: s.start, Close: s.close, HoldsBody: s.holdsBody,
+		DataOperations: dataOperations,
 		Routes: []service.Route{
 			{Host: "{bucket+}.s3-website.{region}.*", Handler: site, Public: true},
 			{Host: "{bucket+}.s3-website-{region}.*", Handler: site, Public: true},
@@ -131,6 +151,7 @@ func (s *Service) Service() service.Service {
 			{Name: garbageKind, Handle: s.collect, Concurrency: 2, MakesRoom: true},
 			{Name: purgeKind, Handle: s.purge, Concurrency: 1, MakesRoom: true},
 			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2, MakesRoom: true},
+			{Name: logKind, Handle: s.deliverLogs, Concurrency: 2, MaxAge: logAge, Exhausted: s.logsDropped},
 			{Name: replicaKind, Handle: s.copyReplica, Concurrency: 8, MaxAge: replicaAge, Exhausted: s.replicaGivenUp},
 			s.deliveries.Kind(),
 		},

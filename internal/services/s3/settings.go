@@ -68,24 +68,6 @@ func (s *Service) getBucketAccelerate(ctx context.Context, in *api.GetBucketAcce
 	return answerOf(out, err)
 }
 
-// putBucketLogging takes the configuration that turns logging off, which is a bucket's state anyway. Access logs are not delivered,
-// and a request for them is refused.
-func (s *Service) putBucketLogging(ctx context.Context, in *api.PutBucketLoggingInput) (*api.PutBucketLoggingOutput, error) {
-	if in.BucketLoggingStatus == nil {
-		return nil, malformedXML()
-	}
-	if in.BucketLoggingStatus.LoggingEnabled != nil {
-		return nil, unsupported("PutBucketLogging", "LoggingEnabled")
-	}
-	_, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
-	return answerOf(&api.PutBucketLoggingOutput{}, err)
-}
-
-func (s *Service) getBucketLogging(ctx context.Context, in *api.GetBucketLoggingInput) (*api.GetBucketLoggingOutput, error) {
-	_, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
-	return answerOf(&api.GetBucketLoggingOutput{}, err)
-}
-
 // putBucketAbac takes the status that keeps a bucket's tags out of authorisation, which is a bucket's state anyway. Enabled is refused: rules do not see the
 // tags of buckets.
 func (s *Service) putBucketAbac(ctx context.Context, in *api.PutBucketAbacInput) (*api.PutBucketAbacOutput, error) {

@@ -49,10 +49,11 @@ func newService(d service.Deps, o Options) *Service {
 
 func (s *Service) describe() service.Service {
 	return service.Service{
-		API:        api.API,
-		Operations: s.handlers().Bindings(),
-		Access:     s.access(),
-		Resources:  s.resources(),
+		API:            api.API,
+		Operations:     s.handlers().Bindings(),
+		Access:         s.access(),
+		DataOperations: []string{"Publish", "PublishBatch"},
+		Resources:      s.resources(),
 		Routes: []service.Route{
 			{Path: "/_aws/sns", Handler: http.HandlerFunc(s.serveCertificate), Public: true},
 			{Path: "/_lambent/outbox/{account}/{region}", Handler: http.HandlerFunc(s.serveOutbox), RootOnly: "look into the outbox"},

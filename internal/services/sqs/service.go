@@ -41,7 +41,11 @@ func (s *Service) describe() service.Service {
 		API:        api.API,
 		Operations: s.handlers().Bindings(),
 		Access:     s.access(),
-		Resources:  s.resources(),
+		DataOperations: []string{
+			"ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "DeleteMessage", "DeleteMessageBatch", "ReceiveMessage", "SendMessage",
+			"SendMessageBatch",
+		},
+		Resources: s.resources(),
 		Routes: []service.Route{
 			{Path: "/_lambent/queues/{account}/{region}/{name}", Handler: http.HandlerFunc(s.servePeek), RootOnly: "look into queues"},
 		},

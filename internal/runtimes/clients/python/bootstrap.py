@@ -340,6 +340,20 @@ def complete_interpreter():
     sys.path.extend(p for p in site.getsitepackages() if os.path.isdir(p))
 
 
+def open_debugger(at):
+    """Opens debugpy at a port, and waits until a debugger is attached. It is among the function's packages, unless a folder is given."""
+    port, _, folder = at.partition(":")
+    if folder:
+        sys.path.append(folder)
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # of modules that are part of the interpreter, which nobody debugs
+    try:
+        import debugpy
+    except ImportError as e:
+        raise Fault("Runtime.DebuggerError", f"Unable to import the debugger debugpy: {e}") from None
+    debugpy.listen(("127.0.0.1", int(port)))
+    debugpy.wait_for_client()
+
+
 def main():
     workers = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "0"))
     if workers:
@@ -359,6 +373,8 @@ def main():
             sys.path.insert(1, extra)
     set_up_logging()
     try:
+        if at := os.environ.pop("LAMBENT_DEBUGGER", ""):
+            open_debugger(at)
         handler = load(os.environ.get("_HANDLER", ""))
     except (Exception, SystemExit) as e:
         give_up(connection, e, "init/error", status=1)

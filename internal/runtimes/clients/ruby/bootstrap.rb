@@ -138,6 +138,22 @@ module Lambent
     end
   end
 
+  # Has the debugger listen when it waits for commands, and not before: what it says of its first stop would go to a connection that has not told yet in
+  # which protocol it wants to hear it.
+  module Patient
+    ASKED = Queue.new
+
+    def accept
+      ASKED.pop
+      super
+    end
+
+    def readline(prompt)
+      ASKED.close
+      super
+    end
+  end
+
   # The loop of invocations.
   class Runtime
     NEXT = Connection.request('GET', 'invocation/next')
@@ -153,6 +169,8 @@ module Lambent
       root = ENV.fetch('LAMBDA_TASK_ROOT', '/var/task')
       $LOAD_PATH.unshift(root) unless $LOAD_PATH.first == root
       begin
+        debugger = ENV.delete('LAMBENT_DEBUGGER')
+        open_debugger(debugger) if debugger
         handler = Handler.new(root, ENV['_HANDLER'].to_s)
       rescue Exception => e # rubocop:disable Lint/RescueException
         fault = e.is_a?(Fault) ? e : Fault.of(e, 'Init')
@@ -165,6 +183,16 @@ module Lambent
     end
 
     private
+
+    # Opens the debugger of the gem debug, which may lie in a folder of gems, at a port. It stops at the next line until a debugger is attached.
+    def open_debugger(at)
+      port, folder = at.split(':', 2)
+      Gem.paths = { 'GEM_PATH' => [*Gem.path, folder].join(':') } if folder
+      require 'debug/session'
+      require 'debug/server'
+      DEBUGGER__::UI_TcpServer.prepend(Patient)
+      DEBUGGER__.open(host: '127.0.0.1', port: port.to_i)
+    end
 
     # Serves events of the platform's own until the process is assigned to a function.
     def park

@@ -1,0 +1,41 @@
+package apigateway
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"testing"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
+)
+
+var start = time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+
+// harness is the service on a store in memory.
+type harness struct {
+	*Gateway
+
+	ctx     context.Context //nolint:containedctx // the context of the test
+	service service.Service
+	clock   *clock.Fake
+	store   store.Store
+}
+
+func newHarness(t testing.TB) *harness {
+	t.Helper()
+	h := &harness{clock: clock.NewFake(start), store: mem.New(), ctx: fake.Root(t.Context(), "000000000000", "us-east-1")}
+	deps := service.Deps{Store: h.store, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
+	h.Gateway = &Gateway{deps: deps, options: Options{Roles: fake.Roles{}, Keys: fake.Keys{}}}
+	h.service = h.describe()
+	t.Cleanup(func() {
+		if err := h.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}

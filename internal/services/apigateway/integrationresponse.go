@@ -1,0 +1,126 @@
+package apigateway
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/services/apigateway/patch"
+)
+
+var responseSource = regexp.MustCompile(`^(integration\.response\.(header|multivalueheader)\..+|integration\.response\.body(\..+|\[.*)?|context\..+|stageVariables\..+|'(.|\n)*')$`)
+
+// checkIntegrationResponse validates an answer of a method's integration.
+func checkIntegrationResponse(r *aws.IntegrationResponse) error {
+	for _, to := range sortedKeys(r.ResponseParameters) {
+		if !responseParameter.MatchString(to) {
+			return badRequest("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: %s]", to)
+		}
+		if from := r.ResponseParameters[to]; !responseSource.MatchString(from) {
+			return badRequest("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", from)
+		}
+	}
+	for _, contentType := range sortedKeys(r.ResponseTemplates) {
+		if !mediaType.MatchString(contentType) {
+			return badRequest("Validation Result: warnings : [], errors : [Invalid content type specified: %s]", contentType)
+		}
+		if len(r.ResponseTemplates[contentType]) > maxTemplate {
+			return badRequest("The mapping template for %s is %d bytes long; at most %d are accepted.", contentType, len(r.ResponseTemplates[contentType]), maxTemplate)
+		}
+	}
+	if r.SelectionPattern != nil {
+		if _, err := regexp.Compile(*r.SelectionPattern); err != nil {
+			return badRequest("Invalid selection pattern specified: %v. Lambent reads selection patterns as RE2 expressions (https://github.com/google/re2/wiki/Syntax), which have no lookaround.", err)
+		}
+	}
+	return nil
+}
+
+// mediaType is what the key of a template may be.
+var mediaType = regexp.MustCompile(`^([\w.+*$-]+/[\w.+*-]+(\s*;.*)?|\$default)$`)
+
+func (g *Gateway) putIntegrationResponse(ctx context.Context, in *aws.PutIntegrationResponseInput) (*aws.PutIntegrationResponseOutput, error) {
+	out := aws.IntegrationResponse{
+		StatusCode: ptr(in.StatusCode), SelectionPattern: in.SelectionPattern, ResponseParameters: in.ResponseParameters, ResponseTemplates: in.ResponseTemplates, ContentHandling: in.ContentHandling,
+	}
+	err := g.editIntegration(ctx, in.RestApiId, in.ResourceId, in.HttpMethod, func(m *aws.Method, i *aws.Integration) error {
+		if err := checkIntegrationResponse(&out); err != nil {
+			return err
+		}
+		for _, to := range sortedKeys(in.ResponseParameters) {
+			if _, ok := m.MethodResponses[in.StatusCode].ResponseParameters[to]; !ok {
+				return badRequest("Invalid mapping expression parameter specified: %s", to)
+			}
+		}
+		if i.IntegrationResponses == nil {
+			i.IntegrationResponses = map[string]aws.IntegrationResponse{}
+		}
+		i.IntegrationResponses[in.StatusCode] = out
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+func (g *Gateway) getIntegrationResponse(ctx context.Context, in *aws.GetIntegrationResponseInput) (*aws.GetIntegrationResponseOutput, error) {
+	var out aws.IntegrationResponse
+	err := g.viewMethod(ctx, in.RestApiId, in.ResourceId, in.HttpMethod, func(m *aws.Method) error {
+		if m.MethodIntegration == nil {
+			return noIntegration()
+		}
+		r, ok := m.MethodIntegration.IntegrationResponses[in.StatusCode]
+		if !ok {
+			return noStatus()
+		}
+		out = r
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+var integrationResponsePatches = patch.Table[aws.IntegrationResponse]{Wording: patch.Terse, Paths: []patch.Path[aws.IntegrationResponse]{
+	{Pattern: "/selectionPattern", Ops: "replace,remove", Apply: patch.Text(func(r *aws.IntegrationResponse) **string { return &r.SelectionPattern })},
+	{Pattern: "/contentHandling", Ops: "replace,remove", Apply: contentHandling(func(r *aws.IntegrationResponse) *string { return &r.ContentHandling })},
+	{Pattern: "/responseParameters/{}", Ops: "add,remove,replace", Apply: patch.Map(func(r *aws.IntegrationResponse) *map[string]string { return &r.ResponseParameters }, "Invalid parameter name specified")},
+	{Pattern: "/responseTemplates/{}", Ops: "add,remove,replace", Apply: patch.Map(func(r *aws.IntegrationResponse) *map[string]string { return &r.ResponseTemplates }, "Content-Type specified was not found")},
+}}
+
+func (g *Gateway) updateIntegrationResponse(ctx context.Context, in *aws.UpdateIntegrationResponseInput) (*aws.UpdateIntegrationResponseOutput, error) {
+	var out aws.IntegrationResponse
+	err := g.editIntegration(ctx, in.RestApiId, in.ResourceId, in.HttpMethod, func(_ *aws.Method, i *aws.Integration) error {
+		r, ok := i.IntegrationResponses[in.StatusCode]
+		if !ok {
+			return noStatus()
+		}
+		if err := integrationResponsePatches.Apply(&r, in.PatchOperations); err != nil {
+			return err
+		}
+		i.IntegrationResponses[in.StatusCode], out = r, r
+		return checkIntegrationResponse(&r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// deleteIntegrationResponse reports a method that does not exist as an integration that does not, as AWS does.
+func (g *Gateway) deleteIntegrationResponse(ctx context.Context, in *aws.DeleteIntegrationResponseInput) (*aws.DeleteIntegrationResponseOutput, error) {
+	err := g.editIntegration(ctx, in.RestApiId, in.ResourceId, in.HttpMethod, func(_ *aws.Method, i *aws.Integration) error {
+		if _, ok := i.IntegrationResponses[in.StatusCode]; !ok {
+			return noStatus()
+		}
+		delete(i.IntegrationResponses, in.StatusCode)
+		return nil
+	})
+	if isNotFound(err) && strings.Contains(err.Error(), "Method identifier") {
+		err = noIntegration()
+	}
+	return &aws.DeleteIntegrationResponseOutput{}, err
+}
