@@ -63,7 +63,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnStackFailure,
 		resourceTypes: in.ResourceTypes,
 	}, current, stack.ID, stack.Name)
-	var failed *failedTransform
+	var failed *transformError
 	if errors.As(err, &failed) {
 		proposal, err = s.failedProposal(ctx, in.TemplateBody, in.TemplateURL)
 	}

@@ -63,6 +63,9 @@ type question struct {
 	OldResourceProperties map[string]any `json:",omitempty"`
 }
 
+// noResponse is CloudFormation's message for a custom resource that did not answer in time.
+const noResponse = "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [%s]. If you are using the Python cfn-response module, you may need to update your Lambda function code so that CloudFormation can attach the updated version."
+
 // answer is what it sends back.
 type answer struct {
 	Status, Reason     string
@@ -131,7 +134,7 @@ func (s *Service) ask(ctx context.Context, c service.ResourceCall, kind string, 
 		return service.Resource{}, closeErr
 	}
 	if errors.Is(err, errTimeout) {
-		return service.Resource{}, fmt.Errorf("CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [%s]. If you are using the Python cfn-response module, you may need to update your Lambda function code so that CloudFormation can attach the updated version.", c.Token)
+		return service.Resource{}, fmt.Errorf(noResponse, c.Token)
 	}
 	if err != nil {
 		return service.Resource{}, err

@@ -218,7 +218,7 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		}
 		return nil
 	})
-	var failed *failedTransform
+	var failed *transformError
 	if q.direct && errors.As(err, &failed) {
 		err = invalid("%s", failed.message)
 	}
@@ -303,23 +303,27 @@ func (s *Service) past(ctx context.Context, stack *stackRecord) (*deploy.Past, e
 	if err != nil {
 		return nil, err
 	}
+	return readPast(text, stack.Parameters), nil
+}
+
+func readPast(text string, parameters []parameterRecord) *deploy.Past {
 	given := map[string]string{}
-	for _, v := range stack.Parameters {
+	for _, v := range parameters {
 		given[v.Key] = v.Value
 	}
 	d, err := template.Parse([]byte(text))
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	t, err := template.Decode(d)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
-	values, err := t.Values(given, resolvedIn(stack.Parameters))
+	values, err := t.Values(given, resolvedIn(parameters))
 	if err != nil {
-		return nil, nil
+		return nil
 	}
-	return &deploy.Past{Template: t, Parameters: values}, nil
+	return &deploy.Past{Template: t, Parameters: values}
 }
 
 func (s *Service) checkRole(ctx context.Context, role string) error {

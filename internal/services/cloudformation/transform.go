@@ -39,13 +39,13 @@ type transformer struct {
 	runs int
 }
 
-// failedTransform tells that a transform did not do its work.
-type failedTransform struct{ message string }
+// transformError tells that a transform did not do its work.
+type transformError struct{ message string }
 
-func (f *failedTransform) Error() string { return f.message }
+func (f *transformError) Error() string { return f.message }
 
 func transformFailed(format string, args ...any) error {
-	return &failedTransform{fmt.Sprintf(format, args...)}
+	return &transformError{fmt.Sprintf(format, args...)}
 }
 
 // usesMacros tells whether a template needs more than the transforms that are part of Lambent.

@@ -22,6 +22,8 @@ type waitProperties struct {
 	Count   *int    `cfn:"Count"`
 }
 
+const noWaitUpdate = "Update to resource type AWS::CloudFormation::WaitCondition is not supported."
+
 func (s *Service) waitTypes() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::CloudFormation::WaitConditionHandle", service.ResourceSpec[handleProperties]{
@@ -40,7 +42,7 @@ func (s *Service) waitTypes() []service.ResourceType {
 			Attributes: []string{"Data"},
 			Create:     s.waitForSignals,
 			Update: func(context.Context, service.ResourceCall, *waitProperties, *waitProperties) (service.Resource, error) {
-				return service.Resource{}, errors.New("Update to resource type AWS::CloudFormation::WaitCondition is not supported.")
+				return service.Resource{}, errors.New(noWaitUpdate)
 			},
 			Delete: func(context.Context, service.ResourceCall, *waitProperties) error { return nil },
 		}),
