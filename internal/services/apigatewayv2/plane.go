@@ -78,6 +78,10 @@ func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, path st
 		fail(w, nil, r, http.StatusNotFound, "Not Found")
 		return
 	}
+	if t.socket != nil {
+		p.serveSocket(w, r, t, path)
+		return
+	}
 	if t.cors.Preflight(w, r) {
 		return
 	}
