@@ -12,7 +12,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -48,6 +48,9 @@ $(MODELS):
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
 	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
 	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
+
+attacks: ## long: every attack of test/hostile in every language, with and without the rights of root (needs root)
+	$(GO) test -count=1 -timeout 20m -v -run Attacks ./test/hostile -args -long
 
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \

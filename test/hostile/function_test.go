@@ -9,9 +9,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,18 +58,14 @@ func (p *platform) role() string {
 
 func (p *platform) create(role, name string, seconds int, archive []byte) answer {
 	p.Helper()
-	return p.send(p.as("lambda"), p.request("POST", "/2015-03-31/functions", "Content-Type", "application/json"), []byte(jsonOf(map[string]any{
-		"FunctionName": name, "Runtime": "provided.al2023", "Role": role, "Handler": "bootstrap", "Timeout": seconds, "MemorySize": 128,
-		"Code": map[string]any{"ZipFile": archive},
-	})), time.Now())
+	return p.createAs(map[string]any{"FunctionName": name, "Runtime": "provided.al2023", "Role": role, "Handler": "bootstrap", "Timeout": seconds, "MemorySize": 128}, archive)
 }
 
-// invoke returns the answer and the kind of the function's error, if any.
-func (p *platform) invoke(name, act string, paths ...string) (body, failure string) {
+// createAs creates a function with the members of CreateFunction and its archive.
+func (p *platform) createAs(in map[string]any, archive []byte) answer {
 	p.Helper()
-	a := p.must(p.send(p.as("lambda"), p.request("POST", "/2015-03-31/functions/"+name+"/invocations"),
-		[]byte(jsonOf(map[string]any{"Act": act, "Paths": paths})), time.Now()))
-	return a.body, a.header.Get("X-Amz-Function-Error")
+	in["Code"] = map[string]any{"ZipFile": archive}
+	return p.send(p.as("lambda"), p.request("POST", "/2015-03-31/functions", "Content-Type", "application/json"), []byte(jsonOf(in)), time.Now())
 }
 
 func TestHostileArchivesMakeNoFunction(t *testing.T) {
@@ -107,97 +100,4 @@ func TestArchivesAreBoundedBySizeAndNoSooner(t *testing.T) {
 	p.want(p.create(role, "large", 3, archive(t, entry{"bootstrap", io.LimitReader(noise, 20<<20), 0o755})), 201, `"CodeSize":`)
 	p.want(p.create(role, "too-large", 3, make([]byte, code.MaxZip+1)), 413, "RequestEntityTooLargeException")
 	p.want(p.create(role, "huge", 3, make([]byte, 60<<20)), 413, "RequestEntityTooLargeException")
-}
-
-// payload builds the hostile function.
-func payload(t *testing.T) []byte {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./payload")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	f, err := os.Open(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	return archive(t, entry{"bootstrap", f, 0o755})
-}
-
-func TestHostileFunctionsHarmNobody(t *testing.T) {
-	p := start(t)
-	role, program := p.role(), payload(t)
-	p.must(p.create(role, "evil", 2, program))
-	p.must(p.create(role, "good", 2, append(program[:len(program):len(program)], 0)))
-	p.must(p.create(role, "greedy", 20, program))
-	// fine checks that the platform and the neighbour are as they were.
-	fine := func(p *platform) {
-		p.Helper()
-		if body, failure := p.invoke("good", "ok"); failure != "" || body != `["fine"]` {
-			p.Errorf("the other function answers %s %s", failure, body)
-		}
-	}
-	for name, c := range map[string]struct{ function, failure, text string }{
-		"sleep":  {"evil", "Unhandled", "Task timed out after 2.00 seconds"},
-		"memory": {"greedy", "Unhandled", "Runtime.OutOfMemory"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := p.with(t)
-			body, failure := p.invoke(c.function, name)
-			if failure != c.failure || !strings.Contains(body, c.text) {
-				t.Errorf("error %q with %s, want %q with %q", failure, body, c.failure, c.text)
-			}
-			fine(p)
-		})
-	}
-	// Which limit is met first, that of the processes or the folder, or that of the memory, is up to timing.
-	for act, text := range map[string]string{"fork": "refused after", "fill": "full after"} {
-		t.Run(act, func(t *testing.T) {
-			p := p.with(t)
-			if body, failure := p.invoke("greedy", act); !strings.Contains(body, text) && (failure != "Unhandled" || !strings.Contains(body, "Runtime.OutOfMemory")) {
-				t.Errorf("%s %s", failure, body)
-			}
-			fine(p)
-		})
-	}
-	t.Run("call the platform", func(t *testing.T) {
-		// A call without a signature is one of S3, for a bucket that does not exist.
-		body, failure := p.with(t).invoke("evil", "call")
-		if failure != "" || strings.Contains(body, " 200 ") || strings.Contains(body, "FunctionName") || strings.Count(body, " 403 ") != 2 {
-			t.Errorf("%s %s", failure, body)
-		}
-		if !strings.Contains(body, "UnrecognizedClientException") || !strings.Contains(body, "AccessDeniedException") {
-			t.Errorf("the refusals do not tell why: %s", body)
-		}
-	})
-	t.Run("read the data folder", func(t *testing.T) {
-		p := p.with(t)
-		p.must(p.s3("PUT", "/drop", nil))
-		p.must(p.s3("PUT", "/drop/key", large))
-		var paths []string
-		if err := filepath.WalkDir(p.dir, func(path string, _ fs.DirEntry, err error) error {
-			paths = append(paths, path)
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if len(paths) < 10 {
-			t.Fatalf("the data folder has only %v", paths)
-		}
-		if body, failure := p.invoke("evil", "read", paths...); failure != "" || body != `[]` {
-			t.Errorf("%s could be read: %s", failure, body)
-		}
-	})
-	t.Run("reach the other function", func(t *testing.T) {
-		p := p.with(t)
-		if body, _ := p.invoke("evil", "write", "/var/task/bootstrap", "/var/task/x", "/var/runtime/x", "/etc/x", "/x", "/tmp/secret"); body != `["/tmp/secret"]` {
-			t.Errorf("could be written: %s", body)
-		}
-		if body, _ := p.invoke("good", "read", "/tmp/secret"); body != `[]` {
-			t.Errorf("the other function reads %s", body)
-		}
-		fine(p)
-	})
 }
