@@ -21,6 +21,7 @@ import (
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
@@ -73,8 +74,12 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
 	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
+	httpAPIs, connections := apigatewayv2.New(p.deps, apigatewayv2.Options{
+		Functions: functions, Sender: sender, Requests: requests{s}, Logs: sink, Domains: p.domains, Calls: requests{s},
+		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
+	})
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), httpAPIs, connections,
 		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
@@ -91,6 +96,21 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 func (s *Server) caller(r *http.Request, api string, body []byte) (service.Principal, error) {
 	<-s.serving
 	return s.plane.Caller(r, api, body)
+}
+
+// requests is the AWS API plane for services, which are built before it.
+type requests struct{ server *Server }
+
+// ServeRequest implements [port.Requests].
+func (r requests) ServeRequest(w http.ResponseWriter, q *http.Request, c *port.ServiceRequest) {
+	<-r.server.serving
+	r.server.plane.ServeRequest(w, q, c)
+}
+
+// ServeHTTP answers a call that came to a data plane.
+func (r requests) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	<-r.server.serving
+	r.server.plane.ServeHTTP(w, q)
 }
 
 // operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.

@@ -33,7 +33,6 @@ func connectionKey(id string) key.Key { return key.New(connectionRoot, "c", id) 
 func nodeKey(node, id string) key.Key { return key.New(connectionRoot, "n", node, id) }
 func nodesKey() key.Key               { return key.New(connectionRoot, "n") }
 func mailKey(node string) key.Key     { return key.New(connectionRoot, "m", node) }
-func (c *connection) scope() scope    { return scope{c.Account, c.Region} }
 func (c *connection) arn(route string) string {
 	return "arn:aws:execute-api:" + c.Region + ":" + c.Account + ":" + c.API + "/" + c.Stage + "/" + route
 }

@@ -3,7 +3,6 @@ package apigatewayv2
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/front"
@@ -113,10 +112,4 @@ func appendAll(b []byte, fields []field) []byte {
 		b = append(b, ']')
 	}
 	return append(b, '}')
-}
-
-// number appends a member with a number, with a comma in front.
-func number(b []byte, name string, n int64) []byte {
-	b = append(append(append(b, `,"`...), name...), `":`...)
-	return strconv.AppendInt(b, n, 10)
 }

@@ -191,11 +191,11 @@ func (h *handler) Closed(_ *socket.Conn, code int, reason string) {
 func (g *Gateway) receive(ctx context.Context, c *connection, data []byte) []byte {
 	t, err := g.table(ctx, c.API, c.Stage)
 	if err != nil || t == nil || t.socket == nil {
-		return g.broken(ctx, c, "the stage of the connection could not be loaded", err)
+		return g.broken(ctx, c, err)
 	}
 	m, err := g.newMessage(c, t, nil, eventMessage)
 	if err != nil {
-		return g.broken(ctx, c, "no id for a message", err)
+		return g.broken(ctx, c, err)
 	}
 	m.body = data
 	key := t.socket.selection.text(m.resolve)
@@ -223,8 +223,8 @@ func (g *Gateway) receive(ctx context.Context, c *connection, data []byte) []byt
 }
 
 // broken logs what should not happen and answers the client.
-func (g *Gateway) broken(ctx context.Context, c *connection, what string, err error) []byte {
-	g.deps.Log.ErrorContext(ctx, what, slog.String("api", c.API), slog.String("stage", c.Stage), slog.String("connection", c.ID), slog.Any("error", err))
+func (g *Gateway) broken(ctx context.Context, c *connection, err error) []byte {
+	g.deps.Log.ErrorContext(ctx, "a message could not be handled: its stage is gone or cannot be loaded", slog.String("api", c.API), slog.String("stage", c.Stage), slog.String("connection", c.ID), slog.Any("error", err))
 	return (&message{connection: c}).failure("Internal server error")
 }
 

@@ -48,7 +48,7 @@ func (g *Gateway) run(ctx context.Context, m *message) (answer, error) {
 		return answer{}, err
 	}
 	var a answer
-	selector := ""
+	var selector string
 	switch i.IntegrationType {
 	case kindMock:
 		a, err = mocked(body)
@@ -152,7 +152,7 @@ func (g *Gateway) runHTTP(ctx context.Context, m *message, i *socketIntegration,
 		text := e.text(m.resolve)
 		switch _, rest, _ := strings.Cut(name, "integration.request."); {
 		case strings.HasPrefix(rest, "header."):
-			header[strings.TrimPrefix(rest, "header.")] = []string{text}
+			header.Set(strings.TrimPrefix(rest, "header."), text)
 		case strings.HasPrefix(rest, "querystring."):
 			query.Set(strings.TrimPrefix(rest, "querystring."), text)
 		case strings.HasPrefix(rest, "path."):
@@ -174,7 +174,7 @@ func (g *Gateway) runHTTP(ctx context.Context, m *message, i *socketIntegration,
 	if err != nil {
 		return answer{}, err
 	}
-	if header["Content-Type"] == nil && header["content-type"] == nil {
+	if header.Get("Content-Type") == "" {
 		header["Content-Type"] = []string{"application/json"}
 	}
 	r.Header, r.ContentLength = header, int64(len(body))

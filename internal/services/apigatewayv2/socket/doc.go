@@ -11,5 +11,5 @@
 //
 // # Locks
 //
-// Hub.mu guards the table of connections and is a leaf.
+// Hub.mu guards the table of connections, Conn.mu a connection's timer; both are leaves.
 package socket

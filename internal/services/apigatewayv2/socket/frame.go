@@ -6,6 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
 )
 
 // errLargeFrame tells that a client sent a frame that is larger than [MaxFrame].
@@ -15,10 +19,14 @@ var errLargeFrame = errors.New("the frame is too large")
 const bufferSize = 512
 
 // hijacked is a response writer whose connection is handed over with small buffers, and with its frames measured.
-type hijacked struct{ http.ResponseWriter }
+type hijacked struct {
+	http.ResponseWriter
+
+	conn *measured // once it was handed over
+}
 
 // Hijack implements [http.Hijacker].
-func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
@@ -28,6 +36,7 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
 	m := &measured{Conn: conn, pending: append([]byte(nil), pending...)}
+	h.conn = m
 	// What is buffered already is read through m as well, since the reader is reset to its connection.
 	return m, bufio.NewReadWriter(bufio.NewReaderSize(m, bufferSize), bufio.NewWriterSize(m, bufferSize)), nil
 }
@@ -40,6 +49,22 @@ type measured struct {
 	head    [14]byte // of the frame that begins
 	have    int
 	left    uint64 // of the payload of the present frame
+	// linger has Close read on for a while: a connection with unread bytes would be reset, and the client would not see why it was closed.
+	linger atomic.Bool
+}
+
+// lingerTime and maxLinger, in bytes, bound what is still read from a client that sent too much.
+const (
+	lingerTime = 500 * time.Millisecond
+	maxLinger  = 4 << 20
+)
+
+// Close closes the connection.
+func (m *measured) Close() error {
+	if m.linger.Load() && m.SetReadDeadline(clock.System{}.Now().Add(lingerTime)) == nil {
+		_, _ = io.CopyN(io.Discard, m.Conn, maxLinger)
+	}
+	return m.Conn.Close()
 }
 
 // Read reads bytes, and fails where a frame begins that is too large.
@@ -113,5 +138,3 @@ func (m *measured) size() (size uint64, whole bool) {
 	}
 	return size, true
 }
-
-var _ io.Reader = (*measured)(nil)

@@ -58,17 +58,22 @@ func NewHub(c clock.Clock) *Hub { return &Hub{clock: c, conns: map[string]*Conn{
 // Conn is one open connection.
 type Conn struct {
 	ID string
-	// Opened is when the handshake ended.
+	// Opened is when the handshake began.
 	Opened time.Time
 
 	hub     *Hub
+	ready   chan struct{} // closed when the handshake has ended; ws is nil then if it failed
 	ws      *websocket.Conn
+	net     *measured
 	handler Handler
 	running chan struct{} // made with the first message; a token for each that is handled
 	active  atomic.Int64  // Unix nanoseconds of the last message or ping
 	ending  atomic.Pointer[ending]
-	stop    func() bool // of the timer
 	wg      sync.WaitGroup
+
+	mu    sync.Mutex  // guards the fields below
+	stop  func() bool // of the timer
+	ended bool
 }
 
 // ending is why this side closed a connection.
@@ -80,7 +85,13 @@ type ending struct {
 // Accept answers a handshake and holds the connection until it ends. header is added to the answer; protocol is the subprotocol, empty for none. The error
 // tells that there is no connection; the client has its answer then.
 func (h *Hub) Accept(w http.ResponseWriter, r *http.Request, id, protocol string, handler Handler) (*Conn, error) {
-	c := &Conn{ID: id, hub: h, handler: handler}
+	c := &Conn{ID: id, Opened: h.clock.Now(), hub: h, handler: handler, ready: make(chan struct{})}
+	c.active.Store(c.Opened.UnixNano())
+	defer close(c.ready)
+	if !h.enter(c) { // before the client knows that it is connected, so that it can be found from then on
+		http.Error(w, "The server is going away.", http.StatusServiceUnavailable)
+		return nil, ErrGone
+	}
 	o := &websocket.AcceptOptions{InsecureSkipVerify: true, OnPingReceived: func(context.Context, []byte) bool { // any origin may connect; authorizers decide
 		c.active.Store(h.clock.Now().UnixNano())
 		return true
@@ -88,17 +99,17 @@ func (h *Hub) Accept(w http.ResponseWriter, r *http.Request, id, protocol string
 	if protocol != "" {
 		o.Subprotocols = []string{protocol}
 	}
-	ws, err := websocket.Accept(hijacked{w}, r, o)
+	c.arm(IdleTimeout)
+	taken := &hijacked{ResponseWriter: w}
+	ws, err := websocket.Accept(taken, r, o)
 	if err != nil {
+		h.forget(c)
+		c.disarm()
+		h.wg.Done()
 		return nil, err
 	}
 	ws.SetReadLimit(MaxMessage)
-	c.ws, c.Opened = ws, h.clock.Now()
-	c.active.Store(c.Opened.UnixNano())
-	if !h.enter(c) {
-		return nil, errors.Join(ErrGone, ws.Close(websocket.StatusGoingAway, "Going away"))
-	}
-	c.arm(IdleTimeout)
+	c.ws, c.net = ws, taken.conn
 	go c.read()
 	return c, nil
 }
@@ -113,6 +124,13 @@ func (h *Hub) enter(c *Conn) bool {
 	h.conns[c.ID] = c
 	h.wg.Add(1)
 	return true
+}
+
+// forget has a connection not be found any more.
+func (h *Hub) forget(c *Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c.ID)
 }
 
 // Find returns an open connection, or nil.
@@ -152,7 +170,9 @@ func (h *Hub) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range all {
-		_ = c.ws.CloseNow()
+		if <-c.ready; c.ws != nil {
+			_ = c.ws.CloseNow()
+		}
 	}
 	<-done
 	return ctx.Err()
@@ -163,6 +183,9 @@ func (c *Conn) Active() time.Time { return time.Unix(0, c.active.Load()) }
 
 // Send sends a text message. The error is ErrGone when the connection is closed, or the client takes too long.
 func (c *Conn) Send(ctx context.Context, data []byte) error {
+	if <-c.ready; c.ws == nil {
+		return ErrGone
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout) // a write that is cut short ends the connection
 	defer cancel()
 	if err := c.ws.Write(ctx, websocket.MessageText, data); err != nil {
@@ -173,13 +196,28 @@ func (c *Conn) Send(ctx context.Context, data []byte) error {
 
 // Close closes the connection with a code and a reason. It returns when the client has answered, or does not in five seconds.
 func (c *Conn) Close(code int, reason string) {
+	if <-c.ready; c.ws == nil {
+		return
+	}
 	c.ending.CompareAndSwap(nil, &ending{websocket.StatusCode(code), reason})
 	_ = c.ws.Close(websocket.StatusCode(code), reason)
 }
 
 // arm has the connection looked at after d.
 func (c *Conn) arm(d time.Duration) {
-	c.stop = clock.AfterFunc(c.hub.clock, d, c.look)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.stop = clock.AfterFunc(c.hub.clock, d, c.look)
+	}
+}
+
+// disarm ends the looking.
+func (c *Conn) disarm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.stop()
 }
 
 // look closes the connection when its time is up, and otherwise comes back when it may be.
@@ -191,7 +229,7 @@ func (c *Conn) look() {
 		go c.Close(int(websocket.StatusGoingAway), "Connection duration exceeded 2 hours")
 	case idle <= 0:
 		go c.Close(int(websocket.StatusGoingAway), "Going away")
-	case c.hub.Find(c.ID) == c:
+	default:
 		c.arm(min(idle, whole))
 	}
 }
@@ -199,9 +237,8 @@ func (c *Conn) look() {
 // read reads messages until the connection ends.
 func (c *Conn) read() {
 	code, reason := c.messages()
-	c.hub.mu.Lock()
-	delete(c.hub.conns, c.ID)
-	c.hub.mu.Unlock()
+	c.hub.forget(c)
+	c.disarm()
 	c.wg.Wait()
 	c.handler.Closed(c, code, reason)
 	c.hub.wg.Done()
@@ -212,7 +249,7 @@ func (c *Conn) messages() (code int, reason string) {
 	for {
 		kind, data, err := c.ws.Read(context.Background())
 		if err != nil {
-			return c.ended(err)
+			return c.why(err)
 		}
 		c.active.Store(c.hub.clock.Now().UnixNano())
 		if kind == websocket.MessageBinary {
@@ -230,8 +267,8 @@ func (c *Conn) messages() (code int, reason string) {
 	}
 }
 
-// ended says how the connection ended.
-func (c *Conn) ended(err error) (code int, reason string) {
+// why says how the connection ended.
+func (c *Conn) why(err error) (code int, reason string) {
 	if e := c.ending.Load(); e != nil {
 		return int(e.code), e.reason
 	}
@@ -240,6 +277,7 @@ func (c *Conn) ended(err error) (code int, reason string) {
 	case errors.As(err, &closed):
 		return int(closed.Code), closed.Reason
 	case errors.Is(err, errLargeFrame), errors.Is(err, websocket.ErrMessageTooBig):
+		c.net.linger.Store(true)
 		c.Close(int(websocket.StatusMessageTooBig), "Message too big")
 		return int(websocket.StatusMessageTooBig), "Message too big"
 	}
