@@ -3,6 +3,8 @@ package front
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"sync"
@@ -105,6 +107,21 @@ func Secure(r *http.Request) bool {
 	}
 	c, ok := r.Context().Value(connKey{}).(*headConn)
 	return ok && c.secure
+}
+
+// Certificates returns the certificates that the client of r showed in the handshake of its connection, not verified; nil when it showed none.
+func Certificates(r *http.Request) []*x509.Certificate {
+	if r.TLS != nil {
+		return r.TLS.PeerCertificates
+	}
+	c, ok := r.Context().Value(connKey{}).(*headConn)
+	if !ok || !c.secure {
+		return nil
+	}
+	if t, ok := c.Conn.(*tls.Conn); ok {
+		return t.ConnectionState().PeerCertificates
+	}
+	return nil
 }
 
 // Sandboxed tells whether r came over a listener inside a function's sandbox. Such a caller's address looks like this machine's own and

@@ -37,8 +37,9 @@ func (m *Match) Var(name string) string {
 
 // Table finds routes. It is immutable after New.
 type Table struct {
-	hosts []hostRoute
-	paths []pathRoute
+	hosts  []hostRoute
+	paths  []pathRoute
+	others []service.Route // by Hosts
 }
 
 type hostRoute struct {
@@ -63,8 +64,18 @@ type segment struct {
 func NewTable(routes []service.Route) (*Table, error) {
 	t := &Table{}
 	for _, r := range routes {
-		if (r.Host == "") == (r.Path == "") || (r.API == "") == (r.Handler == nil) {
-			return nil, fmt.Errorf("route host %q path %q: needs one of host and path, and one of api and handler", r.Host, r.Path)
+		given := 0
+		for _, set := range []bool{r.Host != "", r.Path != "", r.Hosts != nil} {
+			if set {
+				given++
+			}
+		}
+		if given != 1 || (r.API == "") == (r.Handler == nil) {
+			return nil, fmt.Errorf("route host %q path %q: needs one of host, hosts and path, and one of api and handler", r.Host, r.Path)
+		}
+		if r.Hosts != nil {
+			t.others = append(t.others, r)
+			continue
 		}
 		if r.Host != "" {
 			pattern, ok := strings.CutSuffix(r.Host, ".*")
@@ -106,7 +117,7 @@ func rank(pattern []segment) int {
 }
 
 // Find returns the match of a request by its host and its raw target.
-func (t *Table) Find(host, target string) Match {
+func (t *Table) Find(ctx context.Context, host, target string) Match {
 	path, _, _ := strings.Cut(target, "?")
 	if labels := hostLabels(host); labels != nil {
 		for i := range t.hosts {
@@ -119,8 +130,14 @@ func (t *Table) Find(host, target string) Match {
 				return m
 			}
 		}
+		name := strings.Join(labels, ".")
+		for i := range t.others {
+			if t.others[i].Hosts(ctx, name) {
+				return Match{Route: &t.others[i], Rest: path}
+			}
+		}
 	}
-	if strings.HasPrefix(path, "/_") {
+	if strings.HasPrefix(path, "/_") || strings.HasPrefix(path, "/restapis/") {
 		for i := range t.paths {
 			p := &t.paths[i]
 			if vars, rest, ok := matchPath(p.pattern, path); ok {

@@ -32,7 +32,7 @@ func TestRoutesByHostThenPath(t *testing.T) {
 		{"[::1]:4566", "/", "", "", "/"},
 		{"execute-api.us-east-1.amazonaws.com", "/", "", "", "/"},
 	} {
-		m := table.Find(c.host, c.target)
+		m := table.Find(t.Context(), c.host, c.target)
 		pattern, vars := "", ""
 		if m.Route != nil {
 			pattern = m.Route.Host + m.Route.Path
@@ -59,7 +59,7 @@ func FuzzFindNeverPanics(f *testing.F) {
 	f.Add("a.s3.b", "/_aws/x/y?z")
 	f.Add("....s3..", "/_")
 	f.Fuzz(func(t *testing.T, host, target string) {
-		if m := table.Find(host, target); m.Route == nil && m.Var("id") != "" {
+		if m := table.Find(t.Context(), host, target); m.Route == nil && m.Var("id") != "" {
 			t.Errorf("Find(%q, %q) has variables and no route", host, target)
 		}
 	})

@@ -113,7 +113,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve routes one request. e is its entry in the access log, if there is one.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, e *access.Entry) {
 	m := matchRoom(r)
-	*m = h.table.Find(r.Host, r.RequestURI)
+	*m = h.table.Find(r.Context(), r.Host, r.RequestURI)
 	m.Access = e
 	if m.Route == nil {
 		switch m.Rest {

@@ -185,8 +185,22 @@ func libraries(t *testing.T, programs ...string) []byte {
 		}
 	}
 	for _, file := range regexp.MustCompile(`\s/\S+`).FindAllString(string(all), -1) {
-		file = strings.TrimSpace(file)
+		file = filepath.Clean(strings.TrimSpace(file))
 		entries = append(entries, imagetest.Entry{Name: file, File: file})
+	}
+	return imagetest.Layer(t, entries...)
+}
+
+// systemLibraries is a layer with libraries of the system.
+func systemLibraries(t *testing.T, names ...string) []byte {
+	t.Helper()
+	var entries []imagetest.Entry
+	for _, name := range names {
+		found, err := filepath.Glob("/lib/*-linux-gnu/" + name)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: found %v, %v", name, found, err)
+		}
+		entries = append(entries, imagetest.Entry{Name: found[0], File: found[0]})
 	}
 	return imagetest.Layer(t, entries...)
 }
@@ -232,6 +246,8 @@ func TestAWSClientForJavaRunsInAnImage(t *testing.T) {
 	inImage(t, &imagetest.Image{
 		Layers: [][]byte{
 			libraries(t, java, filepath.Join(home, "lib/server/libjvm.so")), imagetest.Tree(t, home, "/etc/java-17-openjdk"),
+			// The client's native library is in its archive, and linked with these.
+			systemLibraries(t, "librt.so.1", "libpthread.so.0", "libdl.so.2", "libm.so.6"),
 			folder(t, client, "function", nil),
 		},
 		Entrypoint: []string{java, "-cp", "/function/*:/function", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"}, WorkingDir: "/function",
@@ -281,9 +297,9 @@ func (e *Environment) wantAnswers(t *testing.T, out *output, failure string) {
 // TestAWSClientForRustRunsUnmodified runs a function of the crate lambda_runtime, as a package and in an image.
 func TestAWSClientForRustRunsUnmodified(t *testing.T) {
 	program := filepath.Join(fetched(t, "rust"), "release", "lambdarust")
-	const failure = `{"errorType":"alloc::string::String","errorMessage":"no luck"}`
+	const failure = `{"errorType":"&alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>","errorMessage":"no luck"}`
 	b := newBench(t, sandbox.Options{})
-	s, out := b.spec(t, "provided.al2023", "bootstrap", nil)
+	s, out := b.spec(t, "provided.al2023", "bootstrap", nil, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
 	if err := os.Link(program, filepath.Join(s.Code, "bootstrap")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,11 @@
 package service
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
-// Route sends requests to a service by host or by path. Exactly one of Host and Path is set, and exactly one of API and Handler.
+// Route sends requests to a service by host or by path. Exactly one of Host, Hosts and Path is set, and exactly one of API and Handler.
 //
 // Patterns name their variable parts in braces. A host pattern is matched against the labels of the Host header without its
 // port, whatever the suffix: "{api}.execute-api.{region}.*" matches abc.execute-api.us-east-1.amazonaws.com and
@@ -11,6 +14,9 @@ import "net/http"
 type Route struct {
 	Host string
 	Path string
+	// Hosts reports whether a host, without its port, is one of the route's, for hosts that are data, such as custom domain names. It is asked for hosts that
+	// no pattern takes and that are neither addresses nor single labels.
+	Hosts func(ctx context.Context, host string) bool
 	// API names the AWS API whose protocol the request speaks, for hosts such as "{bucket+}.s3.{region}.*"; the bucket
 	// then becomes the first element of the path.
 	API string

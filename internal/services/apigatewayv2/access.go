@@ -120,11 +120,42 @@ func access() map[string]service.Access {
 		"DeleteDeployment": rule("DELETE", func(in *api.DeleteDeploymentInput) string {
 			return "/apis/" + in.ApiId + "/deployments/" + in.DeploymentId
 		}),
-		"CreateVpcLink": rule("POST", func(*api.CreateVpcLinkInput) string { return "/vpclinks" }),
-		"GetVpcLink":    rule("GET", func(in *api.GetVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
-		"GetVpcLinks":   rule("GET", func(*api.GetVpcLinksInput) string { return "/vpclinks" }),
-		"UpdateVpcLink": rule("PATCH", func(in *api.UpdateVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
-		"DeleteVpcLink": rule("DELETE", func(in *api.DeleteVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
+		"CreateVpcLink":    rule("POST", func(*api.CreateVpcLinkInput) string { return "/vpclinks" }),
+		"GetVpcLink":       rule("GET", func(in *api.GetVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
+		"GetVpcLinks":      rule("GET", func(*api.GetVpcLinksInput) string { return "/vpclinks" }),
+		"UpdateVpcLink":    rule("PATCH", func(in *api.UpdateVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
+		"DeleteVpcLink":    rule("DELETE", func(in *api.DeleteVpcLinkInput) string { return "/vpclinks/" + in.VpcLinkId }),
+		"CreateDomainName": rule("POST", func(*api.CreateDomainNameInput) string { return "/domainnames" }),
+		"GetDomainName":    rule("GET", func(in *api.GetDomainNameInput) string { return "/domainnames/" + in.DomainName }),
+		"GetDomainNames":   rule("GET", func(*api.GetDomainNamesInput) string { return "/domainnames" }),
+		"UpdateDomainName": rule("PATCH", func(in *api.UpdateDomainNameInput) string { return "/domainnames/" + in.DomainName }),
+		"DeleteDomainName": rule("DELETE", func(in *api.DeleteDomainNameInput) string { return "/domainnames/" + in.DomainName }),
+		"CreateApiMapping": rule("POST", func(in *api.CreateApiMappingInput) string { return "/domainnames/" + in.DomainName + "/apimappings" }),
+		"GetApiMapping": rule("GET", func(in *api.GetApiMappingInput) string {
+			return "/domainnames/" + in.DomainName + "/apimappings/" + in.ApiMappingId
+		}),
+		"GetApiMappings": rule("GET", func(in *api.GetApiMappingsInput) string { return "/domainnames/" + in.DomainName + "/apimappings" }),
+		"UpdateApiMapping": rule("PATCH", func(in *api.UpdateApiMappingInput) string {
+			return "/domainnames/" + in.DomainName + "/apimappings/" + in.ApiMappingId
+		}),
+		"DeleteApiMapping": rule("DELETE", func(in *api.DeleteApiMappingInput) string {
+			return "/domainnames/" + in.DomainName + "/apimappings/" + in.ApiMappingId
+		}),
+		"CreateRoutingRule": service.On("apigateway:CreateRoutingRule", func(ctx context.Context, in *api.CreateRoutingRuleInput) string {
+			return ruleARN(domainScope(ctx), in.DomainName, "*")
+		}),
+		"PutRoutingRule": service.On("apigateway:UpdateRoutingRule", func(ctx context.Context, in *api.PutRoutingRuleInput) string {
+			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+		}),
+		"GetRoutingRule": service.On("apigateway:GetRoutingRule", func(ctx context.Context, in *api.GetRoutingRuleInput) string {
+			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+		}),
+		"DeleteRoutingRule": service.On("apigateway:DeleteRoutingRule", func(ctx context.Context, in *api.DeleteRoutingRuleInput) string {
+			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+		}),
+		"ListRoutingRules": service.On("apigateway:ListRoutingRules", func(ctx context.Context, in *api.ListRoutingRulesInput) string {
+			return ruleARN(domainScope(ctx), in.DomainName, "*")
+		}),
 		"TagResource":   rule("POST", func(in *api.TagResourceInput) string { return "/tags/" + escape(in.ResourceArn) }),
 		"UntagResource": rule("DELETE", func(in *api.UntagResourceInput) string { return "/tags/" + escape(in.ResourceArn) }),
 		"GetTags":       rule("GET", func(in *api.GetTagsInput) string { return "/tags/" + escape(in.ResourceArn) }),

@@ -30,7 +30,7 @@ func TestControlPlane(t *testing.T) {
 	recorded.ReplayLive(t, "testdata/control.txtar", "testdata/control_expected.txt", func(t *testing.T) recorded.Platform {
 		t.Helper()
 		b := newBench(t)
-		return &replayed{ctx: b.ctx, service: New(b.gateway.deps, b.functions)}
+		return &replayed{ctx: b.ctx, service: New(b.gateway.deps, Options{Functions: b.functions, Domains: b.gateway.domains})}
 	})
 }
 
@@ -64,6 +64,9 @@ func TestNothingThatIsGivenGetsLost(t *testing.T) {
 		{&api.CreateStageOutput{}, &api.Stage{}, ""},
 		{&api.Api{}, &api.CreateApiOutput{}, ""},
 		{&api.CreateVpcLinkOutput{}, &api.VpcLink{}, ""},
+		{&api.CreateDomainNameOutput{}, &api.DomainName{}, ""},
+		{&api.CreateApiMappingOutput{}, &api.ApiMapping{}, ""},
+		{&api.CreateRoutingRuleOutput{}, &api.RoutingRule{}, ""},
 	} {
 		got := ""
 		for _, name := range members.Missing(c.dst, c.src) {

@@ -11,9 +11,12 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
 )
 
 // Limits of a request and of a function's answer, in bytes
@@ -22,6 +25,9 @@ const (
 	maxRequestBody = 10 << 20
 	maxEvent       = 6 << 20
 )
+
+// planeName is the name of this plane to custom domain names.
+const planeName = "v2"
 
 // plane serves requests to APIs.
 type plane struct{ gateway *Gateway }
@@ -42,6 +48,27 @@ type exchange struct {
 // ServeHTTP answers a request to an API's stage.
 func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, path, err := p.resolve(r)
+	p.answer(w, r, t, path, err)
+}
+
+// Has implements [domain.Plane].
+func (p *plane) Has(r store.Reader, s domain.Scope, api, stageName string) (hasAPI, hasStage bool, err error) {
+	own := scope{s.Account, s.Region}
+	if hasAPI, err = record.Has(r, own.api(api)); err != nil || !hasAPI {
+		return hasAPI, false, err
+	}
+	hasStage, err = record.Has(r, own.stage(api, stageName))
+	return hasAPI, hasStage, err
+}
+
+// ServeDomain implements [domain.Plane]: an API answers under its custom domain names also when its own endpoint is switched off.
+func (p *plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Target) {
+	t, err := p.gateway.table(r.Context(), to.API, to.Stage)
+	p.answer(w, r, t, to.Path, err)
+}
+
+// answer answers a request to a stage, which is nil when there is none; path is the raw path within it.
+func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, path string, err error) {
 	if err != nil {
 		p.gateway.deps.Log.ErrorContext(r.Context(), "api could not be loaded", slog.Any("error", err))
 		fail(w, nil, r, http.StatusInternalServerError, "Internal Server Error")

@@ -17,6 +17,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -56,10 +57,11 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{functions: &functions{answer: `{"statusCode":200,"body":"ok"}`}}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
-	b.gateway = newGateway(service.Deps{
+	deps := service.Deps{
 		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), Random: rand.NewChaCha8([32]byte{1}),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	}, b.functions)
+	}
+	b.gateway = newGateway(deps, Options{Functions: b.functions, Domains: domain.New(deps, nil)})
 	return b
 }
 
@@ -73,8 +75,9 @@ func run(t *testing.T) *bench {
 	}
 	b.addr = l.Addr().String()
 	p := &plane{gateway: b.gateway}
+	b.gateway.domains.Register(planeName, p)
 	s, err := front.Serve(l, front.Options{
-		Routes: []service.Route{{Host: "{api}.execute-api.{region}.*", Handler: p, Public: true}, {Path: "/_aws/execute-api/{api}", Handler: p, Public: true}},
+		Routes: b.gateway.routes(p),
 		API:    http.NotFoundHandler(), Health: http.NotFoundHandler(), Loopback: true, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -119,7 +122,9 @@ func (b *bench) do(t *testing.T, method, target, body string, headers ...string)
 		t.Fatal(err)
 	}
 	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+		if r.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -287,6 +292,31 @@ func TestAStageServesItsDeploymentUntilTheNext(t *testing.T) {
 	}
 	if o, n := status("/old"), status("/new"); o != 404 || n != 200 {
 		t.Errorf("after the second deployment: old %d, new %d", o, n)
+	}
+}
+
+func TestAnAPIAnswersUnderItsDomainNameAlone(t *testing.T) {
+	b := run(t)
+	id := b.deploy(t, samBody("get /pets/{id}"), nil)
+	if _, err := b.gateway.createDomainName(b.ctx, &api.CreateDomainNameInput{
+		DomainName: "api.example.com", DomainNameConfigurations: []api.DomainNameConfiguration{{CertificateArn: ptr("arn:aws:acm:us-east-1:000000000000:certificate/c")}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.gateway.createAPIMapping(b.ctx, &api.CreateApiMappingInput{DomainName: "api.example.com", ApiId: id, Stage: "$default", ApiMappingKey: ptr("v1")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.gateway.updateAPI(b.ctx, &api.UpdateApiInput{ApiId: id, DisableExecuteApiEndpoint: ptr(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := b.do(t, "GET", "/v1/pets/7", "", "Host", "api.example.com"); resp.StatusCode != http.StatusOK {
+		t.Errorf("by the domain name: %d %s", resp.StatusCode, body)
+	}
+	if resp, body := b.do(t, "GET", "/_aws/domains/api.example.com/v1/pets/7", ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("by path: %d %s", resp.StatusCode, body)
+	}
+	if resp, _ := b.do(t, "GET", "/_aws/execute-api/"+id+"/pets/7", ""); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("by its own endpoint: %d", resp.StatusCode)
 	}
 }
 

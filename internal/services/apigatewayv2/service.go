@@ -3,24 +3,35 @@ package apigatewayv2
 import (
 	"context"
 	"io"
+	"net/http"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store/memo"
 )
 
+// Options are what the service needs beside its dependencies.
+type Options struct {
+	// Functions runs Lambda integrations and authorizers.
+	Functions port.Functions
+	// Domains are the custom domain names, which the service of REST APIs shares.
+	Domains *domain.Domains
+}
+
 // Gateway is the service: its dependencies and the cache of compiled stages, which can be dropped at any time.
 type Gateway struct {
 	deps      service.Deps
 	functions port.Functions
+	domains   *domain.Domains
 	tables    *memo.Cache[struct{}, tableKey, *table]
 }
 
-// New returns the service. functions runs the Lambda integrations.
-func New(deps service.Deps, functions port.Functions) service.Service {
-	g := newGateway(deps, functions)
+// New returns the service.
+func New(deps service.Deps, o Options) service.Service {
+	g := newGateway(deps, o)
 	h := api.Handlers{
 		CreateApi:                   g.createAPI,
 		ImportApi:                   g.importAPI,
@@ -81,26 +92,53 @@ func New(deps service.Deps, functions port.Functions) service.Service {
 		GetVpcLinks:                 g.getLinks,
 		UpdateVpcLink:               g.updateLink,
 		DeleteVpcLink:               g.deleteLink,
+		CreateDomainName:            g.createDomainName,
+		GetDomainName:               g.getDomainName,
+		GetDomainNames:              g.getDomainNames,
+		UpdateDomainName:            g.updateDomainName,
+		DeleteDomainName:            g.deleteDomainName,
+		CreateApiMapping:            g.createAPIMapping,
+		GetApiMapping:               g.getAPIMapping,
+		GetApiMappings:              g.getAPIMappings,
+		UpdateApiMapping:            g.updateAPIMapping,
+		DeleteApiMapping:            g.deleteAPIMapping,
+		CreateRoutingRule:           g.createRoutingRule,
+		PutRoutingRule:              g.putRoutingRule,
+		GetRoutingRule:              g.getRoutingRule,
+		ListRoutingRules:            g.listRoutingRules,
+		DeleteRoutingRule:           g.deleteRoutingRule,
 		TagResource:                 g.tagResource,
 		UntagResource:               g.untagResource,
 		GetTags:                     g.getTags,
 	}
 	plane := &plane{gateway: g}
+	g.domains.Register(planeName, plane)
 	return service.Service{
 		API:        api.API,
 		Operations: h.Bindings(),
 		Access:     access(),
 		Resources:  g.resources(),
-		Close:      func(context.Context) error { g.tables.Close(); return nil },
-		Routes: []service.Route{
-			{Host: "{api}.execute-api.{region}.*", Handler: plane, Public: true},
-			{Path: "/_aws/execute-api/{api}", Handler: plane, Public: true},
+		Close: func(context.Context) error {
+			g.tables.Close()
+			g.domains.Close()
+			return nil
 		},
+		Routes: g.routes(plane),
 	}
 }
 
-func newGateway(deps service.Deps, functions port.Functions) *Gateway {
-	return &Gateway{deps: deps, functions: functions, tables: newTables(deps.Store)}
+// routes are the hosts and paths of the data plane, and those of custom domain names, which belong to all planes.
+func (g *Gateway) routes(p *plane) []service.Route {
+	return []service.Route{
+		{Host: "{api}.execute-api.{region}.*", Handler: p, Public: true},
+		{Path: "/_aws/execute-api/{api}", Handler: p, Public: true},
+		{Hosts: g.domains.Knows, Handler: g.domains, Public: true},
+		{Path: "/_aws/domains/{domain}", Handler: http.HandlerFunc(g.domains.ServePath), Public: true},
+	}
+}
+
+func newGateway(deps service.Deps, o Options) *Gateway {
+	return &Gateway{deps: deps, functions: o.Functions, domains: o.Domains, tables: newTables(deps.Store)}
 }
 
 func scopeOf(ctx context.Context) scope {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -42,8 +43,14 @@ func findTagged(r store.Reader, s scope, arn string) (tagged, error) {
 			l.Tags = tags
 			return record.Set(tx, s.link(l.ID), l)
 		}}, err
+	case len(parts) == 2 && parts[0] == "domainnames":
+		n, err := domain.Load(r, domain.Scope{Account: s.account, Region: s.region}, parts[1])
+		return tagged{n.Tags, func(tx store.Txn, tags map[string]string) error {
+			n.Tags = tags
+			return domain.Save(tx, domain.Scope{Account: s.account, Region: s.region}, &n)
+		}}, err
 	}
-	return tagged{}, badRequest("Invalid resource ARN %s: give the ARN of an API, a stage or a VPC link.", arn)
+	return tagged{}, badRequest("Invalid resource ARN %s: give the ARN of an API, a stage, a custom domain name or a VPC link.", arn)
 }
 
 // editTags runs fn on the tags of what arn names.

@@ -26,7 +26,7 @@ func (a *alias) configuration(r ref) *api.AliasConfiguration {
 }
 
 // isAlias tells whether a qualifier names an alias.
-func isAlias(q string) bool { return q != "" && q != latest && !isNumber(q) }
+func isAlias(q string) bool { return q != "" && q != latest && !isPublished(q) }
 
 func (l *Lambda) createAlias(ctx context.Context, in *api.CreateAliasInput) (*api.CreateAliasOutput, error) {
 	r, err := unqualified(ctx, in.FunctionName)

@@ -163,7 +163,7 @@ func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionC
 	if err != nil {
 		return nil, err
 	}
-	if err := refuse("UpdateFunctionCode", []refused{{"SourceKMSKeyArn", in.SourceKMSKeyArn != nil}, {"PublishTo", in.PublishTo != ""}}); err != nil {
+	if err := refuse("UpdateFunctionCode", []refused{{"SourceKMSKeyArn", in.SourceKMSKeyArn != nil}}); err != nil {
 		return nil, err
 	}
 	current, err := l.checkUpdate(ctx, r, in)
@@ -231,10 +231,10 @@ func (l *Lambda) replaceCode(ctx context.Context, r ref, in *api.UpdateFunctionC
 		if fresh.Architecture != "" {
 			f.Latest.Architecture = fresh.Architecture
 		}
-		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) {
+		if err := f.Latest.checkSize(); err != nil || !orZero(in.Publish) && in.PublishTo == "" {
 			return err
 		}
-		shown, err = l.publish(ctx, tx, r, f, "")
+		shown, err = l.publish(ctx, tx, r, f, "", in.PublishTo)
 		return err
 	})
 	if err != nil {

@@ -39,13 +39,15 @@
 // SnapStart (snapstart.go) is not a copy of a process's memory: when a version is published its function is initialised, its hooks for the time before a
 // snapshot run, and the environment waits. That environment is the snapshot; it is restored once, when an invocation needs one, and another is made. The
 // records lie under ("lambda.snapstart") account region function number; the snapshotter (snapshotter.go) follows them, makes a version active
-// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. Since each
+// when its first snapshot is there, and keeps to the memory that it is given. Snapshots do not outlive the platform, and are made again after a start. A version
+// that is not invoked for fourteen days is inactive then, without snapshots, until an invocation wakes it up (snapidle.go). Since each
 // is initialised by itself, what a function draws by chance is not the same in all of them. The snapshotter also keeps environments of container images that are started
 // again and again, initialised ahead of need: nothing else can boot the language that is in an image.
 //
 // A version on a capacity provider (capacity.go, managed.go) has environments that take several invocations at a time. The records of such versions lie under
 // ("lambda.managed") account region function number; fleets (fleet.go) follow them. There is one machine, which stands for every provider's instances: what
-// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others.
+// a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others. $LATEST.PUBLISHED is a version with the key of
+// the number 0, and is published again and again; the environments of what it was before end with their last invocation.
 //
 // A version that is debugged (debug.go) has one environment with its language's debugger, which takes its invocations one at a time and without limits of
 // time, for as long as the request that has opened the session. The last events are kept in memory for those who replay them (recorder.go). Tags make
@@ -75,7 +77,7 @@
 //
 // # What it is not, yet
 //
-// No file systems, customer keys, tenants, the published $LATEST of managed instances. Each
+// No file systems, customer keys, tenants. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows.
 //

@@ -87,7 +87,7 @@ func (c *call) start(event bool) durable.Start {
 // target is the version of a call.
 func (c *call) target() durable.Target {
 	t := durable.Target{Account: c.ref.account, Region: c.ref.region, Function: c.ref.name, Version: c.version.Number, Trace: c.traceID, Durable: c.version.Durable}
-	if t.Version != latest {
+	if isNumber(t.Version) {
 		t.Revision = c.version.Revision
 	}
 	return t

@@ -38,7 +38,8 @@ type fleet struct {
 	vcpus    float64 // that the capacity provider allows for all of its versions
 	workers  []*worker
 	starting int
-	waiting  int // invocations that wait for an environment
+	waiting  int  // invocations that wait for an environment
+	retired  bool // the version is gone, or was published again: its environments end with their last invocation
 	backoff  backoff
 }
 
@@ -77,9 +78,12 @@ func (f *fleets) tend(ctx context.Context) (time.Duration, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for k, e := range f.all {
-		if wanted[k] == nil {
+		if wanted[k] != nil {
+			continue
+		}
+		e.retired = true
+		if f.endLocked(e, func(w *worker) bool { return w.running == 0 }); len(e.workers) == 0 {
 			delete(f.all, k)
-			f.endLocked(e, func(*worker) bool { return true })
 		}
 	}
 	for k, e := range wanted {
@@ -92,6 +96,9 @@ func (f *fleets) tend(ctx context.Context) (time.Duration, error) {
 	now := f.l.deps.Clock.Now()
 	var next time.Duration
 	for _, e := range f.all {
+		if e.retired {
+			continue
+		}
 		if d := f.scaleLocked(ctx, e, now); d > 0 && (next == 0 || d < next) {
 			next = d
 		}
@@ -181,7 +188,7 @@ func (f *fleets) launch(ctx context.Context, e *fleet, first bool) {
 	}
 	f.mu.Lock()
 	e.starting--
-	keep := err == nil && !f.closed && ctx.Err() == nil && f.all[keyOf(e.ref, &e.version)] == e
+	keep := err == nil && !f.closed && ctx.Err() == nil && f.all[keyOf(e.ref, &e.version)] == e && !e.retired
 	switch {
 	case keep:
 		e.backoff = backoff{}
@@ -254,7 +261,7 @@ func (f *fleets) take(k poolKey) (*worker, error) {
 	if f.closed {
 		return nil, serviceError("The invocation was not carried out", errClosing)
 	}
-	if e == nil {
+	if e == nil || e.retired {
 		return nil, nil //nolint:nilnil // the platform has just started: its environments come
 	}
 	var best *worker
@@ -283,7 +290,7 @@ func (f *fleets) put(w *worker) {
 	defer f.mu.Unlock()
 	w.running--
 	w.since = f.l.deps.Clock.Now()
-	if w.running == 0 && !w.usable() {
+	if e := f.all[w.key]; w.running == 0 && (e == nil || e.retired || !w.usable()) {
 		f.poke()
 	}
 }

@@ -29,7 +29,7 @@ type function struct {
 
 // version is the code and the configuration that an invocation runs with.
 type version struct {
-	// Number is latest or a decimal.
+	// Number is latest, latestPublished or a decimal.
 	Number string
 	// Revision is new with every change; execution environments belong to one. OuterRevision is that of what was changed after it and does not
 	// concern them: a policy, tags, the publication of a version.
@@ -182,8 +182,8 @@ func (l *Lambda) createFunction(ctx context.Context, in *api.CreateFunctionInput
 				return err
 			}
 		}
-		if orZero(in.Publish) {
-			published, err := l.publish(ctx, tx, r, &saved, "")
+		if orZero(in.Publish) || in.PublishTo != "" {
+			published, err := l.publish(ctx, tx, r, &saved, "", in.PublishTo)
 			if err != nil {
 				return err
 			}

@@ -90,10 +90,10 @@ func (l *Lambda) orderCode(ctx context.Context, r ref, in *api.UpdateFunctionCod
 		}
 		next.Revision, next.OuterRevision, next.Modified = id, "", l.deps.Clock.Now().UTC()
 		shown = next
-		if orZero(in.Publish) {
+		if orZero(in.Publish) || in.PublishTo != "" {
 			g := f
 			g.Latest = next
-			if shown, err = l.publish(ctx, tx, r, &g, ""); err != nil {
+			if shown, err = l.publish(ctx, tx, r, &g, "", in.PublishTo); err != nil {
 				return err
 			}
 			f.Versions, next = g.Versions, g.Latest

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"math"
 	"strconv"
 
 	"lambent.dev/lambent/internal/blob"
@@ -41,6 +42,7 @@ func (s scope) managed(name string) key.Key          { return s.allManaged().Str
 
 // allImageOrders are the records of versions that wait for their image, by the number of the version.
 func allImageOrders() key.Key { return key.New("lambda.image") }
+
 func (s scope) imageOrders(name string) key.Key {
 	return allImageOrders().Str(s.account).Str(s.region).Str(name)
 }
@@ -61,11 +63,14 @@ func (s scope) layerVersion(name string, number int64) []byte {
 func (s scope) signingConfigs() key.Key         { return s.root("s") }
 func (s scope) signingConfig(id string) key.Key { return s.signingConfigs().Str(id) }
 
-// version is the key of a published version, whose number is a decimal.
+// version is the key of a published version, whose number is a decimal from 1 on, or latestPublished.
 func (s scope) version(name, number string) []byte {
+	if number == latestPublished {
+		return s.versions(name).Uint(0)
+	}
 	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		n = 0 // no version has this number
+	if err != nil || n == 0 {
+		n = math.MaxUint64 // no version has this number
 	}
 	return s.versions(name).Uint(n)
 }

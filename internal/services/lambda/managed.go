@@ -93,7 +93,11 @@ func (v *version) concurrency() int {
 	case v.Capacity.Concurrency != 0:
 		return int(v.Capacity.Concurrency)
 	}
-	return int(min(math.Round(v.processors()*float64(managedRuntimes(v.Runtime))), mostConcurrency))
+	runtime := v.Runtime
+	if v.Image != nil {
+		runtime = "provided.al2023" // which language is in it is not known
+	}
+	return int(min(math.Round(v.processors()*float64(managedRuntimes(runtime))), mostConcurrency))
 }
 
 // shown is what the API shows; nil for a version that is not managed.
@@ -146,9 +150,7 @@ func (v *version) checkManaged() error {
 		return validation("Value '%d' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to %d", v.Memory, maxMemory)
 	case v.Capacity == nil:
 		return nil
-	case v.Image != nil:
-		return unsupported("CreateFunction", "CapacityProviderConfig with PackageType Image")
-	case managedRuntimes(v.Runtime) == 0:
+	case v.Image == nil && managedRuntimes(v.Runtime) == 0:
 		return invalid("%s is not supported for functions with a capacity provider. Use nodejs22.x, python3.13, java21, provided.al2023 or a later version.", v.Runtime)
 	case v.SnapStart:
 		return invalid("SnapStart is not supported for functions with a capacity provider.")
@@ -167,8 +169,13 @@ func orderFleet(ctx context.Context, tx store.Txn, r ref, v *version) error {
 	if _, _, err := loadCapacity(ctx, tx, v.Capacity.Provider); err != nil {
 		return err
 	}
+	row := r.managed(r.name).Str(v.Number)
+	before, _, err := record.Get[managed](tx, row) // of what was published in its place before
+	if err != nil {
+		return err
+	}
 	v.State = pending()
-	return record.Set(tx, r.managed(r.name).Str(v.Number), managed{Provider: v.Capacity.Provider, Pending: true})
+	return record.Set(tx, row, managed{Provider: v.Capacity.Provider, Pending: true, Least: before.Least, Most: before.Most})
 }
 
 // notManaged refuses a setting of functions that run on demand.
@@ -185,7 +192,7 @@ func loadManaged(ctx context.Context, rd store.Reader, name, qualifier string) (
 	if err != nil {
 		return r, version{}, managed{}, err
 	}
-	if !isNumber(qualifier) {
+	if !isPublished(qualifier) {
 		return r, version{}, managed{}, service.Unsupported("InvalidParameterValueException", "FunctionScalingConfig", "Qualifier "+qualifier)
 	}
 	_, v, err := resolve(rd, r)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/image/imagetest"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -299,5 +300,99 @@ func TestManagedEnvironmentsEndWhenTheyAreIdle(t *testing.T) {
 	}
 	if out := f.call(t, "f:1", `{"n": 1}`); orZero(out.FunctionError) != "" {
 		t.Errorf("answered %s", out.Payload)
+	}
+}
+
+// TestLatestPublishedVersionIsInvokedWithoutAQualifier publishes a function to $LATEST.PUBLISHED, and again while an invocation of it runs.
+func TestLatestPublishedVersionIsInvokedWithoutAQualifier(t *testing.T) {
+	f := newFixture(t, withSystemRuntimes(t, nil))
+	source := "import os, time\ndef handler(e, c):\n    print('begun')\n    time.sleep(e.get('sleep', 0))\n    return [os.environ['NAME'], c.function_version, c.invoked_function_arn]\n"
+	named := func(name string) *api.Environment {
+		return &api.Environment{Variables: map[string]string{"NAME": name}}
+	}
+	f.python(t, "f", source, func(in *api.CreateFunctionInput) {
+		onProvider(f.provider(t, "p", nil), 2)(in)
+		in.Environment, in.PublishTo = named("one"), api.FunctionVersionLatestPublishedLatestPublished
+	})
+	if err := f.awaitActive(f.ctx, "f", ptr(latestPublished)); err != nil {
+		t.Fatal(err)
+	}
+	const arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+	answers := func(want string) {
+		t.Helper()
+		if out := f.call(t, "f", `{}`); string(out.Payload) != want || orZero(out.ExecutedVersion) != latestPublished {
+			t.Errorf("version %s answers %s, want %s", orZero(out.ExecutedVersion), out.Payload, want)
+		}
+	}
+	answers(`["one", "$LATEST.PUBLISHED", "` + arn + `"]`)
+	if _, err := f.putFunctionScalingConfig(f.ctx, &api.PutFunctionScalingConfigInput{
+		FunctionName: "f", Qualifier: latestPublished, FunctionScalingConfig: &api.FunctionScalingConfig{MinExecutionEnvironments: ptr(int32(1)), MaxExecutionEnvironments: ptr(int32(2))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(chan string, 1)
+	go func() { slow <- f.together(t, "f", `{"sleep": 1.5}`)[0] }()
+	f.sink.wait(t, "request-0")
+	if _, err := f.updateFunctionConfiguration(f.ctx, &api.UpdateFunctionConfigurationInput{FunctionName: "f", Environment: named("two")}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := f.publishVersion(f.ctx, &api.PublishVersionInput{FunctionName: "f", PublishTo: api.FunctionVersionLatestPublishedLatestPublished})
+	if err != nil || orZero(again.FunctionArn) != arn+":$LATEST.PUBLISHED" || again.State != api.StateActive || again.LastUpdateStatus != api.LastUpdateStatusInProgress {
+		t.Fatalf("published again: %+v, %v", again, err)
+	}
+	answers(`["two", "$LATEST.PUBLISHED", "` + arn + `"]`)
+	if got := <-slow; !strings.HasPrefix(got, `["one", `) {
+		t.Errorf("the invocation that ran meanwhile answers %s", got)
+	}
+	if err := f.awaitActive(f.ctx, "f", ptr(latestPublished)); err != nil {
+		t.Fatal(err)
+	}
+	scaling, err := f.getFunctionScalingConfig(f.ctx, &api.GetFunctionScalingConfigInput{FunctionName: "f", Qualifier: latestPublished})
+	if err != nil || orZero(scaling.RequestedFunctionScalingConfig.MaxExecutionEnvironments) != 2 {
+		t.Errorf("scaling %+v, %v", scaling, err)
+	}
+	list, err := f.listVersionsByFunction(f.ctx, &api.ListVersionsByFunctionInput{FunctionName: "f"})
+	if err != nil || len(list.Versions) != 2 || orZero(list.Versions[1].Version) != latestPublished {
+		t.Errorf("versions %+v, %v", list, err)
+	}
+	for _, q := range []string{"0", "00", "1"} {
+		if _, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "f", Qualifier: &q}); service.Code(err) != "ResourceNotFoundException" {
+			t.Errorf("version %s: %v", q, err)
+		}
+	}
+	if _, err := f.deleteFunction(f.ctx, &api.DeleteFunctionInput{FunctionName: "f", Qualifier: ptr(latestPublished)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "f"}); service.Code(err) != "ResourceConflictException" {
+		t.Errorf("after its deletion: %v", err)
+	}
+}
+
+func TestOnlyFunctionsOnProvidersArePublishedToLatest(t *testing.T) {
+	f := newFixture(t, nil)
+	f.python(t, "f", "def handler(e, c): pass\n", nil)
+	_, err := f.publishVersion(f.ctx, &api.PublishVersionInput{FunctionName: "f", PublishTo: api.FunctionVersionLatestPublishedLatestPublished})
+	if service.Code(err) != "InvalidParameterValueException" || !strings.Contains(err.Error(), "PublishTo LATEST_PUBLISHED is for functions with a capacity provider") {
+		t.Error(err)
+	}
+}
+
+func TestImagesRunOnProviders(t *testing.T) {
+	r := imagetest.Serve(t)
+	r.Push(t, "1", goImage(t))
+	f := imageFixture(t, nil)
+	in := &api.CreateFunctionInput{FunctionName: "f", PackageType: api.PackageTypeImage, Role: testRole, Code: &api.FunctionCode{ImageUri: ptr(r.Host() + "/app:1")}, PublishTo: api.FunctionVersionLatestPublishedLatestPublished}
+	onProvider(f.provider(t, "p", nil), 2)(in)
+	in.Runtime = ""
+	if _, err := f.createFunction(f.ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.awaitActive(f.ctx, "f", ptr(latestPublished)); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range f.together(t, "f", `{"name":"ann"}`, `{"name":"ann"}`) {
+		if !strings.HasPrefix(got, greets) {
+			t.Errorf("answered %s", got)
+		}
 	}
 }

@@ -10,6 +10,10 @@ import (
 // latest is the qualifier of the unpublished version.
 const latest = "$LATEST"
 
+// latestPublished is the qualifier of the version that a function on a capacity provider has besides numbered ones: it is published again and again, and is what
+// invocations without a qualifier get, https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-version-publishing.html.
+const latestPublished = "$LATEST.PUBLISHED"
+
 // ref names a function, with a version or alias if the qualifier is not empty.
 type ref struct {
 	scope
@@ -105,10 +109,13 @@ func newName(ctx context.Context, name string) (ref, error) {
 	return r, err
 }
 
-// isNumber tells whether a qualifier names a published version.
+// isNumber tells whether a qualifier is the number of a published version.
 func isNumber(q string) bool {
 	return q != "" && strings.Trim(q, "0123456789") == ""
 }
+
+// isPublished tells whether a qualifier names a published version.
+func isPublished(q string) bool { return isNumber(q) || q == latestPublished }
 
 // unqualified is parseRef for operations on functions as a whole.
 func unqualified(ctx context.Context, name string) (ref, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/rapi"
@@ -59,6 +60,9 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		return l.runDurable(ctx, c)
 	}
 	ctx = context.WithoutCancel(ctx)
+	if c.version.State.is(api.StateInactive) {
+		return outcome{}, l.wake(ctx, c.ref, &c.version)
+	}
 	if err := c.invocable(); err != nil {
 		return outcome{}, err
 	}

@@ -70,7 +70,6 @@ func refuse(operation string, list []refused) error {
 func refuseCreate(in *api.CreateFunctionInput) error {
 	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs),
 		refused{"TenancyConfig", in.TenancyConfig != nil},
-		refused{"PublishTo", in.PublishTo != ""},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 

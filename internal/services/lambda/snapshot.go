@@ -67,6 +67,15 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
+		if v.Number == latest && v.Capacity != nil && r.qualifier == "" {
+			published, ok, err := record.Get[version](rd, r.scope.version(r.name, latestPublished))
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				v = published
+			}
+		}
 		async, _, err := record.Get[asyncConfig](rd, r.scope.async(r.name, r.qualified().qualifier))
 		if err != nil {
 			return nil, err

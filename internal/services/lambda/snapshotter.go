@@ -52,6 +52,7 @@ type shelf struct {
 	ahead   bool
 	asks    int
 	asked   demand.Average
+	used    time.Time     // as it is written down
 	took    time.Duration // by the initialisation
 	bytes   int64         // that the last one takes
 	ready   []*worker
@@ -156,10 +157,14 @@ func (s *snapshotter) tend(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	now := s.l.deps.Clock.Now()
+	s.mu.Lock()
+	s.adoptLocked(wanted)
+	idle, used := s.dueLocked(now)
+	s.mu.Unlock()
+	s.settle(ctx, idle, used)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.adoptLocked(wanted)
-	now := s.l.deps.Clock.Now()
 	for _, h := range s.orderLocked() {
 		if s.making >= snapshotsAtOnce {
 			break
@@ -185,7 +190,7 @@ func (s *snapshotter) adoptLocked(wanted map[poolKey]*shelf) {
 	}
 	for k, h := range wanted {
 		if old := s.shelves[k]; old != nil {
-			old.pending = h.pending
+			old.pending, old.used = h.pending, h.used
 		} else {
 			s.shelves[k] = h
 		}
@@ -266,12 +271,15 @@ func (s *snapshotter) evictLocked(before time.Time) bool {
 	return true
 }
 
-// nextLocked is how long it is until a failed start may be tried again, or what is kept ahead of need is so no more; 0 for never. s.mu is held.
+// nextLocked is how long it is until a failed start may be tried again, or until a version has not been used for too long; 0 for never. s.mu is held.
 func (s *snapshotter) nextLocked(now time.Time) (next time.Duration) {
 	for _, h := range s.shelves {
 		times := []time.Time{h.backoff.retry}
-		if h.ahead {
+		switch {
+		case h.ahead:
 			times = append(times, h.asked.Last.Add(aheadLife))
+		case !h.pending:
+			times = append(times, h.lastUse().Add(snapshotLife))
 		}
 		for _, at := range times {
 			if d := at.Sub(now); d > 0 && (next == 0 || d < next) {
@@ -301,7 +309,7 @@ func (s *snapshotter) make(ctx context.Context, h *shelf, first bool) {
 		}
 	}
 	if first && ctx.Err() == nil {
-		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil)); saved != nil {
+		if saved := s.l.prepared(ctx, h.ref, &h.version, failedState(err), h.saveRow(err == nil, s.l.deps.Clock.Now())); saved != nil {
 			s.l.deps.Log.ErrorContext(ctx, "the state of a version could not be written", slog.String("function", h.ref.arn()), slog.Any("error", saved))
 			err = errors.Join(err, saved)
 		}
@@ -374,14 +382,14 @@ func failedState(err error) *versionState {
 }
 
 // saveRow returns what writes the record after the first snapshot was made, or failed.
-func (h *shelf) saveRow(active bool) func(tx store.Txn) error {
+func (h *shelf) saveRow(active bool, now time.Time) func(tx store.Txn) error {
 	row := h.ref.snapStarts(h.ref.name).Str(h.version.Number)
 	return func(tx store.Txn) error {
 		if !active {
 			tx.Delete(row)
 			return nil
 		}
-		return record.Set(tx, row, snapshotRow{})
+		return record.Set(tx, row, snapshotRow{Used: now.UTC()})
 	}
 }
 
@@ -392,10 +400,10 @@ func (l *Lambda) prepared(ctx context.Context, r ref, v *version, state *version
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		k := r.scope.version(r.name, v.Number)
 		saved, ok, err := record.Get[published](tx, k)
-		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) {
+		if err != nil || !ok || saved.Revision != v.Revision || !saved.State.is(api.StatePending) && saved.Update == nil {
 			return err
 		}
-		saved.State = state
+		saved.State, saved.Update = state, nil
 		if err := record.Set(tx, k, saved); err != nil {
 			return err
 		}
@@ -420,7 +428,7 @@ func allSnapshots(rd store.Reader, wanted map[poolKey]*shelf) error {
 			return err
 		}
 		if ok {
-			wanted[keyOf(r, &v)] = &shelf{ref: r, version: v, pending: row.Value.Pending}
+			wanted[keyOf(r, &v)] = &shelf{ref: r, version: v, pending: row.Value.Pending, used: row.Value.Used}
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func snapStartRuntimes() []string {
 
 // versionState is how far a published version is that takes time to prepare, or that could not be prepared.
 type versionState struct {
-	State        string // api.StatePending or api.StateFailed
+	State        string // one of api.State…, or, of an update, of api.LastUpdateStatus…
 	Code, Reason string
 }
 
@@ -112,6 +112,8 @@ func (v *version) restored() bool { return v.SnapStart && v.Number != latest }
 type snapshotRow struct {
 	// Pending tells that the version waits for its first one.
 	Pending bool `json:",omitempty"`
+	// Used is when the version was invoked last, to the day, or when it became active.
+	Used time.Time `json:",omitzero"`
 }
 
 // orderSnapshot has the first snapshot of a version made that is being published.
@@ -137,11 +139,11 @@ func (c *call) invocable() error {
 	s := c.version.State
 	switch {
 	case s.is(api.StateActive) && c.version.Capacity != nil && c.version.Number == latest:
-		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, and invoke that.")
+		return conflict("The unpublished version of a function with a capacity provider cannot be invoked. Publish a version, or publish to LATEST_PUBLISHED, which is what is invoked without a qualifier.")
 	case s.is(api.StateActive):
 		return nil
 	case s.is(api.StatePending) && c.version.SnapStart:
-		return service.Errorf("SnapStartNotReadyException", "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.").WithStatus(http.StatusConflict)
+		return notReady()
 	}
 	return notNow(s.State)
 }

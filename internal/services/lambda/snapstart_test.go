@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/service"
 )
@@ -253,4 +254,53 @@ func TestSnapshotsAreMadeAFewAtATime(t *testing.T) {
 	if _, err := f.publishVersion(f.ctx, &api.PublishVersionInput{FunctionName: "f"}); err != nil {
 		t.Errorf("after the function was deleted: %v", err)
 	}
+}
+
+// TestVersionThatIsNotInvokedBecomesInactive moves the clock past the days after which AWS drops a version's snapshots.
+func TestVersionThatIsNotInvokedBecomesInactive(t *testing.T) {
+	now := clock.NewMovable()
+	f := newFixture(t, withSystemRuntimes(t, withSnapshots))
+	f.restart(t, func(d *service.Deps, _ *Options) { d.Clock = now })
+	f.snapStarted(t, "f", hooked, nil)
+	await := func() {
+		t.Helper()
+		if err := f.awaitActive(f.ctx, "f", ptr("1")); err != nil {
+			t.Fatal(err)
+		}
+		f.kept(t, "f")
+	}
+	await()
+	now.Advance(13 * 24 * time.Hour)
+	if out := f.call(t, "f:1", `{}`); string(out.Payload) != `["snap-start", 1, 1]` {
+		t.Errorf("after 13 days: %s", out.Payload)
+	}
+	f.kept(t, "f") // another one, and the use is written down
+	f.restart(t, func(*service.Deps, *Options) {})
+	await()
+	now.Advance(13*24*time.Hour + time.Minute)
+	if c := f.version(t, "f"); c.State != api.StateActive {
+		t.Errorf("13 days after its last invocation: %s", c.State)
+	}
+	now.Advance(24 * time.Hour)
+	f.kept(t)
+	if c := f.version(t, "f"); c.State != api.StateInactive || c.StateReasonCode != "Idle" {
+		t.Errorf("14 days after its last invocation: %s %s", c.State, c.StateReasonCode)
+	}
+	if _, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "f:1"}); service.Code(err) != "SnapStartNotReadyException" {
+		t.Errorf("an inactive version: %v", err)
+	}
+	await()
+	if out := f.call(t, "f:1", `{}`); string(out.Payload) != `["snap-start", 1, 1]` {
+		t.Errorf("woken up: %s", out.Payload)
+	}
+}
+
+// version is what the API shows of a function's first version.
+func (f *fixture) version(t *testing.T, name string) *api.FunctionConfiguration {
+	t.Helper()
+	c, err := f.getFunctionConfiguration(f.ctx, &api.GetFunctionConfigurationInput{FunctionName: name, Qualifier: ptr("1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

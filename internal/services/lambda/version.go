@@ -36,40 +36,59 @@ func (v version) fingerprint() (string, error) {
 	return base64.RawStdEncoding.EncodeToString(h[:]), nil
 }
 
-// publish keeps the unpublished version under the next number. A version that has not changed since it was published last is not published again,
-// unless that one could not be prepared.
+// publish keeps the unpublished version under the next number, or, where to says so, as latestPublished, in the place of what was that before. A version
+// that has not changed since it was published last is not published again, unless that one could not be prepared.
 // f is changed and must be saved by the caller.
-func (l *Lambda) publish(ctx context.Context, tx store.Txn, r ref, f *function, description string) (version, error) {
+func (l *Lambda) publish(ctx context.Context, tx store.Txn, r ref, f *function, description, to string) (version, error) {
 	fingerprint, err := f.Latest.fingerprint()
 	if err != nil {
 		return version{}, err
 	}
-	if f.Versions > 0 {
-		last, ok, err := record.Get[published](tx, r.scope.version(r.name, strconv.FormatUint(f.Versions, 10)))
-		if err != nil {
-			return last.version, err
-		}
-		if ok && last.Fingerprint == fingerprint && !last.State.is(api.StateFailed) {
-			return last.version, nil
-		}
+	number, last := latestPublished, latestPublished
+	switch {
+	case to == "":
+		number, last = strconv.FormatUint(f.Versions+1, 10), strconv.FormatUint(f.Versions, 10)
+	case f.Latest.Capacity == nil:
+		return version{}, invalid("PublishTo %s is for functions with a capacity provider. Leave it out to publish a numbered version.", to)
+	}
+	before, ok, err := record.Get[published](tx, r.scope.version(r.name, last))
+	if err != nil || ok && before.Fingerprint == fingerprint && !before.State.is(api.StateFailed) {
+		return before.version, err
 	}
 	id, err := l.newID()
 	if err != nil {
 		return version{}, err
 	}
-	f.Versions++
+	if to == "" {
+		f.Versions++
+	}
 	v := published{version: f.Latest, Fingerprint: fingerprint}
 	v.OuterRevision, v.State, v.Update = "", nil, nil
-	v.Number, v.Revision = strconv.FormatUint(f.Versions, 10), id
+	v.Number, v.Revision = number, id
 	if description != "" {
 		v.Description = description
 	}
 	if err := l.prepare(ctx, tx, r, &v.version); err != nil {
 		return version{}, err
 	}
+	if to != "" && ok {
+		if err := before.release(tx, r, &v.version); err != nil {
+			return version{}, err
+		}
+	}
 	f.Latest.OuterRevision = uuid.Of("published", id)
 	v.keepAll(tx, r)
 	return v.version, record.Set(tx, r.scope.version(r.name, v.Number), v)
+}
+
+// release makes room for the version that is published in the place of v, and that is used at once if v could be. Zip files that nothing uses any more are left to the sweep
+// of bodies.
+func (v *published) release(tx store.Txn, r ref, next *version) error {
+	if v.State.is(api.StateActive) {
+		next.State, next.Update = nil, updateInProgress()
+	}
+	var unused unusedBlobs
+	return v.releaseAll(tx, r, &unused)
 }
 
 // prepare begins what a version that is being published needs before it is active.
@@ -91,9 +110,6 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 	if err != nil {
 		return nil, err
 	}
-	if in.PublishTo != "" {
-		return nil, unsupported("PublishVersion", "PublishTo")
-	}
 	var v version
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		f, err := loadFunction(tx, r)
@@ -106,7 +122,7 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 		if in.CodeSha256 != nil && *in.CodeSha256 != "" && *in.CodeSha256 != f.Latest.Code.Hash {
 			return invalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", *in.CodeSha256, f.Latest.Code.Hash)
 		}
-		if v, err = l.publish(ctx, tx, r, &f, orZero(in.Description)); err != nil {
+		if v, err = l.publish(ctx, tx, r, &f, orZero(in.Description), in.PublishTo); err != nil {
 			return err
 		}
 		return record.Set(tx, r.scope.function(r.name), f)
@@ -119,7 +135,7 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 
 // deleteVersion deletes a published version that no alias points to. A version that does not exist is no error, as on AWS.
 func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
-	if !isNumber(r.qualifier) {
+	if !isPublished(r.qualifier) {
 		return invalid("Deletion of aliases is not currently supported.")
 	}
 	var unused unusedBlobs
