@@ -21,9 +21,7 @@ import (
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway"
-	"lambent.dev/lambent/internal/services/apigatewayv2"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/eventbridge"
@@ -35,6 +33,7 @@ import (
 	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
+	"lambent.dev/lambent/internal/services/schemas"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/ssm"
@@ -72,18 +71,17 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
-	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
+	schemaService, discovery := schemas.New(p.deps)
+	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
-	httpAPIs, connections := apigatewayv2.New(p.deps, apigatewayv2.Options{
-		Functions: functions, Sender: sender, Requests: requests{s}, Logs: sink, Domains: p.domains, Calls: requests{s},
-		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
-	})
+	gate := p.gateway(s, functions, sink, sender)
+	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), httpAPIs, connections,
-		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
-		busService,
+		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
@@ -96,21 +94,6 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 func (s *Server) caller(r *http.Request, api string, body []byte) (service.Principal, error) {
 	<-s.serving
 	return s.plane.Caller(r, api, body)
-}
-
-// requests is the AWS API plane for services, which are built before it.
-type requests struct{ server *Server }
-
-// ServeRequest implements [port.Requests].
-func (r requests) ServeRequest(w http.ResponseWriter, q *http.Request, c *port.ServiceRequest) {
-	<-r.server.serving
-	r.server.plane.ServeRequest(w, q, c)
-}
-
-// ServeHTTP answers a call that came to a data plane.
-func (r requests) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	<-r.server.serving
-	r.server.plane.ServeHTTP(w, q)
 }
 
 // operationOf returns the name of an operation that has a handler, and a fresh input for it. operation is its name in any case.

@@ -36,7 +36,7 @@ func (t *table) stageARN() string {
 // logAccess writes the line of an event of a connection.
 func (g *Gateway) logAccess(ctx context.Context, m *message, status int, err error) {
 	l := m.table.log
-	if l == nil || g.access == nil {
+	if l == nil || g.options.Access == nil {
 		return
 	}
 	line := l.format.Line(func(name string) string {
@@ -55,7 +55,7 @@ func (g *Gateway) logAccess(ctx context.Context, m *message, status int, err err
 		}
 		return bodyPath(m.requestContext(), name)
 	})
-	g.access.Write(ctx, l.destination, m.table.stageARN(), m.Account, m.now, line)
+	g.options.Access.Write(ctx, l.destination, m.table.stageARN(), m.Account, m.now, line)
 }
 
 // claims are the rates that a request to a route is under: the account's, the stage's, and the route's own.

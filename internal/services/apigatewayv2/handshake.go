@@ -56,7 +56,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request, t *table) {
 		return
 	}
 	m.request = r
-	if g.rates.Admit(m.now, t.claims(connectRoute)...) >= 0 {
+	if g.options.Rates.Admit(m.now, t.claims(connectRoute)...) >= 0 {
 		fail(w, nil, r, http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}
@@ -141,10 +141,10 @@ func (g *Gateway) admit(ctx context.Context, m *message) *refusal {
 
 // allowCaller proves who signed a request and whether that principal may invoke a method.
 func (g *Gateway) allowCaller(ctx context.Context, r *http.Request, body []byte, as *service.Request, method, owner string) (service.Principal, *refusal) {
-	if g.caller == nil {
+	if g.options.Caller == nil {
 		return service.Principal{}, &refusal{http.StatusInternalServerError, "Internal Server Error", errNoCaller}
 	}
-	caller, err := g.caller(r, body)
+	caller, err := g.options.Caller(r, body)
 	if err != nil || caller.Kind == service.Anonymous {
 		return caller, &refusal{http.StatusForbidden, "Forbidden", nil}
 	}
@@ -187,7 +187,7 @@ func (g *Gateway) askConnect(ctx context.Context, m *message) *refusal {
 	}
 	ctx, cancel := context.WithTimeout(service.WithRequest(ctx, m.serviceRequest()), authorizerTimeout)
 	defer cancel()
-	out, err := g.invoker.Invoke(ctx, &backend.Call{
+	out, err := g.options.Functions.Invoke(ctx, &backend.Call{
 		Function: function, Source: authorizerARN(m.table.scope, m.API, authorizerID(z)), Account: m.Account, Role: value(z.AuthorizerCredentialsArn), Payload: b,
 	})
 	switch {

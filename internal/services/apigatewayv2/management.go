@@ -33,7 +33,7 @@ func targetOf(ctx context.Context) (target, error) {
 // manage hands a call of the management API to the door, with the stage that it is for.
 func (p *plane) manage(w http.ResponseWriter, r *http.Request, t *table, path string) {
 	r = r.WithContext(context.WithValue(r.Context(), targetKey{}, target{t.scope, t.api, t.stage}))
-	p.gateway.calls.ServeHTTP(w, front.WithAPI(r, management.API.Name, path))
+	p.gateway.options.Calls.ServeHTTP(w, front.WithAPI(r, management.API.Name, path))
 }
 
 // managementService is the API by which applications send to their connections and close them (apigatewaymanagementapi).

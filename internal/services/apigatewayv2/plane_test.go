@@ -19,6 +19,8 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/domain"
+	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -71,8 +73,13 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 		Store: mem.New(), Clock: b.clock, Random: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	}
-	b.gateway = newGateway(deps, Options{Functions: f, Domains: domain.New(deps, nil)})
+	b.gateway = newGateway(deps, options(f, domain.New(deps, nil)))
 	return b
+}
+
+// options are what a gateway shares with others, with functions of a test.
+func options(f port.Functions, d *domain.Domains) Options {
+	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(), Domains: d}
 }
 
 // run starts a gateway behind a real listener.
@@ -103,7 +110,7 @@ func (b *bench) listen(t *testing.T) {
 	}
 	b.addr = l.Addr().String()
 	p := &plane{gateway: b.gateway}
-	b.gateway.domains.Register(planeName, p)
+	b.gateway.options.Domains.Register(planeName, p)
 	s, err := front.Serve(l, front.Options{
 		Routes: b.gateway.routes(p),
 		API:    http.NotFoundHandler(), Health: http.NotFoundHandler(), Loopback: true, Log: slog.New(slog.DiscardHandler),

@@ -9,26 +9,24 @@ import (
 	"sync"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
-	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/gateway/accesslog"
+	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Options are what the service needs beside its dependencies.
 type Options struct {
-	// Functions runs Lambda integrations and authorizers.
-	Functions port.Functions
-	// Sender assumes the roles of integrations; Requests calls the services that they are with.
-	Sender   *deliver.Sender
-	Requests port.Requests
-	// Logs takes access logs.
-	Logs port.LogSink
+	// Functions, Services, Tokens, Rates and Access are what the data planes of API Gateway share; without Access there are no access logs.
+	Functions *backend.Functions
+	Services  *backend.Services
+	Tokens    *authorizer.Tokens
+	Rates     *throttle.Rates
+	Access    *accesslog.Writer
 	// Domains are the custom domain names, which the service of REST APIs shares.
 	Domains *domain.Domains
 	// Caller proves who sent a request to a route with IAM authorization, whose whole body is given.
@@ -40,17 +38,10 @@ type Options struct {
 // Gateway is the service: its dependencies, the open connections of this process, and caches that can be dropped at any time.
 type Gateway struct {
 	deps      service.Deps
-	functions port.Functions
-	domains   *domain.Domains
-	tables    *memo.Cache[struct{}, tableKey, *table]
-	caller    func(r *http.Request, body []byte) (service.Principal, error)
-	calls     http.Handler
-
-	invoker   *backend.Functions
-	services  *backend.Services
+	options   Options
 	transport *backend.Transport
-	rates     *throttle.Rates
-	access    *accesslog.Writer // nil without a place for access logs
+	tables    *memo.Cache[struct{}, tableKey, *table]
+	results   *authorizer.Results[*decision]
 
 	// node is the id of this run of this process; hub holds its connections.
 	node string
@@ -142,7 +133,7 @@ func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 		GetTags:                     g.getTags,
 	}
 	plane := &plane{gateway: g}
-	g.domains.Register(planeName, plane)
+	g.options.Domains.Register(planeName, plane)
 	gateway = service.Service{
 		API:        api.API,
 		Operations: h.Bindings(),
@@ -178,12 +169,9 @@ func (g *Gateway) close(ctx context.Context) error {
 		g.stop()
 	}
 	g.wg.Wait()
-	if g.access != nil {
-		g.access.Close()
-	}
 	g.transport.Close()
 	g.tables.Close()
-	g.domains.Close()
+	g.options.Domains.Close()
 	return err
 }
 
@@ -192,22 +180,19 @@ func (g *Gateway) routes(p *plane) []service.Route {
 	return []service.Route{
 		{Host: "{api}.execute-api.{region}.*", Handler: p, Public: true},
 		{Path: "/_aws/execute-api/{api}", Handler: p, Public: true},
-		{Hosts: g.domains.Knows, Handler: g.domains, Public: true},
-		{Path: "/_aws/domains/{domain}", Handler: http.HandlerFunc(g.domains.ServePath), Public: true},
+		{Hosts: g.options.Domains.Knows, Handler: g.options.Domains, Public: true},
+		{Path: "/_aws/domains/{domain}", Handler: http.HandlerFunc(g.options.Domains.ServePath), Public: true},
 	}
 }
 
+// maxResults bounds the answers of authorizers that are kept.
+const maxResults = 65536
+
 func newGateway(deps service.Deps, o Options) *Gateway {
-	g := &Gateway{
-		deps: deps, functions: o.Functions, domains: o.Domains, tables: newTables(deps.Store), caller: o.Caller, calls: o.Calls,
-		invoker:   &backend.Functions{Direct: o.Functions, Sender: o.Sender, Door: deps.Door, Random: deps.Random},
-		services:  &backend.Services{Requests: o.Requests, Sender: o.Sender, Random: deps.Random},
-		transport: backend.NewTransport(backend.TransportOptions{}), rates: throttle.New(), hub: socket.NewHub(deps.Clock),
+	return &Gateway{
+		deps: deps, options: o, tables: newTables(deps.Store), results: authorizer.NewResults[*decision](maxResults),
+		transport: backend.NewTransport(backend.TransportOptions{}), hub: socket.NewHub(deps.Clock),
 	}
-	if o.Logs != nil {
-		g.access = accesslog.NewWriter(o.Logs, o.Sender, deps.Log)
-	}
-	return g
 }
 
 func scopeOf(ctx context.Context) scope {

@@ -308,7 +308,7 @@ func TestIAMDecidesAboutConnect(t *testing.T) {
 		"unsigned": {service.Principal{}, nil, false, 403}, "badly signed": {caller, errors.New("bad"), false, 403},
 		"denied": {caller, nil, true, 403}, "allowed": {caller, nil, false, 101},
 	} {
-		c.gateway.caller = func(*http.Request, []byte) (service.Principal, error) { return tc.caller, tc.err }
+		c.gateway.options.Caller = func(*http.Request, []byte) (service.Principal, error) { return tc.caller, tc.err }
 		door.denied = tc.denied
 		if _, resp, err := c.dial(t, "", nil); resp == nil || resp.StatusCode != tc.want {
 			t.Errorf("%s: %v, %v", name, resp, err)
@@ -466,7 +466,7 @@ func TestAnyNodePosts(t *testing.T) {
 	ws := c.mustDial(t)
 	c.fns.last(t, "connect")
 	id := c.connectionID(t)
-	other := newGateway(c.gateway.deps, Options{Functions: c.fns, Domains: c.gateway.domains})
+	other := newGateway(c.gateway.deps, c.gateway.options)
 	other.node = "other"
 	ctx := context.WithValue(c.ctx, targetKey{}, target{scope{"000000000000", "us-east-1"}, c.id, "prod"})
 	if _, err := other.postToConnection(ctx, &management.PostToConnectionInput{ConnectionId: id, Data: []byte("from afar")}); err != nil {

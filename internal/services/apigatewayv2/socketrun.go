@@ -68,7 +68,7 @@ func (g *Gateway) run(ctx context.Context, m *message) (answer, error) {
 // runFunction calls a function with the event, and reads the answer of a proxy.
 func (g *Gateway) runFunction(ctx context.Context, m *message, i *socketIntegration) (answer, error) {
 	function := variables(i.function, m.table.variables)
-	out, err := g.invoker.Invoke(ctx, &backend.Call{
+	out, err := g.options.Functions.Invoke(ctx, &backend.Call{
 		Function: function, Source: m.arn(m.routeKey()), Account: m.Account, Role: value(i.CredentialsArn), Payload: m.event(),
 	})
 	switch {
@@ -204,7 +204,7 @@ func (g *Gateway) runService(ctx context.Context, m *message, i *socketIntegrati
 		if !json.Valid(body) {
 			return a, "", errors.New("what goes to the function is not JSON; give the integration a request template that makes JSON")
 		}
-		out, err := g.invoker.Invoke(ctx, &backend.Call{
+		out, err := g.options.Functions.Invoke(ctx, &backend.Call{
 			Function: function, Source: m.arn(m.routeKey()), Account: m.Account, Role: value(i.CredentialsArn), Payload: body,
 		})
 		if err != nil {
@@ -226,7 +226,7 @@ func (g *Gateway) runService(ctx context.Context, m *message, i *socketIntegrati
 			header.Set(h, e.text(m.resolve))
 		}
 	}
-	out, err := g.services.Call(ctx, &backend.ServiceCall{
+	out, err := g.options.Services.Call(ctx, &backend.ServiceCall{
 		URI: u, Source: m.arn(m.routeKey()), Account: m.Account, Role: value(i.CredentialsArn), Method: value(i.IntegrationMethod), Query: u.Query, Header: header, Body: body,
 	})
 	if err != nil {
