@@ -75,9 +75,11 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	schemaService, discovery := schemas.New(p.deps)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(buses)
+	gate := p.gateway(s, functions, sink, sender)
+	httpAPIs := apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains})
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
-		apigateway.New(p.deps, apigateway.Options{Roles: roles, Keys: keys}),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,
