@@ -30,6 +30,7 @@ import (
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -52,7 +53,9 @@ type Server struct {
 	services []service.Service
 	backups  *backups
 	access   *access.Log
-	failed   chan error
+	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
+	traces *trace.Recorder
+	failed chan error
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
@@ -98,6 +101,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err != nil {
 		return nil, err
 	}
+	loopback := isLoopback(l.Addr())
+	if loopback {
+		s.traces = trace.NewRecorder(p.deps.Clock)
+	}
 	services, err := p.build(ctx, s)
 	if err != nil {
 		return nil, err
@@ -119,7 +126,6 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err := s.begin(ctx, services, p.queue); err != nil {
 		return nil, err
 	}
-	loopback := isLoopback(l.Addr())
 	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
@@ -127,6 +133,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
 		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
+		{Path: "/_lambent/traces/{id}", Handler: http.HandlerFunc(s.serveTrace), RootOnly: "read traces"},
 		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
 		{Path: "/_lambent/backup", Handler: http.HandlerFunc(s.backups.serve), RootOnly: "back up the platform"},
 	}
