@@ -287,9 +287,6 @@ func causeShape(c deploy.Cause, values bool) (cloudformation.ResourceChangeDetai
 }
 
 func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.ExecuteChangeSetInput) (*cloudformation.ExecuteChangeSetOutput, error) {
-	if deref(in.RetainExceptOnCreate) {
-		return nil, unsupported("ExecuteChangeSet", "RetainExceptOnCreate")
-	}
 	c, err := s.findChangeSet(ctx, in.ChangeSetName, in.StackName)
 	if err != nil {
 		return nil, err
@@ -297,6 +294,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 	if c.Execution != "AVAILABLE" {
 		return nil, service.Errorf("InvalidChangeSetStatus", "ChangeSet [%s] cannot be executed in its current status of [%s]", c.ID, c.Status).WithStatus(400)
 	}
+	c.Deployment.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
 	err = s.start(ctx, c.StackID, c.Deployment, deref(in.ClientRequestToken), deref(in.DisableRollback), nil, func(tx store.Txn, p place, stack *stackRecord) error {
 		if have, err := record.Has(tx, p.changeSet(c.StackID, c.Name)); err != nil || !have {
 			if err == nil {

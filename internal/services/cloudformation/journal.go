@@ -110,6 +110,9 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 	if v.Operation.Phase == deploy.Done && op.Kind == deploy.Update && !v.SetOutputs && st.TemplateID != op.Deployment.TemplateID {
 		dropTemplate(tx, j.p, op.Deployment.TemplateID)
 	}
+	if v.Operation.Phase == deploy.Done {
+		tx.Delete(j.p.cancel(v.Operation.ID))
+	}
 	if st.Status == "DELETE_COMPLETE" {
 		if err := j.gone(tx, st, now); err != nil {
 			return err
