@@ -85,7 +85,7 @@ func (s *Service) startDelete(ctx context.Context, stackID string, d deployment,
 		if err := exportsUnused(tx, p, st, nil); err != nil {
 			return err
 		}
-		if err := dropChangeSets(tx, p, st.ID, ""); err != nil {
+		if err := dropChangeSets(tx, p, st.ID, st.TemplateID); err != nil {
 			return err
 		}
 		op.ID, op.Kind, op.Phase = id, deploy.Delete, deploy.Forward

@@ -59,8 +59,10 @@ type changeSetRecord struct {
 	ID, Name, StackID, StackName, Description string
 	Created                                   time.Time
 	Status, Reason, Execution                 string
-	Changes                                   []deploy.Change
-	Deployment                                deployment
+	// Warning is shown as the reason with the values of properties.
+	Warning    string `json:",omitempty"`
+	Changes    []deploy.Change
+	Deployment deployment
 }
 
 // operationRecord is the work on a stack. Its Operation is the part that package deploy moves forward.

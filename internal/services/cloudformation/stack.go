@@ -193,7 +193,9 @@ func (s *Service) begin(ctx context.Context, stackID string, proposal *proposal,
 			return first(tx, p)
 		}
 		return nil
-	}, func(tx store.Txn, p place, _ *stackRecord) error { return dropChangeSets(tx, p, stackID, id) })
+	}, func(tx store.Txn, p place, st *stackRecord) error {
+		return dropChangeSets(tx, p, stackID, id, st.TemplateID)
+	})
 }
 
 func (s *Service) deleteStack(ctx context.Context, in *cloudformation.DeleteStackInput) (*cloudformation.DeleteStackOutput, error) {
