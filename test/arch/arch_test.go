@@ -60,6 +60,7 @@ var layers = []layer{
 	{"cmd/", []string{"internal/cli", "internal/sandbox"}},
 	{"internal/cli", []string{"internal/"}},
 	{"internal/server", []string{"internal/"}},
+	{"internal/backup", []string{}},
 	{"internal/config", []string{}},
 	{"internal/front", []string{"internal/service", "internal/clock", "internal/front", "internal/observe/access", "internal/lib"}},
 	{"internal/observe", []string{"internal/lib"}},

@@ -29,8 +29,8 @@ type harness struct {
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(start), store: mem.New(), ctx: fake.Root(t.Context(), "000000000000", "us-east-1")}
-	deps := service.Deps{Store: h.store, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
-	h.Gateway = &Gateway{deps: deps, options: Options{Roles: fake.Roles{}, Keys: fake.Keys{}}}
+	deps := service.Deps{Store: h.store, Door: &fake.Door{}, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
+	h.Gateway = &Gateway{deps: deps, options: Options{Keys: fake.Keys{}}}
 	h.service = h.describe()
 	t.Cleanup(func() {
 		if err := h.store.Close(); err != nil {

@@ -40,7 +40,7 @@ func checkAuthorizer(a *aws.Authorizer) error {
 			return badRequest("Invalid Provider ARN: an authorizer of type COGNITO_USER_POOLS needs the ARN of a user pool.")
 		}
 		for _, arn := range a.ProviderARNs {
-			if !userPool.MatchString(arn) && !hasVariable(arn) {
+			if !userPool.MatchString(arn) && !api.HasVariable(arn) {
 				return badRequest("Invalid Provider ARN: %s", arn)
 			}
 		}

@@ -37,19 +37,25 @@ var locations = map[string]string{
 // checkPart validates a documentation part and fills in the defaults of its location.
 func checkPart(p *api.DocumentationPart) error {
 	l := &p.Location
-	allowed := strings.Split(locations[l.Type], ",")
+	members, ok := locations[l.Type]
+	if !ok {
+		return badRequest("Invalid location: there are no documentation parts of type %q.", l.Type)
+	}
+	allowed := strings.Split(members, ",")
 	for _, m := range []struct {
-		name     string
-		value    **string
-		standard string
-	}{{"path", &l.Path, "/"}, {"method", &l.Method, "*"}, {"statusCode", &l.StatusCode, "*"}, {"name", &l.Name, ""}} {
+		name  string
+		value *string
+	}{{"path", l.Path}, {"method", l.Method}, {"statusCode", l.StatusCode}, {"name", l.Name}} {
 		takes := slices.Contains(allowed, m.name)
 		switch {
-		case !takes && *m.value != nil:
+		case !takes && m.value != nil:
 			return badRequest("Invalid location: a documentation part of type %s has no %s.", l.Type, m.name)
-		case takes && m.name == "name" && text(*m.value) == "":
+		case takes && m.name == "name" && text(m.value) == "":
 			return badRequest("Invalid location: a documentation part of type %s needs a name.", l.Type)
 		}
+	}
+	if l.Path == nil && slices.Contains(allowed, "path") {
+		l.Path = ptr("/")
 	}
 	var properties map[string]json.RawMessage
 	if json.Unmarshal([]byte(p.Properties), &properties) != nil {
@@ -58,7 +64,7 @@ func checkPart(p *api.DocumentationPart) error {
 	return nil
 }
 
-// place is what must differ between the parts of an API.
+// placeOf is what must differ between the parts of an API.
 func placeOf(l *aws.DocumentationPartLocation) string {
 	return strings.Join([]string{l.Type, text(l.Path), text(l.Method), text(l.StatusCode), text(l.Name)}, "\x00")
 }

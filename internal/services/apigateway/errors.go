@@ -12,13 +12,9 @@ func notFound(format string, args ...any) error {
 	return &service.Error{Code: "NotFoundException", Status: http.StatusNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
-func badRequest(format string, args ...any) error {
-	return &service.Error{Code: "BadRequestException", Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
-}
+func badRequest(format string, args ...any) error { return api.BadRequest(format, args...) }
 
-func conflict(format string, args ...any) error {
-	return &service.Error{Code: "ConflictException", Status: http.StatusConflict, Message: fmt.Sprintf(format, args...)}
-}
+func conflict(format string, args ...any) error { return api.Conflict(format, args...) }
 
 func limitExceeded(format string, args ...any) error {
 	return &service.Error{Code: "LimitExceededException", Status: http.StatusTooManyRequests, Message: fmt.Sprintf(format, args...)}

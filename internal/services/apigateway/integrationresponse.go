@@ -2,50 +2,19 @@ package apigateway
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 )
-
-var responseSource = regexp.MustCompile(`^(integration\.response\.(header|multivalueheader)\..+|integration\.response\.body(\..+|\[.*)?|context\..+|stageVariables\..+|'(.|\n)*')$`)
-
-// checkIntegrationResponse validates an answer of a method's integration.
-func checkIntegrationResponse(r *aws.IntegrationResponse) error {
-	for _, to := range sortedKeys(r.ResponseParameters) {
-		if !responseParameter.MatchString(to) {
-			return badRequest("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: %s]", to)
-		}
-		if from := r.ResponseParameters[to]; !responseSource.MatchString(from) {
-			return badRequest("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: %s]", from)
-		}
-	}
-	for _, contentType := range sortedKeys(r.ResponseTemplates) {
-		if !mediaType.MatchString(contentType) {
-			return badRequest("Validation Result: warnings : [], errors : [Invalid content type specified: %s]", contentType)
-		}
-		if len(r.ResponseTemplates[contentType]) > maxTemplate {
-			return badRequest("The mapping template for %s is %d bytes long; at most %d are accepted.", contentType, len(r.ResponseTemplates[contentType]), maxTemplate)
-		}
-	}
-	if r.SelectionPattern != nil {
-		if _, err := regexp.Compile(*r.SelectionPattern); err != nil {
-			return badRequest("Invalid selection pattern specified: %v. Lambent reads selection patterns as RE2 expressions (https://github.com/google/re2/wiki/Syntax), which have no lookaround.", err)
-		}
-	}
-	return nil
-}
-
-// mediaType is what the key of a template may be.
-var mediaType = regexp.MustCompile(`^([\w.+*$-]+/[\w.+*-]+(\s*;.*)?|\$default)$`)
 
 func (g *Gateway) putIntegrationResponse(ctx context.Context, in *aws.PutIntegrationResponseInput) (*aws.PutIntegrationResponseOutput, error) {
 	out := aws.IntegrationResponse{
 		StatusCode: ptr(in.StatusCode), SelectionPattern: in.SelectionPattern, ResponseParameters: in.ResponseParameters, ResponseTemplates: in.ResponseTemplates, ContentHandling: in.ContentHandling,
 	}
 	err := g.editIntegration(ctx, in.RestApiId, in.ResourceId, in.HttpMethod, func(m *aws.Method, i *aws.Integration) error {
-		if err := checkIntegrationResponse(&out); err != nil {
+		if err := api.CheckIntegrationResponse(&out); err != nil {
 			return err
 		}
 		for _, to := range sortedKeys(in.ResponseParameters) {
@@ -102,7 +71,7 @@ func (g *Gateway) updateIntegrationResponse(ctx context.Context, in *aws.UpdateI
 			return err
 		}
 		i.IntegrationResponses[in.StatusCode], out = r, r
-		return checkIntegrationResponse(&r)
+		return api.CheckIntegrationResponse(&r)
 	})
 	if err != nil {
 		return nil, err

@@ -10,9 +10,6 @@ import (
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 )
 
-// httpMethods are the methods that a resource may have.
-var httpMethods = []string{"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"}
-
 // The kinds of authorization of a method.
 const (
 	authNone    = "NONE"
@@ -54,8 +51,8 @@ func (g *Gateway) putMethod(ctx context.Context, in *aws.PutMethodInput) (*aws.P
 		AuthorizationScopes: in.AuthorizationScopes,
 	}
 	err := g.editResource(ctx, in.RestApiId, in.ResourceId, func(d *draft, r *aws.Resource) error {
-		if !slices.Contains(httpMethods, in.HttpMethod) {
-			return badRequest("Invalid HttpMethod specified. Valid options are %s", strings.Join(httpMethods, ","))
+		if !slices.Contains(api.HTTPMethods, in.HttpMethod) {
+			return badRequest("Invalid HttpMethod specified. Valid options are %s", strings.Join(api.HTTPMethods, ","))
 		}
 		if _, ok := r.ResourceMethods[in.HttpMethod]; ok {
 			return conflict("Method already exists for this resource")

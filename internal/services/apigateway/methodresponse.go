@@ -2,15 +2,11 @@ package apigateway
 
 import (
 	"context"
-	"regexp"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 )
-
-// responseParameter is what a method response may name: a header of the answer.
-var responseParameter = regexp.MustCompile(`^method\.response\.(header|multivalueheader)\..+$`)
 
 func noStatus() error { return notFound("Invalid Response status code specified") }
 
@@ -21,7 +17,7 @@ func checkMethodResponse(t *api.Tree, r *aws.MethodResponse) error {
 		}
 	}
 	for _, p := range sortedKeys(r.ResponseParameters) {
-		if !responseParameter.MatchString(p) {
+		if !api.ResponseParameter.MatchString(p) {
 			return badRequest("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: %s]", p)
 		}
 	}

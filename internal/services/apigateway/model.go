@@ -86,54 +86,10 @@ func (g *Gateway) getModel(ctx context.Context, in *aws.GetModelInput) (*aws.Get
 		return m, err
 	}
 	flat := *m
-	if flat.Schema, err = flatten(t, m); err != nil {
+	if flat.Schema, err = t.FlatSchema(m); err != nil {
 		return nil, err
 	}
 	return &flat, nil
-}
-
-// modelReference is how a schema names another model: https://apigateway.amazonaws.com/restapis/{api}/models/{name}.
-var modelReference = regexp.MustCompile(`/restapis/[^/]+/models/([a-zA-Z0-9]+)$`)
-
-// flatten returns a model's schema with the models that it names as definitions within it.
-func flatten(t *api.Tree, m *aws.Model) (*string, error) {
-	definitions := map[string]any{}
-	var inline func(v any) any
-	inline = func(v any) any {
-		switch v := v.(type) {
-		case map[string]any:
-			for k, e := range v {
-				ref, isText := e.(string)
-				if found := modelReference.FindStringSubmatch(ref); k == "$ref" && isText && found != nil {
-					v[k] = "#/definitions/" + found[1]
-					if other := t.Models[found[1]]; other != nil && definitions[found[1]] == nil {
-						definitions[found[1]] = true // circular references end here
-						var schema any
-						if json.Unmarshal([]byte(text(other.Schema)), &schema) == nil {
-							definitions[found[1]] = inline(schema)
-						}
-					}
-					continue
-				}
-				v[k] = inline(e)
-			}
-		case []any:
-			for i := range v {
-				v[i] = inline(v[i])
-			}
-		}
-		return v
-	}
-	var schema map[string]any
-	if err := json.Unmarshal([]byte(text(m.Schema)), &schema); err != nil {
-		return nil, badRequest("The schema of model %s is no JSON object and cannot be flattened.", *m.Name)
-	}
-	inline(schema)
-	if len(definitions) > 0 {
-		schema["definitions"] = definitions
-	}
-	b, err := json.Marshal(schema)
-	return ptr(string(b)), err
 }
 
 func (g *Gateway) getModels(ctx context.Context, in *aws.GetModelsInput) (*aws.GetModelsOutput, error) {

@@ -2,7 +2,6 @@ package apigateway
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,9 +14,6 @@ import (
 // maxResources is how many resources an API has at most (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html);
 // it is ten times AWS's default, which can be raised there too.
 const maxResources = 3000
-
-// pathPart is what an element of a path may be: a literal, or a variable in braces.
-var pathPart = regexp.MustCompile(`^(\{[a-zA-Z0-9._-]+\+?\}|[a-zA-Z0-9._:$,@%~!'()*;=&-]+)$`)
 
 // editResource runs fn on a resource in one transaction. An API that does not exist is reported as a resource that does not, as AWS does.
 func (g *Gateway) editResource(ctx context.Context, id, resource string, fn func(d *draft, r *aws.Resource) error) error {
@@ -56,55 +52,6 @@ func (g *Gateway) viewResource(ctx context.Context, id, resource string, fn func
 	return err
 }
 
-// greedy tells whether an element of a path takes the rest of it.
-func greedy(part string) bool { return strings.HasSuffix(part, "+}") }
-
-func variable(part string) bool { return strings.HasPrefix(part, "{") }
-
-// place checks that a resource may be below parent under the name part, and sets its place. r is in the tree already when it is moved.
-func place(t *api.Tree, parent *aws.Resource, part string, r *aws.Resource) error {
-	if !pathPart.MatchString(part) {
-		return badRequest("Resource's path part only allow a-zA-Z0-9._-:$ or a valid greedy path variable and curly braces at the beginning and the end.")
-	}
-	if greedy(text(parent.PathPart)) {
-		return badRequest("Cannot create a child of a resource with a greedy path variable: %s", *parent.PathPart)
-	}
-	for _, sibling := range t.Resources {
-		if sibling == r || text(sibling.ParentId) != *parent.Id {
-			continue
-		}
-		switch {
-		case text(sibling.PathPart) == part:
-			return conflict("Another resource with the same parent already has this name: %s", part)
-		case variable(part) && variable(text(sibling.PathPart)):
-			return badRequest("A sibling (%s) of this resource already has a variable path part -- only one is allowed", *sibling.PathPart)
-		}
-	}
-	r.ParentId, r.PathPart = parent.Id, ptr(part)
-	return nil
-}
-
-// join returns the path of a part below a parent.
-func join(parent, part string) string { return strings.TrimSuffix(parent, "/") + "/" + part }
-
-// repath sets the paths of all resources anew, after one was moved.
-func repath(t *api.Tree) {
-	children := map[string][]*aws.Resource{}
-	for _, r := range t.Resources {
-		children[text(r.ParentId)] = append(children[text(r.ParentId)], r)
-	}
-	var walk func(parent *aws.Resource)
-	walk = func(parent *aws.Resource) {
-		for _, r := range children[*parent.Id] {
-			r.Path = ptr(join(*parent.Path, *r.PathPart))
-			walk(r)
-		}
-	}
-	if root := t.Root(); root != nil {
-		walk(root)
-	}
-}
-
 // addResource makes a resource below parent.
 func (g *Gateway) addResource(t *api.Tree, parent *aws.Resource, part string) (*aws.Resource, error) {
 	if len(t.Resources) >= maxResources {
@@ -114,8 +61,8 @@ func (g *Gateway) addResource(t *api.Tree, parent *aws.Resource, part string) (*
 	if err != nil {
 		return nil, err
 	}
-	r := &aws.Resource{Id: ptr(id), Path: ptr(join(*parent.Path, part))}
-	if err := place(t, parent, part, r); err != nil {
+	r := &aws.Resource{Id: ptr(id), Path: ptr(api.Join(*parent.Path, part))}
+	if err := t.Place(parent, part, r); err != nil {
 		return nil, err
 	}
 	t.Resources[id] = r
@@ -187,13 +134,13 @@ var resourcePatches = patch.Table[moved]{Wording: patch.Listed, Paths: []patch.P
 				return badRequest("Resources cannot be cyclical.")
 			}
 		}
-		return place(m.tree, parent, *m.resource.PathPart, m.resource)
+		return m.tree.Place(parent, *m.resource.PathPart, m.resource)
 	}},
 	{Pattern: "/pathPart", Ops: "replace", Apply: func(m *moved, e patch.Edit) error {
 		if m.resource.ParentId == nil {
 			return badRequest("Root resource cannot update its pathPart.")
 		}
-		return place(m.tree, m.tree.Resources[*m.resource.ParentId], e.Text(), m.resource)
+		return m.tree.Place(m.tree.Resources[*m.resource.ParentId], e.Text(), m.resource)
 	}},
 }}
 
@@ -202,7 +149,7 @@ func (g *Gateway) updateResource(ctx context.Context, in *aws.UpdateResourceInpu
 		if err := resourcePatches.Apply(&moved{d.tree, r}, in.PatchOperations); err != nil {
 			return err
 		}
-		repath(d.tree)
+		d.tree.SetPaths()
 		out = shown(r, nil)
 		return nil
 	})

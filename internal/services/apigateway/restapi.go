@@ -64,6 +64,10 @@ func (g *Gateway) newTree() (*api.Tree, error) {
 }
 
 func (g *Gateway) createRestAPI(ctx context.Context, in *aws.CreateRestApiInput) (*aws.CreateRestApiOutput, error) {
+	id, err := g.newID(10)
+	if err != nil {
+		return nil, err
+	}
 	tree, err := g.newTree()
 	if err != nil {
 		return nil, err
@@ -74,7 +78,7 @@ func (g *Gateway) createRestAPI(ctx context.Context, in *aws.CreateRestApiInput)
 		}
 	}
 	d := draft{tree: tree, RestAPI: api.RestAPI{
-		Name: in.Name, Description: in.Description, Version: optional(text(in.Version)), Tags: in.Tags,
+		ID: id, Name: in.Name, Description: in.Description, Version: optional(text(in.Version)), Tags: in.Tags,
 		SecurityPolicy: in.SecurityPolicy, AccessMode: in.EndpointAccessMode,
 	}}
 	if in.EndpointConfiguration != nil {
@@ -154,22 +158,17 @@ func checkEndpoint(e *aws.EndpointConfiguration, configured bool) error {
 	return nil
 }
 
-// insert gives an API its id and stores it with what more writes.
+// insert stores a new API, which has its id, with what more writes.
 func (g *Gateway) insert(ctx context.Context, d *draft, more func(tx store.Txn, s api.Scope) error) error {
 	s := scopeOf(ctx)
 	d.Created = g.deps.Clock.Now().UTC()
 	return g.deps.Store.Update(ctx, func(tx store.Txn) error {
-		id, err := g.newID(10)
-		if err != nil {
-			return err
-		}
-		if taken, err := record.Has(tx, api.OwnerKey(id)); err != nil {
+		if taken, err := record.Has(tx, api.OwnerKey(d.ID)); err != nil {
 			return err
 		} else if taken {
-			return conflict("The API id %s is taken. Try again.", id)
+			return conflict("The API id %s is taken. Try again.", d.ID)
 		}
-		d.ID = id
-		if err := record.Set(tx, api.OwnerKey(id), api.Owner(s)); err != nil {
+		if err := record.Set(tx, api.OwnerKey(d.ID), api.Owner(s)); err != nil {
 			return err
 		}
 		if more != nil {

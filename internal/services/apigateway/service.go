@@ -10,14 +10,15 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
+	"lambent.dev/lambent/internal/services/apigateway/plane"
 )
 
 // Options are what the service needs of others.
 type Options struct {
-	// Roles tells whether a caller may pass a role that an integration, an authorizer or the account is to use.
-	Roles port.Roles
 	// Keys encrypts the private keys of client certificates.
 	Keys port.Keys
+	// Plane serves requests to the APIs; nil serves none.
+	Plane *plane.Plane
 }
 
 // Gateway is the control plane of REST APIs. It keeps no state.
@@ -34,12 +35,17 @@ func New(deps service.Deps, o Options) service.Service {
 func (g *Gateway) describe() service.Service {
 	h := g.handlers()
 	operations := h.Bindings()
-	return service.Service{API: aws.API, Operations: operations, Access: access(operations)}
+	made := service.Service{API: aws.API, Operations: operations, Access: access(operations)}
+	if p := g.options.Plane; p != nil {
+		made.Routes, made.Close = plane.Routes(p), p.Close
+	}
+	return made
 }
 
 func (g *Gateway) handlers() aws.Handlers {
 	return aws.Handlers{
 		CreateRestApi: g.createRestAPI, GetRestApi: g.getRestAPI, GetRestApis: g.getRestAPIs, UpdateRestApi: g.updateRestAPI, DeleteRestApi: g.deleteRestAPI,
+		ImportRestApi: g.importRestAPI, PutRestApi: g.putRestAPI, GetExport: g.getExport, ImportDocumentationParts: g.importParts,
 		CreateResource: g.createResource, GetResource: g.getResource, GetResources: g.getResources, UpdateResource: g.updateResource, DeleteResource: g.deleteResource,
 		PutMethod: g.putMethod, GetMethod: g.getMethod, UpdateMethod: g.updateMethod, DeleteMethod: g.deleteMethod,
 		PutMethodResponse: g.putMethodResponse, GetMethodResponse: g.getMethodResponse, UpdateMethodResponse: g.updateMethodResponse, DeleteMethodResponse: g.deleteMethodResponse,

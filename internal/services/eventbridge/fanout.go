@@ -41,6 +41,9 @@ func (s *Service) plan(ctx context.Context, k busKey, e *event, only []string) (
 	if err != nil || !r.exists {
 		return nil, err
 	}
+	if only == nil && s.options.Schemas != nil {
+		s.options.Schemas.Discover(ctx, k.account, k.region, k.name, e.JSON)
+	}
 	p := &plan{router: r, event: e}
 	if only != nil {
 		for _, name := range only {
@@ -156,7 +159,7 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 	switch {
 	case isBus(t.at):
 		return len(p.event.JSON), s.forward(ctx, tx, p, x, t, m.DeadLetter)
-	case isDestination(t.at):
+	case isDestination(t.at), isStage(t.at):
 		return len(input), s.calls.Enqueue(tx, m)
 	case !t.direct():
 		return len(input), s.queue.Enqueue(tx, m)

@@ -14,8 +14,6 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func tree(resources int) *Tree {
 	t := &Tree{KeySource: "HEADER", Resources: map[string]*aws.Resource{"root": {Id: ptr("root"), Path: ptr("/")}}}
 	for i := range resources {

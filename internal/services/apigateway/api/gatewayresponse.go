@@ -74,3 +74,6 @@ func (t *Tree) Response(kind string) *aws.GatewayResponse {
 	}
 	return &r
 }
+
+// IsGatewayResponse tells whether kind is a type of gateway responses.
+func IsGatewayResponse(kind string) bool { _, ok := defaultStatus[kind]; return ok }
