@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func (m *lifecycleModel) randomRules() (rules []api.LifecycleRule) {
 		},
 	}
 	for i := range 2 + m.rnd.IntN(4) {
-		r := api.LifecycleRule{ID: ptr(fmt.Sprint(i)), Status: "Enabled", Filter: filters[m.rnd.IntN(len(filters))]()}
+		r := api.LifecycleRule{ID: ptr(strconv.Itoa(i)), Status: "Enabled", Filter: filters[m.rnd.IntN(len(filters))]()}
 		switch plain := r.Filter.Tag == nil && r.Filter.And == nil && r.Filter.ObjectSizeGreaterThan == nil; m.rnd.IntN(6) {
 		case 0, 1:
 			r.Expiration = &api.LifecycleExpiration{Days: few()}
@@ -104,7 +105,7 @@ func (m *lifecycleModel) means(r *api.LifecycleRule, key string, v *modelVersion
 // act does something to the bucket and to the model.
 func (m *lifecycleModel) act(t *testing.T) {
 	t.Helper()
-	key := []string{"a/", "b/", "c"}[m.rnd.IntN(3)] + fmt.Sprint(m.rnd.IntN(4))
+	key := []string{"a/", "b/", "c"}[m.rnd.IntN(3)] + strconv.Itoa(m.rnd.IntN(4))
 	now := m.f.clock.Now()
 	switch versions := m.keys[key]; m.rnd.IntN(8) {
 	case 0:
