@@ -75,7 +75,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.door.Watch(trail)
 	services = []service.Service{
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys}),
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects}),
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService,
