@@ -137,7 +137,7 @@ func (t *Table) Find(ctx context.Context, host, target string) Match {
 			}
 		}
 	}
-	if strings.HasPrefix(path, "/_") {
+	if strings.HasPrefix(path, "/_") || strings.HasPrefix(path, "/restapis/") {
 		for i := range t.paths {
 			p := &t.paths[i]
 			if vars, rest, ok := matchPath(p.pattern, path); ok {

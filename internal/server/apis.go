@@ -40,6 +40,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/awsapi/s3control"
 	"lambent.dev/lambent/internal/awsapi/scheduler"
+	"lambent.dev/lambent/internal/awsapi/schemas"
 	"lambent.dev/lambent/internal/awsapi/secretsmanager"
 	"lambent.dev/lambent/internal/awsapi/servicediscovery"
 	"lambent.dev/lambent/internal/awsapi/sns"
@@ -56,7 +57,7 @@ func APIs() []*awsapi.API {
 		acm.API, acmpca.API, apigateway.API, apigatewaymanagementapi.API, apigatewayv2.API, applicationautoscaling.API, apprunner.API, appsync.API,
 		cloudcontrol.API, cloudformation.API, cloudfront.API, cloudfrontkeyvaluestore.API, cloudwatch.API, cognitoidentity.API, cognitoidp.API,
 		dynamodb.API, dynamodbstreams.API, ec2.API, ecr.API, ecs.API, efs.API, elasticbeanstalk.API, elbv2.API, events.API, firehose.API, iam.API, kinesis.API, kms.API,
-		lambda.API, logs.API, pipes.API, rds.API, rdsdata.API, resourcegroupstaggingapi.API, route53.API, s3.API, s3control.API, scheduler.API, secretsmanager.API,
+		lambda.API, logs.API, pipes.API, rds.API, rdsdata.API, resourcegroupstaggingapi.API, route53.API, s3.API, s3control.API, scheduler.API, schemas.API, secretsmanager.API,
 		servicediscovery.API, sns.API, sqs.API, ssm.API, stepfunctions.API, sts.API, xray.API,
 	}
 }

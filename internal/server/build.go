@@ -34,6 +34,7 @@ import (
 	"lambent.dev/lambent/internal/services/pipes"
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
+	"lambent.dev/lambent/internal/services/schemas"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/ssm"
@@ -71,14 +72,17 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
-	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
+	schemaService, discovery := schemas.New(p.deps)
+	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(trail)
+	gate := p.gateway(s, functions, sink, sender)
+	httpAPIs := apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains})
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(), apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains}),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects}),
+		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
-		busService,
+		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),

@@ -21,6 +21,7 @@ import (
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/keyfile"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/blob/disk"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
@@ -29,6 +30,7 @@ import (
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -49,8 +51,11 @@ type Server struct {
 	stopping chan struct{} // closed when the server begins to stop
 	registry *dispatch.Registry
 	services []service.Service
+	backups  *backups
 	access   *access.Log
-	failed   chan error
+	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
+	traces *trace.Recorder
+	failed chan error
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
@@ -96,6 +101,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err != nil {
 		return nil, err
 	}
+	loopback := isLoopback(l.Addr())
+	if loopback {
+		s.traces = trace.NewRecorder(p.deps.Clock)
+	}
 	services, err := p.build(ctx, s)
 	if err != nil {
 		return nil, err
@@ -117,7 +126,6 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err := s.begin(ctx, services, p.queue); err != nil {
 		return nil, err
 	}
-	loopback := isLoopback(l.Addr())
 	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
 		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
@@ -125,7 +133,9 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
 		{Path: "/_lambent/decisions/{id}", Handler: http.HandlerFunc(admin.explain), RootOnly: "read decisions"},
+		{Path: "/_lambent/traces/{id}", Handler: http.HandlerFunc(s.serveTrace), RootOnly: "read traces"},
 		{Path: "/_lambent/clock", Handler: http.HandlerFunc(admin.advance), RootOnly: "move the clock"},
+		{Path: "/_lambent/backup", Handler: http.HandlerFunc(s.backups.serve), RootOnly: "back up the platform"},
 	}
 	for i := range services {
 		for _, r := range services[i].Routes {
@@ -244,6 +254,7 @@ func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, 
 func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (store.Store, blob.Store, error) {
 	if cfg.Ephemeral {
 		kv, blobs := mem.New(), blobmem.New()
+		s.backups = &backups{}
 		s.onClose(func(context.Context) error { return errors.Join(blobs.Close(), kv.Close()) })
 		return kv, blobs, nil
 	}
@@ -252,12 +263,18 @@ func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Log
 		return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
 	}
 	s.onClose(func(context.Context) error { return kv.Close() })
+	if err := os.RemoveAll(filepath.Join(cfg.DataDir, backupFolder)); err != nil {
+		return nil, nil, fmt.Errorf("remove what a backup left: %w", err)
+	}
 	blobs, err := openBodies(ctx, cfg, kv, log, m.clock)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.onClose(func(context.Context) error { return blobs.Close() })
-	return kv, blobs, nil
+	held := &heldBodies{Store: blobs, log: log}
+	local, _ := blobs.(*disk.Store)
+	s.backups = &backups{store: kv, local: local, bodies: held, dir: cfg.DataDir, log: log, stopping: s.stopping}
+	return kv, held, nil
 }
 
 // begin starts the services' goroutines and the durable work.

@@ -48,6 +48,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/awsapi/s3control"
 	"lambent.dev/lambent/internal/awsapi/scheduler"
+	"lambent.dev/lambent/internal/awsapi/schemas"
 	"lambent.dev/lambent/internal/awsapi/secretsmanager"
 	"lambent.dev/lambent/internal/awsapi/servicediscovery"
 	"lambent.dev/lambent/internal/awsapi/sns"
@@ -98,6 +99,7 @@ func everyAPI() []*API {
 		New(s3.API, (&s3.Handlers{}).Bindings()),
 		New(s3control.API, (&s3control.Handlers{}).Bindings()),
 		New(scheduler.API, (&scheduler.Handlers{}).Bindings()),
+		New(schemas.API, (&schemas.Handlers{}).Bindings()),
 		New(secretsmanager.API, (&secretsmanager.Handlers{}).Bindings()),
 		New(servicediscovery.API, (&servicediscovery.Handlers{}).Bindings()),
 		New(sns.API, (&sns.Handlers{}).Bindings()),

@@ -41,6 +41,7 @@ func catalog() []api {
 		{model: "events", name: "events"},
 		{model: "scheduler", name: "scheduler"},
 		{model: "pipes", name: "pipes"},
+		{model: "schemas", name: "schemas"},
 		{model: "stepfunctions", name: "stepfunctions"},
 		{model: "kinesis", name: "kinesis"},
 		{model: "firehose", name: "firehose"},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 
 	"lambent.dev/lambent/internal/blob"
@@ -257,6 +258,42 @@ func (s *Store) sweepFolder(ctx context.Context, d string, bound uint64, live fu
 			continue
 		}
 		if err := s.Delete(ctx, blob.ID(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Each calls fn for the blobs that are whole, in the order of their ids, until it fails. Those that are written or deleted meanwhile may be among them or not.
+func (s *Store) Each(ctx context.Context, fn func(blob.ID) error) error {
+	folders, err := s.fs.List(s.dir)
+	if err != nil {
+		return fmt.Errorf("list blobs: %w", err)
+	}
+	var all []uint64
+	for _, d := range folders {
+		if len(d) != 3 {
+			continue
+		}
+		names, err := s.fs.List(path.Join(s.dir, d))
+		if err != nil {
+			return fmt.Errorf("list blobs: %w", err)
+		}
+		for _, name := range names {
+			if id, err := ids.Parse(name); err == nil {
+				all = append(all, id)
+			}
+		}
+	}
+	slices.Sort(all)
+	for _, id := range all {
+		if err := s.ids.Usable(ctx); err != nil {
+			return err
+		}
+		if !s.ids.Written(id) {
+			continue
+		}
+		if err := fn(blob.ID(ids.Format(id))); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -120,5 +121,30 @@ func TestReserveIsKept(t *testing.T) {
 	s := open(t, t.TempDir(), disk.Options{Reserve: 1 << 62})
 	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrFull) {
 		t.Errorf("Create below the reserve = %v, want ErrFull", err)
+	}
+}
+
+func TestEachTellsOfWholeBlobsInOrder(t *testing.T) {
+	s, err := disk.Open(t.TempDir(), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := blobtest.Put(t, s, []byte("a")), blobtest.Put(t, s, []byte("b"))
+	writing, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writing.Abort()
+	third := blobtest.Put(t, s, []byte("c"))
+	if err := s.Delete(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	var got []blob.ID
+	if err := s.Each(t.Context(), func(id blob.ID) error { got = append(got, id); return nil }); err != nil || !slices.Equal(got, []blob.ID{first, third}) {
+		t.Errorf("Each = %v, %v; want %v", got, err, []blob.ID{first, third})
+	}
+	stop := errors.New("stop")
+	if err := s.Each(t.Context(), func(blob.ID) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("Each = %v, want the error of the caller", err)
 	}
 }

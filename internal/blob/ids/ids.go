@@ -61,6 +61,14 @@ func (s *Sequence) Ended(id uint64) {
 	delete(s.writing, id)
 }
 
+// Written tells that nothing is written under an id anymore.
+func (s *Sequence) Written(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, writing := s.writing[id]
+	return !writing
+}
+
 // Settle returns the id below which a sweep that begins now may delete, and notes that for the next one.
 func (s *Sequence) Settle() uint64 {
 	s.mu.Lock()

@@ -112,7 +112,14 @@ func (s *Services) Call(ctx context.Context, c *ServiceCall) (*Answer, error) {
 	case w.broken || w.status == 0:
 		return nil, &Failure{Kind: Failed, Message: "the answer of " + c.URI.Service + " broke off"}
 	}
-	return &Answer{Status: w.status, Header: w.header, Body: w.body}, nil
+	a := &Answer{Status: w.status, Header: w.header, Body: w.body}
+	if c.URI.Service != "s3" && strings.HasPrefix(w.header.Get("Content-Type"), "text/xml") && strings.HasPrefix(r.Header.Get("Accept"), "application/json") {
+		if doc, ok := queryJSON(w.body); ok {
+			a.Body = doc
+			a.Header.Set("Content-Type", "application/json")
+		}
+	}
+	return a, nil
 }
 
 // serve has the request answered. An answer that breaks off is told by a panic, which is for servers; here it is one that is not whole.

@@ -44,11 +44,19 @@ func (roles) SessionForService(_ context.Context, svc, role, session string) (se
 	return service.Principal{Kind: service.AssumedRole, ARN: role + "/" + session}, nil
 }
 
-// requests answers with what it was asked, or breaks off.
-type requests struct{ breaks bool }
+// requests answers with what it was asked or with a document of XML, or breaks off.
+type requests struct {
+	breaks bool
+	xml    string
+}
 
 func (q requests) ServeRequest(w http.ResponseWriter, r *http.Request, c *port.ServiceRequest) {
 	body, _ := io.ReadAll(r.Body)
+	if q.xml != "" {
+		w.Header().Set("Content-Type", "text/xml")
+		_, _ = io.WriteString(w, q.xml)
+		return
+	}
 	w.Header().Set("X-Caller", c.Caller.Principal.ARN+" in "+c.Caller.Region)
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = io.WriteString(w, c.Service+" "+c.Action+" "+r.Method+" "+r.URL.RequestURI()+" "+string(body))
@@ -84,6 +92,25 @@ func TestServiceIsCalledWithTheRole(t *testing.T) {
 		var f *integration.Failure
 		if _, err := s.Call(t.Context(), &other); !errors.As(err, &f) || f.Kind != tc.kind {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestQueryServicesAnswerInJSONToWhoAcceptsIt(t *testing.T) {
+	deps := service.Deps{Clock: clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)), Random: rand.Reader}
+	uri, _ := integration.ParseServiceURI("arn:aws:apigateway:eu-west-1:sns:action/Publish")
+	for document, want := range map[string]string{
+		`<?xml version="1.0"?><R xmlns="x"><A><Id>1 &amp; 2</Id><L><member><N>a</N></member><member>b</member></L><E/></A><B>x</B><B>y</B></R>`: `{"R":{"A":{"E":"","Id":"1 \u0026 2","L":[{"N":"a"},"b"]},"B":["x","y"]}}`,
+		`<R><A></R>`: `<R><A></R>`,
+		strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100): strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
+	} {
+		s := &integration.Services{Requests: requests{xml: document}, Sender: deliver.New(deps, roles{}), Random: rand.Reader}
+		got, err := s.Call(t.Context(), &integration.ServiceCall{
+			URI: uri, Account: "111122223333", Source: "arn:aws:execute-api:eu-west-1:111122223333:a/s/GET/", Role: "arn:aws:iam::111122223333:role/r", Method: "POST",
+			Header: http.Header{"Accept": {"application/json"}},
+		})
+		if err != nil || string(got.Body) != want {
+			t.Errorf("got %s, %v\nwant %s", got.Body, err, want)
 		}
 	}
 }

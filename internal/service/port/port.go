@@ -91,6 +91,13 @@ type DeliveryStreams interface {
 	Put(tx store.Txn, stream string, data []byte) error
 }
 
+// Discovery learns schemas from the events of buses. Implemented by services/schemas.
+type Discovery interface {
+	// Discover is shown an event, as rules see it, when it comes to a bus. What it learns is durable when it returns; it costs next to nothing on a bus that nobody
+	// wants to learn from. It must not be called within a transaction.
+	Discover(ctx context.Context, account, region, bus string, event []byte)
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.

@@ -11,6 +11,7 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
+	"lambent.dev/lambent/internal/services/apigateway/plane"
 )
 
 // Options are what the service needs of others.
@@ -21,6 +22,8 @@ type Options struct {
 	Objects port.Objects
 	// Keys encrypts the private keys of client certificates.
 	Keys port.Keys
+	// Plane serves requests to the APIs; nil serves none.
+	Plane *plane.Plane
 }
 
 // Gateway is the control plane of REST APIs. It keeps no state.
@@ -37,7 +40,11 @@ func New(deps service.Deps, o Options) service.Service {
 func (g *Gateway) describe() service.Service {
 	h := g.handlers()
 	operations := h.Bindings()
-	return service.Service{API: aws.API, Operations: operations, Access: access(operations), Resources: g.resources()}
+	made := service.Service{API: aws.API, Operations: operations, Access: access(operations), Resources: g.resources()}
+	if p := g.options.Plane; p != nil {
+		made.Routes, made.Close = plane.Routes(p), p.Close
+	}
+	return made
 }
 
 func (g *Gateway) handlers() aws.Handlers {

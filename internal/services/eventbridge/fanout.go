@@ -41,6 +41,9 @@ func (s *Service) plan(ctx context.Context, k busKey, e *event, only []string) (
 	if err != nil || !r.exists {
 		return nil, err
 	}
+	if only == nil && s.options.Schemas != nil {
+		s.options.Schemas.Discover(ctx, k.account, k.region, k.name, e.JSON)
+	}
 	p := &plan{router: r, event: e}
 	if only != nil {
 		for _, name := range only {

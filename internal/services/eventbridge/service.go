@@ -18,6 +18,8 @@ type Options struct {
 	// Queues and Functions take events for queues and functions into the commit of PutEvents.
 	Queues    port.Queues
 	Functions port.Functions
+	// Schemas is shown the events that come to buses; nil means that nobody is.
+	Schemas port.Discovery
 	// Sender delivers to the other targets.
 	Sender *deliver.Sender
 	Roles  port.Roles

@@ -70,8 +70,24 @@ func (o Options) withDefaults(dir string) Options {
 	return o
 }
 
+// Store is an open store. It implements [store.Store].
+type Store struct {
+	*optimistic.Store
+
+	engine *engine
+}
+
+// Checkpoint writes a store that holds everything that is acknowledged into dir, which must not exist. It costs little: files that never change are linked. What
+// is being committed meanwhile may be in it or not, each transaction whole. It must not be called after Close.
+func (s *Store) Checkpoint(dir string) error {
+	if err := s.engine.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+		return fmt.Errorf("write a checkpoint into %s: %w", dir, err)
+	}
+	return nil
+}
+
 // Open opens the store in dir and makes the directory when there is none.
-func Open(dir string, o Options) (store.Store, error) {
+func Open(dir string, o Options) (*Store, error) {
 	inner := o.FS
 	if inner == nil {
 		inner = vfs.Default
@@ -91,30 +107,29 @@ func Open(dir string, o Options) (store.Store, error) {
 	return s, nil
 }
 
-func open(dir string, o Options, lock *pebble.Lock) (*optimistic.Store, error) {
+func open(dir string, o Options, lock *pebble.Lock) (*Store, error) {
 	if err := writeFile(o.FS, o.FS.PathJoin(dir, ownerFile), []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil {
 		return nil, fmt.Errorf("write %s: %w", ownerFile, err)
 	}
-	e := &engine{lock: lock, room: newRoom(o, dir)}
+	e := &engine{dir: dir, lock: lock, room: newRoom(o, dir), broken: make(chan struct{})}
 	// Pebble counts its memtables against the cache, and has two of them while one is flushed. Without room for both nothing would stay cached.
 	cache := pebble.NewCache(o.CacheBytes + 2*int64(o.MemTableBytes))
 	defer cache.Unref()
-	db, err := pebble.Open(dir, e.pebbleOptions(o, cache))
-	if err != nil {
+	var err error
+	if e.db, err = e.openDB(dir, o, e.pebbleOptions(o, cache)); err != nil {
 		return nil, err
 	}
-	e.db = db
 	s, err := optimistic.New(e, o.Clock)
 	if err != nil {
 		return nil, err
 	}
 	e.fail(s.Fail)
-	return s, nil
+	return &Store{s, e}, nil
 }
 
 func (e *engine) pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          vfs.OnDiskFull(o.FS, e.room.diskFull),
+		FS:                          guard{vfs.OnDiskFull(o.FS, e.diskFull), e},
 		Lock:                        e.lock,
 		Cache:                       cache,
 		FormatMajorVersion:          formatVersion,
@@ -182,3 +197,5 @@ func writeFile(fsys vfs.FS, name string, b []byte) error {
 
 // isNotExist reports whether err says that there is no such file.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+var _ store.Store = (*Store)(nil)

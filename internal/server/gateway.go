@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/accesslog"
+	"lambent.dev/lambent/internal/gateway/authorizer"
+	"lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/apigateway/plane"
+)
+
+// gateway is what the data planes of API Gateway share.
+type gateway struct {
+	functions *integration.Functions
+	services  *integration.Services
+	tokens    *authorizer.Tokens
+	rates     *throttle.Rates
+	access    *accesslog.Writer
+	logs      port.LogSink
+}
+
+// gateway builds the shared parts of the data planes of API Gateway.
+func (p *parts) gateway(s *Server, functions port.Functions, logs port.LogSink, sender *deliver.Sender) *gateway {
+	client := &http.Client{
+		Transport:     integration.NewTransport(integration.TransportOptions{}),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	g := &gateway{
+		functions: &integration.Functions{Direct: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
+		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
+		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: client, Clock: p.deps.Clock}),
+		rates:     throttle.New(),
+		access:    accesslog.NewWriter(logs, sender, p.deps.Log),
+		logs:      logs,
+	}
+	s.onClose(func(context.Context) error { g.access.Close(); return nil })
+	return g
+}
+
+// restAPIs builds the data plane of REST APIs. What is no REST API is served by httpAPIs, which answers under the same names.
+func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service.Service) *plane.Plane {
+	o := plane.Options{
+		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys,
+		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
+	}
+	for _, r := range httpAPIs.Routes {
+		if r.Path == "/_aws/execute-api/{api}" {
+			o.Next = r.Handler
+		}
+	}
+	made := plane.New(o)
+	p.domains.Register("rest", made)
+	return made
+}
+
+// ownRequests hands requests of services to the plane of this Lambent's APIs, which is built last.
+type ownRequests struct{ server *Server }
+
+// ServeRequest implements [port.Requests].
+func (o ownRequests) ServeRequest(w http.ResponseWriter, r *http.Request, c *port.ServiceRequest) {
+	<-o.server.serving
+	o.server.plane.ServeRequest(w, r, c)
+}
+
+// serveTrace answers with what a request to an API saw.
+func (s *Server) serveTrace(w http.ResponseWriter, r *http.Request) {
+	if s.traces == nil {
+		http.Error(w, "Requests are traced on loopback only.", http.StatusNotFound)
+		return
+	}
+	s.traces.ServeID(w, front.RouteVar(r, "id"))
+}

@@ -1,0 +1,153 @@
+package plane
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+
+	"lambent.dev/lambent/internal/front"
+)
+
+// field is one header line, its name in the spelling of the sender.
+type field struct{ name, value string }
+
+// fields are header lines in their order.
+type fields []field
+
+// requestFields returns the header lines of a request as they were sent. Where the head was not kept (HTTP/2), names are in their canonical form.
+func requestFields(r *http.Request) fields {
+	head := front.RawHead(r)
+	if head == nil {
+		return canonicalFields(r)
+	}
+	out := make(fields, 0, 16)
+	for first := true; len(head) > 0; first = false {
+		line, rest, _ := bytes.Cut(head, []byte("\r\n"))
+		head = rest
+		if first || len(line) == 0 {
+			continue
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if n := len(out); n > 0 { // a folded line (RFC 9112, section 5.2)
+				out[n-1].value += " " + string(bytes.TrimSpace(line))
+			}
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		out = append(out, field{string(name), string(bytes.TrimSpace(value))})
+	}
+	return out
+}
+
+func canonicalFields(r *http.Request) fields {
+	out := fields{{"Host", r.Host}}
+	for name, values := range r.Header {
+		for _, v := range values {
+			out = append(out, field{name, v})
+		}
+	}
+	slices.SortStableFunc(out[1:], func(a, b field) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// get returns the last value of a header, by any case, as mappings see it.
+func (f fields) get(name string) (string, bool) {
+	for i := len(f) - 1; i >= 0; i-- {
+		if strings.EqualFold(f[i].name, name) {
+			return f[i].value, true
+		}
+	}
+	return "", false
+}
+
+// all returns the values of a header.
+func (f fields) all(name string) []string {
+	var out []string
+	for i := range f {
+		if strings.EqualFold(f[i].name, name) {
+			out = append(out, f[i].value)
+		}
+	}
+	return out
+}
+
+// without returns the fields but those that drop tells, by their names in lower case.
+func (f fields) without(drop func(lower string) bool) fields {
+	out := make(fields, 0, len(f))
+	for i := range f {
+		if !drop(strings.ToLower(f[i].name)) {
+			out = append(out, f[i])
+		}
+	}
+	return out
+}
+
+// set replaces all values of a header by one.
+func (f fields) set(name, value string) fields {
+	kept := f[:0:0]
+	for i := range f {
+		if !strings.EqualFold(f[i].name, name) {
+			kept = append(kept, f[i])
+		}
+	}
+	return append(kept, field{name, value})
+}
+
+// header returns the fields as a map, with names as they are spelled first.
+func (f fields) header() http.Header {
+	h := make(http.Header, len(f))
+	spelled := make(map[string]string, len(f))
+	for i := range f {
+		lower := strings.ToLower(f[i].name)
+		name, ok := spelled[lower]
+		if !ok {
+			name = f[i].name
+			spelled[lower] = name
+		}
+		h[name] = append(h[name], f[i].value)
+	}
+	return h
+}
+
+// fieldsOf returns the lines of an answer, sorted by name.
+func fieldsOf(h http.Header) fields {
+	out := make(fields, 0, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, field{name, v})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// notForwarded names what is never handed from a request to an integration.
+func notForwarded(lower string) bool {
+	switch lower {
+	case "connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te", "transfer-encoding", "trailer", "upgrade",
+		"www-authenticate":
+		return true
+	}
+	return false
+}
+
+// notProxied names what goes to no HTTP backend beside that, unless it is mapped.
+func notProxied(lower string) bool {
+	switch lower {
+	case "host", "content-encoding", "via":
+		return true
+	}
+	return notForwarded(lower)
+}
+
+// remapped tells which headers of an answer get the prefix x-amzn-Remapped-, in every API, and without Lambda proxy beyond it.
+func remapped(lower string, proxy bool) bool {
+	switch lower {
+	case "connection", "content-length", "date", "server":
+		return true
+	case "authorization", "content-md5", "expect", "host", "max-forwards", "proxy-authenticate", "trailer", "upgrade", "user-agent", "www-authenticate":
+		return !proxy
+	}
+	return false
+}
