@@ -73,8 +73,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
 	schemaService, discovery := schemas.New(p.deps)
-	busService, trail := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
-	p.door.Watch(trail)
+	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
+	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs := apigatewayv2.New(p.deps, apigatewayv2.Options{Functions: functions, Domains: p.domains})
 	services = []service.Service{
@@ -85,7 +85,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}),
-		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources}),
+		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
