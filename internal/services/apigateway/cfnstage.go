@@ -49,9 +49,14 @@ func (p *settingProperties) edits(e *edits) {
 		end   string
 		value *string
 	}{
-		{"metrics/enabled", boolText(p.MetricsEnabled)}, {"logging/loglevel", p.LoggingLevel}, {"logging/dataTrace", boolText(p.DataTraceEnabled)},
-		{"throttling/burstLimit", intText(p.ThrottlingBurstLimit)}, {"throttling/rateLimit", floatText(p.ThrottlingRateLimit)},
-		{"caching/enabled", boolText(p.CachingEnabled)}, {"caching/ttlInSeconds", intText(p.CacheTtlInSeconds)}, {"caching/dataEncrypted", boolText(p.CacheDataEncrypted)},
+		{"metrics/enabled", boolText(p.MetricsEnabled)},
+		{"logging/loglevel", p.LoggingLevel},
+		{"logging/dataTrace", boolText(p.DataTraceEnabled)},
+		{"throttling/burstLimit", intText(p.ThrottlingBurstLimit)},
+		{"throttling/rateLimit", floatText(p.ThrottlingRateLimit)},
+		{"caching/enabled", boolText(p.CachingEnabled)},
+		{"caching/ttlInSeconds", intText(p.CacheTtlInSeconds)},
+		{"caching/dataEncrypted", boolText(p.CacheDataEncrypted)},
 	} {
 		if s.value != nil {
 			e.add("replace", p.path()+"/"+s.end, s.value)
