@@ -29,12 +29,13 @@ const (
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "put,get,putlarge,getlarge,list,neighbour", "what to measure, separated by commas")
+	only := flag.String("only", "put,get,putlarge,getlarge,list,neighbour,uploads", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.StringVar(&b.versitygw, "versitygw", "", "the versitygw to compare with; by default none")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each kind")
 	flag.IntVar(&b.keys, "keys", 20_000, "keys of the bucket that is listed; 10,000,000 take about 10 minutes and 4 GB")
+	flag.IntVar(&b.uploadCount, "uploads", 10_000, "uploads at once, each with a connection: the limit of open files must be twice as high")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := b.run(ctx, strings.Split(*only, ","))
@@ -48,7 +49,7 @@ func main() {
 // bench is one run of the command.
 type bench struct {
 	binary, dir, nginx, versitygw string
-	rounds, keys                  int
+	rounds, keys, uploadCount     int
 	// platform is the store under test, process what runs it.
 	platform *endpoint
 	process  *lab.Platform
@@ -97,7 +98,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"put", b.put}, {"get", b.get}, {"putlarge", b.putLarge}, {"getlarge", b.getLarge}, {"list", b.list}, {"neighbour", b.neighbour}} {
+	}{{"put", b.put}, {"get", b.get}, {"putlarge", b.putLarge}, {"getlarge", b.getLarge}, {"list", b.list}, {"neighbour", b.neighbour}, {"uploads", b.uploads}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -72,6 +72,17 @@ func (f *Fake) Set(t time.Time) {
 	f.timers = slices.Delete(f.timers, 0, due)
 }
 
+// Step sets the time that the clock shows by d, back or forth, as when the clock of a machine is set. Timers keep what is left of their durations, as those of an operating
+// system do.
+func (f *Fake) Step(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+	for _, t := range f.timers {
+		t.at = t.at.Add(d)
+	}
+}
+
 type fakeTimer struct {
 	clock *Fake
 	at    time.Time

@@ -75,11 +75,15 @@ func (r *runner) loop(ctx, work context.Context) {
 	}
 }
 
+// maxSleep bounds a sleep until the next job is due. A timer counts the time that the machine runs: after the machine was suspended, or its clock was set, the job is
+// due before the timer fires.
+const maxSleep = time.Minute
+
 // sleep waits for something to do; next is when the next job is due, if not zero.
 func (r *runner) sleep(ctx context.Context, w *store.Watcher, next time.Time) {
 	var due <-chan time.Time
 	if !next.IsZero() {
-		t := r.q.clk.NewTimer(next.Sub(r.q.clk.Now()))
+		t := r.q.clk.NewTimer(min(next.Sub(r.q.clk.Now()), maxSleep))
 		defer t.Stop()
 		due = t.C()
 	}

@@ -70,6 +70,10 @@ type pending struct {
 // Open returns a host that is being set up: the spawner is started, and what cells can have here is found out, while the caller goes on. The first call
 // of another method waits for that.
 func Open(ctx context.Context, o Options) (*Host, error) {
+	if len(os.Args) > 0 && os.Args[0] == spawnerName {
+		// Going on would start a spawner for this spawner, and so on.
+		return nil, errors.New("this process was started as a spawner: its program must call sandbox.MaybeChild before anything else")
+	}
 	h := &Host{log: o.Logger, cells: map[uint64]*pending{}, known: make(chan struct{})}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

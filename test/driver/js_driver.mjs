@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 // The packages are those of test/js.
 const load = createRequire(new URL("../js/package.json", import.meta.url));
-const packages = { logs: "cloudwatch-logs", events: "eventbridge" };
+const packages = { apigateway: "api-gateway", logs: "cloudwatch-logs", events: "eventbridge" };
 const clients = new Map();
 
 // bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none.

@@ -8,6 +8,7 @@
 // with the time in milliseconds since the case began, followed by what is known of the answer:
 //
 //	= /Messages/0 {"Body": "hello"}     the part of the answer at a path
+//	~ /Status "DONE"                    the call is repeated until the value at a path is this one, for work that goes on after an answer
 //	! {"Code": "…", "Message": "…"}     the error, with its "Status" and other members as "Detail" where they are known
 //
 // An API other than in us-east-1 is written with its region: s3@eu-west-1.CreateBucket. In inputs, {{now+60}} is the time in a minute, and {{3.Messages.0.ReceiptHandle}} is a part of the answer of the third call. In answers, "<name:1>" stands for a text that is not known but is the

@@ -107,6 +107,7 @@ type result struct {
 func run(p Platform, text string) error {
 	m := matcher{bound: map[string]string{}, ignored: map[string]bool{}}
 	var results []result
+	var asked string
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		switch {
@@ -115,6 +116,16 @@ func run(p Platform, text string) error {
 			for _, name := range strings.Fields(line)[1:] {
 				m.ignored[name] = true
 			}
+		case strings.HasPrefix(line, "  ~ "):
+			if len(results) == 0 {
+				return fmt.Errorf("%q comes before any call", line)
+			}
+			last := len(results) - 1
+			r, err := until(line, results[last], func() (result, error) { return call(p, asked, results[:last]) })
+			if err != nil {
+				return err
+			}
+			results[last] = r
 		case strings.HasPrefix(line, "  = "), strings.HasPrefix(line, "  ! "):
 			if len(results) == 0 {
 				return fmt.Errorf("%q comes before any call", line)
@@ -123,6 +134,7 @@ func run(p Platform, text string) error {
 				return err
 			}
 		default:
+			asked = line
 			r, err := call(p, line, results)
 			if err != nil {
 				return err
@@ -131,6 +143,42 @@ func run(p Platform, text string) error {
 		}
 	}
 	return nil
+}
+
+// patience is how long a case waits for work that goes on after an answer, and settled how long for a value that no longer looks like work.
+const (
+	patience = 30 * time.Second
+	settled  = 2 * time.Second
+)
+
+// until repeats a call until the value at a path of its answer is the one that the line says.
+func until(line string, r result, again func() (result, error)) (result, error) {
+	path, recording, _ := strings.Cut(line[4:], " ")
+	var want, got any
+	if err := json.Unmarshal([]byte(recording), &want); err != nil {
+		return r, fmt.Errorf("%q: %w", line, err)
+	}
+	for began, same := time.Now(), time.Now(); ; {
+		if r.failure != nil {
+			return r, fmt.Errorf("%s fails with %s: %s", r.call, r.failure.Code, r.failure.Message)
+		}
+		v, _ := lookUp(r.output, strings.Split(strings.TrimPrefix(path, "/"), "/"))
+		if v == want {
+			return r, nil
+		}
+		if v != got {
+			got, same = v, time.Now()
+		}
+		text, _ := got.(string)
+		if time.Since(began) > patience || !strings.HasSuffix(text, "_IN_PROGRESS") && time.Since(same) > settled {
+			return r, fmt.Errorf("%s: %s stays %v, want %v", r.call, path, got, want)
+		}
+		<-time.After(20 * time.Millisecond)
+		var err error
+		if r, err = again(); err != nil {
+			return r, err
+		}
+	}
 }
 
 var (

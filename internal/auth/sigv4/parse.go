@@ -355,6 +355,7 @@ func (s *Signature) covers(r *Request) error {
 	if len(open) == 0 {
 		return nil
 	}
+	slices.Sort(open) // as signed headers are
 	return &Error{
 		Kind: Unsigned, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 		Message: "There were headers present in the request which were not signed: " + clip(strings.Join(open, ", ")),

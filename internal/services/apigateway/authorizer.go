@@ -140,7 +140,7 @@ func (g *Gateway) getAuthorizer(ctx context.Context, in *aws.GetAuthorizerInput)
 func (g *Gateway) getAuthorizers(ctx context.Context, in *aws.GetAuthorizersInput) (*aws.GetAuthorizersOutput, error) {
 	out := &aws.GetAuthorizersOutput{}
 	err := g.view(ctx, in.RestApiId, func(_ store.Reader, _ *api.RestAPI, t *api.Tree) (err error) {
-		out.Items, out.Position, err = page(values(t.Authorizers), func(a *aws.Authorizer) string { return *a.Id }, in.Position, in.Limit)
+		out.Items, out.Position, err = page(values(t.Authorizers), func(a *aws.Authorizer) string { return *a.Name + " " + *a.Id }, in.Position, in.Limit)
 		return err
 	})
 	if err != nil {

@@ -18,10 +18,7 @@ const (
 // page returns a page of a list and the position of the next one. The list is put into the order of name, which is unique. A limit outside of what AWS takes is the default, as recorded.
 func page[T any](all []T, name func(v *T) string, position *string, limit *int32) (items []T, next *string, err error) {
 	slices.SortFunc(all, func(a, b T) int { return strings.Compare(name(&a), name(&b)) })
-	n := defaultPage
-	if limit != nil && *limit > 0 && *limit <= maxPage {
-		n = int(*limit)
-	}
+	n := limitOf(limit)
 	from := 0
 	if position != nil && *position != "" {
 		after, err := base64.URLEncoding.DecodeString(*position)
@@ -39,6 +36,14 @@ func page[T any](all []T, name func(v *T) string, position *string, limit *int32
 		items = []T{}
 	}
 	return items, next, nil
+}
+
+// limitOf returns how many elements a page has.
+func limitOf(limit *int32) int {
+	if limit != nil && *limit > 0 && *limit <= maxPage {
+		return int(*limit)
+	}
+	return defaultPage
 }
 
 // newest is the name of what was made at a time, in a list with the newest first.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -15,6 +16,10 @@ import (
 
 // Options are what the service needs of others.
 type Options struct {
+	// Domains are the custom domain names, which HTTP and WebSocket APIs share.
+	Domains *domain.Domains
+	// Objects reads the OpenAPI documents of templates.
+	Objects port.Objects
 	// Keys encrypts the private keys of client certificates.
 	Keys port.Keys
 	// Plane serves requests to the APIs; nil serves none.
@@ -35,7 +40,7 @@ func New(deps service.Deps, o Options) service.Service {
 func (g *Gateway) describe() service.Service {
 	h := g.handlers()
 	operations := h.Bindings()
-	made := service.Service{API: aws.API, Operations: operations, Access: access(operations)}
+	made := service.Service{API: aws.API, Operations: operations, Access: access(operations), Resources: g.resources()}
 	if p := g.options.Plane; p != nil {
 		made.Routes, made.Close = plane.Routes(p), p.Close
 	}
@@ -71,6 +76,8 @@ func (g *Gateway) handlers() aws.Handlers {
 		CreateVpcLink: g.createLink, GetVpcLink: g.getLink, GetVpcLinks: g.getLinks, UpdateVpcLink: g.updateLink, DeleteVpcLink: g.deleteLink,
 		GenerateClientCertificate: g.generateCertificate, GetClientCertificate: g.getCertificate, GetClientCertificates: g.getCertificates,
 		UpdateClientCertificate: g.updateCertificate, DeleteClientCertificate: g.deleteCertificate,
+		CreateDomainName: g.createDomainName, GetDomainName: g.getDomainName, GetDomainNames: g.getDomainNames, UpdateDomainName: g.updateDomainName, DeleteDomainName: g.deleteDomainName,
+		CreateBasePathMapping: g.createMapping, GetBasePathMapping: g.getMapping, GetBasePathMappings: g.getMappings, UpdateBasePathMapping: g.updateMapping, DeleteBasePathMapping: g.deleteMapping,
 		GetAccount: g.getAccount, UpdateAccount: g.updateAccount,
 		TagResource: g.tagResource, UntagResource: g.untagResource, GetTags: g.getTags,
 		GetSdkType: g.getSDKType, GetSdkTypes: g.getSDKTypes,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -37,6 +38,17 @@ func tagged(tx store.Txn, s api.Scope, arn string, change func(tags map[string]s
 		return retag(tx, s.Plan(parts[1]), func(p *api.UsagePlan) *map[string]string { return &p.Tags }, noPlan(), change)
 	case parts[0] == "vpclinks":
 		return retag(tx, s.Link(parts[1]), func(l *api.VPCLink) *map[string]string { return &l.Tags }, noLink(), change)
+	case parts[0] == "domainnames":
+		n, err := domain.Load(tx, domain.Scope(s), parts[1])
+		if err != nil {
+			return err
+		}
+		after, err := change(maps.Clone(n.Tags))
+		if err != nil || after == nil {
+			return err
+		}
+		n.Tags = after
+		return domain.Save(tx, domain.Scope(s), &n)
 	case parts[0] == "clientcertificates":
 		return retag(tx, s.Certificate(parts[1]), func(c *api.ClientCertificate) *map[string]string { return &c.Tags }, noCertificate(), change)
 	}

@@ -310,7 +310,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 			return err
 		}
 		c.Execution = "EXECUTE_IN_PROGRESS"
-		return record.Set(tx, p.changeSet(c.StackID, c.Name), c)
+		return record.Set(tx, p.changeSet(c.StackID, executedName), c)
 	})
 	if err != nil {
 		return nil, err
@@ -318,20 +318,20 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 	return &cloudformation.ExecuteChangeSetOutput{}, nil
 }
 
-// executed notes how the execution of the stack's change set ended. An executed change set stays until the next one is executed.
+// executedName is in the place of the name in the key of the change set that was executed last: its name is free again, and its ARN still leads to it.
+const executedName = "/executed"
+
+// executed notes how the execution of the stack's change set ended.
 func executed(tx store.Txn, p place, st *stackRecord, ok bool) error {
-	all, err := record.List[changeSetRecord](tx, p.changeSets(st.ID).Span())
-	for _, c := range all {
-		if c.ID != st.ChangeSetID || c.Execution != "EXECUTE_IN_PROGRESS" {
-			continue
-		}
-		c.Execution = "EXECUTE_FAILED"
-		if ok {
-			c.Execution = "EXECUTE_COMPLETE"
-		}
-		return record.Set(tx, p.changeSet(st.ID, c.Name), c)
+	c, found, err := record.Get[changeSetRecord](tx, p.changeSet(st.ID, executedName))
+	if err != nil || !found || c.ID != st.ChangeSetID || c.Execution != "EXECUTE_IN_PROGRESS" {
+		return err
 	}
-	return err
+	c.Execution = "EXECUTE_FAILED"
+	if ok {
+		c.Execution = "EXECUTE_COMPLETE"
+	}
+	return record.Set(tx, p.changeSet(st.ID, executedName), c)
 }
 
 // dropChangeSets removes the change sets of a stack, and their templates but those to keep.
@@ -341,6 +341,10 @@ func dropChangeSets(tx store.Txn, p place, stackID string, keep ...string) error
 		return err
 	}
 	for _, c := range all {
+		if c.wasExecuted() {
+			tx.Delete(p.changeSet(stackID, executedName))
+			continue // the stack has its template
+		}
 		tx.Delete(p.changeSet(stackID, c.Name))
 		if !slices.Contains(keep, c.Deployment.TemplateID) {
 			dropTemplate(tx, p, c.Deployment.TemplateID)
@@ -364,15 +368,16 @@ func (s *Service) deleteChangeSet(ctx context.Context, in *cloudformation.Delete
 	if err != nil {
 		return nil, err
 	}
+	if c.wasExecuted() {
+		return &cloudformation.DeleteChangeSetOutput{}, nil
+	}
 	p := placeOf(ctx)
 	return &cloudformation.DeleteChangeSetOutput{}, s.Store.Update(ctx, func(tx store.Txn) error {
 		if have, err := record.Has(tx, p.changeSet(c.StackID, c.Name)); err != nil || !have {
 			return err
 		}
 		tx.Delete(p.changeSet(c.StackID, c.Name))
-		if c.Execution == "AVAILABLE" || c.Execution == "UNAVAILABLE" { // otherwise the stack has it
-			dropTemplate(tx, p, c.Deployment.TemplateID)
-		}
+		dropTemplate(tx, p, c.Deployment.TemplateID)
 		return nil
 	})
 }
@@ -388,6 +393,9 @@ func (s *Service) listChangeSets(ctx context.Context, in *cloudformation.ListCha
 		all, err := record.List[changeSetRecord](r, placeOf(ctx).changeSets(stack.ID).Span())
 		slices.SortFunc(all, func(a, b changeSetRecord) int { return a.Created.Compare(b.Created) })
 		for _, c := range all {
+			if c.wasExecuted() {
+				continue
+			}
 			out.Summaries = append(out.Summaries, cloudformation.ChangeSetSummary{
 				StackId: ptr(c.StackID), StackName: ptr(c.StackName), ChangeSetId: ptr(c.ID), ChangeSetName: ptr(c.Name), ExecutionStatus: c.Execution,
 				Status: c.Status, StatusReason: optional(c.Reason), CreationTime: ptr(c.Created), Description: optional(c.Description), IncludeNestedStacks: ptr(false),

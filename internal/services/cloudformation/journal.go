@@ -174,7 +174,7 @@ func (j *journal) gone(tx store.Txn, st *stackRecord, now time.Time) error {
 	for _, name := range st.Imports {
 		tx.Delete(j.p.importer(name, st.ID))
 	}
-	st.Exports, st.Imports, st.Outputs = nil, nil, nil
+	st.Exports, st.Imports, st.Outputs, st.ChangeSetID = nil, nil, nil, ""
 	if err := dropChangeSets(tx, j.p, st.ID); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/deploy"
@@ -64,6 +65,9 @@ type changeSetRecord struct {
 	Changes    []deploy.Change
 	Deployment deployment
 }
+
+// wasExecuted tells that the stack has what the change set describes.
+func (c *changeSetRecord) wasExecuted() bool { return strings.HasPrefix(c.Execution, "EXECUTE_") }
 
 // operationRecord is the work on a stack. Its Operation is the part that package deploy moves forward.
 type operationRecord struct {

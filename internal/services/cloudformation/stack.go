@@ -302,6 +302,9 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 	if out.Tags == nil {
 		out.Tags = []cloudformation.Tag{}
 	}
+	if st.Status == "DELETE_COMPLETE" {
+		out.EnableTerminationProtection = nil
+	}
 	if st.Parent != nil {
 		out.ParentId, out.RootId = ptr(st.Parent.ID), ptr(st.Parent.Root)
 	}

@@ -33,8 +33,11 @@ const (
 	maxAnswer = 256 << 10
 )
 
-// deliverCall makes the call of a message to an API destination or a stage.
+// deliverCall makes the call of a message to an API destination or a stage, and sends a dead letter of one to its queue.
 func (s *Service) deliverCall(ctx context.Context, m *deliver.Message, _ int) error {
+	if a, err := arn.Parse(m.Target); err == nil && a.Service == "sqs" {
+		return s.options.Sender.Send(ctx, m)
+	}
 	_, err := s.callTarget(ctx, m)
 	return err
 }

@@ -119,7 +119,7 @@ type taggable struct {
 }
 
 // tagged finds what an ARN of a tagging call names.
-func (s *Service) tagged(ctx context.Context, r store.Reader, text string) (t taggable, err error) {
+func (s *Service) tagged(r store.Reader, text string) (t taggable, err error) {
 	if name, ok := strings.CutPrefix(text, "arn:aws:s3:::"); ok && !strings.ContainsAny(name, "/:") {
 		t.bucket, err = findBucket(r, name, nil)
 		return t, err
@@ -160,7 +160,7 @@ func (s *Service) tagTargets(ctx context.Context, text string, keys []string, va
 	var t service.Target
 	var found taggable
 	err := fromStore(s.store.View(ctx, func(r store.Reader) (err error) {
-		found, err = s.tagged(ctx, r, text)
+		found, err = s.tagged(r, text)
 		return err
 	}))
 	switch {
@@ -192,7 +192,7 @@ func (s *Service) changeTags(ctx context.Context, account, text string, change f
 		return err
 	}
 	return fromStore(s.store.Update(ctx, func(tx store.Txn) error {
-		t, err := s.tagged(ctx, tx, text)
+		t, err := s.tagged(tx, text)
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (s *Service) listTagsForResource(ctx context.Context, in *control.ListTagsF
 	}
 	out := &control.ListTagsForResourceOutput{Tags: []control.Tag{}}
 	err := s.store.View(ctx, func(r store.Reader) error {
-		t, err := s.tagged(ctx, r, in.ResourceArn)
+		t, err := s.tagged(r, in.ResourceArn)
 		if err != nil {
 			return err
 		}

@@ -19,10 +19,10 @@ import (
 
 // Limits of uploads, in bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 const (
-	maxUpload  = 5 << 30
-	minPart    = 5 << 20
-	maxParts   = 10_000
-	maxObject  = int64(maxParts) * maxUpload
+	maxUpload = 5 << 30
+	minPart   = 5 << 20
+	maxParts  = 10_000
+	maxObject = int64(maxParts) * maxUpload
 )
 
 // trailers is implemented by a body whose checksums come after it. The values are valid after io.EOF.

@@ -18,9 +18,9 @@ import (
 
 const (
 	lifecycleKind = "s3-lifecycle"
-	// expiryPage is how many rows one view looks at, and expiryBatch how many objects one transaction changes.
+	// expiryPage is how many rows one view looks at, and expiryBatch how many objects and versions one transaction changes.
 	expiryPage  = 2000
-	expiryBatch = 50
+	expiryBatch = 200
 )
 
 // queueLifecycle queues the next run of a bucket's rules, in the place of the one that is queued already.
@@ -127,15 +127,19 @@ func (e *expiry) walk(ctx context.Context, sort, prefix string, look func(name s
 	return nil
 }
 
-// inBatches calls change for each of the items, some in one transaction. A bucket that was removed meanwhile ends the work.
-func inBatches[T any](ctx context.Context, e *expiry, items []T, change func(ctx context.Context, tx store.Txn, b *bucket, item T) error) error {
-	for batch := range slices.Chunk(items, expiryBatch) {
+// inBatches calls change for each of the items, some in one transaction, whose changes are bounded: change counts down what is left of them, and reports false
+// to be called again. A bucket that was removed meanwhile ends the work.
+func inBatches[T any](ctx context.Context, e *expiry, items []T, change func(ctx context.Context, tx store.Txn, b *bucket, item T, left *int) (bool, error)) error {
+	for len(items) > 0 {
+		n := 0
 		err := e.s.update(ctx, e.name, nil, func(tx store.Txn, b *bucket) error {
 			if b.ID != e.id {
 				return noSuchBucket(e.name)
 			}
-			for _, item := range batch {
-				if err := change(ctx, tx, b, item); err != nil {
+			left := expiryBatch
+			for n = 0; n < len(items) && left > 0; n++ {
+				left--
+				if done, err := change(ctx, tx, b, items[n], &left); err != nil || !done {
 					return err
 				}
 			}
@@ -144,6 +148,7 @@ func inBatches[T any](ctx context.Context, e *expiry, items []T, change func(ctx
 		if err != nil {
 			return err
 		}
+		items = items[n:]
 	}
 	return nil
 }
@@ -191,7 +196,11 @@ func (e *expiry) current(ctx context.Context) error {
 }
 
 // expireCurrent applies the rules to one current version, if it still is the one that was found.
-func (e *expiry) expireCurrent(ctx context.Context, tx store.Txn, b *bucket, at place) error {
+func (e *expiry) expireCurrent(ctx context.Context, tx store.Txn, b *bucket, at place, _ *int) (bool, error) {
+	return true, e.expireOne(ctx, tx, b, at)
+}
+
+func (e *expiry) expireOne(ctx context.Context, tx store.Txn, b *bucket, at place) error {
 	v, ok, err := findVersion(tx, b, at.name)
 	if err != nil || !ok || v.Seq != at.seq {
 		return err
@@ -255,39 +264,44 @@ func (e *expiry) noncurrent(ctx context.Context) error {
 	return nil
 }
 
-// expireHistory applies the rules to the versions of one key.
-func (e *expiry) expireHistory(ctx context.Context, tx store.Txn, b *bucket, name string) error {
+// expireHistory applies the rules to the versions of one key. The oldest go first, so that when a version became noncurrent is told by the one before
+// it whenever the work is cut short.
+func (e *expiry) expireHistory(ctx context.Context, tx store.Txn, b *bucket, name string, left *int) (done bool, err error) {
 	var all []*version
-	rows := b.row("ver").Str(name).Span()
-	rows.Limit = expiryPage
-	for p, err := range tx.Range(rows) {
+	for p, err := range tx.Range(b.row("ver").Str(name).Span()) {
 		if err != nil {
-			return fmt.Errorf("read versions: %w", err)
+			return false, fmt.Errorf("read versions: %w", err)
 		}
 		v, err := decodeVersion(bytes.Clone(p.Value))
 		if err != nil {
-			return err
+			return false, err
 		}
 		all = append(all, v)
 	}
-	left := len(all)
-	for i := 1; i < len(all); i++ {
-		gone, err := e.expireOld(ctx, tx, b, name, all[i], all[i-1].Modified, int32(i-1))
+	kept := len(all)
+	for i := len(all) - 1; i > 0; i-- {
+		if *left <= 0 {
+			return false, nil
+		}
+		changed, gone, err := e.expireOld(ctx, tx, b, name, all[i], all[i-1].Modified, int32(i-1))
 		if err != nil {
-			return err
+			return false, err
+		}
+		if changed || gone {
+			*left--
 		}
 		if gone {
-			left--
+			kept--
 		}
 	}
-	if left == 1 && all[0].Marker && e.dropsMarker(name, all[0]) {
-		return e.drop(ctx, tx, b, name, all[0])
+	if kept == 1 && all[0].Marker && e.dropsMarker(name, all[0]) {
+		return true, e.drop(ctx, tx, b, name, all[0])
 	}
-	return nil
+	return true, nil
 }
 
 // expireOld removes or moves a version that became noncurrent at since, when newer versions stand between it and the newest.
-func (e *expiry) expireOld(ctx context.Context, tx store.Txn, b *bucket, name string, v *version, since time.Time, newer int32) (gone bool, err error) {
+func (e *expiry) expireOld(ctx context.Context, tx store.Txn, b *bucket, name string, v *version, since time.Time, newer int32) (changed, gone bool, err error) {
 	class := ""
 	for i := range e.rules {
 		r := &e.rules[i]
@@ -296,9 +310,9 @@ func (e *expiry) expireOld(ctx context.Context, tx store.Txn, b *bucket, name st
 		}
 		if n := r.NoncurrentVersionExpiration; n != nil && !e.now.Before(due(since, *n.NoncurrentDays)) && newer >= deref(n.NewerNoncurrentVersions) {
 			if e.s.mayRemove(ctx, b, "", name, v.Lock, false) != nil {
-				return false, nil //nolint:nilerr // a lock keeps it
+				return false, false, nil //nolint:nilerr // a lock keeps it
 			}
-			return true, e.drop(ctx, tx, b, name, v)
+			return false, true, e.drop(ctx, tx, b, name, v)
 		}
 		for _, t := range r.NoncurrentVersionTransitions {
 			if !e.now.Before(due(since, *t.NoncurrentDays)) && newer >= deref(t.NewerNoncurrentVersions) {
@@ -307,10 +321,10 @@ func (e *expiry) expireOld(ctx context.Context, tx store.Txn, b *bucket, name st
 		}
 	}
 	if class == "" || class == v.Class || v.Marker {
-		return false, nil
+		return false, false, nil
 	}
 	v.Class = class
-	return false, putRow(tx, b, name, v)
+	return true, false, putRow(tx, b, name, v)
 }
 
 // dropsMarker tells whether a rule removes a delete marker that is all that is left of its key.
@@ -352,15 +366,16 @@ func (e *expiry) uploads(ctx context.Context) error {
 			return nil
 		}
 		work := func() error {
-			err := inBatches(ctx, e, found, func(_ context.Context, tx store.Txn, b *bucket, at uploadPlace) error {
+			err := inBatches(ctx, e, found, func(_ context.Context, tx store.Txn, b *bucket, at uploadPlace, left *int) (bool, error) {
+				*left = 0 // it may have thousands of parts
 				_, err := findUpload(tx, b, at.name, at.id)
 				if service.Code(err) == "NoSuchUpload" {
-					return nil
+					return true, nil
 				}
 				if err != nil {
-					return err
+					return false, err
 				}
-				return e.s.abort(tx, b, at.name, at.id)
+				return true, e.s.abort(tx, b, at.name, at.id)
 			})
 			found = found[:0]
 			return err

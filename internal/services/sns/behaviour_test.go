@@ -196,8 +196,8 @@ func TestEndpointThatFailsIsTriedAgainAndThenBuried(t *testing.T) {
 		}
 		do[api.ConfirmSubscriptionOutput](t, h, "sns", "ConfirmSubscription", &api.ConfirmSubscriptionInput{TopicArn: topic, Token: c.Token})
 		e.answer(500)
-		h.publish(t, topic, "poison")
 		before := e.count()
+		h.publish(t, topic, "poison")
 		for try := range 4 { // the first try and three retries, 20 s apart
 			synctest.Wait()
 			if got := e.count() - before; got != try+1 {

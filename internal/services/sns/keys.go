@@ -35,6 +35,8 @@ func (p place) apps() key.Key                         { return p.root("p").Str("
 func (p place) app(id string) key.Key                 { return p.apps().Str(id) }
 func (p place) appEndpoints(app string) key.Key       { return p.root("p").Str("end").Str(app) }
 func (p place) appEndpoint(app, id string) key.Key    { return p.appEndpoints(app).Str(id) }
+func (p place) sandbox() key.Key                      { return p.root("p").Str("box") }
+func (p place) sandboxNumber(number string) key.Key   { return p.sandbox().Str(number) }
 func (p place) smsSettings() key.Key                  { return p.root("p").Str("sms") }
 func (p place) arn(resource string) string {
 	return "arn:aws:sns:" + p.region + ":" + p.account + ":" + resource

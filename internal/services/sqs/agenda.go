@@ -128,11 +128,14 @@ func (a *agenda) run(ctx context.Context) {
 	}
 }
 
+// maxSleep bounds a sleep: a timer does not count the time for which the machine is suspended, nor that by which its clock is set.
+const maxSleep = time.Minute
+
 // sleep waits until at, if not 0, or until the first time is another.
 func (a *agenda) sleep(ctx context.Context, now, at int64) {
 	var due <-chan time.Time
 	if at > 0 {
-		t := a.s.clock.NewTimer(time.Duration(at-now) * time.Millisecond)
+		t := a.s.clock.NewTimer(min(time.Duration(at-now)*time.Millisecond, maxSleep))
 		defer t.Stop()
 		due = t.C()
 	}
