@@ -71,6 +71,7 @@ func (g *Gateway) handlers() aws.Handlers {
 		CreateVpcLink: g.createLink, GetVpcLink: g.getLink, GetVpcLinks: g.getLinks, UpdateVpcLink: g.updateLink, DeleteVpcLink: g.deleteLink,
 		GenerateClientCertificate: g.generateCertificate, GetClientCertificate: g.getCertificate, GetClientCertificates: g.getCertificates,
 		UpdateClientCertificate: g.updateCertificate, DeleteClientCertificate: g.deleteCertificate,
+		TestInvokeMethod: g.testInvokeMethod, TestInvokeAuthorizer: g.testInvokeAuthorizer,
 		GetAccount: g.getAccount, UpdateAccount: g.updateAccount,
 		TagResource: g.tagResource, UntagResource: g.untagResource, GetTags: g.getTags,
 		GetSdkType: g.getSDKType, GetSdkTypes: g.getSDKTypes,

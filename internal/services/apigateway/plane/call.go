@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +41,10 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
+	if x.trace != nil {
+		step.End(strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
+	}
+	x.logger.responded(out)
 	if key != "" && out.status >= 200 && out.status < 300 {
 		x.toCache(key, out)
 	}
@@ -82,6 +86,9 @@ func (x *exchange) integrate(ctx context.Context) *failed {
 		f = configuration(errors.New("the integration type " + c.Type + " is not one"))
 	}
 	x.times.integration = x.plane.o.Clock.Now().Sub(from)
+	if f == nil {
+		x.logger.answered(x.answer, x.times.integration)
+	}
 	return f
 }
 
