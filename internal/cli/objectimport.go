@@ -13,12 +13,11 @@ import (
 	"os"
 	"strings"
 
-	"lambent.dev/lambent/internal/cli/client"
 	"lambent.dev/lambent/internal/s3client"
 )
 
-// maxObjectImport is the largest object that is imported from elsewhere, in bytes: it is stored by one PutObject, which takes no more.
-const maxObjectImport = 5 << 30
+// maxSinglePut is the largest object that one PutObject stores, in bytes.
+const maxSinglePut = 5 << 30
 
 // origin says where the objects of an import lie.
 type origin struct {
@@ -29,10 +28,10 @@ type origin struct {
 // objectImport copies objects from another store into a bucket of this Lambent.
 type objectImport struct {
 	from   *s3client.Client
-	to     *client.Client
+	to     *importTarget
 	source string // bucket
-	target string // bucket
 	folder string // of temporary files
+	count  importCount
 }
 
 // importObjects copies what lies below source, s3://BUCKET[/PREFIX], to the target BUCKET[/PREFIX].
@@ -55,15 +54,15 @@ func (a *app) importObjects(ctx context.Context, o origin, source, target string
 		return fmt.Errorf("make a folder for what is on its way: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	if err := to.EnsureBucket(ctx, into); err != nil {
+	t, err := newImportTarget(ctx, to, into)
+	if err != nil {
 		return err
 	}
-	i := &objectImport{from, to, bucket, into, folder}
-	n, total, err := i.all(ctx, prefix, under)
-	if err != nil {
-		return fmt.Errorf("import stopped after %d objects: %w", n, err)
+	i := &objectImport{from: from, to: t, source: bucket, folder: folder}
+	if err := i.all(ctx, prefix, under); err != nil {
+		return fmt.Errorf("import stopped after %d objects; the next one goes on there: %w", i.count.stored+i.count.there, err)
 	}
-	a.Term.Print("%d objects, %s, in s3://%s/%s", n, size(total), into, under)
+	a.Term.Print("%s, in s3://%s/%s", i.count.text("object"), into, under)
 	return nil
 }
 
@@ -82,24 +81,22 @@ func (a *app) originClient(o origin) (*s3client.Client, error) {
 	}, nil
 }
 
-// all copies the objects below prefix, page by page, and returns their number and bytes.
-func (i *objectImport) all(ctx context.Context, prefix, under string) (n int, total int64, err error) {
+// all copies the objects below prefix, page by page.
+func (i *objectImport) all(ctx context.Context, prefix, under string) error {
 	after := ""
 	for {
 		page, more, err := i.from.List(ctx, i.source, prefix, after)
 		if err != nil {
-			return n, total, err
+			return err
 		}
 		for _, o := range page {
 			if err := i.one(ctx, o, below(under, strings.TrimPrefix(o.Key, prefix))); err != nil {
-				return n, total, fmt.Errorf("s3://%s/%s: %w", i.source, o.Key, err)
+				return fmt.Errorf("s3://%s/%s: %w", i.source, o.Key, err)
 			}
-			n++
-			total += o.Size
 			after = o.Key
 		}
 		if !more || len(page) == 0 {
-			return n, total, nil
+			return nil
 		}
 	}
 }
@@ -112,29 +109,102 @@ func below(prefix, rest string) string {
 	return prefix + "/" + strings.TrimPrefix(rest, "/")
 }
 
-// one copies an object with its metadata and tags.
+// one copies an object with its metadata and tags, unless it is there with the same content. An object that was made of parts is made of the same parts again, so that
+// it has the same ETag.
 func (i *objectImport) one(ctx context.Context, o s3client.Object, key string) error {
-	if o.Size > maxObjectImport {
-		return fmt.Errorf("it has %s, and objects of up to %s are imported; copy it with `aws s3 cp`", size(o.Size), size(maxObjectImport))
+	if there, err := i.to.has(ctx, key, o.Size, o.ETag); there || err != nil {
+		if there {
+			i.count.add(false, o.Size)
+		}
+		return err
 	}
-	answer, err := i.from.Get(ctx, i.source, o.Key, 0, -1)
+	head, err := i.from.Head(ctx, i.source, o.Key)
 	if err != nil {
 		return err
 	}
-	file, sum, err := i.receive(answer)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file) }()
-	header := ownHeader(answer.Header)
-	if answer.Header.Get("X-Amz-Tagging-Count") != "" {
+	header := ownHeader(head)
+	if head.Get("X-Amz-Tagging-Count") != "" {
 		tags, err := i.from.Tags(ctx, i.source, o.Key)
 		if err != nil {
 			return err
 		}
 		header.Set("X-Amz-Tagging", tags)
 	}
-	return i.to.PutFile(ctx, i.target, key, header, file, sum)
+	if o.Size > maxSinglePut || strings.Contains(o.ETag, "-") {
+		err = i.inParts(ctx, o, key, header)
+	} else {
+		err = i.whole(ctx, o, key, header)
+	}
+	if err == nil {
+		i.count.add(true, o.Size)
+	}
+	return err
+}
+
+// whole copies an object by one PutObject.
+func (i *objectImport) whole(ctx context.Context, o s3client.Object, key string, header http.Header) error {
+	body, done, err := i.fetch(ctx, o.Key, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = i.to.c.Put(ctx, i.to.bucket, key, header, body)
+	return err
+}
+
+// inParts copies an object in parts, each by itself.
+func (i *objectImport) inParts(ctx context.Context, o s3client.Object, key string, header http.Header) error {
+	part, err := i.from.PartSize(ctx, i.source, o.Key)
+	if err != nil {
+		return err
+	}
+	if part <= 0 || part >= o.Size && o.Size > maxSinglePut {
+		part = importPart
+	}
+	for o.Size > part*maxParts {
+		part *= 2
+	}
+	done := func() {}
+	defer func() { done() }()
+	return i.to.upload(ctx, key, header, func(number int) (body s3client.Body, err error) {
+		done()
+		done = func() {}
+		from := int64(number-1) * part
+		if from >= o.Size && number > 1 {
+			return body, io.EOF
+		}
+		var remove func()
+		if body, remove, err = i.fetch(ctx, o.Key, from, min(part, o.Size-from)); err == nil {
+			done = remove
+		}
+		return body, err
+	})
+}
+
+// fetch receives a part of an object, or all of it when length is negative, into a file that done removes.
+func (i *objectImport) fetch(ctx context.Context, key string, offset, length int64) (body s3client.Body, done func(), err error) {
+	answer, err := i.from.Get(ctx, i.source, key, offset, length)
+	if err != nil {
+		return body, nil, err
+	}
+	name, sum, err := i.receive(answer)
+	if err != nil {
+		return body, nil, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return body, nil, err
+	}
+	done = func() {
+		_ = f.Close()
+		_ = os.Remove(name) // the folder is removed in the end
+	}
+	info, err := f.Stat()
+	if err != nil {
+		done()
+		return body, nil, err
+	}
+	return s3client.Body{Open: func() io.Reader { return io.NewSectionReader(f, 0, info.Size()) }, Size: info.Size(), SHA256: sum}, done, nil
 }
 
 // receive writes the body of an answer to a file and returns its SHA-256 sum in hexadecimal. It closes the body.

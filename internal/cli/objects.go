@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"mime"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,12 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"lambent.dev/lambent/internal/cli/client"
 )
-
-// maxImport is the largest file that is imported, in bytes: it passes through memory.
-const maxImport = 1 << 30
 
 func (a *app) s3Command() *cobra.Command {
 	c := &cobra.Command{Use: "s3", Short: "Look after the object store", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
@@ -37,7 +33,7 @@ func (a *app) importCommand() *cobra.Command {
 	from := origin{}
 	c := &cobra.Command{
 		Use: "import DIR|s3://BUCKET[/PREFIX] BUCKET[/PREFIX]", Short: "Copy a folder's files, or objects from elsewhere, into a bucket",
-		Long: "Import makes the bucket unless it exists, and stores each file below DIR under its path. What is there already is\nreplaced. Hidden files are imported too; links are followed to files and not to folders.\n\n" +
+		Long: "Import makes the bucket unless it exists, and stores each file below DIR under its path, large ones in parts. What is there\nalready with the same content is left as it is, so that an import that broke off goes on; what has another content is replaced.\nHidden files are imported too; links are followed to files and not to folders.\n\n" +
 			"From s3:// it copies the current objects below PREFIX, with their metadata and tags, out of Amazon S3 or the store that\n--from-endpoint names. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN are the keys for that store;\nwithout them only public objects can be read.",
 		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.HasPrefix(args[0], "s3://") {
@@ -121,10 +117,11 @@ func (a *app) importFolder(ctx context.Context, dir, target string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return usage{fmt.Errorf("%s is not a folder", dir)}
 	}
-	if err := cl.EnsureBucket(ctx, bucket); err != nil {
+	to, err := newImportTarget(ctx, cl, bucket)
+	if err != nil {
 		return err
 	}
-	n, total := 0, int64(0)
+	n := &importCount{}
 	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -133,32 +130,38 @@ func (a *app) importFolder(ctx context.Context, dir, target string) error {
 		if err != nil {
 			return err
 		}
-		stored, err := importFile(ctx, cl, bucket, path.Join(prefix, filepath.ToSlash(rel)), name)
-		if err != nil {
-			return err
-		}
-		n++
-		total += stored
-		return nil
+		return importFile(ctx, to, path.Join(prefix, filepath.ToSlash(rel)), name, n)
 	})
 	if err != nil {
-		return fmt.Errorf("import stopped after %d files: %w", n, err)
+		return fmt.Errorf("import stopped after %d files; the next one goes on there: %w", n.stored+n.there, err)
 	}
-	a.Term.Print("%d files, %s, in s3://%s/%s", n, size(total), bucket, prefix)
+	a.Term.Print("%s, in s3://%s/%s", n.text("file"), bucket, prefix)
 	return nil
 }
 
-func importFile(ctx context.Context, cl *client.Client, bucket, key, name string) (int64, error) {
+// importFile stores a file. Links that lead to nothing that can be read as a file are left out.
+func importFile(ctx context.Context, to *importTarget, key, name string, n *importCount) error {
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {
-		return 0, err
+		return err
 	}
-	if info.Size() > maxImport {
-		return 0, fmt.Errorf("%s has %s, and files of up to %s are imported; upload it with `aws s3 cp`", name, size(info.Size()), size(maxImport))
-	}
-	body, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return info.Size(), cl.PutObject(ctx, bucket, key, mime.TypeByExtension(path.Ext(name)), body)
+	defer func() { _ = f.Close() }()
+	c, err := readContent(f, info.Size(), importPart)
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	if kind := mime.TypeByExtension(path.Ext(name)); kind != "" {
+		header.Set("Content-Type", kind)
+	}
+	stored, err := to.store(ctx, key, header, info.Size(), c)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	n.add(stored, info.Size())
+	return nil
 }

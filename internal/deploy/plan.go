@@ -37,6 +37,10 @@ type Change struct {
 	// Scope names what differs: Properties, Metadata, Tags, DeletionPolicy, UpdateReplacePolicy.
 	Scope       []string
 	Differences []property.Difference
+	// Causes say why, one for each property and reason.
+	Causes []Cause `json:",omitempty"`
+	// Before and After are the properties; nil for a resource that is not there, before or after.
+	Before, After map[string]any `json:",omitempty"`
 	// Policy is what becomes of the physical resource that is removed or replaced: "Delete" or "Retain".
 	Policy string
 }
@@ -49,12 +53,13 @@ type Plan struct {
 	Outputs []OutputValue
 }
 
-// Plan compares the target with the resources that are there. It calls nothing and changes nothing.
+// Plan compares the target with the resources that are there, which were made from the template and the parameters of before, if any. It calls nothing and changes nothing.
 //
-// The attributes of a resource that is updated in place are taken to stay as they are; the deploy itself works with what the update returns.
-func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
+// The attributes of a resource that is updated in place are taken to stay as they are, but what refers to them is listed as a change that may be none;
+// the deploy itself works with what the update returns.
+func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error) {
 	p := &Plan{}
-	fresh := map[string]bool{}
+	fresh, touched := map[string]bool{}, map[string]bool{}
 	env := t.with(func(id, attribute string) (any, error) {
 		cur := current[id]
 		if cur == nil || cur.PhysicalID == "" || fresh[id] {
@@ -77,10 +82,29 @@ func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
 			continue
 		}
 		c, needed := t.compare(id, current[id], want)
+		c.Causes = t.causes(c, before, fresh)
+		if c.Action == Modify {
+			for _, may := range t.mayChange(id, c, touched) {
+				c.Causes, needed = append(c.Causes, may), true
+				if len(c.Scope) == 0 {
+					c.Scope = []string{"Properties"}
+				}
+			}
+		}
 		if needed {
+			c.After = property.Shown(want).(map[string]any)
+			for _, cause := range c.Causes {
+				if cause.After == property.KnownAfterDeploy && cause.Path == "/Properties/"+cause.Name {
+					c.After[cause.Name] = property.KnownAfterDeploy
+				}
+			}
+			if current[id] != nil && c.Action != Add {
+				c.Before = current[id].Properties
+			}
 			p.Changes = append(p.Changes, c)
 		}
 		fresh[id] = c.Action == Add || c.Replacement != Never
+		touched[id] = needed && c.Action == Modify && !fresh[id] && (len(c.Differences) > 0 || len(c.Causes) > 0)
 	}
 	if len(faults) > 0 {
 		return nil, &template.Error{Message: joinErrors(faults)}
@@ -88,7 +112,7 @@ func (t *Target) Plan(current map[string]*Resource) (*Plan, error) {
 	for _, id := range slices.Sorted(maps.Keys(current)) {
 		if _, live := t.deps[id]; !live {
 			r := current[id]
-			p.Changes = append(p.Changes, Change{Action: Remove, LogicalID: id, PhysicalID: r.PhysicalID, Type: r.Type, Policy: keepOrDelete(r.DeletionPolicy), Replacement: Never})
+			p.Changes = append(p.Changes, Change{Action: Remove, LogicalID: id, PhysicalID: r.PhysicalID, Type: r.Type, Policy: keepOrDelete(r.DeletionPolicy), Replacement: Never, Before: r.Properties})
 		}
 	}
 	var err error
@@ -119,7 +143,7 @@ func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change,
 	}
 	for _, d := range c.Differences {
 		switch {
-		case !d.Replaces && t.types[r.Type].Update != nil:
+		case !d.Replaces && t.types.update(r.Type):
 		case d.Maybe && c.Replacement == Never:
 			c.Replacement = Conditional
 		case !d.Maybe:
@@ -127,6 +151,9 @@ func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change,
 		}
 	}
 	if len(c.Differences) > 0 && len(c.Scope) == 0 {
+		c.Scope = append(c.Scope, "Properties")
+	}
+	if typ, _ := t.types.Of(r.Type); typ.Always && len(c.Scope) == 0 {
 		c.Scope = append(c.Scope, "Properties")
 	}
 	if !maps.Equal(cur.Tags, t.stack.Tags) && shape.Has("Tags") {

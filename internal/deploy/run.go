@@ -29,6 +29,8 @@ type Run struct {
 	Target *Target
 	// Journal keeps the rows.
 	Journal Journal
+	// Dynamic returns the value of a dynamic reference. Values are read when a resource type is called and are kept nowhere.
+	Dynamic func(ctx context.Context, d template.Dynamic) (string, error)
 	// CheckOutputs, when set, may refuse the outputs of a deploy, such as an export name that is taken.
 	CheckOutputs func(ctx context.Context, outputs []OutputValue) error
 
@@ -180,7 +182,7 @@ func (r *Run) failed(ctx context.Context, reason string) error {
 // call returns the call of a resource type for a row.
 func (r *Run) call(row *Resource, physicalID, what string) service.ResourceCall {
 	return service.ResourceCall{
-		StackID: r.Stack.ID, StackName: r.Stack.Name, LogicalID: row.LogicalID, PhysicalID: physicalID,
+		StackID: r.Stack.ID, StackName: r.Stack.Name, LogicalID: row.LogicalID, Type: row.Type, PhysicalID: physicalID,
 		Token: digest(32, r.op.ID, row.LogicalID, what, physicalID), NameSeed: row.NameSeed, Tags: r.Stack.tags(row.LogicalID),
 	}
 }
@@ -197,9 +199,9 @@ func (r *Run) seed(id string) string {
 	return r.Stack.Name + "-" + id + "-" + base32.StdEncoding.EncodeToString(h[:])[:12]
 }
 
-// typed decodes recorded properties for a resource type.
-func (r *Run) typed(typ string, properties map[string]any) (service.ResourceType, any, error) {
-	t, ok := r.Types[typ]
+// typed decodes recorded properties for a resource type, with the values of their dynamic references.
+func (r *Run) typed(ctx context.Context, typ string, properties map[string]any) (service.ResourceType, any, error) {
+	t, ok := r.Types.Of(typ)
 	if !ok {
 		return t, nil, fmt.Errorf("the resource type %s is not part of this version of Lambent", typ)
 	}
@@ -208,7 +210,42 @@ func (r *Run) typed(typ string, properties map[string]any) (service.ResourceType
 	if err != nil {
 		return t, nil, err
 	}
-	return t, into, shape.Decode(properties, into)
+	live, err := r.resolved(ctx, properties)
+	if err != nil {
+		return t, nil, err
+	}
+	m, _ := live.(map[string]any)
+	return t, into, shape.Decode(m, into)
+}
+
+// resolved copies a value with its dynamic references replaced.
+func (r *Run) resolved(ctx context.Context, v any) (any, error) {
+	switch x := v.(type) {
+	case string:
+		if !template.HasDynamic(x) || r.Dynamic == nil {
+			return x, nil
+		}
+		return template.ReplaceDynamic(x, func(d template.Dynamic) (string, error) { return r.Dynamic(ctx, d) })
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			var err error
+			if out[i], err = r.resolved(ctx, x[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k := range x {
+			var err error
+			if out[k], err = r.resolved(ctx, x[k]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	return v, nil
 }
 
 // reason returns the text of an error for a stack's events.

@@ -228,7 +228,7 @@ func TestRetainedResourcesStay(t *testing.T) {
 func TestPlanSaysWhatForcesAReplacement(t *testing.T) {
 	w := newWorld()
 	w.run(t, Create, "op1", before, 0)
-	plan, err := w.target(t, after).Plan(w.load(t))
+	plan, err := w.target(t, after).Plan(w.load(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestPlanSaysWhatForcesAReplacement(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	same, err := w.target(t, before).Plan(w.load(t))
+	same, err := w.target(t, before).Plan(w.load(t), nil)
 	if err != nil || len(same.Changes) != 0 {
 		t.Errorf("the same template again: %+v, %v", same, err)
 	}
@@ -260,11 +260,11 @@ func TestPlanSaysWhatForcesAReplacement(t *testing.T) {
 func TestScalarsAreBroughtToTheTypeOfTheirProperty(t *testing.T) {
 	w := newWorld()
 	w.run(t, Create, "op1", `Resources: {A: {Type: Test::Thing, Properties: {Value: 5, Count: "7"}}}`, 0)
-	plan, err := w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Value: "5", Count: 7}}}`).Plan(w.load(t))
+	plan, err := w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Value: "5", Count: 7}}}`).Plan(w.load(t), nil)
 	if err != nil || len(plan.Changes) != 0 {
 		t.Errorf("plan is %+v, %v", plan, err)
 	}
-	_, err = w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Count: many, Colour: red}}}`).Plan(nil)
+	_, err = w.target(t, `Resources: {A: {Type: Test::Thing, Properties: {Count: many, Colour: red}}}`).Plan(nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "unsupported property Colour") || !strings.Contains(err.Error(), "Property Value cannot be empty") || !strings.Contains(err.Error(), "Count must be of type Integer") {
 		t.Errorf("all faults are named: %v", err)
 	}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"maps"
+	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/service"
@@ -135,6 +136,24 @@ func NewTypes(list ...service.ResourceType) Types {
 		types[t.Name] = t
 	}
 	return types
+}
+
+// CustomResource is the type that stands for every type whose name begins with Custom::.
+const CustomResource = "AWS::CloudFormation::CustomResource"
+
+// Of returns the type of a name.
+func (t Types) Of(name string) (service.ResourceType, bool) {
+	if strings.HasPrefix(name, "Custom::") {
+		name = CustomResource
+	}
+	typ, ok := t[name]
+	return typ, ok
+}
+
+// update tells whether resources of a type can be changed in place.
+func (t Types) update(name string) bool {
+	typ, _ := t.Of(name)
+	return typ.Update != nil
 }
 
 // Stack names the stack that an operation works on.

@@ -58,10 +58,10 @@ func (r *Run) begin(id string, cur *Resource, c Change, want map[string]any) (*R
 		row, status = cur, "UPDATE_IN_PROGRESS"
 		row.Step = "replace"
 		why = "Requested update requires the creation of a new physical resource; hence creating one."
-	case len(c.Differences) > 0 || slices.Contains(c.Scope, "Tags"):
+	case len(c.Differences) > 0 || slices.Contains(c.Scope, "Tags") || r.always(t.Type):
 		row, status = cur, "UPDATE_IN_PROGRESS"
 		row.Step = "update"
-		if r.Types[t.Type].Update == nil {
+		if !r.Types.update(t.Type) {
 			// The type has no tags to change without making it anew: the tags are recorded only.
 			row.Step = ""
 		}
@@ -85,6 +85,11 @@ func (r *Run) begin(id string, cur *Resource, c Change, want map[string]any) (*R
 	e := event(row, status, why)
 	e.Properties = want
 	return row, e
+}
+
+func (r *Run) always(name string) bool {
+	typ, _ := r.Types.Of(name)
+	return typ.Always
 }
 
 // describe returns s with what the template says beside the properties.
@@ -169,7 +174,7 @@ func (r *Run) stepFailed(ctx context.Context, row *Resource, made service.Resour
 
 // invoke calls the resource type.
 func (r *Run) invoke(ctx context.Context, row *Resource, again bool) (service.Resource, error) {
-	typ, want, err := r.typed(row.Type, row.Want)
+	typ, want, err := r.typed(ctx, row.Type, row.Want)
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -178,7 +183,7 @@ func (r *Run) invoke(ctx context.Context, row *Resource, again bool) (service.Re
 		c.Retry = again
 		return r.checked(typ.Create(ctx, c, want))
 	}
-	_, old, err := r.typed(row.Type, row.Properties)
+	_, old, err := r.typed(ctx, row.Type, row.Properties)
 	if err != nil {
 		return service.Resource{}, err
 	}

@@ -42,7 +42,7 @@ func (t *Target) checkTypes() error {
 	var unknown []string
 	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
 		r := t.template.Resources[id]
-		typ, ok := t.types[r.Type]
+		typ, ok := t.types.Of(r.Type)
 		if !ok {
 			if !slices.Contains(unknown, r.Type) {
 				unknown = append(unknown, r.Type)
@@ -84,11 +84,18 @@ func (t *Target) checkAttributes(expr any) error {
 		if !ok || ref.Attribute == "" {
 			continue
 		}
-		if !slices.Contains(t.types[r.Type].Attributes, ref.Attribute) {
+		if typ, _ := t.types.Of(r.Type); !hasAttribute(typ.Attributes, ref.Attribute) {
 			return template.Errorf("Template error: resource %s does not support attribute type %s in Fn::GetAtt", ref.Name, ref.Attribute)
 		}
 	}
 	return nil
+}
+
+func hasAttribute(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(a string) bool {
+		prefix, wild := strings.CutSuffix(a, "*")
+		return a == name || wild && strings.HasPrefix(name, prefix)
+	})
 }
 
 // sort finds the live resources, their dependencies and an order.

@@ -53,7 +53,7 @@ func (r *Run) restore(ctx context.Context, id string) error {
 	case i >= 0:
 		made := row.Snapshot
 		row.Garbage = append(slices.Delete(slices.Clone(row.Garbage), i, i+1), made)
-	case hadStep != "replace" && wanted != nil && r.Types[row.Type].Update != nil && changed(hadStep, row):
+	case hadStep != "replace" && wanted != nil && r.Types.update(row.Type) && changed(hadStep, row):
 		if err := r.revert(ctx, row, wanted); err != nil {
 			return err
 		}
@@ -74,11 +74,11 @@ func (r *Run) revert(ctx context.Context, row *Resource, wanted map[string]any) 
 	if err := r.Journal.Save(ctx, Save{Events: []Event{e}}); err != nil {
 		return err
 	}
-	typ, old, err := r.typed(row.Type, wanted)
+	typ, old, err := r.typed(ctx, row.Type, wanted)
 	if err != nil {
 		return r.notRestored(ctx, row, err)
 	}
-	_, before, err := r.typed(row.Type, row.Previous.Properties)
+	_, before, err := r.typed(ctx, row.Type, row.Previous.Properties)
 	if err != nil {
 		return r.notRestored(ctx, row, err)
 	}

@@ -243,7 +243,7 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	if proof.Payload == nil || x.read {
 		return nil
 	}
-	x.wire.Body = &verified{Reader: proof.Payload.Reader(x.http.Body), family: x.head.Family}
+	x.wire.Body = &verified{Reader: proof.Payload.Reader(p.patiently(x)), family: x.head.Family}
 	if proof.Payload.Length >= 0 {
 		x.wire.ContentLength = proof.Payload.Length
 	}

@@ -46,6 +46,19 @@ func (c *Client) Head(ctx context.Context, bucket, key string) (http.Header, err
 	return c.call(ctx, request{method: http.MethodHead, bucket: bucket, key: key}, nil)
 }
 
+// PartSize returns the size of the first part of an object, in bytes: that of the whole object when it was not made of parts.
+func (c *Client) PartSize(ctx context.Context, bucket, key string) (int64, error) {
+	h, err := c.call(ctx, request{method: http.MethodHead, bucket: bucket, key: key, query: url.Values{"partNumber": {"1"}}}, nil)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s answers a part without its length", c.Endpoint.Host)
+	}
+	return n, nil
+}
+
 // Put stores an object and returns the header of the answer.
 func (c *Client) Put(ctx context.Context, bucket, key string, header http.Header, body Body) (http.Header, error) {
 	return c.call(ctx, request{method: http.MethodPut, bucket: bucket, key: key, header: header, body: body}, nil)

@@ -71,7 +71,7 @@ type pump struct{}
 
 type pending struct{}
 
-func (*pump) drain() bool { return true }
+func (*pump) drain() {}
 
 func originalDestination(*net.TCPConn) (netip.AddrPort, error) { return netip.AddrPort{}, errSystem }
 

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -422,6 +423,36 @@ func TestOrphansEndWithTheCell(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDrainEndsBesideACellThatNeverStopsWriting drains what a slow sink can never catch up with.
+func TestDrainEndsBesideACellThatNeverStopsWriting(t *testing.T) {
+	h := openHost(t, Options{})
+	sink := &slowSink{began: make(chan struct{})}
+	c, err := h.Start(t.Context(), payloadSpec(helper(t), "flood", sink))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-sink.began
+	for range 20 {
+		c.Drain()
+	}
+	c.Kill()
+	<-c.Done()
+}
+
+// slowSink takes longer for what it is given than it takes to write that.
+type slowSink struct {
+	began chan struct{}
+	once  sync.Once
+}
+
+func (s *slowSink) Write(p []byte) (int, error) {
+	s.once.Do(func() { close(s.began) })
+	for range 30 {
+		_ = sha256.Sum256(p)
+	}
+	return len(p), nil
 }
 
 func TestSilentFunctionCanBeKilled(t *testing.T) {

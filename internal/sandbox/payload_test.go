@@ -28,6 +28,7 @@ func payloads() map[string]func() {
 		"network": payloadNetwork,
 		"egress":  payloadEgress,
 		"fork":    payloadFork,
+		"flood":   payloadFlood,
 		"memory":  payloadMemory,
 		"tmp":     payloadTmp,
 		"trace":   payloadTrace,
@@ -280,4 +281,14 @@ func payloadSignal() {
 	notify(c)
 	fmt.Println("waiting")
 	fmt.Println("got", <-c)
+}
+
+// payloadFlood writes without end.
+func payloadFlood() {
+	line := []byte(strings.Repeat("flood ", 100) + "\n")
+	for {
+		if _, err := os.Stdout.Write(line); err != nil {
+			return
+		}
+	}
 }

@@ -46,27 +46,52 @@ func (p *pump) run() {
 	if err != nil {
 		return
 	}
-	_ = raw.Read(func(uintptr) bool { return p.drain() })
+	_ = raw.Read(func(uintptr) bool {
+		for {
+			p.mu.Lock()
+			n, ended := p.passLocked(len(p.buf))
+			p.mu.Unlock() // so that drain has its turn beside a cell that never stops writing
+			if n == 0 || ended {
+				return ended
+			}
+		}
+	})
 }
 
-// drain passes on what is there. It reports whether the stream has ended.
-func (p *pump) drain() bool {
+// drain passes on what the cell has written so far, and not what it adds meanwhile.
+func (p *pump) drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.fd < 0 {
+		return
+	}
+	left, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ)
+	for err == nil && left > 0 {
+		n, _ := p.passLocked(min(left, len(p.buf)))
+		if n == 0 {
+			return
+		}
+		left -= n
+	}
+}
+
+// passLocked passes on at most so many bytes of what is there, and returns how many those were, and whether the stream has ended. p.mu is held.
+func (p *pump) passLocked(most int) (n int, ended bool) {
 	for !p.eof && p.fd >= 0 {
-		n, errno := sock.Read(uintptr(p.fd), p.buf)
+		n, errno := sock.Read(uintptr(p.fd), p.buf[:most])
 		switch {
 		case errno == unix.EINTR:
 			continue
 		case errno == unix.EAGAIN:
-			return false
+			return 0, false
 		case errno != 0 || n == 0:
 			p.eof = true
 		default:
 			_, _ = p.sink.Write(p.buf[:n])
+			return n, false
 		}
 	}
-	return true
+	return 0, true
 }
 
 func (p *pump) close() {

@@ -11,8 +11,10 @@ type ResourceType struct {
 	// NewProperties returns a pointer to the zero value of the type's properties. Its struct type, with the names and options in its
 	// cfn tags, is the schema: properties it does not have are refused by name when a deploy is planned.
 	NewProperties func() any
-	// Attributes are the names that Fn::GetAtt accepts.
+	// Attributes are the names that Fn::GetAtt accepts. One that ends with * stands for all that begin with the rest.
 	Attributes []string
+	// Always tells that every update of a stack calls Update, whether a property differs or not: what a property names may have changed.
+	Always bool
 	// Create makes the resource. It is called again after a crash with the same token and must then find what the first call made.
 	Create func(ctx context.Context, c ResourceCall, properties any) (Resource, error)
 	// Update changes a resource in place. It is not called when a createOnly property differs. Nil means that every change replaces the resource.
@@ -24,6 +26,8 @@ type ResourceType struct {
 // ResourceCall is the place of a resource in its stack.
 type ResourceCall struct {
 	StackID, StackName, LogicalID string
+	// Type is the type's name in the template, such as "Custom::Thing".
+	Type string
 	// PhysicalID is the resource's id; empty for Create.
 	PhysicalID string
 	// Token is the same for every try of one step and different for every other step; it can serve as a client token.
@@ -56,6 +60,7 @@ type Resource struct {
 // boolean are accepted for fields of that type, as CloudFormation does.
 type ResourceSpec[P any] struct {
 	Attributes []string
+	Always     bool
 	Create     func(ctx context.Context, c ResourceCall, p *P) (Resource, error)
 	Update     func(ctx context.Context, c ResourceCall, old, p *P) (Resource, error)
 	Delete     func(ctx context.Context, c ResourceCall, p *P) error
@@ -66,6 +71,7 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 	t := ResourceType{
 		Name:          name,
 		Attributes:    s.Attributes,
+		Always:        s.Always,
 		NewProperties: func() any { return new(P) },
 		Create: func(ctx context.Context, c ResourceCall, p any) (Resource, error) {
 			return s.Create(ctx, c, p.(*P))

@@ -46,8 +46,16 @@ func (s *Shape) decode(v any, to reflect.Value) error {
 			return s.mismatch(v)
 		}
 		for k, x := range m {
-			f := s.fields[k]
+			f := s.field(k)
 			if f == nil {
+				continue
+			}
+			if f == s.rest {
+				rest := to.FieldByIndex(f.index)
+				if rest.IsNil() {
+					rest.Set(reflect.MakeMap(rest.Type()))
+				}
+				rest.SetMapIndex(reflect.ValueOf(k), reflect.ValueOf(&x).Elem())
 				continue
 			}
 			if err := f.shape.decode(x, to.FieldByIndex(f.index)); err != nil {

@@ -19,6 +19,8 @@ type Difference struct {
 	Maybe bool
 	// WaitsFor names what a value that is not known yet depends on.
 	WaitsFor template.Unknown
+	// Before and After are the values; nil where the property is not set.
+	Before, After any `json:",omitempty"`
 }
 
 // Diff lists where two normalised sets of properties differ, in the order of their names. A property that stands on one
@@ -38,7 +40,7 @@ func (s *Shape) diffStruct(path []string, replaces bool, old, changed map[string
 		keys[k] = true
 	}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		f := s.fields[k]
+		f := s.field(k)
 		if f == nil {
 			continue
 		}
@@ -47,15 +49,15 @@ func (s *Shape) diffStruct(path []string, replaces bool, old, changed map[string
 		at, fixed := append(slices.Clone(path), k), replaces || f.createOnly
 		am, aok := a.(map[string]any)
 		bm, bok := b.(map[string]any)
-		if f.shape.kind == structKind && hadIt && hasIt && aok && bok {
+		if f != s.rest && f.shape.kind == structKind && hadIt && hasIt && aok && bok {
 			f.shape.diffStruct(at, fixed, am, bm, out)
 			continue
 		}
 		u, unknown := findUnknown(b)
-		if !unknown && hadIt == hasIt && equal(a, b) {
+		if !unknown && hadIt == hasIt && Equal(a, b) {
 			continue
 		}
-		*out = append(*out, Difference{Path: strings.Join(at, "/"), Replaces: fixed || f.shape.fixed(), Maybe: unknown, WaitsFor: u})
+		*out = append(*out, Difference{Path: strings.Join(at, "/"), Replaces: fixed || f != s.rest && f.shape.fixed(), Maybe: unknown, WaitsFor: u, Before: a, After: Shown(b)})
 	}
 }
 
@@ -72,6 +74,30 @@ func (s *Shape) fixed() bool {
 		}
 	}
 	return false
+}
+
+// KnownAfterDeploy stands for a value that a change set cannot know.
+const KnownAfterDeploy = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+// Shown returns a value with [KnownAfterDeploy] in the place of what is not known.
+func Shown(v any) any {
+	switch t := v.(type) {
+	case template.Unknown:
+		return KnownAfterDeploy
+	case []any:
+		out := make([]any, len(t))
+		for i := range t {
+			out[i] = Shown(t[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(t))
+		for k := range t {
+			out[k] = Shown(t[k])
+		}
+		return out
+	}
+	return v
 }
 
 func findUnknown(v any) (template.Unknown, bool) {
@@ -94,8 +120,8 @@ func findUnknown(v any) (template.Unknown, bool) {
 	return template.Unknown{}, false
 }
 
-// equal compares plain values; numbers are equal whatever their Go type, since recorded values went through JSON.
-func equal(a, b any) bool {
+// Equal compares plain values; numbers are equal whatever their Go type, since recorded values went through JSON.
+func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
@@ -104,14 +130,14 @@ func equal(a, b any) bool {
 		}
 		for k, v := range x {
 			w, has := y[k]
-			if !has || !equal(v, w) {
+			if !has || !Equal(v, w) {
 				return false
 			}
 		}
 		return true
 	case []any:
 		y, ok := b.([]any)
-		return ok && slices.EqualFunc(x, y, equal)
+		return ok && slices.EqualFunc(x, y, Equal)
 	case int64:
 		if y, ok := b.(float64); ok {
 			return float64(x) == y

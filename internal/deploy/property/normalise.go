@@ -84,7 +84,11 @@ func (n *normaliser) mapping(s *Shape, m map[string]any) any {
 			out[k] = n.at(k, s.elem, m[k])
 			continue
 		}
-		f := s.fields[k]
+		f := s.field(k)
+		if f == s.rest && f != nil {
+			out[k] = texts(m[k])
+			continue
+		}
 		if f == nil {
 			n.path = append(n.path, k)
 			n.fail("Encountered unsupported property %s", k)
@@ -105,6 +109,30 @@ func (n *normaliser) mapping(s *Shape, m map[string]any) any {
 		}
 	}
 	return out
+}
+
+// texts copies a value with its scalars as strings, which is how CloudFormation hands properties to custom resources.
+func texts(v any) any {
+	switch x := v.(type) {
+	case template.Unknown:
+		return x
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			out[i] = texts(x[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k := range x {
+			out[k] = texts(x[k])
+		}
+		return out
+	}
+	if s, ok := template.Text(v); ok {
+		return s
+	}
+	return v
 }
 
 func (n *normaliser) name() string {

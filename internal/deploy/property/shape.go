@@ -14,6 +14,8 @@ type Shape struct {
 	typ    reflect.Type
 	elem   *Shape
 	fields map[string]*field
+	// rest is the field that takes all other properties; nil refuses them.
+	rest *field
 }
 
 type kind uint8
@@ -127,6 +129,10 @@ func (s *Shape) addFields(t reflect.Type, index []int, seen map[reflect.Type]*Sh
 				return fmt.Errorf("property %s: unknown option %q in its cfn tag", name, option)
 			}
 		}
+		if name == "*" {
+			s.rest = d
+			continue
+		}
 		s.fields[name] = d
 	}
 	return nil
@@ -134,3 +140,11 @@ func (s *Shape) addFields(t reflect.Type, index []int, seen map[reflect.Type]*Sh
 
 // Has tells whether the shape is a struct with a property of that name.
 func (s *Shape) Has(name string) bool { return s.fields[name] != nil }
+
+// field returns the field that a property goes to, or nil.
+func (s *Shape) field(name string) *field {
+	if f := s.fields[name]; f != nil {
+		return f
+	}
+	return s.rest
+}

@@ -10,7 +10,7 @@ import (
 func (t *transform) alias(s source, f object) (string, error) {
 	v, has := s.properties["AutoPublishAlias"]
 	if !has {
-		for _, k := range []string{"ProvisionedConcurrencyConfig", "VersionDescription", "AutoPublishCodeSha256"} {
+		for _, k := range []string{"ProvisionedConcurrencyConfig", "VersionDescription", "AutoPublishCodeSha256", "VersionDeletionPolicy"} {
 			if s.properties[k] != nil {
 				return "", invalid(s.id, "To set %s AutoPublishAlias must be defined on the function", k)
 			}
@@ -33,9 +33,19 @@ func (t *transform) alias(s source, f object) (string, error) {
 		version["Description"] = d
 	}
 	r := s.derived("AWS::Lambda::Version", version)
-	if _, has := r["DeletionPolicy"]; !has {
+	own, has := t.resolve(s.properties["VersionDeletionPolicy"]).(string)
+	switch _, inherited := r["DeletionPolicy"]; {
+	case inherited:
+	case has && own != "Delete" && own != "Retain":
+		return "", invalid(s.id, "'VersionDeletionPolicy' must be one of the following options: ['Delete', 'Retain'].")
+	case has:
+		r["DeletionPolicy"] = own
+	case f["CapacityProviderConfig"] != nil:
+		r["DeletionPolicy"] = "Delete" // its environments take room as long as it is there
+	default:
 		r["DeletionPolicy"] = "Retain"
 	}
+	s.copyTo(version, "FunctionScalingConfig")
 	t.out[versionID] = r
 	aliasID := s.id + "Alias" + strings.NewReplacer("-", "D", "_", "U").Replace(name)
 	p := object{"Name": name, "FunctionName": ref(s.id), "FunctionVersion": getAtt(versionID, "Version")}

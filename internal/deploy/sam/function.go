@@ -16,7 +16,8 @@ func (t *transform) function(s source) error {
 	f := object{"Code": code}
 	s.copyTo(f, "FunctionName", "Handler", "Runtime", "Description", "MemorySize", "Timeout", "VpcConfig", "Role", "Environment", "KmsKeyArn",
 		"ReservedConcurrentExecutions", "Layers", "FileSystemConfigs", "PackageType", "Architectures", "SnapStart", "EphemeralStorage",
-		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn", "DurableConfig")
+		"RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop", "ImageConfig", "CodeSigningConfigArn", "DurableConfig",
+		"FunctionScalingConfig", "PublishToLatestPublished", "TenancyConfig")
 	if f["PackageType"] != "Image" && (f["Handler"] == nil || f["Runtime"] == nil) {
 		return invalid(s.id, "Runtime and Handler needs to be present when PackageType is of type `Zip`")
 	}
@@ -29,6 +30,9 @@ func (t *transform) function(s source) error {
 		f["TracingConfig"] = object{"Mode": mode}
 	}
 	if err := deadLetter(s, f); err != nil {
+		return err
+	}
+	if err := capacityUse(s, f); err != nil {
 		return err
 	}
 	if _, has := f["Role"]; has {

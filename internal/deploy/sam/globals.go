@@ -13,10 +13,11 @@ var globalSections = map[string]struct {
 	typ string
 	not []string
 }{
-	"Function":     {typeFunction, []string{"Events", "FunctionName", "InlineCode", "Policies", "Role", "DeadLetterQueue", "AutoPublishCodeSha256"}},
-	"HttpApi":      {typeHTTPAPI, []string{"DefinitionBody", "Description", "Name", "StageName", "DisableExecuteApiEndpoint"}},
-	"SimpleTable":  {typeTable, []string{"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags"}},
-	"LayerVersion": {typeLayer, supported[typeLayer]},
+	"Function":         {typeFunction, []string{"Events", "FunctionName", "InlineCode", "Policies", "Role", "DeadLetterQueue", "AutoPublishCodeSha256"}},
+	"HttpApi":          {typeHTTPAPI, []string{"DefinitionBody", "Description", "Name", "StageName", "DisableExecuteApiEndpoint"}},
+	"SimpleTable":      {typeTable, []string{"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags"}},
+	"LayerVersion":     {typeLayer, supported[typeLayer]},
+	"CapacityProvider": {typeCapacity, []string{"CapacityProviderName"}},
 }
 
 // globals merges the Globals section into the resources.

@@ -13,7 +13,7 @@ import (
 	"lambent.dev/lambent/internal/deploy/template"
 )
 
-// TestGolden runs the cases of the AWS SAM translator's own test suite (testdata/translator, see NOTICE): what comes out must
+// TestGolden runs the cases of the AWS SAM translator's own test suite (testdata/translator, see NOTICE), and templates of our own (lambent_*) with what its program makes of them: what comes out must
 // be what AWS's translator makes, but for the order of lists, which its own test ignores too.
 func TestGolden(t *testing.T) {
 	inputs, err := filepath.Glob(filepath.Join("testdata", "translator", "*.yaml"))

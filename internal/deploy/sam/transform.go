@@ -51,7 +51,7 @@ func (t *transform) run() error {
 	if err := t.prepareAPIs(); err != nil {
 		return err
 	}
-	order := []string{typeFunction, "", typeHTTPAPI, typeTable, typeLayer}
+	order := []string{typeFunction, "", typeHTTPAPI, typeTable, typeLayer, typeCapacity}
 	for _, want := range order {
 		for _, id := range slices.Sorted(maps.Keys(t.resources)) {
 			r, ok := t.resources[id].(object)
@@ -70,7 +70,7 @@ func (t *transform) run() error {
 				continue
 			}
 			if !slices.Contains(order, typ) {
-				return t.at(template.Errorf("Lambent does not support the resource type %s (resource %s). Supported are AWS::Serverless::Function, HttpApi, SimpleTable and LayerVersion.", typ, id), id)
+				return t.at(template.Errorf("Lambent does not support the resource type %s (resource %s). Supported are AWS::Serverless::Function, HttpApi, SimpleTable, LayerVersion and CapacityProvider.", typ, id), id)
 			}
 			if typ == want {
 				if err := t.expand(typ, id, r); err != nil {
@@ -89,6 +89,7 @@ const (
 	typeHTTPAPI  = "AWS::Serverless::HttpApi"
 	typeTable    = "AWS::Serverless::SimpleTable"
 	typeLayer    = "AWS::Serverless::LayerVersion"
+	typeCapacity = "AWS::Serverless::CapacityProvider"
 )
 
 func (t *transform) expand(typ, id string, r object) error {
@@ -115,6 +116,8 @@ func (t *transform) expand(typ, id string, r object) error {
 		return t.httpAPI(s)
 	case typeTable:
 		return t.table(s)
+	case typeCapacity:
+		return t.capacityProvider(s)
 	}
 	return t.layer(s)
 }
@@ -178,16 +181,17 @@ func checkKeys(id string, p object, known []string) error {
 // supported are the properties that the transform expands.
 var supported = map[string][]string{
 	typeFunction: {
-		"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishCodeSha256", "CodeSigningConfigArn", "CodeUri", "DeadLetterQueue", "Description", "DurableConfig", "Environment", "EphemeralStorage", "EventInvokeConfig", "Events", "FileSystemConfigs",
-		"FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig", "ImageUri", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig",
-		"RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "Tags", "Timeout", "Tracing", "VersionDescription", "VpcConfig",
+		"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishCodeSha256", "CapacityProviderConfig", "CodeSigningConfigArn", "CodeUri", "DeadLetterQueue", "Description", "DurableConfig", "Environment", "EphemeralStorage", "EventInvokeConfig", "Events", "FileSystemConfigs",
+		"FunctionName", "FunctionScalingConfig", "FunctionUrlConfig", "Handler", "ImageConfig", "ImageUri", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig", "PublishToLatestPublished",
+		"RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "Tags", "TenancyConfig", "Timeout", "Tracing", "VersionDeletionPolicy", "VersionDescription", "VpcConfig",
 	},
 	typeHTTPAPI: {
 		"AccessLogSettings", "CorsConfiguration", "DefaultRouteSettings", "DefinitionBody", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings", "Name",
 		"RouteSettings", "StageName", "StageVariables", "Tags",
 	},
-	typeTable: {"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "SSESpecification", "TableName", "Tags"},
-	typeLayer: {"CompatibleArchitectures", "CompatibleRuntimes", "ContentUri", "Description", "LayerName", "LicenseInfo", "RetentionPolicy"},
+	typeTable:    {"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "SSESpecification", "TableName", "Tags"},
+	typeCapacity: {"CapacityProviderName", "InstanceRequirements", "KmsKeyArn", "OperatorRole", "PropagateTags", "ScalingConfig", "Tags", "VpcConfig"},
+	typeLayer:    {"CompatibleArchitectures", "CompatibleRuntimes", "ContentUri", "Description", "LayerName", "LicenseInfo", "RetentionPolicy"},
 }
 
 func clone(v any) any {

@@ -22,16 +22,20 @@ type Unknown struct {
 // ErrNoValue is what the expression {"Ref": "AWS::NoValue"} evaluates to: its place in a list or mapping is left out.
 var ErrNoValue = errors.New("no value")
 
+// ErrNotYet is returned by [Env.Import] for a value that only a deploy can tell.
+var ErrNotYet = errors.New("not known before the deploy")
+
 // Env is what expressions are evaluated against.
 type Env struct {
 	Template *Template
 	// Parameters are the values of the parameters, as [Template.Values] returns them.
 	Parameters map[string]any
-	// StackName, StackID, Account and Region are the pseudo parameters.
+	// StackName, StackID, Account and Region are the pseudo parameters, and Notifications are the ARNs of AWS::NotificationARNs.
 	StackName, StackID, Account, Region string
+	Notifications                       []string
 	// Resource returns the Ref (attribute "") or an attribute of a resource: a value or an [Unknown].
 	Resource func(logicalID, attribute string) (any, error)
-	// Import returns the value of an export.
+	// Import returns the value of an export. [ErrNotYet] means that it is not known before the deploy.
 	Import func(name string) (string, error)
 
 	conditions map[string]bool
@@ -59,10 +63,6 @@ func (e *Env) Resolve(v any) (any, error) {
 			out[k] = r
 		}
 		return out, nil
-	case string:
-		if strings.Contains(t, "{{resolve:") {
-			return nil, Errorf("Template error: Lambent does not support dynamic references ({{resolve:…}}). Pass the value as a parameter.")
-		}
 	}
 	return v, nil
 }
@@ -114,8 +114,8 @@ func (e *Env) call(name string, argument any) (any, error) {
 		// Outside of conditions a key of this name is data, such as in a policy statement.
 		v, err := e.Resolve(argument)
 		return map[string]any{"Condition": v}, err
-	case "Fn::Transform":
-		return nil, Errorf("Template error: Lambent does not support Fn::Transform. Expand the template before it is deployed.")
+	case "Fn::FindInMap":
+		return e.findInMap(argument)
 	}
 	f, ok := functions[name]
 	if !ok {
@@ -173,7 +173,11 @@ func (e *Env) ref(argument any) (any, error) {
 	case "AWS::StackId":
 		return e.StackID, nil
 	case "AWS::NotificationARNs":
-		return []any{}, nil
+		list := make([]any, len(e.Notifications))
+		for i, arn := range e.Notifications {
+			list[i] = arn
+		}
+		return list, nil
 	}
 	if v, ok := e.Parameters[name]; ok {
 		return v, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"net/netip"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 // functions are the intrinsic functions whose arguments are evaluated first, see
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html.
 var functions = map[string]func(e *Env, args any) (any, error){
-	"Fn::Base64": base64Of, "Fn::Cidr": cidr, "Fn::FindInMap": findInMap, "Fn::GetAZs": zones, "Fn::ImportValue": importValue,
+	"Fn::Base64": base64Of, "Fn::Cidr": cidr, "Fn::GetAZs": zones, "Fn::ImportValue": importValue,
 	"Fn::Join": join, "Fn::Select": selectItem, "Fn::Split": split, "Fn::Length": length, "Fn::ToJsonString": toJSON,
 }
 
@@ -78,31 +79,39 @@ func selectItem(_ *Env, args any) (any, error) {
 	return items[i], nil
 }
 
-func findInMap(e *Env, args any) (any, error) {
-	l, ok := args.([]any)
+// findInMap evaluates Fn::FindInMap; its default value is evaluated only when it is needed.
+func (e *Env) findInMap(argument any) (any, error) {
+	l, ok := argument.([]any)
 	if !ok || len(l) < 3 || len(l) > 4 {
 		return nil, Errorf("Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
 	}
 	var keys [3]string
 	for i := range keys {
-		if keys[i], ok = Text(l[i]); !ok {
+		v, err := e.Resolve(l[i])
+		if err != nil {
+			return nil, err
+		}
+		if u, waits := findUnknown(v); waits {
+			return u, nil
+		}
+		if keys[i], ok = Text(v); !ok {
 			return nil, Errorf("Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
 		}
 	}
-	m, ok := e.Template.Mappings[keys[0]].(map[string]any)
-	if !ok {
-		return nil, Errorf("Template error: Mapping named '%s' is not present in the 'Mappings' section of template.", keys[0])
-	}
-	second, _ := m[keys[1]].(map[string]any)
+	first, _ := e.Template.Mappings[keys[0]].(map[string]any)
+	second, _ := first[keys[1]].(map[string]any)
 	if v, ok := second[keys[2]]; ok {
 		return v, nil
 	}
 	if len(l) == 4 {
 		if d, ok := l[3].(map[string]any); ok {
 			if v, ok := d["DefaultValue"]; ok {
-				return v, nil
+				return e.Resolve(v)
 			}
 		}
+	}
+	if first == nil {
+		return nil, Errorf("Template error: Mapping named '%s' is not present in the 'Mappings' section of template.", keys[0])
 	}
 	return nil, Errorf("Template error: Unable to get mapping for %s::%s::%s", keys[0], keys[1], keys[2])
 }
@@ -123,7 +132,11 @@ func importValue(e *Env, args any) (any, error) {
 	if !ok || e.Import == nil {
 		return nil, Errorf("Template error: the attribute in Fn::ImportValue must be a string or a function that returns a string")
 	}
-	return e.Import(name)
+	v, err := e.Import(name)
+	if errors.Is(err, ErrNotYet) {
+		return Unknown{}, nil
+	}
+	return v, err
 }
 
 func length(_ *Env, args any) (any, error) {

@@ -124,8 +124,8 @@ func checkParameterType(name, typ string) error {
 	switch {
 	case typ == "String", typ == "Number", typ == "CommaDelimitedList", typ == "List<Number>", typ == "List<String>":
 		return nil
-	case strings.HasPrefix(typ, "AWS::SSM::"):
-		return Errorf("Template format error: Lambent does not support the parameter type %s (%s). Use String and pass the value.", typ, name)
+	case strings.HasPrefix(typ, ssmValue) && strings.HasSuffix(typ, ">"):
+		return checkParameterType(name, typ[len(ssmValue):len(typ)-1])
 	case strings.HasPrefix(inner, "AWS::") && strings.Count(inner, "::") >= 2:
 		return nil
 	}
@@ -134,12 +134,21 @@ func checkParameterType(name, typ string) error {
 
 // IsList tells whether the parameter's value is a list of strings.
 func (p Parameter) IsList() bool {
-	return p.Type == "CommaDelimitedList" || strings.HasPrefix(p.Type, "List<")
+	typ := p.Type
+	if p.Stored() {
+		typ = strings.TrimSuffix(strings.TrimPrefix(typ, ssmValue), ">")
+	}
+	return typ == "CommaDelimitedList" || strings.HasPrefix(typ, "List<")
 }
 
+const ssmValue = "AWS::SSM::Parameter::Value<"
+
+// Stored tells that the parameter names an entry of the Parameter Store, whose value it stands for.
+func (p Parameter) Stored() bool { return strings.HasPrefix(p.Type, ssmValue) }
+
 // Values gives every parameter a value, from given or from its default, and checks the constraints.
-// Lists are returned as []any of strings.
-func (t *Template) Values(given map[string]string) (map[string]any, error) {
+// Lists are returned as []any of strings. stored returns the value of a parameter that names an entry of the Parameter Store.
+func (t *Template) Values(given map[string]string, stored func(parameter, name string) (string, error)) (map[string]any, error) {
 	var unknown, missing []string
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := t.Parameters[name]; !ok {
@@ -160,6 +169,16 @@ func (t *Template) Values(given map[string]string) (map[string]any, error) {
 			}
 			text = *p.Default
 		}
+		if p.Stored() {
+			// The constraints are about the name.
+			if err := p.check(text); err != nil {
+				return nil, err
+			}
+			var err error
+			if text, err = stored(name, text); err != nil {
+				return nil, err
+			}
+		}
 		v, err := p.value(text)
 		if err != nil {
 			return nil, err
@@ -173,8 +192,12 @@ func (t *Template) Values(given map[string]string) (map[string]any, error) {
 }
 
 func (p Parameter) value(text string) (any, error) {
+	check := p.check
+	if p.Stored() {
+		check = func(string) error { return nil }
+	}
 	if !p.IsList() {
-		return text, p.check(text)
+		return text, check(text)
 	}
 	list := []any{}
 	if text == "" {
@@ -182,7 +205,7 @@ func (p Parameter) value(text string) (any, error) {
 	}
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
-		if err := p.check(part); err != nil {
+		if err := check(part); err != nil {
 			return nil, err
 		}
 		list = append(list, part)
@@ -218,7 +241,7 @@ func (p Parameter) check(s string) error {
 	n, err := strconv.ParseFloat(s, 64)
 	switch {
 	case err != nil:
-		return Errorf("Parameter '%s' must be a number", p.Name)
+		return Errorf("Parameter '%s' must be a number.", p.Name)
 	case p.MinValue != nil && n < *p.MinValue:
 		return fail("be a number not less than %v", *p.MinValue)
 	case p.MaxValue != nil && n > *p.MaxValue:

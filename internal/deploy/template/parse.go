@@ -42,30 +42,8 @@ func (d *Document) WithRoot(root map[string]any) *Document {
 
 // Parse reads a template, in JSON when its first character is a brace and in YAML otherwise.
 func Parse(text []byte) (*Document, error) {
-	if len(text) > MaxBytes {
-		return nil, Errorf("Template may not exceed %d bytes in size; this one has %d.", MaxBytes, len(text))
-	}
-	if !utf8.Valid(text) {
-		return nil, Errorf("Template format error: the text is not UTF-8.")
-	}
-	trimmed := bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), " \t\r\n")
 	p := &parser{pos: map[string]Position{}}
-	var value any
-	var err error
-	if len(trimmed) > 0 && trimmed[0] == '{' {
-		value, err = p.json(text)
-		if err != nil && !errors.As(err, new(*Error)) {
-			// Flow-style YAML also begins with a brace.
-			p = &parser{pos: map[string]Position{}}
-			if v, yamlErr := p.yaml(text); yamlErr == nil {
-				value, err = v, nil
-			} else {
-				err = Errorf("Template format error: JSON not well-formed. (%v)", err)
-			}
-		}
-	} else {
-		value, err = p.yaml(text)
-	}
+	value, err := p.parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +52,32 @@ func Parse(text []byte) (*Document, error) {
 		return nil, Errorf("Template format error: unsupported structure.")
 	}
 	return &Document{Root: root, pos: p.pos}, nil
+}
+
+// ParseValue reads a part of a template, which may be any value.
+func ParseValue(text []byte) (any, error) { return (&parser{pos: map[string]Position{}}).parse(text) }
+
+func (p *parser) parse(text []byte) (any, error) {
+	if len(text) > MaxBytes {
+		return nil, Errorf("Template may not exceed %d bytes in size; this one has %d.", MaxBytes, len(text))
+	}
+	if !utf8.Valid(text) {
+		return nil, Errorf("Template format error: the text is not UTF-8.")
+	}
+	trimmed := bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if len(trimmed) == 0 || trimmed[0] != '{' {
+		return p.yaml(text)
+	}
+	value, err := p.json(text)
+	if err == nil || errors.As(err, new(*Error)) {
+		return value, err
+	}
+	// Flow-style YAML also begins with a brace.
+	*p = parser{pos: map[string]Position{}}
+	if v, yamlErr := p.yaml(text); yamlErr == nil {
+		return v, nil
+	}
+	return nil, Errorf("Template format error: JSON not well-formed. (%v)", err)
 }
 
 type parser struct {

@@ -109,7 +109,7 @@ func getAtt(v any) (string, any, error) {
 			}
 		}
 	}
-	return "", nil, Errorf("Template error: Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+	return "", nil, Errorf("Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
 }
 
 func subArguments(v any) (string, map[string]any, error) {

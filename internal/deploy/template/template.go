@@ -16,6 +16,7 @@ type Template struct {
 	Conditions  map[string]any
 	Resources   map[string]Resource
 	Outputs     map[string]Output
+	Rules       []Rule
 	Metadata    any
 }
 
@@ -40,25 +41,35 @@ type Output struct {
 	Export any
 }
 
-// Transforms returns the names of the transforms that a template asks for at its top level.
-func Transforms(d *Document) ([]string, error) {
-	var names []string
-	switch t := d.Root["Transform"].(type) {
-	case nil:
-	case string:
-		names = []string{t}
-	case []any:
-		for _, v := range t {
-			s, ok := v.(string)
-			if !ok {
-				return nil, d.at(Errorf("Template format error: Lambent does not support transforms with parameters in the Transform section."), "Transform")
-			}
-			names = append(names, s)
-		}
-	default:
-		return nil, d.at(Errorf("Template format error: Lambent does not support transforms with parameters in the Transform section."), "Transform")
+// TransformUse is one entry of a template's Transform section.
+type TransformUse struct {
+	Name       string
+	Parameters map[string]any
+}
+
+// Transforms returns the transforms that a template asks for at its top level.
+func Transforms(d *Document) ([]TransformUse, error) {
+	list, ok := d.Root["Transform"].([]any)
+	if !ok && d.Root["Transform"] != nil {
+		list = []any{d.Root["Transform"]}
 	}
-	return names, nil
+	var out []TransformUse
+	for _, v := range list {
+		switch t := v.(type) {
+		case string:
+			out = append(out, TransformUse{Name: t})
+		case map[string]any:
+			name, ok := t["Name"].(string)
+			if !ok {
+				return nil, Errorf("Key Name of transform definition must be a string.")
+			}
+			parameters, _ := t["Parameters"].(map[string]any)
+			out = append(out, TransformUse{Name: name, Parameters: parameters})
+		default:
+			return nil, d.at(Errorf("Template format error: a transform must be a name, or an object with Name and Parameters."), "Transform")
+		}
+	}
+	return out, nil
 }
 
 var sections = []string{
@@ -73,7 +84,7 @@ func Decode(d *Document) (*Template, error) {
 			return nil, d.at(Errorf("Template format error: Invalid template property or properties [%s]", k), k)
 		}
 	}
-	for _, k := range []string{"Rules", "Hooks", "Globals"} {
+	for _, k := range []string{"Hooks", "Globals"} {
 		if _, ok := d.Root[k]; ok {
 			return nil, d.at(Errorf("Template format error: Lambent does not support the section %s. Leave it out.", k), k)
 		}
@@ -94,7 +105,7 @@ func Decode(d *Document) (*Template, error) {
 	if t.Conditions, err = section(d, "Conditions"); err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{t.readParameters, t.readResources, t.readOutputs, t.checkReferences} {
+	for _, read := range []func() error{t.readParameters, t.readResources, t.readOutputs, t.readRules, t.checkReferences} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -272,4 +283,17 @@ func readOutput(name string, v any) (Output, error) {
 		}
 	}
 	return o, nil
+}
+
+// Values reads only the sections that give values, Parameters, Mappings and Conditions: what transforms may use of a template before they ran.
+func Values(d *Document) (*Template, error) {
+	t := &Template{Document: d}
+	var err error
+	if t.Mappings, err = section(d, "Mappings"); err != nil {
+		return nil, err
+	}
+	if t.Conditions, err = section(d, "Conditions"); err != nil {
+		return nil, err
+	}
+	return t, t.readParameters()
 }

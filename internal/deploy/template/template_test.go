@@ -70,7 +70,7 @@ func sampleEnv(t *testing.T, text string) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := tpl.Values(nil)
+	values, err := tpl.Values(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,9 +128,9 @@ func TestErrorsNameTheLine(t *testing.T) {
 		{"Resources: !Nope x\n", "unknown tag !Nope. (line 1)"},
 		{"Resources: {A: {Type: X::Y, Condition: C}}", "Unresolved condition dependency C in the Conditions block of the template (line 1)"},
 		{"Resources: {A: {Type: X::Y, Properties: {B: !GetAtt C.D}}}", "instance of Fn::GetAtt references undefined resource C"},
-		{"Rules: {}\nResources: {A: {Type: X::Y}}", "Lambent does not support the section Rules"},
+		{"Rules: {R: {}}\nResources: {A: {Type: X::Y}}", "the rule R needs a list of Assertions. (line 1)"},
 		{"Foo: {}\nResources: {A: {Type: X::Y}}", "Invalid template property or properties [Foo]"},
-		{"Parameters: {P: {Type: \"AWS::SSM::Parameter::Value<String>\"}}\nResources: {A: {Type: X::Y}}", "does not support the parameter type AWS::SSM::Parameter::Value<String>"},
+		{"Parameters: {P: {Type: \"AWS::SSM::Parameter::Value<Nope>\"}}\nResources: {A: {Type: X::Y}}", "Unrecognized parameter type: Nope"},
 		{"- a", "unsupported structure"},
 		{"", "the template is empty"},
 		{`{"Resources": `, "JSON not well-formed"},
@@ -153,9 +153,9 @@ func TestParameterConstraints(t *testing.T) {
 		{"Type: String, AllowedPattern: '[a-z]+'", "A", "Parameter 'P' must match pattern [a-z]+"},
 		{"Type: String, MinLength: 3", "ab", "Parameter 'P' must contain at least 3 characters"},
 		{"Type: String, MaxLength: 1, ConstraintDescription: short", "ab", "Parameter P failed to satisfy constraint: short"},
-		{"Type: Number", "x", "Parameter 'P' must be a number"},
+		{"Type: Number", "x", "Parameter 'P' must be a number."},
 		{"Type: Number, MinValue: 2", "1", "Parameter 'P' must be a number not less than 2"},
-		{"Type: List<Number>", "1,x", "Parameter 'P' must be a number"},
+		{"Type: List<Number>", "1,x", "Parameter 'P' must be a number."},
 		{"Type: \"AWS::EC2::VPC::Id\"", "vpc-1", ""},
 	} {
 		d, err := Parse([]byte("Parameters: {P: {" + c.parameter + "}}\nResources: {A: {Type: X::Y}}"))
@@ -166,7 +166,7 @@ func TestParameterConstraints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = tpl.Values(map[string]string{"P": c.value})
+		_, err = tpl.Values(map[string]string{"P": c.value}, nil)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s = %s: got %v, want %s", c.parameter, c.value, err, c.want)
 		}
@@ -207,7 +207,7 @@ func FuzzTemplate(f *testing.F) {
 			}
 			return
 		}
-		values, err := tpl.Values(nil)
+		values, err := tpl.Values(nil, nil)
 		if err != nil {
 			return
 		}

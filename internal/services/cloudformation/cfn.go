@@ -12,11 +12,11 @@ type cdkMetadata struct {
 }
 
 // ownTypes are the resource types that belong to CloudFormation itself.
-func ownTypes() []service.ResourceType {
+func (s *Service) ownTypes() []service.ResourceType {
 	nothing := func(c service.ResourceCall) (service.Resource, error) {
 		return service.Resource{PhysicalID: c.NameSeed}, nil
 	}
-	return []service.ResourceType{service.NewResourceType("AWS::CDK::Metadata", service.ResourceSpec[cdkMetadata]{
+	return append(s.waitTypes(), s.customType(), s.nestedType(), s.macroType(), service.NewResourceType("AWS::CDK::Metadata", service.ResourceSpec[cdkMetadata]{
 		Create: func(_ context.Context, c service.ResourceCall, _ *cdkMetadata) (service.Resource, error) {
 			return nothing(c)
 		},
@@ -24,5 +24,5 @@ func ownTypes() []service.ResourceType {
 			return service.Resource{PhysicalID: c.PhysicalID}, nil
 		},
 		Delete: func(context.Context, service.ResourceCall, *cdkMetadata) error { return nil },
-	})}
+	}))
 }

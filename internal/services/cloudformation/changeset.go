@@ -2,11 +2,18 @@ package cloudformation
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/deploy/property"
+	"lambent.dev/lambent/internal/deploy/template"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -54,7 +61,12 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	proposal, err := s.propose(ctx, request{
 		kind: kind, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnStackFailure,
+		resourceTypes: in.ResourceTypes,
 	}, current, stack.ID, stack.Name)
+	var failed *transformError
+	if errors.As(err, &failed) {
+		proposal, err = s.failedProposal(ctx, in.TemplateBody, in.TemplateURL)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +80,13 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		StackID: stack.ID, StackName: stack.Name, Description: deref(in.Description), Created: s.Clock.Now(),
 		Status: "CREATE_COMPLETE", Execution: "AVAILABLE", Changes: proposal.plan.Changes, Deployment: proposal.deployment,
 	}
-	if len(c.Changes) == 0 && !proposal.outputs {
+	if failed != nil {
+		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", failed.message
+	} else if !fresh && len(c.Changes) == 0 && !proposal.outputs {
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", noChanges
+	}
+	if len(proposal.missing) > 0 {
+		c.Reason = warnMissing(c.Changes, proposal.missing)
 	}
 	err = s.Store.Update(ctx, func(tx store.Txn) error {
 		if have, err := record.Has(tx, p.changeSet(stack.ID, c.Name)); err != nil || have {
@@ -82,7 +99,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 			if err := s.claimName(tx, p, stack); err != nil {
 				return err
 			}
-			if err := s.addStackEvent(tx, p, stack, "User Initiated", deref(in.ClientToken)); err != nil {
+			if err := s.addStackEvent(tx, p, stack, "User Initiated", deref(in.ClientToken), s.Clock.Now().Truncate(time.Millisecond)); err != nil {
 				return err
 			}
 		}
@@ -95,6 +112,24 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	return &cloudformation.CreateChangeSetOutput{Id: &c.ID, StackId: &stack.ID}, nil
 }
 
+// warnMissing says, in CloudFormation's words, that a change set imports what is not exported yet.
+func warnMissing(changes []deploy.Change, missing []string) string {
+	var ids []string
+	for _, c := range changes {
+		if strings.Contains(fmt.Sprint(c.After), property.KnownAfterDeploy) {
+			ids = append(ids, c.LogicalID)
+		}
+	}
+	return "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation failed for resource [" +
+		strings.Join(ids, ", ") + "] because: No export named " + strings.Join(missing, ", ") + " found."
+}
+
+// failedProposal is what a change set keeps whose transforms failed.
+func (s *Service) failedProposal(ctx context.Context, body, location *string) (*proposal, error) {
+	text, err := s.text(ctx, body, location)
+	return &proposal{text: text, expanded: &expanded{}, plan: &deploy.Plan{}}, err
+}
+
 func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 	tx.Set(p.template(id, "Original"), []byte(proposal.text))
 	tx.Set(p.template(id, "Processed"), []byte(proposal.expanded.processed))
@@ -102,7 +137,7 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourcesToImport": len(in.ResourcesToImport) > 0, "ResourceTypes": len(in.ResourceTypes) > 0,
+		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourcesToImport": len(in.ResourcesToImport) > 0,
 		"RollbackConfiguration":   in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 		"ImportExistingResources": deref(in.ImportExistingResources), "DeploymentMode": in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
 	} {
@@ -123,6 +158,9 @@ func (s *Service) findChangeSet(ctx context.Context, name string, stack *string)
 				return invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
 			}
 			st, err := lookup(r, p, *stack)
+			if isMissing(err) {
+				return invalid("Stack [%s] does not exist", *stack)
+			}
 			if err != nil {
 				return err
 			}
@@ -158,18 +196,30 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 		ChangeSetName: &c.Name, ChangeSetId: &c.ID, StackId: &c.StackID, StackName: &c.StackName, Description: optional(c.Description),
 		CreationTime: &c.Created, ExecutionStatus: c.Execution, Status: c.Status, StatusReason: optional(c.Reason),
 		Parameters: parameters(c.Deployment.Parameters), Capabilities: c.Deployment.Capabilities, Tags: tags(c.Deployment.Tags),
-		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure,
+		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: []string{}, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
 		Changes: []cloudformation.Change{},
 	}
+	if out.Capabilities == nil {
+		out.Capabilities = []string{}
+	}
 	for _, change := range c.Changes {
-		out.Changes = append(out.Changes, cloudformation.Change{Type: "Resource", ResourceChange: resourceChange(change)})
+		shown, err := resourceChange(change, deref(in.IncludePropertyValues))
+		if err != nil {
+			return nil, err
+		}
+		out.Changes = append(out.Changes, cloudformation.Change{Type: "Resource", ResourceChange: shown})
 	}
 	return out, nil
 }
 
-func resourceChange(c deploy.Change) *cloudformation.ResourceChange {
+// resourceChange shows a change; values tells whether the properties are shown with it.
+func resourceChange(c deploy.Change, values bool) (*cloudformation.ResourceChange, error) {
 	r := &cloudformation.ResourceChange{
 		Action: string(c.Action), LogicalResourceId: ptr(c.LogicalID), PhysicalResourceId: optional(c.PhysicalID), ResourceType: ptr(c.Type), Scope: c.Scope,
+		Details: []cloudformation.ResourceChangeDetail{},
+	}
+	if r.Scope == nil {
+		r.Scope = []string{}
 	}
 	if c.Action == deploy.Modify {
 		r.Replacement = string(c.Replacement)
@@ -182,29 +232,58 @@ func resourceChange(c deploy.Change) *cloudformation.ResourceChange {
 			r.PolicyAction = "ReplaceAndRetain"
 		}
 	}
-	for _, d := range c.Differences {
-		detail := cloudformation.ResourceChangeDetail{
-			Target:     &cloudformation.ResourceTargetDefinition{Attribute: "Properties", RequiresRecreation: "Never", Path: ptr("/Properties/" + d.Path)},
-			Evaluation: "Static", ChangeSource: "DirectModification",
+	for _, cause := range c.Causes {
+		d, err := causeShape(cause, values)
+		if err != nil {
+			return nil, err
 		}
-		name, _, _ := strings.Cut(d.Path, "/")
-		detail.Target.Name = &name
-		if d.Replaces {
-			detail.Target.RequiresRecreation = "Always"
+		if !slices.ContainsFunc(r.Details, func(o cloudformation.ResourceChangeDetail) bool { return reflect.DeepEqual(o, d) }) {
+			r.Details = append(r.Details, d)
 		}
-		if d.Maybe {
-			detail.Evaluation, detail.ChangeSource = "Dynamic", "ResourceReference"
-			detail.CausingEntity = ptr(d.WaitsFor.Resource)
-			if d.WaitsFor.Attribute != "" {
-				detail.ChangeSource, detail.CausingEntity = "ResourceAttribute", ptr(d.WaitsFor.Resource+"."+d.WaitsFor.Attribute)
-			}
-			if d.Replaces {
-				detail.Target.RequiresRecreation = "Conditionally"
-			}
-		}
-		r.Details = append(r.Details, detail)
 	}
-	return r
+	if !values {
+		return r, nil
+	}
+	for to, properties := range map[**string]map[string]any{&r.BeforeContext: c.Before, &r.AfterContext: c.After} {
+		if properties == nil {
+			continue
+		}
+		b, err := json.Marshal(map[string]any{"Properties": properties})
+		if err != nil {
+			return nil, err
+		}
+		*to = ptr(string(b))
+	}
+	return r, nil
+}
+
+func causeShape(c deploy.Cause, values bool) (cloudformation.ResourceChangeDetail, error) {
+	d := cloudformation.ResourceChangeDetail{
+		Target:     &cloudformation.ResourceTargetDefinition{Attribute: c.Attribute, Name: optional(c.Name), RequiresRecreation: c.Recreation},
+		Evaluation: "Dynamic", ChangeSource: c.Source, CausingEntity: optional(c.Entity),
+	}
+	if c.Static {
+		d.Evaluation = "Static"
+	}
+	if !values || c.Attribute != "Properties" {
+		return d, nil
+	}
+	d.Target.Path, d.Target.AttributeChangeType = ptr(c.Path), c.Kind
+	for to, v := range map[**string]any{&d.Target.BeforeValue: c.Before, &d.Target.AfterValue: c.After} {
+		if v == nil {
+			continue
+		}
+		text, ok := template.Text(v)
+		if !ok {
+			b, err := json.Marshal(v)
+			if err != nil {
+				return d, err
+			}
+			text = string(b)
+		}
+		*to = &text
+	}
+	return d, nil
 }
 
 func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.ExecuteChangeSetInput) (*cloudformation.ExecuteChangeSetOutput, error) {
@@ -225,7 +304,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 			}
 			return err
 		}
-		stack.ChangeSetID = c.ID
+		stack.ChangeSetID, stack.Updated = c.ID, s.Clock.Now()
 		return dropChangeSets(tx, p, c.StackID, c.Deployment.TemplateID)
 	})
 	if err != nil {

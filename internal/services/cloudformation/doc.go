@@ -17,8 +17,20 @@
 //	operation stack-id                  [operationRecord], the last one
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
+//	macro name                          [macroRecord]
+//
+// The answers of custom resources and the signals for wait conditions have rows of their own, which their token alone leads to: ("cloudformation", "callback", token), [callbackRecord].
+//
+// # Waiting
+//
+// A step that waits (for a custom resource, a signal, a nested stack) keeps its operation's job until it is answered: up to [maxOperations] stacks at a time. A restart runs the job
+// again, and the step finds what was answered meanwhile. Nothing polls: [board] wakes those who wait.
+//
+// # Secrets
+//
+// Rows keep dynamic references as they stand in the template. Their values are read when a resource type is called, as the principal that deploys.
 //
 // # What it deliberately is not
 //
-// Nested stacks, stack sets, macros, drift, imports of existing resources, stack policies and custom resources are refused by name.
+// Stack sets, drift, imports of existing resources, stack policies, creation and update policies are refused by name.
 package cloudformation

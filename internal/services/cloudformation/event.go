@@ -3,20 +3,33 @@ package cloudformation
 import (
 	"context"
 	"encoding/hex"
+	"time"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// addStackEvent writes the stack's own event with its present status.
-func (s *Service) addStackEvent(tx store.Txn, p place, st *stackRecord, reason, token string) error {
+// eventTime returns a time for the next event of a stack that is later than that of the one before: clients sort events by their times, in milliseconds.
+func (s *Service) eventTime(r store.Reader, p place, stackID string) (time.Time, error) {
+	now := s.Clock.Now().Truncate(time.Millisecond)
+	span := p.events(stackID).Span()
+	span.Reverse, span.Limit = true, 1
+	last, err := record.List[eventRecord](r, span)
+	if err == nil && len(last) > 0 && !now.After(last[0].Time) {
+		now = last[0].Time.Add(time.Millisecond)
+	}
+	return now, err
+}
+
+// addStackEvent writes the stack's own event with its present status, at the given time.
+func (s *Service) addStackEvent(tx store.Txn, p place, st *stackRecord, reason, token string, at time.Time) error {
 	id, err := s.uuid()
 	if err != nil {
 		return err
 	}
 	return record.Append(tx, p.events(st.ID), eventRecord{
-		ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: s.Clock.Now(),
+		ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at,
 	})
 }
 

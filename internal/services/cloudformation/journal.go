@@ -20,8 +20,10 @@ type journal struct {
 	p       place
 	stackID string
 
-	mu      sync.Mutex
-	op      operationRecord
+	mu sync.Mutex
+	op operationRecord
+	// next is the earliest time of the next event, see [Service.eventTime].
+	next    time.Time
 	imports map[string]bool
 }
 
@@ -39,6 +41,11 @@ func (j *journal) imported(name string) {
 func (j *journal) Save(ctx context.Context, v deploy.Save) error {
 	now := j.s.Clock.Now()
 	j.mu.Lock()
+	first := now.Truncate(time.Millisecond)
+	if first.Before(j.next) {
+		first = j.next
+	}
+	j.next = first.Add(time.Duration(len(v.Events)+1) * time.Millisecond)
 	op := j.op
 	imports := slices.Sorted(maps.Keys(j.imports))
 	j.mu.Unlock()
@@ -52,10 +59,12 @@ func (j *journal) Save(ctx context.Context, v deploy.Save) error {
 		for _, id := range v.Remove {
 			tx.Delete(j.p.resource(j.stackID, id))
 		}
+		at := first
 		for _, e := range v.Events {
-			if err := j.event(tx, e, now); err != nil {
+			if err := j.event(tx, e, at); err != nil {
 				return err
 			}
+			at = at.Add(time.Millisecond)
 		}
 		if v.Operation == nil {
 			return nil
@@ -65,7 +74,7 @@ func (j *journal) Save(ctx context.Context, v deploy.Save) error {
 		if err := record.Set(tx, j.p.operation(j.stackID), next); err != nil {
 			return err
 		}
-		return j.status(tx, op, v, imports, now)
+		return j.status(tx, op, v, imports, at)
 	})
 	if err == nil && v.Operation != nil {
 		j.mu.Lock()
@@ -82,6 +91,10 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 		return err
 	}
 	st.Status, st.Reason = v.Status, v.Reason
+	if v.Operation.Reason != "" && v.Operation.Phase == deploy.Rollback {
+		st.Failure = v.Operation.Reason
+	}
+	tx.OnCommit(func() { j.s.board.tell(st.ID) })
 	if v.Status == "ROLLBACK_COMPLETE" && op.Deployment.OnFailure == "DELETE" {
 		st.Status = "DELETE_COMPLETE"
 	}
@@ -102,7 +115,7 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 			return err
 		}
 	}
-	if err := j.s.addStackEvent(tx, j.p, st, st.Reason, op.Token); err != nil {
+	if err := j.s.addStackEvent(tx, j.p, st, st.Reason, op.Token, now); err != nil {
 		return err
 	}
 	return record.Set(tx, j.p.stack(st.ID), st)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/deploy/template"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -93,7 +95,11 @@ func (s *Service) startDelete(ctx context.Context, stackID string, d deployment,
 
 func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRecord) error {
 	st.Status, st.Reason = op.Kind+"_IN_PROGRESS", ""
-	if err := s.addStackEvent(tx, p, st, "User Initiated", op.Token); err != nil {
+	at, err := s.eventTime(tx, p, st.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.addStackEvent(tx, p, st, "User Initiated", op.Token, at); err != nil {
 		return err
 	}
 	if err := record.Set(tx, p.stack(st.ID), st); err != nil {
@@ -119,8 +125,12 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	p := placeOf(ctx)
 	var op operationRecord
 	var st *stackRecord
+	var next time.Time
 	err := s.Store.View(ctx, func(r store.Reader) (err error) {
 		if st, err = lookup(r, p, w.StackID); err != nil {
+			return err
+		}
+		if next, err = s.eventTime(r, p, w.StackID); err != nil {
 			return err
 		}
 		op, _, err = record.Get[operationRecord](r, p.operation(w.StackID))
@@ -136,9 +146,10 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	if op.Kind == deploy.Delete {
 		ctx = store.MakingRoom(ctx)
 	}
-	jr := &journal{s: s, p: p, stackID: st.ID, op: op}
+	jr := &journal{s: s, p: p, stackID: st.ID, op: op, next: next}
 	run := &deploy.Run{
 		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,
+		Dynamic:      s.dynamic,
 		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
 	}
 	if op.Kind != deploy.Delete {
@@ -167,23 +178,29 @@ func deployer(op operationRecord, account string) service.Principal {
 }
 
 func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecord, jr *journal) (*deploy.Target, error) {
-	text, err := s.storedTemplate(ctx, op.Deployment.TemplateID, "Original")
+	stage := "Original" // whose text has the lines that people know
+	if op.Deployment.Expanded {
+		stage = "Processed"
+	}
+	text, err := s.storedTemplate(ctx, op.Deployment.TemplateID, stage)
 	if err != nil {
+		return nil, err
+	}
+	d, err := template.Parse([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	env := s.env(ctx, st.ID, st.Name, jr.imported)
+	if env.Template, err = template.Decode(d); err != nil {
 		return nil, err
 	}
 	given := map[string]string{}
 	for _, v := range op.Deployment.Parameters {
 		given[v.Key] = v.Value
 	}
-	e, err := expand(text, placeOf(ctx).region, given)
-	if err != nil {
+	if env.Parameters, err = env.Template.Values(given, resolvedIn(op.Deployment.Parameters)); err != nil {
 		return nil, err
 	}
-	values, err := e.template.Values(given)
-	if err != nil {
-		return nil, err
-	}
-	env := s.env(ctx, e.template, values, st.ID, st.Name, jr.imported)
 	return deploy.NewTarget(env, s.types(), deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags})
 }
 

@@ -21,6 +21,10 @@ type stackRecord struct {
 	TemplateID string
 	// ChangeSetID is the change set that was executed last.
 	ChangeSetID string
+	// Parent is set for a nested stack.
+	Parent *parentRecord `json:",omitempty"`
+	// Failure is why the last operation failed, when the status no longer says so.
+	Failure string `json:",omitempty"`
 	// Exports and Imports are the names of the stack's exports and of those that it uses.
 	Exports, Imports []string
 }
@@ -28,6 +32,8 @@ type stackRecord struct {
 type parameterRecord struct {
 	Key, Value string
 	NoEcho     bool
+	// Resolved is the value of the entry of the Parameter Store that Value names, if the parameter's type says so.
+	Resolved string `json:",omitempty"`
 }
 
 // deployment is what a change set or an operation wants a stack to become.
@@ -38,6 +44,8 @@ type deployment struct {
 	Tags                          map[string]string
 	RoleARN                       string
 	OnFailure                     string
+	// Expanded tells that transforms made the processed template from the original one.
+	Expanded bool
 }
 
 type changeSetRecord struct {

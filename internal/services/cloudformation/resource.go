@@ -32,12 +32,15 @@ func (s *Service) stackRows(ctx context.Context, name string) (*stackRecord, []*
 
 func (s *Service) describeStackResource(ctx context.Context, in *cloudformation.DescribeStackResourceInput) (*cloudformation.DescribeStackResourceOutput, error) {
 	st, rows, err := s.stackRows(ctx, in.StackName)
+	if isMissing(err) {
+		err = invalid("Stack '%s' does not exist", in.StackName)
+	}
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(rows, func(r *deploy.Resource) bool { return r.LogicalID == in.LogicalResourceId })
 	if i < 0 {
-		return nil, invalid("Resource %s does not exist for stack %s", in.LogicalResourceId, st.Name)
+		return nil, invalid("Resource %s does not exist for stack %s", in.LogicalResourceId, in.StackName)
 	}
 	r := rows[i]
 	d := &cloudformation.StackResourceDetail{

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
@@ -13,6 +14,9 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 )
+
+// maxOperations is how many stacks are worked on at a time. An operation may wait for an hour for a custom resource or a nested stack.
+const maxOperations = 256
 
 // Options are the ports that the service uses.
 type Options struct {
@@ -29,6 +33,8 @@ type Service struct {
 	service.Deps
 	options Options
 	types   func() deploy.Types
+	// board wakes those who wait for an answer or for a stack.
+	board board
 }
 
 // New returns the service.
@@ -36,7 +42,7 @@ func New(deps service.Deps, options Options) service.Service {
 	s := &Service{Deps: deps, options: options}
 	s.types = sync.OnceValue(func() deploy.Types {
 		types := deploy.NewTypes(options.Types()...)
-		for _, t := range ownTypes() {
+		for _, t := range s.ownTypes() {
 			types[t.Name] = t
 		}
 		return types
@@ -52,8 +58,9 @@ func New(deps service.Deps, options Options) service.Service {
 		ListExports: s.listExports, ListImports: s.listImports,
 	}
 	return service.Service{
-		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: ownTypes(),
-		Jobs: []events.Kind{{Name: jobKind, Handle: s.work}},
+		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
+		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}},
+		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
 	}
 }
 

@@ -87,7 +87,7 @@ func updatable(st *stackRecord) error {
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourceTypes": len(in.ResourceTypes) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
+		"NotificationARNs": len(in.NotificationARNs) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
 		"StackPolicyURL": in.StackPolicyURL != nil, "TimeoutInMinutes": in.TimeoutInMinutes != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
@@ -106,9 +106,13 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 		return nil, err
 	}
 	stack.Protected = deref(in.EnableTerminationProtection)
+	if parent, ok := ctx.Value(parentKey{}).(parentRecord); ok {
+		stack.Parent = &parent
+	}
 	q := request{
 		kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters,
 		capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnFailure, direct: true,
+		resourceTypes: in.ResourceTypes,
 	}
 	proposal, err := s.propose(ctx, q, nil, stack.ID, stack.Name)
 	if err != nil {
@@ -123,9 +127,12 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	return &cloudformation.CreateStackOutput{StackId: &stack.ID}, nil
 }
 
+// noUpdates is the message that command line tools look for.
+const noUpdates = "No updates are to be performed."
+
 func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourceTypes": len(in.ResourceTypes) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
+		"NotificationARNs": len(in.NotificationARNs) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
 		"StackPolicyURL": in.StackPolicyURL != nil, "StackPolicyDuringUpdateBody": in.StackPolicyDuringUpdateBody != nil,
 		"StackPolicyDuringUpdateURL": in.StackPolicyDuringUpdateURL != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
@@ -147,13 +154,14 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 	q := request{
 		kind: deploy.Update, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), direct: true,
+		resourceTypes: in.ResourceTypes,
 	}
 	proposal, err := s.propose(ctx, q, stack, stack.ID, stack.Name)
 	if err != nil {
 		return nil, err
 	}
 	if len(proposal.plan.Changes) == 0 && !proposal.outputs {
-		return nil, invalid("No updates are to be performed.")
+		return nil, invalid(noUpdates)
 	}
 	if err := s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), nil); err != nil {
 		return nil, err
@@ -277,6 +285,12 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: []string{},
 		DriftInformation: &cloudformation.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
 	}
+	if out.Tags == nil {
+		out.Tags = []cloudformation.Tag{}
+	}
+	if st.Parent != nil {
+		out.ParentId, out.RootId = ptr(st.Parent.ID), ptr(st.Parent.Root)
+	}
 	if !st.Updated.IsZero() {
 		out.LastUpdatedTime = ptr(st.Updated)
 	}
@@ -301,7 +315,7 @@ func parameters(list []parameterRecord) []cloudformation.Parameter {
 		if p.NoEcho {
 			v = hidden
 		}
-		out = append(out, cloudformation.Parameter{ParameterKey: ptr(p.Key), ParameterValue: &v})
+		out = append(out, cloudformation.Parameter{ParameterKey: ptr(p.Key), ParameterValue: &v, ResolvedValue: optional(p.Resolved)})
 	}
 	return out
 }

@@ -24,7 +24,10 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformation.GetTemplat
 		}
 		id = c.Deployment.TemplateID
 	} else {
-		st, err := s.findStack(ctx, deref(in.StackName))
+		if deref(in.StackName) == "" {
+			return nil, invalid("StackName is required if ChangeSetName is not specified.")
+		}
+		st, err := s.findStack(ctx, *in.StackName)
 		if err != nil {
 			return nil, err
 		}
@@ -50,11 +53,14 @@ func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.Get
 		if err != nil {
 			return nil, err
 		}
+		if st.Status == "REVIEW_IN_PROGRESS" {
+			return nil, invalid("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
+		}
 		if text, err = s.storedTemplate(ctx, st.TemplateID, "Original"); err != nil {
 			return nil, err
 		}
 	}
-	e, err := summarise(ctx, text)
+	e, err := s.summarise(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +98,50 @@ func because2(types []string) *string {
 }
 
 // summarise reads a template for its summary.
-func summarise(ctx context.Context, text string) (*expanded, error) {
+func (s *Service) summarise(ctx context.Context, text string) (*expanded, error) {
 	if text == "" {
 		return nil, invalid("Either Template URL or Template Body must be specified.")
 	}
-	return expand(text, placeOf(ctx).region, nil)
+	d, err := template.Parse([]byte(text))
+	if err != nil {
+		return nil, visible(err)
+	}
+	e, err := declared(d)
+	if err != nil {
+		return nil, err
+	}
+	if e.macros {
+		// Macros do not run for a summary: what they would make is not known.
+		return e, e.decode(withoutTransforms(d))
+	}
+	return s.expand(ctx, text, nil, s.env(ctx, "", "", nil), nil)
+}
+
+// withoutTransforms returns a document without what transforms would work on.
+func withoutTransforms(d *template.Document) *template.Document {
+	root, _ := stripped(d.Root).(map[string]any)
+	delete(root, "Transform")
+	return d.WithRoot(root)
+}
+
+func stripped(v any) any {
+	switch x := v.(type) {
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			out[i] = stripped(x[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k := range x {
+			if k != fnTransform {
+				out[k] = stripped(x[k])
+			}
+		}
+		return out
+	}
+	return v
 }
 
 func (s *Service) validateTemplate(ctx context.Context, in *cloudformation.ValidateTemplateInput) (*cloudformation.ValidateTemplateOutput, error) {
@@ -104,7 +149,7 @@ func (s *Service) validateTemplate(ctx context.Context, in *cloudformation.Valid
 	if err != nil {
 		return nil, err
 	}
-	e, err := summarise(ctx, text)
+	e, err := s.summarise(ctx, text)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
-	"lambent.dev/lambent/internal/deploy/sam"
 	"lambent.dev/lambent/internal/deploy/template"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -22,60 +21,86 @@ type expanded struct {
 	template   *template.Template
 	transforms []string
 	processed  string
+	// macros tells that the template uses other transforms than Lambent's own.
+	macros bool
 }
 
-// expand reads a template's text and runs its transforms. given are the values that a call passes for its parameters.
-func expand(text, region string, given map[string]string) (*expanded, error) {
+// expand reads a template's text and runs its transforms. given are the values that a call passes for its parameters. check, when not nil, may refuse the
+// transforms before they run.
+func (s *Service) expand(ctx context.Context, text string, given map[string]string, env template.Env, check func(e *expanded) error) (*expanded, error) {
 	d, err := template.Parse([]byte(text))
 	if err != nil {
 		return nil, visible(err)
 	}
-	e := &expanded{}
-	if e.transforms, err = template.Transforms(d); err != nil {
-		return nil, visible(err)
+	e, err := declared(d)
+	if err == nil && check != nil {
+		err = check(e)
 	}
-	for _, name := range e.transforms {
-		if name != sam.Name && name != "AWS::LanguageExtensions" {
-			return nil, invalid("Lambent does not support the transform %s. Supported is %s.", name, sam.Name)
-		}
+	if err != nil {
+		return nil, err
 	}
-	if slices.Contains(e.transforms, "AWS::LanguageExtensions") && usesForEach(d.Root) {
-		return nil, invalid("Lambent does not support Fn::ForEach. Write the repeated entries out.")
-	}
-	if slices.Contains(e.transforms, sam.Name) {
-		if d, err = sam.Transform(d, defaults(d.Root, region, given)); err != nil {
+	if len(e.transforms) > 0 || e.macros {
+		if env.Template, err = template.Values(d); err != nil {
 			return nil, visible(err)
 		}
-	} else if len(e.transforms) > 0 {
-		root := maps.Clone(d.Root)
-		delete(root, "Transform")
-		d = d.WithRoot(root)
+		env.Parameters = lenient(env.Template, given)
+		t := &transformer{s: s, env: &env, given: given}
+		if d, err = t.run(ctx, d); err != nil {
+			return nil, err
+		}
 	}
-	if e.template, err = template.Decode(d); err != nil {
+	return e, e.decode(d)
+}
+
+// declared reads which transforms a template asks for.
+func declared(d *template.Document) (*expanded, error) {
+	uses, err := template.Transforms(d)
+	if err != nil {
 		return nil, visible(err)
+	}
+	e := &expanded{macros: usesMacros(d)}
+	for _, u := range uses {
+		e.transforms = append(e.transforms, u.Name)
+	}
+	return e, nil
+}
+
+func (e *expanded) decode(d *template.Document) (err error) {
+	if e.template, err = template.Decode(d); err != nil {
+		return visible(err)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(d.Root); err != nil {
-		return nil, invalid("Template format error: %v", err)
+		return invalid("Template format error: %v", err)
 	}
 	e.processed = b.String()
-	return e, nil
+	return nil
 }
 
-func usesForEach(v any) bool {
-	switch x := v.(type) {
-	case map[string]any:
-		for k, e := range x {
-			if strings.HasPrefix(k, "Fn::ForEach") || usesForEach(e) {
-				return true
-			}
+// lenient returns the values of parameters that transforms may use: a parameter without a value has none, and is refused later.
+func lenient(t *template.Template, given map[string]string) map[string]any {
+	out := map[string]any{}
+	for name, p := range t.Parameters {
+		text, ok := given[name]
+		if !ok && p.Default != nil {
+			text, ok = *p.Default, true
 		}
-	case []any:
-		return slices.ContainsFunc(x, usesForEach)
+		if !ok {
+			continue
+		}
+		if !p.IsList() {
+			out[name] = text
+			continue
+		}
+		list := []any{}
+		for part := range strings.SplitSeq(text, ",") {
+			list = append(list, strings.TrimSpace(part))
+		}
+		out[name] = list
 	}
-	return false
+	return out
 }
 
 // defaults returns the parameter values that a transform may use.
@@ -124,7 +149,7 @@ func (e *expanded) capabilities() (needed, because []string) {
 
 func (e *expanded) checkCapabilities(given []string, direct bool) error {
 	needed, _ := e.capabilities()
-	if direct && len(e.transforms) > 0 {
+	if direct && (len(e.transforms) > 0 || e.macros) {
 		needed = append(needed, "CAPABILITY_AUTO_EXPAND")
 	}
 	var missing []string
@@ -145,6 +170,8 @@ type proposal struct {
 	expanded   *expanded
 	deployment deployment
 	plan       *deploy.Plan
+	// missing are the exports that the template imports and that are not there yet: a change set may come before them.
+	missing []string
 	// outputs tells that the stack's outputs differ.
 	outputs bool
 }
@@ -158,6 +185,8 @@ type request struct {
 	tags               []cloudformation.Tag
 	roleARN, onFailure string
 	direct             bool
+	// resourceTypes are the types that the call allows; nil allows all.
+	resourceTypes []string
 }
 
 // propose reads the template and the values of a request and plans it against the stack, which is nil for a new one.
@@ -182,20 +211,35 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		return nil, err
 	}
 	p := &proposal{text: text}
-	if p.expanded, err = expand(text, placeOf(ctx).region, given); err != nil {
+	env := s.env(ctx, stackID, stackName, nil)
+	p.expanded, err = s.expand(ctx, text, given, env, func(e *expanded) error {
+		if q.direct && e.macros && !slices.Contains(q.capabilities, "CAPABILITY_AUTO_EXPAND") {
+			return lacking([]string{"CAPABILITY_AUTO_EXPAND"})
+		}
+		return nil
+	})
+	var failed *transformError
+	if q.direct && errors.As(err, &failed) {
+		err = invalid("%s", failed.message)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := p.expanded.checkCapabilities(q.capabilities, q.direct); err != nil {
 		return nil, err
 	}
 	t := p.expanded.template
-	resolved, err := t.Values(given)
+	if err := checkTypes(t, q.resourceTypes); err != nil {
+		return nil, err
+	}
+	stored := map[string]string{}
+	resolved, err := t.Values(given, s.stored(ctx, stored))
 	if err != nil {
 		return nil, visible(err)
 	}
 	p.deployment = deployment{
-		Kind: q.kind, Description: t.Description, Parameters: parameterRecords(t, given), Capabilities: q.capabilities,
-		RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags),
+		Kind: q.kind, Description: t.Description, Parameters: parameterRecords(t, given, stored), Capabilities: q.capabilities,
+		RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags), Expanded: len(p.expanded.transforms) > 0 || p.expanded.macros,
 	}
 	if q.tags == nil && stack != nil {
 		p.deployment.Tags = stack.Tags
@@ -206,7 +250,13 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	if err := s.checkRole(ctx, q.roleARN); err != nil {
 		return nil, err
 	}
-	env := s.env(ctx, t, resolved, stackID, stackName, nil)
+	env.Template, env.Parameters = t, resolved
+	if !q.direct {
+		env.Import = p.lenientImport(env.Import)
+	}
+	if err := env.CheckRules(); err != nil {
+		return nil, visible(err)
+	}
 	target, err := deploy.NewTarget(env, s.types(), deploy.Stack{ID: stackID, Name: stackName, Tags: p.deployment.Tags})
 	if err != nil {
 		return nil, visible(err)
@@ -217,11 +267,63 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 			return nil, err
 		}
 	}
-	if p.plan, err = target.Plan(rows); err != nil {
+	past, err := s.past(ctx, stack)
+	if err != nil {
+		return nil, err
+	}
+	if p.plan, err = target.Plan(rows, past); err != nil {
 		return nil, visible(err)
 	}
 	p.outputs = stack != nil && !slices.Equal(stack.Outputs, p.plan.Outputs)
 	return p, nil
+}
+
+// lenientImport notes exports that are missing instead of failing.
+func (p *proposal) lenientImport(find func(name string) (string, error)) func(name string) (string, error) {
+	return func(name string) (string, error) {
+		v, err := find(name)
+		var missing *template.Error
+		if errors.As(err, &missing) {
+			if !slices.Contains(p.missing, name) {
+				p.missing = append(p.missing, name)
+			}
+			return "", template.ErrNotYet
+		}
+		return v, err
+	}
+}
+
+// past returns what a stack was deployed from; nil for a new one, and for one whose template this version no longer reads: a plan then tells less about
+// the reasons of changes.
+func (s *Service) past(ctx context.Context, stack *stackRecord) (*deploy.Past, error) {
+	if stack == nil || stack.TemplateID == "" {
+		return nil, nil
+	}
+	text, err := s.storedTemplate(ctx, stack.TemplateID, "Processed")
+	if err != nil {
+		return nil, err
+	}
+	return readPast(text, stack.Parameters), nil
+}
+
+func readPast(text string, parameters []parameterRecord) *deploy.Past {
+	given := map[string]string{}
+	for _, v := range parameters {
+		given[v.Key] = v.Value
+	}
+	d, err := template.Parse([]byte(text))
+	if err != nil {
+		return nil
+	}
+	t, err := template.Decode(d)
+	if err != nil {
+		return nil
+	}
+	values, err := t.Values(given, resolvedIn(parameters))
+	if err != nil {
+		return nil
+	}
+	return &deploy.Past{Template: t, Parameters: values}
 }
 
 func (s *Service) checkRole(ctx context.Context, role string) error {
@@ -234,11 +336,11 @@ func (s *Service) checkRole(ctx context.Context, role string) error {
 	return s.options.Roles.CheckPassRole(ctx, role, "cloudformation.amazonaws.com")
 }
 
-// env returns the environment of a template; imported, when not nil, learns the names of the exports that are used.
-func (s *Service) env(ctx context.Context, t *template.Template, values map[string]any, stackID, stackName string, imported func(name string)) template.Env {
+// env returns the environment of a stack's template, without the template and its values; imported, when not nil, learns the names of the exports that are used.
+func (s *Service) env(ctx context.Context, stackID, stackName string, imported func(name string)) template.Env {
 	p := placeOf(ctx)
 	return template.Env{
-		Template: t, Parameters: values, StackID: stackID, StackName: stackName, Account: p.account, Region: p.region,
+		StackID: stackID, StackName: stackName, Account: p.account, Region: p.region,
 		Import: func(name string) (string, error) {
 			var e exportRecord
 			var found bool
@@ -291,7 +393,7 @@ func values(given []cloudformation.Parameter, stack *stackRecord) (map[string]st
 	return out, nil
 }
 
-func parameterRecords(t *template.Template, given map[string]string) []parameterRecord {
+func parameterRecords(t *template.Template, given, stored map[string]string) []parameterRecord {
 	var out []parameterRecord
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
 		p := t.Parameters[name]
@@ -299,7 +401,7 @@ func parameterRecords(t *template.Template, given map[string]string) []parameter
 		if !ok && p.Default != nil {
 			v = *p.Default
 		}
-		out = append(out, parameterRecord{Key: name, Value: v, NoEcho: p.NoEcho})
+		out = append(out, parameterRecord{Key: name, Value: v, NoEcho: p.NoEcho, Resolved: stored[name]})
 	}
 	return out
 }

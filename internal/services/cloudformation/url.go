@@ -54,7 +54,7 @@ func (s *Service) text(ctx context.Context, body, location *string) (string, err
 	}
 	bucket, key, version, ok := objectOf(*location)
 	if !ok {
-		return "", invalid("TemplateURL must be a supported URL: an object in S3, not %s.", *location)
+		return "", invalid("TemplateURL must be a supported URL.")
 	}
 	r, size, err := s.options.Objects.OpenObject(ctx, bucket, key, version)
 	if err != nil {

@@ -27,7 +27,9 @@ const (
 	trimBatch = 500
 )
 
-func (s *Service) jobs() []events.Kind { return []events.Kind{{Name: jobTrim, Handle: s.trim, MakesRoom: true}} }
+func (s *Service) jobs() []events.Kind {
+	return []events.Kind{{Name: jobTrim, Handle: s.trim, MakesRoom: true}}
+}
 
 // trimJob is the payload of jobTrim. All means that the stream is deleted.
 type trimJob struct {

@@ -77,35 +77,37 @@ type tenancyProperties struct {
 
 // functionProperties are the properties of AWS::Lambda::Function. Those that the service refuses are here so that the refusal is the service's own.
 type functionProperties struct {
-	Architectures                []string                 `cfn:"Architectures"`
-	CapacityProviderConfig       *capacityUseProperties   `cfn:"CapacityProviderConfig"`
-	Code                         codeProperties           `cfn:"Code,required,writeOnly"`
-	CodeSigningConfigArn         *string                  `cfn:"CodeSigningConfigArn"`
-	DeadLetterConfig             *deadLetterProperties    `cfn:"DeadLetterConfig"`
-	Description                  *string                  `cfn:"Description"`
-	DurableConfig                *durableProperties       `cfn:"DurableConfig"`
-	Environment                  *environmentProperties   `cfn:"Environment"`
-	EphemeralStorage             *storageProperties       `cfn:"EphemeralStorage"`
-	FileSystemConfigs            []fileSystemProperties   `cfn:"FileSystemConfigs"`
-	FunctionName                 *string                  `cfn:"FunctionName,createOnly"`
-	Handler                      *string                  `cfn:"Handler"`
-	ImageConfig                  *imageProperties         `cfn:"ImageConfig"`
-	KmsKeyArn                    *string                  `cfn:"KmsKeyArn"`
-	Layers                       []string                 `cfn:"Layers"`
-	LoggingConfig                *loggingProperties       `cfn:"LoggingConfig"`
-	MemorySize                   *int32                   `cfn:"MemorySize"`
-	PackageType                  *string                  `cfn:"PackageType,createOnly"`
-	RecursiveLoop                *string                  `cfn:"RecursiveLoop"`
-	ReservedConcurrentExecutions *int32                   `cfn:"ReservedConcurrentExecutions"`
-	Role                         string                   `cfn:"Role,required"`
-	Runtime                      *string                  `cfn:"Runtime"`
-	RuntimeManagementConfig      *runtimePolicyProperties `cfn:"RuntimeManagementConfig"`
-	SnapStart                    *snapStartProperties     `cfn:"SnapStart"`
-	Tags                         []tag                    `cfn:"Tags"`
-	TenancyConfig                *tenancyProperties       `cfn:"TenancyConfig,createOnly"`
-	Timeout                      *int32                   `cfn:"Timeout"`
-	TracingConfig                *tracingProperties       `cfn:"TracingConfig"`
-	VpcConfig                    *vpcProperties           `cfn:"VpcConfig"`
+	Architectures                []string                   `cfn:"Architectures"`
+	CapacityProviderConfig       *capacityUseProperties     `cfn:"CapacityProviderConfig"`
+	Code                         codeProperties             `cfn:"Code,required,writeOnly"`
+	CodeSigningConfigArn         *string                    `cfn:"CodeSigningConfigArn"`
+	DeadLetterConfig             *deadLetterProperties      `cfn:"DeadLetterConfig"`
+	Description                  *string                    `cfn:"Description"`
+	DurableConfig                *durableProperties         `cfn:"DurableConfig"`
+	Environment                  *environmentProperties     `cfn:"Environment"`
+	EphemeralStorage             *storageProperties         `cfn:"EphemeralStorage"`
+	FileSystemConfigs            []fileSystemProperties     `cfn:"FileSystemConfigs"`
+	FunctionName                 *string                    `cfn:"FunctionName,createOnly"`
+	FunctionScalingConfig        *functionScalingProperties `cfn:"FunctionScalingConfig"`
+	Handler                      *string                    `cfn:"Handler"`
+	ImageConfig                  *imageProperties           `cfn:"ImageConfig"`
+	KmsKeyArn                    *string                    `cfn:"KmsKeyArn"`
+	Layers                       []string                   `cfn:"Layers"`
+	LoggingConfig                *loggingProperties         `cfn:"LoggingConfig"`
+	MemorySize                   *int32                     `cfn:"MemorySize"`
+	PackageType                  *string                    `cfn:"PackageType,createOnly"`
+	PublishToLatestPublished     *bool                      `cfn:"PublishToLatestPublished"`
+	RecursiveLoop                *string                    `cfn:"RecursiveLoop"`
+	ReservedConcurrentExecutions *int32                     `cfn:"ReservedConcurrentExecutions"`
+	Role                         string                     `cfn:"Role,required"`
+	Runtime                      *string                    `cfn:"Runtime"`
+	RuntimeManagementConfig      *runtimePolicyProperties   `cfn:"RuntimeManagementConfig"`
+	SnapStart                    *snapStartProperties       `cfn:"SnapStart"`
+	Tags                         []tag                      `cfn:"Tags"`
+	TenancyConfig                *tenancyProperties         `cfn:"TenancyConfig,createOnly"`
+	Timeout                      *int32                     `cfn:"Timeout"`
+	TracingConfig                *tracingProperties         `cfn:"TracingConfig"`
+	VpcConfig                    *vpcProperties             `cfn:"VpcConfig"`
 }
 
 // code is the API's form of the source. Inline text becomes a zip file with the one file that the handler names.
@@ -187,8 +189,12 @@ func withDefaults(in, old *api.UpdateFunctionConfigurationInput) {
 	if in.Timeout == nil {
 		in.Timeout = ptr(int32(3))
 	}
+	memory, format := int32(128), logText
+	if in.CapacityProviderConfig != nil {
+		memory, format = leastManagedMemory, logJSON
+	}
 	if in.MemorySize == nil {
-		in.MemorySize = ptr(int32(128))
+		in.MemorySize = &memory
 	}
 	if in.Description == nil {
 		in.Description = ptr("")
@@ -198,7 +204,7 @@ func withDefaults(in, old *api.UpdateFunctionConfigurationInput) {
 	}
 	unset(&in.Environment, old.Environment, &api.Environment{Variables: map[string]string{}})
 	unset(&in.EphemeralStorage, old.EphemeralStorage, &api.EphemeralStorage{Size: 512})
-	unset(&in.LoggingConfig, old.LoggingConfig, &api.LoggingConfig{LogFormat: logText, LogGroup: ptr(defaultLogGroup(in.FunctionName))})
+	unset(&in.LoggingConfig, old.LoggingConfig, &api.LoggingConfig{LogFormat: format, LogGroup: ptr(defaultLogGroup(in.FunctionName))})
 	unset(&in.VpcConfig, old.VpcConfig, &api.VpcConfig{})
 	unset(&in.DeadLetterConfig, old.DeadLetterConfig, &api.DeadLetterConfig{TargetArn: ptr("")})
 	unset(&in.TracingConfig, old.TracingConfig, &api.TracingConfig{Mode: api.TracingModePassThrough})
@@ -243,6 +249,9 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 	if err == nil {
 		err = l.configureFunction(ctx, name, &functionProperties{CodeSigningConfigArn: p.CodeSigningConfigArn}, p)
 	}
+	if err == nil {
+		err = l.publishLatest(ctx, name, &functionProperties{}, p)
+	}
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -263,6 +272,9 @@ func functionResource(ctx context.Context, name string, p *functionProperties) s
 func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceCall, old, p *functionProperties) (service.Resource, error) {
 	name := c.PhysicalID
 	source, err := p.code()
+	if err == nil {
+		err = p.keeps(old)
+	}
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -289,8 +301,43 @@ func (l *Lambda) updateFunctionResource(ctx context.Context, c service.ResourceC
 			}
 		}
 	}
+	if err := l.publishLatest(ctx, name, old, p); err != nil {
+		return service.Resource{}, err
+	}
 	arn := ref{scope: scopeOf(ctx), name: name}.function()
 	return functionResource(ctx, name, p), l.updateTags(ctx, c, arn, old.Tags, p.Tags)
+}
+
+// keeps fails for properties that a template has taken away from a function that cannot do without them.
+func (p *functionProperties) keeps(old *functionProperties) error {
+	switch {
+	case old.DurableConfig != nil && p.DurableConfig == nil:
+		return invalid("DurableConfig cannot be taken away from a function. Give the function another name, which makes a new one.")
+	case old.CapacityProviderConfig != nil && p.CapacityProviderConfig == nil:
+		return invalid("CapacityProviderConfig cannot be taken away from a function. Give the function another name, which makes a new one.")
+	}
+	return nil
+}
+
+// publishLatest publishes a function on a capacity provider to $LATEST.PUBLISHED, unless the template does not want that, sets how that scales, and waits for it.
+func (l *Lambda) publishLatest(ctx context.Context, name string, old, p *functionProperties) error {
+	wanted := p.CapacityProviderConfig != nil
+	if p.PublishToLatestPublished != nil {
+		wanted = *p.PublishToLatestPublished
+	}
+	if !wanted {
+		if p.FunctionScalingConfig != nil {
+			return invalid("FunctionScalingConfig is that of $LATEST.PUBLISHED: set CapacityProviderConfig, and leave PublishToLatestPublished out.")
+		}
+		return nil
+	}
+	if err := l.do(ctx, "PublishVersion", &api.PublishVersionInput{FunctionName: name, PublishTo: api.FunctionVersionLatestPublishedLatestPublished}); err != nil {
+		return err
+	}
+	if err := l.awaitActive(ctx, name, ptr(latestPublished)); err != nil {
+		return err
+	}
+	return l.scale(ctx, ref{scope: scopeOf(ctx), name: name, qualifier: latestPublished}, old.FunctionScalingConfig, p.FunctionScalingConfig)
 }
 
 // configureFunction changes what has an operation of its own.

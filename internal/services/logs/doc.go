@@ -2,7 +2,8 @@
 //
 // Log lines reach it in two ways: by PutLogEvents, durable when it returns, and through [port.LogSink], by which
 // functions log. The sink keeps lines in a bounded buffer and commits those of all streams together, at the latest after
-// [flushInterval]; a full buffer makes the writer wait, so that a function that logs faster than the disk is slowed down and loses nothing.
+// [flushInterval]; a stream that has its part of the buffer waits, so that a function that logs faster than the disk is slowed down and loses nothing, and the
+// others have room.
 //
 // # Keys
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	flushInterval = 200 * time.Millisecond
 	// maxBuffered bounds the buffer, in bytes of messages and overhead.
 	maxBuffered = 8 << 20
+	// maxStream is how much of that one stream may take, and fairStream what each may have even when the others have filled the buffer, so that a function that
+	// logs without end makes nobody else wait. Both are in bytes.
+	maxStream  = 1 << 20
+	fairStream = 64 << 10
 	// maxCommit bounds one commit of the sink, in bytes, well below a transaction's limit; maxCommitStreams bounds the streams in it.
 	maxCommit        = 1 << 20
 	maxCommitStreams = 256
@@ -30,7 +35,7 @@ type sink struct {
 	mu sync.Mutex // guards the fields below
 	// changed is closed and renewed whenever pending or flushing change.
 	changed  chan struct{}
-	pending  map[target][]line
+	pending  map[target]*queue
 	order    []target
 	size     int
 	flushing bool
@@ -47,8 +52,14 @@ type target struct {
 	group, stream string
 }
 
+// queue is what waits of one stream, size its bytes.
+type queue struct {
+	lines []line
+	size  int
+}
+
 func newSink(l *Logs) *sink {
-	return &sink{logs: l, changed: make(chan struct{}), pending: make(map[target][]line), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &sink{logs: l, changed: make(chan struct{}), pending: make(map[target]*queue), wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // PutLog implements [port.LogSink].
@@ -59,14 +70,17 @@ func (l *Logs) PutLog(ctx context.Context, account, region, group, stream string
 // Flush implements [port.LogSink].
 func (l *Logs) Flush(ctx context.Context) error { return l.sink.Flush(ctx) }
 
-// put adds lines to the buffer, waiting for room before each batch: one batch may pass the bound.
+// put adds lines to the buffer, waiting for room before each batch: one batch may pass the bounds.
 func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
-	if err := k.room(ctx); err != nil {
+	if err := k.room(ctx, t); err != nil {
 		return err
 	}
 	defer k.mu.Unlock()
-	all, ok := k.pending[t]
-	before := len(all)
+	q, ok := k.pending[t]
+	if !ok {
+		q = &queue{}
+	}
+	before := q.size
 	for _, in := range lines {
 		message := in.Message
 		if len(message) > maxEventBytes-eventOverhead {
@@ -75,16 +89,17 @@ func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
 		if message == "" {
 			continue
 		}
-		all = append(all, line{in.Time.UnixMilli(), message})
-		k.size += len(message) + eventOverhead
+		q.lines = append(q.lines, line{in.Time.UnixMilli(), message})
+		q.size += len(message) + eventOverhead
 	}
-	if len(all) == before {
+	if q.size == before {
 		return nil
 	}
+	k.size += q.size - before
 	if !ok {
 		k.order = append(k.order, t)
+		k.pending[t] = q
 	}
-	k.pending[t] = all
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -92,10 +107,10 @@ func (k *sink) put(ctx context.Context, t target, lines []port.LogLine) error {
 	return nil
 }
 
-// room waits until the buffer has room, and returns with k.mu held unless it fails.
-func (k *sink) room(ctx context.Context) error {
+// room waits until the buffer has room for a stream, and returns with k.mu held unless it fails.
+func (k *sink) room(ctx context.Context, t target) error {
 	k.mu.Lock()
-	for k.size > maxBuffered && !k.closed {
+	for k.fullLocked(t) && !k.closed {
 		changed := k.changed
 		k.mu.Unlock()
 		select {
@@ -110,6 +125,12 @@ func (k *sink) room(ctx context.Context) error {
 		return errors.New("the log sink is closed")
 	}
 	return nil
+}
+
+// fullLocked tells whether a stream has to wait.
+func (k *sink) fullLocked(t target) bool {
+	q := k.pending[t]
+	return q != nil && (q.size > maxStream || k.size > maxBuffered && q.size > fairStream)
 }
 
 // Flush waits until every line that was accepted before is durable.
@@ -168,10 +189,12 @@ type part struct {
 	lines []line
 }
 
-// drain commits pending lines until none is left. One drain runs at a time; others wait for it.
+// drain commits the lines that are pending now, and leaves those that come meanwhile to the next one: a stream that never stops would keep it for ever, and is slowed
+// down to what the buffer has of it for each [flushInterval]. One drain commits at a time; others wait for it.
 func (k *sink) drain(ctx context.Context) error {
+	left := k.waiting()
 	for {
-		parts, wait := k.take()
+		parts, wait := k.take(left)
 		switch {
 		case wait != nil:
 			select {
@@ -188,11 +211,25 @@ func (k *sink) drain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		for _, p := range parts {
+			left[p.target] -= len(p.lines)
+		}
 	}
 }
 
-// take claims lines for one commit, or returns a channel to wait on while another drain holds some.
-func (k *sink) take() ([]part, <-chan struct{}) {
+// waiting is how many lines of each stream are pending.
+func (k *sink) waiting() map[target]int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make(map[target]int, len(k.pending))
+	for t, q := range k.pending {
+		out[t] = len(q.lines)
+	}
+	return out
+}
+
+// take claims lines for one commit, at most so many of each stream, or returns a channel to wait on while another drain holds some.
+func (k *sink) take(most map[target]int) ([]part, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flushing {
@@ -201,7 +238,8 @@ func (k *sink) take() ([]part, <-chan struct{}) {
 	var parts []part
 	size := 0
 	for _, t := range k.order {
-		all := k.pending[t]
+		all := k.pending[t].lines
+		all = all[:min(len(all), most[t])]
 		n := 0
 		for n < len(all) && n < maxBatchEvents && (size == 0 || size+len(all[n].message)+eventOverhead <= maxCommit) {
 			size += len(all[n].message) + eventOverhead
@@ -218,19 +256,25 @@ func (k *sink) take() ([]part, <-chan struct{}) {
 	return parts, nil
 }
 
-// settle removes lines that are durable from the buffer; after an error they stay where they are.
+// settle removes lines that are durable from the buffer; after an error they stay where they are. A stream with more of them goes behind the others.
 func (k *sink) settle(parts []part, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.flushing = false
 	if err == nil {
-		k.order = k.order[len(parts):]
+		settled := make(map[target]bool, len(parts))
 		for _, p := range parts {
+			settled[p.target] = true
+		}
+		k.order = slices.DeleteFunc(k.order, func(t target) bool { return settled[t] })
+		for _, p := range parts {
+			q, done := k.pending[p.target], 0
 			for _, e := range p.lines {
-				k.size -= len(e.message) + eventOverhead
+				done += len(e.message) + eventOverhead
 			}
-			if rest := k.pending[p.target][len(p.lines):]; len(rest) > 0 {
-				k.pending[p.target] = rest
+			k.size -= done
+			q.size -= done
+			if q.lines = q.lines[len(p.lines):]; len(q.lines) > 0 {
 				k.order = append(k.order, p.target)
 			} else {
 				delete(k.pending, p.target)

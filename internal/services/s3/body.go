@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/lib/seal"
@@ -24,7 +23,6 @@ const (
 	minPart    = 5 << 20
 	maxParts   = 10_000
 	maxObject  = int64(maxParts) * maxUpload
-	copyBuffer = 256 << 10
 )
 
 // trailers is implemented by a body whose checksums come after it. The values are valid after io.EOF.
@@ -192,7 +190,7 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 	} else {
 		d.blocks = newBlockSums()
 	}
-	if out.Size, err = spool(to, head, r, d); err != nil {
+	if out.Size, err = s.buffers.spool(to, head, r, d); err != nil {
 		return stored{}, err
 	}
 	if err := e.finish(&out, d, r); err != nil {
@@ -289,50 +287,6 @@ func readHead(r io.Reader, limit int) (head []byte, whole bool, err error) {
 		}
 	}
 	return buf, false, nil
-}
-
-// spool copies head and the rest of r to w. Hashing of one piece overlaps reading of the next.
-func spool(w io.Writer, head []byte, r io.Reader, d *digest) (int64, error) {
-	pieces := make(chan []byte)
-	free := make(chan []byte, 2)
-	free <- make([]byte, copyBuffer)
-	free <- make([]byte, copyBuffer)
-	var hashing sync.WaitGroup
-	hashing.Go(func() {
-		for p := range pieces {
-			d.write(p)
-			if cap(p) == copyBuffer {
-				free <- p[:copyBuffer]
-			}
-		}
-	})
-	defer hashing.Wait()
-	defer close(pieces)
-
-	total := int64(len(head))
-	pieces <- head
-	if _, err := w.Write(head); err != nil {
-		return 0, fromStore(wrap("write body", err))
-	}
-	for {
-		buf := <-free
-		n, err := fill(r, buf)
-		if total += int64(n); total > maxUpload {
-			return 0, entityTooLarge()
-		}
-		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
-				return 0, fromStore(wrap("write body", err))
-			}
-			pieces <- buf[:n]
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return total, nil
-		case err != nil:
-			return 0, readError(err)
-		}
-	}
 }
 
 // fill reads until buf is full or r fails. Unlike io.ReadFull it passes io.EOF and io.ErrUnexpectedEOF on as they came, because

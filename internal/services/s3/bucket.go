@@ -356,7 +356,7 @@ func (s *Service) listBuckets(ctx context.Context, in *api.ListBucketsInput) (*a
 			return nil, invalidArgument("Argument max-buckets must be an integer between 1 and 10000.")
 		}
 	}
-	out := &api.ListBucketsOutput{Owner: owner(req.Account), Prefix: in.Prefix}
+	out := &api.ListBucketsOutput{Buckets: []api.Bucket{}, Owner: owner(req.Account), Prefix: in.Prefix}
 	from, err := decodeToken(in.ContinuationToken)
 	if err != nil {
 		return nil, err

@@ -29,18 +29,28 @@ import (
 // onFS opens an object store whose rows and bodies lie on fs.
 func onFS(t *testing.T, fs vfs.FS) *fixture {
 	t.Helper()
-	now := clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
-	st, err := pebble.Open("db", pebble.Options{FS: fs, Clock: now})
+	f, err := openOn(t, fs, 0)
 	if err != nil {
-		t.Fatalf("open store: %v", err)
+		t.Fatal(err)
+	}
+	return f
+}
+
+// openOn opens an object store on fs, whose engine writes a table for that many bytes of rows; 0 means the usual number.
+func openOn(t *testing.T, fs vfs.FS, table uint64) (*fixture, error) {
+	t.Helper()
+	now := clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
+	st, err := pebble.Open("db", pebble.Options{FS: fs, Clock: now, MemTableBytes: table})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
 	}
 	blobs, err := disk.Open("blobs", disk.Options{FS: vfsdisk.FS{FS: fs}})
 	if err != nil {
-		t.Fatalf("open bodies: %v", err)
+		return nil, errors.Join(fmt.Errorf("open bodies: %w", err), st.Close())
 	}
 	f := &fixture{t: t, clock: now, functions: &functions{}, door: &door{}}
 	f.Service = New(service.Deps{Store: st, Blobs: blobs, Door: f.door, Clock: f.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, Options{Functions: f.functions})
-	return f
+	return f, nil
 }
 
 func (f *fixture) close() error { return errors.Join(f.store.Close(), f.blobs.Close()) }

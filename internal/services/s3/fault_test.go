@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -21,9 +24,10 @@ import (
 	"lambent.dev/lambent/internal/store"
 )
 
-// breaking fails the writes of a disk from the nth on, for as long as it is on.
+// breaking fails the writes of a disk from the nth on, or that one alone, for as long as it is on.
 type breaking struct {
 	err  error
+	once bool
 	from int64
 	seen atomic.Int64
 	on   atomic.Bool
@@ -34,13 +38,15 @@ func (b *breaking) MaybeError(op errorfs.Op) error {
 	if !b.on.Load() || op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
 		return nil
 	}
-	if b.seen.Add(1) > b.from {
+	if n := b.seen.Add(1); n == b.from+1 || n > b.from && !b.once {
 		return b.err
 	}
 	return nil
 }
 
-func (b *breaking) String() string { return fmt.Sprintf("%v from write %d on", b.err, b.from) }
+func (b *breaking) String() string {
+	return fmt.Sprintf("%v at write %d, once %v", b.err, b.from, b.once)
+}
 
 // call changes one key; body is what the key has afterwards.
 type call struct {
@@ -102,30 +108,61 @@ func (f *fixture) state(key string) ([]byte, error) {
 	return io.ReadAll(out.Body)
 }
 
-// playScript runs the script, and returns for each key the states that it may have afterwards: the last acknowledged one, and those of calls that failed after it.
-func playScript(f *fixture) (may map[string][][]byte, failed int) {
-	may = map[string][][]byte{}
-	for _, c := range script() {
-		err := c.run(f)
+// outcomes are for each key the states that it can have: the last acknowledged one, and those of calls after it that failed or never ended.
+type outcomes struct {
+	mu  sync.Mutex // guards the field below
+	may map[string][][]byte
+}
+
+// run runs a call and notes what the state of its key can be.
+func (o *outcomes) run(f *fixture, c *call) error {
+	o.note(c, false)
+	err := c.run(f)
+	if err == nil {
+		o.note(c, true)
+	}
+	return err
+}
+
+func (o *outcomes) note(c *call, acknowledged bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := o.may[c.key]
+	switch {
+	case acknowledged:
+		before = nil
+	case before == nil:
+		before = [][]byte{nil}
+	}
+	o.may[c.key] = append(slices.Clip(before), c.body)
+}
+
+// states returns the states of all keys.
+func (o *outcomes) states() map[string][][]byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.may)
+}
+
+// playScript runs calls, and returns what each key can be afterwards, and how many calls failed.
+func playScript(f *fixture, calls []call) (o *outcomes, failed int) {
+	o = &outcomes{may: map[string][][]byte{}}
+	for i := range calls {
+		err := o.run(f, &calls[i])
 		if err == nil {
-			may[c.key] = [][]byte{c.body}
 			continue
 		}
 		failed++
 		if e, known := asError(err); known && e.Status < http.StatusInternalServerError && service.Code(err) != "NoSuchKey" {
 			f.t.Errorf("a broken disk is answered with %v", err) // what is not an error of the service is answered with 500
 		}
-		if may[c.key] == nil {
-			may[c.key] = [][]byte{nil}
-		}
-		may[c.key] = append(may[c.key], c.body)
 	}
-	return may, failed
+	return o, failed
 }
 
-func (f *fixture) wantStates(when string, may map[string][][]byte) {
+func (f *fixture) wantStates(when string, o *outcomes) {
 	f.t.Helper()
-	for key, states := range may {
+	for key, states := range o.states() {
 		got, err := f.state(key)
 		if err != nil {
 			f.t.Errorf("%s: read %s: %v", when, key, err)
@@ -143,34 +180,40 @@ func (f *fixture) wantStates(when string, may map[string][][]byte) {
 
 // TestDiskErrorAtEveryWriteLosesNothing breaks the disk at each write that the script makes, of bodies and of the store, and lets the power fail then.
 func TestDiskErrorAtEveryWriteLosesNothing(t *testing.T) {
-	broke := 0
-	for from := int64(0); ; from++ {
-		disk := vfs.NewCrashableMem()
-		b := &breaking{err: syscall.EIO, from: from}
-		f := onFS(t, errorfs.Wrap(disk, b))
-		if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
-			t.Fatal(err)
-		}
-		b.on.Store(true)
-		may, failed := playScript(f)
-		b.on.Store(false)
-		after := onFS(t, disk.CrashClone(vfs.CrashCloneCfg{}))
-		after.wantStates(b.String(), may)
-		if err := after.close(); err != nil {
-			t.Error(err)
-		}
-		_ = f.close() // the store of a broken disk ends with its error
-		if t.Failed() {
-			return
-		}
-		if failed == 0 {
-			break
-		}
-		broke++
+	for _, b := range []*breaking{{err: syscall.EIO}, {err: syscall.ENOSPC}, {err: syscall.EIO, once: true}, {err: syscall.ENOSPC, once: true}} {
+		t.Run(fmt.Sprintf("%v once %v", b.err, b.once), func(t *testing.T) {
+			broke := 0
+			for from := int64(0); !t.Failed(); from++ {
+				if !breakFrom(t, &breaking{err: b.err, once: b.once, from: from}) {
+					break
+				}
+				broke++
+			}
+			if broke < 20 {
+				t.Errorf("the script makes %d writes; that is too few to be all", broke)
+			}
+		})
 	}
-	if broke < 20 {
-		t.Errorf("the script makes %d writes; that is too few to be all", broke)
+}
+
+// breakFrom plays the script on a disk that breaks, and reports whether it did.
+func breakFrom(t *testing.T, b *breaking) bool {
+	t.Helper()
+	disk := vfs.NewCrashableMem()
+	f := onFS(t, errorfs.Wrap(disk, b))
+	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
+		t.Fatal(err)
 	}
+	b.on.Store(true)
+	may, _ := playScript(f, script())
+	b.on.Store(false)
+	after := onFS(t, disk.CrashClone(vfs.CrashCloneCfg{}))
+	after.wantStates(b.String(), may)
+	if err := after.close(); err != nil {
+		t.Error(err)
+	}
+	_ = f.close() // the store of a broken disk ends with its error
+	return b.seen.Load() > b.from
 }
 
 // filling is a disk whose room is set.
@@ -197,7 +240,7 @@ func TestFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	if _, err := f.createBucket(f.ctx(), &api.CreateBucketInput{Bucket: "pictures"}); err != nil {
 		t.Fatal(err)
 	}
-	before, failed := playScript(f)
+	before, failed := playScript(f, script())
 	if failed > 0 {
 		t.Fatalf("%d calls failed on a disk with room", failed)
 	}
@@ -216,7 +259,7 @@ func TestFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	f.wantStates("while the disk is full", before)
 	disk.avail.Store(5 << 30)
 	f.clock.Advance(2 * time.Second) // a measurement of the room is trusted for a second
-	again, failed := playScript(f)
+	again, failed := playScript(f, script())
 	if failed > 0 {
 		t.Errorf("%d calls failed after there was room again", failed)
 	}

@@ -41,6 +41,8 @@ type Service struct {
 	// records is the access log of the buckets that have one.
 	records *accessLog
 
+	// buffers are what uploads copy with.
+	buffers *buffers
 	// blocks are buffers of *[blockSize]byte.
 	blocks sync.Pool
 	// proven tells when a body was last found whole.
@@ -66,6 +68,7 @@ type Options struct {
 func New(d service.Deps, o Options) *Service {
 	s := &Service{
 		caches:     newCaches(d.Store),
+		buffers:    newBuffers(),
 		proven:     lru.New[blob.ID, time.Time](provenBodies),
 		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},

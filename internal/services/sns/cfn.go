@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -63,7 +64,7 @@ type inlinePolicyProperties struct {
 func (s *Service) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::SNS::Topic", service.ResourceSpec[topicProperties]{
-			Attributes: []string{"TopicArn", "TopicName"},
+			Attributes: []string{"DisplayName", "TopicArn", "TopicName"},
 			Create:     s.createTopicResource, Update: s.updateTopicResource, Delete: s.deleteTopicResource,
 		}),
 		service.NewResourceType("AWS::SNS::Subscription", service.ResourceSpec[subscriptionProperties]{
@@ -163,11 +164,11 @@ func (s *Service) createTopicResource(ctx context.Context, c service.ResourceCal
 	if _, err := call[api.CreateTopicOutput](ctx, s, "CreateTopic", in); err != nil {
 		return service.Resource{}, err
 	}
-	return topicResource(arn, name), s.subscribeAll(ctx, arn, nil, p.Subscription)
+	return p.resource(arn, name), s.subscribeAll(ctx, arn, nil, p.Subscription)
 }
 
-func topicResource(arn, name string) service.Resource {
-	return service.Resource{PhysicalID: arn, Attributes: map[string]any{"TopicArn": arn, "TopicName": name}}
+func (p *topicProperties) resource(arn, name string) service.Resource {
+	return service.Resource{PhysicalID: arn, Attributes: map[string]any{"DisplayName": opt.Value(p.DisplayName), "TopicArn": arn, "TopicName": name}}
 }
 
 // subscribeAll subscribes what a topic's property names, and ends what it does not name any more.
@@ -232,7 +233,7 @@ func (s *Service) updateTopicResource(ctx context.Context, c service.ResourceCal
 	if err != nil {
 		return service.Resource{}, err
 	}
-	return topicResource(c.PhysicalID, name), s.subscribeAll(ctx, c.PhysicalID, old.Subscription, p.Subscription)
+	return p.resource(c.PhysicalID, name), s.subscribeAll(ctx, c.PhysicalID, old.Subscription, p.Subscription)
 }
 
 func (s *Service) updateTags(ctx context.Context, arn string, old, tags map[string]string) error {

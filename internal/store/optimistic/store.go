@@ -342,7 +342,10 @@ func (s *Store) Close() error {
 		close(s.idle)
 	}
 	s.lifeMu.Unlock()
-	<-s.idle
+	select {
+	case <-s.idle:
+	case <-s.pending.stopped: // an engine that failed may never let go of those that run
+	}
 	s.endErr = s.eng.Close(s.pending.failure() != nil)
 	close(s.ended)
 	return s.endErr

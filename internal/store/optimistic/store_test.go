@@ -303,6 +303,25 @@ func TestCloseWaitsForRunningTransactions(t *testing.T) {
 	})
 }
 
+func TestCloseOfAFailedStoreDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, eng := slowStore(t)
+		stuck := set(s, "a")
+		synctest.Wait()
+		s.Fail(errDisk)
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if !pending(stuck) {
+			t.Error("the update ended before its sync")
+		}
+		eng.sync(1, nil)
+		if err := <-stuck; !errors.Is(err, store.ErrFailed) {
+			t.Errorf("the update that was stuck = %v, want ErrFailed", err)
+		}
+	})
+}
+
 func TestLastingConflictIsGivenUp(t *testing.T) {
 	s := mem.New()
 	runs := 0

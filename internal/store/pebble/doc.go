@@ -6,7 +6,9 @@
 //
 //   - Many commits share one sync: a batch is applied without waiting and its sync is awaited outside every lock.
 //   - An error of the log or the manifest stops the store ([store.ErrFailed]). What was acknowledged
-//     is on disk and is found at the next start; nothing is acknowledged after the error.
+//     is on disk and is found at the next start; nothing is acknowledged after the error. So does an error of a flush, which Pebble would try again without end, while
+//     writers wait. Errors that Pebble cannot bear do not reach it (guard.go), so that the process ends in order. What each write point does when it fails is
+//     in the table of package services/s3, testdata/faults.txt.
 //   - Room: an update is refused with [store.ErrFull] while the file system has less than Options.Reserve
 //     bytes left, so that the log, flushes and compactions of what was accepted always find room. Should the disk fill up nevertheless (others write to it too), a ballast
 //     file is given up, the write is repeated, and updates are refused until there is room for a new one. Reads go on, and so do updates that make room

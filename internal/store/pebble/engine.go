@@ -17,12 +17,16 @@ import (
 // engine is a pebble.DB as optimistic wants it.
 type engine struct {
 	db   *pebble.DB
+	dir  string
 	lock *pebble.Lock
 	room *room
 
+	broken chan struct{} // closed when cause is set
+	opened atomic.Bool
+
 	mu     sync.Mutex // guards the fields below
 	onFail func(error)
-	cause  error
+	cause  error // does not change when it is set
 
 	snapMu sync.Mutex // guards the field below
 	// snap is the snapshot that readers share until the next batch; nil when there is none. Closing a snapshot looks for compactions, which costs more than
@@ -43,16 +47,22 @@ func (e *engine) fail(fn func(error)) {
 
 // fatal is called by Pebble where it cannot go on. It does not return: the goroutine ends.
 func (e *engine) fatal(err error) {
+	e.note(err)
+	runtime.Goexit()
+}
+
+// note keeps why the engine cannot go on, and tells it.
+func (e *engine) note(err error) {
 	e.mu.Lock()
 	if e.cause == nil {
 		e.cause = err
+		close(e.broken)
 	}
 	fn := e.onFail
 	e.mu.Unlock()
 	if fn != nil {
 		fn(err)
 	}
-	runtime.Goexit()
 }
 
 // Snapshot implements optimistic.Engine.
@@ -85,13 +95,20 @@ func (e *engine) Batch() optimistic.Batch { return &batch{e: e, b: e.db.NewBatch
 // Admit implements optimistic.Engine.
 func (e *engine) Admit(n int, makesRoom bool) error { return e.room.admit(n, makesRoom) }
 
-// Close implements optimistic.Engine. A database whose log failed is not closed in order, which
+// Close implements optimistic.Engine. A database that failed, or fails while it is closed, is not closed in order, which
 // could block for ever: its files are left as they are after a crash, which the next start recovers from.
 func (e *engine) Close(failed bool) error {
 	if failed {
 		return nil
 	}
-	return errors.Join(e.renew(), e.db.Close(), e.lock.Close())
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(e.renew(), e.db.Close(), e.lock.Close()) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-e.broken:
+		return fmt.Errorf("close store: %w", e.cause)
+	}
 }
 
 // snapshot is a pebble.Snapshot that several readers use. The last one closes it.

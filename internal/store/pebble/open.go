@@ -111,15 +111,14 @@ func open(dir string, o Options, lock *pebble.Lock) (*Store, error) {
 	if err := writeFile(o.FS, o.FS.PathJoin(dir, ownerFile), []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil {
 		return nil, fmt.Errorf("write %s: %w", ownerFile, err)
 	}
-	e := &engine{lock: lock, room: newRoom(o, dir)}
+	e := &engine{dir: dir, lock: lock, room: newRoom(o, dir), broken: make(chan struct{})}
 	// Pebble counts its memtables against the cache, and has two of them while one is flushed. Without room for both nothing would stay cached.
 	cache := pebble.NewCache(o.CacheBytes + 2*int64(o.MemTableBytes))
 	defer cache.Unref()
-	db, err := pebble.Open(dir, e.pebbleOptions(o, cache))
-	if err != nil {
+	var err error
+	if e.db, err = e.openDB(dir, o, e.pebbleOptions(o, cache)); err != nil {
 		return nil, err
 	}
-	e.db = db
 	s, err := optimistic.New(e, o.Clock)
 	if err != nil {
 		return nil, err
@@ -130,7 +129,7 @@ func open(dir string, o Options, lock *pebble.Lock) (*Store, error) {
 
 func (e *engine) pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          vfs.OnDiskFull(o.FS, e.room.diskFull),
+		FS:                          guard{vfs.OnDiskFull(o.FS, e.diskFull), e},
 		Lock:                        e.lock,
 		Cache:                       cache,
 		FormatMajorVersion:          formatVersion,

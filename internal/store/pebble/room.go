@@ -114,14 +114,16 @@ func (r *room) wrote(n int) {
 	r.spent += uint64(n)
 }
 
-// diskFull gives up the ballast, so that a write that met a full disk can be repeated.
-func (r *room) diskFull() {
+// diskFull gives up the ballast, so that a write that met a full disk can be repeated, and reports whether there was one.
+func (r *room) diskFull() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.full = true
-	if r.spare {
-		r.giveUp()
+	if !r.spare {
+		return false
 	}
+	r.giveUp()
+	return true
 }
 
 // giveUp removes the ballast, until there is room for a new one. r.mu is held.
