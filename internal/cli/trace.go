@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (a *app) printTrace(d *trace.Document) {
 	if d.Status >= 400 {
 		colour = term.Red
 	}
-	a.Term.Print("%s %s  %s  in %s", d.Method, d.Path, a.Term.Paint(colour, fmt.Sprint(d.Status)), microseconds(d.TookUS))
+	a.Term.Print("%s %s  %s  in %s", d.Method, d.Path, a.Term.Paint(colour, strconv.Itoa(d.Status)), microseconds(d.TookUS))
 	a.Term.Print("api %s, stage %s, at %s, request %s", d.API, d.Stage, d.Start.UTC().Format(time.RFC3339), d.ID)
 	for i := range d.Entries {
 		e := &d.Entries[i]

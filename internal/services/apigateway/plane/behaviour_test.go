@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -216,7 +217,7 @@ func TestIntegrationTimeout(t *testing.T) {
 	f.deploy("api1", oneMethod(proxied(func(m *aws.Method) { m.MethodIntegration.TimeoutInMillis = ptr(int32(50)) })).tree(), aws.Stage{})
 	answer := f.send("GET /prod/a HTTP/1.1\n")
 	b, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != 504 || string(b) != `{"message": "Endpoint request timed out"}` {
+	if err != nil || answer.StatusCode != http.StatusGatewayTimeout || string(b) != `{"message": "Endpoint request timed out"}` {
 		t.Errorf("%d %s, %v", answer.StatusCode, b, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,9 +63,7 @@ type response struct {
 // write sends a response.
 func (x *exchange) write(w http.ResponseWriter, out *response) {
 	h := w.Header()
-	for name, values := range out.header {
-		h[name] = values
-	}
+	maps.Copy(h, out.header)
 	x.status = out.status
 	x.send(w, out.status, out.body)
 }
@@ -99,7 +98,7 @@ func configuration(err error) *failed {
 
 // integrationFailed is the answer when the integration failed.
 func integrationFailed(err error) *failed {
-	var f *integration.Failure
+	var f *integration.CallError
 	if !errors.As(err, &f) {
 		return &failed{kind: "API_CONFIGURATION_ERROR", message: "Internal server error", err: err}
 	}
@@ -121,7 +120,7 @@ func (x *exchange) note(f *failed) {
 	}
 	log := x.plane.o.Log.With(slog.String("request_id", x.id), slog.String("api", x.API.ID), slog.String("stage", x.name), slog.String("method", x.http.Method), slog.String("path", x.path))
 	ctx := x.http.Context()
-	var refused *integration.Failure
+	var refused *integration.CallError
 	switch {
 	case errors.As(f.err, &refused) && refused.Kind == integration.Forbidden:
 		log.ErrorContext(ctx, "integration may not be called", slog.String("fix", refused.Message), slog.Any("error", refused.Err))

@@ -55,9 +55,7 @@ func (p *Plane) newRehearsal(ctx context.Context, t *Rehearsal, in *rehearsed) (
 	for _, name := range slices.Sorted(maps.Keys(in.headers)) {
 		r.Header[name] = []string{in.headers[name]}
 	}
-	for name, values := range in.multi {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, in.multi)
 	x := p.begin(r)
 	if x == nil {
 		return nil, errNoID
