@@ -5,6 +5,7 @@ NPM     ?= npm
 VENV    := .venv
 BOTO3   := boto3==1.43.11 botocore==1.43.11 awscrt==0.32.2 cloudevents==2.2.0
 AWSCLI  := awscli==1.45.11
+WEBSOCKETS := websockets==15.0.1
 RIC     := awslambdaric==4.2.2
 DEBUGPY := debugpy==1.8.22
 DELVE   := github.com/go-delve/delve/cmd/dlv@v1.27.2
@@ -159,7 +160,7 @@ clients: debian $(VENV)/.done test/js/node_modules/.done ## the AWS clients that
 
 $(VENV)/.done: Makefile
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(BOTO3) $(AWSCLI) $(WEBSOCKETS)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/durable $(DURABLE)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/ric $(RIC)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --upgrade --target $(VENV)/debuggers $(DEBUGPY)

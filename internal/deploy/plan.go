@@ -40,7 +40,7 @@ type Change struct {
 	// Causes say why, one for each property and reason.
 	Causes []Cause `json:",omitempty"`
 	// Before and After are the properties; nil for a resource that is not there, before or after.
-	Before, After map[string]any `json:",omitempty"`
+	Before, After map[string]any
 	// Policy is what becomes of the physical resource that is removed or replaced: "Delete" or "Retain".
 	Policy string
 }

@@ -111,6 +111,9 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 		e.Status, e.Reason = status, why
 		return r.Journal.Save(ctx, Save{Events: []Event{e}})
 	}
+	if r.op.RetainExceptOnCreate && policy == "Retain" && (r.op.Phase == Rollback || r.op.Phase == Discard) && row.Previous == nil {
+		policy = ""
+	}
 	if policy == "Retain" || policy == "RetainExceptOnCreate" && r.op.Phase != Rollback && r.op.Phase != Discard || slices.Contains(r.op.Retain, row.LogicalID) {
 		return report("DELETE_SKIPPED", "")
 	}
@@ -159,6 +162,9 @@ func (r *Run) tearDown(ctx context.Context, good, bad string) error {
 		}
 		row := r.row(id)
 		err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy)
+		if errors.Is(err, errStep) && r.op.Force {
+			return r.drop(ctx, id)
+		}
 		if errors.Is(err, errStep) {
 			row.Status, row.Failed, row.Operation = "DELETE_FAILED", true, r.op.ID
 			if err := r.save(ctx, row); err != nil {

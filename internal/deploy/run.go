@@ -31,6 +31,10 @@ type Run struct {
 	Journal Journal
 	// Dynamic returns the value of a dynamic reference. Values are read when a resource type is called and are kept nowhere.
 	Dynamic func(ctx context.Context, d template.Dynamic) (string, error)
+	// Guard, when set, returns why the stack's policy denies an action on a resource, or nothing.
+	Guard func(id, typ, action string) string
+	// Cancelled, when set, tells that the update shall end and be rolled back.
+	Cancelled func() bool
 	// CheckOutputs, when set, may refuse the outputs of a deploy, such as an export name that is taken.
 	CheckOutputs func(ctx context.Context, outputs []OutputValue) error
 
@@ -122,7 +126,17 @@ func (r *Run) lookup(id, attribute string) (any, error) {
 }
 
 func (r *Run) forward(ctx context.Context) error {
+	if id, why := r.guardRemovals(); id != "" {
+		row := r.row(id)
+		if err := r.Journal.Save(ctx, Save{Events: []Event{event(row, "UPDATE_FAILED", why)}}); err != nil {
+			return err
+		}
+		return r.failed(ctx, fmt.Sprintf("The following resource(s) failed to update: [%s]. ", id))
+	}
 	err := parallel(ctx, r.Target.deps, false, r.step)
+	if errors.Is(err, errStep) && r.Cancelled != nil && r.Cancelled() {
+		return r.next(ctx, Rollback, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", Save{})
+	}
 	if err != nil && !errors.Is(err, errStep) {
 		return err
 	}

@@ -90,6 +90,10 @@ type Operation struct {
 	KeepOnFailure bool
 	// Retain are logical ids whose resources a delete leaves alone.
 	Retain []string
+	// RetainExceptOnCreate deletes what a failed operation made even if its policy is Retain.
+	RetainExceptOnCreate bool `json:",omitempty"`
+	// Force makes a delete leave behind what it cannot delete.
+	Force bool `json:",omitempty"`
 	// Reason is why the operation failed.
 	Reason string
 }

@@ -25,6 +25,9 @@ func (r *Run) step(ctx context.Context, id string) error {
 		}
 		return r.finish(ctx, row, true)
 	}
+	if r.Cancelled != nil && r.Cancelled() {
+		return errCancelled
+	}
 	if row != nil && row.PhysicalID == "" {
 		row = nil // an earlier operation failed to make it
 	}
@@ -35,6 +38,12 @@ func (r *Run) step(ctx context.Context, id string) error {
 	change, needed := r.Target.compare(id, row, want)
 	if !needed {
 		return nil
+	}
+	if denied, err := r.guardStep(ctx, row, change); err != nil || denied {
+		if err == nil {
+			err = errStep
+		}
+		return err
 	}
 	row, begun := r.begin(id, row, change, want)
 	if row.Step == "" {

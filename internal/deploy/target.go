@@ -35,6 +35,9 @@ func NewTarget(env template.Env, types Types, stack Stack) (*Target, error) {
 			return nil, err
 		}
 	}
+	if err := t.env.Policies(); err != nil {
+		return nil, err
+	}
 	return t, t.sort()
 }
 

@@ -254,3 +254,10 @@ func RoutePath(r *http.Request) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	return path
 }
+
+// WithAPI returns r as the AWS API plane takes it: as a call of the API with a name, whose operation the raw path names. It is for handlers of data planes
+// below whose paths an API answers as well.
+func WithAPI(r *http.Request, api, path string) *http.Request {
+	m := &Match{Route: &service.Route{API: api}, Rest: path, Access: MatchOf(r).Access}
+	return r.WithContext(context.WithValue(r.Context(), matchKey{}, m))
+}

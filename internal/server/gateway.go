@@ -13,6 +13,7 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/plane"
+	"lambent.dev/lambent/internal/services/apigatewayv2"
 )
 
 // gateway is what the data planes of API Gateway share.
@@ -59,6 +60,14 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 	return made
 }
 
+// httpAPIs builds the service of HTTP and WebSocket APIs, and that by which applications reach their connections.
+func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
+	return apigatewayv2.New(p.deps, apigatewayv2.Options{
+		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Domains: p.domains, Calls: ownRequests{s},
+		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
+	})
+}
+
 // ownRequests hands requests of services to the plane of this Lambent's APIs, which is built last.
 type ownRequests struct{ server *Server }
 
@@ -66,6 +75,12 @@ type ownRequests struct{ server *Server }
 func (o ownRequests) ServeRequest(w http.ResponseWriter, r *http.Request, c *port.ServiceRequest) {
 	<-o.server.serving
 	o.server.plane.ServeRequest(w, r, c)
+}
+
+// ServeHTTP answers a call that came to a data plane.
+func (o ownRequests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	<-o.server.serving
+	o.server.plane.ServeHTTP(w, r)
 }
 
 // serveTrace answers with what a request to an API saw.

@@ -179,9 +179,15 @@ func xmlNamespaceOf(uri string) func(*model) error {
 	}
 }
 
-// patchS3Control sets the namespace of answers, and renames the shapes whose names are those that inputs of operations get.
+// patchS3Control sets the namespace of answers, and renames the shapes whose names are those that inputs of operations get. It lets the ARNs of general
+// purpose buckets, which have neither region nor account, be tagged, as the API reference says and the model does not.
 func patchS3Control(m *model) error {
 	m.Metadata.XMLNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+	taggable := m.Shapes["S3ResourceArn"]
+	if taggable == nil {
+		return errors.New("no S3ResourceArn")
+	}
+	taggable.Pattern = strings.Replace(taggable.Pattern, `[^:].*`, `.*`, 1)
 	for name := range m.Operations {
 		taken := name + "Input"
 		s := m.Shapes[taken]

@@ -10,7 +10,7 @@ import (
 // LanguageExtensions is the name of the transform that [Extend] carries out.
 const LanguageExtensions = "AWS::LanguageExtensions"
 
-// Extend carries out the transform AWS::LanguageExtensions: it unrolls Fn::ForEach and evaluates the policies that are expressions. env has the values that
+// Extend carries out the transform AWS::LanguageExtensions: it unrolls Fn::ForEach and evaluates what needs no resource. env has the values that
 // these may use: parameters, mappings and pseudo parameters. See
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html.
 func Extend(d *Document, env *Env) (*Document, error) {
@@ -19,20 +19,7 @@ func Extend(d *Document, env *Env) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := root.(map[string]any)
-	resources, _ := m["Resources"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(resources)) {
-		r, _ := resources[id].(map[string]any)
-		for _, policy := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
-			if _, isExpression := r[policy].(map[string]any); !isExpression {
-				continue
-			}
-			if r[policy], err = env.Resolve(r[policy]); err != nil {
-				return nil, d.Locate(err, "Resources", id, policy)
-			}
-		}
-	}
-	return d.WithRoot(m), nil
+	return d.WithRoot(root.(map[string]any)), nil
 }
 
 // MaxNodesExtended is how many values a template may have after its loops are unrolled.

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -28,7 +29,9 @@ type Resource struct {
 	Condition       string
 	// DeletionPolicy and UpdateReplacePolicy are "Delete", "Retain", "RetainExceptOnCreate" or "" (which means Delete).
 	DeletionPolicy, UpdateReplacePolicy string
-	Metadata                            any
+	// Policies are the expressions of those of the two that are no plain strings, see [Env.Policies].
+	Policies map[string]any
+	Metadata any
 }
 
 // Output is one entry of a template's Outputs.
@@ -187,18 +190,55 @@ func readResource(id string, v any) (Resource, error) {
 			return r, Errorf("Template format error: Every Condition member must be a string (resource %s).", id)
 		}
 	}
-	if r.DeletionPolicy, err = policy(m, id, "DeletionPolicy", "Delete", "Retain", "RetainExceptOnCreate"); err != nil {
-		return r, err
+	for name := range policies {
+		if v, isExpression := m[name].(map[string]any); isExpression {
+			if r.Policies == nil {
+				r.Policies = map[string]any{}
+			}
+			r.Policies[name] = v
+		} else if has := m[name] != nil; has {
+			if err := r.setPolicy(name, m[name]); err != nil {
+				return r, err
+			}
+		}
 	}
-	r.UpdateReplacePolicy, err = policy(m, id, "UpdateReplacePolicy", "Delete", "Retain")
-	return r, err
+	return r, nil
 }
 
-func policy(m map[string]any, id, name string, allowed ...string) (string, error) {
-	v, has := m[name]
-	if !has {
-		return "", nil
+// policies are the attributes that say what becomes of a resource, and what each may be.
+var policies = map[string][]string{"DeletionPolicy": {"Delete", "Retain", "RetainExceptOnCreate"}, "UpdateReplacePolicy": {"Delete", "Retain"}}
+
+func (r *Resource) setPolicy(name string, v any) error {
+	s, err := policy(v, r.LogicalID, name, policies[name]...)
+	if name == "DeletionPolicy" {
+		r.DeletionPolicy = s
+	} else {
+		r.UpdateReplacePolicy = s
 	}
+	return err
+}
+
+// Policies evaluates the policies of the template's resources that are expressions of parameters and conditions.
+func (e *Env) Policies() error {
+	for id, r := range e.Template.Resources {
+		for name, expr := range r.Policies {
+			v, err := e.Resolve(expr)
+			if errors.Is(err, ErrNoValue) {
+				continue
+			}
+			if err == nil {
+				err = r.setPolicy(name, v)
+			}
+			if err != nil {
+				return e.Template.Document.Locate(err, "Resources", id, name)
+			}
+		}
+		e.Template.Resources[id] = r
+	}
+	return nil
+}
+
+func policy(v any, id, name string, allowed ...string) (string, error) {
 	s, ok := v.(string)
 	if !ok {
 		return "", Errorf("Template format error: Every %s member must be a string (resource %s).", name, id)

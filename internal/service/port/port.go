@@ -98,6 +98,28 @@ type Discovery interface {
 	Discover(ctx context.Context, account, region, bus string, event []byte)
 }
 
+// Endpoints calls what answers over HTTP: API destinations and stages of API Gateway. Implemented by services/eventbridge.
+type Endpoints interface {
+	// CallEndpoint makes one call with a session of role for from.Service, and returns the body of a success, of which it reads 256 KiB at most. A refusal of the endpoint
+	// is an error with its status; other errors may be mended by another try.
+	CallEndpoint(ctx context.Context, from Source, role string, c EndpointCall) ([]byte, error)
+}
+
+// EndpointCall is a call of an endpoint.
+type EndpointCall struct {
+	// Target is the ARN of an API destination, or of a method of a stage: arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH.
+	Target string
+	// ID is the request id of the calls that authorise it.
+	ID string
+	// Trace is the tracing header that goes with it.
+	Trace string
+	// Path are the values for the wildcards of the path, Header and Query what is added to the request.
+	Path          []string
+	Header, Query map[string]string
+	// Body is the body, JSON as a rule.
+	Body []byte
+}
+
 // Invocation is the answer of a function.
 type Invocation struct {
 	// Payload is the function's response, or its error document when Error is set.

@@ -30,7 +30,8 @@ func TestControlPlane(t *testing.T) {
 	recorded.ReplayLive(t, "testdata/control.txtar", "testdata/control_expected.txt", func(t *testing.T) recorded.Platform {
 		t.Helper()
 		b := newBench(t)
-		return &replayed{ctx: b.ctx, service: New(b.gateway.deps, Options{Functions: b.functions, Domains: b.gateway.domains})}
+		gateway, _ := New(b.gateway.deps, b.gateway.options)
+		return &replayed{ctx: b.ctx, service: gateway}
 	})
 }
 

@@ -10,6 +10,12 @@
 // Functions are invoked as apigateway.amazonaws.com with the route's ARN as the source; without a permission in the function's
 // policy the client gets a 500, as on AWS, and the log says which grant is missing.
 //
+// A WebSocket API ([Gateway.connect]) opens a connection when its $connect route agrees; package socket holds it. Its record is stored before the client
+// knows that it is connected and removed after $disconnect was told, so whoever reads the store knows the open connections and the node that holds each. Another node leaves
+// what it has for a client as mail under the holder's id, which the commit wakes up. A Lambent is one process today: what other nodes left is ended at
+// the start, as connections of a run that crashed. Messages of the management API come in under a stage's path and go through the door with the
+// stage in their context.
+//
 // # Keys
 //
 //	apigatewayv2/<account>/<region>/a/<api>            API record
@@ -17,6 +23,9 @@
 //	apigatewayv2/<account>/<region>/d/<api>/<id>       deployment record
 //	apigatewayv2/<account>/<region>/v/<id>             VPC link record
 //	apigatewayv2///i/<api>                             owner of an API id; ids are unique over all accounts, as host names are
+//	apigatewayv2-connections/c/<connection>            connection record; connection ids are unique too
+//	apigatewayv2-connections/n/<node>/<connection>     the connections of a node
+//	apigatewayv2-connections/m/<node>/<stamp>          mail for a node's connections
 //
 // # What it is not
 //

@@ -83,7 +83,7 @@ func (g *Gateway) createDomainName(ctx context.Context, in *api.CreateDomainName
 	if err := g.configure(&n, in.DomainNameConfigurations); err != nil {
 		return nil, err
 	}
-	if err := g.domains.Create(ctx, domainScope(ctx), &n); err != nil {
+	if err := g.options.Domains.Create(ctx, domainScope(ctx), &n); err != nil {
 		return nil, err
 	}
 	out := &api.CreateDomainNameOutput{}
@@ -92,7 +92,7 @@ func (g *Gateway) createDomainName(ctx context.Context, in *api.CreateDomainName
 }
 
 func (g *Gateway) getDomainName(ctx context.Context, in *api.GetDomainNameInput) (*api.GetDomainNameOutput, error) {
-	n, err := g.domains.Get(ctx, domainScope(ctx), in.DomainName)
+	n, err := g.options.Domains.Get(ctx, domainScope(ctx), in.DomainName)
 	out := &api.GetDomainNameOutput{}
 	members.Copy(out, domainView(domainScope(ctx), &n))
 	return out, err
@@ -104,14 +104,14 @@ func (g *Gateway) getDomainNames(ctx context.Context, in *api.GetDomainNamesInpu
 		return nil, err
 	}
 	out := &api.GetDomainNamesOutput{Items: []api.DomainName{}}
-	out.NextToken, err = g.domains.Names(ctx, domainScope(ctx), in.NextToken, limit, func(n *domain.Name) {
+	out.NextToken, err = g.options.Domains.Names(ctx, domainScope(ctx), in.NextToken, limit, func(n *domain.Name) {
 		out.Items = append(out.Items, *domainView(domainScope(ctx), n))
 	})
 	return out, err
 }
 
 func (g *Gateway) updateDomainName(ctx context.Context, in *api.UpdateDomainNameInput) (*api.UpdateDomainNameOutput, error) {
-	n, err := g.domains.Change(ctx, domainScope(ctx), in.DomainName, func(n *domain.Name) error {
+	n, err := g.options.Domains.Change(ctx, domainScope(ctx), in.DomainName, func(n *domain.Name) error {
 		if in.RoutingMode != "" {
 			n.RoutingMode = in.RoutingMode
 		}
@@ -129,7 +129,7 @@ func (g *Gateway) updateDomainName(ctx context.Context, in *api.UpdateDomainName
 }
 
 func (g *Gateway) deleteDomainName(ctx context.Context, in *api.DeleteDomainNameInput) (*api.DeleteDomainNameOutput, error) {
-	return &api.DeleteDomainNameOutput{}, g.domains.Delete(ctx, domainScope(ctx), in.DomainName)
+	return &api.DeleteDomainNameOutput{}, g.options.Domains.Delete(ctx, domainScope(ctx), in.DomainName)
 }
 
 func mappingView(m *domain.Mapping) *api.ApiMapping {
@@ -138,7 +138,7 @@ func mappingView(m *domain.Mapping) *api.ApiMapping {
 
 func (g *Gateway) createAPIMapping(ctx context.Context, in *api.CreateApiMappingInput) (*api.CreateApiMappingOutput, error) {
 	m := domain.Mapping{Path: value(in.ApiMappingKey), API: in.ApiId, Stage: in.Stage}
-	err := g.domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
+	err := g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
 	out := &api.CreateApiMappingOutput{}
 	members.Copy(out, mappingView(&m))
 	return out, err
@@ -146,7 +146,7 @@ func (g *Gateway) createAPIMapping(ctx context.Context, in *api.CreateApiMapping
 
 // mapping returns a mapping of a name by its id.
 func (g *Gateway) mapping(ctx context.Context, name, id string) (domain.Mapping, error) {
-	return g.domains.Mapping(ctx, domainScope(ctx), name, func(m *domain.Mapping) bool { return m.ID == id })
+	return g.options.Domains.Mapping(ctx, domainScope(ctx), name, func(m *domain.Mapping) bool { return m.ID == id })
 }
 
 func (g *Gateway) getAPIMapping(ctx context.Context, in *api.GetApiMappingInput) (*api.GetApiMappingOutput, error) {
@@ -157,7 +157,7 @@ func (g *Gateway) getAPIMapping(ctx context.Context, in *api.GetApiMappingInput)
 }
 
 func (g *Gateway) getAPIMappings(ctx context.Context, in *api.GetApiMappingsInput) (*api.GetApiMappingsOutput, error) {
-	all, err := g.domains.Mappings(ctx, domainScope(ctx), in.DomainName)
+	all, err := g.options.Domains.Mappings(ctx, domainScope(ctx), in.DomainName)
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +179,12 @@ func (g *Gateway) updateAPIMapping(ctx context.Context, in *api.UpdateApiMapping
 	if in.ApiMappingKey != nil {
 		m.Path = *in.ApiMappingKey
 	}
-	err = g.domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
+	err = g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
 	out := &api.UpdateApiMappingOutput{}
 	members.Copy(out, mappingView(&m))
 	return out, err
 }
 
 func (g *Gateway) deleteAPIMapping(ctx context.Context, in *api.DeleteApiMappingInput) (*api.DeleteApiMappingOutput, error) {
-	return &api.DeleteApiMappingOutput{}, g.domains.DeleteMapping(ctx, domainScope(ctx), in.DomainName, in.ApiMappingId)
+	return &api.DeleteApiMappingOutput{}, g.options.Domains.DeleteMapping(ctx, domainScope(ctx), in.DomainName, in.ApiMappingId)
 }

@@ -12,9 +12,9 @@ import (
 
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/domain"
+	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -76,6 +76,10 @@ func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, path st
 	}
 	if t == nil {
 		fail(w, nil, r, http.StatusNotFound, "Not Found")
+		return
+	}
+	if t.socket != nil {
+		p.serveSocket(w, r, t, path)
 		return
 	}
 	if t.cors.Preflight(w, r) {
@@ -162,27 +166,20 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 	ctx, cancel := context.WithTimeout(c.request.Context(), time.Duration(c.route.timeoutMS)*time.Millisecond)
 	defer cancel()
 	r := service.Request{ID: c.id, API: "execute-api", Operation: c.route.key, Account: c.account, Region: c.region, Time: c.now}
-	from := port.Source{Service: "apigateway.amazonaws.com", ARN: c.source(), Account: c.account}
-	out, err := p.gateway.functions.Invoke(service.WithRequest(ctx, &r), from, c.route.function, event)
-	if err == nil && out.Error == "" && ctx.Err() == nil {
+	out, err := p.gateway.options.Functions.Invoke(service.WithRequest(ctx, &r), &backend.Call{Function: c.route.function, Source: c.source(), Account: c.account, Payload: event})
+	if err == nil && out.Error == "" {
 		return out.Payload, 0
 	}
 	log := p.gateway.deps.Log.With(slog.String("request_id", c.id), slog.String("api", c.api), slog.String("route", c.route.key), slog.String("function", c.route.function))
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
-		log.WarnContext(ctx, "function did not answer within the integration's timeout")
-		return nil, http.StatusServiceUnavailable
-	case service.Code(err) == "TooManyRequestsException":
-		return nil, http.StatusServiceUnavailable
-	case strings.HasPrefix(service.Code(err), "AccessDenied"):
-		log.ErrorContext(ctx, "apigateway.amazonaws.com may not invoke the function; add a permission (aws lambda add-permission)",
-			slog.String("principal", "apigateway.amazonaws.com"), slog.String("action", "lambda:InvokeFunction"), slog.String("source_arn", from.ARN), slog.Any("error", err))
-		return nil, http.StatusInternalServerError
-	case err != nil:
-		log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
+	if err == nil {
+		log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
 		return nil, http.StatusInternalServerError
 	}
-	log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
+	log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
+	var f *backend.CallError
+	if errors.As(err, &f) && (f.Kind == backend.TimedOut || f.Kind == backend.Throttled) {
+		return nil, http.StatusServiceUnavailable
+	}
 	return nil, http.StatusInternalServerError
 }
 

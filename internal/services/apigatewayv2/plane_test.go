@@ -2,10 +2,11 @@ package apigatewayv2
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -18,6 +19,8 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/domain"
+	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -48,6 +51,7 @@ type bench struct {
 	*functions
 
 	gateway *Gateway
+	clock   *clock.Fake
 	ctx     context.Context
 	addr    string
 }
@@ -55,27 +59,58 @@ type bench struct {
 // newBench makes a gateway without a listener.
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{functions: &functions{answer: `{"statusCode":200,"body":"ok"}`}}
+	f := &functions{answer: `{"statusCode":200,"body":"ok"}`}
+	b := newBenchWith(t, f)
+	b.functions = f
+	return b
+}
+
+func newBenchWith(t testing.TB, f port.Functions) *bench {
+	t.Helper()
+	b := &bench{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
 	deps := service.Deps{
-		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), Random: rand.NewChaCha8([32]byte{1}),
+		Store: mem.New(), Clock: b.clock, Random: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	}
-	b.gateway = newGateway(deps, Options{Functions: b.functions, Domains: domain.New(deps, nil)})
+	b.gateway = newGateway(deps, options(f, domain.New(deps, nil)))
 	return b
+}
+
+// options are what a gateway shares with others, with functions of a test.
+func options(f port.Functions, d *domain.Domains) Options {
+	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(), Domains: d}
 }
 
 // run starts a gateway behind a real listener.
 func run(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
+	b.listen(t)
+	return b
+}
+
+// runWith is run with functions of the test's own.
+func runWith(t *testing.T, f port.Functions) *bench {
+	t.Helper()
+	b := newBenchWith(t, f)
+	b.listen(t)
+	return b
+}
+
+// listen starts the gateway and a listener.
+func (b *bench) listen(t *testing.T) {
+	t.Helper()
+	if err := b.gateway.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.addr = l.Addr().String()
 	p := &plane{gateway: b.gateway}
-	b.gateway.domains.Register(planeName, p)
+	b.gateway.options.Domains.Register(planeName, p)
 	s, err := front.Serve(l, front.Options{
 		Routes: b.gateway.routes(p),
 		API:    http.NotFoundHandler(), Health: http.NotFoundHandler(), Loopback: true, Log: slog.New(slog.DiscardHandler),
@@ -83,8 +118,7 @@ func run(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
-	return b
+	t.Cleanup(func() { _ = errors.Join(s.Shutdown(context.Background()), b.gateway.close(context.Background())) })
 }
 
 // samBody is a definition as the SAM transform writes it.

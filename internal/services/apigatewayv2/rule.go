@@ -58,7 +58,7 @@ func (g *Gateway) createRoutingRule(ctx context.Context, in *api.CreateRoutingRu
 		return nil, err
 	}
 	s := domainScope(ctx)
-	err = g.domains.PutRule(ctx, s, in.DomainName, r)
+	err = g.options.Domains.PutRule(ctx, s, in.DomainName, r)
 	out := &api.CreateRoutingRuleOutput{}
 	members.Copy(out, ruleView(s, in.DomainName, r))
 	return out, err
@@ -70,18 +70,18 @@ func (g *Gateway) putRoutingRule(ctx context.Context, in *api.PutRoutingRuleInpu
 		return nil, err
 	}
 	s := domainScope(ctx)
-	if _, err := g.domains.Rule(ctx, s, in.DomainName, in.RoutingRuleId); err != nil {
+	if _, err := g.options.Domains.Rule(ctx, s, in.DomainName, in.RoutingRuleId); err != nil {
 		return nil, err
 	}
 	r.ID = in.RoutingRuleId
-	err = g.domains.PutRule(ctx, s, in.DomainName, r)
+	err = g.options.Domains.PutRule(ctx, s, in.DomainName, r)
 	out := &api.PutRoutingRuleOutput{}
 	members.Copy(out, ruleView(s, in.DomainName, r))
 	return out, err
 }
 
 func (g *Gateway) getRoutingRule(ctx context.Context, in *api.GetRoutingRuleInput) (*api.GetRoutingRuleOutput, error) {
-	r, err := g.domains.Rule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
+	r, err := g.options.Domains.Rule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
 	out := &api.GetRoutingRuleOutput{}
 	members.Copy(out, ruleView(domainScope(ctx), in.DomainName, &r))
 	return out, err
@@ -94,12 +94,12 @@ func (g *Gateway) listRoutingRules(ctx context.Context, in *api.ListRoutingRules
 	}
 	out := &api.ListRoutingRulesOutput{RoutingRules: []api.RoutingRule{}}
 	var err error
-	out.NextToken, err = g.domains.Rules(ctx, domainScope(ctx), in.DomainName, in.NextToken, limit, func(r *domain.Rule) {
+	out.NextToken, err = g.options.Domains.Rules(ctx, domainScope(ctx), in.DomainName, in.NextToken, limit, func(r *domain.Rule) {
 		out.RoutingRules = append(out.RoutingRules, *ruleView(domainScope(ctx), in.DomainName, r))
 	})
 	return out, err
 }
 
 func (g *Gateway) deleteRoutingRule(ctx context.Context, in *api.DeleteRoutingRuleInput) (*api.DeleteRoutingRuleOutput, error) {
-	return &api.DeleteRoutingRuleOutput{}, g.domains.DeleteRule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
+	return &api.DeleteRoutingRuleOutput{}, g.options.Domains.DeleteRule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
 }

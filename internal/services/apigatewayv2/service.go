@@ -3,34 +3,55 @@ package apigatewayv2
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/accesslog"
+	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/domain"
+	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Options are what the service needs beside its dependencies.
 type Options struct {
-	// Functions runs Lambda integrations and authorizers.
-	Functions port.Functions
+	// Functions, Services, Tokens, Rates and Access are what the data planes of API Gateway share; without Access there are no access logs.
+	Functions *backend.Functions
+	Services  *backend.Services
+	Tokens    *authorizer.Tokens
+	Rates     *throttle.Rates
+	Access    *accesslog.Writer
 	// Domains are the custom domain names, which the service of REST APIs shares.
 	Domains *domain.Domains
+	// Caller proves who sent a request to a route with IAM authorization, whose whole body is given.
+	Caller func(r *http.Request, body []byte) (service.Principal, error)
+	// Calls is the AWS API plane, for calls about connections.
+	Calls http.Handler
 }
 
-// Gateway is the service: its dependencies and the cache of compiled stages, which can be dropped at any time.
+// Gateway is the service: its dependencies, the open connections of this process, and caches that can be dropped at any time.
 type Gateway struct {
 	deps      service.Deps
-	functions port.Functions
-	domains   *domain.Domains
+	options   Options
+	transport *backend.Transport
 	tables    *memo.Cache[struct{}, tableKey, *table]
+	results   *authorizer.Results[*decision]
+
+	// node is the id of this run of this process; hub holds its connections.
+	node string
+	hub  *socket.Hub
+	stop context.CancelFunc
+	wg   sync.WaitGroup
 }
 
-// New returns the service.
-func New(deps service.Deps, o Options) service.Service {
+// New returns the service, and that of the management API of WebSocket connections.
+func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 	g := newGateway(deps, o)
 	h := api.Handlers{
 		CreateApi:                   g.createAPI,
@@ -112,19 +133,46 @@ func New(deps service.Deps, o Options) service.Service {
 		GetTags:                     g.getTags,
 	}
 	plane := &plane{gateway: g}
-	g.domains.Register(planeName, plane)
-	return service.Service{
+	g.options.Domains.Register(planeName, plane)
+	gateway = service.Service{
 		API:        api.API,
 		Operations: h.Bindings(),
 		Access:     access(),
 		Resources:  g.resources(),
-		Close: func(context.Context) error {
-			g.tables.Close()
-			g.domains.Close()
-			return nil
-		},
-		Routes: g.routes(plane),
+		Start:      g.start,
+		Close:      g.close,
+		Routes:     g.routes(plane),
 	}
+	return gateway, g.managementService()
+}
+
+// start gives this run its id, and begins to take mail for its connections and to end those of an earlier run.
+func (g *Gateway) start(ctx context.Context) error {
+	var err error
+	if g.node, err = g.newID(12); err != nil {
+		return err
+	}
+	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
+	g.wg.Go(func() { g.deliverMail(ctx) })
+	g.wg.Go(func() {
+		if err := g.adopt(ctx); err != nil && ctx.Err() == nil {
+			g.deps.Log.ErrorContext(ctx, "connections of an earlier run could not be ended", slog.Any("error", err))
+		}
+	})
+	return nil
+}
+
+// close ends the connections, with their $disconnect, and what start began.
+func (g *Gateway) close(ctx context.Context) error {
+	err := g.hub.Close(ctx)
+	if g.stop != nil {
+		g.stop()
+	}
+	g.wg.Wait()
+	g.transport.Close()
+	g.tables.Close()
+	g.options.Domains.Close()
+	return err
 }
 
 // routes are the hosts and paths of the data plane, and those of custom domain names, which belong to all planes.
@@ -132,13 +180,19 @@ func (g *Gateway) routes(p *plane) []service.Route {
 	return []service.Route{
 		{Host: "{api}.execute-api.{region}.*", Handler: p, Public: true},
 		{Path: "/_aws/execute-api/{api}", Handler: p, Public: true},
-		{Hosts: g.domains.Knows, Handler: g.domains, Public: true},
-		{Path: "/_aws/domains/{domain}", Handler: http.HandlerFunc(g.domains.ServePath), Public: true},
+		{Hosts: g.options.Domains.Knows, Handler: g.options.Domains, Public: true},
+		{Path: "/_aws/domains/{domain}", Handler: http.HandlerFunc(g.options.Domains.ServePath), Public: true},
 	}
 }
 
+// maxResults bounds the answers of authorizers that are kept.
+const maxResults = 65536
+
 func newGateway(deps service.Deps, o Options) *Gateway {
-	return &Gateway{deps: deps, functions: o.Functions, domains: o.Domains, tables: newTables(deps.Store)}
+	return &Gateway{
+		deps: deps, options: o, tables: newTables(deps.Store), results: authorizer.NewResults[*decision](maxResults),
+		transport: backend.NewTransport(backend.TransportOptions{}), hub: socket.NewHub(deps.Clock),
+	}
 }
 
 func scopeOf(ctx context.Context) scope {

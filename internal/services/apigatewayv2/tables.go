@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/memo"
@@ -22,7 +23,11 @@ type table struct {
 	variables  map[string]string
 	cors       *httpevent.CORS
 	disabled   bool
-	routes     []compiled // most specific first
+	routes     []compiled   // most specific first
+	socket     *socketTable // of a WebSocket API; nil for an HTTP API
+	log        *logged
+	rate       *tokenbucket.Limit           // of the whole stage
+	rates      map[string]tokenbucket.Limit // of routes
 }
 
 // compiled is a route ready to match.
@@ -57,7 +62,7 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 	}
 	s := scope{o.Account, o.Region}
 	a, ok, err := record.Get[gatewayAPI](r, s.api(id))
-	if err != nil || !ok || a.webSocket() {
+	if err != nil || !ok {
 		return nil, err
 	}
 	st, ok, err := record.Get[stage](r, s.stage(id, name))
@@ -72,7 +77,17 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		}
 		c = d.Config
 	}
-	return &table{scope: s, api: id, stage: name, variables: st.StageVariables, cors: newCORS(c.CORS), disabled: a.NoEndpoint, routes: compile(&c)}, nil
+	t := &table{scope: s, api: id, stage: name, variables: st.StageVariables, disabled: a.NoEndpoint}
+	t.compileRates(&st)
+	if t.log, err = compileLog(id, &st); err != nil {
+		return nil, err
+	}
+	if a.webSocket() {
+		t.socket, err = compileSocket(&c)
+		return t, err
+	}
+	t.cors, t.routes = newCORS(c.CORS), compile(&c)
+	return t, nil
 }
 
 func compile(c *config) []compiled {

@@ -86,7 +86,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", noChanges
 	}
 	if len(proposal.missing) > 0 {
-		c.Reason = warnMissing(c.Changes, proposal.missing)
+		c.Warning = warnMissing(c.Changes, proposal.missing)
 	}
 	err = s.Store.Update(ctx, func(tx store.Txn) error {
 		if have, err := record.Has(tx, p.changeSet(stack.ID, c.Name)); err != nil || have {
@@ -121,7 +121,7 @@ func warnMissing(changes []deploy.Change, missing []string) string {
 		}
 	}
 	return "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation failed for resource [" +
-		strings.Join(ids, ", ") + "] because: No export named " + strings.Join(missing, ", ") + " found."
+		strings.Join(ids, ", ") + "] because: No export named " + strings.Join(missing, ", ")
 }
 
 // failedProposal is what a change set keeps whose transforms failed.
@@ -198,6 +198,9 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 		Parameters: parameters(c.Deployment.Parameters), Capabilities: c.Deployment.Capabilities, Tags: tags(c.Deployment.Tags),
 		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: []string{}, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
 		Changes: []cloudformation.Change{},
+	}
+	if c.Warning != "" && deref(in.IncludePropertyValues) {
+		out.StatusReason = &c.Warning
 	}
 	if out.Capabilities == nil {
 		out.Capabilities = []string{}
@@ -287,9 +290,6 @@ func causeShape(c deploy.Cause, values bool) (cloudformation.ResourceChangeDetai
 }
 
 func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.ExecuteChangeSetInput) (*cloudformation.ExecuteChangeSetOutput, error) {
-	if deref(in.RetainExceptOnCreate) {
-		return nil, unsupported("ExecuteChangeSet", "RetainExceptOnCreate")
-	}
 	c, err := s.findChangeSet(ctx, in.ChangeSetName, in.StackName)
 	if err != nil {
 		return nil, err
@@ -297,6 +297,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 	if c.Execution != "AVAILABLE" {
 		return nil, service.Errorf("InvalidChangeSetStatus", "ChangeSet [%s] cannot be executed in its current status of [%s]", c.ID, c.Status).WithStatus(400)
 	}
+	c.Deployment.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
 	err = s.start(ctx, c.StackID, c.Deployment, deref(in.ClientRequestToken), deref(in.DisableRollback), nil, func(tx store.Txn, p place, stack *stackRecord) error {
 		if have, err := record.Has(tx, p.changeSet(c.StackID, c.Name)); err != nil || !have {
 			if err == nil {
@@ -305,7 +306,11 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 			return err
 		}
 		stack.ChangeSetID, stack.Updated = c.ID, s.Clock.Now()
-		return dropChangeSets(tx, p, c.StackID, c.Deployment.TemplateID)
+		if err := dropChangeSets(tx, p, c.StackID, c.Deployment.TemplateID, stack.TemplateID); err != nil {
+			return err
+		}
+		c.Execution = "EXECUTE_IN_PROGRESS"
+		return record.Set(tx, p.changeSet(c.StackID, c.Name), c)
 	})
 	if err != nil {
 		return nil, err
@@ -313,15 +318,31 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 	return &cloudformation.ExecuteChangeSetOutput{}, nil
 }
 
-// dropChangeSets removes the change sets of a stack, and their templates but one.
-func dropChangeSets(tx store.Txn, p place, stackID, keep string) error {
+// executed notes how the execution of the stack's change set ended. An executed change set stays until the next one is executed.
+func executed(tx store.Txn, p place, st *stackRecord, ok bool) error {
+	all, err := record.List[changeSetRecord](tx, p.changeSets(st.ID).Span())
+	for _, c := range all {
+		if c.ID != st.ChangeSetID || c.Execution != "EXECUTE_IN_PROGRESS" {
+			continue
+		}
+		c.Execution = "EXECUTE_FAILED"
+		if ok {
+			c.Execution = "EXECUTE_COMPLETE"
+		}
+		return record.Set(tx, p.changeSet(st.ID, c.Name), c)
+	}
+	return err
+}
+
+// dropChangeSets removes the change sets of a stack, and their templates but those to keep.
+func dropChangeSets(tx store.Txn, p place, stackID string, keep ...string) error {
 	all, err := record.List[changeSetRecord](tx, p.changeSets(stackID).Span())
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
 		tx.Delete(p.changeSet(stackID, c.Name))
-		if c.Deployment.TemplateID != keep {
+		if !slices.Contains(keep, c.Deployment.TemplateID) {
 			dropTemplate(tx, p, c.Deployment.TemplateID)
 		}
 	}
@@ -349,7 +370,9 @@ func (s *Service) deleteChangeSet(ctx context.Context, in *cloudformation.Delete
 			return err
 		}
 		tx.Delete(p.changeSet(c.StackID, c.Name))
-		dropTemplate(tx, p, c.Deployment.TemplateID)
+		if c.Execution == "AVAILABLE" || c.Execution == "UNAVAILABLE" { // otherwise the stack has it
+			dropTemplate(tx, p, c.Deployment.TemplateID)
+		}
 		return nil
 	})
 }

@@ -18,6 +18,7 @@
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]
+//	cancel operation-id                 there when the operation was cancelled
 //
 // The answers of custom resources and the signals for wait conditions have rows of their own, which their token alone leads to: ("cloudformation", "callback", token), [callbackRecord].
 //
@@ -32,5 +33,5 @@
 //
 // # What it deliberately is not
 //
-// Stack sets, drift, imports of existing resources, stack policies, creation and update policies are refused by name.
+// Stack sets, drift, imports of existing resources, creation and update policies are refused by name.
 package cloudformation

@@ -110,6 +110,14 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 	if v.Operation.Phase == deploy.Done && op.Kind == deploy.Update && !v.SetOutputs && st.TemplateID != op.Deployment.TemplateID {
 		dropTemplate(tx, j.p, op.Deployment.TemplateID)
 	}
+	if v.Operation.Phase == deploy.Done && op.Kind != deploy.Delete {
+		if err := executed(tx, j.p, st, st.Status == op.Kind+"_COMPLETE"); err != nil {
+			return err
+		}
+	}
+	if v.Operation.Phase == deploy.Done {
+		tx.Delete(j.p.cancel(v.Operation.ID))
+	}
 	if st.Status == "DELETE_COMPLETE" {
 		if err := j.gone(tx, st, now); err != nil {
 			return err
@@ -167,6 +175,9 @@ func (j *journal) gone(tx store.Txn, st *stackRecord, now time.Time) error {
 		tx.Delete(j.p.importer(name, st.ID))
 	}
 	st.Exports, st.Imports, st.Outputs = nil, nil, nil
+	if err := dropChangeSets(tx, j.p, st.ID); err != nil {
+		return err
+	}
 	span := j.p.resources(st.ID).Span()
 	tx.DeleteRange(span.Lo, span.Hi)
 	dropTemplate(tx, j.p, st.TemplateID)

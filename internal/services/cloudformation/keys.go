@@ -36,6 +36,7 @@ func (p place) changeSet(stack, name string) key.Key {
 func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str(stack) }
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
+func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }
 func (p place) export(name string) key.Key      { return p.base("export").Str(name) }
 func (p place) importers(name string) key.Key   { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {

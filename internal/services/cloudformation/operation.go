@@ -50,9 +50,12 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 		if err := and(tx, p, st); err != nil {
 			return err
 		}
+		if d.SetPolicy != nil {
+			st.Policy = *d.SetPolicy
+		}
 		st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
 		op := operationRecord{
-			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback},
+			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate},
 			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
 		}
 		return s.enqueue(tx, p, st, op)
@@ -60,7 +63,7 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 }
 
 // startDelete makes the removal of a stack durable.
-func (s *Service) startDelete(ctx context.Context, stackID string, d deployment, token string, retain []string) error {
+func (s *Service) startDelete(ctx context.Context, stackID string, d deployment, token string, op deploy.Operation) error {
 	p := placeOf(ctx)
 	id, err := s.uuid()
 	if err != nil {
@@ -76,25 +79,28 @@ func (s *Service) startDelete(ctx context.Context, stackID string, d deployment,
 			return nil
 		case strings.HasSuffix(st.Status, "_IN_PROGRESS") && st.Status != "REVIEW_IN_PROGRESS":
 			return invalid("Stack [%s] cannot be deleted while in status %s", st.Name, st.Status)
-		case len(retain) > 0 && st.Status != "DELETE_FAILED":
+		case len(op.Retain) > 0 && st.Status != "DELETE_FAILED":
 			return invalid("Invalid operation on stack [%s]. Specify which resources to retain only when the stack is in the DELETE_FAILED state.", st.ID)
 		}
 		if err := exportsUnused(tx, p, st, nil); err != nil {
 			return err
 		}
-		if err := dropChangeSets(tx, p, st.ID, ""); err != nil {
+		if err := dropChangeSets(tx, p, st.ID, st.TemplateID); err != nil {
 			return err
 		}
-		op := operationRecord{
-			Operation: deploy.Operation{ID: id, Kind: deploy.Delete, Phase: deploy.Forward, Retain: retain},
-			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
-		}
-		return s.enqueue(tx, p, st, op)
+		op.ID, op.Kind, op.Phase = id, deploy.Delete, deploy.Forward
+		return s.enqueue(tx, p, st, operationRecord{Operation: op, Token: token, Deployment: d, Principal: service.RequestFrom(ctx).Principal})
 	})
 }
 
 func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRecord) error {
-	st.Status, st.Reason = op.Kind+"_IN_PROGRESS", ""
+	return s.enqueueAs(tx, p, st, op, op.Kind+"_IN_PROGRESS")
+}
+
+// enqueueAs makes an operation and its job part of a transaction, with the status that the stack has while it runs.
+func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
+	st.Status, st.Reason, st.Failure = status, "", ""
+	tx.OnCommit(func() { s.board.tell(st.ID) })
 	at, err := s.eventTime(tx, p, st.ID)
 	if err != nil {
 		return err
@@ -152,7 +158,14 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		Dynamic:      s.dynamic,
 		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
 	}
-	if op.Kind != deploy.Delete {
+	if run.Guard, err = guard(st, op.Deployment); err != nil {
+		return err
+	}
+	if run.Cancelled, err = s.isCancelled(ctx, p, op.ID); err != nil {
+		return err
+	}
+	defer s.cancelled.Delete(op.ID)
+	if op.Kind != deploy.Delete && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
 			return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: op.Kind + "_FAILED", Reason: err.Error()})
 		}

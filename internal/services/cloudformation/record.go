@@ -21,6 +21,8 @@ type stackRecord struct {
 	TemplateID string
 	// ChangeSetID is the change set that was executed last.
 	ChangeSetID string
+	// Policy is the stack policy, or empty.
+	Policy string `json:",omitempty"`
 	// Parent is set for a nested stack.
 	Parent *parentRecord `json:",omitempty"`
 	// Failure is why the last operation failed, when the status no longer says so.
@@ -44,6 +46,11 @@ type deployment struct {
 	Tags                          map[string]string
 	RoleARN                       string
 	OnFailure                     string
+	// Policy overrides the stack's policy in this operation; SetPolicy becomes that policy when the operation begins.
+	Policy    string  `json:",omitempty"`
+	SetPolicy *string `json:",omitempty"`
+	// RetainExceptOnCreate is the parameter of that name.
+	RetainExceptOnCreate bool `json:",omitempty"`
 	// Expanded tells that transforms made the processed template from the original one.
 	Expanded bool
 }
@@ -52,8 +59,10 @@ type changeSetRecord struct {
 	ID, Name, StackID, StackName, Description string
 	Created                                   time.Time
 	Status, Reason, Execution                 string
-	Changes                                   []deploy.Change
-	Deployment                                deployment
+	// Warning is shown as the reason with the values of properties.
+	Warning    string `json:",omitempty"`
+	Changes    []deploy.Change
+	Deployment deployment
 }
 
 // operationRecord is the work on a stack. Its Operation is the part that package deploy moves forward.

@@ -35,6 +35,8 @@ type Service struct {
 	types   func() deploy.Types
 	// board wakes those who wait for an answer or for a stack.
 	board board
+	// cancelled holds the ids of operations that were cancelled since the start.
+	cancelled sync.Map
 }
 
 // New returns the service.
@@ -55,7 +57,10 @@ func New(deps service.Deps, options Options) service.Service {
 		DescribeStackEvents:   s.describeStackEvents,
 		DescribeStackResource: s.describeStackResource, DescribeStackResources: s.describeStackResources, ListStackResources: s.listStackResources,
 		GetTemplate: s.getTemplate, GetTemplateSummary: s.getTemplateSummary, ValidateTemplate: s.validateTemplate,
-		ListExports: s.listExports, ListImports: s.listImports,
+		SetStackPolicy: s.setStackPolicy, GetStackPolicy: s.getStackPolicy,
+		CancelUpdateStack: s.cancelUpdateStack, ContinueUpdateRollback: s.continueUpdateRollback, RollbackStack: s.rollbackStack,
+		DescribeAccountLimits: s.describeAccountLimits,
+		ListExports:           s.listExports, ListImports: s.listImports,
 	}
 	return service.Service{
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),

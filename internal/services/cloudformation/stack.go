@@ -87,8 +87,7 @@ func updatable(st *stackRecord) error {
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
-		"StackPolicyURL": in.StackPolicyURL != nil, "TimeoutInMinutes": in.TimeoutInMinutes != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
+		"NotificationARNs": len(in.NotificationARNs) > 0, "TimeoutInMinutes": in.TimeoutInMinutes != nil,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
@@ -106,6 +105,11 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 		return nil, err
 	}
 	stack.Protected = deref(in.EnableTerminationProtection)
+	policy, err := s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicyURL and StackPolicyBody")
+	if err != nil {
+		return nil, err
+	}
+	stack.Policy = deref(policy)
 	if parent, ok := ctx.Value(parentKey{}).(parentRecord); ok {
 		stack.Parent = &parent
 	}
@@ -118,6 +122,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	if err != nil {
 		return nil, err
 	}
+	proposal.deployment.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
 	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
 		return s.claimName(tx, p, stack)
 	})
@@ -132,9 +137,7 @@ const noUpdates = "No updates are to be performed."
 
 func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "StackPolicyBody": in.StackPolicyBody != nil,
-		"StackPolicyURL": in.StackPolicyURL != nil, "StackPolicyDuringUpdateBody": in.StackPolicyDuringUpdateBody != nil,
-		"StackPolicyDuringUpdateURL": in.StackPolicyDuringUpdateURL != nil, "RetainExceptOnCreate": deref(in.RetainExceptOnCreate),
+		"NotificationARNs":      len(in.NotificationARNs) > 0,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
@@ -163,6 +166,14 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 	if len(proposal.plan.Changes) == 0 && !proposal.outputs {
 		return nil, invalid(noUpdates)
 	}
+	if proposal.deployment.SetPolicy, err = s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicyURL and StackPolicyBody"); err != nil {
+		return nil, err
+	}
+	during, err := s.policyText(ctx, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL, "StackPolicyDuringUpdateURL and StackPolicyDuringUpdateBody")
+	if err != nil {
+		return nil, err
+	}
+	proposal.deployment.Policy, proposal.deployment.RetainExceptOnCreate = deref(during), deref(in.RetainExceptOnCreate)
 	if err := s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), nil); err != nil {
 		return nil, err
 	}
@@ -182,13 +193,12 @@ func (s *Service) begin(ctx context.Context, stackID string, proposal *proposal,
 			return first(tx, p)
 		}
 		return nil
-	}, func(tx store.Txn, p place, _ *stackRecord) error { return dropChangeSets(tx, p, stackID, id) })
+	}, func(tx store.Txn, p place, st *stackRecord) error {
+		return dropChangeSets(tx, p, stackID, id, st.TemplateID)
+	})
 }
 
 func (s *Service) deleteStack(ctx context.Context, in *cloudformation.DeleteStackInput) (*cloudformation.DeleteStackOutput, error) {
-	if in.DeletionMode != "" && in.DeletionMode != "STANDARD" {
-		return nil, unsupported("DeleteStack", "DeletionMode "+in.DeletionMode)
-	}
 	out := &cloudformation.DeleteStackOutput{}
 	stack, err := s.findStack(ctx, in.StackName)
 	if isMissing(err) || err == nil && stack.Status == "DELETE_COMPLETE" {
@@ -200,6 +210,10 @@ func (s *Service) deleteStack(ctx context.Context, in *cloudformation.DeleteStac
 	if stack.Protected {
 		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", stack.Name)
 	}
+	force, err := forced(in.DeletionMode, stack)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.checkRole(ctx, deref(in.RoleARN)); err != nil {
 		return nil, err
 	}
@@ -208,7 +222,7 @@ func (s *Service) deleteStack(ctx context.Context, in *cloudformation.DeleteStac
 		role = deref(in.RoleARN)
 	}
 	d := deployment{Kind: deploy.Delete, RoleARN: role}
-	return out, s.startDelete(ctx, stack.ID, d, deref(in.ClientRequestToken), in.RetainResources)
+	return out, s.startDelete(ctx, stack.ID, d, deref(in.ClientRequestToken), deploy.Operation{Retain: in.RetainResources, Force: force})
 }
 
 func (s *Service) updateTerminationProtection(ctx context.Context, in *cloudformation.UpdateTerminationProtectionInput) (*cloudformation.UpdateTerminationProtectionOutput, error) {

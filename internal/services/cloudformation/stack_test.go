@@ -24,6 +24,8 @@ type cloud struct {
 	calls  []string
 	fail   string // a Value that is refused
 	stuck  string // a logical id that cannot be deleted
+	// held, when not nil, is told of each update, which then waits for a value from it.
+	held chan struct{}
 }
 
 type thing struct {
@@ -40,6 +42,10 @@ func (c *cloud) typ() service.ResourceType {
 			return c.put(call, "create", call.Name(60, nil), p)
 		},
 		Update: func(_ context.Context, call service.ResourceCall, _, p *thing) (service.Resource, error) {
+			if c.held != nil {
+				c.held <- struct{}{}
+				<-c.held
+			}
 			return c.put(call, "update", call.PhysicalID, p)
 		},
 		Delete: func(_ context.Context, call service.ResourceCall, _ *thing) error {
@@ -142,6 +148,13 @@ func (e *env) settle(name string) cloudformation.Stack {
 			e.t.Fatal("the stack did not settle")
 		}
 	}
+}
+
+// refuse makes the service refuse a value from now on.
+func (e *env) refuse(value string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fail = value
 }
 
 func (e *env) want(name, status string) cloudformation.Stack {

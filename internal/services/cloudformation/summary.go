@@ -17,7 +17,10 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformation.GetTemplat
 		stage = "Original"
 	}
 	var id string
-	if deref(in.ChangeSetName) != "" {
+	if name := deref(in.ChangeSetName); name != "" {
+		if deref(in.StackName) == "" && !strings.HasPrefix(name, "arn:") {
+			return nil, invalid("StackName is a required parameter.")
+		}
 		c, err := s.findChangeSet(ctx, *in.ChangeSetName, in.StackName)
 		if err != nil {
 			return nil, err

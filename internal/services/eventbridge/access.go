@@ -128,20 +128,38 @@ func patternConditions(text string) map[string][]string {
 	return out
 }
 
-// putTargetsOf returns what PutEvents needs: permission for every entry.
+// putTargetsOf returns what PutEvents needs: permission for every entry, on every bus of a global endpoint.
 func (s *Service) putTargetsOf(ctx context.Context, in *api.PutEventsInput) ([]service.Target, error) {
-	targets := make([]service.Target, 0, len(in.Entries))
-	for i := range in.Entries {
-		e := &in.Entries[i]
-		p, name := busNamed(ctx, e.EventBusName)
-		t, err := s.busTarget(ctx, busKey{p, name}, "")
-		if err != nil {
+	var homes []place
+	if in.EndpointId != nil {
+		var err error
+		if homes, err = s.homesOf(ctx, *in.EndpointId); err != nil {
 			return nil, err
 		}
-		t.Condition = map[string][]string{"events:source": {opt.Value(e.Source)}, "events:detail-type": {opt.Value(e.DetailType)}, "events:eventBusInvocation": {"false"}}
-		targets = append(targets, t)
+	}
+	targets := make([]service.Target, 0, len(in.Entries)*max(len(homes), 1))
+	for i := range in.Entries {
+		p, name := busNamed(ctx, in.Entries[i].EventBusName)
+		places := homes
+		if places == nil {
+			places = []place{p}
+		}
+		for _, home := range places {
+			t, err := s.putTarget(ctx, busKey{home, name}, &in.Entries[i])
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, t)
+		}
 	}
 	return targets, nil
+}
+
+// putTarget returns what an entry for a bus needs.
+func (s *Service) putTarget(ctx context.Context, k busKey, e *api.PutEventsRequestEntry) (service.Target, error) {
+	t, err := s.busTarget(ctx, k, "")
+	t.Condition = map[string][]string{"events:source": {opt.Value(e.Source)}, "events:detail-type": {opt.Value(e.DetailType)}, "events:eventBusInvocation": {"false"}}
+	return t, err
 }
 
 // busTarget returns a bus as the target of a call, with its policy. Services may send what happened in their account to its buses without a policy.

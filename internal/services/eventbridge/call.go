@@ -20,6 +20,7 @@ import (
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -29,23 +30,44 @@ const (
 	// callTimeout is how long an endpoint may take (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html).
 	callTimeout = 5 * time.Second
 	// maxAnswer is how much of an answer is read, in bytes.
-	maxAnswer = 64 << 10
+	maxAnswer = 256 << 10
 )
 
-// callDestination calls an API destination with a message.
-func (s *Service) callDestination(ctx context.Context, m *deliver.Message, _ int) error {
+// deliverCall makes the call of a message to an API destination or a stage.
+func (s *Service) deliverCall(ctx context.Context, m *deliver.Message, _ int) error {
+	_, err := s.callTarget(ctx, m)
+	return err
+}
+
+// CallEndpoint implements [port.Endpoints].
+func (s *Service) CallEndpoint(ctx context.Context, from port.Source, role string, c port.EndpointCall) ([]byte, error) {
+	return s.callTarget(ctx, &deliver.Message{
+		Target: c.Target, From: from, Role: role, ID: c.ID, Trace: c.Trace, HTTP: &deliver.HTTP{Path: c.Path, Header: c.Header, Query: c.Query}, Body: c.Body,
+	})
+}
+
+// callTarget makes a call and returns the body of its answer.
+func (s *Service) callTarget(ctx context.Context, m *deliver.Message) ([]byte, error) {
 	a, err := arn.Parse(m.Target)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return nil, err
+	case isStage(a):
+		return s.callStage(ctx, m, a)
 	}
+	return s.callDestination(ctx, m, a)
+}
+
+// callDestination calls an API destination with a message.
+func (s *Service) callDestination(ctx context.Context, m *deliver.Message, a arn.ARN) ([]byte, error) {
 	p := place{a.Account, a.Region}
 	// The role of the target must be allowed to call the destination.
 	as, err := s.options.Sender.Caller(ctx, m.From, m.Role, m.ID, m.Target)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.deps.Door.Allow(as, service.Target{Action: "events:InvokeApiDestination", ARN: m.Target, Owner: p.account}); err != nil {
-		return err
+		return nil, err
 	}
 	_, rest := a.Split()
 	name, _, _ := strings.Cut(rest, "/")
@@ -59,17 +81,17 @@ func (s *Service) callDestination(ctx context.Context, m *deliver.Message, _ int
 		return err
 	})
 	if err != nil {
-		return storeError(err)
+		return nil, storeError(err)
 	}
 	if !c.usable() {
-		return service.Errorf("ConnectionNotAuthorized", "The connection %s is not authorised. Give it its parameters again with UpdateConnection.", c.Name).WithStatus(400)
+		return nil, service.Errorf("ConnectionNotAuthorized", "The connection %s is not authorised. Give it its parameters again with UpdateConnection.", c.Name).WithStatus(400)
 	}
 	hidden, err := s.openSecrets(ctx, at, &c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.rates.wait(ctx, s.deps.Clock, m.Target, int(d.Rate)); err != nil {
-		return err
+		return nil, err
 	}
 	return s.call(ctx, m, &d, &caller{place: at, c: &c, hidden: hidden})
 }
@@ -83,48 +105,54 @@ type caller struct {
 }
 
 // call makes the request. An endpoint that does not accept the token of its connection gets a new one, once.
-func (s *Service) call(ctx context.Context, m *deliver.Message, d *destinationRecord, c *caller) error {
+func (s *Service) call(ctx context.Context, m *deliver.Message, d *destinationRecord, c *caller) ([]byte, error) {
 	for again := range 2 {
-		r, err := newCall(ctx, m, d, c.hidden.HTTP)
+		r, err := newCall(ctx, m, d.Method, d.Endpoint, c.hidden.HTTP)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := s.authorize(r, c); err != nil {
-			return err
+			return nil, err
 		}
-		status, err := s.do(r)
+		status, body, err := do(s.options.HTTP, r)
 		if err != nil {
-			return fmt.Errorf("call %s: %w", d.Endpoint, err)
+			return nil, fmt.Errorf("call %s: %w", d.Endpoint, err)
 		}
-		switch {
-		case status < 300:
-			return nil
-		case again == 0 && (status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired) && c.c.Type == api.ConnectionAuthorizationTypeOauthClientCredentials:
+		if again == 0 && (status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired) && c.c.Type == api.ConnectionAuthorizationTypeOauthClientCredentials {
 			s.oauth.forget(c.connectionARN(c.c))
 			continue
-		case status == http.StatusUnauthorized, status == http.StatusProxyAuthRequired, status == http.StatusConflict:
-			status = http.StatusTooManyRequests // another try may succeed
-		case status < 400:
-			status = http.StatusBadRequest // redirects are not followed
 		}
-		return service.Errorf("ApiDestinationFailed", "%s answered with status %d.", d.Endpoint, status).WithStatus(status)
+		return body, refusal("ApiDestinationFailed", d.Endpoint, status)
 	}
-	return nil
+	return nil, nil // the second try has returned
 }
 
-// do makes a request and returns the status of the answer.
-func (s *Service) do(r *http.Request) (int, error) {
-	answer, err := s.options.HTTP.Do(r)
-	if err != nil {
-		return 0, err
+// refusal returns the error of an endpoint that did not answer with success, with a status that tells whether another try may help.
+func refusal(code, endpoint string, status int) error {
+	shown := status
+	switch {
+	case status < 300:
+		return nil
+	case status == http.StatusUnauthorized, status == http.StatusProxyAuthRequired, status == http.StatusConflict:
+		status = http.StatusTooManyRequests // another try may succeed
+	case status < 400:
+		return service.Errorf(code, "%s answered with status %d. Redirects are not followed: give the endpoint the address that it leads to.", endpoint, shown).WithStatus(http.StatusBadRequest)
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer))
-	return answer.StatusCode, errors.Join(err, answer.Body.Close())
+	return service.Errorf(code, "%s answered with status %d.", endpoint, shown).WithStatus(status)
+}
+
+// do makes a request and returns the status and the body of the answer.
+func do(client *http.Client, r *http.Request) (int, []byte, error) {
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	return answer.StatusCode, body, errors.Join(err, answer.Body.Close())
 }
 
 // newCall returns the request of a message. What the connection says about headers, query and body wins over the target.
-func newCall(ctx context.Context, m *deliver.Message, d *destinationRecord, fixed *api.ConnectionHttpParameters) (*http.Request, error) {
-	endpoint := d.Endpoint
+func newCall(ctx context.Context, m *deliver.Message, method, endpoint string, fixed *api.ConnectionHttpParameters) (*http.Request, error) {
 	body := m.Body
 	query := url.Values{}
 	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}, "User-Agent": {"Amazon/EventBridge/ApiDestinations"}}
@@ -152,12 +180,12 @@ func newCall(ctx context.Context, m *deliver.Message, d *destinationRecord, fixe
 	if err != nil {
 		return nil, err
 	}
-	if d.Method == http.MethodGet || d.Method == http.MethodHead {
+	if method == http.MethodGet || method == http.MethodHead {
 		body = nil
 	}
-	r, err := http.NewRequestWithContext(ctx, d.Method, endpoint, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, endpoint, bytes.NewReader(body))
 	if err != nil {
-		return nil, service.Errorf("InvalidParameterValue", "The endpoint of the API destination cannot be called: %s", err).WithStatus(400)
+		return nil, service.Errorf("InvalidParameterValue", "The endpoint cannot be called: %s", err).WithStatus(400)
 	}
 	r.Header = header
 	if len(query) > 0 {

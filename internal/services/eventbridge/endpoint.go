@@ -39,7 +39,7 @@ func (s *Service) createEndpoint(ctx context.Context, in *api.CreateEndpointInpu
 		Name: in.Name, ID: hex.EncodeToString(id[:5]) + "." + hex.EncodeToString(id[4:])[1:], Description: opt.Value(in.Description), Routing: in.RoutingConfig, Replication: in.ReplicationConfig, Buses: in.EventBuses,
 		Role: opt.Value(in.RoleArn), Created: s.now(), Modified: s.now(),
 	}
-	if err := e.check(); err != nil {
+	if err := e.check(p.account); err != nil {
 		return nil, err
 	}
 	err := s.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -56,8 +56,8 @@ func (s *Service) createEndpoint(ctx context.Context, in *api.CreateEndpointInpu
 	}, storeError(err)
 }
 
-// check asks for buses of one name in two regions.
-func (e *endpointRecord) check() error {
+// check asks for buses of one name in two regions of the account.
+func (e *endpointRecord) check(account string) error {
 	if e.Routing == nil || e.Routing.FailoverConfig == nil || e.Routing.FailoverConfig.Primary == nil || e.Routing.FailoverConfig.Secondary == nil {
 		return invalid("Parameter(s) RoutingConfig must be specified.")
 	}
@@ -71,6 +71,9 @@ func (e *endpointRecord) check() error {
 		if err != nil || !ok {
 			return invalid("Parameter EventBuses is not valid. Reason: %s is not the ARN of an event bus.", b.EventBusArn)
 		}
+		if a.Account != account {
+			return invalid("Parameter EventBuses is not valid. Reason: %s is not an event bus of this account.", b.EventBusArn)
+		}
 		names[i], regions[i] = name, a.Region
 	}
 	if names[0] != names[1] || regions[0] == regions[1] {
@@ -79,22 +82,35 @@ func (e *endpointRecord) check() error {
 	return nil
 }
 
-// homeOf returns the place whose buses take the events of a global endpoint: the first one of the endpoint. Failing over is for machines that fail apart.
-func (s *Service) homeOf(ctx context.Context, id string) (place, error) {
+// homesOf returns the places whose buses take the events of a global endpoint: that of its first bus, and that of the second when the endpoint replicates. Both
+// regions are on this machine, so there is nothing to fail over to; a health check is kept and shown.
+func (s *Service) homesOf(ctx context.Context, id string) ([]place, error) {
 	p := placeOf(ctx)
-	found := place{}
+	var found []place
 	_, err := list(ctx, s, p.endpoints(), nil, nil, nil, func(_ string, e endpointRecord) bool {
-		if e.ID == id {
-			if a, err := arn.Parse(e.Buses[0].EventBusArn); err == nil {
-				found = place{a.Account, a.Region}
+		if e.ID != id {
+			return false
+		}
+		buses := e.Buses[:1]
+		if e.replicates() {
+			buses = e.Buses
+		}
+		for _, b := range buses {
+			if a, err := arn.Parse(b.EventBusArn); err == nil {
+				found = append(found, place{a.Account, a.Region})
 			}
 		}
 		return false
 	})
-	if err == nil && found == (place{}) {
+	if err == nil && found == nil {
 		err = noEndpoint(id)
 	}
 	return found, err
+}
+
+// replicates tells whether both buses get every event, which is so unless the endpoint says otherwise.
+func (e *endpointRecord) replicates() bool {
+	return e.Replication == nil || e.Replication.State != api.ReplicationStateDisabled
 }
 
 func (s *Service) describeEndpoint(ctx context.Context, in *api.DescribeEndpointInput) (*api.DescribeEndpointOutput, error) {
@@ -144,7 +160,7 @@ func (s *Service) updateEndpoint(ctx context.Context, in *api.UpdateEndpointInpu
 		}
 		v.Modified = s.now()
 		e = *v
-		return v.check()
+		return v.check(p.account)
 	})
 	return &api.UpdateEndpointOutput{
 		Name: &e.Name, Arn: new(p.arn("endpoint/" + e.Name)), RoutingConfig: e.Routing, ReplicationConfig: e.Replication, EventBuses: e.Buses, RoleArn: opt.Of(e.Role),

@@ -159,7 +159,7 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 	switch {
 	case isBus(t.at):
 		return len(p.event.JSON), s.forward(ctx, tx, p, x, t, m.DeadLetter)
-	case isDestination(t.at):
+	case isDestination(t.at), isStage(t.at):
 		return len(input), s.calls.Enqueue(tx, m)
 	case !t.direct():
 		return len(input), s.queue.Enqueue(tx, m)

@@ -24,10 +24,10 @@ func (s *Service) putEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 	if size > maxEntries {
 		return nil, invalid("Total size of the entries in the request is over the limit.")
 	}
-	home := placeOf(ctx)
+	var homes []place // of a global endpoint
 	if in.EndpointId != nil {
 		var err error
-		if home, err = s.homeOf(ctx, *in.EndpointId); err != nil {
+		if homes, err = s.homesOf(ctx, *in.EndpointId); err != nil {
 			return nil, err
 		}
 	}
@@ -41,8 +41,8 @@ func (s *Service) putEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 			continue
 		}
 		p, name := busNamed(ctx, e.EventBusName)
-		if in.EndpointId != nil {
-			p = home
+		if homes != nil {
+			p = homes[0]
 		}
 		ev, err := s.newEvent(ctx, p, e)
 		if err != nil {
@@ -55,6 +55,17 @@ func (s *Service) putEvents(ctx context.Context, in *api.PutEventsInput) (*api.P
 		}
 		if one != nil {
 			plans = append(plans, one)
+		}
+		for _, q := range homes[min(1, len(homes)):] {
+			copied := *ev
+			copied.Region = q.region
+			copied.seal(*e.Detail, "")
+			if one, err = s.plan(ctx, busKey{q, name}, &copied, nil); err != nil {
+				return nil, err
+			}
+			if one != nil {
+				plans = append(plans, one)
+			}
 		}
 	}
 	return out, s.commit(ctx, plans)

@@ -45,8 +45,8 @@ type Service struct {
 	oauth tokens
 }
 
-// New returns EventBridge on the given collaborators, and what is to be told of calls.
-func New(d service.Deps, o Options) (service.Service, service.Trail) {
+// New returns EventBridge on the given collaborators, and what is to be told of calls and calls endpoints.
+func New(d service.Deps, o Options) (service.Service, *Service) {
 	s := newService(d, o)
 	return s.describe(), s
 }
@@ -58,7 +58,7 @@ func newService(d service.Deps, o Options) *Service {
 	s := &Service{deps: d, options: o, routers: newRouters(d.Store)}
 	s.policies = memo.New[busKey, struct{}, busRecord](d.Store, 1, func(k busKey) [][]byte { return [][]byte{k.bus(k.name)} })
 	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped}
-	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.callDestination}
+	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.deliverCall}
 	return s
 }
 

@@ -21,7 +21,7 @@ const (
 )
 
 // deliverable are the services in the ARN of a target, by their names in an error.
-var deliverable = []string{"lambda", "sqs", "sns", "kinesis", "firehose", "states", "logs", "events"}
+var deliverable = []string{"lambda", "sqs", "sns", "kinesis", "firehose", "states", "logs", "events", "execute-api"}
 
 func (s *Service) putTargets(ctx context.Context, in *api.PutTargetsInput) (*api.PutTargetsOutput, error) {
 	p, busName := busNamed(ctx, in.EventBusName)
@@ -71,6 +71,9 @@ func (s *Service) checkTarget(ctx context.Context, t *api.Target) error {
 		if err := s.options.Roles.CheckPassRole(ctx, *t.RoleArn, principal); err != nil {
 			return err
 		}
+	}
+	if _, _, _, _, ok := stageCall(a); isStage(a) && !ok {
+		return invalid("Parameter %s is not valid. Reason: it must name a method of a stage: arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/METHOD/PATH.", t.Arn)
 	}
 	if isDestination(a) && t.RoleArn == nil {
 		return invalid("RoleArn is required for target %s.", t.Arn)

@@ -14,7 +14,14 @@
 // role. A function takes a batch as it is; other targets take its records one by one. A record that the target refuses has failed alone, unless an enrichment stands
 // between it and the source; then its batch has failed.
 //
+// An API destination or a stage of API Gateway is called by EventBridge ([port.Endpoints]), as an enrichment or as a target.
+//
+// # Logs
+//
+// The log of an execution is written to a log group when it ends, from the level on that the pipe says (logging.go). It is taken by the same buffer as those of functions, so it does
+// not hold the pipe up.
+//
 // # What it deliberately is not
 //
-// Kafka and MQ brokers are no sources here, and the enrichment is a function; everything else is refused by name. Log settings are kept and shown.
+// Kafka and MQ brokers are no sources here, and the log goes to log groups only; everything else is refused by name. A pipe from a source to itself is refused too.
 package pipes

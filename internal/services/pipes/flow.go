@@ -27,7 +27,12 @@ const (
 )
 
 // targets are the services in the ARN of a target.
-var targets = []string{"lambda", "sqs", "sns", "events", "kinesis", "states", "logs", "firehose"}
+var targets = []string{"lambda", "sqs", "sns", "events", "kinesis", "states", "logs", "firehose", "execute-api"}
+
+// isEndpoint tells whether an ARN names what is called over HTTP: an API destination or a method of a stage.
+func isEndpoint(a arn.ARN) bool {
+	return a.Service == "execute-api" || a.Service == "events" && strings.HasPrefix(a.Resource, "api-destination/")
+}
 
 // flow is a pipe that is ready.
 type flow struct {
@@ -38,7 +43,8 @@ type flow struct {
 	from       arn.ARN
 	config     sources.Config
 	deadLetter string
-	target     arn.ARN
+	// enrichment is the zero value for a pipe without one.
+	target, enrichment arn.ARN
 	// enrich and shape are the input templates of the enrichment and the target; nil leaves records as they are.
 	enrich, shape *template
 }
@@ -54,12 +60,18 @@ func newFlow(p place, r *pipeRecord) (*flow, error) {
 	if f.target, err = arn.Parse(r.Target); err != nil {
 		return nil, invalid("Target %s is not an ARN.", r.Target)
 	}
-	if !slices.Contains(targets, f.target.Service) || f.target.Service == "events" && !strings.HasPrefix(f.target.Resource, "event-bus/") {
-		return nil, invalid("Target %s is not supported: pipes of Lambent deliver to %s.", r.Target, strings.Join(targets, ", "))
+	if r.Source == r.Target {
+		return nil, invalid("Target %s is the source of the pipe: every record would come back to it for ever. Give the pipe another target.", r.Target)
+	}
+	if !slices.Contains(targets, f.target.Service) || f.target.Service == "events" && !isEndpoint(f.target) && !strings.HasPrefix(f.target.Resource, "event-bus/") {
+		return nil, invalid("Target %s is not supported: pipes of Lambent deliver to %s, and to API destinations.", r.Target, strings.Join(targets, ", "))
 	}
 	if r.Enrichment != "" {
-		if a, err := arn.Parse(r.Enrichment); err != nil || a.Service != "lambda" {
-			return nil, invalid("Enrichment %s is not supported: the enrichment of a pipe of Lambent is a function.", r.Enrichment)
+		if f.enrichment, err = arn.Parse(r.Enrichment); err != nil || f.enrichment.Service != "lambda" && !isEndpoint(f.enrichment) {
+			return nil, invalid("Enrichment %s is not supported: the enrichment of a pipe of Lambent is a function, an API destination or a stage of API Gateway.", r.Enrichment)
+		}
+		if r.EnrichmentHTTP != nil && !isEndpoint(f.enrichment) {
+			return nil, invalid("EnrichmentParameters.HttpParameters are for API destinations and API Gateway, and the enrichment is %s.", r.Enrichment)
 		}
 	}
 	if err := f.setSource(); err != nil {
@@ -218,12 +230,15 @@ func (f *flow) setTarget() error {
 		in = &api.PipeTargetParameters{}
 	}
 	for name, given := range map[string]bool{
-		"EcsTaskParameters": in.EcsTaskParameters != nil, "BatchJobParameters": in.BatchJobParameters != nil, "HttpParameters": in.HttpParameters != nil,
+		"EcsTaskParameters": in.EcsTaskParameters != nil, "BatchJobParameters": in.BatchJobParameters != nil,
 		"RedshiftDataParameters": in.RedshiftDataParameters != nil, "SageMakerPipelineParameters": in.SageMakerPipelineParameters != nil, "TimestreamParameters": in.TimestreamParameters != nil,
 	} {
 		if given {
 			return invalid("TargetParameters.%s is not supported by Lambent.", name)
 		}
+	}
+	if in.HttpParameters != nil && !isEndpoint(f.target) {
+		return invalid("TargetParameters.HttpParameters are for API destinations and API Gateway, and the target is %s.", f.Target)
 	}
 	if x := in.EventBridgeEventBusParameters; x != nil && x.EndpointId != nil {
 		return invalid("TargetParameters.EventBridgeEventBusParameters.EndpointId is not supported by Lambent.")

@@ -21,9 +21,10 @@ type pipeRecord struct {
 	Desired, State    string
 	Reason            string `json:",omitempty"`
 	Source            string
-	SourceParameters  *api.PipeSourceParameters `json:",omitempty"`
-	Enrichment        string                    `json:",omitempty"`
-	EnrichmentInput   *string                   `json:",omitempty"`
+	SourceParameters  *api.PipeSourceParameters         `json:",omitempty"`
+	Enrichment        string                            `json:",omitempty"`
+	EnrichmentInput   *string                           `json:",omitempty"`
+	EnrichmentHTTP    *api.PipeEnrichmentHttpParameters `json:",omitempty"`
 	Target            string
 	TargetParameters  *api.PipeTargetParameters `json:",omitempty"`
 	Role              string
@@ -56,11 +57,12 @@ func (s *Service) createPipe(ctx context.Context, in *api.CreatePipeInput) (*api
 	if r.Desired == "" {
 		r.Desired = running
 	}
-	if err := r.setEnrichment(in.EnrichmentParameters); err != nil {
-		return nil, err
-	}
+	r.setEnrichment(in.EnrichmentParameters)
 	var err error
 	if r.ID, err = uuid.New(s.deps.Random); err != nil {
+		return nil, err
+	}
+	if err := s.checkLog(ctx, r.Log); err != nil {
 		return nil, err
 	}
 	if err := s.settle(ctx, &r); err != nil {
@@ -91,16 +93,11 @@ func (s *Service) settle(ctx context.Context, r *pipeRecord) error {
 	return err
 }
 
-func (r *pipeRecord) setEnrichment(in *api.PipeEnrichmentParameters) error {
-	r.EnrichmentInput = nil
-	if in == nil {
-		return nil
+func (r *pipeRecord) setEnrichment(in *api.PipeEnrichmentParameters) {
+	r.EnrichmentInput, r.EnrichmentHTTP = nil, nil
+	if in != nil {
+		r.EnrichmentInput, r.EnrichmentHTTP = in.InputTemplate, in.HttpParameters
 	}
-	if in.HttpParameters != nil {
-		return invalid("EnrichmentParameters.HttpParameters is not supported: the enrichment of a pipe of Lambent is a function.")
-	}
-	r.EnrichmentInput = in.InputTemplate
-	return nil
 }
 
 func get(rd store.Reader, p place, name string) (pipeRecord, error) {
@@ -154,6 +151,9 @@ func (s *Service) updatePipe(ctx context.Context, in *api.UpdatePipeInput) (*api
 	if err := s.settle(ctx, &now); err != nil {
 		return nil, err
 	}
+	if err := s.checkLog(ctx, shownLog(in.LogConfiguration)); err != nil {
+		return nil, err
+	}
 	r, err := s.change(ctx, p, in.Name, func(r *pipeRecord) error {
 		r.State = updating
 		return r.update(in)
@@ -174,9 +174,7 @@ func (r *pipeRecord) update(in *api.UpdatePipeInput) error {
 		r.Enrichment = *in.Enrichment
 	}
 	if in.EnrichmentParameters != nil {
-		if err := r.setEnrichment(in.EnrichmentParameters); err != nil {
-			return err
-		}
+		r.setEnrichment(in.EnrichmentParameters)
 	}
 	if in.Target != nil {
 		r.Target = *in.Target
@@ -271,8 +269,8 @@ func (s *Service) describePipe(ctx context.Context, in *api.DescribePipeInput) (
 		SourceParameters: r.SourceParameters, Enrichment: opt.Of(r.Enrichment), Target: &r.Target, TargetParameters: r.TargetParameters, RoleArn: &r.Role, Tags: r.Tags,
 		CreationTime: &r.Created, LastModifiedTime: &r.Modified, LogConfiguration: r.Log, KmsKeyIdentifier: opt.Of(r.KMSKey),
 	}
-	if r.EnrichmentInput != nil {
-		out.EnrichmentParameters = &api.PipeEnrichmentParameters{InputTemplate: r.EnrichmentInput}
+	if r.EnrichmentInput != nil || r.EnrichmentHTTP != nil {
+		out.EnrichmentParameters = &api.PipeEnrichmentParameters{InputTemplate: r.EnrichmentInput, HttpParameters: r.EnrichmentHTTP}
 	}
 	return out, nil
 }

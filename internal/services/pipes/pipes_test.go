@@ -91,9 +91,11 @@ func TestWhatAPipeCannotDoIsRefusedByName(t *testing.T) {
 		{`{"Source":"arn:aws:kinesis:eu-west-1:1:stream/s","SourceParameters":{"KinesisStreamParameters":{}}}`, "StartingPosition must be specified"},
 		{`{"SourceParameters":{"SqsQueueParameters":{"BatchSize":100}}}`, "MaximumBatchingWindowInSeconds must be at least 1"},
 		{`{"SourceParameters":{"FilterCriteria":{"Filters":[{"Pattern":"{\"a\":1}"}]}}}`, "Event pattern is not valid"},
-		{`{"Enrichment":"arn:aws:states:eu-west-1:1:stateMachine:m"}`, "the enrichment of a pipe of Lambent is a function"},
+		{`{"Enrichment":"arn:aws:states:eu-west-1:1:stateMachine:m"}`, "the enrichment of a pipe of Lambent is a function, an API destination or a stage"},
+		{`{"EnrichmentHTTP":{}}`, "HttpParameters are for API destinations"},
+		{`{"Target":"arn:aws:sqs:eu-west-1:111111111111:q"}`, "every record would come back"},
 		{`{"Target":"arn:aws:ecs:eu-west-1:1:cluster/c"}`, "pipes of Lambent deliver to"},
-		{`{"TargetParameters":{"HttpParameters":{}}}`, "HttpParameters is not supported"},
+		{`{"TargetParameters":{"HttpParameters":{}}}`, "HttpParameters are for API destinations"},
 		{`{"Target":"arn:aws:kinesis:eu-west-1:1:stream/s"}`, "KinesisStreamParameters must be specified"},
 		{`{"Target":"arn:aws:sqs:eu-west-1:1:q.fifo"}`, "MessageGroupId must be specified"},
 	} {

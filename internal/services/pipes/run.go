@@ -17,6 +17,7 @@ import (
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/sources"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -205,29 +206,62 @@ func (s *Service) hand(ctx context.Context, f *flow, calls *session, payload []b
 	if err != nil {
 		return answer, err
 	}
+	log := s.journalOf(f, answer.RequestID)
+	log.note("EXECUTION_STARTED", b, nil)
+	answer, err = s.carry(ctx, f, b, answer, log)
+	switch {
+	case err != nil:
+		log.end(ctx, "EXECUTION_FAILED", err)
+	case answer.Failure != "":
+		log.end(ctx, "EXECUTION_FAILED", errors.New(string(answer.Payload)))
+	case len(answer.Payload) > 0 && f.target.Service != "lambda":
+		log.end(ctx, "EXECUTION_PARTIALLY_FAILED", nil)
+	default:
+		log.end(ctx, "EXECUTION_SUCCEEDED", nil)
+	}
+	return answer, err
+}
+
+// carry is hand with the log of the execution.
+func (s *Service) carry(ctx context.Context, f *flow, b *batch, answer sources.Answer, log *journal) (sources.Answer, error) {
 	if f.Enrichment != "" {
+		log.note("ENRICHMENT_STAGE_ENTERED", b, nil)
 		failure, err := s.enrich(ctx, f, b)
 		if err != nil || failure != nil {
+			log.note("ENRICHMENT_INVOCATION_FAILED", nil, failureOf(failure, err))
 			return s.refused(ctx, f, answer, "enrichment", failure, err)
 		}
+		log.note("ENRICHMENT_STAGE_SUCCEEDED", b, nil)
 		if len(b.records) == 0 {
 			return answer, nil
 		}
 	}
+	log.note("TARGET_STAGE_ENTERED", b, nil)
 	if f.target.Service == "lambda" && !f.fireAndForget() {
 		out, err := s.invoke(ctx, f.Target, s.rendered(f, f.shape, b))
-		if err != nil {
-			return s.refused(ctx, f, answer, "target", nil, err)
+		var failure []byte
+		if err == nil && out.FunctionError != nil {
+			failure = out.Payload
 		}
-		if out.FunctionError != nil {
-			return s.refused(ctx, f, answer, "target", out.Payload, nil)
+		if err != nil || failure != nil {
+			log.note("TARGET_INVOCATION_FAILED", nil, failureOf(failure, err))
+			return s.refused(ctx, f, answer, "target", failure, err)
 		}
 		if b.ids != nil {
 			answer.Payload = out.Payload
 		}
+		log.note("TARGET_STAGE_SUCCEEDED", nil, nil)
 		return answer, nil
 	}
-	return s.deliver(ctx, f, b, answer)
+	return s.deliver(ctx, f, b, answer, log)
+}
+
+// failureOf returns what went wrong: err, or the error document of a function.
+func failureOf(failure []byte, err error) error {
+	if err == nil {
+		err = errors.New(string(failure[:min(len(failure), 1<<10)]))
+	}
+	return err
 }
 
 // fireAndForget tells whether a function is not waited for.
@@ -240,11 +274,7 @@ func (s *Service) refused(ctx context.Context, f *flow, a sources.Answer, who st
 	if err != nil && deliver.Retryable(err) {
 		return a, err
 	}
-	cause := err
-	if err == nil {
-		cause = errors.New(string(failure[:min(len(failure), 1<<10)]))
-	}
-	s.deps.Log.WarnContext(ctx, "pipe: a batch failed", slog.String("pipe", f.arn), slog.String("at", who), slog.Any("error", cause))
+	s.deps.Log.WarnContext(ctx, "pipe: a batch failed", slog.String("pipe", f.arn), slog.String("at", who), slog.Any("error", failureOf(failure, err)))
 	a.Failure, a.Payload = "Unhandled", failure
 	return a, nil
 }
@@ -275,19 +305,33 @@ func (s *Service) invoke(ctx context.Context, function string, payload []byte) (
 	return service.Call[lambda.InvokeOutput](ctx, s.deps.Door, "lambda", "Invoke", &lambda.InvokeInput{FunctionName: function, Payload: payload})
 }
 
-// enrich replaces the records of a batch by what the enrichment answers. failure is the function's error document.
+// enrich replaces the records of a batch by what the enrichment answers. failure is a function's error document.
 func (s *Service) enrich(ctx context.Context, f *flow, b *batch) (failure []byte, err error) {
-	out, err := s.invoke(ctx, f.Enrichment, s.rendered(f, f.enrich, b))
-	if err != nil {
-		return nil, err
-	}
-	if out.FunctionError != nil {
-		return out.Payload, nil
+	var answer []byte
+	if isEndpoint(f.enrichment) {
+		c := port.EndpointCall{Target: f.Enrichment, ID: service.RequestFrom(ctx).ID, Trace: service.RequestFrom(ctx).Trace, Body: s.rendered(f, f.enrich, b)}
+		if x := f.EnrichmentHTTP; x != nil {
+			c.Path, c.Header, c.Query = x.PathParameterValues, x.HeaderParameters, x.QueryStringParameters
+		}
+		if answer, err = s.options.Endpoints.CallEndpoint(ctx, f.source, f.Role, c); err != nil {
+			return nil, err
+		}
+	} else {
+		out, err := s.invoke(ctx, f.Enrichment, s.rendered(f, f.enrich, b))
+		if err != nil {
+			return nil, err
+		}
+		if out.FunctionError != nil {
+			return out.Payload, nil
+		}
+		answer = out.Payload
 	}
 	b.ids, b.records = nil, nil
-	answer := bytes.TrimSpace(out.Payload)
+	answer = bytes.TrimSpace(answer)
 	switch {
 	case len(answer) == 0, string(answer) == "null":
+	case !json.Valid(answer):
+		return nil, invalid("The enrichment %s answered with what is no JSON.", f.Enrichment)
 	case answer[0] == '[':
 		err = json.Unmarshal(answer, &b.records)
 	default:
@@ -297,7 +341,7 @@ func (s *Service) enrich(ctx context.Context, f *flow, b *batch) (failure []byte
 }
 
 // deliver hands the records of a batch to the target, one by one. Those that failed are reported to the source, if they are still its own.
-func (s *Service) deliver(ctx context.Context, f *flow, b *batch, answer sources.Answer) (sources.Answer, error) {
+func (s *Service) deliver(ctx context.Context, f *flow, b *batch, answer sources.Answer, log *journal) (sources.Answer, error) {
 	type item struct {
 		ID string `json:"itemIdentifier"`
 	}
@@ -307,11 +351,12 @@ func (s *Service) deliver(ctx context.Context, f *flow, b *batch, answer sources
 	for i, r := range b.records {
 		m, err := s.message(f, r, uuid.Of(answer.RequestID, strconv.Itoa(i)))
 		if err == nil {
-			err = s.options.Sender.Send(ctx, m)
+			err = s.send(ctx, f, m, r)
 		}
 		if err == nil {
 			continue
 		}
+		log.note("TARGET_INVOCATION_FAILED", nil, err)
 		if b.ids == nil || deliver.Retryable(err) && i == 0 {
 			return s.refused(ctx, f, answer, "target", nil, err)
 		}
@@ -323,6 +368,7 @@ func (s *Service) deliver(ctx context.Context, f *flow, b *batch, answer sources
 		break // the records of a stream keep their order
 	}
 	if failed.Items == nil {
+		log.note("TARGET_STAGE_SUCCEEDED", nil, nil)
 		return answer, nil
 	}
 	var err error
@@ -330,11 +376,37 @@ func (s *Service) deliver(ctx context.Context, f *flow, b *batch, answer sources
 	return answer, err
 }
 
+// send makes the delivery of a record.
+func (s *Service) send(ctx context.Context, f *flow, m *deliver.Message, r []byte) error {
+	if !isEndpoint(f.target) {
+		return s.options.Sender.Send(ctx, m)
+	}
+	c := port.EndpointCall{Target: m.Target, ID: m.ID, Trace: service.RequestFrom(ctx).Trace, Body: m.Body}
+	if f.TargetParameters != nil && f.TargetParameters.HttpParameters != nil {
+		x := f.TargetParameters.HttpParameters
+		for _, v := range x.PathParameterValues {
+			c.Path = append(c.Path, dynamic(v, r))
+		}
+		c.Header, c.Query = dynamicAll(x.HeaderParameters, r), dynamicAll(x.QueryStringParameters, r)
+	}
+	_, err := s.options.Endpoints.CallEndpoint(ctx, m.From, m.Role, c)
+	return err
+}
+
+// dynamicAll is [dynamic] for the values of a map.
+func dynamicAll(in map[string]string, r []byte) map[string]string {
+	out := make(map[string]string, len(in))
+	for k, v := range in {
+		out[k] = dynamic(v, r)
+	}
+	return out
+}
+
 // message returns the delivery of a record.
 func (s *Service) message(f *flow, r []byte, id string) (*deliver.Message, error) {
 	m := &deliver.Message{Target: f.Target, From: f.source, Role: f.Role, ID: id, PartitionKey: id, Body: f.shape.render(f, r, s.now())}
 	in := f.TargetParameters
-	if f.target.Service == "events" {
+	if f.target.Service == "events" && !isEndpoint(f.target) {
 		m.Event = &deliver.Event{Source: "Pipe " + f.Name, DetailType: "Event from " + f.sourceName()}
 		if !json.Valid(m.Body) {
 			return nil, invalid("The record is no JSON object, which the detail of an event must be.")

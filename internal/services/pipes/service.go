@@ -16,6 +16,10 @@ import (
 type Options struct {
 	Sender *deliver.Sender
 	Roles  port.Roles
+	// Logs takes the logs of pipes.
+	Logs port.LogSink
+	// Endpoints calls API destinations and stages of API Gateway.
+	Endpoints port.Endpoints
 	// Arrivals tells when a source has something new.
 	Arrivals port.Arrivals
 }

@@ -26,8 +26,8 @@ func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target
 	if err != nil {
 		return service.Target{}, err
 	}
-	policy, err = b.withGrants(ctx, policy, "", nil)
-	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account, Condition: b.through()}, err
+	policy, err = s.withGrants(ctx, b, policy, "", nil)
+	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account, Condition: b.conditions()}, err
 }
 
 // guarded returns a bucket with its policy for the caller, unless the caller must pay and does not say so.
@@ -49,7 +49,7 @@ func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *
 	if err != nil {
 		return service.Target{}, err
 	}
-	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account, Condition: b.through()}
+	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account, Condition: b.conditions()}
 	if id != nil {
 		t.Condition = with(t.Condition, "s3:VersionId", *id)
 	}
@@ -64,7 +64,7 @@ func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *
 			t.Condition = with(t.Condition, "s3:ExistingObjectTag/"+tag.Key, tag.Value)
 		}
 	}
-	t.Policy, err = b.withGrants(ctx, policy, key, v)
+	t.Policy, err = s.withGrants(ctx, b, policy, key, v)
 	return t, err
 }
 
@@ -93,13 +93,17 @@ func with(conditions map[string][]string, key, value string) map[string][]string
 // access counts for the owner's account and for AWS services only.
 func (s *Service) effectivePolicy(ctx context.Context, r store.Reader, b *bucket) (string, error) {
 	p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
-	return p.forCaller(ctx, b.Account, b.Block), err
+	if err != nil || !p.Public {
+		return p.Document, err
+	}
+	block, err := blockIn(r, b)
+	return p.forCaller(ctx, b.Account, block), err
 }
 
 // forCaller returns the policy of something that account owns and block protects, as it counts for the caller of ctx, or "".
-func (p bucketPolicy) forCaller(ctx context.Context, account string, block *publicAccessBlock) string {
+func (p bucketPolicy) forCaller(ctx context.Context, account string, block publicAccessBlock) string {
 	caller := service.RequestFrom(ctx).Principal
-	if p.Public && block != nil && block.RestrictPublicBuckets && caller.Kind != service.ServicePrincipal && caller.Account != account {
+	if p.Public && block.RestrictPublicBuckets && caller.Kind != service.ServicePrincipal && caller.Account != account {
 		return ""
 	}
 	return p.Document
@@ -225,6 +229,20 @@ func (s *Service) copyAccess(ctx context.Context, to []service.Target, err error
 	return append(to, from), err
 }
 
+// createTargets is what the creation of a bucket needs. Its tags are condition keys, whether the bucket's authorisation will use them or not.
+func createTargets(in *api.CreateBucketInput) []service.Target {
+	t := service.Target{ARN: "arn:aws:s3:::" + in.Bucket}
+	if c := in.CreateBucketConfiguration; c != nil && len(c.Tags) > 0 {
+		var keys []string
+		for _, tag := range c.Tags {
+			t.Condition = with(t.Condition, "aws:RequestTag/"+tag.Key, tag.Value)
+			keys = append(keys, tag.Key)
+		}
+		t.Condition["aws:TagKeys"] = keys
+	}
+	return []service.Target{t}
+}
+
 // access lists what each operation needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html.
 // DeleteObjects is decided for each key, in its handler, because some keys may be allowed and others not.
 func (s *Service) access() map[string]service.Access {
@@ -238,8 +256,10 @@ func (s *Service) access() map[string]service.Access {
 
 func (s *Service) rules() map[string]service.Access {
 	return map[string]service.Access{
-		"ListBuckets":  service.OnAny("s3:ListAllMyBuckets"),
-		"CreateBucket": service.On("s3:CreateBucket", func(_ context.Context, in *api.CreateBucketInput) string { return "arn:aws:s3:::" + in.Bucket }),
+		"ListBuckets": service.OnAny("s3:ListAllMyBuckets"),
+		"CreateBucket": service.OnAll("s3:CreateBucket", func(_ context.Context, in *api.CreateBucketInput) ([]service.Target, error) {
+			return createTargets(in), nil
+		}),
 		"DeleteBucket": onBucket(s, "s3:DeleteBucket", func(in *api.DeleteBucketInput) string { return in.Bucket }),
 		"HeadBucket":   onBucket(s, "s3:ListBucket", func(in *api.HeadBucketInput) string { return in.Bucket }),
 

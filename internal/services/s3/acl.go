@@ -71,10 +71,10 @@ type aclStatement struct {
 }
 
 // granted returns the statement of the grants that are for the caller; ok is false when there is none.
-func (b *bucket) granted(p service.Principal, grants []grant, onObject bool, resources ...string) (st aclStatement, ok bool) {
+func granted(p service.Principal, block publicAccessBlock, grants []grant, onObject bool, resources ...string) (st aclStatement, ok bool) {
 	st = aclStatement{Effect: "Allow", Principal: "*", Resource: resources}
 	for _, g := range grants {
-		if g.applies(p) && (!g.public() || b.Block == nil || !b.Block.IgnorePublicACLs) {
+		if g.applies(p) && (!g.public() || !block.IgnorePublicACLs) {
 			st.Action = append(st.Action, aclActions(g.Permission, onObject)...)
 		}
 	}
@@ -82,17 +82,21 @@ func (b *bucket) granted(p service.Principal, grants []grant, onObject bool, res
 }
 
 // withGrants adds to a policy what access control lists grant to the caller of ctx: on the bucket, and on an object when v is not nil.
-func (b *bucket) withGrants(ctx context.Context, document, object string, v *version) (string, error) {
+func (s *Service) withGrants(ctx context.Context, b *bucket, document, object string, v *version) (string, error) {
 	if !b.aclsEnabled() {
 		return document, nil
 	}
+	block, err := s.blockOf(ctx, b)
+	if err != nil {
+		return "", err
+	}
 	caller := service.RequestFrom(ctx).Principal
 	var more []aclStatement
-	if st, ok := b.granted(caller, b.ACL, false, b.arn(), b.arn()+"/*"); ok {
+	if st, ok := granted(caller, block, b.ACL, false, b.arn(), b.arn()+"/*"); ok {
 		more = append(more, st)
 	}
 	if v != nil {
-		if st, ok := b.granted(caller, b.grantsOf(v), true, b.arn()+"/"+escapePattern(object)); ok {
+		if st, ok := granted(caller, block, b.grantsOf(v), true, b.arn()+"/"+escapePattern(object)); ok {
 			more = append(more, st)
 		}
 	}
@@ -328,10 +332,10 @@ func shapeGrantee(g api.Grant) (grant, error) {
 	return grant{}, malformedACL()
 }
 
-// checkGrants refuses public grants where the bucket's public access block does.
-func (b *bucket) checkGrants(grants []grant) error {
-	if b.Block != nil && b.Block.BlockPublicACLs && slices.ContainsFunc(grants, grant.public) {
-		return accessDenied("The access control list would make %s public, and the bucket's public access block has BlockPublicAcls. To allow it, set PublicAccessBlockConfiguration.BlockPublicAcls to false first.", b.Name)
+// checkGrants refuses public grants where the public access block of the bucket or of its account does.
+func (b *bucket) checkGrants(block publicAccessBlock, grants []grant) error {
+	if block.BlockPublicACLs && slices.ContainsFunc(grants, grant.public) {
+		return accessDenied("The access control list would make %s public, and the public access block of the bucket or of its account has BlockPublicAcls. To allow it, set PublicAccessBlockConfiguration.BlockPublicAcls to false first.", b.Name)
 	}
 	return nil
 }
@@ -353,13 +357,17 @@ func noACLs() error {
 }
 
 // putGrants returns the list of a PutBucketAcl or PutObjectAcl. What is asked for is read before whether the bucket has lists at all.
-func putGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owner string, onObject bool) ([]grant, error) {
+func putGrants(r store.Reader, b *bucket, in aclInput, document *api.AccessControlPolicy, owner string, onObject bool) ([]grant, error) {
 	grants, err := askedGrants(b, in, document, owner, onObject)
 	if err != nil {
 		return nil, err
 	}
 	if b.aclsEnabled() {
-		return grants, b.checkGrants(grants)
+		block, err := blockIn(r, b)
+		if err != nil {
+			return nil, err
+		}
+		return grants, b.checkGrants(block, grants)
 	}
 	// The list that every object and bucket has anyway may be put.
 	if onObject && in.canned == "bucket-owner-full-control" && !in.byHeaders() {
@@ -386,7 +394,7 @@ func askedGrants(b *bucket, in aclInput, document *api.AccessControlPolicy, owne
 
 func (s *Service) putBucketAcl(ctx context.Context, in *api.PutBucketAclInput) (*api.PutBucketAclOutput, error) {
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		grants, err := putGrants(b, aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}, in.AccessControlPolicy, b.Account, false)
+		grants, err := putGrants(tx, b, aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}, in.AccessControlPolicy, b.Account, false)
 		if err != nil {
 			return err
 		}
@@ -423,7 +431,7 @@ func (s *Service) putObjectAcl(ctx context.Context, in *api.PutObjectAclInput) (
 			return refused(err)
 		}
 		asked := aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}
-		if v.ACL, err = putGrants(b, asked, in.AccessControlPolicy, b.ownerOf(v), true); err != nil {
+		if v.ACL, err = putGrants(tx, b, asked, in.AccessControlPolicy, b.ownerOf(v), true); err != nil {
 			return err
 		}
 		if err := putRow(tx, b, in.Key, v); err != nil {

@@ -48,6 +48,9 @@ type bucket struct {
 	Lifecycle bool `json:"lifecycle,omitempty"`
 	// Logs tells that accesses are logged.
 	Logs bool `json:"logs,omitempty"`
+	// ABAC tells that the tags of the bucket have a part in authorisation; Tags are these, when they have.
+	ABAC bool  `json:"abac,omitempty"`
+	Tags []tag `json:"tags,omitempty"`
 	// Encryption is the default encryption; nil means none.
 	Encryption *bucketEncryption `json:"encryption,omitempty"`
 
@@ -148,7 +151,11 @@ func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (
 		if b.ACL, err = asked.grants(&b, b.Account, false); err != nil {
 			return nil, err
 		}
-		if err := b.checkGrants(b.ACL); err != nil {
+		block, err := s.blockOf(ctx, &b)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.checkGrants(block, b.ACL); err != nil {
 			return nil, err
 		}
 	}

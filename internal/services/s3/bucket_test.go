@@ -368,30 +368,6 @@ func TestRootOfTheOwnerIsNeverLockedOutOfThePolicy(t *testing.T) {
 	}
 }
 
-func TestTagsOfABucketStayOutOfAuthorisation(t *testing.T) {
-	f := newFixture(t)
-	put := func(status string) error {
-		_, err := f.putBucketAbac(f.ctx(), &api.PutBucketAbacInput{Bucket: "pictures", AbacStatus: &api.AbacStatus{Status: status}})
-		return err
-	}
-	if err := put("Disabled"); err != nil {
-		t.Errorf("Disabled: %v", err)
-	}
-	if err := put("Enabled"); service.Code(err) != "NotImplemented" {
-		t.Errorf("Enabled: %v, want NotImplemented", err)
-	}
-	if err := put("Perhaps"); service.Code(err) != "MalformedXML" {
-		t.Errorf("another status: %v, want MalformedXML", err)
-	}
-	out, err := f.getBucketAbac(f.ctx(), &api.GetBucketAbacInput{Bucket: "pictures"})
-	if err != nil || out.AbacStatus.Status != "Disabled" {
-		t.Errorf("status = %+v, %v, want Disabled", out, err)
-	}
-	if _, err := f.getBucketAbac(f.ctx(), &api.GetBucketAbacInput{Bucket: "nowhere"}); service.Code(err) != "NoSuchBucket" {
-		t.Errorf("status of a missing bucket: %v, want NoSuchBucket", err)
-	}
-}
-
 func TestFunctionsThatMayCallThemselvesAreWarnedOf(t *testing.T) {
 	f := newFixture(t)
 	function := "arn:aws:lambda:us-east-1:" + account + ":function:resize"

@@ -22,6 +22,8 @@ type caches struct {
 	buckets *memo.Cache[struct{}, string, *bucket]
 	// policies are the policies by bucket id; the zero one for a bucket without.
 	policies *memo.Cache[region, string, bucketPolicy]
+	// blocks are the public access blocks of accounts; the zero one for an account without.
+	blocks *memo.Cache[string, struct{}, publicAccessBlock]
 }
 
 func newCaches(s store.Store) caches {
@@ -30,12 +32,14 @@ func newCaches(s store.Store) caches {
 		policies: memo.New[region, string, bucketPolicy](s, cached, func(r region) [][]byte {
 			return [][]byte{key.New("s3", r.account, r.name, "conf")}
 		}),
+		blocks: memo.New[string, struct{}, publicAccessBlock](s, 1, func(account string) [][]byte { return [][]byte{accountBlockKey(account)} }),
 	}
 }
 
 func (c *caches) close(context.Context) error {
 	c.buckets.Close()
 	c.policies.Close()
+	c.blocks.Close()
 	return nil
 }
 
@@ -81,5 +85,9 @@ func (s *Service) policyFor(ctx context.Context, b *bucket) (string, error) {
 		p, _, err := record.Get[bucketPolicy](r, b.confKey(policyConf))
 		return p, err
 	})
-	return p.forCaller(ctx, b.Account, b.Block), wrap("read bucket policy", err)
+	if err != nil || !p.Public {
+		return p.Document, fromStore(wrap("read bucket policy", err))
+	}
+	block, err := s.blockOf(ctx, b)
+	return p.forCaller(ctx, b.Account, block), err
 }

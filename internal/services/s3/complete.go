@@ -46,7 +46,7 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	b, failed := s.commit(ctx, write{
 		bucket: in.Bucket, owner: in.ExpectedBucketOwner, key: in.Key, event: "ObjectCreated:CompleteMultipartUpload",
 		ifMatch: in.IfMatch, ifNoneMatch: in.IfNoneMatch, version: v,
-		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(tx, b, in, v) },
+		prepare: func(tx store.Txn, b *bucket) error { return s.assemble(ctx, tx, b, in, v) },
 	})
 	if failed != nil {
 		if service.Code(failed) != "NoSuchUpload" {
@@ -130,9 +130,12 @@ func checkOrder(parts []api.CompletedPart) error {
 }
 
 // assemble fills in v from the uploaded parts and moves their rows into its table.
-func (s *Service) assemble(tx store.Txn, b *bucket, in *api.CompleteMultipartUploadInput, v *version) error {
+func (s *Service) assemble(ctx context.Context, tx store.Txn, b *bucket, in *api.CompleteMultipartUploadInput, v *version) error {
 	u, err := findUpload(tx, b, in.Key, in.UploadId)
 	if err != nil {
+		return err
+	}
+	if err := u.checkKey(ctx, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}); err != nil {
 		return err
 	}
 	all, err := rangeParts(tx, b.partsKey(u.ID).Span(), true)

@@ -20,6 +20,7 @@
 //	s3 "" "" name  <bucket>                      bucket record; names are one global namespace, as S3 defines
 //	s3 "" "" blob  <blob id>                     how many rows refer to a blob
 //	s3 "" "" alias <alias>                       the access point that an alias names
+//	s3 <account> "" block                        the public access block of the account
 //	s3 <account> <region> list  <bucket>         index for ListBuckets
 //	s3 <account> <region> point <name>           an access point, with its policy
 //	s3 <account> <region> conf  <id> <kind>      sub-resources: policy, cors, website, notification, tags

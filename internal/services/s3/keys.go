@@ -14,6 +14,9 @@ func blobKey(id blob.ID) key.Key { return key.New("s3", "", "", "blob").Str(stri
 
 func listKey(account, region string) key.Key { return key.New("s3", account, region, "list") }
 
+// accountBlockKey is the row of the public access block that holds for all buckets and access points of an account, in every region.
+func accountBlockKey(account string) key.Key { return key.New("s3", account, "", "block") }
+
 // row returns the prefix of the rows of one sort in bucket b.
 func (b *bucket) row(sort string) key.Key {
 	return key.New("s3", b.Account, b.Region, sort, b.ID)

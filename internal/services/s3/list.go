@@ -170,12 +170,60 @@ func listed(entries []entry, encode func(string) *string, own *api.Owner) (objec
 	return objects, prefixes
 }
 
+// restoreStatus is the one attribute of objects that listings show on demand.
+const restoreStatus = "RestoreStatus"
+
+// checkAttributes reads the x-amz-optional-object-attributes header.
+func checkAttributes(names []string) (restored bool, err error) {
+	for _, n := range names {
+		if n != restoreStatus {
+			return false, invalidValue("x-amz-optional-object-attributes", n, "Invalid attribute name specified")
+		}
+	}
+	return len(names) > 0, nil
+}
+
+// restoreStatus tells until when an archived version can be read; nil of one that was not restored, or is not archived.
+func (v *version) restoreStatus(now time.Time) *api.RestoreStatus {
+	if !v.Restored.After(now) {
+		return nil
+	}
+	return &api.RestoreStatus{IsRestoreInProgress: ptr(false), RestoreExpiryDate: ptr(v.Restored)}
+}
+
+// addRestoreStatus adds it to the objects of a page that are archived.
+func (s *Service) addRestoreStatus(r store.Reader, b *bucket, entries []entry, objects []api.Object) error {
+	i := 0
+	for _, e := range entries {
+		if e.common {
+			continue
+		}
+		o := &objects[i]
+		i++
+		if e.value.Class == "" {
+			continue
+		}
+		v, err := getVersion(r, b, e.name, e.value.Seq)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			o.RestoreStatus = v.restoreStatus(s.now())
+		}
+	}
+	return nil
+}
+
 func (s *Service) listObjectsV2(ctx context.Context, in *api.ListObjectsV2Input) (*api.ListObjectsV2Output, error) {
 	limit, err := listLimit("max-keys", in.MaxKeys)
 	if err != nil {
 		return nil, err
 	}
 	encode, err := encoding(in.EncodingType)
+	if err != nil {
+		return nil, err
+	}
+	restored, err := checkAttributes(in.OptionalObjectAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +257,9 @@ func (s *Service) listObjectsV2(ctx context.Context, in *api.ListObjectsV2Input)
 		if truncated {
 			out.NextContinuationToken = ptr(encodeToken(entries[len(entries)-1].name))
 		}
+		if restored {
+			return s.addRestoreStatus(r, b, entries, out.Contents)
+		}
 		return nil
 	})
 	return out, err
@@ -220,6 +271,10 @@ func (s *Service) listObjects(ctx context.Context, in *api.ListObjectsInput) (*a
 		return nil, err
 	}
 	encode, err := encoding(in.EncodingType)
+	if err != nil {
+		return nil, err
+	}
+	restored, err := checkAttributes(in.OptionalObjectAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -239,6 +294,9 @@ func (s *Service) listObjects(ctx context.Context, in *api.ListObjectsInput) (*a
 		out.IsTruncated = &truncated
 		if truncated && l.delimiter != "" { // without a delimiter clients go on from the last key
 			out.NextMarker = encode(entries[len(entries)-1].name)
+		}
+		if restored {
+			return s.addRestoreStatus(r, b, entries, out.Contents)
 		}
 		return nil
 	})

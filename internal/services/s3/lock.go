@@ -105,7 +105,7 @@ func (s *Service) mayBypass(ctx context.Context, b *bucket, policy, object strin
 	if !asked {
 		return locked()
 	}
-	err := s.allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account, Condition: b.through()})
+	err := s.allow(ctx, service.Target{Action: "s3:BypassGovernanceRetention", ARN: b.arn() + "/" + object, Policy: policy, Owner: b.Account, Condition: b.conditions()})
 	if service.Code(err) == "AccessDenied" {
 		return locked()
 	}
@@ -115,6 +115,9 @@ func (s *Service) mayBypass(ctx context.Context, b *bucket, policy, object strin
 func (s *Service) putObjectLockConfiguration(ctx context.Context, in *api.PutObjectLockConfigurationInput) (*api.PutObjectLockConfigurationOutput, error) {
 	if in.ObjectLockConfiguration == nil {
 		return nil, fail("MissingRequestBodyError", http.StatusBadRequest, "Request Body is empty")
+	}
+	if in.Token != nil {
+		return nil, unsupported("PutObjectLockConfiguration", "Token")
 	}
 	l, err := parseBucketLock(in.ObjectLockConfiguration)
 	if err != nil {

@@ -373,7 +373,7 @@ func (s *Service) deleteObjects(ctx context.Context, in *api.DeleteObjectsInput)
 }
 
 func (s *Service) mayDelete(ctx context.Context, b *bucket, policy string, o api.ObjectIdentifier) error {
-	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account, Condition: b.through()}
+	t := service.Target{Action: "s3:DeleteObject", ARN: b.arn() + "/" + o.Key, Policy: policy, Owner: b.Account, Condition: b.conditions()}
 	if deref(o.VersionId) != "" {
 		t.Action, t.Condition = "s3:DeleteObjectVersion", with(t.Condition, "s3:VersionId", *o.VersionId)
 	}

@@ -113,6 +113,9 @@ func (s *Service) find(ctx context.Context, r store.Reader, name string, expecte
 			return b, err
 		}
 	}
+	if strings.HasPrefix(name, "arn:") && strings.HasSuffix(name, ".mrap") {
+		return nil, fail("NotImplemented", http.StatusNotImplemented, "Lambent has no multi-region access points. Name an access point or a bucket.")
+	}
 	p, err := findPoint(r, service.RequestFrom(ctx).Region, name)
 	switch {
 	case err != nil:
@@ -158,12 +161,16 @@ func (s *Service) withPoint(ctx context.Context, t service.Target) ([]service.Ta
 	if p == nil {
 		return nil, noSuchPoint()
 	}
+	block, err := s.accountBlock(ctx, p.Account)
+	if err != nil {
+		return nil, err
+	}
 	own := t
-	own.ARN, own.Owner = p.arn(), p.Account
+	own.ARN, own.Owner, own.Condition = p.arn(), p.Account, p.conditionsOf(t.Condition)
 	if object, ok := strings.CutPrefix(t.ARN, "arn:aws:s3:::"+p.Bucket+"/"); ok {
 		own.ARN += "/object/" + object
 	}
-	own.Policy = p.Policy.forCaller(ctx, p.Account, &p.Block)
+	own.Policy = p.Policy.forCaller(ctx, p.Account, block.or(p.Block))
 	return []service.Target{own, t}, nil
 }
 

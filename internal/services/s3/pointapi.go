@@ -16,15 +16,17 @@ import (
 // maxPoints is how many access points one page of a list has.
 const maxPoints = 1000
 
-// Control returns the table of contents of the control API, of which access points are here.
+// Control returns the table of contents of the control API, of which access points, tags and the public access block of accounts are here.
 func (s *Service) Control() service.Service {
 	h := control.Handlers{
 		CreateAccessPoint: s.createAccessPoint, GetAccessPoint: s.getAccessPoint, ListAccessPoints: s.listAccessPoints, DeleteAccessPoint: s.deleteAccessPoint,
 		PutAccessPointPolicy: s.putAccessPointPolicy, GetAccessPointPolicy: s.getAccessPointPolicy, DeleteAccessPointPolicy: s.deleteAccessPointPolicy,
 		GetAccessPointPolicyStatus: s.getAccessPointPolicyStatus,
+		PutPublicAccessBlock:       s.putAccountBlock, GetPublicAccessBlock: s.getAccountBlock, DeletePublicAccessBlock: s.deleteAccountBlock,
+		TagResource: s.tagResource, UntagResource: s.untagResource, ListTagsForResource: s.listTagsForResource,
 	}
 	return service.Service{
-		API: control.API, Operations: h.Bindings(), Access: pointAccess(),
+		API: control.API, Operations: h.Bindings(), Access: s.controlAccess(),
 		Routes: []service.Route{
 			{Host: "{account}.s3-control.{region}.*", API: "s3control"},
 			{Host: "s3-control.{region}.*", API: "s3control"},
@@ -32,7 +34,7 @@ func (s *Service) Control() service.Service {
 	}
 }
 
-func pointAccess() map[string]service.Access {
+func (s *Service) controlAccess() map[string]service.Access {
 	named := func(ctx context.Context, name string) string { return requested(ctx, name).arn() }
 	return map[string]service.Access{
 		"CreateAccessPoint":       service.On("s3:CreateAccessPoint", func(ctx context.Context, in *control.CreateAccessPointInput) string { return named(ctx, in.Name) }),
@@ -44,7 +46,19 @@ func pointAccess() map[string]service.Access {
 		"GetAccessPointPolicyStatus": service.On("s3:GetAccessPointPolicyStatus", func(ctx context.Context, in *control.GetAccessPointPolicyStatusInput) string {
 			return named(ctx, in.Name)
 		}),
-		"ListAccessPoints": service.OnAny("s3:ListAccessPoints"),
+		"ListAccessPoints":        service.OnAny("s3:ListAccessPoints"),
+		"PutPublicAccessBlock":    service.OnAny("s3:PutAccountPublicAccessBlock"),
+		"GetPublicAccessBlock":    service.OnAny("s3:GetAccountPublicAccessBlock"),
+		"DeletePublicAccessBlock": service.OnAny("s3:PutAccountPublicAccessBlock"),
+		"TagResource": service.OnAll("s3:TagResource", func(ctx context.Context, in *control.TagResourceInput) ([]service.Target, error) {
+			return s.tagTargets(ctx, in.ResourceArn, nil, in.Tags)
+		}),
+		"UntagResource": service.OnAll("s3:UntagResource", func(ctx context.Context, in *control.UntagResourceInput) ([]service.Target, error) {
+			return s.tagTargets(ctx, in.ResourceArn, in.TagKeys, nil)
+		}),
+		"ListTagsForResource": service.OnAll("s3:ListTagsForResource", func(ctx context.Context, in *control.ListTagsForResourceInput) ([]service.Target, error) {
+			return s.tagTargets(ctx, in.ResourceArn, nil, nil)
+		}),
 	}
 }
 
@@ -139,7 +153,7 @@ func (s *Service) point(ctx context.Context, account, name string) (p accessPoin
 }
 
 // changePoint changes the record of an access point.
-func (s *Service) changePoint(ctx context.Context, account, name string, change func(p *accessPoint) error) error {
+func (s *Service) changePoint(ctx context.Context, account, name string, change func(tx store.Txn, p *accessPoint) error) error {
 	if err := checkAccount(ctx, account); err != nil {
 		return err
 	}
@@ -151,7 +165,7 @@ func (s *Service) changePoint(ctx context.Context, account, name string, change 
 		case !ok:
 			return noSuchPoint()
 		}
-		if err := change(&p); err != nil {
+		if err := change(tx, &p); err != nil {
 			return err
 		}
 		return record.Set(tx, p.key(), p)
@@ -245,9 +259,15 @@ func (s *Service) putAccessPointPolicy(ctx context.Context, in *control.PutAcces
 		return nil, err
 	}
 	policy := bucketPolicy{Document: in.Policy, Public: slices.ContainsFunc(statements, func(st statement) bool { return st.public() })}
-	err = s.changePoint(ctx, in.AccountId, in.Name, func(p *accessPoint) error {
-		if policy.Public && p.Block.BlockPublicPolicy {
+	err = s.changePoint(ctx, in.AccountId, in.Name, func(tx store.Txn, p *accessPoint) error {
+		block, err := readAccountBlock(tx, p.Account)
+		switch {
+		case err != nil:
+			return err
+		case policy.Public && p.Block.BlockPublicPolicy:
 			return accessDenied("The policy would make the access point %s public, and its public access block has BlockPublicPolicy, which cannot be changed. Make another access point.", p.Name)
+		case policy.Public && block.BlockPublicPolicy:
+			return accessDenied("The policy would make the access point %s public, and the public access block of the account has BlockPublicPolicy. To allow it, set that to false first.", p.Name)
 		}
 		p.Policy = policy
 		return nil
@@ -274,6 +294,6 @@ func (s *Service) pointPolicy(ctx context.Context, account, name string) (bucket
 }
 
 func (s *Service) deleteAccessPointPolicy(ctx context.Context, in *control.DeleteAccessPointPolicyInput) (*control.DeleteAccessPointPolicyOutput, error) {
-	err := s.changePoint(ctx, in.AccountId, in.Name, func(p *accessPoint) error { p.Policy = bucketPolicy{}; return nil })
+	err := s.changePoint(ctx, in.AccountId, in.Name, func(_ store.Txn, p *accessPoint) error { p.Policy = bucketPolicy{}; return nil })
 	return answerOf(&control.DeleteAccessPointPolicyOutput{}, err)
 }

@@ -191,8 +191,12 @@ func (s *Service) putBucketPolicy(ctx context.Context, in *api.PutBucketPolicyIn
 	}
 	p := bucketPolicy{Document: in.Policy, Public: slices.ContainsFunc(statements, func(st statement) bool { return st.public() })}
 	err = s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
-		if p.Public && b.Block != nil && b.Block.BlockPublicPolicy {
-			return accessDenied("The policy of %s would make the bucket public, and its public access block has BlockPublicPolicy. To allow it, set PublicAccessBlockConfiguration.BlockPublicPolicy to false first.", b.Name)
+		block, err := blockIn(tx, b)
+		if err != nil {
+			return err
+		}
+		if p.Public && block.BlockPublicPolicy {
+			return accessDenied("The policy of %s would make the bucket public, and its public access block or that of its account has BlockPublicPolicy. To allow it, set PublicAccessBlockConfiguration.BlockPublicPolicy to false first.", b.Name)
 		}
 		return record.Set(tx, b.confKey(policyConf), p)
 	})

@@ -39,15 +39,15 @@ func (s *Service) renameObject(ctx context.Context, in *api.RenameObjectInput) (
 		if b.Versioning != "" {
 			return invalidRequest("RenameObject is not supported for buckets with versioning.")
 		}
+		prev, exists, err := findVersion(tx, b, in.Key)
+		if err != nil || exists && prev.Renamed != "" && prev.Renamed == deref(in.ClientToken) {
+			return err // the same call was made before
+		}
 		v, err := pick(tx, b, from, nil)
 		if err != nil {
 			return err
 		}
 		if err := source.checkCopy(v, s.now()); err != nil {
-			return err
-		}
-		prev, exists, err := findVersion(tx, b, in.Key)
-		if err != nil {
 			return err
 		}
 		switch {
@@ -59,18 +59,18 @@ func (s *Service) renameObject(ctx context.Context, in *api.RenameObjectInput) (
 		if err != nil {
 			return err
 		}
-		return s.moveVersion(ctx, tx, b, from, in.Key, v, prev)
+		return s.moveVersion(ctx, tx, b, from, in.Key, deref(in.ClientToken), v, prev)
 	})
 	return answerOf(&api.RenameObjectOutput{}, err)
 }
 
-// moveVersion gives the rows of a version another key. Its bodies and their references stay.
-func (s *Service) moveVersion(ctx context.Context, tx store.Txn, b *bucket, from, to string, v, prev *version) error {
+// moveVersion gives the rows of a version another key, for a call with a client token. Its bodies and their references stay.
+func (s *Service) moveVersion(ctx context.Context, tx store.Txn, b *bucket, from, to, token string, v, prev *version) error {
 	tx.Delete(b.versionKey(from, v.Seq))
 	tx.Delete(b.currentKey(from))
 	gone := &version{Seq: s.nextSeq(v)}
 	moved := *v
-	moved.Seq = s.nextSeq(prev)
+	moved.Seq, moved.Renamed = s.nextSeq(prev), token
 	if err := s.setVersion(tx, b, to, &moved, prev); err != nil {
 		return err
 	}

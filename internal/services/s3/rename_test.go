@@ -30,3 +30,20 @@ func TestRenameMovesAnObjectWithoutItsBody(t *testing.T) {
 	f.versioning(versioningEnabled)
 	code(t, rename(&api.RenameObjectInput{Key: "d", RenameSource: "c"}), "InvalidRequest")
 }
+
+func TestRenameThatIsRepeatedWithItsTokenDoesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.put("from", []byte("first"))
+	rename := func(token string) error {
+		_, err := f.renameObject(f.ctx(), &api.RenameObjectInput{Bucket: "pictures", Key: "to", RenameSource: "from", ClientToken: &token})
+		return err
+	}
+	code(t, rename("t-1"), "")
+	code(t, rename("t-1"), "")
+	code(t, rename("t-2"), "NoSuchKey")
+	f.put("from", []byte("second"))
+	code(t, rename("t-1"), "")
+	f.wantBody("to", []byte("first"))
+	code(t, rename("t-2"), "")
+	f.wantBody("to", []byte("second"))
+}

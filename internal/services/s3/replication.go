@@ -39,6 +39,9 @@ type replicaJob struct {
 
 func (s *Service) putBucketReplication(ctx context.Context, in *api.PutBucketReplicationInput) (*api.PutBucketReplicationOutput, error) {
 	c := in.ReplicationConfiguration
+	if in.Token != nil {
+		return nil, unsupported("PutBucketReplication", "Token")
+	}
 	if c == nil || len(c.Rules) == 0 || len(c.Rules) > maxLifecycleRules {
 		return nil, malformedXML()
 	}

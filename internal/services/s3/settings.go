@@ -68,26 +68,6 @@ func (s *Service) getBucketAccelerate(ctx context.Context, in *api.GetBucketAcce
 	return answerOf(out, err)
 }
 
-// putBucketAbac takes the status that keeps a bucket's tags out of authorisation, which is a bucket's state anyway. Enabled is refused: rules do not see the
-// tags of buckets.
-func (s *Service) putBucketAbac(ctx context.Context, in *api.PutBucketAbacInput) (*api.PutBucketAbacOutput, error) {
-	switch {
-	case in.AbacStatus == nil:
-		return nil, malformedXML()
-	case in.AbacStatus.Status == api.BucketAbacStatusEnabled:
-		return nil, unsupported("PutBucketAbac", "Status Enabled")
-	case in.AbacStatus.Status != api.BucketAbacStatusDisabled:
-		return nil, malformedXML()
-	}
-	_, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
-	return answerOf(&api.PutBucketAbacOutput{}, err)
-}
-
-func (s *Service) getBucketAbac(ctx context.Context, in *api.GetBucketAbacInput) (*api.GetBucketAbacOutput, error) {
-	_, err := s.lookUp(ctx, in.Bucket, in.ExpectedBucketOwner)
-	return answerOf(&api.GetBucketAbacOutput{AbacStatus: &api.AbacStatus{Status: api.BucketAbacStatusDisabled}}, err)
-}
-
 // Limits of the configurations that a bucket has several of, by id: how many it has, and how many a page shows.
 const (
 	maxConfigurations  = 1000

@@ -196,6 +196,20 @@ func keyWrap(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
+// checkKey compares the customer's key that a call about an upload brings, if it does, with that which the upload began with.
+func (u *upload) checkKey(ctx context.Context, customer customerKey) error {
+	if !customer.given() {
+		return nil
+	}
+	if _, err := customer.parse(ctx); err != nil {
+		return err
+	}
+	if u.Seal == nil || u.Seal.CustomerMD5 != deref(customer.md5) {
+		return invalidRequest("The provided encryption parameters did not match the ones used originally.")
+	}
+	return nil
+}
+
 // unsealPart returns the data key of an upload. Whether a part comes with a customer's key must fit what the upload began with.
 func (s *Service) unsealPart(ctx context.Context, b *bucket, u *upload, customer customerKey) (*sealing, error) {
 	if began := u.Seal != nil && u.Seal.CustomerMD5 != ""; began != customer.given() {

@@ -140,7 +140,12 @@ func (s *Service) putBucketTagging(ctx context.Context, in *api.PutBucketTagging
 	if err := checkTags(in.Tagging.TagSet, maxBucketTags); err != nil {
 		return nil, err
 	}
-	err := setConf(ctx, s, in.Bucket, in.ExpectedBucketOwner, tagsConf, in.Tagging.TagSet)
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		if err := b.tagsByControl(); err != nil {
+			return err
+		}
+		return record.Set(tx, b.confKey(tagsConf), in.Tagging.TagSet)
+	})
 	return answerOf(&api.PutBucketTaggingOutput{}, err)
 }
 
@@ -150,7 +155,11 @@ func (s *Service) getBucketTagging(ctx context.Context, in *api.GetBucketTagging
 }
 
 func (s *Service) deleteBucketTagging(ctx context.Context, in *api.DeleteBucketTaggingInput) (*api.DeleteBucketTaggingOutput, error) {
-	return answerOf(&api.DeleteBucketTaggingOutput{}, s.deleteConf(ctx, in.Bucket, in.ExpectedBucketOwner, tagsConf))
+	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
+		tx.Delete(b.confKey(tagsConf))
+		return b.tagsByControl()
+	})
+	return answerOf(&api.DeleteBucketTaggingOutput{}, err)
 }
 
 // RefusedTag is what S3 tells of a tag beside the error's message.

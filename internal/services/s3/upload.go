@@ -81,5 +81,9 @@ func (s *Service) place(ctx context.Context, b *bucket, q *request, a *attribute
 	if a.ACL, err = q.acl.grants(b, own, true); err != nil {
 		return err
 	}
-	return b.checkGrants(a.ACL)
+	block, err := s.blockOf(ctx, b)
+	if err != nil {
+		return err
+	}
+	return b.checkGrants(block, a.ACL)
 }

@@ -24,6 +24,9 @@ func (s *Service) listParts(ctx context.Context, in *api.ListPartsInput) (*api.L
 		if err != nil {
 			return err
 		}
+		if err := u.checkKey(ctx, customerKey{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}); err != nil {
+			return err
+		}
 		out.Owner, out.Initiator = owner(b.Account), &api.Initiator{ID: ptr(canonicalID(b.Account))}
 		out.ChecksumAlgorithm, out.ChecksumType, out.StorageClass = u.Algorithm, u.Type, classOf(u.Class)
 		rows := b.partsKey(u.ID).Span()

@@ -47,8 +47,10 @@ type attributes struct {
 	// Class is the storage class; empty means STANDARD.
 	Class string `json:"sc,omitempty"`
 	// Restored is until when an archived object can be read; zero when it was not restored.
-	Restored time.Time  `json:"rs,omitzero"`
-	Lock     objectLock `json:"l,omitzero"`
+	Restored time.Time `json:"rs,omitzero"`
+	// Renamed is the client token of the rename that gave the version its key.
+	Renamed string     `json:"rn,omitempty"`
+	Lock    objectLock `json:"l,omitzero"`
 	// Owner is the account of the owner when it is not that of the bucket.
 	Owner string  `json:"o,omitempty"`
 	ACL   []grant `json:"acl,omitempty"`

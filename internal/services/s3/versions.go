@@ -24,6 +24,10 @@ func (s *Service) listObjectVersions(ctx context.Context, in *api.ListObjectVers
 	if err != nil {
 		return nil, err
 	}
+	restored, err := checkAttributes(in.OptionalObjectAttributes)
+	if err != nil {
+		return nil, err
+	}
 	keyMarker, idMarker := deref(in.KeyMarker), deref(in.VersionIdMarker)
 	if in.VersionIdMarker != nil && keyMarker == "" {
 		return nil, invalidValue("version-id-marker", idMarker, "A version-id marker cannot be specified without a key marker.")
@@ -66,7 +70,11 @@ func (s *Service) listObjectVersions(ctx context.Context, in *api.ListObjectVers
 					Owner: own, Key: encode(at.name), VersionId: ptr(v.id()), IsLatest: ptr(at.latest), LastModified: ptr(v.Modified),
 				})
 			default:
-				out.Versions = append(out.Versions, listedVersion(at, v, encode, own))
+				o := listedVersion(at, v, encode, own)
+				if restored {
+					o.RestoreStatus = v.restoreStatus(s.now())
+				}
+				out.Versions = append(out.Versions, o)
 			}
 			return true
 		})

@@ -1,0 +1,12 @@
+package clients
+
+import "testing"
+
+func TestAWebSocketClientAndBoto3ShareAConnection(t *testing.T) {
+	s := start(t)
+	key := s.RootKey()
+	out, err := python(t, "websocket.py", map[string]string{"url": s.URL(), "key": key.AccessKeyID, "secret": key.Secret})
+	if err != nil || out != "ok\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
