@@ -90,6 +90,9 @@ bench: ## the tables of bench/README.md (needs nginx, from the Debian package ng
 bench-events: ## the rows of bench/README.md about queues, topics and data streams
 	$(GO) run ./bench/events
 
+bench-edge: ## the rows of bench/README.md about API Gateway
+	$(GO) run ./bench/edge
+
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 

@@ -177,7 +177,7 @@ func (e *Environment) serve(s *Spec) {
 	}
 	if s.Concurrency > 0 {
 		e.concurrent = true
-		e.session.Concurrent(s.Concurrency, s.WorkerIdle)
+		e.session.Concurrent(s.Concurrency, s.Runtime.ours(), s.WorkerIdle)
 	}
 	if s.Credentials != nil {
 		e.session.Credentials(s.Credentials)

@@ -34,6 +34,8 @@ type Policy struct {
 	Context Context
 	// UsageKey is the API key of the caller (usageIdentifierKey), or "".
 	UsageKey string
+	// Text is the policy document.
+	Text string
 
 	document iam.Document
 }
@@ -141,6 +143,7 @@ func ParsePolicy(answer []byte) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policyDocument of the authorizer's answer: %w", err)
 	}
+	p.Text = string(a.Document)
 	p.document = iam.Document{Name: "the authorizer's policy", Policy: doc}
 	return p, nil
 }

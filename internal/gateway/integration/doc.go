@@ -4,5 +4,5 @@
 // whole exchange, on connections that are kept, and header names go out as they were given. [Services] calls operations of this Lambent's own services by
 // their wire protocols, with the credentials of a role, through the same door as every other call.
 //
-// A failure is a [Failure] with what a client of API Gateway sees of it; its text is for logs and tells what to do.
+// A failure is a [CallError] with what a client of API Gateway sees of it; its text is for logs and tells what to do.
 package integration

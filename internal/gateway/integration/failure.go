@@ -30,8 +30,8 @@ const (
 	TooLarge
 )
 
-// Failure is why an integration gave no answer.
-type Failure struct {
+// CallError is why an integration gave no answer.
+type CallError struct {
 	Kind Kind
 	// Message is for logs: what happened, why, and what to do.
 	Message string
@@ -39,7 +39,7 @@ type Failure struct {
 }
 
 // Error returns the message and the cause.
-func (f *Failure) Error() string {
+func (f *CallError) Error() string {
 	if f.Err != nil {
 		return f.Message + ": " + f.Err.Error()
 	}
@@ -47,10 +47,10 @@ func (f *Failure) Error() string {
 }
 
 // Unwrap returns the cause.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *CallError) Unwrap() error { return f.Err }
 
-// failure makes a Failure of what a call returned.
-func failure(ctx context.Context, what string, err error) *Failure {
+// failure makes a CallError of what a call returned.
+func failure(ctx context.Context, what string, err error) *CallError {
 	code := service.Code(err)
 	kind := Failed
 	switch {
@@ -65,7 +65,7 @@ func failure(ctx context.Context, what string, err error) *Failure {
 	case strings.HasPrefix(code, "ResourceNotFound"), strings.HasPrefix(code, "InvalidParameterValue"), strings.HasPrefix(code, "Validation"):
 		kind = Misconfigured
 	}
-	return &Failure{Kind: kind, Message: what, Err: err}
+	return &CallError{Kind: kind, Message: what, Err: err}
 }
 
 // Principal is the service principal under which API Gateway calls functions.

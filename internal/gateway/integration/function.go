@@ -53,7 +53,7 @@ func FunctionOf(uri string) (function string, ok bool) {
 }
 
 // Invoke invokes a function and waits for its answer. ctx carries the [service.Request] that the function's log and the decisions show. The
-// error is a [*Failure], but for a ctx that was cancelled; that a function failed is told in the answer.
+// error is a [*CallError], but for a ctx that was cancelled; that a function failed is told in the answer.
 func (f *Functions) Invoke(ctx context.Context, c *Call) (port.Invocation, error) {
 	from := port.Source{Service: Principal, ARN: c.Source, Account: c.Account}
 	if c.Role == "" && c.As == nil && !c.Event {

@@ -77,7 +77,7 @@ type Answer struct {
 	Body   []byte
 }
 
-// Call sends a request to a service and waits for the answer, whatever its status. The error is a [*Failure].
+// Call sends a request to a service and waits for the answer, whatever its status. The error is a [*CallError].
 func (s *Services) Call(ctx context.Context, c *ServiceCall) (*Answer, error) {
 	caller, err := s.caller(ctx, c)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Services) Call(ctx context.Context, c *ServiceCall) (*Answer, error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, c.Method, "http://"+c.URI.Service+"."+c.URI.Region+".amazonaws.com"+target, bytes.NewReader(c.Body))
 	if err != nil {
-		return nil, &Failure{Kind: Misconfigured, Message: "the request to " + c.URI.Service + " cannot be made", Err: err}
+		return nil, &CallError{Kind: Misconfigured, Message: "the request to " + c.URI.Service + " cannot be made", Err: err}
 	}
 	r.Header = c.Header
 	if r.Header == nil {
@@ -108,9 +108,9 @@ func (s *Services) Call(ctx context.Context, c *ServiceCall) (*Answer, error) {
 	case ctx.Err() != nil:
 		return nil, failure(ctx, c.URI.Service+" did not answer within the integration's timeout", ctx.Err())
 	case w.over:
-		return nil, &Failure{Kind: Failed, Message: fmt.Sprintf("the answer of %s has more than %d bytes", c.URI.Service, maxAnswerBody)}
+		return nil, &CallError{Kind: Failed, Message: fmt.Sprintf("the answer of %s has more than %d bytes", c.URI.Service, maxAnswerBody)}
 	case w.broken || w.status == 0:
-		return nil, &Failure{Kind: Failed, Message: "the answer of " + c.URI.Service + " broke off"}
+		return nil, &CallError{Kind: Failed, Message: "the answer of " + c.URI.Service + " broke off"}
 	}
 	a := &Answer{Status: w.status, Header: w.header, Body: w.body}
 	if c.URI.Service != "s3" && strings.HasPrefix(w.header.Get("Content-Type"), "text/xml") && strings.HasPrefix(r.Header.Get("Accept"), "application/json") {
@@ -142,7 +142,7 @@ const maxAnswerBody = 10 << 20
 // caller is who makes the call.
 func (s *Services) caller(ctx context.Context, c *ServiceCall) (*service.Request, error) {
 	if c.As == nil && c.Role == "" {
-		return nil, &Failure{
+		return nil, &CallError{
 			Kind:    Misconfigured,
 			Message: "the integration with " + c.URI.Service + " has no credentials: give it the ARN of a role that " + Principal + " may assume and that may call the operation",
 		}

@@ -89,7 +89,7 @@ func TestServiceIsCalledWithTheRole(t *testing.T) {
 		other := *c
 		tc.change(&other)
 		s.Requests = requests{breaks: tc.breaks}
-		var f *integration.Failure
+		var f *integration.CallError
 		if _, err := s.Call(t.Context(), &other); !errors.As(err, &f) || f.Kind != tc.kind {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -3,7 +3,7 @@
 //
 // A [Recorder] keeps the last requests of a Lambent, in memory, bounded in number and bytes. It keeps what a plane hands it without
 // copying, so recording costs a request next to nothing; what is handed over must not be changed afterwards. A nil [Trace] records nothing, so planes need not ask.
-// Values of the headers Authorization, Cookie and X-Api-Key are never kept ([Head]).
+// Headers are shown without the values that prove who somebody is ([Head]); the event of a function is kept as the function got it. Only the root user reads traces.
 package trace
 
 import (

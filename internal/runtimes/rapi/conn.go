@@ -323,6 +323,7 @@ func (c *conn) sendInvocation(inv *Invocation) error {
 	b = appendField(b, "Lambda-Runtime-Trace-Id", inv.TraceID)
 	b = appendField(b, "Lambda-Runtime-Client-Context", inv.ClientContext)
 	b = appendField(b, "Lambda-Runtime-Cognito-Identity", inv.CognitoIdentity)
+	b = appendField(b, "Lambda-Runtime-Aws-Tenant-Id", inv.TenantID)
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(inv.Payload)), 10)
 	b = append(b, "\r\n\r\n"...)

@@ -28,6 +28,8 @@ type Invocation struct {
 	TraceID string
 	// ClientContext and CognitoIdentity are JSON documents; may be empty.
 	ClientContext, CognitoIdentity string
+	// TenantID is the tenant for whom the function runs; may be empty.
+	TenantID string
 	// Deadline is when the invocation is ended.
 	Deadline time.Time
 	// Payload is the event.

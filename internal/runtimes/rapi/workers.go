@@ -12,11 +12,14 @@ type workerError struct{}
 
 func (*workerError) Error() string { return "Runtime exited without providing a reason" }
 
-// workers are the parts of a process that takes several invocations at a time: each asks for its next one on a connection of its own,
-// https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html. Their connections are read by their own goroutines.
+// workers are the parts of a process that takes several invocations at a time: each asks for its next one,
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html. The connections are read by their own goroutines.
 // Session.mu guards them.
 type workers struct {
 	limit int
+	// bound tells that each worker keeps to a connection of its own, which ends with it. Other clients have a pool of connections for all of their workers: an answer may come
+	// on any of them, and one that is closed says nothing about an invocation that came on it.
+	bound bool
 	freed func() // is told when a worker waits; nil for nobody
 	// idle are the connections that wait for an invocation, the one that has waited least at the end.
 	idle []*conn
@@ -27,13 +30,14 @@ type workers struct {
 	ready   chan struct{} // closed when the first worker waits
 }
 
-// Concurrent makes the session one of a process that takes up to limit invocations at a time. It must be called before the process runs. freed, if
-// it is not nil, is told each time that a worker waits, and must not block. [Session.Invoke] may be called by several goroutines then, and fails with [ErrBusy] when no worker waits, and with [ErrWorker] when one ends. An invocation whose caller goes
-// away, or whose time is over, is left to the process, and its answer is dropped.
-func (s *Session) Concurrent(limit int, freed func()) {
+// Concurrent makes the session one of a process that takes up to limit invocations at a time. It must be called before the process runs. bound tells that each
+// of its workers has a connection of its own. freed, if it is not nil, is told each time that a worker waits, and must not block. [Session.Invoke] may be called by several goroutines
+// then, and fails with [ErrBusy] when no worker waits, and, with bound workers, with [ErrWorker] when one ends. An invocation whose caller goes away, or whose time is over, is left to the
+// process, and its answer is dropped.
+func (s *Session) Concurrent(limit int, bound bool, freed func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.workers = &workers{limit: limit, freed: freed, running: map[string]*task{}, carried: map[*conn]string{}, ready: make(chan struct{})}
+	s.workers = &workers{limit: limit, bound: bound, freed: freed, running: map[string]*task{}, carried: map[*conn]string{}, ready: make(chan struct{})}
 }
 
 // maxConns is how many connections the process may have. s.mu is held.
@@ -130,11 +134,8 @@ func (s *Session) workLocked(c *conn) bool {
 	if s.err != nil || len(w.idle) >= w.limit || slices.Contains(w.idle, c) {
 		return false
 	}
-	if x := w.running[w.carried[c]]; x != nil && !x.answered {
+	if !w.admits(c) {
 		return false
-	}
-	if _, known := w.carried[c]; !known {
-		w.seen++
 	}
 	w.carried[c] = ""
 	w.idle = append(w.idle, c)
@@ -149,10 +150,31 @@ func (s *Session) workLocked(c *conn) bool {
 	return true
 }
 
+// admits tells whether a request for the next invocation can be one of the process's workers, and counts those. Session.mu is held.
+func (w *workers) admits(c *conn) bool {
+	if w.bound {
+		if x := w.running[w.carried[c]]; x != nil && !x.answered {
+			return false
+		}
+		if _, known := w.carried[c]; !known {
+			w.seen++
+		}
+		return true
+	}
+	busy := len(w.idle)
+	for _, x := range w.running {
+		if !x.answered {
+			busy++
+		}
+	}
+	w.seen = max(w.seen, min(busy+1, w.limit))
+	return busy < w.limit
+}
+
 // leftLocked notes that a connection has ended, and with it the worker that had an invocation from it. Session.mu is held.
 func (w *workers) leftLocked(c *conn) {
 	w.idle = slices.DeleteFunc(w.idle, func(i *conn) bool { return i == c })
-	if x := w.running[w.carried[c]]; x != nil && !x.answered {
+	if x := w.running[w.carried[c]]; w.bound && x != nil && !x.answered {
 		x.answered = true
 		x.results <- result{err: ErrWorker}
 	}

@@ -176,7 +176,7 @@ func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
 		return nil, http.StatusInternalServerError
 	}
 	log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
-	var f *backend.Failure
+	var f *backend.CallError
 	if errors.As(err, &f) && (f.Kind == backend.TimedOut || f.Kind == backend.Throttled) {
 		return nil, http.StatusServiceUnavailable
 	}

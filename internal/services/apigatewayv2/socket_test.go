@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -539,26 +538,5 @@ func TestLimitsOfConnections(t *testing.T) {
 				t.Errorf("$disconnect says %v", about)
 			}
 		})
-	}
-}
-
-func TestABusyConnectionEndsAfterTwoHours(t *testing.T) {
-	c := newChat(t)
-	c.route(t, "send", toFunction("send"), true)
-	c.fns.answer["send"] = `{"statusCode":200,"body":"ok"}`
-	ws := c.mustDial(t)
-	for range 13 {
-		say(t, ws, `{"action":"send"}`)
-		_, _, err := ws.Read(t.Context())
-		if err != nil {
-			if websocket.CloseStatus(err) != websocket.StatusGoingAway || !strings.Contains(err.Error(), "2 hours") {
-				t.Errorf("closed with %v", err)
-			}
-			return
-		}
-		c.clock.Advance(9*time.Minute + 30*time.Second)
-	}
-	if _, _, err := ws.Read(t.Context()); !strings.Contains(err.Error(), "2 hours") {
-		t.Errorf("closed with %v", err)
 	}
 }

@@ -34,6 +34,7 @@ type asyncJob struct {
 	Ref           string // the function's ARN
 	RequestID     string `json:",omitempty"` // empty for the first try of a job from another service: it then comes from the job's id
 	ClientContext string `json:",omitempty"`
+	Tenant        string `json:",omitempty"`
 	Trace         string `json:",omitempty"` // the tracing header that the event came with
 	Source        *port.Source
 	Invocations   int       `json:",omitempty"` // how often the function has run, and failed
@@ -92,7 +93,7 @@ func (l *Lambda) accept(ctx context.Context, c *call) error {
 		return payloadTooLarge(maxAsync)
 	}
 	j := asyncJob{
-		Ref: c.ref.arn(), RequestID: c.requestID, ClientContext: c.clientContext, Trace: service.RequestFrom(ctx).Trace,
+		Ref: c.ref.arn(), RequestID: c.requestID, ClientContext: c.clientContext, Tenant: c.tenant, Trace: service.RequestFrom(ctx).Trace,
 		First: l.deps.Clock.Now().UTC(), payload: c.payload,
 	}
 	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueue(tx, time.Time{}) }))
@@ -121,7 +122,7 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 			return permanentIfDenied(err)
 		}
 	}
-	c := &call{ref: r, payload: j.payload, requestID: j.RequestID, clientContext: j.ClientContext}
+	c := &call{ref: r, payload: j.payload, requestID: j.RequestID, clientContext: j.ClientContext, tenant: j.Tenant}
 	if err := l.load(ctx, c); err != nil {
 		return permanentIfDenied(err)
 	}

@@ -44,6 +44,8 @@
 // is initialised by itself, what a function draws by chance is not the same in all of them. The snapshotter also keeps environments of container images that are started
 // again and again, initialised ahead of need: nothing else can boot the language that is in an image.
 //
+// A function that isolates its tenants (tenant.go) is invoked with the id of one, which is part of the key of its environments: each serves one tenant alone.
+//
 // A version on a capacity provider (capacity.go, managed.go) has environments that take several invocations at a time. The records of such versions lie under
 // ("lambda.managed") account region function number; fleets (fleet.go) follow them. There is one machine, which stands for every provider's instances: what
 // a provider bounds are the processors that its versions' environments count as. The environments are sandboxes like all others. $LATEST.PUBLISHED is a version with the key of
@@ -67,7 +69,7 @@
 //
 // A function with a DurableConfig is not run once by an invocation: that begins an execution (durable.go), which package durable keeps and drives. A caller that
 // waits gets its end, an event is answered when the execution has begun, in the transaction that takes the event. What the execution runs are calls like any
-// other, with the envelope as their event; call.replayed tells them apart.
+// other, with the envelope as their event; call.replayed tells them apart. What becomes of an execution is told to the default event bus, in the transaction in which it begins or ends.
 //
 // # Event source mappings
 //
@@ -77,7 +79,7 @@
 //
 // # What it is not, yet
 //
-// No file systems, customer keys, tenants. Each
+// No file systems, customer keys. Each
 // is refused by name. A VPC is kept as data: there is no such network.
 // Code signatures are not verified; see signingConfig for what follows.
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/lambda/durable"
@@ -64,7 +65,7 @@ func (v *version) durableConfig() *api.DurableConfig {
 func (l *Lambda) newEngine() *durable.Engine {
 	return durable.New(durable.Deps{
 		Store: l.deps.Store, Blobs: l.deps.Blobs, Clock: l.deps.Clock, Random: l.deps.Random, Log: l.deps.Log,
-		Invoke: l.invokeDurable, Resolve: l.resolveChained, Ended: l.durableEnded, Concurrency: max(256, l.o.Concurrency),
+		Invoke: l.invokeDurable, Resolve: l.resolveChained, Ended: l.durableEnded, Changed: l.durableChanged, Concurrency: max(256, l.o.Concurrency),
 	})
 }
 
@@ -86,7 +87,7 @@ func (c *call) start(event bool) durable.Start {
 
 // target is the version of a call.
 func (c *call) target() durable.Target {
-	t := durable.Target{Account: c.ref.account, Region: c.ref.region, Function: c.ref.name, Version: c.version.Number, Trace: c.traceID, Durable: c.version.Durable}
+	t := durable.Target{Account: c.ref.account, Region: c.ref.region, Function: c.ref.name, Version: c.version.Number, Trace: c.traceID, Tenant: c.tenant, Durable: c.version.Durable}
 	if isNumber(t.Version) {
 		t.Revision = c.version.Revision
 	}
@@ -172,7 +173,7 @@ func failureDocument(f *durable.Failure) ([]byte, error) {
 func (l *Lambda) invokeDurable(ctx context.Context, d *durable.Call) (durable.Answer, error) {
 	c := &call{
 		ref:     ref{scope: scope{d.Account, d.Region}, name: d.Function, qualifier: d.Version},
-		payload: d.Payload, requestID: d.RequestID, replayed: true,
+		payload: d.Payload, requestID: d.RequestID, replayed: true, tenant: d.Tenant,
 	}
 	if err := l.load(ctx, c); err != nil {
 		return durable.Answer{}, err
@@ -187,15 +188,12 @@ func (l *Lambda) invokeDurable(ctx context.Context, d *durable.Call) (durable.An
 
 // resolveChained finds the function of a chained invocation. The role of the function that asks must be allowed to invoke it.
 func (l *Lambda) resolveChained(ctx context.Context, from durable.Ref, trace string, in *api.ChainedInvokeOptions) (*durable.Target, error) {
-	if in.TenantId != nil {
-		return nil, unsupported("CheckpointDurableExecution", "ChainedInvokeOptions.TenantId")
-	}
 	caller := ref{scope: scope{from.Account, from.Region}, name: from.Function, qualifier: from.Version}
 	r, err := parseRef(service.WithRequest(ctx, &service.Request{Account: from.Account, Region: from.Region}), in.FunctionName, nil)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r}
+	c := &call{ref: r, tenant: orZero(in.TenantId)}
 	if err := l.load(ctx, c); err != nil {
 		return nil, err
 	}
@@ -231,6 +229,37 @@ func (l *Lambda) allowChained(ctx context.Context, caller, r ref) error {
 	return l.deps.Door.Allow(service.WithRequest(ctx, &service.Request{
 		ID: service.RequestFrom(ctx).ID, API: "lambda", Operation: "Invoke", Account: r.account, Region: r.region, Principal: as, Time: l.deps.Clock.Now(), Secure: true,
 	}), t)
+}
+
+// statusChange is the detail of the event that tells what has become of an execution, https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html.
+type statusChange struct {
+	ARN      string `json:"durableExecutionArn"`
+	Name     string `json:"durableExecutionName"`
+	Function string `json:"functionArn"`
+	Status   string `json:"status"`
+	Start    string `json:"startTimestamp"`
+	End      string `json:"endTimestamp,omitempty"`
+}
+
+// statusTime is the layout of the times in a statusChange, in UTC.
+const statusTime = "2006-01-02T15:04:05.000Z"
+
+// durableChanged queues the event for the default bus of the function's account and region.
+func (l *Lambda) durableChanged(tx store.Txn, s durable.Status) error {
+	r := ref{scope: scope{s.Account, s.Region}, name: s.Function, qualifier: s.Version}
+	d := statusChange{ARN: s.ARN(), Name: s.Name, Function: r.arn(), Status: s.Status, Start: s.Start.Format(statusTime)}
+	at := s.Start
+	if !s.End.IsZero() {
+		d.End, at = s.End.Format(statusTime), s.End
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return l.destinations.Enqueue(tx, &deliver.Message{
+		Target: "arn:aws:events:" + s.Region + ":" + s.Account + ":event-bus/default", From: r.source(), Body: body,
+		Event: &deliver.Event{Source: "aws.lambda", DetailType: "Durable Execution Status Change", Time: at},
+	})
 }
 
 // durableEnded writes the deliveries to the destinations of an execution that an event has started.

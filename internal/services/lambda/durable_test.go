@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	bus "lambent.dev/lambent/internal/awsapi/events"
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/service"
@@ -917,6 +919,130 @@ func TestEventFromAServiceBeginsAnExecution(t *testing.T) {
 		}
 		if e := s.execution(out.DurableExecutions[0].DurableExecutionArn); orZero(e.Result) != `{"from":"s3"}` {
 			t.Errorf("execution is %+v", e)
+		}
+	})
+}
+
+// statuses are the status changes that have gone to the default bus, in short.
+func (s *stage) statuses() (out []string) {
+	s.t.Helper()
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		in, ok := c.In.(*bus.PutEventsInput)
+		if !ok {
+			continue
+		}
+		e := in.Entries[0]
+		var d statusChange
+		if err := json.Unmarshal([]byte(orZero(e.Detail)), &d); err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, strings.Join([]string{orZero(e.Source), orZero(e.DetailType), d.Function[strings.LastIndex(d.Function, "function:"):], d.Name, d.Status, d.End}, " "))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestStatusChangesOfExecutionsGoToTheDefaultBus(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.durableFunction(600, func(*replay) (outcome, error) { return succeedsWith("1"), nil })
+		s.begin(func(in *api.InvokeInput) { in.DurableExecutionName = ptr("one") })
+		const event = "aws.lambda Durable Execution Status Change function:f:$LATEST one "
+		want := []string{event + "RUNNING ", event + "SUCCEEDED " + s.began.UTC().Format(statusTime)}
+		if d := cmp.Diff(want, s.statuses()); d != "" {
+			t.Errorf("events (-want +got):\n%s", d)
+		}
+	})
+}
+
+// TestChildrenEndWithTheExecutionThatWasStopped has an execution wait for another one, which waits for long.
+func TestChildrenEndWithTheExecutionThatWasStopped(t *testing.T) {
+	for how, end := range map[string]func(s *stage, arn string){
+		"STOPPED": func(s *stage, arn string) {
+			if _, err := s.durable.Stop(s.ctx, &api.StopDurableExecutionInput{DurableExecutionArn: arn}); err != nil {
+				s.t.Fatal(err)
+			}
+		},
+		"TIMED_OUT": func(*stage, string) { time.Sleep(601 * time.Second) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			onStage(t, func(s *stage) {
+				s.durableFunction(600, func(r *replay) (outcome, error) {
+					if r.op("call").Status == "" {
+						r.must(invokes("call", "child:$LATEST", "{}"))
+					}
+					return pends(), nil
+				})
+				parent := s.answer
+				s.answer = func(c *call) (outcome, error) {
+					if c.ref.name != "child" {
+						return parent(c)
+					}
+					r := &replay{s: s}
+					if err := json.Unmarshal(c.payload, r); err != nil {
+						return outcome{}, err
+					}
+					if r.op("long").Status == "" {
+						r.must(waits("long", 3600))
+					}
+					return pends(), nil
+				}
+				s.function("child", func(f *function) { f.Latest.Durable = &durable.Config{Timeout: 7200, Retention: 1} })
+				arn := s.begin(nil)
+				list := func() string {
+					t.Helper()
+					synctest.Wait()
+					out, err := s.listDurableExecutionsByFunction(s.ctx, &api.ListDurableExecutionsByFunctionInput{FunctionName: "child"})
+					if err != nil || len(out.DurableExecutions) != 1 {
+						t.Fatal(out, err)
+					}
+					return out.DurableExecutions[0].Status
+				}
+				if got := list(); got != api.ExecutionStatusRunning {
+					t.Errorf("the child is %s", got)
+				}
+				end(s, arn)
+				if got := s.execution(arn).Status; got != how {
+					t.Errorf("the parent is %s", got)
+				}
+				if got := list(); got != api.ExecutionStatusStopped {
+					t.Errorf("the child of an execution that is %s is %s", how, got)
+				}
+			})
+		})
+	}
+}
+
+// TestTenantGoesWithAnExecution begins executions for a tenant, one of which invokes a function for another.
+func TestTenantGoesWithAnExecution(t *testing.T) {
+	onStage(t, func(s *stage) {
+		var tenants []string
+		s.durableFunction(600, func(r *replay) (outcome, error) {
+			if r.op("call").Status == "" {
+				u := invokes("call", "g", "{}")
+				u.ChainedInvokeOptions.TenantId = ptr("b")
+				r.must(u)
+				return pends(), nil
+			}
+			return succeedsWith("1"), nil
+		})
+		of := s.answer
+		s.answer = func(c *call) (outcome, error) {
+			tenants = append(tenants, c.ref.name+" "+c.tenant+" "+c.key.tenant)
+			return of(c)
+		}
+		isolated := func(f *function) { f.Latest.Tenants = true }
+		s.function("f", func(f *function) {
+			f.Latest.Durable = &durable.Config{Timeout: 600, Retention: 1}
+			isolated(f)
+		})
+		s.function("g", isolated)
+		s.begin(func(in *api.InvokeInput) { in.TenantId = ptr("a") })
+		synctest.Wait()
+		if d := cmp.Diff([]string{"f a a", "g b b", "f a a"}, tenants); d != "" {
+			t.Errorf("invocations (-want +got):\n%s", d)
 		}
 	})
 }

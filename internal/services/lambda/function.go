@@ -53,6 +53,8 @@ type version struct {
 	State *versionState `json:",omitempty"`
 	// Update is how far the last update is, where it takes time, or has failed; nil for one that is done.
 	Update *versionState `json:",omitempty"`
+	// Tenants tells that every environment serves one tenant alone.
+	Tenants bool `json:",omitempty"`
 	// Durable is the configuration of a durable function.
 	Durable *durable.Config `json:",omitempty"`
 
@@ -88,8 +90,8 @@ func (v *version) configuration(r ref) *api.FunctionConfiguration {
 		LoggingConfig: &api.LoggingConfig{
 			LogFormat: v.Log.Format, LogGroup: ptr(v.Log.Group), ApplicationLogLevel: v.Log.ApplicationLevel, SystemLogLevel: v.Log.SystemLevel,
 		},
-		CapacityProviderConfig: v.Capacity.shown(),
-		State:                  v.state(), LastUpdateStatus: api.LastUpdateStatusSuccessful,
+		CapacityProviderConfig: v.Capacity.shown(), TenancyConfig: v.tenancy(),
+		State: v.state(), LastUpdateStatus: api.LastUpdateStatusSuccessful,
 	}
 	if v.Image != nil {
 		c.PackageType, c.ImageConfigResponse = api.PackageTypeImage, v.Image.response()
@@ -217,6 +219,7 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	if v.Durable, err = durableConfig(in.DurableConfig); err != nil {
 		return f, err
 	}
+	v.Tenants = in.TenancyConfig != nil && in.TenancyConfig.TenantIsolationMode == api.TenantIsolationModePerTenant
 	if err := checkTags(in.Tags); err != nil {
 		return f, err
 	}

@@ -54,14 +54,11 @@ func (l *Lambda) invoke(ctx context.Context, in *api.InvokeInput) (*api.InvokeOu
 
 // newCall is the invocation that an input asks for, ready to be carried out but for its trace.
 func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error) {
-	if err := refuse("Invoke", []refused{{"TenantId", in.TenantId != nil}}); err != nil {
-		return nil, err
-	}
 	r, err := parseRef(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName)}
+	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName), tenant: orZero(in.TenantId)}
 	if c.requestID == "" {
 		if c.requestID, err = l.newID(); err != nil {
 			return nil, err

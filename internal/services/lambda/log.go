@@ -29,7 +29,8 @@ type logWriter struct {
 	stream string
 	// telemetry passes on what happens to extensions; nil for none.
 	telemetry *telemetry.Hub
-	shared    bool // by invocations that run at the same time
+	shared    bool   // by invocations that run at the same time
+	tenant    string // of the environment; empty for none
 
 	mu      sync.Mutex // guards the fields below, and keeps lines in order while the sink takes them
 	partial []byte
@@ -170,7 +171,11 @@ func (w *logWriter) started(requestID, version, trace string) {
 	}
 	w.tellLater("platform.start", func() map[string]any { return startRecord(requestID, version, trace) })
 	w.system("START RequestId: "+requestID+" Version: "+version, func() (string, map[string]any) {
-		return "platform.start", map[string]any{"requestId": requestID, "version": version}
+		fields := map[string]any{"requestId": requestID, "version": version}
+		if w.tenant != "" {
+			fields["tenantId"] = w.tenant
+		}
+		return "platform.start", fields
 	})
 }
 

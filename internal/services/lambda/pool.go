@@ -15,6 +15,7 @@ type poolKey struct {
 	function string // ARN without a qualifier
 	version  string
 	revision string
+	tenant   string // whom alone the environments serve; empty for everybody
 }
 
 // pools holds the environments that wait for work.

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"net/http"
@@ -122,7 +123,7 @@ func provisionable(ctx context.Context, rd store.Reader, name, qualifier string)
 		err = invalid("Provisioned Concurrency is not supported for SnapStart enabled functions. Set SnapStart to None and publish another version.")
 	}
 	if err == nil {
-		err = v.notManaged("Provisioned Concurrency")
+		err = errors.Join(v.notManaged("Provisioned Concurrency"), v.withoutTenants("Provisioned Concurrency"))
 	}
 	if service.Code(err) == "ResourceNotFoundException" {
 		err = functionNotFound(r)

@@ -24,7 +24,8 @@ type call struct {
 	requestID              string
 	payload                []byte
 	clientContext, traceID string
-	wantsTail              bool // the outcome holds the end of the log
+	tenant                 string // empty for a function that does not isolate its tenants
+	wantsTail              bool   // the outcome holds the end of the log
 	// durableName is the name of the execution of a durable function; replayed tells that the call is one of the invocations of an execution.
 	durableName string
 	replayed    bool
@@ -48,6 +49,9 @@ type outcome struct {
 func (l *Lambda) load(ctx context.Context, c *call) (err error) {
 	if c.snapshot, err = l.snapshot(ctx, c.ref); err == nil {
 		c.snapshot, err = c.snapshot.route(l.deps.Random)
+	}
+	if err == nil {
+		err = c.forTenant()
 	}
 	return err
 }
@@ -109,7 +113,7 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 		w.close()
 	}
 	began := l.deps.Clock.Now()
-	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand})
+	w, err := l.startWorker(ctx, c.ref, &c.version, launch{kind: onDemand, tenant: c.tenant})
 	if err != nil {
 		l.pools.free()
 		if errors.Is(err, errClosing) {
@@ -160,7 +164,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
 	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
-		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext,
+		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext, TenantID: c.tenant,
 		Deadline: began.Add(timeout), Payload: c.payload, Stream: c.stream,
 	})
 	duration := l.deps.Clock.Now().Sub(began) + spent

@@ -69,7 +69,6 @@ func refuse(operation string, list []refused) error {
 
 func refuseCreate(in *api.CreateFunctionInput) error {
 	return refuse("CreateFunction", append(refuseShared(in.KMSKeyArn, in.FileSystemConfigs),
-		refused{"TenancyConfig", in.TenancyConfig != nil},
 		refused{"Code.SourceKMSKeyArn", in.Code != nil && in.Code.SourceKMSKeyArn != nil}))
 }
 
@@ -145,7 +144,7 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		if err := configureLog(v, s.log); err != nil {
 			return err
 		}
-		for _, check := range []func() error{v.checkSize, v.checkSnapStart, v.checkManaged} {
+		for _, check := range []func() error{v.checkSize, v.checkSnapStart, v.checkManaged, v.checkTenancy} {
 			if err := check(); err != nil {
 				return err
 			}

@@ -110,7 +110,7 @@ const (
 // takeAhead returns an environment of a container image that has been initialised ahead of need, which is the caller's then; nil when there is none. The next time
 // there may be one.
 func (s *snapshotter) takeAhead(c *call) *worker {
-	if c.version.Image == nil || s.l.o.SnapshotMemory == 0 || c.rehearsal != nil && c.rehearsal.coldStart > 0 {
+	if c.version.Image == nil || c.tenant != "" || s.l.o.SnapshotMemory == 0 || c.rehearsal != nil && c.rehearsal.coldStart > 0 {
 		return nil
 	}
 	s.mu.Lock()

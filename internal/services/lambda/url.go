@@ -62,11 +62,14 @@ func urlRef(ctx context.Context, name string, qualifier *string) (ref, error) {
 
 // checkURLTarget fails when the function or the alias does not exist.
 func checkURLTarget(rd store.Reader, r ref) error {
-	_, _, err := resolve(rd, r)
+	_, v, err := resolve(rd, r)
 	if service.Code(err) == "ResourceNotFoundException" {
 		return notFound("Function does not exist")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return v.withoutTenants("A function URL")
 }
 
 func (l *Lambda) createFunctionUrlConfig(ctx context.Context, in *api.CreateFunctionUrlConfigInput) (*api.CreateFunctionUrlConfigOutput, error) {

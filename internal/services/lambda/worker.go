@@ -99,6 +99,7 @@ func (w *worker) close() {
 type launch struct {
 	kind     string             // of initialisation
 	debugger *runtimes.Debugger // nil for none
+	tenant   string             // empty for none
 }
 
 // startWorker starts an environment, whose initialisation is still going on then.
@@ -126,7 +127,9 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{key: keyOf(r, v), clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream, shared: how.kind == managedInstances}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
+	k := keyOf(r, v)
+	k.tenant = how.tenant
+	w := &worker{key: k, clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream, shared: how.kind == managedInstances, tenant: how.tenant}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
 	if rt.Warning != "" {
 		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
 			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}

@@ -196,16 +196,9 @@ func (x *exchange) authorizePool(ctx context.Context, a *methodAuthorizer) *fail
 
 // authorizeFunction admits callers whom an authorizer function admits.
 func (x *exchange) authorizeFunction(ctx context.Context, a *methodAuthorizer, resource string, byPolicy bool) *failed {
-	values := make([]string, 0, len(a.sources))
-	for i := range a.sources {
-		v, _ := a.sources[i].value(x)
-		if v == "" {
-			return &failed{kind: "UNAUTHORIZED", message: "Unauthorized"}
-		}
-		values = append(values, v)
-	}
-	if a.pattern != nil && !a.pattern.MatchString(values[0]) {
-		return &failed{kind: "UNAUTHORIZED", message: "Unauthorized"}
+	values, f := x.identities(a)
+	if f != nil {
+		return f
 	}
 	key := authorizer.ResultKey{Authorizer: x.authorizerName(a), Identity: authorizer.Identity(values)}
 	keep := a.ttl > 0 && len(values) > 0
@@ -214,7 +207,6 @@ func (x *exchange) authorizeFunction(ctx context.Context, a *methodAuthorizer, r
 		policy, ok = x.plane.results.Get(key, x.now)
 	}
 	if !ok {
-		var f *failed
 		if policy, f = x.ask(ctx, a, values); f != nil {
 			return f
 		}
@@ -230,6 +222,22 @@ func (x *exchange) authorizeFunction(ctx context.Context, a *methodAuthorizer, r
 		return &failed{kind: "ACCESS_DENIED", message: "User is not authorized to access this resource with an explicit deny"}
 	}
 	return &failed{kind: "ACCESS_DENIED", message: "User is not authorized to access this resource"}
+}
+
+// identities returns the values of the identity sources; a request without one of them is refused without asking.
+func (x *exchange) identities(a *methodAuthorizer) ([]string, *failed) {
+	values := make([]string, 0, len(a.sources))
+	for i := range a.sources {
+		v, _ := a.sources[i].value(x)
+		if v == "" {
+			return nil, &failed{kind: "UNAUTHORIZED", message: "Unauthorized"}
+		}
+		values = append(values, v)
+	}
+	if a.pattern != nil && !a.pattern.MatchString(values[0]) {
+		return nil, &failed{kind: "UNAUTHORIZED", message: "Unauthorized"}
+	}
+	return values, nil
 }
 
 // ask invokes the authorizer function.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +42,10 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
+	if x.trace != nil {
+		step.End(strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
+	}
+	x.logger.responded(out)
 	if key != "" && out.status >= 200 && out.status < 300 {
 		x.toCache(key, out)
 	}
@@ -58,9 +63,7 @@ type response struct {
 // write sends a response.
 func (x *exchange) write(w http.ResponseWriter, out *response) {
 	h := w.Header()
-	for name, values := range out.header {
-		h[name] = values
-	}
+	maps.Copy(h, out.header)
 	x.status = out.status
 	x.send(w, out.status, out.body)
 }
@@ -82,6 +85,9 @@ func (x *exchange) integrate(ctx context.Context) *failed {
 		f = configuration(errors.New("the integration type " + c.Type + " is not one"))
 	}
 	x.times.integration = x.plane.o.Clock.Now().Sub(from)
+	if f == nil {
+		x.logger.answered(x.answer, x.times.integration)
+	}
 	return f
 }
 
@@ -92,7 +98,7 @@ func configuration(err error) *failed {
 
 // integrationFailed is the answer when the integration failed.
 func integrationFailed(err error) *failed {
-	var f *integration.Failure
+	var f *integration.CallError
 	if !errors.As(err, &f) {
 		return &failed{kind: "API_CONFIGURATION_ERROR", message: "Internal server error", err: err}
 	}
@@ -114,7 +120,7 @@ func (x *exchange) note(f *failed) {
 	}
 	log := x.plane.o.Log.With(slog.String("request_id", x.id), slog.String("api", x.API.ID), slog.String("stage", x.name), slog.String("method", x.http.Method), slog.String("path", x.path))
 	ctx := x.http.Context()
-	var refused *integration.Failure
+	var refused *integration.CallError
 	switch {
 	case errors.As(f.err, &refused) && refused.Kind == integration.Forbidden:
 		log.ErrorContext(ctx, "integration may not be called", slog.String("fix", refused.Message), slog.Any("error", refused.Err))

@@ -59,7 +59,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 		input = string(call.Payload)
 	}
 	step := x.trace.Step("integration", input)
-	x.logger.request(function, call.Payload)
+	x.logger.request(function, nil, call.Payload)
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)
@@ -69,7 +69,6 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 	if x.trace != nil {
 		step.End(string(got.Payload))
 	}
-	x.logger.answer(got.Payload)
 	if got.Error != "" {
 		return badGateway(errors.New("the function failed: " + functionError(got.Payload)))
 	}

@@ -89,6 +89,7 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	if len(out.body) > 0 {
 		r.Body = integration.NewWhole(out.body)
 	}
+	x.logger.request(target.Scheme+"://"+target.Host+target.Opaque, fieldsOf(r.Header), out.body)
 	step := x.trace.Step("integration", method+" "+target.Scheme+"://"+target.Host+target.Opaque)
 	got, err := x.exchangeHTTP(r.WithContext(ctx))
 	if err != nil {
@@ -171,6 +172,7 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 		URI: u, Source: x.source(), Account: x.Account, Method: method, Query: out.query.encode(), Header: x.backendHeader(out), Body: out.body,
 	}
 	call.Role, call.As = x.credentials()
+	x.logger.request(target, fieldsOf(call.Header), out.body)
 	step := x.trace.Step("integration", method+" "+target)
 	got, err := x.plane.services.Call(ctx, call)
 	if err != nil {
@@ -197,6 +199,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 	kind, _ := out.fields.get("X-Amz-Invocation-Type")
 	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event"}
 	call.Role, call.As = x.credentials()
+	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {

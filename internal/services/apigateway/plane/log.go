@@ -27,6 +27,7 @@ type executionLog struct {
 	id    string
 	info  bool // everything is told, and not errors alone
 	data  bool // with bodies
+	plain bool // lines are for the caller of TestInvokeMethod, and do not name the request
 	now   func() time.Time
 	lines []port.LogLine
 }
@@ -38,8 +39,12 @@ func (x *exchange) startLog() {
 		return
 	}
 	x.logger = &executionLog{id: x.id, info: s.level == levelInfo, data: s.data, now: x.plane.o.Clock.Now}
-	l := x.logger
-	l.tell("Extended Request Id: %s", x.extended)
+	x.logger.tell("Extended Request Id: %s", x.extended)
+	x.logger.begin(x)
+}
+
+// begin tells of the request.
+func (l *executionLog) begin(x *exchange) {
 	l.tell("Starting execution for request: %s", x.id)
 	l.tell("HTTP Method: %s, Resource Path: %s", x.http.Method, x.resource.path)
 	if l.data {
@@ -58,7 +63,10 @@ func (l *executionLog) tell(format string, args ...any) {
 }
 
 func (l *executionLog) add(text string) {
-	l.lines = append(l.lines, port.LogLine{Time: l.now(), Message: "(" + l.id + ") " + text})
+	if !l.plain {
+		text = "(" + l.id + ") " + text
+	}
+	l.lines = append(l.lines, port.LogLine{Time: l.now(), Message: text})
 }
 
 // failed adds why the request failed.
@@ -76,20 +84,48 @@ func (l *executionLog) failed(f *failed) {
 	l.add(text)
 }
 
-// request and answer add what went to the integration and what came back.
-func (l *executionLog) request(target string, body []byte) {
-	if l != nil && l.info {
-		l.add("Endpoint request URI: " + target)
-		if l.data {
-			l.add("Endpoint request body after transformations: " + cut(body))
-		}
+// request tells what goes to the integration.
+func (l *executionLog) request(target string, headers fields, body []byte) {
+	if l == nil {
+		return
+	}
+	l.tell("Endpoint request URI: %s", target)
+	if l.data {
+		l.tell("Endpoint request headers: %s", headerText(headers))
+		l.tell("Endpoint request body after transformations: %s", cut(body))
+	}
+	l.tell("Sending request to %s", target)
+}
+
+// answered tells what came back from the integration.
+func (l *executionLog) answered(a *answer, took time.Duration) {
+	if l == nil {
+		return
+	}
+	l.tell("Received response. Status: %d, Integration latency: %d ms", a.status, took.Milliseconds())
+	if l.data {
+		l.tell("Endpoint response headers: %s", headerText(a.fields))
+		l.tell("Endpoint response body before transformations: %s", cut(a.body))
 	}
 }
 
-func (l *executionLog) answer(body []byte) {
-	if l != nil && l.info && l.data {
-		l.add("Endpoint response body before transformations: " + cut(body))
+// responded tells what the client gets.
+func (l *executionLog) responded(out *response) {
+	if l == nil || !l.data {
+		return
 	}
+	l.tell("Method response body after transformations: %s", cut(out.body))
+	l.tell("Method response headers: %s", headerText(fieldsOf(out.header)))
+}
+
+// text is the log as TestInvokeMethod shows it.
+func (l *executionLog) text() string {
+	var b strings.Builder
+	b.WriteString("Execution log for request " + l.id + "\n")
+	for _, line := range l.lines {
+		b.WriteString(line.Time.UTC().Format("Mon Jan 02 15:04:05 MST 2006") + " : " + line.Message + "\n")
+	}
+	return b.String()
 }
 
 // cut is the text of a body as logs show it.

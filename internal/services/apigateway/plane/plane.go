@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -50,6 +51,8 @@ type Options struct {
 	// Next answers requests for what is no REST API; nil answers that there is no such API.
 	Next http.Handler
 }
+
+var errNoID = errors.New("no random bytes for the id of a request")
 
 // Plane serves requests to REST APIs. Make one with [New].
 type Plane struct {

@@ -193,12 +193,6 @@ func (f *fixture) payload(name string) string {
 	return ""
 }
 
-func (f *fixture) invocations(name string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.payloads[name])
-}
-
 func (f *fixture) logged() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -40,13 +40,22 @@ func (x *exchange) build() (*outgoing, *failed) {
 		return nil, f
 	}
 	x.applyOverride(out)
-	step.End(out.show())
+	if x.trace != nil {
+		step.End(out.show())
+	}
 	return out, nil
 }
 
 // show is the request as the trace shows it.
 func (o *outgoing) show() string {
-	return trace.Head(o.fields.header()) + "query: " + o.query.encode() + "\n\n" + string(o.body)
+	text := trace.Head(o.fields.header())
+	if len(o.query) > 0 {
+		text += "query: " + o.query.encode() + "\n"
+	}
+	if text != "" {
+		text += "\n"
+	}
+	return text + string(o.body)
 }
 
 // assign sets a parameter.

@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -142,12 +143,8 @@ func merged(variables, overrides map[string]string) map[string]string {
 		return variables
 	}
 	out := make(map[string]string, len(variables)+len(overrides))
-	for k, v := range variables {
-		out[k] = v
-	}
-	for k, v := range overrides {
-		out[k] = v
-	}
+	maps.Copy(out, variables)
+	maps.Copy(out, overrides)
 	return out
 }
 

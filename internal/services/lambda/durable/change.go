@@ -265,10 +265,23 @@ func (c *change) complete(status string, result body, failure *Failure) error {
 	}
 	first.Status, first.End = status, c.now
 	v := event{Type: kinds[status], Operation: first.ID, Result: result, Error: failure}
-	if err := errors.Join(c.put(first), c.note(nil, v)); err != nil {
+	if err := errors.Join(c.put(first), c.note(nil, v), c.changed()); err != nil {
 		return err
 	}
+	if c.Pending > 0 && (status == api.ExecutionStatusStopped || status == api.ExecutionStatusTimedOut) {
+		if err := enqueue(c.tx, events.Job{Kind: stopName}, job{Ref: c.Ref}); err != nil {
+			return err
+		}
+	}
 	return c.tell()
+}
+
+// changed tells of the execution's beginning or end.
+func (c *change) changed() error {
+	if c.e.deps.Changed == nil {
+		return nil
+	}
+	return c.e.deps.Changed(c.tx, Status{Ref: c.Ref, Status: c.Status, Start: c.Start, End: c.End})
 }
 
 // tell lets the parent know of the end, or the one that an event is for.

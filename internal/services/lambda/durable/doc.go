@@ -22,7 +22,7 @@
 //   - Timers are rows ordered by time; one named job an execution wakes at the first of them. They fire in the timer's job, and also in front of
 //     checkpoints, so that an SDK that looks for the end of a wait finds it.
 //   - The start of a child execution, or the job of a chained invocation, is in the transaction of the checkpoint that asks for it; the end of a child
-//     and the end of its parent's operation are one transaction.
+//     and the end of its parent's operation are one transaction. The children of an execution that was stopped, or has taken too long, are stopped by a job.
 //
 // # Failures of invocations
 //

@@ -31,6 +31,8 @@ type Deps struct {
 	Resolve func(ctx context.Context, from Ref, trace string, in *api.ChainedInvokeOptions) (*Target, error)
 	// Ended is called by a durable job when an execution that an event has started has ended; it may answer with [events.Done].
 	Ended func(ctx context.Context, e *Ended) error
+	// Changed is called in the transaction in which an execution begins or ends.
+	Changed func(tx store.Txn, s Status) error
 	// Concurrency is how many invocations run at a time; 0 means 256.
 	Concurrency int
 }
@@ -42,6 +44,8 @@ type Target struct {
 	Revision string `json:",omitempty"`
 	// Trace is the tracing header that its invocations have.
 	Trace string `json:",omitempty"`
+	// Tenant is the one for whom it runs, of a function that isolates them.
+	Tenant string `json:",omitempty"`
 	// Durable is set for durable functions.
 	Durable *Config `json:",omitempty"`
 }
@@ -73,6 +77,14 @@ type Ended struct {
 	Input                       string
 }
 
+// Status is what has become of an execution.
+type Status struct {
+	Ref
+	Status string
+	Start  time.Time
+	End    time.Time // zero for one that runs
+}
+
 // Engine keeps and drives executions. It has no state of its own.
 type Engine struct{ deps Deps }
 
@@ -90,6 +102,7 @@ const (
 	timerName = "lambda.durable.timer"
 	chainName = "lambda.durable.chain"
 	endedName = "lambda.durable.ended"
+	stopName  = "lambda.durable.stop"
 )
 
 // Jobs are the kinds of durable work of the engine.
@@ -99,6 +112,7 @@ func (e *Engine) Jobs() []events.Kind {
 		{Name: timerName, Handle: e.fireTimer, Concurrency: 16},
 		{Name: chainName, Handle: e.runChained, Concurrency: e.deps.Concurrency},
 		{Name: endedName, Handle: e.tellEnded, Concurrency: 16},
+		{Name: stopName, Handle: e.stopChildren, Concurrency: 16},
 	}
 }
 

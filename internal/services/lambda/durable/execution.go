@@ -22,6 +22,7 @@ type execution struct {
 	// Timeout is in seconds, Retention in days after the end.
 	Timeout, Retention int32
 	Trace              string `json:",omitempty"`
+	Tenant             string `json:",omitempty"`
 	// Input is the hash of the input, by which a repeated start is known.
 	Input  string
 	Result body

@@ -29,6 +29,7 @@ type operation struct {
 	HeartbeatDue   time.Time `json:",omitzero"`
 	Input          body      // of an execution and a chained invocation
 	Target         *Target   `json:",omitempty"` // of a chained invocation that is not an execution
+	Child          *Ref      `json:",omitempty"` // the execution of a chained invocation that is one
 }
 
 // closed tells whether nothing more happens to the operation.

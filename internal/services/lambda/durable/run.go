@@ -13,6 +13,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
+	"lambent.dev/lambent/internal/store/record"
 )
 
 // job is the payload of the engine's jobs. Operation is that of a chained invocation.
@@ -50,7 +51,7 @@ func (e *Engine) run(ctx context.Context, j events.Job) error {
 	if err != nil {
 		return err
 	}
-	call := &Call{Target: Target{Account: x.Account, Region: x.Region, Function: x.Function, Version: x.Version, Revision: x.Revision, Trace: x.Trace}, Payload: payload}
+	call := &Call{Target: Target{Account: x.Account, Region: x.Region, Function: x.Function, Version: x.Version, Revision: x.Revision, Trace: x.Trace, Tenant: x.Tenant}, Payload: payload}
 	if call.RequestID, err = e.newID(); err != nil {
 		return err
 	}
@@ -348,5 +349,41 @@ func (e *Engine) forget(ctx context.Context, x *execution) error {
 	}
 	e.drop(ctx, garbage)
 	e.deps.Log.DebugContext(ctx, "durable execution forgotten", slog.String("execution", x.ARN()))
+	return nil
+}
+
+// stopChildren is the job that ends the children of an execution which was stopped, or has taken too long: nobody waits for them.
+func (e *Engine) stopChildren(ctx context.Context, j events.Job) error {
+	in, err := decode(j)
+	if err != nil {
+		return err
+	}
+	var children []Ref
+	err = e.deps.Store.View(ctx, func(rd store.Reader) error {
+		children = nil
+		for o, err := range record.Range[operation](rd, in.operationsKey().Span()) {
+			if err != nil {
+				return err
+			}
+			if c := o.Value.Child; c != nil && !o.Value.closed() {
+				children = append(children, *c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		err := e.update(ctx, child, func(c *change) error {
+			if !c.running() {
+				return nil
+			}
+			return c.complete(api.ExecutionStatusStopped, body{}, newFailure("Execution.Stopped", "The execution that this one was invoked by has ended: "+in.ARN()))
+		})
+		if err != nil && service.Code(err) != codeNotFound {
+			return err
+		}
+	}
 	return nil
 }

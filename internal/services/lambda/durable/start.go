@@ -118,7 +118,7 @@ func (t *Target) execution(name, id string) *execution {
 	}
 	return &execution{
 		Ref:      Ref{Account: t.Account, Region: t.Region, Function: t.Function, Version: t.Version, Name: name, ID: id},
-		Revision: t.Revision, Trace: t.Trace, Status: api.ExecutionStatusRunning, Timeout: t.Durable.Timeout, Retention: t.Durable.Retention,
+		Revision: t.Revision, Trace: t.Trace, Tenant: t.Tenant, Status: api.ExecutionStatusRunning, Timeout: t.Durable.Timeout, Retention: t.Durable.Retention,
 	}
 }
 
@@ -138,7 +138,7 @@ func (e *Engine) begin(tx store.Txn, x *execution, input body) error {
 	if err := c.note(nil, v); err != nil {
 		return err
 	}
-	return errors.Join(c.queue(time.Time{}), c.save())
+	return errors.Join(c.queue(time.Time{}), c.changed(), c.save())
 }
 
 // Result is the end of an execution.

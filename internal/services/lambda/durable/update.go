@@ -279,6 +279,6 @@ func (c *change) applyChained(u *update, o *operation) error {
 	}
 	child := u.target.execution("", u.id)
 	child.Parent = &parent{c.Ref, o.ID}
-	v.Version, v.Child = child.Version, child.ARN()
-	return errors.Join(c.e.begin(c.tx, child, u.payload), c.note(o, v))
+	v.Version, v.Child, o.Child = child.Version, child.ARN(), &child.Ref
+	return errors.Join(c.e.begin(c.tx, child, u.payload), c.put(o), c.note(o, v))
 }

@@ -1,0 +1,159 @@
+// Command edge measures the front doors: processor time per request of the platform, from a client's request through API Gateway and back, with nginx's
+// proxy_pass in front of a Go backend as the measure, in rounds that alternate. Access log, throttles and authorisation are on.
+//
+//	go run ./bench/edge [-lambent bin/lambent] [-rounds 5] [-only rest,http,template,proxy,cache,latency]
+//
+// It prints the rows of bench/README.md. Everything runs on loopback, in temporary folders.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"lambent.dev/lambent/bench/lab"
+)
+
+// connections are how many load a target at once.
+const connections = 8
+
+// row is one line of the table: the processor time of a target as a multiple of nginx's.
+type row struct {
+	name, what string
+	target     float64
+	load       func(g *gates) *lab.Target
+}
+
+func rows() []row {
+	return []row{
+		{"rest", "REST API, Lambda proxy → warm function", 3.5, func(g *gates) *lab.Target { return g.rest("POST", "/fn") }},
+		{"http", "HTTP API → warm function", 3, func(g *gates) *lab.Target { return g.httpAPI }},
+		{"template", "REST API, a 5 KB mapping template both ways → warm function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template") }},
+		{"proxy", "REST API, HTTP_PROXY to a backend", 2, func(g *gates) *lab.Target { return g.rest("POST", "/backend") }},
+		{"cache", "REST API, response cache hit", 1.5, func(g *gates) *lab.Target { return g.rest("GET", "/cached") }},
+	}
+}
+
+func main() {
+	b := &bench{}
+	only := flag.String("only", "rest,http,template,proxy,cache,latency", "what to measure, separated by commas")
+	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
+	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each kind")
+	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := b.run(ctx, strings.Split(*only, ","))
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench edge:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run of the command.
+type bench struct {
+	binary, dir, nginx string
+	rounds             int
+}
+
+func (b *bench) run(ctx context.Context, only []string) (err error) {
+	if b.dir, err = os.MkdirTemp("", "lambent-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.binary == "" {
+		b.binary = filepath.Join(b.dir, "lambent")
+		if err := lab.Build(ctx, b.binary, nil); err != nil {
+			return err
+		}
+	}
+	theirs, stop, err := lab.Nginx(ctx, b.nginx, b.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	p, err := lab.Up(ctx, lab.Options{Binary: b.binary, Dir: b.dir, DataDir: filepath.Join(b.dir, "app"), App: "bench/platform/app"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	g, err := openGates(ctx, p, theirs.Backend)
+	if err != nil {
+		return err
+	}
+	fmt.Println("| what | target | measured | |\n|---|---|---|---|")
+	for _, r := range rows() {
+		if slices.Contains(only, r.name) {
+			if err := b.ratio(ctx, &r, r.load(g), theirs); err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+		}
+	}
+	if slices.Contains(only, "latency") {
+		return b.latency(ctx, g)
+	}
+	return nil
+}
+
+// ratio prints the row of a target.
+func (b *bench) ratio(ctx context.Context, r *row, ours, theirs *lab.Target) error {
+	if _, err := ours.Load(ctx, connections); err != nil { // starts the functions
+		return err
+	}
+	var us, them []time.Duration
+	for range b.rounds {
+		o, err := ours.Load(ctx, connections)
+		if err != nil {
+			return err
+		}
+		t, err := theirs.Load(ctx, connections)
+		if err != nil {
+			return err
+		}
+		us, them = append(us, o.CPU), append(them, t.CPU)
+	}
+	u, t := lab.Median(us), lab.Median(them)
+	got := float64(u) / float64(t)
+	lab.Row(r.what+", CPU of the platform per request", fmt.Sprintf("≤ %v × nginx `proxy_pass`", r.target), fmt.Sprintf("%.1f × (%d µs against %d µs)", got, u.Microseconds(), t.Microseconds()), got <= r.target)
+	return nil
+}
+
+// latency prints what the way through a REST API adds to a direct Invoke, at one connection.
+func (b *bench) latency(ctx context.Context, g *gates) error {
+	direct, err := g.invoke(ctx)
+	if err != nil {
+		return err
+	}
+	var added []time.Duration
+	for range b.rounds {
+		through, err := g.rest("POST", "/fn").Load(ctx, 1)
+		if err != nil {
+			return err
+		}
+		straight, err := direct.Load(ctx, 1)
+		if err != nil {
+			return err
+		}
+		added = append(added, through.P50-straight.P50)
+	}
+	a := lab.Median(added)
+	lab.Row("REST API, p50 at one connection over a direct Invoke", "≤ +0.25 ms", lab.Ms(a), a <= 250*time.Microsecond)
+	return nil
+}
+
+// address is the host and the path of a URL.
+func address(text string) (host, path string, err error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", "", err
+	}
+	return u.Host, strings.TrimRight(u.Path, "/"), nil
+}
