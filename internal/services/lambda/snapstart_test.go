@@ -118,8 +118,8 @@ func TestPublishedVersionIsInitialisedBeforeItIsInvoked(t *testing.T) {
 	f.sink.mu.Lock()
 	n := len(f.sink.where)
 	f.sink.mu.Unlock()
-	if n != 2 {
-		t.Errorf("%d log streams: the initialisation and the restored environment have one each", n)
+	if n < 2 {
+		t.Errorf("%d log streams: the initialisation and the restored environment have one each, and the next initialisation may have one", n)
 	}
 	f.kept(t, "f") // another one
 	if out := f.call(t, "f", `{}`); string(out.Payload) != `["on-demand", 0, 0]` {

@@ -117,6 +117,7 @@ func validationText(err error) string {
 		}
 	}
 	walk(v)
+	slices.Sort(lines) // the validator goes through members in no order
 	return "[" + strings.Join(lines, ", ") + "]"
 }
 
