@@ -3,10 +3,9 @@ package apigateway
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
-	"lambent.dev/lambent/internal/service"
+	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 )
@@ -37,13 +36,8 @@ func (g *Gateway) putIntegration(ctx context.Context, in *aws.PutIntegrationInpu
 	return &i, nil
 }
 
-// mayPass tells whether the caller may have API Gateway use a role. Whether the role lets it is found out when it is used, as on AWS. The credentials of the
-// caller, arn:aws:iam::*:user/*, need no permission.
 func (g *Gateway) mayPass(ctx context.Context, role *string) error {
-	if role == nil || !strings.Contains(*role, ":role/") || api.HasVariable(*role) {
-		return nil
-	}
-	return g.deps.Door.Allow(ctx, service.Target{Action: "iam:PassRole", ARN: *role, Condition: map[string][]string{"iam:PassedToService": {"apigateway.amazonaws.com"}}})
+	return backend.MayPass(ctx, g.deps.Door, role)
 }
 
 // editIntegration runs fn on an integration in one transaction.

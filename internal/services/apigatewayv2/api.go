@@ -73,6 +73,9 @@ func (s *settings) apply(a *gatewayAPI) error {
 }
 
 func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.CreateApiOutput, error) {
+	if err := g.mayPass(ctx, in.CredentialsArn); err != nil {
+		return nil, err
+	}
 	if in.ProtocolType == protocolWebSocket && in.RouteSelectionExpression == nil {
 		return nil, badRequest("RouteSelectionExpression is required for WEBSOCKET APIs: the expression that finds the route of a message, such as $request.body.action.")
 	}
@@ -240,6 +243,9 @@ func (g *Gateway) getAPIs(ctx context.Context, in *api.GetApisInput) (*api.GetAp
 }
 
 func (g *Gateway) updateAPI(ctx context.Context, in *api.UpdateApiInput) (*api.UpdateApiOutput, error) {
+	if err := g.mayPass(ctx, in.CredentialsArn); err != nil {
+		return nil, err
+	}
 	s := settings{
 		in.CorsConfiguration, in.RouteSelectionExpression, in.ApiKeySelectionExpression, in.Target, in.RouteKey, in.CredentialsArn,
 		in.DisableSchemaValidation, in.IpAddressType,

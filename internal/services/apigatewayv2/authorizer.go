@@ -133,6 +133,9 @@ func (g *Gateway) newAuthorizer(a *gatewayAPI, in *api.CreateAuthorizerInput) (*
 }
 
 func (g *Gateway) createAuthorizer(ctx context.Context, in *api.CreateAuthorizerInput) (*api.CreateAuthorizerOutput, error) {
+	if err := g.mayPass(ctx, in.AuthorizerCredentialsArn); err != nil {
+		return nil, err
+	}
 	out := &api.CreateAuthorizerOutput{}
 	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
 		z, err := g.newAuthorizer(a, in)
@@ -171,6 +174,9 @@ func (g *Gateway) getAuthorizers(ctx context.Context, in *api.GetAuthorizersInpu
 }
 
 func (g *Gateway) updateAuthorizer(ctx context.Context, in *api.UpdateAuthorizerInput) (*api.UpdateAuthorizerOutput, error) {
+	if err := g.mayPass(ctx, in.AuthorizerCredentialsArn); err != nil {
+		return nil, err
+	}
 	out := &api.UpdateAuthorizerOutput{}
 	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) error {
 		z, err := a.Config.authorizer(in.AuthorizerId)

@@ -68,6 +68,17 @@ func (g *Gateway) importDocument(in importing) (*importer, error) {
 	return m, nil
 }
 
+// roles are the roles that a configuration has API Gateway use.
+func (c *config) roles() (all []*string) {
+	for i := range c.Authorizers {
+		all = append(all, c.Authorizers[i].AuthorizerCredentialsArn)
+	}
+	for i := range c.Integrations {
+		all = append(all, c.Integrations[i].CredentialsArn)
+	}
+	return all
+}
+
 // base says what becomes of the path of the definition's server.
 func (m *importer) base(mode string) error {
 	base := m.basePath()
@@ -257,6 +268,9 @@ func (m *importer) addIntegration(e *integrationExtension) (string, error) {
 
 func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.ImportApiOutput, error) {
 	m, err := g.importDocument(importing{&in.Body, in.Basepath, in.FailOnWarnings})
+	if err == nil {
+		err = g.mayPass(ctx, m.api.Config.roles()...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -271,6 +285,9 @@ func (g *Gateway) importAPI(ctx context.Context, in *api.ImportApiInput) (*api.I
 
 func (g *Gateway) reimportAPI(ctx context.Context, in *api.ReimportApiInput) (*api.ReimportApiOutput, error) {
 	m, err := g.importDocument(importing{&in.Body, in.Basepath, in.FailOnWarnings})
+	if err == nil {
+		err = g.mayPass(ctx, m.api.Config.roles()...)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -256,6 +256,9 @@ func merged(old, update map[string]string) map[string]string {
 }
 
 func (g *Gateway) createIntegration(ctx context.Context, in *api.CreateIntegrationInput) (*api.CreateIntegrationOutput, error) {
+	if err := g.mayPass(ctx, in.CredentialsArn); err != nil {
+		return nil, err
+	}
 	out := &api.CreateIntegrationOutput{}
 	_, err := g.change(ctx, in.ApiId, func(tx store.Txn, a *gatewayAPI) error {
 		i, err := g.newIntegration(a, in)
@@ -297,6 +300,9 @@ func (g *Gateway) getIntegrations(ctx context.Context, in *api.GetIntegrationsIn
 }
 
 func (g *Gateway) updateIntegration(ctx context.Context, in *api.UpdateIntegrationInput) (*api.UpdateIntegrationOutput, error) {
+	if err := g.mayPass(ctx, in.CredentialsArn); err != nil {
+		return nil, err
+	}
 	out := &api.UpdateIntegrationOutput{}
 	_, err := g.change(ctx, in.ApiId, func(tx store.Txn, a *gatewayAPI) error {
 		i, err := a.Config.integration(in.IntegrationId)

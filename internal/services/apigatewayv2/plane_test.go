@@ -70,7 +70,7 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 	b := &bench{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))}
 	b.ctx = service.WithRequest(t.Context(), &service.Request{ID: "r", Account: "000000000000", Region: "us-east-1"})
 	deps := service.Deps{
-		Store: mem.New(), Clock: b.clock, Random: rand.Reader,
+		Store: mem.New(), Door: &allowing{}, Clock: b.clock, Random: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	}
 	b.gateway = newGateway(deps, options(f, domain.New(deps, nil)))

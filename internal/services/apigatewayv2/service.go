@@ -50,6 +50,16 @@ type Gateway struct {
 	wg   sync.WaitGroup
 }
 
+// mayPass tells whether the caller may have API Gateway use roles, before they are stored.
+func (g *Gateway) mayPass(ctx context.Context, roles ...*string) error {
+	for _, role := range roles {
+		if err := backend.MayPass(ctx, g.deps.Door, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // New returns the service, and that of the management API of WebSocket connections.
 func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 	g := newGateway(deps, o)

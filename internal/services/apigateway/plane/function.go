@@ -16,13 +16,10 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// anyUser are the credentials by which an integration is called as the caller of the API.
-const anyUser = "arn:aws:iam::*:user/*"
-
 // credentials returns the role of the integration, or the caller whose permissions it uses.
 func (x *exchange) credentials() (role string, as *service.Principal) {
 	role = deref(x.method.call.Credentials)
-	if role == anyUser {
+	if role == integration.AnyUser {
 		return "", x.principal
 	}
 	return role, nil
