@@ -102,37 +102,17 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	return nil
 }
 
-var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
-
 // exchangeHTTP sends a request and reads the whole answer.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
 	if err != nil {
 		return nil, err
 	}
-	got, err := t.RoundTrip(r)
+	got, err := t.Fetch(r)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = got.Body.Close() }()
-	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY"}
-	if got.ContentLength > maxBody {
-		return nil, errAnswerTooLarge
-	}
-	if got.ContentLength > 0 {
-		a.body = make([]byte, got.ContentLength)
-		_, err = io.ReadFull(got.Body, a.body)
-		if err == nil {
-			_, err = io.Copy(io.Discard, got.Body) // to the end, so that the connection is kept
-		}
-	} else if got.Body != http.NoBody {
-		a.body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
-	}
-	if len(a.body) > maxBody {
-		err = errAnswerTooLarge
-	}
-	a.fields = fieldsOf(got.Header)
-	return a, err
+	return &answer{status: got.Status, text: strconv.Itoa(got.Status), fields: fieldsOf(got.Header), body: got.Body, proxied: x.method.call.Type == "HTTP_PROXY"}, nil
 }
 
 // unreachable is the answer when a backend gave none.
@@ -140,7 +120,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, errAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
