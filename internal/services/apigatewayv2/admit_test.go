@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,9 +67,7 @@ func TestTokensOpenRoutes(t *testing.T) {
 	now := s.clock.Now()
 	claims := func(changes map[string]any) map[string]any {
 		c := map[string]any{"iss": issuerURL, "aud": "app", "sub": "alice", "scope": "read write", "exp": now.Add(time.Hour).Unix(), "groups": []string{"a", "b"}, "admin": true}
-		for k, v := range changes {
-			c[k] = v
-		}
+		maps.Copy(c, changes)
 		return c
 	}
 	good := from.token(t, claims(nil))
@@ -91,7 +90,7 @@ func TestTokensOpenRoutes(t *testing.T) {
 			headers = []string{"Authorization", tc.token}
 		}
 		status, header, body := s.get(tc.path, headers...)
-		if status != tc.status || header.Get("Www-Authenticate") != tc.challenge || header.Get("Apigw-Requestid") == "" {
+		if status != tc.status || header.Get("WWW-Authenticate") != tc.challenge || header.Get("Apigw-Requestid") == "" {
 			t.Errorf("%s: %d %s %v", name, status, body, header)
 		}
 		if status != 200 && body != `{"message":"`+http.StatusText(status)+`"}` {

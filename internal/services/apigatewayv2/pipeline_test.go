@@ -118,7 +118,7 @@ func TestDenialsCarryCORSHeaders(t *testing.T) {
 		}
 	}
 	resp, _ := s.do(t, http.MethodOptions, "/_aws/execute-api/"+s.id+"/closed", "", "Origin", "https://app.example", "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization")
-	if resp.StatusCode != 204 || resp.Header.Get("Access-Control-Allow-Headers") != "authorization" || resp.Header.Get("Apigw-Requestid") == "" {
+	if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Headers") != "authorization" || resp.Header.Get("Apigw-Requestid") == "" {
 		t.Errorf("preflight of a closed route: %d %v", resp.StatusCode, resp.Header)
 	}
 }
