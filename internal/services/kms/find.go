@@ -29,6 +29,7 @@ var (
 func noKey(p place, id string) error {
 	return refused(codeNotFound, "Key '%s' does not exist", p.arn(id))
 }
+
 func noAlias(p place, name string) error {
 	return refused(codeNotFound, "Alias %s is not found.", p.aliasARN(name))
 }
