@@ -15,25 +15,30 @@ func (t *Transport) Fetch(r *http.Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	body, err := ReadWhole(got)
+	if err != nil {
+		return nil, err
+	}
+	return &Answer{Status: got.StatusCode, Header: got.Header, Body: body}, nil
+}
+
+// ReadWhole reads the body of an answer to its end, so that the connection is kept, and closes it.
+func ReadWhole(got *http.Response) (body []byte, err error) {
 	defer func() { _ = got.Body.Close() }()
-	a := &Answer{Status: got.StatusCode, Header: got.Header}
 	switch {
 	case got.Body == http.NoBody:
 	case got.ContentLength > maxAnswerBody:
 		return nil, ErrAnswerTooLarge
 	case got.ContentLength > 0:
-		a.Body = make([]byte, got.ContentLength)
-		if _, err = io.ReadFull(got.Body, a.Body); err == nil {
-			_, err = io.Copy(io.Discard, got.Body) // to the end, so that the connection is kept
+		body = make([]byte, got.ContentLength)
+		if _, err = io.ReadFull(got.Body, body); err == nil {
+			_, err = io.Copy(io.Discard, got.Body)
 		}
 	default:
-		a.Body, err = io.ReadAll(io.LimitReader(got.Body, maxAnswerBody+1))
+		body, err = io.ReadAll(io.LimitReader(got.Body, maxAnswerBody+1))
 	}
-	if err != nil {
-		return nil, err
+	if len(body) > maxAnswerBody {
+		err = ErrAnswerTooLarge
 	}
-	if len(a.Body) > maxAnswerBody {
-		return nil, ErrAnswerTooLarge
-	}
-	return a, nil
+	return body, err
 }

@@ -98,21 +98,31 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
+	if got.stream != nil {
+		step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\na stream")
+		return nil
+	}
 	step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\n" + string(got.body))
 	return nil
 }
 
-// exchangeHTTP sends a request and reads the whole answer.
+// exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
 	if err != nil {
 		return nil, err
 	}
-	got, err := t.Fetch(r)
+	got, err := t.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: got.Status, text: strconv.Itoa(got.Status), fields: fieldsOf(got.Header), body: got.Body, proxied: x.method.call.Type == "HTTP_PROXY"}, nil
+	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY", fields: fieldsOf(got.Header)}
+	if x.method.call.streams() {
+		a.stream = x.watched(got.Body)
+		return a, nil
+	}
+	a.body, err = integration.ReadWhole(got)
+	return a, err
 }
 
 // unreachable is the answer when a backend gave none.
