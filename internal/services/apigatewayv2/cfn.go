@@ -39,6 +39,7 @@ func (g *Gateway) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::ApiGatewayV2::Api", service.ResourceSpec[apiProperties]{
 			Attributes: []string{"ApiEndpoint", "ApiId"}, Create: g.createAPIResource, Update: g.updateAPIResource, Delete: g.deleteAPIResource,
+			Warnings: g.warnings,
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::ApiMapping", service.ResourceSpec[mappingProperties]{
 			Attributes: []string{"ApiMappingId"}, Create: g.createMappingResource, Update: g.updateMappingResource, Delete: g.deleteMappingResource,

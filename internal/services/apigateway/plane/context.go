@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/vtl"
 )
@@ -110,6 +111,12 @@ func (x *exchange) identity(name string) string {
 	case "apiKeyId":
 		return x.apiKey
 	}
+	if rest, ok := strings.CutPrefix(name, "clientCert."); ok {
+		if c, ok := x.certificate(); ok {
+			return c.Value(rest)
+		}
+		return ""
+	}
 	p := x.principal
 	if p == nil {
 		return ""
@@ -125,6 +132,14 @@ func (x *exchange) identity(name string) string {
 		return p.ARN
 	}
 	return ""
+}
+
+// certificate is what the client showed to a custom domain name.
+func (x *exchange) certificate() (domain.ClientCertificate, bool) {
+	if !x.mapped {
+		return domain.ClientCertificate{}, false
+	}
+	return domain.ClientCertificateOf(x.http)
 }
 
 // authorizerValue returns a variable of $context.authorizer.
