@@ -22,6 +22,7 @@ func TestQueueURLTakesActionsOnQueuesOnly(t *testing.T) {
 		{"Action=GetQueueUrl&QueueName=x", "", 0},
 	} {
 		req := &Request{Method: http.MethodGet, RawPath: "/000000000000/q", RawQuery: tc.query, Header: http.Header{}}
+		_, err := New(sqs.API, (&sqs.Handlers{}).Bindings()).Match(req)
 		var e *service.Error
 		errors.As(err, &e)
 		switch {
