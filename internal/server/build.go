@@ -72,7 +72,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys})
 	schemaService, discovery := schemas.New(p.deps)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(buses)
