@@ -17,8 +17,8 @@ const maxRecorded = 4096
 // recorded is the event of an invocation.
 type recorded struct {
 	requestID, function, clientContext, tenant string // the function's ARN as it was invoked
-	payload                            []byte
-	time                               time.Time
+	payload                                    []byte
+	time                                       time.Time
 }
 
 // recorder keeps the events of the last invocations in memory, so that they can be sent again. It is bounded in events and in bytes.
