@@ -187,7 +187,8 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		return nil
 	}
 	kind, _ := out.fields.get("X-Amz-Invocation-Type")
-	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event"}
+	tenant, _ := out.fields.get("X-Amz-Tenant-Id")
+	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event", Tenant: tenant}
 	call.Role, call.As = x.credentials()
 	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)
