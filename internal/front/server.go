@@ -38,6 +38,7 @@ type Server struct {
 	http     *http.Server
 	direct   *directServer
 	listener *splitListener
+	inside   *inside
 	done     chan error
 }
 
@@ -64,6 +65,7 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
 		direct: newDirectServer(h, o.Log),
+		inside: newInside(),
 		done:   make(chan error, 1),
 	}
 	if o.TLS != nil {
@@ -73,12 +75,17 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 	}
 	s.listener = split(l, s.http.TLSConfig, s.direct, false)
 	go func() { s.done <- s.http.Serve(s.listener) }()
+	go s.serveInner(split(s.inside, insideTLS(s.http.TLSConfig), s.direct, true))
 	return s, nil
 }
 
 // ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	inner := split(l, nil, s.direct, true)
+	s.serveInner(split(l, nil, s.direct, true))
+}
+
+// serveInner serves a listener whose callers are strangers.
+func (s *Server) serveInner(inner *splitListener) {
 	// The error tells that the listener or the server was closed, which is how this ends.
 	_ = s.http.Serve(inner)
 	_ = inner.Close()
@@ -103,6 +110,9 @@ type handler struct {
 
 // ServeHTTP serves one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if settle(w, r) {
+		return
+	}
 	if h.options.Access != nil {
 		h.logged(w, r)
 		return

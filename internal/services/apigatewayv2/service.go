@@ -14,6 +14,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
@@ -27,6 +28,8 @@ type Options struct {
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
 	Access    *accesslog.Writer
+	// Reach says where backends may be.
+	Reach *reach.Policy
 	// Domains are the custom domain names, which the service of REST APIs shares.
 	Domains *domain.Domains
 	// Caller proves who sent a request to a route with IAM authorization, whose whole body is given.
@@ -201,7 +204,7 @@ const maxResults = 65536
 func newGateway(deps service.Deps, o Options) *Gateway {
 	return &Gateway{
 		deps: deps, options: o, tables: newTables(deps.Store), results: authorizer.NewResults[*decision](maxResults),
-		transport: backend.NewTransport(backend.TransportOptions{}), hub: socket.NewHub(deps.Clock),
+		transport: backend.NewTransport(backend.TransportOptions{Dial: o.Reach.Dialer(reach.Internet)}), hub: socket.NewHub(deps.Clock),
 	}
 }
 

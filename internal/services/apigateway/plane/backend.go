@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/store"
@@ -30,11 +31,12 @@ type backendKey struct {
 	api.Scope
 	certificate string
 	insecure    bool
+	network     reach.Network
 }
 
-// transport returns the client for a stage.
-func (b *backends) transport(ctx context.Context, p *Plane, st *stage, insecure bool) (*integration.Transport, error) {
-	k := backendKey{certificate: deref(st.Stage.ClientCertificateId), insecure: insecure}
+// transport returns the client for an integration of a stage.
+func (b *backends) transport(ctx context.Context, p *Plane, st *stage, c *call) (*integration.Transport, error) {
+	k := backendKey{certificate: deref(st.Stage.ClientCertificateId), insecure: c.insecure, network: c.network()}
 	if k.certificate != "" {
 		k.Scope = st.Scope
 	}
@@ -48,7 +50,7 @@ func (b *backends) transport(ctx context.Context, p *Plane, st *stage, insecure 
 			return nil, fmt.Errorf("client certificate %s: %w", k.certificate, err)
 		}
 	}
-	return b.keep(k, integration.NewTransport(integration.TransportOptions{TLS: tlsConfig(certificate, insecure)})), nil
+	return b.keep(k, integration.NewTransport(integration.TransportOptions{TLS: tlsConfig(certificate, c.insecure), Dial: p.o.Reach.Dialer(k.network)})), nil
 }
 
 func (b *backends) find(k backendKey) *integration.Transport {
