@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/observe/access"
@@ -29,8 +30,10 @@ type Options struct {
 	Loopback bool
 	// Access is the access log; nil writes none. It needs Clock.
 	Access *access.Log
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// BodyPause is for how long a client may send nothing of a body that it has begun, or twice that; zero means 30 s.
+	BodyPause time.Duration
+	Clock     clock.Clock
+	Log       *slog.Logger
 }
 
 // Server serves one port.
@@ -64,7 +67,7 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		direct: newDirectServer(h, o.Log),
+		direct: newDirectServer(h, o.pause(), o.Log),
 		inside: newInside(),
 		done:   make(chan error, 1),
 	}
@@ -113,6 +116,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if settle(w, r) {
 		return
 	}
+	h.paced(w, r)
 	if h.options.Access != nil {
 		h.logged(w, r)
 		return

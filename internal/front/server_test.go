@@ -28,16 +28,20 @@ func certificates(t *testing.T) []tls.Certificate {
 }
 
 // serve starts a server whose API plane is h and returns its address.
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t *testing.T, h http.HandlerFunc, change ...func(o *Options)) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Serve(l, Options{
+	o := Options{
 		API: h, Health: http.NotFoundHandler(), TLS: &tls.Config{Certificates: certificates(t), MinVersion: tls.VersionTLS12},
 		Loopback: true, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, fn := range change {
+		fn(&o)
+	}
+	s, err := Serve(l, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // seen are the requests that reached the handler, as "METHOD target body".
@@ -198,5 +201,66 @@ func TestConnectionsFromWithinAreStrangers(t *testing.T) {
 	}
 	if _, err := s.Dial(t.Context()); err == nil {
 		t.Error("a server that was shut down takes connections from within")
+	}
+}
+
+func TestSilentClientIsNotWaitedFor(t *testing.T) {
+	for way, header := range map[string]string{"direct": "X-Way: 1", "net/http": "Upgrade: nothing"} {
+		for kind, framing := range map[string]string{"a length": "Content-Length: 9\r\n\r\nabc", "chunks": "Transfer-Encoding: chunked\r\n\r\n9\r\nabc"} {
+			t.Run(way+" with "+kind, func(t *testing.T) {
+				failure := make(chan error, 1)
+				addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					_, err := io.ReadAll(r.Body)
+					failure <- err
+					w.WriteHeader(http.StatusRequestTimeout)
+				}, func(o *Options) { o.BodyPause = 10 * time.Millisecond })
+				c, r := dial(t, addr)
+				if _, err := io.WriteString(c, "POST /a HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"+framing); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-failure; !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("the body ends with %v", err)
+				}
+				answer, err := http.ReadResponse(r, nil)
+				if err != nil || answer.StatusCode != http.StatusRequestTimeout {
+					t.Fatalf("answer %v, %v", answer, err)
+				}
+				if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+					t.Errorf("the connection goes on: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestSlowBodyIsWaitedFor(t *testing.T) {
+	for way, header := range map[string]string{"direct": "X-Way: 1", "net/http": "Upgrade: nothing"} {
+		t.Run(way, func(t *testing.T) {
+			step := make(chan struct{})
+			addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				b := make([]byte, 1)
+				for {
+					if _, err := io.ReadFull(r.Body, b); err != nil {
+						break
+					}
+					step <- struct{}{}
+				}
+				_, _ = io.WriteString(w, "whole")
+			}, func(o *Options) { o.BodyPause = time.Second })
+			c, r := dial(t, addr)
+			if _, err := io.WriteString(c, "POST /a HTTP/1.1\r\nHost: x\r\n"+header+"\r\nContent-Length: 3\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := io.WriteString(c, "x"); err != nil {
+					t.Fatal(err)
+				}
+				<-step
+			}
+			answer, err := http.ReadResponse(r, nil)
+			if err != nil || answer.StatusCode != http.StatusOK {
+				t.Fatalf("answer %v, %v", answer, err)
+			}
+		})
 	}
 }
