@@ -3,6 +3,7 @@ package plane
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -203,7 +204,11 @@ func (x *exchange) integrationValue(name string) string {
 			return strconv.FormatInt(x.times.integration.Milliseconds(), 10)
 		}
 	case "status", "integrationStatus":
-		if x.answer != nil && !x.answer.cached {
+		switch {
+		case x.answer == nil || x.answer.cached:
+		case name == "integrationStatus" && x.method.call.Type == "AWS_PROXY":
+			return strconv.Itoa(http.StatusOK) // of the invocation; status is what the function answered
+		default:
 			return strconv.Itoa(x.answer.status)
 		}
 	case "error":
