@@ -24,6 +24,7 @@ import (
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
+	"lambent.dev/lambent/internal/services/ecr"
 	"lambent.dev/lambent/internal/services/eventbridge"
 	"lambent.dev/lambent/internal/services/firehose"
 	"lambent.dev/lambent/internal/services/iam"
@@ -80,7 +81,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
-		deliveryService,
+		deliveryService, ecr.New(p.deps),
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}),
