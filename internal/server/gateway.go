@@ -26,14 +26,20 @@ type gateway struct {
 	logs      port.LogSink
 }
 
+// functionPort is how APIs reach functions.
+type functionPort interface {
+	port.Functions
+	port.FunctionStreams
+}
+
 // gateway builds the shared parts of the data planes of API Gateway.
-func (p *parts) gateway(s *Server, functions port.Functions, logs port.LogSink, sender *deliver.Sender) *gateway {
+func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender) *gateway {
 	client := &http.Client{
 		Transport:     integration.NewTransport(integration.TransportOptions{}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	g := &gateway{
-		functions: &integration.Functions{Direct: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
+		functions: &integration.Functions{Direct: functions, Streams: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
 		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
 		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: client, Clock: p.deps.Clock}),
 		rates:     throttle.New(),

@@ -98,13 +98,17 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
+	if got.stream != nil {
+		step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\na stream")
+		return nil
+	}
 	step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\n" + string(got.body))
 	return nil
 }
 
 var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
 
-// exchangeHTTP sends a request and reads the whole answer.
+// exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
 	if err != nil {
@@ -114,25 +118,33 @@ func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY", fields: fieldsOf(got.Header)}
+	if x.method.call.streams() {
+		a.stream = x.watched(got.Body)
+		return a, nil
+	}
+	a.body, err = readWhole(got)
+	return a, err
+}
+
+// readWhole reads the body of an answer to its end, so that the connection is kept.
+func readWhole(got *http.Response) (body []byte, err error) {
 	defer func() { _ = got.Body.Close() }()
-	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY"}
 	if got.ContentLength > maxBody {
 		return nil, errAnswerTooLarge
 	}
 	if got.ContentLength > 0 {
-		a.body = make([]byte, got.ContentLength)
-		_, err = io.ReadFull(got.Body, a.body)
-		if err == nil {
-			_, err = io.Copy(io.Discard, got.Body) // to the end, so that the connection is kept
+		body = make([]byte, got.ContentLength)
+		if _, err = io.ReadFull(got.Body, body); err == nil {
+			_, err = io.Copy(io.Discard, got.Body)
 		}
 	} else if got.Body != http.NoBody {
-		a.body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
+		body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
 	}
-	if len(a.body) > maxBody {
+	if len(body) > maxBody {
 		err = errAnswerTooLarge
 	}
-	a.fields = fieldsOf(got.Header)
-	return a, err
+	return body, err
 }
 
 // unreachable is the answer when a backend gave none.

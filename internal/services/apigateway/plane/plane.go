@@ -235,6 +235,9 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 		x.note(f)
 		x.refuse(w, f)
 	}
+	if x.broken {
+		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of a body
+	}
 }
 
 // run takes the request through the stages of the pipeline, and answers it unless it fails.
@@ -315,6 +318,24 @@ func (x *exchange) serviceRequest() *service.Request {
 // send writes the answer.
 func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
+	x.identifyTo(h)
+	if x.status == 0 {
+		x.status = status
+	}
+	if !bodiless(status) {
+		body = x.compress(h, body)
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	if !bodiless(status) && x.http.Method != http.MethodHead {
+		// The client knows best that it has gone.
+		n, _ := w.Write(body)
+		x.sent = n
+	}
+}
+
+// identifyTo sets the headers by which the client can ask about the request.
+func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
 	if x.traceID != "" {
@@ -324,20 +345,11 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 		h[trace.Answer] = []string{x.id}
 		h["Server-Timing"] = []string{x.trace.Timing()}
 	}
-	if x.status == 0 {
-		x.status = status
-	}
-	bodiless := status == http.StatusNoContent || status == http.StatusNotModified || status < 200
-	if !bodiless {
-		body = x.compress(h, body)
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
-	w.WriteHeader(status)
-	if !bodiless && x.http.Method != http.MethodHead {
-		// The client knows best that it has gone.
-		n, _ := w.Write(body)
-		x.sent = n
-	}
+}
+
+// bodiless tells whether answers of a status have no body.
+func bodiless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified || status < 200
 }
 
 // setHeader sets a header in the spelling of its mapping, in place of one in another.
