@@ -27,6 +27,8 @@ type Options struct {
 	// Loopback tells that the listener is on a loopback address, where requests that a web page could forge are refused
 	// on the routes that are not public.
 	Loopback bool
+	// SandboxTLS is for TLS connections to listeners inside sandboxes; nil refuses those.
+	SandboxTLS *tls.Config
 	// Access is the access log; nil writes none. It needs Clock.
 	Access *access.Log
 	Clock  clock.Clock
@@ -38,7 +40,9 @@ type Server struct {
 	http     *http.Server
 	direct   *directServer
 	listener *splitListener
-	done     chan error
+	// sandboxTLS is [Options.SandboxTLS].
+	sandboxTLS *tls.Config
+	done       chan error
 }
 
 // Serve starts serving l in the background. The caller ends it with Shutdown.
@@ -63,8 +67,9 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		direct: newDirectServer(h, o.Log),
-		done:   make(chan error, 1),
+		direct:     newDirectServer(h, o.Log),
+		sandboxTLS: o.SandboxTLS,
+		done:       make(chan error, 1),
 	}
 	if o.TLS != nil {
 		config := o.TLS.Clone()
@@ -76,9 +81,9 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
+// ServeSandbox serves a listener inside a sandbox until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	inner := split(l, nil, s.direct, true)
+	inner := split(l, s.sandboxTLS, s.direct, true)
 	// The error tells that the listener or the server was closed, which is how this ends.
 	_ = s.http.Serve(inner)
 	_ = inner.Close()

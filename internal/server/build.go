@@ -182,7 +182,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	s.onClose(func(context.Context) error { images.Close(); return nil })
 	o.Images = images
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock, Authority: p.authority.RootPath()}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {
