@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl compat-events debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-dynamodb compat-s3 compat-bodies compat-kcl compat-events debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -141,6 +141,17 @@ test-clients-dynamodb: clients ## programs that use tables through PynamoDB, Ele
 	mvn -q -B -f test/clients/dynamodb/java/pom.xml -DoutputDirectory=$(abspath $(DYNAMODB_CLIENTS))/java/lib dependency:copy-dependencies
 	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
 	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
+
+EVENT_CLIENTS := .tools/event-clients
+
+test-clients-events: clients ## programs that use queues, topics, buses and streams through Celery, sns-validator, sqs-consumer, Spring Cloud AWS and the SDKs for JavaScript, Go and Java
+	mkdir -p $(EVENT_CLIENTS)/js $(EVENT_CLIENTS)/java/classes
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --target $(EVENT_CLIENTS)/python 'celery[sqs]==5.7.0'
+	cp test/clients/events/js/package.json $(EVENT_CLIENTS)/js && cd $(EVENT_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/events/go && $(GO) build -o $(abspath $(EVENT_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/events/java/pom.xml -DoutputDirectory=$(abspath $(EVENT_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(EVENT_CLIENTS)/java/classes -cp '$(EVENT_CLIENTS)/java/lib/*' test/clients/events/java/src/main/java/lambent/*.java
+	EVENT_CLIENTS="$(abspath $(EVENT_CLIENTS))" $(GO) test -count=1 -v ./test/clients/events
 
 test-dynamodb: .tools/dynamodb-conformance/.done .tools/dynalite/.done ## the public suites of DynamoDB, fetched at pinned commits, against Lambent
 	DYNAMODB_SUITE="$(abspath .tools/dynamodb-conformance)" DYNALITE="$(abspath .tools/dynalite)" $(GO) test -count=1 -timeout 30m -v ./test/compat/dynamodb
