@@ -80,7 +80,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
 		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,

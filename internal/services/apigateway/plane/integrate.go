@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // mock answers with the status that the request template names.
@@ -55,6 +56,9 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	c := x.method.call
 	out, f := x.build()
 	if f != nil {
+		return f
+	}
+	if f := x.checkLink(ctx); f != nil {
 		return f
 	}
 	target, err := url.Parse(c.uri.fill(out.path, x.variables))
@@ -106,11 +110,9 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	return nil
 }
 
-var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
-
 // exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
-	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
+	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call)
 	if err != nil {
 		return nil, err
 	}
@@ -123,28 +125,8 @@ func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 		a.stream = x.watched(got.Body)
 		return a, nil
 	}
-	a.body, err = readWhole(got)
+	a.body, err = integration.ReadWhole(got)
 	return a, err
-}
-
-// readWhole reads the body of an answer to its end, so that the connection is kept.
-func readWhole(got *http.Response) (body []byte, err error) {
-	defer func() { _ = got.Body.Close() }()
-	if got.ContentLength > maxBody {
-		return nil, errAnswerTooLarge
-	}
-	if got.ContentLength > 0 {
-		body = make([]byte, got.ContentLength)
-		if _, err = io.ReadFull(got.Body, body); err == nil {
-			_, err = io.Copy(io.Discard, got.Body)
-		}
-	} else if got.Body != http.NoBody {
-		body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
-	}
-	if len(body) > maxBody {
-		err = errAnswerTooLarge
-	}
-	return body, err
 }
 
 // unreachable is the answer when a backend gave none.
@@ -152,7 +134,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, errAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) || errors.Is(err, reach.ErrBlocked) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
@@ -209,7 +191,8 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		return nil
 	}
 	kind, _ := out.fields.get("X-Amz-Invocation-Type")
-	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event"}
+	tenant, _ := out.fields.get("X-Amz-Tenant-Id")
+	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event", Tenant: tenant}
 	call.Role, call.As = x.credentials()
 	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)
