@@ -42,15 +42,21 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	if x.trace != nil {
-		step.End(strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
-	}
+	step.EndText(trace.Text{Line: statusLine(out.status), Head: trace.Map(out.header), Body: out.body})
 	x.logger.responded(out)
 	if key != "" && out.status >= 200 && out.status < 300 {
 		x.toCache(key, out)
 	}
 	x.write(w, out)
 	return nil
+}
+
+// statusLine is a status with its name, for the trace.
+func statusLine(status int) string {
+	if status == http.StatusOK {
+		return "200 OK"
+	}
+	return strconv.Itoa(status) + " " + http.StatusText(status)
 }
 
 // response is what the client gets.
