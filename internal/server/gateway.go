@@ -26,14 +26,20 @@ type gateway struct {
 	logs      port.LogSink
 }
 
+// functionPort is how APIs reach functions.
+type functionPort interface {
+	port.Functions
+	port.FunctionStreams
+}
+
 // gateway builds the shared parts of the data planes of API Gateway.
-func (p *parts) gateway(s *Server, functions port.Functions, logs port.LogSink, sender *deliver.Sender) *gateway {
+func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender) *gateway {
 	client := &http.Client{
 		Transport:     integration.NewTransport(integration.TransportOptions{}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	g := &gateway{
-		functions: &integration.Functions{Direct: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
+		functions: &integration.Functions{Direct: functions, Streams: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
 		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
 		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: client, Clock: p.deps.Clock}),
 		rates:     throttle.New(),
@@ -63,7 +69,8 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 // httpAPIs builds the service of HTTP and WebSocket APIs, and that by which applications reach their connections.
 func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
 	return apigatewayv2.New(p.deps, apigatewayv2.Options{
-		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Domains: p.domains, Calls: ownRequests{s},
+		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Traces: s.traces, Domains: p.domains,
+		Calls:  ownRequests{s},
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	})
 }

@@ -36,6 +36,31 @@ func (h Map) Lines(yield func(name, value string)) {
 	}
 }
 
+// Copy returns the lines of headers whose map will be used again; their values stay shared.
+func Copy(h http.Header) Head {
+	out := make(copied, 0, len(h))
+	Map(h).Lines(func(name, value string) { out = append(out, [2]string{name, value}) })
+	return out
+}
+
+// copied are names and values.
+type copied [][2]string
+
+// Lines implements [Head].
+func (c copied) Lines(yield func(name, value string)) {
+	for _, line := range c {
+		yield(line[0], line[1])
+	}
+}
+
+// Status is an HTTP status with its name, as the line of a [Text].
+func Status(status int) string {
+	if status == http.StatusOK {
+		return "200 OK"
+	}
+	return strconv.Itoa(status) + " " + http.StatusText(status)
+}
+
 // cut keeps at most limit bytes of the line and of the body.
 func (t Text) cut(limit int) Text {
 	if size := len(t.Line); size > limit {

@@ -131,9 +131,12 @@ func (r Running) EndText(output Text) {
 }
 
 // Note records a stage that takes no time of its own.
-func (t *Trace) Note(name, output string) {
+func (t *Trace) Note(name, output string) { t.NoteText(name, Text{Line: output}) }
+
+// NoteText is Note for a stage out of which a message came.
+func (t *Trace) NoteText(name string, output Text) {
 	if t != nil {
-		t.Step(name, "").End(output)
+		t.Step(name, "").EndText(output)
 	}
 }
 

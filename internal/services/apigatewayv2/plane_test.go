@@ -176,7 +176,7 @@ func TestEventOfPayloadFormatTwo(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("post /boards/{id}/pictures"), nil)
 	resp, _ := b.do(t, "POST", "/_aws/execute-api/"+id+"/boards/a%20b/pictures?x=1&x=2&y=a+b", `{"n":"ü"}`,
-		"Content-Type", "application/json", "Cookie", "s=1; t=2", "User-Agent", "test", "X-Two", "v")
+		"Content-Type", "application/json", "Cookie", "s=1; t=2", "User-Agent", "test", "X-Two", "v", "X-Amzn-Trace-Id", "Root=1-2-3")
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
@@ -190,7 +190,7 @@ func TestEventOfPayloadFormatTwo(t *testing.T) {
 		"version": "2.0", "routeKey": "POST /boards/{id}/pictures", "rawPath": "/boards/a b/pictures", "rawQueryString": "x=1&x=2&y=a+b",
 		"cookies": []any{"s=1", "t=2"},
 		"headers": map[string]any{
-			"accept-encoding": "gzip", "content-length": "10", "content-type": "application/json", "host": host, "user-agent": "test", "x-two": "v",
+			"x-amzn-trace-id": "Root=1-2-3", "accept-encoding": "gzip", "content-length": "10", "content-type": "application/json", "host": host, "user-agent": "test", "x-two": "v",
 			"x-forwarded-for": "127.0.0.1", "x-forwarded-port": host[strings.LastIndexByte(host, ':')+1:], "x-forwarded-proto": "http",
 		},
 		"queryStringParameters": map[string]any{"x": "1,2", "y": "a b"},
@@ -215,8 +215,8 @@ func TestMostSpecificRouteWins(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("get /a/{x}", "get /a/b", "x-amazon-apigateway-any-method /a/{p+}", "x-amazon-apigateway-any-method /$default", "get /{y}/b"), nil)
 	for target, want := range map[string]string{
-		"GET /a/b": "GET /a/b", "GET /a/c": "GET /a/{x}", "PUT /a/c": "ANY /a/{p+}", "GET /a/c/d": "ANY /a/{p+}", "GET /z/b": "GET /{y}/b",
-		"GET /": "$default", "GET /a/": "$default", "PATCH /q": "$default",
+		"GET /a/b": "GET /a/b", "GET /a/c": "GET /a/{x}", "PUT /a/c": "ANY /a/{p+}", "GET /a/c/d": "ANY /a/{p+}", "GET /z/b": "GET /{y}/b", "GET //a/b": "GET /a/b",
+		"GET /": "$default", "GET /a/": "ANY /a/{p+}", "PATCH /q": "$default",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if resp, body := b.do(t, method, "/_aws/execute-api/"+id+path, ""); resp.StatusCode != http.StatusOK {
@@ -377,7 +377,7 @@ func FuzzImport(f *testing.F) {
 	b := newBench(f)
 	f.Fuzz(func(_ *testing.T, body string) {
 		if m, err := b.gateway.importDocument(importing{body: &body}); err == nil {
-			compile(&m.api.Config)
+			compile(&m.api.Config, nil)
 		}
 	})
 }

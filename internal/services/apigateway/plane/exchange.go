@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -62,19 +63,24 @@ type exchange struct {
 	failed *failed // why a gateway response answers
 	status int     // that the client got
 	sent   int     // bytes of the body that the client got
-	times  times
-	trace  *trace.Trace
-	logger *executionLog // nil without an execution log
+	// abandon ends the exchange with an integration that streams; nil for every other.
+	abandon context.CancelCauseFunc
+	broken  bool // a streamed response did not come to its end
+	times   times
+	trace   *trace.Trace
+	logger  *executionLog // nil without an execution log
 }
 
-// times are how long the parts of the request took.
-type times struct{ authorizer, integration time.Duration }
+// times are how long the parts of the request took. content is the time until the first byte of a streamed body.
+type times struct{ authorizer, integration, content time.Duration }
 
 // answer is what an integration, or the cache, answered.
 type answer struct {
 	status int
 	fields fields
 	body   []byte
+	// stream is the body of an answer that is passed on while it arrives; nil for one that is whole.
+	stream io.ReadCloser
 	// text is what the selection pattern is compared with: the status, or the error message of a function.
 	text string
 	// proxied tells that the answer goes to the client as it is.

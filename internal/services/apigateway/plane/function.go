@@ -13,7 +13,6 @@ import (
 
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
-	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -54,6 +53,12 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 	}
 	step := x.trace.StepText("integration", trace.Text{Body: call.Payload})
 	x.logger.request(function, nil, call.Payload)
+	if c.streams() {
+		a, f := x.streamFunction(ctx, call)
+		x.answer = a
+		step.End(outcome(f, "a stream"))
+		return f
+	}
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)
@@ -186,20 +191,13 @@ func (x *exchange) parseProxy(payload []byte) (*answer, error) {
 	if p.Status == nil && p.Headers == nil && p.Multi == nil && p.Body == nil && p.Base64 == nil {
 		return nil, errors.New("it is empty")
 	}
-	a := &answer{status: http.StatusOK, proxied: true}
-	if len(p.Status) > 0 && string(p.Status) != "null" {
-		n, err := strconv.Atoi(strings.Trim(string(p.Status), `"`))
-		if err != nil || n < 100 || n > 599 {
-			return nil, fmt.Errorf("the statusCode %s is not an HTTP status", p.Status)
-		}
-		a.status = n
+	status, err := statusOf(p.Status)
+	if err != nil {
+		return nil, err
 	}
-	a.text = strconv.Itoa(a.status)
-	a.fields = mergeHeaders(fields(p.Headers), fields(p.Multi))
-	for _, f := range a.fields {
-		if !httpevent.ValidHeader(f.name, f.value) {
-			return nil, fmt.Errorf("the header %q cannot be sent", f.name)
-		}
+	a := &answer{status: status, text: strconv.Itoa(status), proxied: true, fields: mergeHeaders(fields(p.Headers), fields(p.Multi))}
+	if err := a.fields.check(); err != nil {
+		return nil, err
 	}
 	if len(p.Body) == 0 || string(p.Body) == "null" {
 		return a, nil
@@ -217,6 +215,18 @@ func (x *exchange) parseProxy(payload []byte) (*answer, error) {
 		a.body = decoded
 	}
 	return a, nil
+}
+
+// statusOf reads the status of an answer, a number or a text; none is 200.
+func statusOf(raw json.RawMessage) (int, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return http.StatusOK, nil
+	}
+	n, err := strconv.Atoi(strings.Trim(string(raw), `"`))
+	if err != nil || n < 100 || n > 599 {
+		return 0, fmt.Errorf("the statusCode %s is not an HTTP status", raw)
+	}
+	return n, nil
 }
 
 // acceptedType is what decides about decoding a function's body: the first type that the client accepts. A client that says nothing accepts everything.

@@ -99,13 +99,15 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
-	step.EndText(trace.Text{Line: got.text, Head: got.fields, Body: got.body})
+	seen := trace.Text{Line: got.text, Head: got.fields, Body: got.body}
+	if got.stream != nil {
+		seen.Body = []byte("a stream")
+	}
+	step.EndText(seen)
 	return nil
 }
 
-var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
-
-// exchangeHTTP sends a request and reads the whole answer.
+// exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
 	if err != nil {
@@ -115,24 +117,12 @@ func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = got.Body.Close() }()
-	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY"}
-	if got.ContentLength > maxBody {
-		return nil, errAnswerTooLarge
+	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY", fields: fieldsOf(got.Header)}
+	if x.method.call.streams() {
+		a.stream = x.watched(got.Body)
+		return a, nil
 	}
-	if got.ContentLength > 0 {
-		a.body = make([]byte, got.ContentLength)
-		_, err = io.ReadFull(got.Body, a.body)
-		if err == nil {
-			_, err = io.Copy(io.Discard, got.Body) // to the end, so that the connection is kept
-		}
-	} else if got.Body != http.NoBody {
-		a.body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
-	}
-	if len(a.body) > maxBody {
-		err = errAnswerTooLarge
-	}
-	a.fields = fieldsOf(got.Header)
+	a.body, err = integration.ReadWhole(got)
 	return a, err
 }
 
@@ -141,7 +131,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, errAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
