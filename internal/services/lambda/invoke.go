@@ -118,32 +118,38 @@ func decodeClientContext(v *string) (string, error) {
 
 // Invoke implements [port.Functions].
 func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, payload []byte) (port.Invocation, error) {
-	r, err := parseARN(function)
+	c, err := l.callFor(ctx, from, function, payload)
 	if err != nil {
-		return port.Invocation{}, err
-	}
-	if err := l.allow(ctx, from, r); err != nil {
-		return port.Invocation{}, err
-	}
-	id, err := l.newID()
-	if err != nil {
-		return port.Invocation{}, err
-	}
-	c := &call{ref: r, payload: payload, requestID: id}
-	if err := l.load(ctx, c); err != nil {
-		return port.Invocation{}, err
-	}
-	if len(payload) > maxPayload {
-		return port.Invocation{}, payloadTooLarge(maxPayload)
-	}
-	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return port.Invocation{}, err
 	}
 	out, err := l.runWithin(ctx, c)
 	if err != nil {
 		return port.Invocation{}, err
 	}
-	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: id}, nil
+	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: c.requestID}, nil
+}
+
+// callFor is an invocation for another service, which may ask for it.
+func (l *Lambda) callFor(ctx context.Context, from port.Source, function string, payload []byte) (*call, error) {
+	r, err := parseARN(function)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.allow(ctx, from, r); err != nil {
+		return nil, err
+	}
+	id, err := l.newID()
+	if err != nil {
+		return nil, err
+	}
+	c := &call{ref: r, payload: payload, requestID: id}
+	if err := l.load(ctx, c); err != nil {
+		return nil, err
+	}
+	if len(payload) > maxPayload {
+		return nil, payloadTooLarge(maxPayload)
+	}
+	return c, c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now())
 }
 
 // runWithin is run for a caller that may go away before the function can be expected to answer: it returns the error of ctx then, and the

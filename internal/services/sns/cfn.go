@@ -313,10 +313,3 @@ func (s *Service) setPolicy(ctx context.Context, arn, policy string) error {
 	_, err := call[api.SetTopicAttributesOutput](ctx, s, "SetTopicAttributes", &api.SetTopicAttributesInput{TopicArn: arn, AttributeName: "Policy", AttributeValue: &policy})
 	return err
 }
-
-func unlessGone(err error) error {
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
-}

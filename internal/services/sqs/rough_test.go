@@ -3,6 +3,7 @@ package sqs
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func TestQueueIsDeletedInFullTraffic(t *testing.T) {
 					return
 				default:
 				}
-				_, err := h.Call(h.ctx, "sqs", "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: fmt.Sprint(n)})
+				_, err := h.Call(h.ctx, "sqs", "SendMessage", &api.SendMessageInput{QueueUrl: url, MessageBody: strconv.Itoa(n)})
 				check(err)
 			}
 		})
@@ -78,7 +79,7 @@ func TestQueueIsDeletedInFullTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := h.attributes(t, url)
-	if got := fmt.Sprint(len(shown)); sum(t, a) != got {
+	if got := strconv.Itoa(len(shown)); sum(t, a) != got {
 		t.Errorf("%s messages are counted, and %s are there", sum(t, a), got)
 	}
 }
@@ -94,7 +95,7 @@ func sum(t *testing.T, a map[string]string) string {
 		}
 		n += x
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 func TestFIFOOrderSurvivesClockJumps(t *testing.T) {

@@ -191,12 +191,29 @@ func (x *exchange) integrationValue(name string) string {
 		if x.answer != nil && !x.answer.cached {
 			return strconv.Itoa(x.answer.status)
 		}
-	case "requestId", "error":
-		if name == "error" {
-			return x.errorValue("cause")
+	case "error":
+		return x.errorValue("cause")
+	case "responseTransferMode":
+		return x.transferMode()
+	case "timeToAllHeaders":
+		return x.integrationValue("latency")
+	case "timeToFirstContent":
+		if x.times.content > 0 {
+			return strconv.FormatInt(x.times.content.Milliseconds(), 10)
 		}
 	}
 	return ""
+}
+
+// transferMode tells how the integration's answer went to the client.
+func (x *exchange) transferMode() string {
+	switch {
+	case x.method == nil || x.method.call == nil:
+		return ""
+	case x.method.call.streams():
+		return "STREAMED"
+	}
+	return "BUFFERED"
 }
 
 // contextNames are the plain variables that templates see.

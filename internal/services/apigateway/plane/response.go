@@ -171,7 +171,7 @@ func (x *exchange) proxied() *response {
 		}
 		out.header[name] = append(out.header[name], f.value)
 	}
-	if !typed && (function || len(a.body) > 0) {
+	if !typed && (function || len(a.body) > 0 || a.stream != nil) {
 		out.header["Content-Type"] = []string{"application/json"}
 	}
 	return out
