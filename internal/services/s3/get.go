@@ -15,6 +15,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
