@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/observe/access"
@@ -29,8 +30,10 @@ type Options struct {
 	Loopback bool
 	// Access is the access log; nil writes none. It needs Clock.
 	Access *access.Log
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// BodyPause is for how long a client may send nothing of a body that it has begun, or twice that; zero means 30 s.
+	BodyPause time.Duration
+	Clock     clock.Clock
+	Log       *slog.Logger
 }
 
 // Server serves one port.
@@ -38,6 +41,7 @@ type Server struct {
 	http     *http.Server
 	direct   *directServer
 	listener *splitListener
+	inside   *inside
 	done     chan error
 }
 
@@ -63,7 +67,8 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		direct: newDirectServer(h, o.Log),
+		direct: newDirectServer(h, o.pause(), o.Log),
+		inside: newInside(),
 		done:   make(chan error, 1),
 	}
 	if o.TLS != nil {
@@ -73,12 +78,17 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 	}
 	s.listener = split(l, s.http.TLSConfig, s.direct, false)
 	go func() { s.done <- s.http.Serve(s.listener) }()
+	go s.serveInner(split(s.inside, insideTLS(s.http.TLSConfig), s.direct, true))
 	return s, nil
 }
 
 // ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	inner := split(l, nil, s.direct, true)
+	s.serveInner(split(l, nil, s.direct, true))
+}
+
+// serveInner serves a listener whose callers are strangers.
+func (s *Server) serveInner(inner *splitListener) {
 	// The error tells that the listener or the server was closed, which is how this ends.
 	_ = s.http.Serve(inner)
 	_ = inner.Close()
@@ -103,6 +113,10 @@ type handler struct {
 
 // ServeHTTP serves one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if settle(w, r) {
+		return
+	}
+	h.paced(w, r)
 	if h.options.Access != nil {
 		h.logged(w, r)
 		return

@@ -72,7 +72,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys})
 	schemaService, discovery := schemas.New(p.deps)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(buses)
@@ -80,7 +80,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
 		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
 		deliveryService,
 		busService, schemaService,

@@ -44,6 +44,7 @@ const decisions = 4096
 // Server is a running Lambent.
 type Server struct {
 	url      string
+	address  netip.AddrPort // of the listener
 	keys     *keyfile.Keys
 	plane    *dispatch.Plane
 	front    *front.Server
@@ -93,6 +94,9 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		return l.Close()
 	})
 	s.url = baseURL(&cfg, l.Addr())
+	if at, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
+		s.address = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	}
 	if s.access, err = openAccess(&cfg, log); err != nil {
 		return nil, err
 	}

@@ -36,6 +36,8 @@ type Call struct {
 	As *service.Principal
 	// Event tells that nobody waits for the answer (X-Amz-Invocation-Type: Event).
 	Event bool
+	// Tenant is whom a function that isolates its tenants serves (X-Amz-Tenant-Id); empty for none.
+	Tenant string
 	// Payload is the event, valid JSON.
 	Payload []byte
 }
@@ -58,7 +60,7 @@ func FunctionOf(uri string) (function string, ok bool) {
 // error is a [*CallError], but for a ctx that was cancelled; that a function failed is told in the answer.
 func (f *Functions) Invoke(ctx context.Context, c *Call) (port.Invocation, error) {
 	from := port.Source{Service: Principal, ARN: c.Source, Account: c.Account}
-	if c.Role == "" && c.As == nil && !c.Event {
+	if c.Role == "" && c.As == nil && !c.Event && c.Tenant == "" {
 		out, err := f.Direct.Invoke(ctx, from, c.Function, c.Payload)
 		if err != nil || ctx.Err() != nil {
 			return out, f.explain(ctx, c, orContext(ctx, err))
@@ -77,6 +79,9 @@ func (f *Functions) call(ctx context.Context, c *Call, from port.Source) (port.I
 	in := &lambda.InvokeInput{FunctionName: c.Function, Payload: c.Payload, InvocationType: lambda.InvocationTypeRequestResponse}
 	if c.Event {
 		in.InvocationType = lambda.InvocationTypeEvent
+	}
+	if c.Tenant != "" {
+		in.TenantId = &c.Tenant
 	}
 	out, err := service.Call[lambda.InvokeOutput](called, f.Door, "lambda", "Invoke", in)
 	if err != nil || ctx.Err() != nil {

@@ -67,10 +67,9 @@ func (g *Gateway) logAccess(ctx context.Context, m *message, status int, err err
 }
 
 // limits are the rates that a request to a route is under: the account's, the stage's, and the route's own.
-func (t *table) limits(routeKey string) []throttle.Claim {
-	key := throttle.Key{Account: t.account, Region: t.region}
-	claims := []throttle.Claim{{Key: key, Limit: throttle.AccountLimit()}}
-	key.API, key.Stage = t.api, t.stage
+func (t *table) limits(rates *throttle.Rates, routeKey string) []throttle.Claim {
+	claims := []throttle.Claim{rates.Account(t.account, t.region)}
+	key := throttle.Key{Account: t.account, Region: t.region, API: t.api, Stage: t.stage}
 	if t.rate != nil {
 		claims = append(claims, throttle.Claim{Key: key, Limit: *t.rate})
 	}

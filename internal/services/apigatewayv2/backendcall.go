@@ -15,6 +15,7 @@ import (
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // callBackend sends the request to an HTTP backend, and puts the headers of its answer into header. Redirects are answers like others.
@@ -29,7 +30,7 @@ func (x *exchange) callBackend(ctx context.Context, out *outgoing, header http.H
 	got, err := x.fetch(r.WithContext(ctx))
 	var refused *refusal
 	switch {
-	case errors.Is(err, backend.ErrAnswerTooLarge):
+	case errors.Is(err, backend.ErrAnswerTooLarge), errors.Is(err, reach.ErrBlocked):
 		refused = misconfigured(err)
 	case err != nil:
 		refused = &refusal{status: http.StatusServiceUnavailable, message: "Service Unavailable", err: fmt.Errorf("the backend %s://%s gave no answer: %w", r.URL.Scheme, r.URL.Host, err)}
@@ -50,19 +51,26 @@ func (x *exchange) callBackend(ctx context.Context, out *outgoing, header http.H
 	return &reply{status: got.Status, header: header, body: got.Body}, nil
 }
 
-// transport returns the HTTP client for backends whose certificates must have a name; "" is that of their URL.
-func (g *Gateway) transport(name string) (*backend.Transport, error) {
-	return g.transports.Get(name, func() (backend.TransportOptions, error) {
-		if name == "" {
-			return backend.TransportOptions{}, nil
+// way is how a backend is reached: the name that its certificate must have, "" for that of its URL, and the network that it is in.
+type way struct {
+	serverName string
+	network    reach.Network
+}
+
+// transport returns the HTTP client for a way.
+func (g *Gateway) transport(to way) (*backend.Transport, error) {
+	return g.transports.Get(to, func() (backend.TransportOptions, error) {
+		o := backend.TransportOptions{Dial: g.options.Reach.Dialer(to.network)}
+		if to.serverName != "" {
+			o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: to.serverName}
 		}
-		return backend.TransportOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}}, nil
+		return o, nil
 	})
 }
 
 // fetch sends a request to the backend of the integration.
 func (x *exchange) fetch(r *http.Request) (*backend.Answer, error) {
-	t, err := x.gateway.transport(x.route.integration.serverName)
+	t, err := x.gateway.transport(x.route.integration.way)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/gateway/authorizer"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // compiled is a route of an HTTP API, ready to match and to be run. It is immutable.
@@ -34,9 +35,9 @@ type compiledIntegration struct {
 	function string // ARN, of a Lambda proxy
 	one      bool   // its payload has format 1.0
 
-	method     string     // of an HTTP proxy; ANY is the client's
-	uri        expression // its references are names of path parameters
-	serverName string     // that the backend's certificate must have, if it is not the URI's
+	method string     // of an HTTP proxy; ANY is the client's
+	uri    expression // its references are names of path parameters
+	way    way        // to an HTTP backend
 
 	service *serviceCall // of an integration with another service
 }
@@ -93,8 +94,11 @@ func compileHTTP(i *integration, values map[string]string) *compiledIntegration 
 	default:
 		out.method = value(i.IntegrationMethod)
 		out.uri = parseURI(uri)
+		if i.ConnectionType == "VPC_LINK" {
+			out.way.network = reach.PrivateNetwork
+		}
 		if i.TlsConfig != nil {
-			out.serverName = value(i.TlsConfig.ServerNameToVerify)
+			out.way.serverName = value(i.TlsConfig.ServerNameToVerify)
 		}
 	}
 	if i.IntegrationSubtype == nil {

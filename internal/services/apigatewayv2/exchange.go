@@ -100,7 +100,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *refusal {
 	if refused != nil {
 		return refused
 	}
-	if x.gateway.options.Rates.Admit(x.now, x.limits(x.route.key)...) >= 0 {
+	if x.gateway.options.Rates.Admit(x.now, x.limits(x.gateway.options.Rates, x.route.key)...) >= 0 {
 		refused = &refusal{status: http.StatusTooManyRequests, message: "Too Many Requests"}
 		x.trace.Note("throttle", x.outcome(refused, nil))
 		return refused

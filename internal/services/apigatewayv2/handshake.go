@@ -56,7 +56,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request, t *table) {
 		return
 	}
 	m.request = r
-	if g.options.Rates.Admit(m.now, t.limits(connectRoute)...) >= 0 {
+	if g.options.Rates.Admit(m.now, t.limits(g.options.Rates, connectRoute)...) >= 0 {
 		fail(w, nil, r, http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}

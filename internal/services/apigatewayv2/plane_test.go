@@ -21,6 +21,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/lib/reach"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -79,7 +81,7 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 
 // options are what a gateway shares with others, with functions of a test.
 func options(f port.Functions, d *domain.Domains) Options {
-	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(), Domains: d}
+	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Domains: d}
 }
 
 // run starts a gateway behind a real listener.

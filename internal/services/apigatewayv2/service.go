@@ -15,6 +15,7 @@ import (
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
@@ -28,6 +29,8 @@ type Options struct {
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
 	Access    *accesslog.Writer
+	// Reach says where backends may be.
+	Reach *reach.Policy
 	// Traces keeps what requests to HTTP APIs saw; nil keeps nothing, and the header that asks for it is not heard.
 	Traces *trace.Recorder
 	// Domains are the custom domain names, which the service of REST APIs shares.
@@ -42,8 +45,8 @@ type Options struct {
 type Gateway struct {
 	deps    service.Deps
 	options Options
-	// transports are the HTTP clients, by the name that a backend's certificate must have; "" is that of its URL.
-	transports backend.Transports[string]
+	// transports are the HTTP clients, by how backends are reached.
+	transports backend.Transports[way]
 	tables     *memo.Cache[struct{}, tableKey, *table]
 	results    *authorizer.Results[*decision]
 

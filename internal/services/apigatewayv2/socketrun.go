@@ -174,7 +174,7 @@ func (g *Gateway) runHTTP(ctx context.Context, m *message, i *socketIntegration,
 		header["Content-Type"] = []string{"application/json"}
 	}
 	r.Header, r.ContentLength = header, int64(len(body))
-	transport, err := g.transport("")
+	transport, err := g.transport(way{})
 	if err != nil {
 		return answer{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
@@ -32,7 +33,8 @@ type worker struct {
 	idle     bool      // waits in the pools for work; pools.mu guards it
 	uses     uint64    // how often it has become idle; pools.mu guards it
 	expires  time.Time // of the role's credentials; zero without any
-	clock    interface{ Now() time.Time }
+	clock    clock.Clock
+	deadline time.Time // of its last invocation
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
 	allotted bool      // belongs to the provisioned concurrency of its version
@@ -58,6 +60,8 @@ const (
 	// credentialLife is how long the credentials of an environment are valid, credentialReserve how much of that a new invocation needs.
 	credentialLife    = 12 * time.Hour
 	credentialReserve = 20 * time.Minute
+	// readyGrace is how long an environment has at least, from when it is needed, to ask for an invocation.
+	readyGrace = 2 * time.Second
 	// peakInterval is how long a reading of the peak memory is used.
 	peakInterval = time.Second
 )
@@ -72,12 +76,21 @@ func (w *worker) usable() bool {
 	return w.expires.IsZero() || w.clock.Now().Add(credentialReserve).Before(w.expires)
 }
 
-// ready returns when the environment can take an invocation.
+// errSilent ends an environment whose process has answered, and then does not ask for another invocation.
+var errSilent = errors.New("the process does not ask for another invocation")
+
+// ready returns when the environment can take an invocation. What a function does between an answer and its next request counts as part of the invocation that was
+// answered, so it has until that one's deadline; after that, the environment is of no use any more.
 func (w *worker) ready(ctx context.Context) error {
 	if err := w.env.Thaw(); err != nil {
 		return err
 	}
-	return w.env.WaitReady(ctx)
+	stop := clock.AfterFunc(w.clock, max(w.deadline.Sub(w.clock.Now()), readyGrace), func() { w.env.End(errSilent) })
+	err := w.env.WaitReady(ctx)
+	if !stop() && err == nil {
+		err = errSilent
+	}
+	return err
 }
 
 // peakBytes is the most memory that the environment has used. It is read from the kernel at the end of the first invocation, of failed ones, and of

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/store"
@@ -24,23 +25,25 @@ type backendKey struct {
 	api.Scope
 	certificate string
 	insecure    bool
+	network     reach.Network
 }
 
-// transport returns the client for a stage.
-func (b *backends) transport(ctx context.Context, p *Plane, st *stage, insecure bool) (*integration.Transport, error) {
-	k := backendKey{certificate: deref(st.Stage.ClientCertificateId), insecure: insecure}
+// transport returns the client for an integration of a stage.
+func (b *backends) transport(ctx context.Context, p *Plane, st *stage, c *call) (*integration.Transport, error) {
+	k := backendKey{certificate: deref(st.Stage.ClientCertificateId), insecure: c.insecure, network: c.network()}
 	if k.certificate != "" {
 		k.Scope = st.Scope
 	}
+	dial := p.o.Reach.Dialer(k.network)
 	return b.transports.Get(k, func() (integration.TransportOptions, error) {
 		if k.certificate == "" {
-			return integration.TransportOptions{TLS: tlsConfig(nil, insecure)}, nil
+			return integration.TransportOptions{TLS: tlsConfig(nil, c.insecure), Dial: dial}, nil
 		}
 		certificate, err := b.load(ctx, p.o.Store, k)
 		if err != nil {
 			return integration.TransportOptions{}, fmt.Errorf("client certificate %s: %w", k.certificate, err)
 		}
-		return integration.TransportOptions{TLS: tlsConfig(certificate, insecure)}, nil
+		return integration.TransportOptions{TLS: tlsConfig(certificate, c.insecure), Dial: dial}, nil
 	})
 }
 

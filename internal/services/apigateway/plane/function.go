@@ -45,9 +45,15 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: x.event(make([]byte, 0, 3072+len(x.body)))}
 	call.Role, call.As = x.credentials()
 	for i := range c.parameters {
-		if a := &c.parameters[i]; a.place == "header" && strings.EqualFold(a.name, "X-Amz-Invocation-Type") {
-			v, _ := a.source.value(x)
+		a := &c.parameters[i]
+		if a.place != "header" {
+			continue
+		}
+		switch v, _ := a.source.value(x); strings.ToLower(a.name) {
+		case "x-amz-invocation-type":
 			call.Event = v == "Event"
+		case "x-amz-tenant-id":
+			call.Tenant = v
 		}
 	}
 	var input string

@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // mock answers with the status that the request template names.
@@ -55,6 +56,9 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	c := x.method.call
 	out, f := x.build()
 	if f != nil {
+		return f
+	}
+	if f := x.checkLink(ctx); f != nil {
 		return f
 	}
 	target, err := url.Parse(c.uri.fill(out.path, x.variables))
@@ -108,7 +112,7 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 
 // exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
-	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
+	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +134,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, integration.ErrAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) || errors.Is(err, reach.ErrBlocked) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
@@ -187,7 +191,8 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		return nil
 	}
 	kind, _ := out.fields.get("X-Amz-Invocation-Type")
-	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event"}
+	tenant, _ := out.fields.get("X-Amz-Tenant-Id")
+	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event", Tenant: tenant}
 	call.Role, call.As = x.credentials()
 	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)

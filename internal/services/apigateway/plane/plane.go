@@ -19,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -39,8 +40,10 @@ type Options struct {
 	Services  *integration.Services
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
-	Access    *accesslog.Writer
-	Logs      port.LogSink
+	// Reach says where backends may be.
+	Reach  *reach.Policy
+	Access *accesslog.Writer
+	Logs   port.LogSink
 	// Traces keeps what requests saw; nil keeps nothing, and the header that asks for it is not heard.
 	Traces *trace.Recorder
 	// Caller proves who signed a request whose whole body is given.
