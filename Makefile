@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -173,6 +173,17 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
+# AWS's own transform of serverless templates, for its test cases.
+SAM      ?= https://github.com/aws/serverless-application-model
+SAM_HASH := 7000d0a3b0e5e0d9fca014ce135850718aad1290
+
+.tools/sam/.done:
+	rm -rf $(@D) && git clone --quiet --no-checkout $(SAM) $(@D) && git -C $(@D) checkout --quiet $(SAM_HASH) -- tests/translator
+	touch $@
+
+compat-sam: .tools/sam/.done ## the test cases of AWS's transform of serverless templates, fetched at a pinned commit, against Lambent's
+	SAM_TRANSLATOR="$(abspath .tools/sam)" $(GO) test -count=1 -v ./test/compat/sam
 
 # The public suites of queues, topics, buses, schedules, pipes and streams: from where, and which commit.
 MINISTACK      ?= https://github.com/ministackorg/ministack
