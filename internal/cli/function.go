@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) invokeCommand() *cobra.Command {
-	var data string
+	var data, tenant string
 	var debug bool
 	c := &cobra.Command{
 		Use: "invoke FUNCTION", Short: "Run a function and print its answer",
@@ -51,11 +51,12 @@ func (a *app) invokeCommand() *cobra.Command {
 				}
 				defer session.Close()
 			}
-			return a.invoke(ctx, cl, client.Event{Function: name, Payload: payload})
+			return a.invoke(ctx, cl, client.Event{Function: name, Payload: payload, Tenant: tenant})
 		},
 	}
 	c.Flags().BoolVar(&debug, "debug", false, "open the debugger of the function's language on this machine, and wait until one is attached")
 	c.Flags().StringVarP(&data, "data", "d", "{}", "the event as JSON; @FILE reads a file, - reads standard input")
+	c.Flags().StringVar(&tenant, "tenant", "", "the tenant whom the function serves, if it isolates its tenants")
 	return c
 }
 

@@ -40,7 +40,7 @@ func (a *app) replayCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.invoke(cmd.Context(), cl, client.Event{Function: event.Function, Payload: payload, ClientContext: event.ClientContext})
+			return a.invoke(cmd.Context(), cl, client.Event{Function: event.Function, Payload: payload, ClientContext: event.ClientContext, Tenant: event.Tenant})
 		},
 	}
 	c.Flags().StringVarP(&data, "data", "d", "", "another event, as JSON; @FILE reads a file, - reads standard input")
@@ -78,7 +78,11 @@ func (a *app) listRecorded(cmd *cobra.Command, root *client.Client) error {
 		return a.Term.JSON(nonNil(list))
 	}
 	for _, e := range list {
-		a.Term.Print("%s  %s  %s  %d bytes", e.Time.Format(time.RFC3339), e.RequestID, e.Function, e.Size)
+		tenant := ""
+		if e.Tenant != "" {
+			tenant = "  tenant " + e.Tenant
+		}
+		a.Term.Print("%s  %s  %s  %d bytes%s", e.Time.Format(time.RFC3339), e.RequestID, e.Function, e.Size, tenant)
 	}
 	if len(list) == 0 {
 		a.Term.Say("No invocation is known yet. Only the most recent ones are kept, until Lambent stops.")

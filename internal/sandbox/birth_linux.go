@@ -53,11 +53,14 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 		return err
 	}
 	if err := sendMessage(b.conn, request{Op: opSpawn, ID: b.cell.id, Spec: wire}, theirs...); err != nil {
-		return err
+		return spawnerError(err)
 	}
 	select {
 	case e := <-b.pending.spawned:
-		if e.Kind == evFailed {
+		switch {
+		case e.Kind == evFailed && e.Error == errSpawnerEnded.Error():
+			return errSpawnerEnded
+		case e.Kind == evFailed:
 			return errors.New(e.Error)
 		}
 		b.cell.pid = e.PID
@@ -71,6 +74,14 @@ func (b *birth) run(ctx context.Context, l layers) (err error) {
 	closeAll(theirs) // so that the end of the cell is the end of its streams
 	theirs = nil
 	return b.ready(wire)
+}
+
+// spawnerError wraps errSpawnerEnded where err, of sending to the spawner, means that.
+func spawnerError(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("%w: %w", errSpawnerEnded, err)
+	}
+	return err
 }
 
 // channels makes the status socket, the output pipes and the payload's socket, and returns the cell's ends.

@@ -51,6 +51,9 @@ type Host struct {
 	closed  bool
 }
 
+// errSpawnerEnded tells that a spawner has ended before it did what it was asked for.
+var errSpawnerEnded = errors.New("the sandbox spawner ended")
+
 // connection is a running spawner.
 type connection struct {
 	conn  *net.UnixConn
@@ -219,7 +222,7 @@ func (h *Host) listen(s *connection, buf []byte) {
 	for _, p := range left {
 		p.endOrphan()
 		select {
-		case p.spawned <- event{Kind: evFailed, Error: "the sandbox spawner ended"}:
+		case p.spawned <- event{Kind: evFailed, Error: errSpawnerEnded.Error()}:
 		default:
 		}
 		p.end(event{Kind: evReaped})
@@ -288,11 +291,30 @@ func (h *Host) Start(ctx context.Context, spec Spec) (*Cell, error) {
 	return h.start(ctx, spec, h.layers)
 }
 
+// spawnerTries is how many spawners a start is tried with.
+const spawnerTries = 3
+
+// start starts a cell, with another spawner when the one that was there has ended before it made the cell.
 func (h *Host) start(ctx context.Context, spec Spec, l layers) (*Cell, error) {
-	s, err := h.connect()
-	if err != nil {
-		return nil, err
+	for range spawnerTries {
+		s, err := h.connect()
+		if err != nil {
+			return nil, err
+		}
+		c, err := h.startWith(ctx, s, spec, l)
+		if !errors.Is(err, errSpawnerEnded) {
+			return c, err
+		}
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+	return nil, fmt.Errorf("start sandbox %s: %w", spec.Name, errSpawnerEnded)
+}
+
+func (h *Host) startWith(ctx context.Context, s *connection, spec Spec, l layers) (*Cell, error) {
 	h.mu.Lock()
 	h.next++
 	c := &Cell{id: h.next, name: cellName(spec.Name, h.next), host: h, done: make(chan struct{}), listeners: map[string]net.Listener{}}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSpawnerMayBeKilledAtAnyMoment kills it while it clones. No start may wait for ever then, and the next ones get another spawner.
+// TestSpawnerMayBeKilledAtAnyMoment kills it while it clones. Every start returns a cell then, of another spawner if need be.
 func TestSpawnerMayBeKilledAtAnyMoment(t *testing.T) {
 	h := openHost(t, Options{})
 	m := helper(t)
@@ -27,10 +27,12 @@ func TestSpawnerMayBeKilledAtAnyMoment(t *testing.T) {
 						t.Error(err)
 					}
 				})
-				if err == nil {
-					c.Kill()
-					<-c.Done()
+				if err != nil {
+					t.Error(err)
+					return
 				}
+				c.Kill()
+				<-c.Done()
 			})
 		}
 		wg.Wait()

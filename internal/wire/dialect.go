@@ -32,6 +32,8 @@ type dialect struct {
 	coralNamespace string
 	// oldCBOR tells that the service also speaks awsapi.OldCBOR.
 	oldCBOR bool
+	// emptyDetail puts an element <Detail> without content into the errors of the query protocol.
+	emptyDetail bool
 	// bareErrors are S3's: an <Error> without <ErrorResponse> around it.
 	bareErrors bool
 	// noContent are operations without a status in the model that the service answers with 204.
@@ -70,6 +72,7 @@ func dialectOf(api *awsapi.API) dialect {
 		d.errorNamespace = "com.amazonaws.sqs#"
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValueException", "MissingRequiredParameterException", true
 		d.wording, d.pathMember, d.unlessEmpty = queueWording, "QueueUrl", []string{"Successful", "Failed"}
+		d.emptyDetail = true
 	case "sns":
 		d.invalid, d.missing, d.wording = "InvalidParameter", "ValidationError", topicWording
 	case "rds":

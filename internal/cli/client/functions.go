@@ -26,6 +26,8 @@ type Event struct {
 	// Payload is the event as JSON; ClientContext is a JSON document, or empty.
 	Payload       []byte
 	ClientContext string
+	// Tenant is whom the function serves, if it isolates its tenants; empty otherwise.
+	Tenant string
 }
 
 // Invoke runs a function and waits for its answer.
@@ -33,6 +35,9 @@ func (c *Client) Invoke(ctx context.Context, e Event) (*Invocation, error) {
 	header := http.Header{"X-Amz-Log-Type": {"Tail"}, "Content-Type": {"application/json"}}
 	if e.ClientContext != "" {
 		header["X-Amz-Client-Context"] = []string{base64.StdEncoding.EncodeToString([]byte(e.ClientContext))}
+	}
+	if e.Tenant != "" {
+		header["X-Amz-Tenant-Id"] = []string{e.Tenant}
 	}
 	answer, body, err := c.do(ctx, call{
 		service: "lambda", method: http.MethodPost, target: "/2015-03-31/functions/" + url.PathEscape(e.Function) + "/invocations",

@@ -15,6 +15,7 @@ type Recorded struct {
 	Function      string          `json:"function"`
 	Time          time.Time       `json:"time"`
 	Size          int             `json:"size"`
+	Tenant        string          `json:"tenant,omitempty"`
 	ClientContext string          `json:"clientContext,omitempty"`
 	Payload       json.RawMessage `json:"payload,omitempty"`
 }

@@ -16,6 +16,8 @@ import (
 type Functions struct {
 	// Direct invokes as API Gateway itself; the function's policy must allow it.
 	Direct port.Functions
+	// Streams is Direct for answers that are passed on while they arrive.
+	Streams port.FunctionStreams
 	// Sender assumes roles; Door calls with them.
 	Sender *deliver.Sender
 	Door   service.Door
@@ -34,6 +36,8 @@ type Call struct {
 	As *service.Principal
 	// Event tells that nobody waits for the answer (X-Amz-Invocation-Type: Event).
 	Event bool
+	// Tenant is whom a function that isolates its tenants serves (X-Amz-Tenant-Id); empty for none.
+	Tenant string
 	// Payload is the event, valid JSON.
 	Payload []byte
 }
@@ -56,7 +60,7 @@ func FunctionOf(uri string) (function string, ok bool) {
 // error is a [*CallError], but for a ctx that was cancelled; that a function failed is told in the answer.
 func (f *Functions) Invoke(ctx context.Context, c *Call) (port.Invocation, error) {
 	from := port.Source{Service: Principal, ARN: c.Source, Account: c.Account}
-	if c.Role == "" && c.As == nil && !c.Event {
+	if c.Role == "" && c.As == nil && !c.Event && c.Tenant == "" {
 		out, err := f.Direct.Invoke(ctx, from, c.Function, c.Payload)
 		if err != nil || ctx.Err() != nil {
 			return out, f.explain(ctx, c, orContext(ctx, err))
@@ -68,26 +72,16 @@ func (f *Functions) Invoke(ctx context.Context, c *Call) (port.Invocation, error
 
 // call invokes through the door.
 func (f *Functions) call(ctx context.Context, c *Call, from port.Source) (port.Invocation, error) {
-	id := service.RequestFrom(ctx).ID
-	if id == "" {
-		var err error
-		if id, err = uuid.New(f.Random); err != nil {
-			return port.Invocation{}, err
-		}
-	}
-	trace := service.RequestFrom(ctx).Trace
-	called, err := f.Sender.Caller(ctx, from, c.Role, id, c.Function)
+	called, id, err := f.caller(ctx, c, from)
 	if err != nil {
-		return port.Invocation{}, failure(ctx, "the role "+c.Role+" cannot be assumed by "+Principal, err)
-	}
-	r := service.RequestFrom(called)
-	r.Trace = trace
-	if c.As != nil {
-		r.Principal = *c.As
+		return port.Invocation{}, err
 	}
 	in := &lambda.InvokeInput{FunctionName: c.Function, Payload: c.Payload, InvocationType: lambda.InvocationTypeRequestResponse}
 	if c.Event {
 		in.InvocationType = lambda.InvocationTypeEvent
+	}
+	if c.Tenant != "" {
+		in.TenantId = &c.Tenant
 	}
 	out, err := service.Call[lambda.InvokeOutput](called, f.Door, "lambda", "Invoke", in)
 	if err != nil || ctx.Err() != nil {
@@ -101,6 +95,25 @@ func (f *Functions) call(ctx context.Context, c *Call, from port.Source) (port.I
 		answer.Version = *out.ExecutedVersion
 	}
 	return answer, nil
+}
+
+// caller returns a context that calls with the role or as the caller of c, and the id of the invocation.
+func (f *Functions) caller(ctx context.Context, c *Call, from port.Source) (called context.Context, id string, err error) {
+	outer := service.RequestFrom(ctx)
+	if id = outer.ID; id == "" {
+		if id, err = uuid.New(f.Random); err != nil {
+			return nil, "", err
+		}
+	}
+	if called, err = f.Sender.Caller(ctx, from, c.Role, id, c.Function); err != nil {
+		return nil, "", failure(ctx, "the role "+c.Role+" cannot be assumed by "+Principal, err)
+	}
+	r := service.RequestFrom(called)
+	r.Trace = outer.Trace
+	if c.As != nil {
+		r.Principal = *c.As
+	}
+	return called, id, nil
 }
 
 // orContext returns err, or that of ctx: a call whose time was up has no other.

@@ -141,8 +141,12 @@ func inferred(payload []byte, rules Rules) (*Answer, error) {
 // StreamType is the content type with which a function says that its streamed answer begins with a head.
 const StreamType = "application/vnd.awslambda.http-integration-response"
 
-// maxHead bounds the head of a streamed answer, in bytes.
-const maxHead = 64 << 10
+const (
+	// maxHead bounds the head of a streamed answer, in bytes.
+	maxHead = 64 << 10
+	// headEnd is the number of zero bytes that end it.
+	headEnd = 8
+)
 
 // ReadStreamed reads the head of an answer that a function streams and returns it with the body that follows. With StreamType the head is a JSON
 // document of status, headers and cookies, and eight zero bytes (https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html);
@@ -154,29 +158,38 @@ func ReadStreamed(contentType string, stream io.Reader) (head *Answer, body io.R
 		}
 		return &Answer{Status: http.StatusOK, Headers: map[string]string{"content-type": contentType}}, stream, nil
 	}
-	r := bufio.NewReader(stream)
-	var document []byte
-	for zeros := 0; zeros < 8; {
-		c, err := r.ReadByte()
-		if err != nil {
-			return nil, nil, fmt.Errorf("head of the response: %w", err)
-		}
-		if document = append(document, c); len(document) > maxHead {
-			return nil, nil, fmt.Errorf("the head of the response has more than %d bytes", maxHead)
-		}
-		if zeros++; c != 0 {
-			zeros = 0
-		}
+	document, body, err := ReadHead(stream, maxHead)
+	if err != nil {
+		return nil, nil, err
 	}
 	var p structured
-	if err := json.Unmarshal(document[:len(document)-8], &p); err != nil {
+	if err := json.Unmarshal(document, &p); err != nil {
 		return nil, nil, fmt.Errorf("head of the response: %w", err)
 	}
 	if p.StatusCode == nil {
 		p.StatusCode = json.RawMessage("200")
 	}
 	head, err = p.answer(Rules{ContentType: "application/octet-stream"})
-	return head, r, err
+	return head, body, err
+}
+
+// ReadHead reads the JSON document in front of a streamed answer, which eight zero bytes end, and returns it with the body that follows. A document of more
+// than limit bytes is an error.
+func ReadHead(stream io.Reader, limit int) (document []byte, body io.Reader, err error) {
+	r := bufio.NewReader(stream)
+	for zeros := 0; zeros < headEnd; {
+		c, err := r.ReadByte()
+		if err != nil {
+			return nil, nil, fmt.Errorf("head of the response: %w", err)
+		}
+		if document = append(document, c); len(document) > limit {
+			return nil, nil, fmt.Errorf("the head of the response has more than %d bytes", limit)
+		}
+		if zeros++; c != 0 {
+			zeros = 0
+		}
+	}
+	return document[:len(document)-headEnd], r, nil
 }
 
 // scalar returns a header value, which may be a string, a number or a boolean.
@@ -206,22 +219,22 @@ func ValidHeader(name, value string) bool {
 
 // Write sends the answer to r. With a CORS configuration its headers take the place of the function's. What is in the header of w already stays.
 func (a *Answer) Write(w http.ResponseWriter, r *http.Request, cors *CORS) {
-	a.fill(w.Header(), r, cors)
+	a.Fill(w.Header(), r, cors)
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
-	if a.bodiless() {
+	if Bodiless(a.Status) {
 		delete(w.Header(), "Content-Length")
 	}
 	w.WriteHeader(a.Status)
-	if r.Method != http.MethodHead && !a.bodiless() {
+	if r.Method != http.MethodHead && !Bodiless(a.Status) {
 		_, _ = w.Write(a.Body)
 	}
 }
 
 // WriteStream is Write with a body that is sent while it arrives. The error is that of the body or of the connection.
 func (a *Answer) WriteStream(w http.ResponseWriter, r *http.Request, cors *CORS, body io.Reader) error {
-	a.fill(w.Header(), r, cors)
+	a.Fill(w.Header(), r, cors)
 	w.WriteHeader(a.Status)
-	if r.Method == http.MethodHead || a.bodiless() {
+	if r.Method == http.MethodHead || Bodiless(a.Status) {
 		return nil
 	}
 	control := http.NewResponseController(w)
@@ -245,13 +258,13 @@ func (a *Answer) WriteStream(w http.ResponseWriter, r *http.Request, cors *CORS,
 	}
 }
 
-// bodiless reports whether answers of this status have no body.
-func (a *Answer) bodiless() bool {
-	return a.Status == http.StatusNoContent || a.Status == http.StatusNotModified || a.Status < 200
+// Bodiless reports whether answers of a status have no body.
+func Bodiless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified || status < 200
 }
 
-// fill sets the headers of the answer.
-func (a *Answer) fill(h http.Header, r *http.Request, cors *CORS) {
+// Fill sets the headers of the answer to r, those of CORS among them; with a CORS configuration they take the place of the function's.
+func (a *Answer) Fill(h http.Header, r *http.Request, cors *CORS) {
 	for name, v := range a.Headers {
 		switch {
 		case name == "content-length" || name == "connection" || name == "transfer-encoding" || name == "date":

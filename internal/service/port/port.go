@@ -35,6 +35,32 @@ type Functions interface {
 	EnqueueAsync(ctx context.Context, tx store.Txn, from Source, function string, payload []byte) error
 }
 
+// FunctionStreams invokes functions for services that pass an answer on while it arrives. Implemented by services/lambda.
+type FunctionStreams interface {
+	// InvokeStream runs a function and returns when its answer begins. function, payload and the denial are those of [Functions.Invoke]. When ctx ends, or Body is
+	// closed, the function goes on, as on AWS, and what it still answers is dropped.
+	InvokeStream(ctx context.Context, from Source, function string, payload []byte) (*Streamed, error)
+}
+
+// Streamed is the answer of a function while it arrives.
+type Streamed struct {
+	// ContentType is what a function that answers in parts says that its answer is; empty for one that answers in one piece.
+	ContentType string
+	// Body is the answer. It ends with io.EOF when the function did its work, and with a [*FunctionFailed] when it failed, which may be before the first byte. The caller closes it.
+	Body io.ReadCloser
+}
+
+// FunctionFailed is the failure of a function that was to answer in a stream.
+type FunctionFailed struct {
+	// Kind is "Handled" or "Unhandled".
+	Kind string
+	// Document is the function's error document.
+	Document []byte
+}
+
+// Error tells what the function said.
+func (f *FunctionFailed) Error() string { return "the function failed: " + string(f.Document) }
+
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.
 type Arrivals interface {

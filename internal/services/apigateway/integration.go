@@ -70,7 +70,7 @@ var integrationPatches = patch.Table[aws.Integration]{Wording: patch.Terse, Path
 	{Pattern: "/credentials", Ops: "replace,remove", Apply: patch.Text(func(i *aws.Integration) **string { return &i.Credentials })},
 	{Pattern: "/passthroughBehavior", Ops: "replace", Apply: patch.Text(func(i *aws.Integration) **string { return &i.PassthroughBehavior })},
 	{Pattern: "/contentHandling", Ops: "replace,remove", Apply: contentHandling(func(i *aws.Integration) *string { return &i.ContentHandling })},
-	{Pattern: "/timeoutInMillis", Ops: "replace", Apply: patch.Int(func(i *aws.Integration) **int32 { return &i.TimeoutInMillis }, api.MinTimeout, api.MaxTimeout, fmt.Sprintf("Timeout should be between %d ms and %d ms", api.MinTimeout, api.MaxTimeout))},
+	{Pattern: "/timeoutInMillis", Ops: "replace", Apply: patch.Int(func(i *aws.Integration) **int32 { return &i.TimeoutInMillis }, api.MinTimeout, api.MaxStreamTimeout, fmt.Sprintf("Timeout should be between %d ms and %d ms", api.MinTimeout, api.MaxTimeout))},
 	{Pattern: "/cacheNamespace", Ops: "replace", Apply: patch.Text(func(i *aws.Integration) **string { return &i.CacheNamespace })},
 	{Pattern: "/cacheKeyParameters", Ops: "add,remove,replace", Apply: patch.Set(func(i *aws.Integration) *[]string { return &i.CacheKeyParameters })},
 	{Pattern: "/cacheKeyParameters/{}", Ops: "add,remove,replace", Apply: patch.Set(func(i *aws.Integration) *[]string { return &i.CacheKeyParameters })},

@@ -135,10 +135,14 @@ func (l *Lambda) changeEventSource(ctx context.Context, in *api.UpdateEventSourc
 		if err != nil {
 			return nil, err
 		}
-		if _, err := l.snapshot(ctx, r); err != nil {
+		s, err := l.snapshot(ctx, r)
+		if err != nil {
 			if service.Code(err) == errNoFunction.Code {
 				err = invalid("Function does not exist")
 			}
+			return nil, err
+		}
+		if err := s.version.withoutTenants("An event source mapping"); err != nil {
 			return nil, err
 		}
 		function = r.arn()

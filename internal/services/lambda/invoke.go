@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -93,7 +94,7 @@ func (c *call) checkPayload() error {
 	if len(c.payload) > maxPayload {
 		return payloadTooLarge(maxPayload)
 	}
-	if json.Valid(c.payload) && utf8.Valid(c.payload) {
+	if jsonscan.Valid(c.payload) && utf8.Valid(c.payload) {
 		return nil
 	}
 	reason := "invalid UTF-8"
@@ -110,7 +111,7 @@ func decodeClientContext(v *string) (string, error) {
 		return "", nil
 	}
 	b, err := base64.StdEncoding.DecodeString(*v)
-	if err != nil || !json.Valid(b) {
+	if err != nil || !jsonscan.Valid(b) {
 		return "", service.Errorf("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.").WithStatus(400)
 	}
 	return string(b), nil
@@ -118,32 +119,38 @@ func decodeClientContext(v *string) (string, error) {
 
 // Invoke implements [port.Functions].
 func (l *Lambda) Invoke(ctx context.Context, from port.Source, function string, payload []byte) (port.Invocation, error) {
-	r, err := parseARN(function)
+	c, err := l.callFor(ctx, from, function, payload)
 	if err != nil {
-		return port.Invocation{}, err
-	}
-	if err := l.allow(ctx, from, r); err != nil {
-		return port.Invocation{}, err
-	}
-	id, err := l.newID()
-	if err != nil {
-		return port.Invocation{}, err
-	}
-	c := &call{ref: r, payload: payload, requestID: id}
-	if err := l.load(ctx, c); err != nil {
-		return port.Invocation{}, err
-	}
-	if len(payload) > maxPayload {
-		return port.Invocation{}, payloadTooLarge(maxPayload)
-	}
-	if err := c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now()); err != nil {
 		return port.Invocation{}, err
 	}
 	out, err := l.runWithin(ctx, c)
 	if err != nil {
 		return port.Invocation{}, err
 	}
-	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: id}, nil
+	return port.Invocation{Payload: out.payload, Error: out.failure, Version: c.version.Number, RequestID: c.requestID}, nil
+}
+
+// callFor is an invocation for another service, which may ask for it.
+func (l *Lambda) callFor(ctx context.Context, from port.Source, function string, payload []byte) (*call, error) {
+	r, err := parseARN(function)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.allow(ctx, from, r); err != nil {
+		return nil, err
+	}
+	id, err := l.newID()
+	if err != nil {
+		return nil, err
+	}
+	c := &call{ref: r, payload: payload, requestID: id}
+	if err := l.load(ctx, c); err != nil {
+		return nil, err
+	}
+	if len(payload) > maxPayload {
+		return nil, payloadTooLarge(maxPayload)
+	}
+	return c, c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now())
 }
 
 // runWithin is run for a caller that may go away before the function can be expected to answer: it returns the error of ctx then, and the

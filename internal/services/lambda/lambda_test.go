@@ -54,9 +54,10 @@ const testRole = "arn:aws:iam::000000000000:role/r"
 
 // lines is a log sink that keeps what it gets.
 type lines struct {
-	mu    sync.Mutex
-	all   []string
-	where map[string]bool
+	mu  sync.Mutex // guards the fields below
+	all []string
+	// streams holds the lines of each stream, by "account region group stream".
+	streams map[string][]string
 	// told is closed with the next lines; nil while nobody waits.
 	told chan struct{}
 }
@@ -86,12 +87,13 @@ func (s *lines) wait(t *testing.T, text string) {
 func (s *lines) PutLog(_ context.Context, account, region, group, stream string, list []port.LogLine) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.where == nil {
-		s.where = map[string]bool{}
+	if s.streams == nil {
+		s.streams = map[string][]string{}
 	}
-	s.where[account+" "+region+" "+group+" "+stream] = true
+	where := account + " " + region + " " + group + " " + stream
 	for _, l := range list {
 		s.all = append(s.all, l.Message)
+		s.streams[where] = append(s.streams[where], l.Message)
 	}
 	if s.told != nil {
 		close(s.told)
@@ -271,7 +273,7 @@ func TestInvokeReturnsAnswerAndLog(t *testing.T) {
 	if tail := tailOf(t, second); strings.Contains(tail, "Init Duration") || strings.Contains(tail, "seen 1") {
 		t.Errorf("log of the second call:\n%s", tail)
 	}
-	for where := range f.sink.where {
+	for where := range f.sink.streams {
 		if !strings.HasPrefix(where, "000000000000 us-east-1 /aws/lambda/hello ") || !strings.Contains(where, "[$LATEST]") {
 			t.Errorf("log went to %s", where)
 		}

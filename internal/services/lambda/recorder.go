@@ -16,9 +16,9 @@ const maxRecorded = 4096
 
 // recorded is the event of an invocation.
 type recorded struct {
-	requestID, function, clientContext string // the function's ARN as it was invoked
-	payload                            []byte
-	time                               time.Time
+	requestID, function, clientContext, tenant string // the function's ARN as it was invoked
+	payload                                    []byte
+	time                                       time.Time
 }
 
 // recorder keeps the events of the last invocations in memory, so that they can be sent again. It is bounded in events and in bytes.
@@ -37,7 +37,7 @@ func (r *recorder) note(c *call, now time.Time) {
 	if len(c.payload) > r.limit || r.limit == 0 {
 		return
 	}
-	e := recorded{requestID: c.requestID, function: c.ref.arn(), clientContext: c.clientContext, payload: bytes.Clone(c.payload), time: now}
+	e := recorded{requestID: c.requestID, function: c.ref.arn(), clientContext: c.clientContext, tenant: c.tenant, payload: bytes.Clone(c.payload), time: now}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.events == nil {
@@ -80,12 +80,13 @@ type recordedEvent struct {
 	Function      string          `json:"function"`
 	Time          time.Time       `json:"time"`
 	Size          int             `json:"size"`
+	Tenant        string          `json:"tenant,omitempty"`
 	ClientContext string          `json:"clientContext,omitempty"`
 	Payload       json.RawMessage `json:"payload,omitempty"`
 }
 
 func (e *recorded) shown() recordedEvent {
-	return recordedEvent{RequestID: e.requestID, Function: e.function, Time: e.time.UTC(), Size: len(e.payload)}
+	return recordedEvent{RequestID: e.requestID, Function: e.function, Time: e.time.UTC(), Size: len(e.payload), Tenant: e.tenant}
 }
 
 // serveRecorded answers GET /_lambent/invocations, the last invocations, and GET /_lambent/invocations/REQUEST-ID, one with its event.

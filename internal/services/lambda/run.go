@@ -161,11 +161,12 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 	if w.debugged {
 		timeout = debuggedFor
 	}
+	w.deadline = began.Add(timeout)
 	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
 	defer stop()
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext, TenantID: c.tenant,
-		Deadline: began.Add(timeout), Payload: c.payload, Stream: c.stream,
+		Deadline: w.deadline, Payload: c.payload, Stream: c.stream,
 	})
 	duration := l.deps.Clock.Now().Sub(began) + spent
 	if err != nil {

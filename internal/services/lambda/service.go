@@ -94,7 +94,10 @@ type Lambda struct {
 	endpointURL string
 }
 
-var _ port.Functions = (*Lambda)(nil)
+var (
+	_ port.Functions       = (*Lambda)(nil)
+	_ port.FunctionStreams = (*Lambda)(nil)
+)
 
 // New returns the service, and itself as the port by which other services invoke functions.
 func New(deps service.Deps, o Options) (service.Service, *Lambda) {

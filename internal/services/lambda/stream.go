@@ -1,12 +1,14 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 )
 
 // invokeAsync is the older form of an invocation with the type Event.
@@ -39,6 +41,7 @@ type ended struct {
 // became of it. When the caller goes away the function goes on, as on AWS, and what it still answers is dropped.
 func (l *Lambda) begin(ctx context.Context, c *call) (*arriving, <-chan ended) {
 	begun, over := make(chan *arriving, 1), make(chan ended, 1)
+	c.payload = bytes.Clone(c.payload) // the caller's own may not outlive the call
 	c.stream = func(contentType string, body io.Reader) error {
 		r, w := io.Pipe()
 		defer context.AfterFunc(ctx, func() { _ = r.Close() })()
@@ -58,6 +61,10 @@ func (l *Lambda) begin(ctx context.Context, c *call) (*arriving, <-chan ended) {
 		return a, over
 	case e := <-over:
 		over <- e
+	case <-ctx.Done():
+		over = make(chan ended, 1)
+		over <- ended{err: ctx.Err()}
+		return nil, over
 	}
 	select {
 	case a := <-begun: // an answer without a byte, which was over at once
@@ -145,3 +152,58 @@ func (a *arriving) each(take func(b []byte) error) error {
 		}
 	}
 }
+
+// InvokeStream implements [port.FunctionStreams].
+func (l *Lambda) InvokeStream(ctx context.Context, from port.Source, function string, payload []byte) (*port.Streamed, error) {
+	c, err := l.callFor(ctx, from, function, payload)
+	if err != nil {
+		return nil, err
+	}
+	parts, over := l.begin(ctx, c)
+	if parts != nil {
+		return &port.Streamed{ContentType: parts.contentType, Body: &streamedBody{PipeReader: parts.body, over: over}}, nil
+	}
+	e := <-over
+	if e.err != nil {
+		return nil, e.err
+	}
+	out := &port.Streamed{ContentType: e.contentType, Body: io.NopCloser(bytes.NewReader(e.payload))}
+	if e.failure != "" {
+		out.Body = io.NopCloser(failing{&port.FunctionFailed{Kind: e.failure, Document: e.payload}})
+	}
+	return out, nil
+}
+
+// streamedBody is an answer that arrives in parts, and what became of its invocation at the end.
+type streamedBody struct {
+	*io.PipeReader
+
+	over <-chan ended
+	err  error // that the body ended with
+}
+
+// Read implements [io.Reader].
+func (b *streamedBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.PipeReader.Read(p)
+	if err == nil || errors.Is(err, io.ErrClosedPipe) {
+		return n, err
+	}
+	e := <-b.over
+	switch {
+	case e.err != nil:
+		err = e.err
+	case e.failure != "":
+		err = &port.FunctionFailed{Kind: e.failure, Document: e.payload}
+	}
+	b.err = err
+	return n, err
+}
+
+// failing is a body that has nothing but an error.
+type failing struct{ err error }
+
+// Read implements [io.Reader].
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -72,6 +72,10 @@ func TestWhatFunctionsWithTenantsCannotHave(t *testing.T) {
 			})
 			return err
 		},
+		"An event source mapping is not supported": func() error {
+			_, err := f.createEventSourceMapping(f.ctx, &api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue)})
+			return err
+		},
 	} {
 		if err := call(); service.Code(err) != "InvalidParameterValueException" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -8,10 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/telemetry"
 	"lambent.dev/lambent/internal/sandbox"
@@ -32,7 +34,8 @@ type worker struct {
 	idle     bool      // waits in the pools for work; pools.mu guards it
 	uses     uint64    // how often it has become idle; pools.mu guards it
 	expires  time.Time // of the role's credentials; zero without any
-	clock    interface{ Now() time.Time }
+	clock    clock.Clock
+	deadline time.Time // of its last invocation
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
 	allotted bool      // belongs to the provisioned concurrency of its version
@@ -58,6 +61,8 @@ const (
 	// credentialLife is how long the credentials of an environment are valid, credentialReserve how much of that a new invocation needs.
 	credentialLife    = 12 * time.Hour
 	credentialReserve = 20 * time.Minute
+	// readyGrace is how long an environment has at least, from when it is needed, to ask for an invocation.
+	readyGrace = 2 * time.Second
 	// peakInterval is how long a reading of the peak memory is used.
 	peakInterval = time.Second
 )
@@ -72,12 +77,21 @@ func (w *worker) usable() bool {
 	return w.expires.IsZero() || w.clock.Now().Add(credentialReserve).Before(w.expires)
 }
 
-// ready returns when the environment can take an invocation.
+// errSilent ends an environment whose process has answered, and then does not ask for another invocation.
+var errSilent = errors.New("the process does not ask for another invocation")
+
+// ready returns when the environment can take an invocation. What a function does between an answer and its next request counts as part of the invocation that was
+// answered, so it has until that one's deadline; after that, the environment is of no use any more.
 func (w *worker) ready(ctx context.Context) error {
 	if err := w.env.Thaw(); err != nil {
 		return err
 	}
-	return w.env.WaitReady(ctx)
+	stop := clock.AfterFunc(w.clock, max(w.deadline.Sub(w.clock.Now()), readyGrace), func() { w.env.End(errSilent) })
+	err := w.env.WaitReady(ctx)
+	if !stop() && err == nil {
+		err = errSilent
+	}
+	return err
 }
 
 // peakBytes is the most memory that the environment has used. It is read from the kernel at the end of the first invocation, of failed ones, and of
@@ -153,15 +167,30 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 		return nil, err
 	}
 	if l.o.Serve != nil {
-		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
+		spec.Listen = l.doors()
 	}
 	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
 	}
-	if listener := w.env.Listener("platform"); listener != nil {
-		go l.o.Serve(listener)
+	for _, door := range spec.Listen {
+		if listener := w.env.Listener(door.Name); listener != nil {
+			go l.o.Serve(listener)
+		}
 	}
 	return w, nil
+}
+
+// httpsPort is where clients that know of no other port look for a server.
+const httpsPort = 443
+
+// doors are where functions find the platform: at its own address, and at the same host's port 443, because AWS's cfn-response module and the functions that CDK brings
+// along use nothing of the URL that custom resources answer to but host and path.
+func (l *Lambda) doors() []sandbox.Listen {
+	doors := []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
+	if l.endpoint.Port() != httpsPort {
+		doors = append(doors, sandbox.Listen{Name: "platform-https", Addr: netip.AddrPortFrom(l.endpoint.Addr(), httpsPort), Shared: true})
+	}
+	return doors
 }
 
 func keyOf(r ref, v *version) poolKey {

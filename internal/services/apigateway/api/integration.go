@@ -15,6 +15,9 @@ const (
 	DefaultTimeout = 29_000
 	MinTimeout     = 50
 	MaxTimeout     = 300_000
+	// MaxStreamTimeout is MaxTimeout of an integration whose answer is passed on while it arrives
+	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html).
+	MaxStreamTimeout = 900_000
 	// maxTemplate is the size of a mapping template in bytes.
 	maxTemplate = 300 << 10
 )
@@ -73,11 +76,19 @@ func CheckIntegration(i *aws.Integration) error {
 	if err := checkURI(i.Type, text(i.Uri)); err != nil {
 		return err
 	}
+	longest := int32(MaxTimeout)
+	if i.ResponseTransferMode == aws.ResponseTransferModeStream {
+		longest = MaxStreamTimeout
+	}
 	switch {
-	case *i.TimeoutInMillis < MinTimeout || *i.TimeoutInMillis > MaxTimeout:
-		return BadRequest("Timeout should be between %d ms and %d ms", MinTimeout, MaxTimeout)
+	case *i.TimeoutInMillis < MinTimeout || *i.TimeoutInMillis > longest:
+		return BadRequest("Timeout should be between %d ms and %d ms", MinTimeout, longest)
+	case !slices.Contains([]string{"", aws.ResponseTransferModeBuffered, aws.ResponseTransferModeStream}, i.ResponseTransferMode):
+		return BadRequest("Invalid response transfer mode specified. Valid options are BUFFERED,STREAM")
 	case i.ConnectionType == aws.ConnectionTypeVpcLink && text(i.ConnectionId) == "":
 		return BadRequest("A connectionId is required for connectionType VPC_LINK")
+	case text(i.IntegrationTarget) != "":
+		return BadRequest("integrationTarget is not supported: there are no load balancers here. Leave it out: a private integration calls the host of its uri")
 	case i.ResponseTransferMode == aws.ResponseTransferModeStream && i.Type != aws.IntegrationTypeHttpProxy && i.Type != aws.IntegrationTypeAwsProxy:
 		return BadRequest("Response transfer mode STREAM is only supported for HTTP_PROXY and AWS_PROXY integrations.")
 	}

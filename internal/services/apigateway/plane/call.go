@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,21 +19,28 @@ var errNoIntegration = errors.New("the method has no integration")
 // call answers from the cache, or from the integration.
 func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 	var key string
-	if x.settings.cached {
+	c := x.method.call
+	if x.settings.cached && !c.streams() {
 		key = x.cacheKey()
 		hit, f := x.fromCache(ctx, w, key)
 		if f != nil || hit {
 			return f
 		}
 	}
-	c := x.method.call
 	if c.broken != nil {
 		return configuration(c.broken)
 	}
 	timed, cancel := context.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), time.Duration(c.timeout)*time.Millisecond)
 	defer cancel()
+	if c.streams() {
+		timed, x.abandon = context.WithCancelCause(timed)
+		defer x.abandon(nil)
+	}
 	if f := x.integrate(timed); f != nil {
 		return f
+	}
+	if x.answer.stream != nil {
+		defer func() { _ = x.answer.stream.Close() }()
 	}
 	step := x.trace.Step("response", "")
 	out, f := x.respond()
@@ -42,10 +48,12 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	if x.trace != nil {
-		step.End(strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
-	}
+	step.EndText(trace.Text{Line: trace.Status(out.status), Head: trace.Map(out.header), Body: out.body})
 	x.logger.responded(out)
+	if x.answer.stream != nil {
+		x.broken = !x.writeStream(timed, w, out)
+		return nil
+	}
 	if key != "" && out.status >= 200 && out.status < 300 {
 		x.toCache(key, out)
 	}

@@ -191,12 +191,29 @@ func (x *exchange) integrationValue(name string) string {
 		if x.answer != nil && !x.answer.cached {
 			return strconv.Itoa(x.answer.status)
 		}
-	case "requestId", "error":
-		if name == "error" {
-			return x.errorValue("cause")
+	case "error":
+		return x.errorValue("cause")
+	case "responseTransferMode":
+		return x.transferMode()
+	case "timeToAllHeaders":
+		return x.integrationValue("latency")
+	case "timeToFirstContent":
+		if x.times.content > 0 {
+			return strconv.FormatInt(x.times.content.Milliseconds(), 10)
 		}
 	}
 	return ""
+}
+
+// transferMode tells how the integration's answer went to the client.
+func (x *exchange) transferMode() string {
+	switch {
+	case x.method == nil || x.method.call == nil:
+		return ""
+	case x.method.call.streams():
+		return "STREAMED"
+	}
+	return "BUFFERED"
 }
 
 // contextNames are the plain variables that templates see.
@@ -266,7 +283,7 @@ func newOverride() *vtl.Map {
 }
 
 // render runs a mapping template over a body.
-func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string, override *vtl.Map) (string, error) {
+func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string, override *vtl.Map) ([]byte, error) {
 	text := string(body)
 	if binary {
 		text = base64.StdEncoding.EncodeToString(body)
@@ -275,7 +292,7 @@ func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string
 	for k, v := range x.variables {
 		stage.Put(k, v)
 	}
-	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap(), Query: x.queryMap(), Header: x.headerMap()}, x.templateContext(name, override), stage), vtl.Limits{})
+	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(name, override), stage), vtl.Limits{})
 }
 
 // paramMap, queryMap and headerMap are what $input.params shows.

@@ -1,9 +1,11 @@
 package plane
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,6 +21,8 @@ const (
 	// maxBody bounds the body of a request and of an answer, in bytes
 	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
 	maxBody = 10 << 20
+	// smallBody is the size up to which room is made for a body before it comes, in bytes.
+	smallBody = 64 << 10
 	// maxHeaders bounds all header lines of a request, in bytes.
 	maxHeaders = 10_240
 )
@@ -62,19 +66,24 @@ type exchange struct {
 	failed *failed // why a gateway response answers
 	status int     // that the client got
 	sent   int     // bytes of the body that the client got
-	times  times
-	trace  *trace.Trace
-	logger *executionLog // nil without an execution log
+	// abandon ends the exchange with an integration that streams; nil for every other.
+	abandon context.CancelCauseFunc
+	broken  bool // a streamed response did not come to its end
+	times   times
+	trace   *trace.Trace
+	logger  *executionLog // nil without an execution log
 }
 
-// times are how long the parts of the request took.
-type times struct{ authorizer, integration time.Duration }
+// times are how long the parts of the request took. content is the time until the first byte of a streamed body.
+type times struct{ authorizer, integration, content time.Duration }
 
 // answer is what an integration, or the cache, answered.
 type answer struct {
 	status int
 	fields fields
 	body   []byte
+	// stream is the body of an answer that is passed on while it arrives; nil for one that is whole.
+	stream io.ReadCloser
 	// text is what the selection pattern is compared with: the status, or the error message of a function.
 	text string
 	// proxied tells that the answer goes to the client as it is.
@@ -100,16 +109,19 @@ func (x *exchange) readBody(w http.ResponseWriter) *failed {
 	if x.http.ContentLength > maxBody {
 		return &failed{kind: "REQUEST_TOO_LARGE", message: "Request Too Long"}
 	}
-	if x.http.ContentLength > 0 {
-		x.body = make([]byte, x.http.ContentLength)
+	if n := x.http.ContentLength; n > 0 && n <= smallBody {
+		x.body = make([]byte, n)
 		_, err = io.ReadFull(x.http.Body, x.body)
 	} else {
+		// What a client only says that it will send takes no memory.
 		x.body, err = io.ReadAll(http.MaxBytesReader(w, x.http.Body, maxBody))
 	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return &failed{kind: "REQUEST_TOO_LARGE", message: "Request Too Long"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &failed{kind: "DEFAULT_4XX", status: http.StatusRequestTimeout, message: "Request Timeout", err: err}
 	case err != nil:
 		return &failed{kind: "DEFAULT_4XX", status: http.StatusBadRequest, message: "Bad Request", err: err}
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/gateway/integration"
-	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -46,26 +46,32 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: x.event(make([]byte, 0, 3072+len(x.body)))}
 	call.Role, call.As = x.credentials()
 	for i := range c.parameters {
-		if a := &c.parameters[i]; a.place == "header" && strings.EqualFold(a.name, "X-Amz-Invocation-Type") {
-			v, _ := a.source.value(x)
+		a := &c.parameters[i]
+		if a.place != "header" {
+			continue
+		}
+		switch v, _ := a.source.value(x); strings.ToLower(a.name) {
+		case "x-amz-invocation-type":
 			call.Event = v == "Event"
+		case "x-amz-tenant-id":
+			call.Tenant = v
 		}
 	}
-	var input string
-	if x.trace != nil {
-		input = string(call.Payload)
-	}
-	step := x.trace.Step("integration", input)
+	step := x.trace.StepText("integration", trace.Text{Body: call.Payload})
 	x.logger.request(function, nil, call.Payload)
+	if c.streams() {
+		a, f := x.streamFunction(ctx, call)
+		x.answer = a
+		step.End(outcome(f, "a stream"))
+		return f
+	}
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)
 		step.End(outcome(f, ""))
 		return f
 	}
-	if x.trace != nil {
-		step.End(string(got.Payload))
-	}
+	step.EndText(trace.Text{Body: got.Payload})
 	if got.Error != "" {
 		return badGateway(errors.New("the function failed: " + functionError(got.Payload)))
 	}
@@ -191,20 +197,13 @@ func (x *exchange) parseProxy(payload []byte) (*answer, error) {
 	if p.Status == nil && p.Headers == nil && p.Multi == nil && p.Body == nil && p.Base64 == nil {
 		return nil, errors.New("it is empty")
 	}
-	a := &answer{status: http.StatusOK, proxied: true}
-	if len(p.Status) > 0 && string(p.Status) != "null" {
-		n, err := strconv.Atoi(strings.Trim(string(p.Status), `"`))
-		if err != nil || n < 100 || n > 599 {
-			return nil, fmt.Errorf("the statusCode %s is not an HTTP status", p.Status)
-		}
-		a.status = n
+	status, err := statusOf(p.Status)
+	if err != nil {
+		return nil, err
 	}
-	a.text = strconv.Itoa(a.status)
-	a.fields = mergeHeaders(fields(p.Headers), fields(p.Multi))
-	for _, f := range a.fields {
-		if !httpevent.ValidHeader(f.name, f.value) {
-			return nil, fmt.Errorf("the header %q cannot be sent", f.name)
-		}
+	a := &answer{status: status, text: strconv.Itoa(status), proxied: true, fields: mergeHeaders(fields(p.Headers), fields(p.Multi))}
+	if err := a.fields.check(); err != nil {
+		return nil, err
 	}
 	if len(p.Body) == 0 || string(p.Body) == "null" {
 		return a, nil
@@ -222,6 +221,18 @@ func (x *exchange) parseProxy(payload []byte) (*answer, error) {
 		a.body = decoded
 	}
 	return a, nil
+}
+
+// statusOf reads the status of an answer, a number or a text; none is 200.
+func statusOf(raw json.RawMessage) (int, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return http.StatusOK, nil
+	}
+	n, err := strconv.Atoi(strings.Trim(string(raw), `"`))
+	if err != nil || n < 100 || n > 599 {
+		return 0, fmt.Errorf("the statusCode %s is not an HTTP status", raw)
+	}
+	return n, nil
 }
 
 // acceptedType is what decides about decoding a function's body: the first type that the client accepts. A client that says nothing accepts everything.

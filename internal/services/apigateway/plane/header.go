@@ -2,11 +2,13 @@ package plane
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/lib/httpevent"
 )
 
 // field is one header line, its name in the spelling of the sender.
@@ -14,6 +16,13 @@ type field struct{ name, value string }
 
 // fields are header lines in their order.
 type fields []field
+
+// Lines implements [trace.Head].
+func (f fields) Lines(yield func(name, value string)) {
+	for i := range f {
+		yield(f[i].name, f[i].value)
+	}
+}
 
 // requestFields returns the header lines of a request as they were sent. Where the head was not kept (HTTP/2), names are in their canonical form.
 func requestFields(r *http.Request) fields {
@@ -70,6 +79,16 @@ func (f fields) all(name string) []string {
 		}
 	}
 	return out
+}
+
+// check fails for a header that cannot be sent.
+func (f fields) check() error {
+	for i := range f {
+		if !httpevent.ValidHeader(f[i].name, f[i].value) {
+			return fmt.Errorf("the header %q cannot be sent", f[i].name)
+		}
+	}
+	return nil
 }
 
 // without returns the fields but those that drop tells, by their names in lower case.

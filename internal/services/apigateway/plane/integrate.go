@@ -15,6 +15,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/jsonscan"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // mock answers with the status that the request template names.
@@ -55,6 +57,9 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	c := x.method.call
 	out, f := x.build()
 	if f != nil {
+		return f
+	}
+	if f := x.checkLink(ctx); f != nil {
 		return f
 	}
 	target, err := url.Parse(c.uri.fill(out.path, x.variables))
@@ -98,15 +103,17 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
-	step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\n" + string(got.body))
+	seen := trace.Text{Line: got.text, Head: got.fields, Body: got.body}
+	if got.stream != nil {
+		seen.Body = []byte("a stream")
+	}
+	step.EndText(seen)
 	return nil
 }
 
-var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
-
-// exchangeHTTP sends a request and reads the whole answer.
+// exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
-	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
+	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call)
 	if err != nil {
 		return nil, err
 	}
@@ -114,24 +121,12 @@ func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = got.Body.Close() }()
-	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY"}
-	if got.ContentLength > maxBody {
-		return nil, errAnswerTooLarge
+	a := &answer{status: got.StatusCode, text: strconv.Itoa(got.StatusCode), proxied: x.method.call.Type == "HTTP_PROXY", fields: fieldsOf(got.Header)}
+	if x.method.call.streams() {
+		a.stream = x.watched(got.Body)
+		return a, nil
 	}
-	if got.ContentLength > 0 {
-		a.body = make([]byte, got.ContentLength)
-		_, err = io.ReadFull(got.Body, a.body)
-		if err == nil {
-			_, err = io.Copy(io.Discard, got.Body) // to the end, so that the connection is kept
-		}
-	} else if got.Body != http.NoBody {
-		a.body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
-	}
-	if len(a.body) > maxBody {
-		err = errAnswerTooLarge
-	}
-	a.fields = fieldsOf(got.Header)
+	a.body, err = integration.ReadWhole(got)
 	return a, err
 }
 
@@ -140,7 +135,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, errAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) || errors.Is(err, reach.ErrBlocked) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
@@ -180,7 +175,7 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(strconv.Itoa(got.Status) + "\n" + string(got.Body))
+	step.EndText(trace.Text{Line: strconv.Itoa(got.Status), Body: got.Body})
 	x.answer = &answer{status: got.Status, text: strconv.Itoa(got.Status), fields: fieldsOf(got.Header), body: got.Body}
 	return nil
 }
@@ -191,13 +186,14 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 	if len(bytes.TrimSpace(payload)) == 0 {
 		payload = []byte("{}")
 	}
-	if !json.Valid(payload) {
+	if !jsonscan.Valid(payload) {
 		message := "Could not parse request body into json: the event is not JSON"
 		x.answer = &answer{status: http.StatusBadRequest, text: message, body: append(jsonenc.String([]byte(`{"message":`), message), '}')}
 		return nil
 	}
 	kind, _ := out.fields.get("X-Amz-Invocation-Type")
-	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event"}
+	tenant, _ := out.fields.get("X-Amz-Tenant-Id")
+	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: payload, Event: kind == "Event", Tenant: tenant}
 	call.Role, call.As = x.credentials()
 	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)
@@ -207,7 +203,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(string(got.Payload))
+	step.EndText(trace.Text{Body: got.Payload})
 	// The selection pattern is compared with the message of an error; what is no error takes the answer without a pattern.
 	x.answer = &answer{status: http.StatusOK, body: got.Payload}
 	if call.Event {

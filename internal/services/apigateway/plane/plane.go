@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/accesslog"
@@ -20,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -40,8 +40,10 @@ type Options struct {
 	Services  *integration.Services
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
-	Access    *accesslog.Writer
-	Logs      port.LogSink
+	// Reach says where backends may be.
+	Reach  *reach.Policy
+	Access *accesslog.Writer
+	Logs   port.LogSink
 	// Traces keeps what requests saw; nil keeps nothing, and the header that asks for it is not heard.
 	Traces *trace.Recorder
 	// Caller proves who signed a request whose whole body is given.
@@ -168,7 +170,7 @@ func (p *Plane) begin(r *http.Request) *exchange {
 	x.extended = extendedID(id)
 	x.traceID = r.Header.Get("X-Amzn-Trace-Id")
 	if x.traceID == "" {
-		x.traceID = newTraceID(id, x.now)
+		x.traceID = trace.NewHeader(id, x.now)
 	}
 	return x
 }
@@ -177,20 +179,6 @@ func (p *Plane) begin(r *http.Request) *exchange {
 func extendedID(id string) string {
 	b := []byte(id)
 	return base64.RawURLEncoding.EncodeToString(b[len(b)-11:]) + "="
-}
-
-// newTraceID is a tracing header of a request that came without one.
-func newTraceID(id string, now time.Time) string {
-	const root = "Root=1-"
-	b := append(make([]byte, 0, 48), root...)
-	b = strconv.AppendUint(b, uint64(uint32(now.Unix())), 16) //nolint:gosec // the form has eight digits
-	b = append(b, '-')
-	for i := 0; len(b) < len(root)+9+24 && i < len(id); i++ {
-		if id[i] != '-' {
-			b = append(b, id[i])
-		}
-	}
-	return string(b)
 }
 
 // fail answers when the platform itself fails.
@@ -235,6 +223,9 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 		x.note(f)
 		x.refuse(w, f)
 	}
+	if x.broken {
+		panic(http.ErrAbortHandler) // net/http's way to close a connection in the middle of a body
+	}
 }
 
 // run takes the request through the stages of the pipeline, and answers it unless it fails.
@@ -260,7 +251,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *failed {
 		return f
 	}
 	if v := x.method.validate; v != nil {
-		step := x.trace.Step("validation", string(x.body))
+		step := x.trace.StepText("validation", trace.Text{Body: x.body})
 		f := v.check(x)
 		step.End(outcome(f, "valid"))
 		if f != nil {
@@ -315,6 +306,24 @@ func (x *exchange) serviceRequest() *service.Request {
 // send writes the answer.
 func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
+	x.identifyTo(h)
+	if x.status == 0 {
+		x.status = status
+	}
+	if !bodiless(status) {
+		body = x.compress(h, body)
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	if !bodiless(status) && x.http.Method != http.MethodHead {
+		// The client knows best that it has gone.
+		n, _ := w.Write(body)
+		x.sent = n
+	}
+}
+
+// identifyTo sets the headers by which the client can ask about the request.
+func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
 	if x.traceID != "" {
@@ -324,20 +333,11 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 		h[trace.Answer] = []string{x.id}
 		h["Server-Timing"] = []string{x.trace.Timing()}
 	}
-	if x.status == 0 {
-		x.status = status
-	}
-	bodiless := status == http.StatusNoContent || status == http.StatusNotModified || status < 200
-	if !bodiless {
-		body = x.compress(h, body)
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
-	w.WriteHeader(status)
-	if !bodiless && x.http.Method != http.MethodHead {
-		// The client knows best that it has gone.
-		n, _ := w.Write(body)
-		x.sent = n
-	}
+}
+
+// bodiless tells whether answers of a status have no body.
+func bodiless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified || status < 200
 }
 
 // setHeader sets a header in the spelling of its mapping, in place of one in another.

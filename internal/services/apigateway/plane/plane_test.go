@@ -32,6 +32,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/reach"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -51,7 +53,8 @@ type fixture struct {
 	plane *Plane
 	store store.Store
 	clock *clock.Fake
-	url   string // host and port
+	url   string      // host and port
+	api   api.RestAPI // what APIs have beside their ids
 
 	mu sync.Mutex // guards the fields below
 	// answers are those of functions by name, payloads what they were given.
@@ -59,7 +62,8 @@ type fixture struct {
 	payloads map[string][]string
 	denied   map[string]bool
 	lines    []string
-	services []string // calls of services
+	services []string      // calls of services
+	streamed io.ReadCloser // what every function answers that is to answer in a stream; nil for what answers say
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -69,9 +73,9 @@ func newFixture(t testing.TB) *fixture {
 	sender := deliver.New(deps, roles{})
 	access := accesslog.NewWriter(f, sender, deps.Log)
 	f.plane = New(Options{
-		Deps: deps, Functions: &integration.Functions{Direct: f, Sender: sender, Door: door{}, Random: rand.Reader},
+		Deps: deps, Functions: &integration.Functions{Direct: f, Streams: f, Sender: sender, Door: door{}, Random: rand.Reader},
 		Services: &integration.Services{Requests: f, Sender: sender, Random: rand.Reader},
-		Tokens:   authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock}), Rates: throttle.New(), Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
+		Tokens:   authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock}), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
 		Caller: func(r *http.Request, _ []byte) (service.Principal, error) {
 			switch r.Header.Get("Authorization") {
 			case "":
@@ -211,10 +215,12 @@ func (f *fixture) deploy(id string, t *api.Tree, st aws.Stage) {
 		st.StageName = ptr("prod")
 	}
 	st.DeploymentId = ptr("dep1")
+	made := f.api
+	made.ID = id
 	err = f.store.Update(f.t.Context(), func(tx store.Txn) error {
 		tx.Set(s.Tree(id, hash), stored)
 		return errors.Join(
-			record.Set(tx, api.OwnerKey(id), api.Owner(s)), record.Set(tx, s.API(id), api.RestAPI{ID: id}), record.Set(tx, s.Settings(), api.Account{LogRole: "arn:aws:iam::1:role/log"}),
+			record.Set(tx, api.OwnerKey(id), api.Owner(s)), record.Set(tx, s.API(id), made), record.Set(tx, s.Settings(), api.Account{LogRole: "arn:aws:iam::1:role/log"}),
 			record.Set(tx, s.Deployment(id, "dep1"), api.Deployment{ID: "dep1", Tree: hash}), record.Set(tx, s.Stage(id, *st.StageName), api.Stage{Stage: st}),
 		)
 	})
