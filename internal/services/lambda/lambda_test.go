@@ -145,6 +145,12 @@ type fixture struct {
 
 func newFixture(t testing.TB, change func(o *Options)) *fixture {
 	t.Helper()
+	return newFixtureAt(t, clock.System{}, change)
+}
+
+// newFixtureAt is newFixture with a clock.
+func newFixtureAt(t testing.TB, clk clock.Clock, change func(o *Options)) *fixture {
+	t.Helper()
 	host, err := sandbox.Open(t.Context(), sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +171,7 @@ func newFixture(t testing.TB, change func(o *Options)) *fixture {
 		change(&o)
 	}
 	f.svc, f.Lambda = New(service.Deps{
-		Store: f.store, Blobs: blobmem.New(), Door: f.door, Clock: clock.System{}, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Store: f.store, Blobs: blobmem.New(), Door: f.door, Clock: clk, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		BaseURL: "http://127.0.0.1:4566", Account: "000000000000", Region: "us-east-1",
 	}, o)
 	if err := f.svc.Start(t.Context()); err != nil {
