@@ -456,6 +456,20 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 	}
 }
 
+// TestTagsAreShownToThoseWhoMayListThem gets a function as somebody who may get it, and not list its tags.
+func TestTagsAreShownToThoseWhoMayListThem(t *testing.T) {
+	f := newFixture(t, nil)
+	f.create(t, "f", "provided.al2023", "x", map[string]string{"bootstrap": ""}, func(in *api.CreateFunctionInput) { in.Tags = map[string]string{"a": "b"} })
+	if out, err := f.getFunction(f.ctx, &api.GetFunctionInput{FunctionName: "f"}); err != nil || out.Tags["a"] != "b" || out.TagsError != nil {
+		t.Errorf("root is shown %v, %+v, %v", out.Tags, out.TagsError, err)
+	}
+	ctx := service.WithRequest(f.ctx, &service.Request{Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.User}})
+	out, err := f.getFunction(ctx, &api.GetFunctionInput{FunctionName: "f"})
+	if err != nil || out.Tags != nil || out.TagsError == nil || out.TagsError.ErrorCode != "AccessDeniedException" {
+		t.Errorf("another is shown %v, %+v, %v", out.Tags, out.TagsError, err)
+	}
+}
+
 func TestPermissionsMakeThePolicy(t *testing.T) {
 	f := newFixture(t, nil)
 	f.create(t, "f", "provided.al2023", "x", map[string]string{"bootstrap": ""}, nil)
