@@ -39,6 +39,8 @@ type Config struct {
 	Isolation        string
 	Registries       string
 	RegistryConfig   string
+	Backends         string
+	APIRate          string
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -69,6 +71,13 @@ const (
 const (
 	IdleRunning = "running"
 	IdleFrozen  = "frozen"
+)
+
+// The values of the setting "backends".
+const (
+	BackendsAuto   = "auto"
+	BackendsAny    = "any"
+	BackendsPublic = "public"
 )
 
 // The values of the setting "access-log" that are not a file.
@@ -136,6 +145,10 @@ func (c *Config) Validate() error {
 	}
 	if _, err := c.RecordedEventBytes(); err != nil {
 		refuse("recorded-events", "%v", err)
+	}
+	oneOf("backends", c.Backends, BackendsAuto, BackendsAny, BackendsPublic)
+	if _, err := c.APIRequests(); err != nil {
+		refuse("api-rate", "%v", err)
 	}
 	oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", c.LogFormat, "text", "json")
@@ -216,6 +229,26 @@ func (c *Config) ConcurrencyLimit(memory int64) (int, error) {
 	n, err := strconv.Atoi(c.Concurrency)
 	if err != nil || n < 1 || n > 100_000 {
 		return 0, fmt.Errorf("%q is neither auto nor a number from 1 to 100000", c.Concurrency)
+	}
+	return n, nil
+}
+
+// PrivateBackends tells whether integrations may be on this machine and in private networks.
+func (c *Config) PrivateBackends() bool {
+	return c.Backends == BackendsAny || c.Backends == BackendsAuto && c.Loopback()
+}
+
+// unlimitedRate is the number that stands for a rate without a limit, in requests a second: more than a machine can serve.
+const unlimitedRate = 1_000_000_000
+
+// APIRequests is the setting api-rate as a number of requests a second.
+func (c *Config) APIRequests() (int, error) {
+	if c.APIRate == "unlimited" {
+		return unlimitedRate, nil
+	}
+	n, err := strconv.Atoi(c.APIRate)
+	if err != nil || n < 2 || n > unlimitedRate {
+		return 0, fmt.Errorf("%q is neither unlimited nor a number from 2 to %d", c.APIRate, unlimitedRate)
 	}
 	return n, nil
 }

@@ -139,6 +139,14 @@ func Settings() []Setting {
 			"A folder with Docker's config.json, whose credentials are used for registries, such as ~/.docker. Everybody who may create functions can then run "+
 				"what these credentials can read. Empty: registries are asked without any.",
 			func(c *Config) *string { return &c.RegistryConfig }),
+		text("backends", BackendsAuto,
+			"Which addresses integrations of APIs, and issuers of their tokens, may be at. any: this machine and private networks too. public: the internet, and private networks for integrations "+
+				"with a VPC link. auto: any on a listener that only this machine can reach, else public. Link-local addresses and the metadata services of clouds are never reached, "+
+				"and this Lambent itself only as a stranger, without local-credentials.",
+			func(c *Config) *string { return &c.Backends }),
+		text("api-rate", "10000",
+			"How many requests a second the APIs of an account in a region take together, as AWS's account throttle; half as many may come at once. unlimited: as many as come.",
+			func(c *Config) *string { return &c.APIRate }),
 		text("log-level", "info",
 			"The least important log lines to write: debug, info, warn or error.",
 			func(c *Config) *string { return &c.LogLevel }),

@@ -66,6 +66,7 @@ const (
 // directServer keeps count of the direct connections of a server.
 type directServer struct {
 	handler http.Handler
+	pause   time.Duration // of a body, see Options
 	log     *slog.Logger
 	buffers buffers
 	date    date
@@ -78,8 +79,8 @@ type directServer struct {
 	wg    sync.WaitGroup
 }
 
-func newDirectServer(h http.Handler, log *slog.Logger) *directServer {
-	return &directServer{handler: h, log: log, conns: map[*direct]struct{}{}}
+func newDirectServer(h http.Handler, pause time.Duration, log *slog.Logger) *directServer {
+	return &directServer{handler: h, pause: pause, log: log, conns: map[*direct]struct{}{}}
 }
 
 // serve answers the requests of c, whose first byte has been read already. It returns the connection for net/http, or nil when it has ended.
@@ -268,10 +269,7 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 	} else {
 		r.Body = body
 		if r.ContentLength < 0 || int64(d.r.Buffered()) < r.ContentLength {
-			// A body may take as long as it likes.
-			if d.readUntil(time.Time{}) != nil {
-				return false
-			}
+			body.slow = d
 		}
 	}
 	w := &d.response
@@ -296,6 +294,14 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 	}()
 	d.server.handler.ServeHTTP(w, r.WithContext(ctx))
 	return true
+}
+
+// awaitBody sets the deadline for more of a body, unless there is time enough; it is moved seldom.
+func (d *direct) awaitBody() error {
+	if now := (clock.System{}).Now(); d.deadline.Sub(now) < d.server.pause || d.deadline.Sub(now) > 2*d.server.pause {
+		return d.readUntil(now.Add(2 * d.server.pause))
+	}
+	return nil
 }
 
 // linger lets the client read its answer although it is still sending: a connection that is closed with bytes unread is reset, answer and all.

@@ -123,7 +123,7 @@ func (s *splitListener) identify(c net.Conn) (net.Conn, error) {
 		}
 		conn = t
 		if t.ConnectionState().NegotiatedProtocol != "h2" {
-			conn = &headConn{Conn: t, secure: true}
+			conn = &headConn{Conn: t, secure: true, sandboxed: s.sandboxed}
 		}
 	}
 	return conn, c.SetDeadline(time.Time{})

@@ -124,7 +124,7 @@ func Certificates(r *http.Request) []*x509.Certificate {
 	return nil
 }
 
-// Sandboxed tells whether r came over a listener inside a function's sandbox. Such a caller's address looks like this machine's own and
+// Sandboxed tells whether r came over a listener inside a function's sandbox, or from [Server.Dial]. Such a caller's address looks like this machine's own and
 // earns none of the trust of a person at this machine.
 func Sandboxed(r *http.Request) bool {
 	c, ok := r.Context().Value(connKey{}).(*headConn)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/observe/access"
@@ -27,10 +28,14 @@ type Options struct {
 	// Loopback tells that the listener is on a loopback address, where requests that a web page could forge are refused
 	// on the routes that are not public.
 	Loopback bool
+	// SandboxTLS is for TLS connections to listeners inside sandboxes; nil refuses those.
+	SandboxTLS *tls.Config
 	// Access is the access log; nil writes none. It needs Clock.
 	Access *access.Log
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// BodyPause is for how long a client may send nothing of a body that it has begun, or twice that; zero means 30 s.
+	BodyPause time.Duration
+	Clock     clock.Clock
+	Log       *slog.Logger
 }
 
 // Server serves one port.
@@ -38,7 +43,10 @@ type Server struct {
 	http     *http.Server
 	direct   *directServer
 	listener *splitListener
-	done     chan error
+	inside   *inside
+	// sandboxTLS is [Options.SandboxTLS].
+	sandboxTLS *tls.Config
+	done       chan error
 }
 
 // Serve starts serving l in the background. The caller ends it with Shutdown.
@@ -63,8 +71,10 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		direct: newDirectServer(h, o.Log),
-		done:   make(chan error, 1),
+		direct:     newDirectServer(h, o.pause(), o.Log),
+		inside:     newInside(),
+		sandboxTLS: o.SandboxTLS,
+		done:       make(chan error, 1),
 	}
 	if o.TLS != nil {
 		config := o.TLS.Clone()
@@ -73,12 +83,17 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 	}
 	s.listener = split(l, s.http.TLSConfig, s.direct, false)
 	go func() { s.done <- s.http.Serve(s.listener) }()
+	go s.serveInner(split(s.inside, insideTLS(s.http.TLSConfig), s.direct, true))
 	return s, nil
 }
 
-// ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
+// ServeSandbox serves a listener inside a sandbox until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	inner := split(l, nil, s.direct, true)
+	s.serveInner(split(l, s.sandboxTLS, s.direct, true))
+}
+
+// serveInner serves a listener whose callers are strangers.
+func (s *Server) serveInner(inner *splitListener) {
 	// The error tells that the listener or the server was closed, which is how this ends.
 	_ = s.http.Serve(inner)
 	_ = inner.Close()
@@ -103,6 +118,10 @@ type handler struct {
 
 // ServeHTTP serves one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if settle(w, r) {
+		return
+	}
+	h.paced(w, r)
 	if h.options.Access != nil {
 		h.logged(w, r)
 		return

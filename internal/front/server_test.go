@@ -18,21 +18,30 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// certificates returns the certificate of package httptest.
+func certificates(t *testing.T) []tls.Certificate {
+	t.Helper()
+	backing := httptest.NewUnstartedServer(http.NotFoundHandler())
+	backing.StartTLS()
+	defer backing.Close()
+	return backing.TLS.Certificates
+}
+
 // serve starts a server whose API plane is h and returns its address.
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t *testing.T, h http.HandlerFunc, change ...func(o *Options)) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	backing := httptest.NewUnstartedServer(http.NotFoundHandler())
-	backing.StartTLS()
-	cert := backing.TLS.Certificates
-	backing.Close()
-	s, err := Serve(l, Options{
-		API: h, Health: http.NotFoundHandler(), TLS: &tls.Config{Certificates: cert, MinVersion: tls.VersionTLS12},
+	o := Options{
+		API: h, Health: http.NotFoundHandler(), TLS: &tls.Config{Certificates: certificates(t), MinVersion: tls.VersionTLS12},
 		Loopback: true, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, fn := range change {
+		fn(&o)
+	}
+	s, err := Serve(l, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,13 +21,23 @@ type requestBody struct {
 	io.ReadCloser
 
 	length int64
-	ended  atomic.Bool
+	// slow is the connection of a body that had not arrived whole when its request was served; nil for every other.
+	slow  *direct
+	ended atomic.Bool
 }
 
-// Read notes the end.
+// Read notes the end. What comes after it may take as long as the handler.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.slow != nil {
+		if err := b.slow.awaitBody(); err != nil {
+			return 0, err
+		}
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
+		if b.slow != nil && errors.Is(err, io.EOF) {
+			_ = b.slow.readUntil(time.Time{})
+		}
 		b.ended.Store(errors.Is(err, io.EOF))
 	}
 	return n, err

@@ -24,6 +24,7 @@ import (
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/dynamodb"
+	"lambent.dev/lambent/internal/services/ecr"
 	"lambent.dev/lambent/internal/services/eventbridge"
 	"lambent.dev/lambent/internal/services/firehose"
 	"lambent.dev/lambent/internal/services/iam"
@@ -35,6 +36,7 @@ import (
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/schemas"
+	"lambent.dev/lambent/internal/services/secretsmanager"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/ssm"
@@ -72,7 +74,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources})
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys})
 	schemaService, discovery := schemas.New(p.deps)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
 	p.door.Watch(buses)
@@ -80,12 +82,12 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
 		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
-		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
+		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles}),
-		deliveryService,
+		deliveryService, ecr.New(p.deps),
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
-		ssm.New(p.deps, ssm.Options{Keys: keys}),
+		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
@@ -181,7 +183,7 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	}
 	s.onClose(func(context.Context) error { images.Close(); return nil })
 	o.Images = images
-	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock}); err != nil {
+	if o.Runtimes, err = runtimes.NewCatalog(runtimes.Options{Dir: filepath.Join(dir, "runtimes"), Images: images, Strict: p.cfg.StrictRuntimes, Clock: p.deps.Clock, Authority: p.authority.RootPath()}); err != nil {
 		return service.Service{}, nil, err
 	}
 	if o.Code, err = code.Open(filepath.Join(dir, "code")); err != nil {

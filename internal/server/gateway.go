@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 	"net/http"
 
 	"lambent.dev/lambent/internal/deliver"
@@ -10,6 +11,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/lib/reach"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/plane"
@@ -24,6 +27,16 @@ type gateway struct {
 	rates     *throttle.Rates
 	access    *accesslog.Writer
 	logs      port.LogSink
+	reach     *reach.Policy
+}
+
+// apiRate is the limit of an account in a region, of which a half may come at once, as AWS's default has it.
+func (p *parts) apiRate() tokenbucket.Limit {
+	n, err := p.cfg.APIRequests()
+	if err != nil {
+		n = 0 // the settings were validated
+	}
+	return tokenbucket.Limit{Rate: float64(n), Burst: float64(n / 2)}
 }
 
 // functionPort is how APIs reach functions.
@@ -34,15 +47,23 @@ type functionPort interface {
 
 // gateway builds the shared parts of the data planes of API Gateway.
 func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender) *gateway {
+	reached := &reach.Policy{
+		Private: p.cfg.PrivateBackends(), Own: s.address,
+		Enter: func(ctx context.Context) (net.Conn, error) {
+			<-s.serving
+			return s.front.Dial(ctx)
+		},
+	}
 	client := &http.Client{
-		Transport:     integration.NewTransport(integration.TransportOptions{}),
+		Transport:     integration.NewTransport(integration.TransportOptions{Dial: reached.Dialer(reach.Internet)}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	g := &gateway{
 		functions: &integration.Functions{Direct: functions, Streams: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
 		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
 		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: client, Clock: p.deps.Clock}),
-		rates:     throttle.New(),
+		rates:     throttle.New(p.apiRate()),
+		reach:     reached,
 		access:    accesslog.NewWriter(logs, sender, p.deps.Log),
 		logs:      logs,
 	}
@@ -53,7 +74,7 @@ func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, se
 // restAPIs builds the data plane of REST APIs. What is no REST API is served by httpAPIs, which answers under the same names.
 func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service.Service) *plane.Plane {
 	o := plane.Options{
-		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys,
+		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys,
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	}
 	for _, r := range httpAPIs.Routes {
@@ -69,7 +90,8 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 // httpAPIs builds the service of HTTP and WebSocket APIs, and that by which applications reach their connections.
 func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
 	return apigatewayv2.New(p.deps, apigatewayv2.Options{
-		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Access: g.access, Domains: p.domains, Calls: ownRequests{s},
+		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Traces: s.traces, Domains: p.domains,
+		Calls:  ownRequests{s},
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	})
 }

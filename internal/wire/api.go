@@ -107,6 +107,9 @@ func (a *API) Match(req *Request) (*Operation, error) {
 		if err != nil {
 			return nil, a.clientError(req, err)
 		}
+		if err := a.wrongEndpoint(req, form["Action"]); err != nil {
+			return nil, err
+		}
 		if op = l.operations[form["Action"]]; op == nil {
 			return nil, a.unknownAction(form["Action"], form["Version"])
 		}
@@ -184,6 +187,20 @@ func (a *API) unknownAction(action, version string) error {
 		return badRequest("InvalidAction", "The action %s is not valid for this endpoint.", action)
 	}
 	return badRequest("InvalidAction", "Could not find operation %s for version %s", action, firstOf(version, "NO_VERSION_SPECIFIED"))
+}
+
+// wrongEndpoint refuses a GET of a queue's URL that names no action, or one that is not about a queue.
+func (a *API) wrongEndpoint(req *Request, action string) error {
+	if a.dialect.pathMember == "" || req.Method != http.MethodGet || strings.Count(req.RawPath, "/") < 2 {
+		return nil
+	}
+	switch action {
+	case "":
+		return &service.Error{Code: "UnknownOperationException", Status: http.StatusNotFound, Message: "The request names no action."}
+	case "CreateQueue", "ListQueues":
+		return badRequest("InvalidAction", "The action %s is not valid for this endpoint.", action)
+	}
+	return nil
 }
 
 // smithyPath splits a path of rpcv2Cbor, /service/NAME/operation/NAME.

@@ -274,6 +274,9 @@ func (a *answer) encodeErrorXML(e failure) error {
 		x.leaf("HostId", a.req.HostID)
 		x.close("Error")
 	} else {
+		if a.api.dialect.emptyDetail {
+			x.leaf("Detail", "")
+		}
 		x.close("Error")
 		x.leaf("RequestId", a.req.ID)
 		x.close("ErrorResponse")

@@ -84,11 +84,14 @@ type Claims struct {
 	issued    time.Time
 }
 
+// NoToken is the code of a request without a token.
+const NoToken = "invalid_request"
+
 // TokenError tells why a token is refused.
 type TokenError struct {
 	// Status is 401, or 403 when the token is good and its scopes are not.
 	Status int
-	// Code is invalid_token, invalid_request or insufficient_scope (RFC 6750, section 3.1).
+	// Code is invalid_token, [NoToken] or insufficient_scope (RFC 6750, section 3.1).
 	Code string
 	// Description says what is wrong with the token.
 	Description string
@@ -107,9 +110,13 @@ func (e *TokenError) Error() string {
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// Challenge returns the value of WWW-Authenticate for the answer.
-func (e *TokenError) Challenge() string {
-	return `Bearer error="` + e.Code + `" error_description="` + strings.ReplaceAll(e.Description, `"`, `'`) + `"`
+// Challenge returns the value of WWW-Authenticate for the answer of a route that wants scopes (RFC 6750, section 3;
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html). A request without a token gets the name of the scheme alone.
+func (e *TokenError) Challenge(scopes []string) string {
+	if e.Code == NoToken {
+		return "Bearer"
+	}
+	return `Bearer scope="` + strings.Join(scopes, " ") + `" error="` + e.Code + `" error_description="` + strings.ReplaceAll(e.Description, `"`, `'`) + `"`
 }
 
 func badToken(description string, err error) error {
@@ -122,7 +129,7 @@ func (t *Tokens) Verify(ctx context.Context, token string, rule *Rule) (*Claims,
 		token = strings.TrimSpace(rest)
 	}
 	if token == "" {
-		return nil, &TokenError{Status: http.StatusUnauthorized, Code: "invalid_request", Description: "the request has no token"}
+		return nil, &TokenError{Status: http.StatusUnauthorized, Code: NoToken, Description: "the request has no token"}
 	}
 	c, err := t.proven(ctx, token, rule)
 	if err != nil {
@@ -220,7 +227,7 @@ func (c *Claims) check(rule *Rule, now time.Time) error {
 	case !c.issued.IsZero() && now.Before(c.issued):
 		return badToken("the token was issued in the future (iat)", nil)
 	case len(rule.Audiences) > 0 && !c.isFor(rule.Audiences):
-		return badToken("the audience of the token is not one that the API accepts", nil)
+		return badToken("the token does not have a valid audience", nil)
 	case len(rule.Scopes) > 0 && !slices.ContainsFunc(rule.Scopes, func(s string) bool { return slices.Contains(c.Scopes, s) }):
 		return &TokenError{Status: http.StatusForbidden, Code: "insufficient_scope", Description: "the token has none of the scopes of the route"}
 	}

@@ -156,7 +156,7 @@ func (s *Services) caller(ctx context.Context, c *ServiceCall) (*service.Request
 		}
 	}
 	from := port.Source{Service: Principal, ARN: c.Source, Account: c.Account}
-	called, err := s.Sender.Caller(ctx, from, c.Role, id, "arn:aws:"+c.URI.Service+":"+c.URI.Region+":"+c.Account+":")
+	called, err := s.Sender.Caller(ctx, from, c.Role, id, "arn:aws:"+c.URI.Service+":"+c.URI.Region+":"+c.Account+":*")
 	if err != nil {
 		return nil, failure(ctx, "the role "+c.Role+" cannot be assumed by "+Principal+"; its trust policy must allow that", err)
 	}

@@ -13,9 +13,6 @@ import (
 // maxBuckets bounds the buckets that are kept.
 const maxBuckets = 1 << 16
 
-// AccountLimit is the limit of an account in a region, AWS's default.
-func AccountLimit() tokenbucket.Limit { return tokenbucket.Limit{Rate: 10_000, Burst: 5_000} }
-
 // Key names a bucket. Fields that do not tell it from others are empty.
 type Key struct {
 	// Account and Region own the API.
@@ -33,10 +30,21 @@ type Claim struct {
 }
 
 // Rates are the buckets of a Lambent. Make them with [New]. They are safe for concurrent use.
-type Rates struct{ buckets *tokenbucket.Buckets[Key] }
+type Rates struct {
+	buckets *tokenbucket.Buckets[Key]
+	account tokenbucket.Limit
+}
 
-// New returns full buckets.
-func New() *Rates { return &Rates{tokenbucket.New[Key](maxBuckets)} }
+// New returns full buckets. account is the limit of every account in every region.
+func New(account tokenbucket.Limit) *Rates { return &Rates{tokenbucket.New[Key](maxBuckets), account} }
+
+// Account is the claim of a request to any API of an account in a region.
+func (r *Rates) Account(account, region string) Claim {
+	return Claim{Key: Key{Account: account, Region: region}, Limit: r.account}
+}
+
+// AccountLimit is the limit of every account in every region.
+func (r *Rates) AccountLimit() tokenbucket.Limit { return r.account }
 
 // Admit takes a token of each claim, or none: refused is then the first claim that had none, and -1 when the request may go on.
 func (r *Rates) Admit(now time.Time, claims ...Claim) (refused int) {

@@ -219,22 +219,22 @@ func ValidHeader(name, value string) bool {
 
 // Write sends the answer to r. With a CORS configuration its headers take the place of the function's. What is in the header of w already stays.
 func (a *Answer) Write(w http.ResponseWriter, r *http.Request, cors *CORS) {
-	a.fill(w.Header(), r, cors)
+	a.Fill(w.Header(), r, cors)
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
-	if a.bodiless() {
+	if Bodiless(a.Status) {
 		delete(w.Header(), "Content-Length")
 	}
 	w.WriteHeader(a.Status)
-	if r.Method != http.MethodHead && !a.bodiless() {
+	if r.Method != http.MethodHead && !Bodiless(a.Status) {
 		_, _ = w.Write(a.Body)
 	}
 }
 
 // WriteStream is Write with a body that is sent while it arrives. The error is that of the body or of the connection.
 func (a *Answer) WriteStream(w http.ResponseWriter, r *http.Request, cors *CORS, body io.Reader) error {
-	a.fill(w.Header(), r, cors)
+	a.Fill(w.Header(), r, cors)
 	w.WriteHeader(a.Status)
-	if r.Method == http.MethodHead || a.bodiless() {
+	if r.Method == http.MethodHead || Bodiless(a.Status) {
 		return nil
 	}
 	control := http.NewResponseController(w)
@@ -258,13 +258,13 @@ func (a *Answer) WriteStream(w http.ResponseWriter, r *http.Request, cors *CORS,
 	}
 }
 
-// bodiless reports whether answers of this status have no body.
-func (a *Answer) bodiless() bool {
-	return a.Status == http.StatusNoContent || a.Status == http.StatusNotModified || a.Status < 200
+// Bodiless reports whether answers of a status have no body.
+func Bodiless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified || status < 200
 }
 
-// fill sets the headers of the answer.
-func (a *Answer) fill(h http.Header, r *http.Request, cors *CORS) {
+// Fill sets the headers of the answer to r, those of CORS among them; with a CORS configuration they take the place of the function's.
+func (a *Answer) Fill(h http.Header, r *http.Request, cors *CORS) {
 	for name, v := range a.Headers {
 		switch {
 		case name == "content-length" || name == "connection" || name == "transfer-encoding" || name == "date":

@@ -43,7 +43,8 @@ func AppendHeaders(b []byte, r *http.Request) []byte {
 	type field struct{ name, value string }
 	fields := make([]field, 0, len(r.Header)+5)
 	for name, values := range r.Header {
-		if name == "Cookie" {
+		switch name {
+		case "Cookie", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto":
 			continue
 		}
 		fields = append(fields, field{strings.ToLower(name), strings.Join(values, ",")})
@@ -60,9 +61,7 @@ func AppendHeaders(b []byte, r *http.Request) []byte {
 	if !has("content-length") {
 		fields = append(fields, field{"content-length", strconv.FormatInt(max(0, r.ContentLength), 10)})
 	}
-	if !has("x-forwarded-for") {
-		fields = append(fields, field{"x-forwarded-for", ClientIP(r)}, field{"x-forwarded-port", port}, field{"x-forwarded-proto", scheme})
-	}
+	fields = append(fields, field{"x-forwarded-for", Forwarded(r)}, field{"x-forwarded-port", port}, field{"x-forwarded-proto", scheme})
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	b = append(b, `,"headers":{`...)
 	for i, f := range fields {
@@ -124,7 +123,7 @@ func AppendBody(b []byte, contentType string, body []byte) []byte {
 	if len(body) == 0 {
 		return append(b, `,"isBase64Encoded":false`...)
 	}
-	if isText(contentType, body) {
+	if IsText(contentType, body) {
 		b = append(b, `,"body":`...)
 		b = jsonenc.String(b, string(body))
 		return append(b, `,"isBase64Encoded":false`...)
@@ -134,9 +133,9 @@ func AppendBody(b []byte, contentType string, body []byte) []byte {
 	return append(b, `","isBase64Encoded":true`...)
 }
 
-// isText reports whether a body goes into the event as it is: HTTP APIs send text/*, JSON, XML and JavaScript as text, everything
+// IsText reports whether a body goes into the event as it is: HTTP APIs send text/*, JSON, XML and JavaScript as text, everything
 // else base64-encoded; a body of no declared type is text when it is valid UTF-8.
-func isText(contentType string, body []byte) bool {
+func IsText(contentType string, body []byte) bool {
 	if !utf8.Valid(body) {
 		return false
 	}
@@ -152,6 +151,14 @@ func isText(contentType string, body []byte) bool {
 		return true
 	}
 	return strings.HasPrefix(t, "text/")
+}
+
+// Forwarded returns the value of X-Forwarded-For: what the client sent, and behind it the address that it has here. Only the last is one that can be relied on.
+func Forwarded(r *http.Request) string {
+	if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
+		return strings.Join(before, ", ") + ", " + ClientIP(r)
+	}
+	return ClientIP(r)
 }
 
 // ClientIP returns the address of the client.

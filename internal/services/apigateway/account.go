@@ -11,15 +11,12 @@ import (
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// The throttle of an account (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html).
-const (
-	accountBurst = 5000
-	accountRate  = 10000
-)
-
-func accountView(a *api.Account) *aws.Account {
+// accountView shows the settings of an account, with the throttle that every account has
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html).
+func (g *Gateway) accountView(a *api.Account) *aws.Account {
+	limit := g.options.Rates.AccountLimit()
 	return &aws.Account{
-		CloudwatchRoleArn: optional(a.LogRole), ThrottleSettings: &aws.ThrottleSettings{BurstLimit: ptr(int32(accountBurst)), RateLimit: ptr(float64(accountRate))},
+		CloudwatchRoleArn: optional(a.LogRole), ThrottleSettings: &aws.ThrottleSettings{BurstLimit: ptr(int32(limit.Burst)), RateLimit: ptr(limit.Rate)},
 		Features: []string{"UsagePlans"}, ApiKeyVersion: ptr("4"),
 	}
 }
@@ -33,7 +30,7 @@ func (g *Gateway) getAccount(ctx context.Context, _ *aws.GetAccountInput) (*aws.
 	if err != nil {
 		return nil, err
 	}
-	return accountView(&a), nil
+	return g.accountView(&a), nil
 }
 
 var accountPatches = patch.Table[api.Account]{Wording: patch.Listed, Paths: []patch.Path[api.Account]{
@@ -73,5 +70,5 @@ func (g *Gateway) updateAccount(ctx context.Context, in *aws.UpdateAccountInput)
 	if err != nil {
 		return nil, err
 	}
-	return accountView(&a), nil
+	return g.accountView(&a), nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
@@ -31,7 +33,7 @@ func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(start), store: mem.New(), ctx: fake.Root(t.Context(), "000000000000", "us-east-1")}
 	deps := service.Deps{Store: h.store, Door: &fake.Door{}, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
-	h.Gateway = &Gateway{deps: deps, options: Options{Keys: fake.Keys{}, Domains: domain.New(deps, nil)}}
+	h.Gateway = &Gateway{deps: deps, options: Options{Keys: fake.Keys{}, Domains: domain.New(deps, nil), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000})}}
 	h.service = h.describe()
 	t.Cleanup(func() {
 		if err := h.store.Close(); err != nil {

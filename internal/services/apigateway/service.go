@@ -8,6 +8,7 @@ import (
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -22,6 +23,8 @@ type Options struct {
 	Objects port.Objects
 	// Keys encrypts the private keys of client certificates.
 	Keys port.Keys
+	// Rates knows the limit of accounts.
+	Rates *throttle.Rates
 	// Plane serves requests to the APIs; nil serves none.
 	Plane *plane.Plane
 }

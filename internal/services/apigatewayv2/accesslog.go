@@ -33,6 +33,14 @@ func (t *table) stageARN() string {
 	return "arn:aws:apigateway:" + t.region + "::/apis/" + t.api + "/stages/" + t.stage
 }
 
+// logRequest writes the line of a request to an HTTP API.
+func (g *Gateway) logRequest(ctx context.Context, x *exchange) {
+	if x.log == nil || g.options.Access == nil {
+		return
+	}
+	g.options.Access.Write(ctx, x.log.destination, x.stageARN(), x.account, x.now, x.log.format.Line(x.contextValue))
+}
+
 // logAccess writes the line of an event of a connection.
 func (g *Gateway) logAccess(ctx context.Context, m *message, status int, err error) {
 	l := m.table.log
@@ -58,11 +66,10 @@ func (g *Gateway) logAccess(ctx context.Context, m *message, status int, err err
 	g.options.Access.Write(ctx, l.destination, m.table.stageARN(), m.Account, m.now, line)
 }
 
-// claims are the rates that a request to a route is under: the account's, the stage's, and the route's own.
-func (t *table) claims(routeKey string) []throttle.Claim {
-	key := throttle.Key{Account: t.account, Region: t.region}
-	claims := []throttle.Claim{{Key: key, Limit: throttle.AccountLimit()}}
-	key.API, key.Stage = t.api, t.stage
+// limits are the rates that a request to a route is under: the account's, the stage's, and the route's own.
+func (t *table) limits(rates *throttle.Rates, routeKey string) []throttle.Claim {
+	claims := []throttle.Claim{rates.Account(t.account, t.region)}
+	key := throttle.Key{Account: t.account, Region: t.region, API: t.api, Stage: t.stage}
 	if t.rate != nil {
 		claims = append(claims, throttle.Claim{Key: key, Limit: *t.rate})
 	}

@@ -5,10 +5,12 @@
 // stage the copy that its deployment made. What a record has of routes and the like are the structs of the API itself; package lib/members copies
 // inputs into them and them into outputs, and a test holds that no member gets lost.
 //
-// The data plane of HTTP APIs ([plane]) answers under {api}.execute-api.{region}.* and under /_aws/execute-api/{api}. It compiles an API's
-// stage into a route table on first use and keeps it until this service commits a change (package store/memo).
-// Functions are invoked as apigateway.amazonaws.com with the route's ARN as the source; without a permission in the function's
-// policy the client gets a 500, as on AWS, and the log says which grant is missing.
+// The data plane of HTTP APIs ([plane], [exchange]) answers under {api}.execute-api.{region}.*, under /_aws/execute-api/{api} and under custom domain names. It
+// compiles an API's stage, with the values of its variables put in, into a route table on first use and keeps it until this service commits a change (package store/memo).
+// A request goes this way, one file and one step of its trace for each: preflight of CORS → route → throttle → authorizer → request parameters → integration →
+// response parameters; where one of them ends it, the gateway answers in its own words, with the headers of CORS. Functions are invoked as apigateway.amazonaws.com
+// with the route's ARN as the source; without a permission in the function's policy the client gets a 500, as on AWS, and the log, the access log and the trace say
+// which grant is missing and how to add it.
 //
 // A WebSocket API ([Gateway.connect]) opens a connection when its $connect route agrees; package socket holds it. Its record is stored before the client
 // knows that it is connected and removed after $disconnect was told, so whoever reads the store knows the open connections and the node that holds each. Another node leaves
@@ -29,6 +31,7 @@
 //
 // # What it is not
 //
-// Portals and their products have no handlers: they are hosted pages. Load balancers and Cloud Map services as private integrations, client certificates,
-// detailed metrics and execution logs are refused by name.
+// Portals and their products have no handlers: they are hosted pages. Load balancers and Cloud Map services as private integrations, client certificates
+// and execution logs are refused by name, and so are first-class integrations with services that Lambent does not have. DetailedMetricsEnabled is kept and shown; there are no
+// metrics of any detail until Lambent has CloudWatch.
 package apigatewayv2

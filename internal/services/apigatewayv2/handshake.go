@@ -56,13 +56,13 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request, t *table) {
 		return
 	}
 	m.request = r
-	if g.options.Rates.Admit(m.now, t.claims(connectRoute)...) >= 0 {
+	if g.options.Rates.Admit(m.now, t.limits(g.options.Rates, connectRoute)...) >= 0 {
 		fail(w, nil, r, http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}
 	if refused := g.admit(ctx, m); refused != nil {
 		g.logAccess(ctx, m, refused.status, refused.err)
-		if refused.err != nil {
+		if refused.err != nil && refused.status >= http.StatusInternalServerError {
 			m.log(ctx, g.deps.Log, refused.err)
 		}
 		fail(w, nil, r, refused.status, refused.message)
@@ -107,11 +107,12 @@ func (g *Gateway) open(w http.ResponseWriter, r *http.Request, m *message) {
 	}
 }
 
-// refusal is why a request is not let in.
+// refusal is why a request is not let in, or not answered by what it was for.
 type refusal struct {
-	status  int
-	message string
-	err     error // for the log; nil when only the client is to blame
+	status    int
+	message   string
+	err       error  // for the log; nil when there is nothing to say
+	challenge string // the WWW-Authenticate of the answer; empty for none
 }
 
 // authorizerTimeout is how long an authorizer function may take (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
@@ -123,7 +124,7 @@ var errNoCaller = errors.New("the route asks for IAM authorization, and nobody c
 func (g *Gateway) admit(ctx context.Context, m *message) *refusal {
 	for name, c := range m.route.RequestParameters {
 		if value(c.Required) && m.resolve(strings.TrimPrefix(name, "route.")) == "" {
-			return &refusal{http.StatusBadRequest, "Missing required request parameters", nil}
+			return &refusal{status: http.StatusBadRequest, message: "Missing required request parameters"}
 		}
 	}
 	switch m.route.AuthorizationType {
@@ -142,15 +143,18 @@ func (g *Gateway) admit(ctx context.Context, m *message) *refusal {
 // allowCaller proves who signed a request and whether that principal may invoke a method.
 func (g *Gateway) allowCaller(ctx context.Context, r *http.Request, body []byte, as *service.Request, method, owner string) (service.Principal, *refusal) {
 	if g.options.Caller == nil {
-		return service.Principal{}, &refusal{http.StatusInternalServerError, "Internal Server Error", errNoCaller}
+		return service.Principal{}, &refusal{status: http.StatusInternalServerError, message: "Internal Server Error", err: errNoCaller}
 	}
 	caller, err := g.options.Caller(r, body)
-	if err != nil || caller.Kind == service.Anonymous {
-		return caller, &refusal{http.StatusForbidden, "Forbidden", nil}
+	if err == nil && caller.Kind == service.Anonymous {
+		err = errors.New("the request is not signed")
+	}
+	if err != nil {
+		return caller, &refusal{status: http.StatusForbidden, message: "Forbidden", err: err}
 	}
 	as.Principal = caller
 	if err := g.deps.Door.Allow(service.WithRequest(ctx, as), service.Target{Action: "execute-api:Invoke", ARN: method, Owner: owner}); err != nil {
-		return caller, &refusal{http.StatusForbidden, "Forbidden", nil}
+		return caller, &refusal{status: http.StatusForbidden, message: "Forbidden", err: err}
 	}
 	return caller, nil
 }
@@ -167,11 +171,11 @@ func callerContext(p service.Principal) json.RawMessage {
 func (g *Gateway) askConnect(ctx context.Context, m *message) *refusal {
 	z := m.route.authorizer
 	if z == nil {
-		return &refusal{http.StatusInternalServerError, "Internal server error", errors.New("the authorizer of $connect does not exist")}
+		return &refusal{status: http.StatusInternalServerError, message: "Internal server error", err: errors.New("the authorizer of $connect does not exist")}
 	}
 	for _, s := range z.IdentitySource {
 		if m.resolve(strings.TrimPrefix(s, "route.")) == "" {
-			return &refusal{http.StatusUnauthorized, "Unauthorized", nil}
+			return &refusal{status: http.StatusUnauthorized, message: "Unauthorized"}
 		}
 	}
 	method := m.arn(connectRoute)
@@ -183,7 +187,7 @@ func (g *Gateway) askConnect(ctx context.Context, m *message) *refusal {
 	b = append(append(append(b, `,"requestContext":`...), m.requestContext()...), '}')
 	function, err := functionOf(variables(value(z.AuthorizerUri), m.table.variables))
 	if err != nil {
-		return &refusal{http.StatusInternalServerError, "Internal server error", err}
+		return &refusal{status: http.StatusInternalServerError, message: "Internal server error", err: err}
 	}
 	ctx, cancel := context.WithTimeout(service.WithRequest(ctx, m.serviceRequest()), authorizerTimeout)
 	defer cancel()
@@ -192,24 +196,24 @@ func (g *Gateway) askConnect(ctx context.Context, m *message) *refusal {
 	})
 	switch {
 	case err != nil:
-		return &refusal{http.StatusInternalServerError, "Internal server error", err}
+		return &refusal{status: http.StatusInternalServerError, message: "Internal server error", err: err}
 	case out.Error != "" && bodyPath(out.Payload, "errorMessage") == "Unauthorized":
-		return &refusal{http.StatusUnauthorized, "Unauthorized", nil}
+		return &refusal{status: http.StatusUnauthorized, message: "Unauthorized"}
 	case out.Error != "":
-		return &refusal{http.StatusInternalServerError, "Internal server error", errors.New("the authorizer " + function + " failed: " + out.Error)}
+		return &refusal{status: http.StatusInternalServerError, message: "Internal server error", err: errors.New("the authorizer " + function + " failed: " + out.Error)}
 	}
 	policy, err := authorizer.ParsePolicy(out.Payload)
 	if err != nil {
-		return &refusal{http.StatusInternalServerError, "Internal server error", err}
+		return &refusal{status: http.StatusInternalServerError, message: "Internal server error", err: err}
 	}
-	switch policy.Decide("execute-api:Invoke", method, nil) {
+	switch policy.Decide("execute-api:Invoke", method, authorizer.RequestKeys{Request: m.request, Time: m.now, Region: m.Region}) {
 	case authorizer.Allowed:
 		m.Authorizer = policyContext(policy)
 		return nil
 	case authorizer.Denied:
-		return &refusal{http.StatusForbidden, "User is not authorized to access this resource with an explicit deny", nil}
+		return &refusal{status: http.StatusForbidden, message: "User is not authorized to access this resource with an explicit deny"}
 	}
-	return &refusal{http.StatusForbidden, "User is not authorized to access this resource", nil}
+	return &refusal{status: http.StatusForbidden, message: "User is not authorized to access this resource"}
 }
 
 // authorizerARN is the source of the invocations of an authorizer's function.

@@ -3,6 +3,7 @@ package apigatewayv2
 import (
 	"context"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -110,7 +111,7 @@ func (i *integration) checkHTTP() error {
 			return err
 		}
 	case i.IntegrationType == kindAWSProxy:
-		if err := i.checkFunction(); err != nil {
+		if err := i.checkFunction(slices.Concat(methods, []string{""})); err != nil {
 			return err
 		}
 	default:
@@ -127,8 +128,8 @@ func (i *integration) checkHTTP() error {
 	return i.checkMappings()
 }
 
-// checkFunction checks the function of a Lambda proxy integration.
-func (i *integration) checkFunction() error {
+// checkFunction checks the function of a Lambda proxy integration, and that its method is one of those allowed. A function is invoked with POST whatever it says.
+func (i *integration) checkFunction(allowed []string) error {
 	if i.IntegrationUri == nil {
 		return badRequest("IntegrationUri is required for an AWS_PROXY integration.")
 	}
@@ -138,8 +139,8 @@ func (i *integration) checkFunction() error {
 	if i.IntegrationMethod == nil {
 		i.IntegrationMethod = ptr("POST")
 	}
-	if *i.IntegrationMethod != "POST" {
-		return badRequest("Invalid IntegrationMethod %s: a function is invoked with POST.", *i.IntegrationMethod)
+	if !slices.Contains(allowed, *i.IntegrationMethod) {
+		return badRequest("Invalid IntegrationMethod %q: give one of %s.", *i.IntegrationMethod, strings.Join(allowed, ", "))
 	}
 	return nil
 }
@@ -188,7 +189,7 @@ func (i *integration) checkWebSocket() error {
 		}
 		return i.checkBackend(methods)
 	case kindAWSProxy:
-		return i.checkFunction()
+		return i.checkFunction([]string{http.MethodPost})
 	}
 	if i.IntegrationMethod == nil {
 		i.IntegrationMethod = ptr("POST")

@@ -203,7 +203,7 @@ func (g *Gateway) receive(ctx context.Context, c *connection, data []byte) []byt
 	if m.route == nil || m.route.integration == nil {
 		return m.failure("Forbidden")
 	}
-	if g.options.Rates.Admit(m.now, t.claims(m.route.RouteKey)...) >= 0 {
+	if g.options.Rates.Admit(m.now, t.limits(g.options.Rates, m.route.RouteKey)...) >= 0 {
 		return m.failure("Too Many Requests")
 	}
 	if why := m.route.invalid(m); why != "" {

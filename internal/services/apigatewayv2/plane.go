@@ -1,28 +1,22 @@
 package apigatewayv2
 
 import (
-	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/domain"
-	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/lib/httpevent"
-	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// Limits of a request and of a function's answer, in bytes
+// Limits of a request and of a function's event, in bytes
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html).
 const (
 	maxRequestBody = 10 << 20
+	maxHeaders     = 10_240
 	maxEvent       = 6 << 20
 )
 
@@ -32,23 +26,10 @@ const planeName = "v2"
 // plane serves requests to APIs.
 type plane struct{ gateway *Gateway }
 
-// exchange is one request on its way through the plane.
-type exchange struct {
-	*table
-
-	request *http.Request
-	route   *compiled
-	params  []param
-	// path is the raw path within the stage; it begins with a slash.
-	path string
-	id   string
-	now  time.Time
-}
-
 // ServeHTTP answers a request to an API's stage.
 func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, path, err := p.resolve(r)
-	p.answer(w, r, t, path, err)
+	p.answer(w, r, t, domain.Target{Path: path}, err)
 }
 
 // Has implements [domain.Plane].
@@ -64,11 +45,11 @@ func (p *plane) Has(r store.Reader, s domain.Scope, api, stageName string) (hasA
 // ServeDomain implements [domain.Plane]: an API answers under its custom domain names also when its own endpoint is switched off.
 func (p *plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Target) {
 	t, err := p.gateway.table(r.Context(), to.API, to.Stage)
-	p.answer(w, r, t, to.Path, err)
+	p.answer(w, r, t, to, err)
 }
 
-// answer answers a request to a stage, which is nil when there is none; path is the raw path within it.
-func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, path string, err error) {
+// answer answers a request to a stage, which is nil when there is none. to has the raw path within it, and the custom domain name that led there.
+func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, to domain.Target, err error) {
 	if err != nil {
 		p.gateway.deps.Log.ErrorContext(r.Context(), "api could not be loaded", slog.Any("error", err))
 		fail(w, nil, r, http.StatusInternalServerError, "Internal Server Error")
@@ -79,28 +60,10 @@ func (p *plane) answer(w http.ResponseWriter, r *http.Request, t *table, path st
 		return
 	}
 	if t.socket != nil {
-		p.serveSocket(w, r, t, path)
+		p.serveSocket(w, r, t, to.Path)
 		return
 	}
-	if t.cors.Preflight(w, r) {
-		return
-	}
-	route, params := t.find(r.Method, path)
-	switch {
-	case route == nil || route.function == "" && route.missing == "":
-		fail(w, t, r, http.StatusNotFound, "Not Found")
-		return
-	case route.missing != "":
-		p.gateway.deps.Log.ErrorContext(r.Context(), "the route asks for what HTTP APIs do not have yet", slog.String("api", t.api), slog.String("route", route.key), slog.String("missing", route.missing))
-		fail(w, t, r, http.StatusInternalServerError, "Internal Server Error")
-		return
-	}
-	c := &exchange{table: t, request: r, route: route, params: params, path: path, now: p.gateway.deps.Clock.Now()}
-	if c.id, err = p.gateway.newID(16); err != nil {
-		fail(w, t, r, http.StatusInternalServerError, "Internal Server Error")
-		return
-	}
-	p.serve(w, c)
+	p.gateway.serveHTTP(w, r, t, to)
 }
 
 // resolve finds the stage that a request is for, and the raw path within it. The first path element names a stage when there is
@@ -114,94 +77,20 @@ func (p *plane) resolve(r *http.Request) (*table, string, error) {
 	if first != "" {
 		t, err := p.gateway.table(r.Context(), id, httpevent.Unescape(first))
 		if err != nil || t != nil {
-			return enabled(t), "/" + rest, err
+			return t.at(r), "/" + rest, err
 		}
 	}
-	t, err := p.gateway.table(r.Context(), id, "$default")
-	return enabled(t), path, err
+	t, err := p.gateway.table(r.Context(), id, defaultStage)
+	return t.at(r), path, err
 }
 
-// enabled hides an API whose default endpoint is switched off.
-func enabled(t *table) *table {
+// at hides an API whose default endpoint is switched off, and one that the host of a request looks for in another region.
+func (t *table) at(r *http.Request) *table {
 	if t == nil || t.disabled {
 		return nil
 	}
+	if region := front.RouteVar(r, "region"); region != "" && region != t.region {
+		return nil
+	}
 	return t
-}
-
-func (p *plane) serve(w http.ResponseWriter, c *exchange) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, maxRequestBody))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			fail(w, c.table, c.request, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-			return
-		}
-		fail(w, c.table, c.request, http.StatusBadRequest, "Bad Request")
-		return
-	}
-	event := c.event(make([]byte, 0, 2048+len(body)), body)
-	if len(event) > maxEvent {
-		fail(w, c.table, c.request, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-		return
-	}
-	out, status := p.invoke(c, event)
-	if status != 0 {
-		fail(w, c.table, c.request, status, http.StatusText(status))
-		return
-	}
-	answer, err := httpevent.Parse(out, httpevent.Rules{ContentType: "text/plain;charset=UTF-8"})
-	if err != nil {
-		p.gateway.deps.Log.WarnContext(c.request.Context(), "function answered what HTTP APIs do not accept",
-			slog.String("function", c.route.function), slog.String("request_id", c.id), slog.Any("error", err))
-		fail(w, c.table, c.request, http.StatusInternalServerError, "Internal Server Error")
-		return
-	}
-	w.Header()["Apigw-Requestid"] = []string{c.id}
-	answer.Write(w, c.request, c.cors)
-}
-
-// invoke runs the route's function; status is 0 when it answered.
-func (p *plane) invoke(c *exchange, event []byte) (payload []byte, status int) {
-	ctx, cancel := context.WithTimeout(c.request.Context(), time.Duration(c.route.timeoutMS)*time.Millisecond)
-	defer cancel()
-	r := service.Request{ID: c.id, API: "execute-api", Operation: c.route.key, Account: c.account, Region: c.region, Time: c.now}
-	out, err := p.gateway.options.Functions.Invoke(service.WithRequest(ctx, &r), &backend.Call{Function: c.route.function, Source: c.source(), Account: c.account, Payload: event})
-	if err == nil && out.Error == "" {
-		return out.Payload, 0
-	}
-	log := p.gateway.deps.Log.With(slog.String("request_id", c.id), slog.String("api", c.api), slog.String("route", c.route.key), slog.String("function", c.route.function))
-	if err == nil {
-		log.WarnContext(ctx, "function failed", slog.String("function_error", out.Error))
-		return nil, http.StatusInternalServerError
-	}
-	log.ErrorContext(ctx, "function could not be invoked", slog.Any("error", err))
-	var f *backend.CallError
-	if errors.As(err, &f) && (f.Kind == backend.TimedOut || f.Kind == backend.Throttled) {
-		return nil, http.StatusServiceUnavailable
-	}
-	return nil, http.StatusInternalServerError
-}
-
-// source is the ARN by which a function's policy knows the route.
-func (c *exchange) source() string {
-	resource := "/$default"
-	if c.route.method != "" {
-		resource = "/" + c.request.Method + c.route.path
-	}
-	return "arn:aws:execute-api:" + c.region + ":" + c.account + ":" + c.api + "/" + c.stage + resource
-}
-
-// fail answers in the gateway's own words. t is nil when no API was found.
-func fail(w http.ResponseWriter, t *table, r *http.Request, status int, message string) {
-	if t != nil {
-		t.cors.Allow(w.Header(), r)
-	}
-	body := `{"message":"` + message + `"}`
-	w.Header()["Content-Type"] = []string{"application/json"}
-	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, body)
-	}
 }

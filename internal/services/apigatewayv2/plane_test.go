@@ -21,6 +21,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/lib/reach"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -79,7 +81,7 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 
 // options are what a gateway shares with others, with functions of a test.
 func options(f port.Functions, d *domain.Domains) Options {
-	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(), Domains: d}
+	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Domains: d}
 }
 
 // run starts a gateway behind a real listener.
@@ -176,7 +178,7 @@ func TestEventOfPayloadFormatTwo(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("post /boards/{id}/pictures"), nil)
 	resp, _ := b.do(t, "POST", "/_aws/execute-api/"+id+"/boards/a%20b/pictures?x=1&x=2&y=a+b", `{"n":"ü"}`,
-		"Content-Type", "application/json", "Cookie", "s=1; t=2", "User-Agent", "test", "X-Two", "v")
+		"Content-Type", "application/json", "Cookie", "s=1; t=2", "User-Agent", "test", "X-Two", "v", "X-Amzn-Trace-Id", "Root=1-2-3")
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
@@ -190,7 +192,7 @@ func TestEventOfPayloadFormatTwo(t *testing.T) {
 		"version": "2.0", "routeKey": "POST /boards/{id}/pictures", "rawPath": "/boards/a b/pictures", "rawQueryString": "x=1&x=2&y=a+b",
 		"cookies": []any{"s=1", "t=2"},
 		"headers": map[string]any{
-			"accept-encoding": "gzip", "content-length": "10", "content-type": "application/json", "host": host, "user-agent": "test", "x-two": "v",
+			"x-amzn-trace-id": "Root=1-2-3", "accept-encoding": "gzip", "content-length": "10", "content-type": "application/json", "host": host, "user-agent": "test", "x-two": "v",
 			"x-forwarded-for": "127.0.0.1", "x-forwarded-port": host[strings.LastIndexByte(host, ':')+1:], "x-forwarded-proto": "http",
 		},
 		"queryStringParameters": map[string]any{"x": "1,2", "y": "a b"},
@@ -215,8 +217,8 @@ func TestMostSpecificRouteWins(t *testing.T) {
 	b := run(t)
 	id := b.deploy(t, samBody("get /a/{x}", "get /a/b", "x-amazon-apigateway-any-method /a/{p+}", "x-amazon-apigateway-any-method /$default", "get /{y}/b"), nil)
 	for target, want := range map[string]string{
-		"GET /a/b": "GET /a/b", "GET /a/c": "GET /a/{x}", "PUT /a/c": "ANY /a/{p+}", "GET /a/c/d": "ANY /a/{p+}", "GET /z/b": "GET /{y}/b",
-		"GET /": "$default", "GET /a/": "$default", "PATCH /q": "$default",
+		"GET /a/b": "GET /a/b", "GET /a/c": "GET /a/{x}", "PUT /a/c": "ANY /a/{p+}", "GET /a/c/d": "ANY /a/{p+}", "GET /z/b": "GET /{y}/b", "GET //a/b": "GET /a/b",
+		"GET /": "$default", "GET /a/": "ANY /a/{p+}", "PATCH /q": "$default",
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if resp, body := b.do(t, method, "/_aws/execute-api/"+id+path, ""); resp.StatusCode != http.StatusOK {
@@ -377,7 +379,7 @@ func FuzzImport(f *testing.F) {
 	b := newBench(f)
 	f.Fuzz(func(_ *testing.T, body string) {
 		if m, err := b.gateway.importDocument(importing{body: &body}); err == nil {
-			compile(&m.api.Config)
+			compile(&m.api.Config, nil)
 		}
 	})
 }

@@ -14,6 +14,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
@@ -27,6 +29,10 @@ type Options struct {
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
 	Access    *accesslog.Writer
+	// Reach says where backends may be.
+	Reach *reach.Policy
+	// Traces keeps what requests to HTTP APIs saw; nil keeps nothing, and the header that asks for it is not heard.
+	Traces *trace.Recorder
 	// Domains are the custom domain names, which the service of REST APIs shares.
 	Domains *domain.Domains
 	// Caller proves who sent a request to a route with IAM authorization, whose whole body is given.
@@ -37,11 +43,12 @@ type Options struct {
 
 // Gateway is the service: its dependencies, the open connections of this process, and caches that can be dropped at any time.
 type Gateway struct {
-	deps      service.Deps
-	options   Options
-	transport *backend.Transport
-	tables    *memo.Cache[struct{}, tableKey, *table]
-	results   *authorizer.Results[*decision]
+	deps    service.Deps
+	options Options
+	// transports are the HTTP clients, by how backends are reached.
+	transports backend.Transports[way]
+	tables     *memo.Cache[struct{}, tableKey, *table]
+	results    *authorizer.Results[*decision]
 
 	// node is the id of this run of this process; hub holds its connections.
 	node string
@@ -179,7 +186,7 @@ func (g *Gateway) close(ctx context.Context) error {
 		g.stop()
 	}
 	g.wg.Wait()
-	g.transport.Close()
+	g.transports.Close()
 	g.tables.Close()
 	g.options.Domains.Close()
 	return err
@@ -201,7 +208,7 @@ const maxResults = 65536
 func newGateway(deps service.Deps, o Options) *Gateway {
 	return &Gateway{
 		deps: deps, options: o, tables: newTables(deps.Store), results: authorizer.NewResults[*decision](maxResults),
-		transport: backend.NewTransport(backend.TransportOptions{}), hub: socket.NewHub(deps.Clock),
+		hub: socket.NewHub(deps.Clock),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -18,9 +17,6 @@ import (
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/vtl"
 )
-
-// maxAnswer bounds the answer of a backend, in bytes.
-const maxAnswer = 10 << 20
 
 // answer is what an integration of a WebSocket API answered.
 type answer struct {
@@ -125,8 +121,7 @@ func (m *message) render(t *vtl.Template, body []byte) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.table.variables)) {
 		values.Put(name, m.table.variables[name])
 	}
-	out, err := t.Render(vtl.Variables(vtl.Request{Body: string(body)}, known, values), vtl.DefaultLimits())
-	return []byte(out), err
+	return t.Render(vtl.Variables(vtl.Request{Body: string(body)}, known, values), vtl.DefaultLimits())
 }
 
 // mocked is the answer of a MOCK integration: its template has to make a document with a statusCode.
@@ -178,19 +173,15 @@ func (g *Gateway) runHTTP(ctx context.Context, m *message, i *socketIntegration,
 		header["Content-Type"] = []string{"application/json"}
 	}
 	r.Header, r.ContentLength = header, int64(len(body))
-	got, err := g.transport.RoundTrip(r)
+	transport, err := g.transport(way{})
 	if err != nil {
 		return answer{}, err
 	}
-	defer func() { _ = got.Body.Close() }()
-	a := answer{status: got.StatusCode, header: map[string]string{}}
-	if a.body, err = io.ReadAll(io.LimitReader(got.Body, maxAnswer+1)); err != nil {
-		return a, err
+	got, err := transport.Fetch(r)
+	if err != nil {
+		return answer{}, err
 	}
-	if len(a.body) > maxAnswer {
-		return a, fmt.Errorf("the backend answered more than %d bytes", maxAnswer)
-	}
-	return a, nil
+	return answer{status: got.Status, header: map[string]string{}, body: got.Body}, nil
 }
 
 // runService calls a function without the form of a proxy, or another service. selector is what the patterns of integration responses are matched

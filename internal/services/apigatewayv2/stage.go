@@ -100,8 +100,6 @@ func checkRouteSettings(a *gatewayAPI, s *api.RouteSettings) error {
 		return badRequest("Execution logs are not supported on protocolType HTTP")
 	case logs:
 		return unsupported("CreateStage", "LoggingLevel and DataTraceEnabled (execution logs of WebSocket APIs)")
-	case value(s.DetailedMetricsEnabled):
-		return unsupported("CreateStage", "DetailedMetricsEnabled")
 	case value(s.ThrottlingBurstLimit) < 0 || value(s.ThrottlingRateLimit) < 0:
 		return badRequest("Throttling limits cannot be negative.")
 	case (s.ThrottlingBurstLimit == nil) != (s.ThrottlingRateLimit == nil):

@@ -2,8 +2,6 @@ package apigatewayv2
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/tokenbucket"
@@ -23,22 +21,12 @@ type table struct {
 	variables  map[string]string
 	cors       *httpevent.CORS
 	disabled   bool
+	resets     int          // of the results of authorizers
 	routes     []compiled   // most specific first
 	socket     *socketTable // of a WebSocket API; nil for an HTTP API
 	log        *logged
 	rate       *tokenbucket.Limit           // of the whole stage
 	rates      map[string]tokenbucket.Limit // of routes
-}
-
-// compiled is a route ready to match.
-type compiled struct {
-	key, method string // method is "ANY" or a method; "" for $default
-	path        string
-	segments    []string
-	function    string // ARN; "" when the route has no integration
-	timeoutMS   int32
-	// missing is what the plane lacks to serve the route; empty when it can.
-	missing string
 }
 
 // tableKey names a stage of an API.
@@ -77,7 +65,7 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		}
 		c = d.Config
 	}
-	t := &table{scope: s, api: id, stage: name, variables: st.StageVariables, disabled: a.NoEndpoint}
+	t := &table{scope: s, api: id, stage: name, variables: st.StageVariables, disabled: a.NoEndpoint, resets: st.Resets}
 	t.compileRates(&st)
 	if t.log, err = compileLog(id, &st); err != nil {
 		return nil, err
@@ -86,123 +74,6 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 		t.socket, err = compileSocket(&c)
 		return t, err
 	}
-	t.cors, t.routes = newCORS(c.CORS), compile(&c)
+	t.cors, t.routes = newCORS(c.CORS), compile(&c, st.StageVariables)
 	return t, nil
-}
-
-func compile(c *config) []compiled {
-	out := make([]compiled, 0, len(c.Routes))
-	for _, r := range c.Routes {
-		k := compiled{key: r.RouteKey}
-		if method, path, ok := strings.Cut(r.RouteKey, " "); ok {
-			k.method, k.path, k.segments = method, path, splitPath(path)
-		}
-		if i, err := c.integration(r.integration()); err == nil {
-			// The URI was checked when it was stored.
-			k.function, _ = functionOf(value(i.IntegrationUri))
-			k.timeoutMS = value(i.TimeoutInMillis)
-			k.missing = missing(&r, i)
-		}
-		out = append(out, k)
-	}
-	slices.SortStableFunc(out, func(a, b compiled) int { return b.compare(&a) })
-	return out
-}
-
-// missing says what the plane lacks to serve a route.
-func missing(r *route, i *integration) string {
-	switch {
-	case r.AuthorizationType != authNone:
-		return "authorization " + r.AuthorizationType
-	case i.IntegrationType != kindAWSProxy || i.IntegrationSubtype != nil:
-		return "integration type " + i.IntegrationType + " " + value(i.IntegrationSubtype)
-	case value(i.PayloadFormatVersion) != "2.0":
-		return "payload format " + value(i.PayloadFormatVersion)
-	case len(i.RequestParameters)+len(i.ResponseParameters) > 0:
-		return "parameter mapping"
-	}
-	return ""
-}
-
-// compare orders routes by how specific they are: literals before variables before greedy variables, element
-// by element, then a method before ANY; $default is the least.
-func (r *compiled) compare(o *compiled) int {
-	if (r.method == "") != (o.method == "") {
-		return rank(r.method != "") - rank(o.method != "")
-	}
-	for i := range min(len(r.segments), len(o.segments)) {
-		if d := weight(r.segments[i]) - weight(o.segments[i]); d != 0 {
-			return d
-		}
-	}
-	if d := len(r.segments) - len(o.segments); d != 0 {
-		return d
-	}
-	return rank(r.method != "ANY") - rank(o.method != "ANY")
-}
-
-func rank(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func weight(segment string) int {
-	switch {
-	case strings.HasSuffix(segment, "+}"):
-		return 0
-	case strings.HasPrefix(segment, "{"):
-		return 1
-	}
-	return 2
-}
-
-// param is one path parameter, decoded.
-type param struct{ name, value string }
-
-// find returns the route of a request and its path parameters, or nil. path is raw and begins with a slash.
-func (t *table) find(method, path string) (*compiled, []param) {
-	segments := splitPath(path)
-	for i := range t.routes {
-		r := &t.routes[i]
-		if r.method == "" {
-			return r, nil
-		}
-		if r.method != "ANY" && r.method != method {
-			continue
-		}
-		if params, ok := r.match(segments); ok {
-			return r, params
-		}
-	}
-	return nil, nil
-}
-
-func (r *compiled) match(segments []string) ([]param, bool) {
-	var params []param
-	for i, s := range r.segments {
-		if i >= len(segments) {
-			return nil, false
-		}
-		if name, ok := strings.CutPrefix(s, "{"); ok {
-			name = strings.TrimSuffix(name, "}")
-			if name, greedy := strings.CutSuffix(name, "+"); greedy {
-				rest := strings.Join(segments[i:], "/")
-				if rest == "" {
-					return nil, false
-				}
-				return append(params, param{name, httpevent.Unescape(rest)}), true
-			}
-			if segments[i] == "" {
-				return nil, false
-			}
-			params = append(params, param{name, httpevent.Unescape(segments[i])})
-			continue
-		}
-		if httpevent.Unescape(segments[i]) != s {
-			return nil, false
-		}
-	}
-	return params, len(segments) == len(r.segments)
 }

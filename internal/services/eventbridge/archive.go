@@ -251,7 +251,7 @@ func (s *Service) keep(tx store.Txn, p place, a *archiveRule, e *event) error {
 		return err
 	}
 	tx.Set(p.archivedAt(a.name, e.Ingested, e.ID), b)
-	tx.Append(p.changes(a.name), changeBy(1, int64(len(e.JSON))))
+	tx.Append(p.changes(a.name), changeBy(1, e.size()))
 	return nil
 }
 
@@ -339,7 +339,7 @@ func (a *archiveRecord) sweep(tx store.Txn, p place, now time.Time) (oldest time
 			return oldest, err
 		}
 		count++
-		size += int64(len(e.JSON))
+		size += e.size()
 		tx.Delete(row.Key)
 		oldest = now
 	}

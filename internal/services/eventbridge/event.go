@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // eventTime is the layout of the times in events.
@@ -77,6 +78,18 @@ func (e *event) withoutDetail() []byte {
 	return append(appendStrings(b, e.Resources), `,"version":"0"}`...)
 }
 
+// size is how many bytes an archive counts for the event: those of its entry, with the time as events have it.
+func (e *event) size() int64 {
+	n := len(e.Source) + len(e.DetailType) + len(eventTime)
+	for _, r := range e.Resources {
+		n += len(r)
+	}
+	if _, detail, ok := bytes.Cut(e.JSON, []byte(`,"detail":`)); ok { // a text cannot hold this: its quotation marks are escaped
+		n += len(detail) - len("}")
+	}
+	return int64(n)
+}
+
 // detail returns the detail of the event.
 func (e *event) detail() string {
 	var doc struct {
@@ -88,12 +101,12 @@ func (e *event) detail() string {
 	return string(doc.Detail)
 }
 
-func validJSON(b []byte) bool { return json.Valid(b) }
+func validJSON(b []byte) bool { return jsonscan.Valid(b) }
 
 // isObject tells whether b is a JSON object.
 func isObject(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
-	return len(b) > 0 && b[0] == '{' && json.Valid(b)
+	return len(b) > 0 && b[0] == '{' && jsonscan.Valid(b)
 }
 
 // envelope tells whether b has what every event has.
@@ -102,7 +115,7 @@ func envelope(b []byte) bool {
 	if json.Unmarshal(b, &doc) != nil {
 		return false
 	}
-	for _, name := range []string{"id", "account", "source", "time", "region", "resources", "detail-type"} {
+	for _, name := range []string{"id", "account", "source", "time", "region", "detail-type"} {
 		if _, ok := doc[name]; !ok {
 			return false
 		}

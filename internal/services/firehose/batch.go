@@ -73,10 +73,10 @@ type work struct {
 // extracts tells whether the query gives a partition key of a name.
 func (w *work) extracts(name string) bool { return w.keys[name] }
 
-// newWork reads the processors of a destination. Those that are not supported are refused by name.
-func newWork(d *api.ExtendedS3DestinationConfiguration) (*work, error) {
+// newWork reads the processors of a destination with a role. Those that are not supported are refused by name.
+func newWork(c *api.ProcessingConfiguration, role string) (*work, error) {
 	w := &work{retries: functionRetries, buffer: functionBuffer}
-	if c := d.ProcessingConfiguration; c != nil && c.Enabled != nil && *c.Enabled {
+	if c != nil && c.Enabled != nil && *c.Enabled {
 		for i := range c.Processors {
 			if err := w.add(&c.Processors[i]); err != nil {
 				return nil, err
@@ -84,7 +84,7 @@ func newWork(d *api.ExtendedS3DestinationConfiguration) (*work, error) {
 		}
 	}
 	if w.function != "" && w.role == "" {
-		w.role = d.RoleARN
+		w.role = role
 	}
 	return w, nil
 }
@@ -185,12 +185,8 @@ func (w *work) addQuery(parameters map[string]string) error {
 	return nil
 }
 
-// objects makes the objects of a batch.
-func (p *pump) objects(ctx context.Context, st *stream, w *work, b plan, items []*item) ([]*object, error) {
-	raw := make([]*item, len(items))
-	for i, it := range items {
-		raw[i] = &item{data: it.data}
-	}
+// process does with the records of a batch what the processors say.
+func (p *pump) process(ctx context.Context, st *stream, w *work, b plan, items []*item) ([]*item, error) {
 	if w.split {
 		items = split(items)
 	}
@@ -208,11 +204,30 @@ func (p *pump) objects(ctx context.Context, st *stream, w *work, b plan, items [
 			it.data = slices.Concat(it.data, w.delimiter)
 		}
 	}
+	return items, nil
+}
+
+// objects makes the objects of a batch.
+func (p *pump) objects(ctx context.Context, st *stream, w *work, b plan, items []*item) ([]*object, error) {
+	raw := untouched(items)
+	items, err := p.process(ctx, st, w, b, items)
+	if err != nil {
+		return nil, err
+	}
 	out, err := st.gather(b, items)
 	if err != nil || st.Bucket.S3BackupMode != "Enabled" {
 		return out, err
 	}
 	return append(out, st.backup(b, raw)), nil
+}
+
+// untouched returns copies of records that keep what came, whatever is done with it.
+func untouched(items []*item) []*item {
+	raw := make([]*item, len(items))
+	for i, it := range items {
+		raw[i] = &item{id: it.id, at: it.at, data: it.data}
+	}
+	return raw
 }
 
 // split makes one record of each JSON value in records that hold several.

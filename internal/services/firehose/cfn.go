@@ -2,6 +2,7 @@ package firehose
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -18,7 +19,33 @@ type streamProperties struct {
 	DeliveryStreamEncryptionConfigurationInput *encryptionProperty   `cfn:"DeliveryStreamEncryptionConfigurationInput"`
 	S3DestinationConfiguration                 *destinationProperty  `cfn:"S3DestinationConfiguration"`
 	ExtendedS3DestinationConfiguration         *extendedProperty     `cfn:"ExtendedS3DestinationConfiguration"`
+	HTTPEndpointDestinationConfiguration       *endpointProperty     `cfn:"HttpEndpointDestinationConfiguration"`
 	Tags                                       []service.TagProperty `cfn:"Tags"`
+}
+
+// endpointProperty is HttpEndpointDestinationConfiguration.
+type endpointProperty struct {
+	Endpoint struct {
+		URL  string  `cfn:"Url,required"`
+		Name *string `cfn:"Name"`
+		Key  *string `cfn:"AccessKey"`
+	} `cfn:"EndpointConfiguration,required"`
+	Hints   *hintsProperty   `cfn:"BufferingHints"`
+	Logging *loggingProperty `cfn:"CloudWatchLoggingOptions"`
+	Request *struct {
+		Encoding   string `cfn:"ContentEncoding"`
+		Attributes []struct {
+			Name  string `cfn:"AttributeName,required"`
+			Value string `cfn:"AttributeValue,required"`
+		} `cfn:"CommonAttributes"`
+	} `cfn:"RequestConfiguration"`
+	Processing *processingProperty `cfn:"ProcessingConfiguration"`
+	Role       *string             `cfn:"RoleARN"`
+	Retry      *struct {
+		Seconds *int32 `cfn:"DurationInSeconds"`
+	} `cfn:"RetryOptions"`
+	BackupMode string               `cfn:"S3BackupMode"`
+	Bucket     *destinationProperty `cfn:"S3Configuration,required"`
 }
 
 type sourceProperty struct {
@@ -143,6 +170,44 @@ func (d *destinationProperty) api() *api.S3DestinationConfiguration {
 	}
 }
 
+func (p *processingProperty) api() *api.ProcessingConfiguration {
+	if p == nil {
+		return nil
+	}
+	out := &api.ProcessingConfiguration{Enabled: p.Enabled}
+	for _, one := range p.Processors {
+		made := api.Processor{Type: one.Type}
+		for _, v := range one.Parameters {
+			made.Parameters = append(made.Parameters, api.ProcessorParameter{ParameterName: v.Name, ParameterValue: v.Value})
+		}
+		out.Processors = append(out.Processors, made)
+	}
+	return out
+}
+
+func (e *endpointProperty) api() *api.HttpEndpointDestinationConfiguration {
+	if e == nil {
+		return nil
+	}
+	out := &api.HttpEndpointDestinationConfiguration{
+		EndpointConfiguration:    &api.HttpEndpointConfiguration{Url: e.Endpoint.URL, Name: e.Endpoint.Name, AccessKey: e.Endpoint.Key},
+		CloudWatchLoggingOptions: e.Logging.api(), ProcessingConfiguration: e.Processing.api(), RoleARN: e.Role, S3BackupMode: e.BackupMode, S3Configuration: e.Bucket.api(),
+	}
+	if e.Hints != nil {
+		out.BufferingHints = &api.HttpEndpointBufferingHints{SizeInMBs: e.Hints.Size, IntervalInSeconds: e.Hints.Interval}
+	}
+	if e.Retry != nil {
+		out.RetryOptions = &api.HttpEndpointRetryOptions{DurationInSeconds: e.Retry.Seconds}
+	}
+	if r := e.Request; r != nil {
+		out.RequestConfiguration = &api.HttpEndpointRequestConfiguration{ContentEncoding: r.Encoding}
+		for _, a := range r.Attributes {
+			out.RequestConfiguration.CommonAttributes = append(out.RequestConfiguration.CommonAttributes, api.HttpEndpointCommonAttribute{AttributeName: a.Name, AttributeValue: a.Value})
+		}
+	}
+	return out
+}
+
 func (d *extendedProperty) api() *api.ExtendedS3DestinationConfiguration {
 	if d == nil {
 		return nil
@@ -152,16 +217,7 @@ func (d *extendedProperty) api() *api.ExtendedS3DestinationConfiguration {
 		EncryptionConfiguration: d.Encryption.api(), CloudWatchLoggingOptions: d.Logging.api(), S3BackupMode: d.BackupMode, S3BackupConfiguration: d.Backup.api(),
 		FileExtension: d.Extension, CustomTimeZone: d.Zone,
 	}
-	if p := d.Processing; p != nil {
-		out.ProcessingConfiguration = &api.ProcessingConfiguration{Enabled: p.Enabled}
-		for _, one := range p.Processors {
-			made := api.Processor{Type: one.Type}
-			for _, v := range one.Parameters {
-				made.Parameters = append(made.Parameters, api.ProcessorParameter{ParameterName: v.Name, ParameterValue: v.Value})
-			}
-			out.ProcessingConfiguration.Processors = append(out.ProcessingConfiguration.Processors, made)
-		}
-	}
+	out.ProcessingConfiguration = d.Processing.api()
 	if p := d.Dynamic; p != nil {
 		out.DynamicPartitioningConfiguration = &api.DynamicPartitioningConfiguration{Enabled: p.Enabled}
 		if p.Retry != nil {
@@ -189,7 +245,8 @@ func (s *Service) resource(ctx context.Context, name string) service.Resource {
 func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p *streamProperties) (service.Resource, error) {
 	in := &api.CreateDeliveryStreamInput{
 		DeliveryStreamName: c.Name(64, nil), S3DestinationConfiguration: p.S3DestinationConfiguration.api(),
-		ExtendedS3DestinationConfiguration: p.ExtendedS3DestinationConfiguration.api(), Tags: tagsOf(c.AllTags(p.Tags)),
+		ExtendedS3DestinationConfiguration: p.ExtendedS3DestinationConfiguration.api(), HttpEndpointDestinationConfiguration: p.HTTPEndpointDestinationConfiguration.api(),
+		Tags: tagsOf(c.AllTags(p.Tags)),
 	}
 	if p.DeliveryStreamName != nil {
 		in.DeliveryStreamName = *p.DeliveryStreamName
@@ -211,33 +268,45 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 }
 
 func (s *Service) updateResource(ctx context.Context, c service.ResourceCall, old, p *streamProperties) (service.Resource, error) {
-	d := newDestination(p.S3DestinationConfiguration.api(), p.ExtendedS3DestinationConfiguration.api())
-	if d == nil {
-		return service.Resource{}, invalid("Exactly one destination configuration is supported for a Firehose.")
-	}
 	now, err := run[api.DescribeDeliveryStreamOutput](ctx, s, "DescribeDeliveryStream", &api.DescribeDeliveryStreamInput{DeliveryStreamName: c.PhysicalID})
 	if err != nil {
 		return service.Resource{}, err
 	}
-	update := &api.ExtendedS3DestinationUpdate{}
-	if err := overlay(update, d); err != nil {
+	update, err := p.update()
+	if err != nil {
 		return service.Resource{}, err
 	}
-	if b := d.S3BackupConfiguration; b != nil {
-		update.S3BackupUpdate = &api.S3DestinationUpdate{}
-		if err := overlay(update.S3BackupUpdate, b); err != nil {
-			return service.Resource{}, err
-		}
-	}
-	if _, err := run[api.UpdateDestinationOutput](ctx, s, "UpdateDestination", &api.UpdateDestinationInput{
-		DeliveryStreamName: c.PhysicalID, CurrentDeliveryStreamVersionId: now.DeliveryStreamDescription.VersionId, DestinationId: destinationID, ExtendedS3DestinationUpdate: update,
-	}); err != nil {
+	update.DeliveryStreamName, update.CurrentDeliveryStreamVersionId, update.DestinationId = c.PhysicalID, now.DeliveryStreamDescription.VersionId, destinationID
+	if _, err := run[api.UpdateDestinationOutput](ctx, s, "UpdateDestination", update); err != nil {
 		return service.Resource{}, err
 	}
 	if err := s.updateEncryption(ctx, c.PhysicalID, old, p); err != nil {
 		return service.Resource{}, err
 	}
 	return s.resource(ctx, c.PhysicalID), s.updateTags(ctx, c, old, p)
+}
+
+// update returns the update to the destination that the properties name, with all its members.
+func (p *streamProperties) update() (*api.UpdateDestinationInput, error) {
+	d := newDestination(p.S3DestinationConfiguration.api(), p.ExtendedS3DestinationConfiguration.api())
+	if e := p.HTTPEndpointDestinationConfiguration.api(); e != nil && d == nil {
+		update := &api.HttpEndpointDestinationUpdate{S3Update: &api.S3DestinationUpdate{}}
+		whole, bucket := newEndpoint(e)
+		return &api.UpdateDestinationInput{HttpEndpointDestinationUpdate: update}, errors.Join(overlay(update, whole), overlay(update.S3Update, bucket))
+	} else if d == nil || e != nil {
+		return nil, invalid("Exactly one destination configuration is supported for a Firehose.")
+	}
+	update := &api.ExtendedS3DestinationUpdate{}
+	if err := overlay(update, d); err != nil {
+		return nil, err
+	}
+	if b := d.S3BackupConfiguration; b != nil {
+		update.S3BackupUpdate = &api.S3DestinationUpdate{}
+		if err := overlay(update.S3BackupUpdate, b); err != nil {
+			return nil, err
+		}
+	}
+	return &api.UpdateDestinationInput{ExtendedS3DestinationUpdate: update}, nil
 }
 
 func (s *Service) updateEncryption(ctx context.Context, name string, old, p *streamProperties) (err error) {

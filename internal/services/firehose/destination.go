@@ -68,7 +68,7 @@ func (s *Service) checkDestination(ctx context.Context, d *api.ExtendedS3Destina
 	if _, err := zoneOf(d); err != nil {
 		return invalid("CustomTimeZone %s is not known.", *d.CustomTimeZone)
 	}
-	work, err := newWork(d)
+	work, err := newWork(d.ProcessingConfiguration, d.RoleARN)
 	if err != nil {
 		return err
 	}
@@ -79,6 +79,16 @@ func (s *Service) checkDestination(ctx context.Context, d *api.ExtendedS3Destina
 		return nil
 	}
 	return s.roles.CheckPassRole(ctx, d.RoleARN, principal)
+}
+
+// checkDestinations checks where a stream delivers to, and that its caller may pass the roles.
+func (s *Service) checkDestinations(ctx context.Context, r *streamRecord) error {
+	if r.Endpoint != nil {
+		if err := s.checkEndpoint(ctx, r.Endpoint); err != nil {
+			return err
+		}
+	}
+	return s.checkDestination(ctx, r.Bucket)
 }
 
 // partitioned tells whether the records of a destination are partitioned by what they hold.
@@ -116,6 +126,9 @@ func (st *stream) destination() api.DestinationDescription {
 			CompressionFormat: b.CompressionFormat, EncryptionConfiguration: b.EncryptionConfiguration, CloudWatchLoggingOptions: b.CloudWatchLoggingOptions,
 		}
 	}
+	if st.Endpoint != nil {
+		return api.DestinationDescription{DestinationId: destinationID, HttpEndpointDestinationDescription: describeEndpoint(st.Endpoint, plain)}
+	}
 	return api.DestinationDescription{DestinationId: destinationID, S3DestinationDescription: plain, ExtendedS3DestinationDescription: extended}
 }
 
@@ -123,15 +136,12 @@ func (s *Service) updateDestination(ctx context.Context, in *api.UpdateDestinati
 	for name, asked := range map[string]bool{
 		"RedshiftDestinationUpdate": in.RedshiftDestinationUpdate != nil, "ElasticsearchDestinationUpdate": in.ElasticsearchDestinationUpdate != nil,
 		"AmazonopensearchserviceDestinationUpdate": in.AmazonopensearchserviceDestinationUpdate != nil, "SplunkDestinationUpdate": in.SplunkDestinationUpdate != nil,
-		"HttpEndpointDestinationUpdate": in.HttpEndpointDestinationUpdate != nil, "SnowflakeDestinationUpdate": in.SnowflakeDestinationUpdate != nil,
+		"SnowflakeDestinationUpdate":                  in.SnowflakeDestinationUpdate != nil,
 		"AmazonOpenSearchServerlessDestinationUpdate": in.AmazonOpenSearchServerlessDestinationUpdate != nil, "IcebergDestinationUpdate": in.IcebergDestinationUpdate != nil,
 	} {
 		if asked {
 			return nil, service.Unsupported(codeInvalid, "UpdateDestination", name)
 		}
-	}
-	if (in.S3DestinationUpdate == nil) == (in.ExtendedS3DestinationUpdate == nil) {
-		return nil, invalid("Exactly one destination update is supported for a Firehose.")
 	}
 	if in.DestinationId != destinationID {
 		return nil, invalid("Destination id %s was not found.", in.DestinationId)
@@ -140,24 +150,48 @@ func (s *Service) updateDestination(ctx context.Context, in *api.UpdateDestinati
 	if err != nil {
 		return nil, err
 	}
-	updated, err := merge(st.Bucket, in)
-	if err != nil {
+	updated := *st
+	if err := updated.redirect(in); err != nil {
 		return nil, err
 	}
-	if err := s.checkDestination(ctx, updated); err != nil {
+	if err := s.checkDestinations(ctx, &updated.streamRecord); err != nil {
+		return nil, err
+	}
+	if err := s.hide(ctx, &updated); err != nil {
 		return nil, err
 	}
 	return &api.UpdateDestinationOutput{}, s.change(ctx, in.DeliveryStreamName, func(st *stream) error {
 		switch {
 		case strconv.Itoa(st.Version) != in.CurrentDeliveryStreamVersionId:
 			return service.Errorf(codeConcurrent, "Cannot update firehose: %s since the current version id: %d and specified version id: %s do not match", st.Name, st.Version, in.CurrentDeliveryStreamVersionId)
-		case partitioned(updated) != partitioned(st.Bucket):
+		case partitioned(updated.Bucket) != partitioned(st.Bucket):
 			return invalid("Dynamic partitioning can only be enabled or disabled when a Firehose is created.")
 		}
-		st.Bucket, st.Updated = updated, s.clock.Now().UTC()
+		st.Bucket, st.Endpoint, st.AccessKey, st.Updated = updated.Bucket, updated.Endpoint, updated.AccessKey, s.clock.Now().UTC()
 		st.Version++
 		return nil
 	})
+}
+
+// redirect changes where a stream delivers to. What an update does not mention stays if the kind of destination does.
+func (r *streamRecord) redirect(in *api.UpdateDestinationInput) (err error) {
+	asked := 0
+	for _, is := range []bool{in.S3DestinationUpdate != nil, in.ExtendedS3DestinationUpdate != nil, in.HttpEndpointDestinationUpdate != nil} {
+		if is {
+			asked++
+		}
+	}
+	switch {
+	case asked != 1:
+		return invalid("Exactly one destination update is supported for a Firehose.")
+	case in.HttpEndpointDestinationUpdate != nil:
+		r.Endpoint, r.Bucket, err = mergeEndpoint(r.Endpoint, r.Bucket, in.HttpEndpointDestinationUpdate)
+		return err
+	case r.Endpoint != nil:
+		r.Endpoint, r.Bucket = nil, &api.ExtendedS3DestinationConfiguration{}
+	}
+	r.Bucket, err = merge(r.Bucket, in)
+	return err
 }
 
 // merge returns a destination with what an update says of it: members that it does not have stay. The update has the members of the destination but for the

@@ -1,4 +1,4 @@
-// Package firehose is Amazon Data Firehose: delivery streams that collect records and write them to a bucket.
+// Package firehose is Amazon Data Firehose: delivery streams that collect records and write them to a bucket, or post them to an HTTP endpoint.
 //
 // # The way of a record
 //
@@ -7,6 +7,9 @@
 // The plan (which rows, when) is written first, so that a batch that a crash cut off is made again as it was: its objects get the same names and take the place of those that
 // were written already. A batch is transformed and partitioned (batch.go), written through the door with the stream's role (object.go), and then its rows are deleted. What
 // cannot be processed is written below the error prefix. A batch that cannot be delivered is tried again with a back-off until its records are a day old.
+//
+// A batch for an HTTP endpoint is one request (endpoint.go), with the same request id each time that it is tried. What the endpoint does not take until the retry options say that
+// it is enough is written to the stream's bucket. The endpoint's access key is sealed.
 //
 // Other services put records into their own transactions through [Service.Put].
 //
@@ -23,7 +26,7 @@
 //
 // # What it deliberately is not
 //
-// Destinations other than S3, sources other than direct puts and data streams, and conversion of formats are refused by name. Records that the Kinesis
+// Destinations other than S3 and HTTP endpoints, sources other than direct puts and data streams, and conversion of formats are refused by name. Records that the Kinesis
 // Producer Library aggregated are delivered as they are. Dynamic partitioning groups the records of a batch, while AWS keeps a buffer for each partition: with many partitions
 // objects are smaller than there. Records are not encrypted in the log: that encryption is asked for is kept and shown.
 //

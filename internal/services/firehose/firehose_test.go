@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,9 +49,20 @@ type harness struct {
 	mu       sync.Mutex // guards the fields below
 	objects  map[string][]byte
 	writes   int
-	failing  error                                                     // what the bucket says
-	function func(in lambda.InvokeInput) (payload []byte, failed bool) // what the function does
-	callers  map[string]service.Principal                              // by operation
+	failing  error                                                          // what the bucket says
+	function func(in lambda.InvokeInput) (payload []byte, failed bool)      // what the function does
+	callers  map[string]service.Principal                                   // by operation
+	endpoint func(r *http.Request, body []byte) (status int, answer string) // what an HTTP endpoint does
+}
+
+// RoundTrip implements [http.RoundTripper]: it is the endpoint.
+func (h *harness) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	status, answer := h.endpoint(r, body)
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
 }
 
 func newHarness(t testing.TB) *harness {
@@ -72,7 +85,7 @@ func (h *harness) open(t testing.TB) {
 	d := service.Deps{Store: h.store, Blobs: blobmem.New(), Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	var streams *kinesis.Service
 	h.streams, streams = kinesis.New(d)
-	h.service, h.impl = New(d, Options{Roles: fake.Roles{}, Sender: deliver.New(d, fake.Roles{}), Arrivals: streams})
+	h.service, h.impl = New(d, Options{Roles: fake.Roles{}, Sender: deliver.New(d, fake.Roles{}), Arrivals: streams, Keys: fake.Keys{}, HTTP: &http.Client{Transport: h}})
 	if err := h.service.Start(h.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -199,16 +199,19 @@ func (p *pump) write(ctx context.Context, st *stream, o *object) error {
 
 // tell writes an error to the log group that the destination names, when it names one.
 func (p *pump) tell(ctx context.Context, st *stream, problem error) error {
-	o := st.Bucket.CloudWatchLoggingOptions
+	o, role, to, code := st.Bucket.CloudWatchLoggingOptions, st.Bucket.RoleARN, st.Bucket.BucketARN, "S3.DeliveryFailed"
+	if e := st.Endpoint; e != nil {
+		o, role, to, code = e.CloudWatchLoggingOptions, opt.Value(e.RoleARN), e.EndpointConfiguration.Url, codeEndpoint
+	}
 	if o == nil || o.Enabled == nil || !*o.Enabled || o.LogGroupName == nil || o.LogStreamName == nil {
 		return nil
 	}
-	body, err := json.Marshal(map[string]string{"deliveryStreamARN": st.arn(), "destination": st.Bucket.BucketARN, "errorCode": "S3.DeliveryFailed", "message": problem.Error()})
+	body, err := json.Marshal(map[string]string{"deliveryStreamARN": st.arn(), "destination": to, "errorCode": code, "message": problem.Error()})
 	if err != nil {
 		return err
 	}
 	return p.sender.Send(ctx, &deliver.Message{
-		Target: "arn:aws:logs:" + st.place.region + ":" + st.place.account + ":log-group:" + *o.LogGroupName, Stream: *o.LogStreamName, Role: st.Bucket.RoleARN, Body: body,
+		Target: "arn:aws:logs:" + st.place.region + ":" + st.place.account + ":log-group:" + *o.LogGroupName, Stream: *o.LogStreamName, Role: role, Body: body,
 		From: port.Source{Service: principal, ARN: st.arn(), Account: st.place.account},
 	})
 }

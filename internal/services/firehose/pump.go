@@ -85,6 +85,8 @@ type pump struct {
 	cancel context.CancelFunc
 	// stuck tells that the last try to deliver failed; the reader of the source waits then.
 	stuck atomic.Bool
+	// tries counts the requests to an endpoint for the batch at hand.
+	tries int
 }
 
 // plan is a batch: the rows up to Last, delivered as at At.
@@ -161,7 +163,7 @@ func (p *pump) turn(ctx context.Context, st *stream, seen *level) (wait time.Dur
 		return 0, err
 	}
 	if !planned {
-		size, interval := int(*st.Bucket.BufferingHints.SizeInMBs)<<20, time.Duration(*st.Bucket.BufferingHints.IntervalInSeconds)*time.Second
+		size, interval := st.buffer()
 		if err := p.look(ctx, seen, size); err != nil {
 			return 0, err
 		}
@@ -262,7 +264,10 @@ func (p *pump) deliver(ctx context.Context, st *stream, b plan) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWork(st.Bucket)
+	if st.Endpoint != nil {
+		return p.post(ctx, st, b, items)
+	}
+	w, err := newWork(st.Bucket.ProcessingConfiguration, st.Bucket.RoleARN)
 	if err != nil {
 		return err
 	}
@@ -270,6 +275,10 @@ func (p *pump) deliver(ctx context.Context, st *stream, b plan) error {
 	if err != nil {
 		return err
 	}
+	return p.writeAll(ctx, st, objects)
+}
+
+func (p *pump) writeAll(ctx context.Context, st *stream, objects []*object) error {
 	for _, o := range objects {
 		if err := p.write(ctx, st, o); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 
 	api "lambent.dev/lambent/internal/awsapi/firehose"
 	"lambent.dev/lambent/internal/clock"
@@ -24,6 +25,10 @@ type Options struct {
 	Sender *deliver.Sender
 	// Arrivals tells of records in data streams.
 	Arrivals port.Arrivals
+	// Keys seal the access keys of endpoints.
+	Keys port.Keys
+	// HTTP calls endpoints. Nil makes a client of its own.
+	HTTP *http.Client
 }
 
 // Service is Amazon Data Firehose. Make one with [New].
@@ -36,6 +41,8 @@ type Service struct {
 	roles    port.Roles
 	sender   *deliver.Sender
 	arrivals port.Arrivals
+	keys     port.Keys
+	http     *http.Client
 
 	streams *memo.Cache[place, string, *stream]
 	pumps   pumps
@@ -43,7 +50,10 @@ type Service struct {
 
 // New returns Firehose on the given collaborators. The second value is what other services use of it past the door.
 func New(d service.Deps, o Options) (service.Service, *Service) {
-	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: endpointTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals, keys: o.Keys, http: o.HTTP}
 	s.streams = memo.New[place, string, *stream](d.Store, maxStreams, func(p place) [][]byte { return [][]byte{p.streams()} })
 	return service.Service{
 		API:            api.API,

@@ -38,7 +38,11 @@ type streamRecord struct {
 	Source     string                                          `json:"source,omitempty"`
 	SourceRole string                                          `json:"sourceRole,omitempty"`
 	Encryption *api.DeliveryStreamEncryptionConfigurationInput `json:"encryption,omitempty"`
-	Bucket     *api.ExtendedS3DestinationConfiguration         `json:"bucket"`
+	// Bucket is where records go; with an Endpoint it is where those go that the endpoint did not take, or all of them.
+	Bucket   *api.ExtendedS3DestinationConfiguration   `json:"bucket"`
+	Endpoint *api.HttpEndpointDestinationConfiguration `json:"endpoint,omitempty"`
+	// AccessKey is that of the Endpoint.
+	AccessKey *secret `json:"accessKey,omitempty"`
 }
 
 // stream is a delivery stream with its place. It is shared and must not be changed.
@@ -98,10 +102,10 @@ func (s *Service) createDeliveryStream(ctx context.Context, in *api.CreateDelive
 	if err := st.from(in); err != nil {
 		return nil, err
 	}
-	if st.Bucket = newDestination(in.S3DestinationConfiguration, in.ExtendedS3DestinationConfiguration); st.Bucket == nil {
-		return nil, invalid("Exactly one destination configuration is supported for a Firehose.")
+	if err := st.deliverTo(in); err != nil {
+		return nil, err
 	}
-	if err := s.checkDestination(ctx, st.Bucket); err != nil {
+	if err := s.checkDestinations(ctx, &st.streamRecord); err != nil {
 		return nil, err
 	}
 	if st.SourceRole != "" && s.roles != nil {
@@ -118,6 +122,9 @@ func (s *Service) createDeliveryStream(ctx context.Context, in *api.CreateDelive
 		return nil, err
 	}
 	st.ID = binary.BigEndian.Uint64(id[:])
+	if err := s.hide(ctx, &st); err != nil {
+		return nil, err
+	}
 	err := s.store.Update(ctx, func(tx store.Txn) error {
 		taken, err := record.Has(tx, p.stream(st.Name))
 		if err != nil {
@@ -141,13 +148,25 @@ func refused(in *api.CreateDeliveryStreamInput) error {
 		"RedshiftDestinationConfiguration": in.RedshiftDestinationConfiguration != nil, "ElasticsearchDestinationConfiguration": in.ElasticsearchDestinationConfiguration != nil,
 		"AmazonopensearchserviceDestinationConfiguration":    in.AmazonopensearchserviceDestinationConfiguration != nil,
 		"AmazonOpenSearchServerlessDestinationConfiguration": in.AmazonOpenSearchServerlessDestinationConfiguration != nil,
-		"SplunkDestinationConfiguration":                     in.SplunkDestinationConfiguration != nil, "HttpEndpointDestinationConfiguration": in.HttpEndpointDestinationConfiguration != nil,
-		"SnowflakeDestinationConfiguration": in.SnowflakeDestinationConfiguration != nil, "IcebergDestinationConfiguration": in.IcebergDestinationConfiguration != nil,
+		"SplunkDestinationConfiguration":                     in.SplunkDestinationConfiguration != nil,
+		"SnowflakeDestinationConfiguration":                  in.SnowflakeDestinationConfiguration != nil, "IcebergDestinationConfiguration": in.IcebergDestinationConfiguration != nil,
 		"MSKSourceConfiguration": in.MSKSourceConfiguration != nil, "DatabaseSourceConfiguration": in.DatabaseSourceConfiguration != nil,
 	} {
 		if asked {
 			return service.Unsupported(codeInvalid, "CreateDeliveryStream", name)
 		}
+	}
+	return nil
+}
+
+// deliverTo reads the one destination of a new stream.
+func (r *streamRecord) deliverTo(in *api.CreateDeliveryStreamInput) error {
+	r.Bucket = newDestination(in.S3DestinationConfiguration, in.ExtendedS3DestinationConfiguration)
+	if (in.HttpEndpointDestinationConfiguration == nil) == (r.Bucket == nil) {
+		return invalid("Exactly one destination configuration is supported for a Firehose.")
+	}
+	if in.HttpEndpointDestinationConfiguration != nil {
+		r.Endpoint, r.Bucket = newEndpoint(in.HttpEndpointDestinationConfiguration)
 	}
 	return nil
 }

@@ -27,11 +27,11 @@ func checkFilter(text string, body bool, context string) error {
 	if !body && nested(text) {
 		return invalid("Filter policy scope MessageAttributes does not support nested filter policy")
 	}
-	p, err := pattern.Compile(text, pattern.SNS)
+	if !json.Valid([]byte(text)) {
+		return invalid("%sFilterPolicy: %s", context, jsonProblem(text))
+	}
+	p, err := pattern.Compile(compacted(text), pattern.SNS) // errors tell places in the policy without white space
 	if err != nil {
-		if !json.Valid([]byte(text)) {
-			return invalid("%sFilterPolicy: %s", context, jsonProblem(text))
-		}
 		return invalid("%sFilterPolicy: %s", context, err)
 	}
 	if len(p.Fields()) > maxFilterKeys {
@@ -41,6 +41,15 @@ func checkFilter(text string, body bool, context string) error {
 		return invalid("%sFilterPolicy: Filter policy is too complex", context)
 	}
 	return nil
+}
+
+// compacted returns JSON without white space between its parts.
+func compacted(text string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(text)) != nil {
+		return text
+	}
+	return b.String()
 }
 
 // nested tells whether a policy has fields within fields, which attributes do not have.

@@ -121,7 +121,7 @@ func (s *Service) createQueueResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, service.Errorf(codeExists, "A queue named %s exists already. Choose another name, or leave QueueName out.", name)
 		}
 	}
-	out, err := call[api.CreateQueueOutput](ctx, s, "CreateQueue", &api.CreateQueueInput{QueueName: name, Attributes: attributes, Tags: c.AllTags(p.Tags)})
+	out, err := call[api.CreateQueueOutput](ctx, s, "CreateQueue", &api.CreateQueueInput{QueueName: name, Attributes: attributes, Tags: c.UserTags(p.Tags)})
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -155,7 +155,7 @@ func (s *Service) updateQueueResource(ctx context.Context, c service.ResourceCal
 			return service.Resource{}, err
 		}
 	}
-	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, c.AllTags(old.Tags), c.AllTags(p.Tags))
+	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, c.UserTags(old.Tags), c.UserTags(p.Tags))
 }
 
 func (s *Service) updateTags(ctx context.Context, url string, old, tags map[string]string) error {

@@ -87,6 +87,8 @@ func CheckIntegration(i *aws.Integration) error {
 		return BadRequest("Invalid response transfer mode specified. Valid options are BUFFERED,STREAM")
 	case i.ConnectionType == aws.ConnectionTypeVpcLink && text(i.ConnectionId) == "":
 		return BadRequest("A connectionId is required for connectionType VPC_LINK")
+	case text(i.IntegrationTarget) != "":
+		return BadRequest("integrationTarget is not supported: there are no load balancers here. Leave it out: a private integration calls the host of its uri")
 	case i.ResponseTransferMode == aws.ResponseTransferModeStream && i.Type != aws.IntegrationTypeHttpProxy && i.Type != aws.IntegrationTypeAwsProxy:
 		return BadRequest("Response transfer mode STREAM is only supported for HTTP_PROXY and AWS_PROXY integrations.")
 	}

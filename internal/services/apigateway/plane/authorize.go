@@ -215,7 +215,7 @@ func (x *exchange) authorizeFunction(ctx context.Context, a *methodAuthorizer, r
 		}
 	}
 	x.policy = policy
-	switch v := policy.Decide(invokeAction, resource, requestKeys{x}); {
+	switch v := policy.Decide(invokeAction, resource, x.keys()); {
 	case v == authorizer.Allowed, v == authorizer.NotAllowed && byPolicy:
 		return nil
 	case v == authorizer.Denied:

@@ -56,6 +56,7 @@ type call struct {
 	templates  map[string]*vtl.Template // by media type
 	responses  []*integrationResponse   // those with a pattern first, in the order of their status
 	fallback   *integrationResponse     // the one without a pattern
+	link       *uri                     // the id of the VPC link; nil for an integration over the internet
 	namespace  string
 	timeout    int32
 	broken     error
@@ -140,6 +141,9 @@ func compileCall(r *resource, i *aws.Integration) *call {
 	}
 	if i.TimeoutInMillis != nil && *i.TimeoutInMillis > 0 {
 		c.timeout = *i.TimeoutInMillis
+	}
+	if i.ConnectionType == aws.ConnectionTypeVpcLink {
+		c.link = parseURI(deref(i.ConnectionId))
 	}
 	if i.TlsConfig != nil {
 		c.insecure = deref(i.TlsConfig.InsecureSkipVerification)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	// maxBody bounds the body of a request and of an answer, in bytes
 	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
 	maxBody = 10 << 20
+	// smallBody is the size up to which room is made for a body before it comes, in bytes.
+	smallBody = 64 << 10
 	// maxHeaders bounds all header lines of a request, in bytes.
 	maxHeaders = 10_240
 )
@@ -106,16 +109,19 @@ func (x *exchange) readBody(w http.ResponseWriter) *failed {
 	if x.http.ContentLength > maxBody {
 		return &failed{kind: "REQUEST_TOO_LARGE", message: "Request Too Long"}
 	}
-	if x.http.ContentLength > 0 {
-		x.body = make([]byte, x.http.ContentLength)
+	if n := x.http.ContentLength; n > 0 && n <= smallBody {
+		x.body = make([]byte, n)
 		_, err = io.ReadFull(x.http.Body, x.body)
 	} else {
+		// What a client only says that it will send takes no memory.
 		x.body, err = io.ReadAll(http.MaxBytesReader(w, x.http.Body, maxBody))
 	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return &failed{kind: "REQUEST_TOO_LARGE", message: "Request Too Long"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &failed{kind: "DEFAULT_4XX", status: http.StatusRequestTimeout, message: "Request Timeout", err: err}
 	case err != nil:
 		return &failed{kind: "DEFAULT_4XX", status: http.StatusBadRequest, message: "Bad Request", err: err}
 	}

@@ -15,6 +15,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/jsonscan"
+	"lambent.dev/lambent/internal/lib/reach"
 )
 
 // mock answers with the status that the request template names.
@@ -55,6 +57,9 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	c := x.method.call
 	out, f := x.build()
 	if f != nil {
+		return f
+	}
+	if f := x.checkLink(ctx); f != nil {
 		return f
 	}
 	target, err := url.Parse(c.uri.fill(out.path, x.variables))
@@ -98,19 +103,17 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
+	seen := trace.Text{Line: got.text, Head: got.fields, Body: got.body}
 	if got.stream != nil {
-		step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\na stream")
-		return nil
+		seen.Body = []byte("a stream")
 	}
-	step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\n" + string(got.body))
+	step.EndText(seen)
 	return nil
 }
 
-var errAnswerTooLarge = fmt.Errorf("the answer of the backend has more than %d bytes", maxBody)
-
 // exchangeHTTP sends a request and reads the answer: the whole of it, unless it is passed on while it arrives.
 func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
-	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call.insecure)
+	t, err := x.plane.backends.transport(r.Context(), x.plane, x.stage, x.method.call)
 	if err != nil {
 		return nil, err
 	}
@@ -123,28 +126,8 @@ func (x *exchange) exchangeHTTP(r *http.Request) (*answer, error) {
 		a.stream = x.watched(got.Body)
 		return a, nil
 	}
-	a.body, err = readWhole(got)
+	a.body, err = integration.ReadWhole(got)
 	return a, err
-}
-
-// readWhole reads the body of an answer to its end, so that the connection is kept.
-func readWhole(got *http.Response) (body []byte, err error) {
-	defer func() { _ = got.Body.Close() }()
-	if got.ContentLength > maxBody {
-		return nil, errAnswerTooLarge
-	}
-	if got.ContentLength > 0 {
-		body = make([]byte, got.ContentLength)
-		if _, err = io.ReadFull(got.Body, body); err == nil {
-			_, err = io.Copy(io.Discard, got.Body)
-		}
-	} else if got.Body != http.NoBody {
-		body, err = io.ReadAll(io.LimitReader(got.Body, maxBody+1))
-	}
-	if len(body) > maxBody {
-		err = errAnswerTooLarge
-	}
-	return body, err
 }
 
 // unreachable is the answer when a backend gave none.
@@ -152,7 +135,7 @@ func (x *exchange) unreachable(err error) *failed {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &failed{kind: "INTEGRATION_TIMEOUT", message: "Endpoint request timed out", err: err}
 	}
-	if errors.Is(err, errAnswerTooLarge) {
+	if errors.Is(err, integration.ErrAnswerTooLarge) || errors.Is(err, reach.ErrBlocked) {
 		return configuration(err)
 	}
 	return &failed{kind: "INTEGRATION_FAILURE", message: "Network error communicating with endpoint", err: err}
@@ -192,7 +175,7 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(strconv.Itoa(got.Status) + "\n" + string(got.Body))
+	step.EndText(trace.Text{Line: strconv.Itoa(got.Status), Body: got.Body})
 	x.answer = &answer{status: got.Status, text: strconv.Itoa(got.Status), fields: fieldsOf(got.Header), body: got.Body}
 	return nil
 }
@@ -203,7 +186,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 	if len(bytes.TrimSpace(payload)) == 0 {
 		payload = []byte("{}")
 	}
-	if !json.Valid(payload) {
+	if !jsonscan.Valid(payload) {
 		message := "Could not parse request body into json: the event is not JSON"
 		x.answer = &answer{status: http.StatusBadRequest, text: message, body: append(jsonenc.String([]byte(`{"message":`), message), '}')}
 		return nil
@@ -220,7 +203,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(string(got.Payload))
+	step.EndText(trace.Text{Body: got.Payload})
 	// The selection pattern is compared with the message of an error; what is no error takes the answer without a pattern.
 	x.answer = &answer{status: http.StatusOK, body: got.Payload}
 	if call.Event {

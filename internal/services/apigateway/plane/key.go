@@ -122,7 +122,7 @@ func (x *exchange) identify(ctx context.Context) ([]throttle.Claim, *failed) {
 // throttle takes a token of each bucket that the request needs.
 func (x *exchange) throttle(claims []throttle.Claim) *failed {
 	all := make([]throttle.Claim, 0, 4)
-	all = append(all, throttle.Claim{Key: throttle.Key{Account: x.Account, Region: x.Region}, Limit: throttle.AccountLimit()})
+	all = append(all, x.plane.rates.Account(x.Account, x.Region))
 	if x.settings.limited {
 		all = append(all, x.settings.limit)
 	}

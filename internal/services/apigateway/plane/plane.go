@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/accesslog"
@@ -20,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -40,8 +40,10 @@ type Options struct {
 	Services  *integration.Services
 	Tokens    *authorizer.Tokens
 	Rates     *throttle.Rates
-	Access    *accesslog.Writer
-	Logs      port.LogSink
+	// Reach says where backends may be.
+	Reach  *reach.Policy
+	Access *accesslog.Writer
+	Logs   port.LogSink
 	// Traces keeps what requests saw; nil keeps nothing, and the header that asks for it is not heard.
 	Traces *trace.Recorder
 	// Caller proves who signed a request whose whole body is given.
@@ -168,7 +170,7 @@ func (p *Plane) begin(r *http.Request) *exchange {
 	x.extended = extendedID(id)
 	x.traceID = r.Header.Get("X-Amzn-Trace-Id")
 	if x.traceID == "" {
-		x.traceID = newTraceID(id, x.now)
+		x.traceID = trace.NewHeader(id, x.now)
 	}
 	return x
 }
@@ -177,20 +179,6 @@ func (p *Plane) begin(r *http.Request) *exchange {
 func extendedID(id string) string {
 	b := []byte(id)
 	return base64.RawURLEncoding.EncodeToString(b[len(b)-11:]) + "="
-}
-
-// newTraceID is a tracing header of a request that came without one.
-func newTraceID(id string, now time.Time) string {
-	const root = "Root=1-"
-	b := append(make([]byte, 0, 48), root...)
-	b = strconv.AppendUint(b, uint64(uint32(now.Unix())), 16) //nolint:gosec // the form has eight digits
-	b = append(b, '-')
-	for i := 0; len(b) < len(root)+9+24 && i < len(id); i++ {
-		if id[i] != '-' {
-			b = append(b, id[i])
-		}
-	}
-	return string(b)
 }
 
 // fail answers when the platform itself fails.
@@ -263,7 +251,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *failed {
 		return f
 	}
 	if v := x.method.validate; v != nil {
-		step := x.trace.Step("validation", string(x.body))
+		step := x.trace.StepText("validation", trace.Text{Body: x.body})
 		f := v.check(x)
 		step.End(outcome(f, "valid"))
 		if f != nil {

@@ -32,6 +32,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/reach"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -73,7 +75,7 @@ func newFixture(t testing.TB) *fixture {
 	f.plane = New(Options{
 		Deps: deps, Functions: &integration.Functions{Direct: f, Streams: f, Sender: sender, Door: door{}, Random: rand.Reader},
 		Services: &integration.Services{Requests: f, Sender: sender, Random: rand.Reader},
-		Tokens:   authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock}), Rates: throttle.New(), Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
+		Tokens:   authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock}), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
 		Caller: func(r *http.Request, _ []byte) (service.Principal, error) {
 			switch r.Header.Get("Authorization") {
 			case "":

@@ -2,12 +2,10 @@ package plane
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"lambent.dev/lambent/internal/auth/iam"
-	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 )
 
@@ -45,7 +43,7 @@ const (
 // decide asks the policy about the request as a caller without credentials makes it.
 func (p *resourcePolicy) decide(x *exchange, resource string) verdict {
 	d := iam.Evaluate(&iam.Request{
-		Principal: iam.Principal{Kind: iam.Anonymous}, Action: invokeAction, Resource: resource, Owner: x.Account, Context: requestKeys{x},
+		Principal: iam.Principal{Kind: iam.Anonymous}, Action: invokeAction, Resource: resource, Owner: x.Account, Context: x.keys(),
 	}, &iam.Policies{Resource: []iam.Document{p.document}})
 	switch {
 	case d.Allowed:
@@ -56,36 +54,9 @@ func (p *resourcePolicy) decide(x *exchange, resource string) verdict {
 	return neither
 }
 
-// requestKeys are the condition keys of a request.
-type requestKeys struct{ x *exchange }
-
-// Values implements [iam.Context].
-func (k requestKeys) Values(key string) []string {
-	x, value := k.x, ""
-	switch key {
-	case "aws:sourceip":
-		if ip := front.Peer(x.http); ip.IsValid() {
-			value = ip.String()
-		}
-	case "aws:useragent":
-		value = x.http.UserAgent()
-	case "aws:referer":
-		value = x.http.Referer()
-	case "aws:securetransport":
-		value = strconv.FormatBool(front.Secure(x.http))
-	case "aws:currenttime":
-		value = x.now.UTC().Format(time.RFC3339)
-	case "aws:epochtime":
-		value = strconv.FormatInt(x.now.Unix(), 10)
-	case "aws:requestedregion":
-		value = x.Region
-	case "aws:principaltype":
-		value = "Anonymous"
-	}
-	if value == "" {
-		return nil
-	}
-	return []string{value}
+// keys are the condition keys of the request.
+func (x *exchange) keys() authorizer.RequestKeys {
+	return authorizer.RequestKeys{Request: x.http, Time: x.now, Region: x.Region}
 }
 
 // refusedByPolicy is the answer to who may not call the API; AWS hides all but the end of the account.

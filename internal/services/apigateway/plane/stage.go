@@ -182,7 +182,7 @@ func (st *stage) settingsOf(m *method, httpMethod string) *settings {
 	}
 	s := &settings{ttl: 300, guarded: true, level: "OFF"}
 	k := throttle.Key{Account: st.Account, Region: st.Region, API: st.API.ID, Stage: st.name}
-	limit := throttle.AccountLimit()
+	var limit tokenbucket.Limit
 	for _, name := range []string{"*/*", api.MethodKey(m.resource.path, m.name), api.MethodKey(m.resource.path, httpMethod)} {
 		c, ok := st.Stage.MethodSettings[name]
 		if !ok {
