@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -150,6 +150,16 @@ test-clients-dynamodb: clients ## programs that use tables through PynamoDB, Ele
 	mvn -q -B -f test/clients/dynamodb/java/pom.xml -DoutputDirectory=$(abspath $(DYNAMODB_CLIENTS))/java/lib dependency:copy-dependencies
 	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
 	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
+
+S3_CLIENTS := .tools/s3-clients
+
+test-clients-s3: clients ## programs that use objects through the SDKs for JavaScript, Go and Java, s3cmd and rclone (Debian packages of these names), and the photo-board
+	mkdir -p $(S3_CLIENTS)/js $(S3_CLIENTS)/java/classes
+	cp test/clients/s3/js/package.json $(S3_CLIENTS)/js && cd $(S3_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/s3/go && $(GO) build -o $(abspath $(S3_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/s3/java/pom.xml -DoutputDirectory=$(abspath $(S3_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(S3_CLIENTS)/java/classes -cp '$(S3_CLIENTS)/java/lib/*' test/clients/s3/java/src/main/java/lambent/*.java
+	S3_CLIENTS="$(abspath $(S3_CLIENTS))" $(GO) test -count=1 -timeout 20m -v ./test/clients/s3
 
 EVENT_CLIENTS := .tools/event-clients
 

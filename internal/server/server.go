@@ -57,6 +57,8 @@ type Server struct {
 	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
 	traces *trace.Recorder
 	failed chan error
+	// headroom has the garbage collector run less often.
+	headroom headroom
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
@@ -172,6 +174,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		close(s.stopping)
 		return nil
 	})
+	s.headroom = newHeadroom()
 	return s, nil
 }
 
