@@ -93,6 +93,15 @@ bench-events: ## the rows of bench/README.md about queues, topics and data strea
 bench-edge: ## the rows of bench/README.md about API Gateway
 	$(GO) run ./bench/edge
 
+SAM_PEER := .tools/sam-peer
+
+$(SAM_PEER)/.done:
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check aws-sam-translator==1.110.0 PyYAML==6.0.3
+	touch $@
+
+bench-deploy: .tools/sam/.done $(SAM_PEER)/.done ## the rows of bench/README.md about deploys
+	$(GO) run ./bench/deploy -corpus .tools/sam/tests/translator/input -python $(SAM_PEER)/bin/python
+
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
