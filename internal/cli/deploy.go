@@ -337,6 +337,8 @@ func step(e client.StackEvent, stack string, failed bool) term.Step {
 	switch {
 	case failed || strings.Contains(e.Status, "ROLLBACK_COMPLETE"):
 		s.State = term.Failed
+	case strings.HasPrefix(e.Reason, client.WarningMark):
+		s.State = term.Warned
 	case strings.HasSuffix(e.Status, "_COMPLETE"):
 		s.State = term.Done
 	}

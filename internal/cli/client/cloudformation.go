@@ -219,6 +219,9 @@ func (c *Client) DeleteStack(ctx context.Context, stack, token string) error {
 		url.Values{"StackName": {stack}, "ClientRequestToken": {token}}, nil)
 }
 
+// WarningMark begins the reason of an event by which a Lambent warns of what will not work.
+const WarningMark = "Warning: "
+
 // StackEvent is something that happened to a stack or to one of its resources.
 type StackEvent struct {
 	ID         string    `xml:"EventId"`
