@@ -294,7 +294,8 @@ func causeShape(c deploy.Cause, values bool) (cloudformation.ResourceChangeDetai
 			continue
 		}
 		text, ok := template.Text(v)
-		if !ok {
+		// A recorded number is a float64; AWS shows 30, not 30.0.
+		if _, isFloat := v.(float64); !ok || isFloat {
 			b, err := json.Marshal(v)
 			if err != nil {
 				return d, err
