@@ -341,6 +341,10 @@ func TestBrokenInitialisationIsReported(t *testing.T) {
 	if want := `"errorMessage": "Unable to import module 'app': No module named 'missing_module'", "errorType": "Runtime.ImportModuleError"`; !strings.Contains(string(out.Payload), want) {
 		t.Errorf("payload %s\nwant %s", out.Payload, want)
 	}
+	f.python(t, "sdk", "raise ModuleNotFoundError(\"No module named 'boto3'\")\n", nil)
+	if out := f.call(t, "sdk", `{}`); !strings.Contains(tailOf(t, out), "LAMBENT WARNING: AWS's runtimes bring boto3 along; here functions have it in their package, or from: lambent runtime sdk python") {
+		t.Errorf("the log does not say where boto3 comes from: %s", tailOf(t, out))
+	}
 	f.create(t, "nothing", "provided.al2023", "x", map[string]string{"readme": "no bootstrap"}, nil)
 	out = f.call(t, "nothing", `{}`)
 	if want := `"errorType":"Runtime.InvalidEntrypoint"`; !strings.Contains(string(out.Payload), want) {

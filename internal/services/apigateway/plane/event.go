@@ -34,7 +34,7 @@ func member(b []byte, name, value string) []byte {
 func (x *exchange) eventHeaders(b []byte) []byte {
 	list := make(fields, 0, len(x.fields))
 	for i := range x.fields {
-		if n := len(x.fields[i].name); n < 2 || n > 19 || !notForwarded(strings.ToLower(x.fields[i].name)) {
+		if n := len(x.fields[i].name); n < 2 || n > 19 || !notForwarded(lowerName(x.fields[i].name)) {
 			list = append(list, x.fields[i])
 		}
 	}
@@ -191,6 +191,9 @@ func (x *exchange) eventIdentity(b []byte) []byte {
 	if x.apiKey != "" {
 		orNull(`,"apiKey":`, x.keyValue)
 		orNull(`,"apiKeyId":`, x.apiKey)
+	}
+	if c, ok := x.certificate(); ok {
+		b = c.Append(append(b, `,"clientCert":`...))
 	}
 	orNull(`,"accountId":`, x.identity("accountId"))
 	orNull(`,"cognitoIdentityId":`, "")

@@ -145,7 +145,7 @@ func (x *exchange) gatewayFields() {
 	}
 	kept := x.fields[:0:len(x.fields)]
 	for i := range x.fields {
-		switch strings.ToLower(x.fields[i].name) {
+		switch lowerName(x.fields[i].name) {
 		case "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id":
 			continue
 		}
