@@ -255,7 +255,7 @@ func (c *caller) call(ctx context.Context, service, method, path, contentType st
 	}
 	r.Header.Set("Content-Type", contentType)
 	sum := sha256.Sum256(body)
-	signer := sigv4.Signer{AccessKeyID: c.p.AccessKeyID, Secret: c.p.Secret, Region: c.p.Region, Service: service}
+	signer := sigv4.Signer{AccessKeyID: c.p.AccessKeyID, Secret: c.p.Secret, Region: c.p.Region, Service: service, S3: service == "s3"}
 	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), time.Now()); err != nil {
 		return nil, 0, err
 	}

@@ -29,7 +29,7 @@ func main() {
 		return
 	}
 	b := &bench{}
-	only := flag.String("only", "cold,modules,fresh,rate,idle,many,warm,throughput,neighbour", "what to measure, separated by commas")
+	only := flag.String("only", "cold,modules,images,fresh,rate,idle,many,warm,throughput,neighbour", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.samples, "n", 200, "samples of each kind")
 	flag.IntVar(&b.many, "many", 1000, "how many sandboxes are alive at once")
@@ -76,7 +76,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"cold", b.cold}, {"modules", b.modules}, {"fresh", b.fresh}, {"rate", b.rate}, {"idle", b.idle}, {"many", b.alive}, {"warm", b.warm}, {"throughput", b.throughput}, {"neighbour", b.neighbour}} {
+	}{{"cold", b.cold}, {"modules", b.modules}, {"images", b.images}, {"fresh", b.fresh}, {"rate", b.rate}, {"idle", b.idle}, {"many", b.alive}, {"warm", b.warm}, {"throughput", b.throughput}, {"neighbour", b.neighbour}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -357,7 +357,7 @@ func TestAllFormsOfAnImageGiveTheSameFiles(t *testing.T) {
 		return name
 	}
 	for name, from := range map[string]string{
-		"layout": folder, "archive": file(image.Archive(t)), "compressed layers": file(zipped.Archive(t)), "docker save": file(image.Saved(t)),
+		"layout": folder, "archive": file(image.Archive(t)), "compressed layers": file(zipped.Archive(t)), "docker save": file(image.Saved(t)), "docker save, compressed layers": file(zipped.Saved(t)),
 		"compressed archive": file(imagetest.Zip(t, image.Archive(t))), "compressed docker save": file(imagetest.Zip(t, image.Saved(t))),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,13 +169,16 @@ func write(t testing.TB, name string, b []byte) {
 	}
 }
 
-// Saved is the image as docker save has written it before it knew OCI layouts.
+// Saved is the image as docker save has written it before it knew OCI layouts; with compressed layers it is as ko and crane write it.
 func (i *Image) Saved(t testing.TB) []byte {
 	t.Helper()
 	entries := []Entry{{Name: "config.json", Content: string(i.ConfigFile(t))}}
 	names := []string{}
 	for n, l := range i.Layers {
 		name := fmt.Sprintf("layer%d/layer.tar", n)
+		if i.Compress {
+			name, l = fmt.Sprintf("layer%d.tar.gz", n), Zip(t, l)
+		}
 		names = append(names, name)
 		entries = append(entries, Entry{Name: name, Content: string(l)})
 	}

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,7 +75,7 @@ func TestClockThatIsSetStopsNoMapping(t *testing.T) {
 				r.create(tc.in)
 				for i, by := range []time.Duration{0, -time.Hour, 25 * time.Hour, -30 * 24 * time.Hour} {
 					r.clock.set(by)
-					tc.send(r.sources, fmt.Sprint(i))
+					tc.send(r.sources, strconv.Itoa(i))
 					time.Sleep(6 * time.Second)
 				}
 				synctest.Wait()
@@ -99,7 +100,7 @@ func TestClockThatIsSetMovesNoTimeout(t *testing.T) {
 	f := newFixtureAt(t, clk, nil)
 	f.python(t, "f", "import time\ndef handler(e, c):\n    print('began', e, flush=True)\n    time.sleep(e)\n    return e\n", func(in *api.CreateFunctionInput) { in.Timeout = ptr(int32(2)) })
 	for i, by := range []time.Duration{-24 * time.Hour, 48 * time.Hour} {
-		for seconds, want := range map[string]string{fmt.Sprintf("0.%d", i+1): fmt.Sprintf("0.%d", i+1), fmt.Sprint(3600 + i): timedOut} {
+		for seconds, want := range map[string]string{fmt.Sprintf("0.%d", i+1): fmt.Sprintf("0.%d", i+1), strconv.Itoa(3600 + i): timedOut} {
 			ended := make(chan *api.InvokeOutput, 1)
 			began := time.Now()
 			go func() { ended <- f.call(t, "f", seconds) }()
