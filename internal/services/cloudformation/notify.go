@@ -78,9 +78,18 @@ func message(p place, stackID string, e *eventRecord) string {
 	name := strings.Split(stackID[strings.Index(stackID, "stack/")+len("stack/"):], "/")[0]
 	var b strings.Builder
 	for _, m := range [][2]string{
-		{"StackId", stackID}, {"Timestamp", e.Time.UTC().Format("2006-01-02T15:04:05.000Z")}, {"EventId", e.ID}, {"LogicalResourceId", e.LogicalID},
-		{"Namespace", p.account}, {"PhysicalResourceId", e.PhysicalID}, {"ResourceProperties", e.Properties}, {"ResourceStatus", e.Status},
-		{"ResourceStatusReason", e.Reason}, {"ResourceType", e.Type}, {"StackName", name}, {"ClientRequestToken", e.Token},
+		{"StackId", stackID},
+		{"Timestamp", e.Time.UTC().Format("2006-01-02T15:04:05.000Z")},
+		{"EventId", e.ID},
+		{"LogicalResourceId", e.LogicalID},
+		{"Namespace", p.account},
+		{"PhysicalResourceId", e.PhysicalID},
+		{"ResourceProperties", e.Properties},
+		{"ResourceStatus", e.Status},
+		{"ResourceStatusReason", e.Reason},
+		{"ResourceType", e.Type},
+		{"StackName", name},
+		{"ClientRequestToken", e.Token},
 	} {
 		value := m[1]
 		if value == "" && m[0] != "ResourceStatusReason" && m[0] != "PhysicalResourceId" {
