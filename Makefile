@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-dynamodb compat-s3 compat-bodies compat-kcl debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-dynamodb compat-s3 compat-bodies compat-kcl compat-events debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -142,6 +142,17 @@ test-clients-dynamodb: clients ## programs that use tables through PynamoDB, Ele
 	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
 	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
 
+EVENT_CLIENTS := .tools/event-clients
+
+test-clients-events: clients ## programs that use queues, topics, buses and streams through Celery, sns-validator, sqs-consumer, Spring Cloud AWS and the SDKs for JavaScript, Go and Java
+	mkdir -p $(EVENT_CLIENTS)/js $(EVENT_CLIENTS)/java/classes
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --target $(EVENT_CLIENTS)/python 'celery[sqs]==5.7.0'
+	cp test/clients/events/js/package.json $(EVENT_CLIENTS)/js && cd $(EVENT_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/events/go && $(GO) build -o $(abspath $(EVENT_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/events/java/pom.xml -DoutputDirectory=$(abspath $(EVENT_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(EVENT_CLIENTS)/java/classes -cp '$(EVENT_CLIENTS)/java/lib/*' test/clients/events/java/src/main/java/lambent/*.java
+	EVENT_CLIENTS="$(abspath $(EVENT_CLIENTS))" $(GO) test -count=1 -v ./test/clients/events
+
 test-dynamodb: .tools/dynamodb-conformance/.done .tools/dynalite/.done ## the public suites of DynamoDB, fetched at pinned commits, against Lambent
 	DYNAMODB_SUITE="$(abspath .tools/dynamodb-conformance)" DYNALITE="$(abspath .tools/dynalite)" $(GO) test -count=1 -timeout 30m -v ./test/compat/dynamodb
 
@@ -152,6 +163,25 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
+# The public suites of queues, topics, buses, schedules, pipes and streams: from where, and which commit.
+MINISTACK      ?= https://github.com/ministackorg/ministack
+MINISTACK_HASH := f1bdbd8c2c3b9f10a45adf239a4c85d980fac085
+FLOCI          ?= https://github.com/floci-io/floci
+FLOCI_HASH     := a2389e7733249102c9736cfb3698cf409f41bc4b
+EVENT_SUITES   := .tools/event-suites
+
+compat-events: $(EVENT_SUITES)/.done ## the public suites of SQS, SNS, EventBridge, Scheduler, Pipes, Kinesis and Firehose, fetched at pinned commits, against Lambent
+	MINISTACK="$(abspath $(EVENT_SUITES))/ministack" FLOCI="$(abspath $(EVENT_SUITES))/floci" EVENTS_PYTHON="$(abspath $(EVENT_SUITES))/venv/bin/python" \
+	  $(GO) test -count=1 -timeout 30m -v ./test/compat/events
+
+$(EVENT_SUITES)/.done:
+	rm -rf $(@D) && mkdir -p $(@D)
+	git clone --quiet $(MINISTACK) $(@D)/ministack && git -C $(@D)/ministack checkout --quiet --detach $(MINISTACK_HASH)
+	git clone --quiet $(FLOCI) $(@D)/floci && git -C $(@D)/floci checkout --quiet --detach $(FLOCI_HASH)
+	$(PYTHON) -m venv $(@D)/venv
+	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check $(BOTO3) pytest==9.2.0 pytest-timeout==2.4.0 pytest-xdist cryptography requests cbor2
+	touch $@
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
 	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl

@@ -28,6 +28,8 @@ type Options struct {
 	// Loopback tells that the listener is on a loopback address, where requests that a web page could forge are refused
 	// on the routes that are not public.
 	Loopback bool
+	// SandboxTLS is for TLS connections to listeners inside sandboxes; nil refuses those.
+	SandboxTLS *tls.Config
 	// Access is the access log; nil writes none. It needs Clock.
 	Access *access.Log
 	// BodyPause is for how long a client may send nothing of a body that it has begun, or twice that; zero means 30 s.
@@ -42,7 +44,9 @@ type Server struct {
 	direct   *directServer
 	listener *splitListener
 	inside   *inside
-	done     chan error
+	// sandboxTLS is [Options.SandboxTLS].
+	sandboxTLS *tls.Config
+	done       chan error
 }
 
 // Serve starts serving l in the background. The caller ends it with Shutdown.
@@ -67,9 +71,10 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		},
-		direct: newDirectServer(h, o.pause(), o.Log),
-		inside: newInside(),
-		done:   make(chan error, 1),
+		direct:     newDirectServer(h, o.pause(), o.Log),
+		inside:     newInside(),
+		sandboxTLS: o.SandboxTLS,
+		done:       make(chan error, 1),
 	}
 	if o.TLS != nil {
 		config := o.TLS.Clone()
@@ -82,9 +87,9 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeSandbox serves a listener inside a sandbox, plain HTTP only, until the listener is closed or the server shuts down.
+// ServeSandbox serves a listener inside a sandbox until the listener is closed or the server shuts down.
 func (s *Server) ServeSandbox(l net.Listener) {
-	s.serveInner(split(l, nil, s.direct, true))
+	s.serveInner(split(l, s.sandboxTLS, s.direct, true))
 }
 
 // serveInner serves a listener whose callers are strangers.

@@ -41,6 +41,8 @@ type Runtime struct {
 	// env and dir are those of a container image; extensions is the folder with its extensions on this machine, empty for none.
 	env             []string
 	dir, extensions string
+	// authority tells that [Options.Authority] is there as authorityFile.
+	authority bool
 	// dotnet is what is known of .NET; nil for other languages.
 	dotnet *dotnet
 }
@@ -137,6 +139,9 @@ type Options struct {
 	Clock clock.Clock
 	// Images has the runtimes that were added from images; nil for none.
 	Images *image.Store
+	// Authority is the file of the certificate that the platform's own certificates are proven with; empty for none. Functions that run on Lambent's runtime clients see it
+	// as authorityFile; Node.js trusts it.
+	Authority string
 	// Path lists the folders in which runtimes are looked for; empty means those of PATH and the usual ones.
 	Path []string
 }
@@ -196,22 +201,30 @@ func (c *Catalog) unpackClient(name string) (string, error) {
 		if d.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
-		data, err := clients.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if old, err := os.ReadFile(target); err == nil && string(old) == string(data) {
-			return nil
-		}
-		if err := os.WriteFile(target+".new", data, 0o644); err != nil {
-			return err
-		}
-		return os.Rename(target+".new", target)
+		return refresh(target, func() ([]byte, error) { return clients.ReadFile(name) })
 	})
+	if err == nil && c.o.Authority != "" {
+		err = refresh(filepath.Join(folder, filepath.Base(authorityFile)), func() ([]byte, error) { return os.ReadFile(c.o.Authority) })
+	}
 	if err != nil {
 		return "", fmt.Errorf("unpack the runtime client of %s: %w", name, err)
 	}
 	return folder, nil
+}
+
+// refresh writes a file, unless it has that content already.
+func refresh(target string, read func() ([]byte, error)) error {
+	data, err := read()
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(target); err == nil && string(old) == string(data) {
+		return nil
+	}
+	if err := os.WriteFile(target+".new", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(target+".new", target)
 }
 
 // Lookup returns the runtime with AWS's identifier id, or an [UnknownError] or [MissingError]. A runtime that was found is
@@ -269,6 +282,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 		return nil, err
 	}
 	r.mounts = append(r.mounts, sandbox.Mount{Source: client, Target: "/var/runtime"})
+	r.authority = c.o.Authority != ""
 	return r, nil
 }
 

@@ -20,6 +20,9 @@ import (
 // runtimeAPI is the address of the Runtime API inside a cell.
 const runtimeAPI = "127.0.0.1:9001"
 
+// authorityFile is where functions see [Options.Authority]. It is the name that AWS's runtimes have for the certificates of databases.
+const authorityFile = "/var/runtime/ca-cert.pem"
+
 // runtimeFD is the variable that tells Lambent's own clients the descriptor of the Runtime API; they take it out of the environment.
 const runtimeFD = "LAMBENT_RUNTIME_FD"
 
@@ -338,6 +341,9 @@ func (r *Runtime) environ(given []string) []string {
 		major, _, _ := strings.Cut(r.Version, ".")
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task/node_modules", major))
+		if r.authority {
+			env = append(env, "NODE_EXTRA_CA_CERTS="+authorityFile)
+		}
 	case FamilyPython:
 		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")

@@ -65,8 +65,8 @@ func (p *pump) drain() {
 	if p.fd < 0 {
 		return
 	}
-	left, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ)
-	for err == nil && left > 0 {
+	left, errno := sock.Waiting(uintptr(p.fd))
+	for errno == 0 && left > 0 {
 		n, _ := p.passLocked(min(left, len(p.buf)))
 		if n == 0 {
 			return

@@ -57,6 +57,8 @@ type Server struct {
 	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
 	traces *trace.Recorder
 	failed chan error
+	// headroom has the garbage collector run less often.
+	headroom headroom
 	// closers undo what Start did, in the reverse order.
 	closers []func(ctx context.Context) error
 }
@@ -109,6 +111,11 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if loopback {
 		s.traces = trace.NewRecorder(p.deps.Clock)
 	}
+	authority, err := openAuthority(&cfg, p.deps.Clock)
+	if err != nil {
+		return nil, err
+	}
+	p.authority = authority
 	services, err := p.build(ctx, s)
 	if err != nil {
 		return nil, err
@@ -122,7 +129,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	journal := auth.NewJournal(decisions)
 	p.door.Open(registry, auth.NewAuthorizer(p.identities, journal, log))
 	authenticator := auth.NewAuthenticator(p.identities, s.keys.Ring, s.keys.Root, p.deps.Clock)
-	certificates, err := tlsConfig(&cfg, p.deps.Clock)
+	certificates, err := tlsConfig(&cfg, authority)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +159,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	}
 	s.front, err = front.Serve(l, front.Options{
 		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
-		Access: s.access, Clock: p.deps.Clock, Log: log,
+		Access: s.access, Clock: p.deps.Clock, Log: log, SandboxTLS: authority.Config(),
 	})
 	if err != nil {
 		return nil, err
@@ -167,6 +174,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		close(s.stopping)
 		return nil
 	})
+	s.headroom = newHeadroom()
 	return s, nil
 }
 
@@ -229,6 +237,8 @@ type parts struct {
 	keys       *keyfile.Keys
 	identities *auth.Cache
 	domains    *domain.Domains
+	// authority is the platform's own certificate authority; nil where nothing is kept.
+	authority *localca.CA
 }
 
 // open opens keys, store and bodies.
@@ -321,7 +331,15 @@ func isLoopback(addr net.Addr) bool {
 }
 
 // tlsConfig returns the configured certificate, or the local authority's.
-func tlsConfig(cfg *config.Config, c clock.Clock) (*tls.Config, error) {
+// openAuthority returns the platform's own certificate authority; nil where nothing is kept.
+func openAuthority(cfg *config.Config, c clock.Clock) (*localca.CA, error) {
+	if cfg.Ephemeral {
+		return nil, nil
+	}
+	return localca.Open(filepath.Join(cfg.DataDir, "keys"), c)
+}
+
+func tlsConfig(cfg *config.Config, own *localca.CA) (*tls.Config, error) {
 	if cfg.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
 		if err != nil {
@@ -329,14 +347,7 @@ func tlsConfig(cfg *config.Config, c clock.Clock) (*tls.Config, error) {
 		}
 		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 	}
-	if cfg.Ephemeral {
-		return nil, nil
-	}
-	ca, err := localca.Open(filepath.Join(cfg.DataDir, "keys"), c)
-	if err != nil {
-		return nil, err
-	}
-	return ca.Config(), nil
+	return own.Config(), nil
 }
 
 // askCertificates has clients of custom domain names with mutual TLS asked for a certificate; whether it will do is decided for each request.

@@ -1,10 +1,11 @@
 package sources
 
 import (
-	"encoding/json"
 	"log/slog"
 	"slices"
 	"time"
+
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // lane hands over batches of a shard's records one after the other.
@@ -220,7 +221,7 @@ func (l *lane) left(batch []*streamRecord, a *Answer) []*streamRecord {
 		return nil
 	}
 	payload := a.Payload
-	if l.Tumbling > 0 && !json.Valid(payload) {
+	if l.Tumbling > 0 && !jsonscan.Valid(payload) {
 		return batch
 	}
 	ids, ok := reported(payload)

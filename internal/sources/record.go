@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"lambent.dev/lambent/internal/lib/jsonscan"
 	"lambent.dev/lambent/internal/lib/pattern"
 )
 
@@ -39,7 +40,7 @@ func event(records [][]byte, members map[string]any) []byte {
 // withJSON returns a document in which the text of a member is replaced by the JSON object or array that it holds; other texts stay texts.
 func withJSON(doc []byte, member string, text []byte) ([]byte, error) {
 	trimmed := bytes.TrimLeft(text, " \t\r\n")
-	if len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' || !json.Valid(text) {
+	if len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' || !jsonscan.Valid(text) {
 		return doc, nil
 	}
 	var m map[string]json.RawMessage

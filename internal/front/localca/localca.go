@@ -58,11 +58,19 @@ func Open(dir string, c clock.Clock) (*CA, error) {
 	return ca, nil
 }
 
-// RootPath returns the file that holds the root certificate, for clients that shall trust it.
-func (ca *CA) RootPath() string { return ca.path }
+// RootPath returns the file that holds the root certificate, for clients that shall trust it; empty for a nil authority.
+func (ca *CA) RootPath() string {
+	if ca == nil {
+		return ""
+	}
+	return ca.path
+}
 
-// Config returns a TLS configuration that serves a certificate for every name.
+// Config returns a TLS configuration that serves a certificate for every name; nil for a nil authority.
 func (ca *CA) Config() *tls.Config {
+	if ca == nil {
+		return nil
+	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: ca.certificate}
 }
 

@@ -2,8 +2,9 @@
 // `lambent trace` shows, what the header X-Lambent-Trace asks for, and what TestInvokeMethod logs.
 //
 // A [Recorder] keeps the last requests of a Lambent, in memory, bounded in number and bytes. It keeps what a plane hands it without
-// copying, so recording costs a request next to nothing; what is handed over must not be changed afterwards. A nil [Trace] records nothing, so planes need not ask.
-// Headers are shown without the values that prove who somebody is ([Head]); the event of a function is kept as the function got it. Only the root user reads traces.
+// copying, and makes text of it when somebody reads the trace ([Text]), so recording costs a request next to nothing; what is handed over must not be changed
+// afterwards. A nil [Trace] records nothing, so planes need not ask. Headers are shown without the values that prove who somebody is; the event of a function is kept as
+// the function got it. Only the root user reads traces.
 package trace
 
 import (
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/lib/lru"
@@ -68,8 +68,8 @@ type Step struct {
 	Name string
 	// After is when it began, after the request; Took is how long it took.
 	After, Took time.Duration
-	// Input and Output are what went in and came out, as text.
-	Input, Output string
+	// Input and Output are what went in and came out.
+	Input, Output Text
 }
 
 // Begin starts the record of a request; whole keeps all of what it sees.
@@ -100,12 +100,15 @@ func (r *Recorder) Find(id string) *Trace {
 type Running struct {
 	trace *Trace
 	name  string
-	input string
+	input Text
 	from  time.Time
 }
 
 // Step begins a stage with what goes in.
-func (t *Trace) Step(name, input string) Running {
+func (t *Trace) Step(name, input string) Running { return t.StepText(name, Text{Line: input}) }
+
+// StepText begins a stage into which a message goes.
+func (t *Trace) StepText(name string, input Text) Running {
 	if t == nil {
 		return Running{}
 	}
@@ -113,7 +116,10 @@ func (t *Trace) Step(name, input string) Running {
 }
 
 // End ends the stage with what came out.
-func (r Running) End(output string) {
+func (r Running) End(output string) { r.EndText(Text{Line: output}) }
+
+// EndText ends a stage out of which a message came.
+func (r Running) EndText(output Text) {
 	t := r.trace
 	if t == nil {
 		return
@@ -125,26 +131,22 @@ func (r Running) End(output string) {
 }
 
 // Note records a stage that takes no time of its own.
-func (t *Trace) Note(name, output string) {
+func (t *Trace) Note(name, output string) { t.NoteText(name, Text{Line: output}) }
+
+// NoteText is Note for a stage out of which a message came.
+func (t *Trace) NoteText(name string, output Text) {
 	if t != nil {
-		t.Step(name, "").End(output)
+		t.Step(name, "").EndText(output)
 	}
 }
 
-// cut bounds a text.
-func (t *Trace) cut(text string) string {
+// cut bounds what is kept of a text.
+func (t *Trace) cut(text Text) Text {
 	limit := keptText
 	if t.Whole {
 		limit = keptWhole
 	}
-	if len(text) <= limit {
-		return text
-	}
-	n := limit
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return strings.Clone(text[:n]) + "… (" + strconv.Itoa(len(text)) + " bytes)"
+	return text.cut(limit)
 }
 
 // End ends the record with the status that the client got, and has the recorder keep it.
@@ -224,27 +226,7 @@ func (t *Trace) document() *Document {
 		ID: t.ID, API: t.API, Stage: t.Stage, Method: t.Method, Path: t.Path, Start: t.Start, Status: t.status, TookUS: t.took.Microseconds(), Entries: []Entry{},
 	}
 	for _, s := range t.steps {
-		d.Entries = append(d.Entries, Entry{Name: s.Name, AfterUS: s.After.Microseconds(), TookUS: s.Took.Microseconds(), Input: s.Input, Output: s.Output})
+		d.Entries = append(d.Entries, Entry{Name: s.Name, AfterUS: s.After.Microseconds(), TookUS: s.Took.Microseconds(), Input: s.Input.String(), Output: s.Output.String()})
 	}
 	return d
-}
-
-// Head returns the text of headers, sorted, without the values of those that prove who somebody is.
-func Head(h map[string][]string) string {
-	names := make([]string, 0, len(h))
-	for name := range h {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var b strings.Builder
-	for _, name := range names {
-		for _, v := range h[name] {
-			switch strings.ToLower(name) {
-			case "authorization", "cookie", "x-api-key", "x-amz-security-token", "set-cookie":
-				v = "(" + strconv.Itoa(len(v)) + " characters)"
-			}
-			b.WriteString(name + ": " + v + "\n")
-		}
-	}
-	return b.String()
 }

@@ -50,9 +50,32 @@ func TestNothingIsRecordedWithoutARecorder(t *testing.T) {
 	}
 }
 
-func TestSecretsOfHeadersAreLeftOut(t *testing.T) {
-	got := trace.Head(map[string][]string{"Authorization": {"Bearer x"}, "x-api-key": {"key"}, "Accept": {"a", "b"}})
-	if got != "Accept: a\nAccept: b\nAuthorization: (8 characters)\nx-api-key: (3 characters)\n" {
-		t.Errorf("got %q", got)
+func TestMessageIsPutTogetherWithoutSecrets(t *testing.T) {
+	head := trace.Map{"Authorization": {"Bearer x"}, "x-api-key": {"key"}, "Accept": {"a", "b"}}
+	for want, text := range map[string]trace.Text{
+		"200 OK\nAccept: a\nAccept: b\nAuthorization: (8 characters)\nx-api-key: (3 characters)\n\nbody": {Line: "200 OK", Head: head, Body: []byte("body")},
+		"Accept: a\n\nbody": {Head: trace.Map{"Accept": {"a"}}, Body: []byte("body")},
+		"200\n\n":           {Line: "200", Head: trace.Map{}},
+		"line\nbody":        {Line: "line", Body: []byte("body")},
+		"body":              {Body: []byte("body")},
+		"line":              {Line: "line"},
+		"":                  {},
+	} {
+		if got := text.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestBodyIsCutShort(t *testing.T) {
+	r := trace.NewRecorder(clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)))
+	tr := r.Begin("id", "a", "s", "GET", "/", false)
+	tr.StepText("integration", trace.Text{Body: []byte(strings.Repeat("é", 4000))}).EndText(trace.Text{Line: "200", Body: []byte("b")})
+	s := tr.Steps()[0]
+	if got := s.Input.String(); got != strings.Repeat("é", 2048)+"… (8000 bytes)" {
+		t.Errorf("the input is %q", got)
+	}
+	if got := s.Output.String(); got != "200\nb" {
+		t.Errorf("the output is %q", got)
 	}
 }

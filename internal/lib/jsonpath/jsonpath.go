@@ -20,6 +20,7 @@ var ErrInvalid = errors.New("not a path: expected $, followed by .name, ['name']
 type Path struct {
 	text  string
 	steps []step
+	many  bool // has a wildcard
 }
 
 // step leads to a member, an element, or (all) each of them.
@@ -42,6 +43,7 @@ func Parse(text string) (*Path, error) {
 			return nil, ErrInvalid
 		}
 		p.steps = append(p.steps, s)
+		p.many = p.many || s.all
 	}
 	return p, nil
 }
@@ -83,16 +85,14 @@ func (p *Path) String() string { return p.text }
 // array of what it finds.
 func (p *Path) Get(doc []byte) ([]byte, bool) {
 	found := [][]byte{bytes.TrimSpace(doc)}
-	many := false
 	for _, s := range p.steps {
 		var next [][]byte
 		for _, d := range found {
 			next = append(next, s.from(d)...)
 		}
 		found = next
-		many = many || s.all
 	}
-	if many {
+	if p.many {
 		out := append([]byte{'['}, bytes.Join(found, []byte{','})...)
 		return append(out, ']'), true
 	}
@@ -157,40 +157,48 @@ type Array interface {
 	Children() []any
 }
 
-// Find returns what the path leads to in a decoded document. Many tells that the path has a wildcard, so that it leads to a list of things
-// however many there are; without one it leads to one thing or none.
-func (p *Path) Find(root any) (found []any, many bool) {
-	found = []any{root}
+// Many tells whether the path has a wildcard, so that it leads to a list of things however many there are.
+func (p *Path) Many() bool { return p.many }
+
+// Find returns what the path leads to in a decoded document, and whether there is such a thing. A path with a wildcard leads to a []any of what it finds.
+func (p *Path) Find(root any) (any, bool) {
+	if p.many {
+		return p.findAll(root), true
+	}
+	v, ok := root, true
+	for i := 0; i < len(p.steps) && ok; i++ {
+		v, ok = p.steps[i].find(v)
+	}
+	return v, ok
+}
+
+func (p *Path) findAll(root any) []any {
+	found := []any{root}
 	for i := range p.steps {
 		s := &p.steps[i]
 		var next []any
 		for _, v := range found {
-			next = s.find(next, v)
+			if !s.all {
+				if one, ok := s.find(v); ok {
+					next = append(next, one)
+				}
+			} else if c, ok := v.(interface{ Children() []any }); ok {
+				next = append(next, c.Children()...)
+			}
 		}
 		found = next
-		many = many || s.all
 	}
-	return found, many
+	return found
 }
 
-func (s *step) find(out []any, v any) []any {
-	if s.all {
-		if c, ok := v.(interface{ Children() []any }); ok {
-			return append(out, c.Children()...)
-		}
-		return out
-	}
-	var found any
-	ok := false
+// find returns what the step, which is no wildcard, leads to.
+func (s *step) find(v any) (any, bool) {
 	if s.index >= 0 {
-		if a, isArray := v.(Array); isArray {
-			found, ok = a.Element(s.index)
+		if a, ok := v.(Array); ok {
+			return a.Element(s.index)
 		}
-	} else if o, isObject := v.(Object); isObject {
-		found, ok = o.Member(s.name)
+	} else if o, ok := v.(Object); ok {
+		return o.Member(s.name)
 	}
-	if ok {
-		out = append(out, found)
-	}
-	return out
+	return nil, false
 }

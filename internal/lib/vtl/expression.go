@@ -3,6 +3,8 @@ package vtl
 import (
 	"strconv"
 	"strings"
+
+	"lambent.dev/lambent/internal/lib/jsonpath"
 )
 
 func (p *parser) space() {
@@ -293,6 +295,7 @@ func (p *parser) reference() (*reference, error) {
 			if p.sign("(") {
 				s.call = true
 				s.args, err = p.arguments()
+				s.path = s.constantPath()
 			}
 		case p.text[p.at] == '[':
 			start := p.at
@@ -313,6 +316,26 @@ func (p *parser) reference() (*reference, error) {
 		ref.steps = append(ref.steps, s)
 	}
 	return ref, p.closeFormal(formal)
+}
+
+// constantPath returns the path that a call of json or path names, when it is a constant; nil for another argument, and for one that the call will refuse.
+func (s *step) constantPath() *jsonpath.Path {
+	if len(s.args) != 1 || s.name != "json" && s.name != "path" {
+		return nil
+	}
+	c, ok := s.args[0].(constant)
+	if !ok {
+		return nil
+	}
+	text, ok := c.value.(string)
+	if !ok {
+		return nil
+	}
+	path, err := bodyPath(text)
+	if err != nil {
+		return nil
+	}
+	return path
 }
 
 func (p *parser) closeFormal(formal bool) error {

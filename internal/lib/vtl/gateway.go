@@ -15,8 +15,8 @@ import (
 type Request struct {
 	// Body is the text of the body.
 	Body string
-	// Path, Query and Header are the parameters by name, as the template shall see them.
-	Path, Query, Header *Map
+	// Path, Query and Header return the parameters by name, as the template shall see them; nil for none. They are asked once at most, when a template wants parameters.
+	Path, Query, Header func() *Map
 }
 
 // Variables returns the variables of a mapping template: $input, $util, $context and $stageVariables. A template may change context, to
@@ -35,8 +35,9 @@ type input struct {
 	req    Request
 	parsed bool
 	value  any
-	params *Map
-	looked int // bytes of the body that paths with wildcards have gone through
+	// path, query and header are the parameters, and params all of them, once a template has asked for some.
+	path, query, header, params *Map
+	looked                      int // bytes of the body that paths with wildcards have gone through
 }
 
 // Property returns the body; that of an empty body is {}.
@@ -58,16 +59,12 @@ func (in *input) Call(name string, args []any) (any, bool, error) {
 		if err != nil {
 			return nil, true, err
 		}
-		v, err := in.find(text)
-		if err != nil || name == "path" {
-			return v, true, err
+		path, err := bodyPath(text)
+		if err != nil {
+			return nil, true, err
 		}
-		if v == nil {
-			v = ""
-		}
-		p := printer{max: DefaultLimits().Output}
-		err = p.json(v, 0)
-		return string(p.out), true, err
+		v, err := in.callPath(name, path)
+		return v, true, err
 	case "params":
 		if len(args) == 0 {
 			return in.all(), true, nil
@@ -78,18 +75,8 @@ func (in *input) Call(name string, args []any) (any, bool, error) {
 	return nil, false, nil
 }
 
-// find returns what a path leads to in the body. A body that is not JSON is one string.
-func (in *input) find(text string) (any, error) {
-	if !in.parsed {
-		in.parsed = true
-		var err error
-		if in.value, err = ParseJSON(in.Property("body").(string)); err != nil {
-			in.value = in.req.Body
-		}
-	}
-	if text == "$" {
-		return in.value, nil
-	}
+// bodyPath parses a path into the body, whose dollar sign may be left out.
+func bodyPath(text string) (*jsonpath.Path, error) {
 	if !strings.HasPrefix(text, "$") {
 		text = "$." + text
 	}
@@ -97,51 +84,79 @@ func (in *input) find(text string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the path %q is not supported: %w", text, err)
 	}
-	found, many := path.Find(in.value)
-	if many {
-		if in.looked += len(in.req.Body) / 16; in.looked > DefaultLimits().Text {
-			return nil, fmt.Errorf("%w of paths with wildcards", ErrLimit)
+	return path, nil
+}
+
+// callPath is Call of json or path for a path that has been parsed.
+func (in *input) callPath(name string, path *jsonpath.Path) (any, error) {
+	v, err := in.find(path)
+	if err != nil || name == "path" {
+		return v, err
+	}
+	if v == nil {
+		v = ""
+	}
+	p := printer{max: DefaultLimits().Output}
+	err = p.json(v, 0)
+	return string(p.out), err
+}
+
+// find returns what a path leads to in the body. A body that is not JSON is one string.
+func (in *input) find(path *jsonpath.Path) (any, error) {
+	if !in.parsed {
+		in.parsed = true
+		var err error
+		if in.value, err = ParseJSON(in.Property("body").(string)); err != nil {
+			in.value = in.req.Body
 		}
-		return &List{Items: found, json: true}, nil
 	}
-	if len(found) == 0 {
-		return nil, nil
+	found, _ := path.Find(in.value)
+	if !path.Many() {
+		return found, nil
 	}
-	return found[0], nil
+	if in.looked += len(in.req.Body) / 16; in.looked > DefaultLimits().Text {
+		return nil, fmt.Errorf("%w of paths with wildcards", ErrLimit)
+	}
+	list, _ := found.([]any)
+	return &List{Items: list, json: true}, nil
 }
 
 // param looks for a parameter in the path, the query string and the headers, in this order.
 func (in *input) param(name string) any {
-	for _, m := range []*Map{in.req.Path, in.req.Query} {
-		if m != nil {
-			if v, ok := m.Member(name); ok {
-				return v
-			}
+	for _, m := range []*Map{once(&in.path, in.req.Path), once(&in.query, in.req.Query)} {
+		if v, ok := m.Member(name); ok {
+			return v
 		}
 	}
-	if in.req.Header == nil {
-		return nil
-	}
-	if v, ok := in.req.Header.Member(name); ok {
+	header := once(&in.header, in.req.Header)
+	if v, ok := header.Member(name); ok {
 		return v
 	}
-	for _, k := range in.req.Header.Keys() {
+	for _, k := range header.Keys() {
 		if strings.EqualFold(k, name) {
-			return in.req.Header.Get(k)
+			return header.Get(k)
 		}
 	}
 	return nil
 }
 
+// once returns the map that has been kept, or that which is made now.
+func once(kept **Map, parameters func() *Map) *Map {
+	if *kept == nil && parameters != nil {
+		*kept = parameters()
+	}
+	if *kept == nil {
+		*kept = NewMap()
+	}
+	return *kept
+}
+
 func (in *input) all() *Map {
 	if in.params == nil {
 		in.params = NewMap()
-		for i, m := range []*Map{in.req.Path, in.req.Query, in.req.Header} {
-			if m == nil {
-				m = NewMap()
-			}
-			in.params.Put([]string{"path", "querystring", "header"}[i], m)
-		}
+		in.params.Put("path", once(&in.path, in.req.Path))
+		in.params.Put("querystring", once(&in.query, in.req.Query))
+		in.params.Put("header", once(&in.header, in.req.Header))
 	}
 	return in.params
 }
@@ -151,10 +166,10 @@ func argument(name string, args []any) (string, error) {
 	if len(args) != 1 {
 		return "", fmt.Errorf("%s takes one argument", name)
 	}
-	p := printer{max: DefaultLimits().Output}
 	if s, ok := args[0].(string); ok {
 		return s, nil
 	}
+	p := printer{max: DefaultLimits().Output}
 	err := p.text(args[0], 0)
 	return string(p.out), err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // errJSON tells that a text is not a JSON document.
@@ -12,7 +14,7 @@ var errJSON = errors.New("the text is not a JSON document")
 
 // ParseJSON returns the value of a JSON document. The order of members is kept; of two with one name the last counts.
 func ParseJSON(text string) (any, error) {
-	if !json.Valid([]byte(text)) {
+	if !jsonscan.Valid([]byte(text)) {
 		return nil, errJSON
 	}
 	d := document{text: text}

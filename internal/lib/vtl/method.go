@@ -43,7 +43,7 @@ func (r *run) call(v any, name string, args []any) (any, error) {
 		case "getKey":
 			return v.key, nil
 		case "getValue":
-			return v.of.values[v.key], nil
+			return v.of.Get(v.key), nil
 		}
 		return nil, nil
 	}
@@ -65,6 +65,18 @@ func (r *run) call(v any, name string, args []any) (any, error) {
 		}
 	}
 	return nil, nil
+}
+
+// callPath calls a method of $input whose path has been parsed with the template.
+func (r *run) callPath(in *input, s *step) (any, error) {
+	if err := r.spend(len(s.path.String())); err != nil {
+		return nil, err
+	}
+	out, err := in.callPath(s.name, s.path)
+	if text, ok := out.(string); ok && err == nil {
+		err = r.spend(len(text))
+	}
+	return out, err
 }
 
 // whole returns the argument at i as a whole number from 0 to limit.
@@ -253,7 +265,7 @@ func (r *run) callMap(m *Map, name string, args []any) (any, error) {
 			return nil, errors.New("putAll takes a map")
 		}
 		for _, k := range slices.Clone(from.keys) {
-			m.Put(k, from.values[k])
+			m.Put(k, from.Get(k))
 		}
 		return nil, r.step(len(from.keys))
 	}

@@ -3,6 +3,8 @@ package vtl
 import (
 	"errors"
 	"fmt"
+
+	"lambent.dev/lambent/internal/lib/jsonpath"
 )
 
 // node is a part of a template that prints.
@@ -174,6 +176,8 @@ type step struct {
 	call  bool
 	args  []expr
 	index expr
+	// path is the argument of json or path that stands in the template as it is; nil for another one.
+	path *jsonpath.Path
 }
 
 // reference is a variable and the steps from it.
@@ -240,6 +244,9 @@ func (s *step) from(r *run, v any) (any, error) {
 		return r.at(v, key)
 	}
 	if s.call {
+		if in, ok := v.(*input); ok && s.path != nil {
+			return r.callPath(in, s)
+		}
 		args := make([]any, len(s.args))
 		for i, a := range s.args {
 			var err error
@@ -251,7 +258,7 @@ func (s *step) from(r *run, v any) (any, error) {
 	}
 	switch v := v.(type) {
 	case *Map:
-		return v.values[s.name], nil
+		return v.Get(s.name), nil
 	case Object:
 		return v.Property(s.name), nil
 	case *entry:
@@ -259,7 +266,7 @@ func (s *step) from(r *run, v any) (any, error) {
 		case "key":
 			return v.key, nil
 		case "value":
-			return v.of.values[v.key], nil
+			return v.of.Get(v.key), nil
 		}
 	case *List:
 		if s.name == "empty" {
@@ -274,7 +281,7 @@ func (r *run) at(v, key any) (any, error) {
 	switch v := v.(type) {
 	case *Map:
 		k, err := r.string(key)
-		return v.values[k], err
+		return v.Get(k), err
 	case *List:
 		i, ok := key.(int64)
 		if !ok {

@@ -42,7 +42,7 @@ const (
 
 // Render runs the template with variables, which it does not change; it does change the maps and lists among them. Its error tells what
 // the template did wrong, or is [ErrLimit].
-func (t *Template) Render(vars map[string]any, limits Limits) (string, error) {
+func (t *Template) Render(vars map[string]any, limits Limits) ([]byte, error) {
 	standard := DefaultLimits()
 	pick := func(n, otherwise int) int {
 		if n == 0 {
@@ -58,9 +58,9 @@ func (t *Template) Render(vars map[string]any, limits Limits) (string, error) {
 		r.vars[i] = vars[name]
 	}
 	if err := r.nodes(t.nodes); err != nil {
-		return "", err
+		return nil, err
 	}
-	return string(r.out), nil
+	return r.out, nil
 }
 
 func (r *run) nodes(nodes []node) error {
@@ -98,6 +98,10 @@ func (r *run) spend(n int) error {
 
 // print appends a value to the output.
 func (r *run) print(v any) error {
+	if s, ok := v.(string); ok && len(s) <= r.max-len(r.out) {
+		r.out = append(r.out, s...)
+		return nil
+	}
 	p := printer{out: r.out, max: r.max}
 	err := p.text(v, 0)
 	r.out = p.out

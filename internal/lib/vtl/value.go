@@ -2,6 +2,7 @@ package vtl
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,40 +17,66 @@ type Object interface {
 	Call(name string, args []any) (result any, ok bool, err error)
 }
 
-// Map is a map from strings that keeps the order in which its keys came. Make one with [NewMap].
+// Map is a map from strings that keeps the order in which its keys came. Its zero value is empty.
 type Map struct {
-	keys   []string
-	values map[string]any
+	keys []string
+	// few are the values in the order of the keys while there are no more than maxFew, many the values by key when there are.
+	few  []any
+	many map[string]any
 }
 
+// maxFew is how many keys are found sooner by looking at each than by a hash.
+const maxFew = 16
+
 // NewMap returns an empty map.
-func NewMap() *Map { return &Map{values: map[string]any{}} }
+func NewMap() *Map { return &Map{} }
 
 // Get returns the value of a key, or nil.
-func (m *Map) Get(key string) any { return m.values[key] }
+func (m *Map) Get(key string) any {
+	v, _ := m.Member(key)
+	return v
+}
 
 // Put sets the value of a key and returns the one before, or nil.
 func (m *Map) Put(key string, value any) any {
-	old, found := m.values[key]
-	if !found {
-		m.keys = append(m.keys, key)
+	if m.many != nil {
+		old, found := m.many[key]
+		if m.many[key] = value; !found {
+			m.keys = append(m.keys, key)
+		}
+		return old
 	}
-	m.values[key] = value
-	return old
+	for i, k := range m.keys {
+		if k == key {
+			old := m.few[i]
+			m.few[i] = value
+			return old
+		}
+	}
+	if m.keys, m.few = append(m.keys, key), append(m.few, value); len(m.keys) > maxFew {
+		m.many = make(map[string]any, 2*maxFew)
+		for i, k := range m.keys {
+			m.many[k] = m.few[i]
+		}
+		m.few = nil
+	}
+	return nil
 }
 
 // Remove removes a key and returns its value, or nil.
 func (m *Map) Remove(key string) any {
-	old, found := m.values[key]
-	if found {
-		delete(m.values, key)
-		for i, k := range m.keys {
-			if k == key {
-				m.keys = append(m.keys[:i:i], m.keys[i+1:]...)
-				break
-			}
-		}
+	i := slices.Index(m.keys, key)
+	if i < 0 {
+		return nil
 	}
+	m.keys = append(m.keys[:i:i], m.keys[i+1:]...)
+	if m.many != nil {
+		old := m.many[key]
+		delete(m.many, key)
+		return old
+	}
+	old := m.few[i]
+	m.few = append(m.few[:i:i], m.few[i+1:]...)
 	return old
 }
 
@@ -58,15 +85,26 @@ func (m *Map) Keys() []string { return m.keys }
 
 // Member returns the value of a key and whether there is one.
 func (m *Map) Member(name string) (any, bool) {
-	v, ok := m.values[name]
-	return v, ok
+	if m.many != nil {
+		v, ok := m.many[name]
+		return v, ok
+	}
+	for i, k := range m.keys {
+		if k == name {
+			return m.few[i], true
+		}
+	}
+	return nil, false
 }
 
 // Children returns the values in the order of their keys.
 func (m *Map) Children() []any {
+	if m.many == nil {
+		return slices.Clone(m.few)
+	}
 	out := make([]any, len(m.keys))
 	for i, k := range m.keys {
-		out[i] = m.values[k]
+		out[i] = m.many[k]
 	}
 	return out
 }
@@ -131,7 +169,7 @@ func (p *printer) text(v any, depth int) error {
 		return p.mapping(v, depth)
 	case *entry:
 		p.out = append(append(p.out, v.key...), '=')
-		return p.text(v.of.values[v.key], depth+1)
+		return p.text(v.of.Get(v.key), depth+1)
 	case Object:
 		return p.text(v.Property("toString"), depth+1)
 	}
@@ -159,7 +197,7 @@ func (p *printer) mapping(m *Map, depth int) error {
 			p.out = append(p.out, ", "...)
 		}
 		p.out = append(append(p.out, k...), '=')
-		if err := p.text(m.values[k], depth+1); err != nil {
+		if err := p.text(m.Get(k), depth+1); err != nil {
 			return err
 		}
 	}
@@ -198,7 +236,7 @@ func (p *printer) json(v any, depth int) error {
 				p.out = append(p.out, ',')
 			}
 			p.out = append(jsonenc.String(p.out, k), ':')
-			if err := p.json(v.values[k], depth+1); err != nil {
+			if err := p.json(v.Get(k), depth+1); err != nil {
 				return err
 			}
 		}

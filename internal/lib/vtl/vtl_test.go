@@ -79,7 +79,7 @@ func render(t testing.TB, template string, vars map[string]any) string {
 	if err != nil {
 		t.Fatalf("%s: %v", template, err)
 	}
-	return out
+	return string(out)
 }
 
 // requestVars are the variables of a request with all kinds of parameters.
@@ -98,7 +98,10 @@ func requestVars(body string) map[string]any {
 		context.Put(name, o)
 	}
 	return Variables(Request{
-		Body: body, Path: pairs("id", "7"), Query: pairs("id", "8", "q", "a b"), Header: pairs("User-Agent", "curl", "X-Id", "9"),
+		Body:   body,
+		Path:   func() *Map { return pairs("id", "7") },
+		Query:  func() *Map { return pairs("id", "8", "q", "a b") },
+		Header: func() *Map { return pairs("User-Agent", "curl", "X-Id", "9") },
 	}, context, pairs("table", "orders"))
 }
 

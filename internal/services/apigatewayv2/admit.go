@@ -10,6 +10,7 @@ import (
 
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -142,19 +143,19 @@ func (x *exchange) admissionText() string {
 }
 
 // admitted is what the trace shows of who was admitted.
-func (x *exchange) admitted() string {
+func (x *exchange) admitted() trace.Text {
 	switch {
 	case x.caller != nil:
-		return "allowed for " + x.caller.ARN
+		return trace.Text{Line: "allowed for " + x.caller.ARN}
 	case x.claims != nil:
 		sub, _ := x.claims.Text("sub")
-		return "allowed for " + sub
+		return trace.Text{Line: "allowed for " + sub}
 	case x.decision != nil:
 		text, err := json.Marshal(x.decision.members())
 		if err != nil {
-			return "allowed"
+			return trace.Text{Line: "allowed"}
 		}
-		return "allowed with " + string(text)
+		return trace.Text{Line: "allowed with " + string(text)}
 	}
-	return "open to everybody"
+	return trace.Text{Line: "open to everybody"}
 }

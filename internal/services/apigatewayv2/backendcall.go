@@ -24,8 +24,8 @@ func (x *exchange) callBackend(ctx context.Context, out *outgoing, header http.H
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	step := x.trace.Step("integration", x.outcome(nil, func() string {
-		return r.Method + " " + r.URL.Scheme + "://" + r.URL.Host + r.URL.Opaque + "\n" + trace.Head(r.Header) + "\n" + string(x.body)
+	step := x.trace.StepText("integration", x.outcome(nil, func() trace.Text {
+		return trace.Text{Line: r.Method + " " + r.URL.Scheme + "://" + r.URL.Host + r.URL.Opaque, Head: trace.Map(r.Header), Body: x.body}
 	}))
 	got, err := x.fetch(r.WithContext(ctx))
 	var refused *refusal
@@ -35,7 +35,7 @@ func (x *exchange) callBackend(ctx context.Context, out *outgoing, header http.H
 	case err != nil:
 		refused = &refusal{status: http.StatusServiceUnavailable, message: "Service Unavailable", err: fmt.Errorf("the backend %s://%s gave no answer: %w", r.URL.Scheme, r.URL.Host, err)}
 	}
-	step.End(x.outcome(refused, func() string { return (&reply{status: got.Status, header: got.Header, body: got.Body}).text() }))
+	step.EndText(x.outcome(refused, func() trace.Text { return messageText(got.Status, trace.Map(got.Header), got.Body) }))
 	if refused != nil {
 		return nil, refused
 	}

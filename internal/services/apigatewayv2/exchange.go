@@ -96,13 +96,13 @@ func (g *Gateway) begin(r *http.Request, t *table, to domain.Target) (*exchange,
 func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *refusal {
 	step := x.trace.Step("route", x.request.Method+" "+x.to.Path)
 	refused := x.find()
-	step.End(x.outcome(refused, func() string { return x.route.key }))
+	step.EndText(x.outcome(refused, func() trace.Text { return trace.Text{Line: x.route.key} }))
 	if refused != nil {
 		return refused
 	}
 	if x.gateway.options.Rates.Admit(x.now, x.limits(x.gateway.options.Rates, x.route.key)...) >= 0 {
 		refused = &refusal{status: http.StatusTooManyRequests, message: "Too Many Requests"}
-		x.trace.Note("throttle", x.outcome(refused, nil))
+		x.trace.NoteText("throttle", x.outcome(refused, nil))
 		return refused
 	}
 	if headerBytes(x.request.Header) > maxHeaders {
@@ -110,7 +110,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *refusal {
 	}
 	step = x.trace.Step("authorizer", x.admissionText())
 	refused = x.admit(ctx, w)
-	step.End(x.outcome(refused, x.admitted))
+	step.EndText(x.outcome(refused, x.admitted))
 	if refused != nil {
 		return refused
 	}
@@ -290,16 +290,16 @@ func (x *exchange) note(f *refusal) {
 }
 
 // outcome is what a stage came to, for the trace. good returns the text of a stage that was passed.
-func (x *exchange) outcome(f *refusal, good func() string) string {
+func (x *exchange) outcome(f *refusal, good func() trace.Text) trace.Text {
 	switch {
 	case x.trace == nil:
-		return ""
+		return trace.Text{}
 	case f == nil:
 		return good()
 	case f.err != nil:
-		return strconv.Itoa(f.status) + " " + f.message + "\n" + f.err.Error()
+		return trace.Text{Line: strconv.Itoa(f.status) + " " + f.message + "\n" + f.err.Error()}
 	}
-	return strconv.Itoa(f.status) + " " + f.message
+	return trace.Text{Line: strconv.Itoa(f.status) + " " + f.message}
 }
 
 // serviceRequest is the call that decisions and logs see.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 )
@@ -34,7 +35,7 @@ func (x *exchange) callFunction(ctx context.Context, out *outgoing, header http.
 	}
 	call := &backend.Call{Function: i.function, Source: x.source(), Account: x.account, Payload: payload}
 	call.Role, call.As = x.credentials()
-	step := x.trace.Step("integration", x.outcome(nil, func() string { return i.function + "\n" + string(payload) }))
+	step := x.trace.StepText("integration", trace.Text{Line: i.function, Body: payload})
 	got, err := x.gateway.options.Functions.Invoke(ctx, call)
 	var refused *refusal
 	switch {
@@ -43,7 +44,7 @@ func (x *exchange) callFunction(ctx context.Context, out *outgoing, header http.
 	case got.Error != "":
 		refused = misconfigured(errors.New("the function " + i.function + " failed: " + got.Error + ": " + bodyPath(got.Payload, "errorMessage")))
 	}
-	step.End(x.outcome(refused, func() string { return string(got.Payload) }))
+	step.EndText(x.outcome(refused, func() trace.Text { return trace.Text{Body: got.Payload} }))
 	if refused != nil {
 		return nil, refused
 	}

@@ -43,7 +43,7 @@ func (x *exchange) prepare() (*outgoing, *refusal) {
 		case "header":
 			if err := c.header(changed.Header, x.resolve); err != nil {
 				refused := &refusal{status: http.StatusBadRequest, message: "Bad Request", err: err}
-				step.End(x.outcome(refused, nil))
+				step.EndText(x.outcome(refused, nil))
 				return nil, refused
 			}
 		case "querystring":
@@ -58,7 +58,7 @@ func (x *exchange) prepare() (*outgoing, *refusal) {
 	if mapped {
 		out.query = encodeQuery(query)
 	}
-	step.End(x.outcome(nil, func() string { return out.path + "?" + out.query + "\n" + trace.Head(changed.Header) }))
+	step.EndText(trace.Text{Line: out.path + "?" + out.query, Head: trace.Map(changed.Header)})
 	return out, nil
 }
 
@@ -123,7 +123,7 @@ func encodeQuery(list []field) string {
 func (x *exchange) change(out *reply) *refusal {
 	changes := x.route.integration.responses[strconv.Itoa(out.status)]
 	if len(changes) == 0 {
-		x.trace.Note("response", x.outcome(nil, func() string { return out.text() }))
+		x.trace.NoteText("response", x.outcome(nil, out.text))
 		return nil
 	}
 	resolve := x.resolveAnswer(&reply{status: out.status, header: maps.Clone(out.header), body: out.body})
@@ -142,11 +142,16 @@ func (x *exchange) change(out *reply) *refusal {
 		}
 		out.status = status
 	}
-	x.trace.Note("response", x.outcome(nil, func() string { return out.text() }))
+	x.trace.NoteText("response", x.outcome(nil, out.text))
 	return nil
 }
 
 // text is the reply as the trace shows it.
-func (r *reply) text() string {
-	return strconv.Itoa(r.status) + " " + http.StatusText(r.status) + "\n" + trace.Head(r.header) + "\n" + string(r.body)
+func (r *reply) text() trace.Text {
+	return messageText(r.status, trace.Copy(r.header), r.body) // the map of a response serves the next one, too
+}
+
+// messageText is an answer as the trace shows it.
+func messageText(status int, head trace.Head, body []byte) trace.Text {
+	return trace.Text{Line: trace.Status(status), Head: head, Body: body}
 }

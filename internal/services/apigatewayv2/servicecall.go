@@ -14,6 +14,7 @@ import (
 	"time"
 
 	backend "lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/trace"
 )
 
 // serviceCall is a first-class integration with another service, ready to be called.
@@ -64,7 +65,7 @@ func (x *exchange) callService(ctx context.Context, header http.Header) (*reply,
 		region = s.region.text(x.resolve)
 	}
 	role, as := x.credentials()
-	step := x.trace.Step("integration", x.outcome(nil, func() string { return s.api + " " + s.operation + "\n" + string(body) }))
+	step := x.trace.StepText("integration", x.outcome(nil, func() trace.Text { return trace.Text{Line: s.api + " " + s.operation, Body: body} }))
 	got, err := x.gateway.options.Services.Call(ctx, &backend.ServiceCall{
 		URI: backend.ServiceURI{Region: region, Service: s.api, Action: s.operation, Path: "/"}, Source: x.source(), Account: x.account, Role: role, As: as,
 		Method: http.MethodPost, Header: http.Header{"Content-Type": {kind}}, Body: body,
@@ -76,7 +77,7 @@ func (x *exchange) callService(ctx context.Context, header http.Header) (*reply,
 	case got.Status < 200 || got.Status > 299:
 		refused = misconfigured(fmt.Errorf("%s refused %s with %d: %s", s.api, s.operation, got.Status, got.Body[:min(len(got.Body), 1024)]))
 	}
-	step.End(x.outcome(refused, func() string { return (&reply{status: got.Status, header: got.Header, body: got.Body}).text() }))
+	step.EndText(x.outcome(refused, func() trace.Text { return messageText(got.Status, trace.Map(got.Header), got.Body) }))
 	if refused != nil {
 		return nil, refused
 	}

@@ -121,8 +121,7 @@ func (m *message) render(t *vtl.Template, body []byte) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.table.variables)) {
 		values.Put(name, m.table.variables[name])
 	}
-	out, err := t.Render(vtl.Variables(vtl.Request{Body: string(body)}, known, values), vtl.DefaultLimits())
-	return []byte(out), err
+	return t.Render(vtl.Variables(vtl.Request{Body: string(body)}, known, values), vtl.DefaultLimits())
 }
 
 // mocked is the answer of a MOCK integration: its template has to make a document with a statusCode.

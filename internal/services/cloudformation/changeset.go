@@ -139,7 +139,7 @@ func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 	for parameter, given := range map[string]bool{
 		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourcesToImport": len(in.ResourcesToImport) > 0,
 		"RollbackConfiguration":   in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-		"ImportExistingResources": deref(in.ImportExistingResources), "DeploymentMode": in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
+		"DeploymentMode": in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
 	} {
 		if given {
 			return unsupported("CreateChangeSet", parameter)

@@ -148,11 +148,21 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	if op.ID != w.OperationID || op.Phase == deploy.Done {
 		return nil
 	}
-	ctx = service.As(ctx, deployer(op, w.Account))
 	if op.Kind == deploy.Delete {
 		ctx = store.MakingRoom(ctx)
 	}
 	jr := &journal{s: s, p: p, stackID: st.ID, op: op, next: next}
+	fail := func(reason error) error {
+		return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: op.Kind + "_FAILED", Reason: reason.Error()})
+	}
+	as, err := s.deployer(ctx, op)
+	if service.Code(err) != "" { // the role is gone, or does not trust this service any more
+		return fail(err)
+	}
+	if err != nil {
+		return err
+	}
+	ctx = service.As(ctx, as)
 	run := &deploy.Run{
 		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,
 		Dynamic:      s.dynamic,
@@ -167,7 +177,7 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	defer s.cancelled.Delete(op.ID)
 	if op.Kind != deploy.Delete && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
-			return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: op.Kind + "_FAILED", Reason: err.Error()})
+			return fail(err)
 		}
 	}
 	rows, err := s.rows(ctx, st.ID)
@@ -177,17 +187,15 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	return run.Do(ctx, op.Operation, rows)
 }
 
-// deployer is the identity that an operation runs as.
-func deployer(op operationRecord, account string) service.Principal {
-	role := op.Deployment.RoleARN
-	if role == "" {
-		return op.Principal
+// stackService is who assumes the roles of stacks.
+const stackService = "cloudformation.amazonaws.com"
+
+// deployer returns the identity that an operation runs as: whoever asked for it, or a session of the role that was passed.
+func (s *Service) deployer(ctx context.Context, op operationRecord) (service.Principal, error) {
+	if op.Deployment.RoleARN == "" {
+		return op.Principal, nil
 	}
-	name := role[strings.LastIndexByte(role, '/')+1:]
-	return service.Principal{
-		Kind: service.AssumedRole, Account: account, RoleARN: role,
-		ARN: "arn:aws:sts::" + account + ":assumed-role/" + name + "/AWSCloudFormation", UserID: name + ":AWSCloudFormation",
-	}
+	return s.options.Roles.SessionForService(ctx, stackService, op.Deployment.RoleARN, "AWSCloudFormation")
 }
 
 func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecord, jr *journal) (*deploy.Target, error) {

@@ -34,6 +34,9 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformation.GetTemplat
 		if err != nil {
 			return nil, err
 		}
+		if st.Status == "REVIEW_IN_PROGRESS" { // nothing was deployed yet: CDK asks for the template of such a stack to compare with
+			return &cloudformation.GetTemplateOutput{TemplateBody: new(""), StagesAvailable: []string{}}, nil
+		}
 		id = st.TemplateID
 	}
 	text, err := s.storedTemplate(ctx, id, stage)

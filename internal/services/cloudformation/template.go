@@ -333,7 +333,7 @@ func (s *Service) checkRole(ctx context.Context, role string) error {
 	if s.options.Roles == nil {
 		return unsupported("CreateChangeSet", "RoleARN")
 	}
-	return s.options.Roles.CheckPassRole(ctx, role, "cloudformation.amazonaws.com")
+	return s.options.Roles.CheckPassRole(ctx, role, stackService)
 }
 
 // env returns the environment of a stack's template, without the template and its values; imported, when not nil, learns the names of the exports that are used.

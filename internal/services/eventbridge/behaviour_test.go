@@ -253,13 +253,13 @@ func TestManyRulesOfOneEventAreAllReached(t *testing.T) {
 func TestAPIDestinationIsCalledWithItsAuthorization(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		target := func(arn string) string {
-			return `{"Id":"d","Arn":"` + arn + `","RoleArn":"arn:aws:iam::` + account + `:role/r","InputPath":"$.detail","HttpParameters":{"PathParameterValues":["p q"],"QueryStringParameters":{"a":"b"}}}`
+			return `{"Id":"d","Arn":"` + arn + `","RoleArn":"arn:aws:iam::` + account + `:role/r","InputPath":"$.detail","HttpParameters":{"PathParameterValues":["p q"],"QueryStringParameters":{"a":"b"},"HeaderParameters":{"User-Agent":"mine"}}}`
 		}
 		basic := h.connect(`{"Name":"basic","AuthorizationType":"BASIC","AuthParameters":{"BasicAuthParameters":{"Username":"u","Password":"p"},"InvocationHttpParameters":{"BodyParameters":[{"Key":"extra","Value":"1"}]}}}`)
 		h.rule("default", "r", `{"source":["basic"]}`, target(basic))
 		h.put("default", "basic", `{"n":1}`)
 		synctest.Wait()
-		want := `POST https://example.com/p%20q/x?a=b [Authorization: Basic dTpw, Content-Type: application/json; charset=utf-8, User-Agent: Amazon/EventBridge/ApiDestinations] {"extra":"1","n":1}`
+		want := `POST https://example.com/p%20q/x?a=b [Authorization: Basic dTpw, Content-Type: application/json; charset=utf-8, Range: bytes=0-1048575, User-Agent: Amazon/EventBridge/ApiDestinations] {"extra":"1","n":1}`
 		if diff := cmp.Diff([]string{want}, h.endpoint.seen()); diff != "" {
 			t.Errorf("basic (-want +got):\n%s", diff)
 		}

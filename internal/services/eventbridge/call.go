@@ -31,6 +31,8 @@ const (
 	callTimeout = 5 * time.Second
 	// maxAnswer is how much of an answer is read, in bytes.
 	maxAnswer = 256 << 10
+	// maxRange is how many bytes of an answer calls ask for.
+	maxRange = 1 << 20
 )
 
 // deliverCall makes the call of a message to an API destination or a stage, and sends a dead letter of one to its queue.
@@ -117,6 +119,9 @@ func (s *Service) call(ctx context.Context, m *deliver.Message, d *destinationRe
 		if err := s.authorize(r, c); err != nil {
 			return nil, err
 		}
+		for k, v := range fixedHeaders() {
+			r.Header.Set(k, v)
+		}
 		status, body, err := do(s.options.HTTP, r)
 		if err != nil {
 			return nil, fmt.Errorf("call %s: %w", d.Endpoint, err)
@@ -158,7 +163,7 @@ func do(client *http.Client, r *http.Request) (int, []byte, error) {
 func newCall(ctx context.Context, m *deliver.Message, method, endpoint string, fixed *api.ConnectionHttpParameters) (*http.Request, error) {
 	body := m.Body
 	query := url.Values{}
-	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}, "User-Agent": {"Amazon/EventBridge/ApiDestinations"}}
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	if h := m.HTTP; h != nil {
 		for _, v := range h.Path {
 			endpoint = strings.Replace(endpoint, "*", url.PathEscape(v), 1)
@@ -197,6 +202,12 @@ func newCall(ctx context.Context, m *deliver.Message, method, endpoint string, f
 		r.URL.RawQuery = all.Encode()
 	}
 	return r, nil
+}
+
+// fixedHeaders are the headers of calls that no target and no connection changes
+// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html).
+func fixedHeaders() map[string]string {
+	return map[string]string{"User-Agent": "Amazon/EventBridge/ApiDestinations", "Range": fmt.Sprintf("bytes=0-%d", maxRange-1)}
 }
 
 // withParameters adds members to a body that is a JSON object.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // eventTime is the layout of the times in events.
@@ -100,12 +101,12 @@ func (e *event) detail() string {
 	return string(doc.Detail)
 }
 
-func validJSON(b []byte) bool { return json.Valid(b) }
+func validJSON(b []byte) bool { return jsonscan.Valid(b) }
 
 // isObject tells whether b is a JSON object.
 func isObject(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
-	return len(b) > 0 && b[0] == '{' && json.Valid(b)
+	return len(b) > 0 && b[0] == '{' && jsonscan.Valid(b)
 }
 
 // envelope tells whether b has what every event has.

@@ -1,7 +1,6 @@
 package eventbridge
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/jsonenc"
 	"lambent.dev/lambent/internal/lib/jsonpath"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // placeholder is a variable of an input template.
@@ -109,7 +109,7 @@ func (t *transformer) render(ruleARN, ruleName string, e *event) ([]byte, error)
 			out = t.appendQuoted(out, value)
 		}
 	}
-	if !t.text && !json.Valid(out) {
+	if !t.text && !jsonscan.Valid(out) {
 		return nil, fmt.Errorf("the input template gives no JSON: %.200s", out)
 	}
 	return out, nil

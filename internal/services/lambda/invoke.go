@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -93,7 +94,7 @@ func (c *call) checkPayload() error {
 	if len(c.payload) > maxPayload {
 		return payloadTooLarge(maxPayload)
 	}
-	if json.Valid(c.payload) && utf8.Valid(c.payload) {
+	if jsonscan.Valid(c.payload) && utf8.Valid(c.payload) {
 		return nil
 	}
 	reason := "invalid UTF-8"
@@ -110,7 +111,7 @@ func decodeClientContext(v *string) (string, error) {
 		return "", nil
 	}
 	b, err := base64.StdEncoding.DecodeString(*v)
-	if err != nil || !json.Valid(b) {
+	if err != nil || !jsonscan.Valid(b) {
 		return "", service.Errorf("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.").WithStatus(400)
 	}
 	return string(b), nil

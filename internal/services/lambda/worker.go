@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -166,15 +167,30 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 		return nil, err
 	}
 	if l.o.Serve != nil {
-		spec.Listen = []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
+		spec.Listen = l.doors()
 	}
 	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
 	}
-	if listener := w.env.Listener("platform"); listener != nil {
-		go l.o.Serve(listener)
+	for _, door := range spec.Listen {
+		if listener := w.env.Listener(door.Name); listener != nil {
+			go l.o.Serve(listener)
+		}
 	}
 	return w, nil
+}
+
+// httpsPort is where clients that know of no other port look for a server.
+const httpsPort = 443
+
+// doors are where functions find the platform: at its own address, and at the same host's port 443, because AWS's cfn-response module and the functions that CDK brings
+// along use nothing of the URL that custom resources answer to but host and path.
+func (l *Lambda) doors() []sandbox.Listen {
+	doors := []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
+	if l.endpoint.Port() != httpsPort {
+		doors = append(doors, sandbox.Listen{Name: "platform-https", Addr: netip.AddrPortFrom(l.endpoint.Addr(), httpsPort), Shared: true})
+	}
+	return doors
 }
 
 func keyOf(r ref, v *version) poolKey {

@@ -14,6 +14,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/pipes"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/jsonpath"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
@@ -290,7 +291,7 @@ func (s *Service) rendered(f *flow, t *template, b *batch) []byte {
 
 // asJSON returns text as a JSON value: as it is when it is one, and else as a string.
 func asJSON(text []byte) []byte {
-	if json.Valid(text) {
+	if jsonscan.Valid(text) {
 		return text
 	}
 	b, err := json.Marshal(string(text))
@@ -330,7 +331,7 @@ func (s *Service) enrich(ctx context.Context, f *flow, b *batch) (failure []byte
 	answer = bytes.TrimSpace(answer)
 	switch {
 	case len(answer) == 0, string(answer) == "null":
-	case !json.Valid(answer):
+	case !jsonscan.Valid(answer):
 		return nil, invalid("The enrichment %s answered with what is no JSON.", f.Enrichment)
 	case answer[0] == '[':
 		err = json.Unmarshal(answer, &b.records)
@@ -408,7 +409,7 @@ func (s *Service) message(f *flow, r []byte, id string) (*deliver.Message, error
 	in := f.TargetParameters
 	if f.target.Service == "events" && !isEndpoint(f.target) {
 		m.Event = &deliver.Event{Source: "Pipe " + f.Name, DetailType: "Event from " + f.sourceName()}
-		if !json.Valid(m.Body) {
+		if !jsonscan.Valid(m.Body) {
 			return nil, invalid("The record is no JSON object, which the detail of an event must be.")
 		}
 	}

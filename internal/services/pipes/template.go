@@ -11,6 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/lib/jsonenc"
 	"lambent.dev/lambent/internal/lib/jsonpath"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // placeholder is a variable of an input template: a path into the record, or one of the names that are given
@@ -139,7 +140,7 @@ func opened(record []byte) []byte {
 			members[name] = jsonenc.String(nil, text)
 			changed = true
 		}
-		if json.Valid([]byte(text)) {
+		if jsonscan.Valid([]byte(text)) {
 			members[name] = json.RawMessage(text)
 			changed = true
 		}

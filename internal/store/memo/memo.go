@@ -60,15 +60,20 @@ func New[P, K comparable, V any](s store.Store, maxValues int, prefixes func(p P
 // Get returns the value of k in p, made by load if it is not there. An error of load is returned as it is, and not kept;
 // that something does not exist is kept if load says it by a value.
 func (c *Cache[P, K, V]) Get(ctx context.Context, p P, k K, load func(r store.Reader) (V, error)) (V, error) {
-	part, v, ok := c.find(p, k)
+	part, kept, ok := c.find(p, k)
 	if ok {
-		return v, nil
+		return kept, nil
 	}
 	if part == nil {
 		part = c.add(p)
 	}
+	return c.load(ctx, part, k, load)
+}
+
+// load reads the value of k, and keeps it.
+func (c *Cache[P, K, V]) load(ctx context.Context, part *part[K, V], k K, load func(r store.Reader) (V, error)) (v V, err error) {
 	before := part.now()
-	err := c.store.View(ctx, func(r store.Reader) (err error) {
+	err = c.store.View(ctx, func(r store.Reader) (err error) {
 		v, err = load(&fence{r: r, prefixes: part.prefixes})
 		return err
 	})

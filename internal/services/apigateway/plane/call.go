@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -49,9 +48,7 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	if x.trace != nil {
-		step.End(strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\n" + trace.Head(out.header) + "\n" + string(out.body))
-	}
+	step.EndText(trace.Text{Line: trace.Status(out.status), Head: trace.Map(out.header), Body: out.body})
 	x.logger.responded(out)
 	if x.answer.stream != nil {
 		x.broken = !x.writeStream(timed, w, out)

@@ -283,7 +283,7 @@ func newOverride() *vtl.Map {
 }
 
 // render runs a mapping template over a body.
-func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string, override *vtl.Map) (string, error) {
+func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string, override *vtl.Map) ([]byte, error) {
 	text := string(body)
 	if binary {
 		text = base64.StdEncoding.EncodeToString(body)
@@ -292,7 +292,7 @@ func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string
 	for k, v := range x.variables {
 		stage.Put(k, v)
 	}
-	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap(), Query: x.queryMap(), Header: x.headerMap()}, x.templateContext(name, override), stage), vtl.Limits{})
+	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(name, override), stage), vtl.Limits{})
 }
 
 // paramMap, queryMap and headerMap are what $input.params shows.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/gateway/integration"
+	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -56,11 +57,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 			call.Tenant = v
 		}
 	}
-	var input string
-	if x.trace != nil {
-		input = string(call.Payload)
-	}
-	step := x.trace.Step("integration", input)
+	step := x.trace.StepText("integration", trace.Text{Body: call.Payload})
 	x.logger.request(function, nil, call.Payload)
 	if c.streams() {
 		a, f := x.streamFunction(ctx, call)
@@ -74,9 +71,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	if x.trace != nil {
-		step.End(string(got.Payload))
-	}
+	step.EndText(trace.Text{Body: got.Payload})
 	if got.Error != "" {
 		return badGateway(errors.New("the function failed: " + functionError(got.Payload)))
 	}

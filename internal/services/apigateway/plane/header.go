@@ -17,6 +17,13 @@ type field struct{ name, value string }
 // fields are header lines in their order.
 type fields []field
 
+// Lines implements [trace.Head].
+func (f fields) Lines(yield func(name, value string)) {
+	for i := range f {
+		yield(f[i].name, f[i].value)
+	}
+}
+
 // requestFields returns the header lines of a request as they were sent. Where the head was not kept (HTTP/2), names are in their canonical form.
 func requestFields(r *http.Request) fields {
 	head := front.RawHead(r)

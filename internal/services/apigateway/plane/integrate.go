@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/jsonenc"
+	"lambent.dev/lambent/internal/lib/jsonscan"
 	"lambent.dev/lambent/internal/lib/reach"
 )
 
@@ -102,11 +103,11 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 		return f
 	}
 	x.answer = got
+	seen := trace.Text{Line: got.text, Head: got.fields, Body: got.body}
 	if got.stream != nil {
-		step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\na stream")
-		return nil
+		seen.Body = []byte("a stream")
 	}
-	step.End(strconv.Itoa(got.status) + "\n" + trace.Head(got.fields.header()) + "\n" + string(got.body))
+	step.EndText(seen)
 	return nil
 }
 
@@ -174,7 +175,7 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(strconv.Itoa(got.Status) + "\n" + string(got.Body))
+	step.EndText(trace.Text{Line: strconv.Itoa(got.Status), Body: got.Body})
 	x.answer = &answer{status: got.Status, text: strconv.Itoa(got.Status), fields: fieldsOf(got.Header), body: got.Body}
 	return nil
 }
@@ -185,7 +186,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 	if len(bytes.TrimSpace(payload)) == 0 {
 		payload = []byte("{}")
 	}
-	if !json.Valid(payload) {
+	if !jsonscan.Valid(payload) {
 		message := "Could not parse request body into json: the event is not JSON"
 		x.answer = &answer{status: http.StatusBadRequest, text: message, body: append(jsonenc.String([]byte(`{"message":`), message), '}')}
 		return nil
@@ -202,7 +203,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(string(got.Payload))
+	step.EndText(trace.Text{Body: got.Payload})
 	// The selection pattern is compared with the message of an error; what is no error takes the answer without a pattern.
 	x.answer = &answer{status: http.StatusOK, body: got.Payload}
 	if call.Event {

@@ -251,7 +251,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *failed {
 		return f
 	}
 	if v := x.method.validate; v != nil {
-		step := x.trace.Step("validation", string(x.body))
+		step := x.trace.StepText("validation", trace.Text{Body: x.body})
 		f := v.check(x)
 		step.End(outcome(f, "valid"))
 		if f != nil {

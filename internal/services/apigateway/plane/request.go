@@ -33,29 +33,27 @@ func (x *exchange) build() (*outgoing, *failed) {
 		}
 		out.assign(a.place, a.name, a.source.values(x))
 	}
-	step := x.trace.Step("integration request", string(x.body))
+	step := x.trace.StepText("integration request", trace.Text{Body: x.body})
 	f := x.buildBody(out)
 	if f != nil {
 		step.End(outcome(f, ""))
 		return nil, f
 	}
 	x.applyOverride(out)
-	if x.trace != nil {
-		step.End(out.show())
-	}
+	step.EndText(out.text())
 	return out, nil
 }
 
-// show is the request as the trace shows it.
-func (o *outgoing) show() string {
-	text := trace.Head(o.fields.header())
+// text is the request as the trace shows it.
+func (o *outgoing) text() trace.Text {
+	t := trace.Text{Body: o.body}
+	if len(o.fields) > 0 {
+		t.Head = o.fields
+	}
 	if len(o.query) > 0 {
-		text += "query: " + o.query.encode() + "\n"
+		t.Line = "query: " + o.query.encode()
 	}
-	if text != "" {
-		text += "\n"
-	}
-	return text + string(o.body)
+	return t
 }
 
 // assign sets a parameter.
@@ -129,7 +127,7 @@ func (x *exchange) buildBody(out *outgoing) *failed {
 	if err != nil {
 		return configuration(fmt.Errorf("the mapping template for %s: %w", kind, err))
 	}
-	out.body = []byte(text)
+	out.body = text
 	return nil
 }
 

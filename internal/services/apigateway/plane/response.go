@@ -105,9 +105,9 @@ func (x *exchange) responseBody(k *integrationResponse, out *response) (contentT
 	if err != nil {
 		return "", configuration(fmt.Errorf("the mapping template of the integration response %d: %w", k.status, err))
 	}
-	out.body = []byte(text)
+	out.body = text
 	if k.ContentHandling == "CONVERT_TO_BINARY" {
-		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
+		if decoded, err := base64.StdEncoding.DecodeString(string(text)); err == nil {
 			out.body = decoded
 		}
 	}
