@@ -84,7 +84,7 @@ func (g *Gateway) createRestAPI(ctx context.Context, in *aws.CreateRestApiInput)
 	if in.EndpointConfiguration != nil {
 		d.Endpoint = *in.EndpointConfiguration
 	}
-	if in.BinaryMediaTypes != nil {
+	if len(in.BinaryMediaTypes) > 0 {
 		tree.BinaryMediaTypes = in.BinaryMediaTypes
 	}
 	if in.MinimumCompressionSize != nil {
@@ -343,7 +343,9 @@ func (g *Gateway) updateRestAPI(ctx context.Context, in *aws.UpdateRestApiInput)
 		if err := restAPIPatches.Apply(d, in.PatchOperations); err != nil {
 			return err
 		}
-		out = view(&d.RestAPI, d.tree)
+		if out = view(&d.RestAPI, d.tree); out.Tags == nil {
+			out.Tags = map[string]string{} // which this operation alone shows
+		}
 		return d.check(true)
 	})
 	if err != nil {

@@ -65,6 +65,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 		step.End(outcome(f, "a stream"))
 		return f
 	}
+	x.called = true
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)

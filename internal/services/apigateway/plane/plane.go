@@ -151,9 +151,9 @@ func (p *Plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Ta
 	p.serve(w, x, api.Scope(to.Scope), to.API, stage, rest, path)
 }
 
-// firstElement splits the first element off a raw path.
+// firstElement splits the first element off a raw path. Slashes in front of it are as good as one.
 func firstElement(path string) (first, rest string) {
-	first, rest, more := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, rest, more := strings.Cut(strings.TrimLeft(path, "/"), "/")
 	if !more {
 		return first, ""
 	}
@@ -326,7 +326,7 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
-	if x.traceID != "" {
+	if x.called || x.answer != nil {
 		h["X-Amzn-Trace-Id"] = []string{x.traceID}
 	}
 	if x.trace != nil && x.trace.Whole {
