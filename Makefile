@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-apigateway debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam compat-apigateway debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -142,6 +142,16 @@ test-clients-dynamodb: clients ## programs that use tables through PynamoDB, Ele
 	javac --release 17 -d $(DYNAMODB_CLIENTS)/java/classes -cp '$(DYNAMODB_CLIENTS)/java/lib/*' test/clients/dynamodb/java/src/main/java/lambent/*.java
 	DYNAMODB_CLIENTS="$(abspath $(DYNAMODB_CLIENTS))" $(GO) test -count=1 -v ./test/clients/dynamodb
 
+S3_CLIENTS := .tools/s3-clients
+
+test-clients-s3: clients ## programs that use objects through the SDKs for JavaScript, Go and Java, s3cmd and rclone (Debian packages of these names), and the photo-board
+	mkdir -p $(S3_CLIENTS)/js $(S3_CLIENTS)/java/classes
+	cp test/clients/s3/js/package.json $(S3_CLIENTS)/js && cd $(S3_CLIENTS)/js && $(NPM) install --silent --no-package-lock
+	cd test/clients/s3/go && $(GO) build -o $(abspath $(S3_CLIENTS))/go-client .
+	mvn -q -B -f test/clients/s3/java/pom.xml -DoutputDirectory=$(abspath $(S3_CLIENTS))/java/lib dependency:copy-dependencies
+	javac --release 17 -d $(S3_CLIENTS)/java/classes -cp '$(S3_CLIENTS)/java/lib/*' test/clients/s3/java/src/main/java/lambent/*.java
+	S3_CLIENTS="$(abspath $(S3_CLIENTS))" $(GO) test -count=1 -timeout 20m -v ./test/clients/s3
+
 EVENT_CLIENTS := .tools/event-clients
 
 test-clients-events: clients ## programs that use queues, topics, buses and streams through Celery, sns-validator, sqs-consumer, Spring Cloud AWS and the SDKs for JavaScript, Go and Java
@@ -163,6 +173,17 @@ compat-s3: ## the public S3 suite in the program TOOL (see test/compat/s3) again
 compat-bodies: ## the store of bodies on versitygw, whose program is TOOL
 	@test -n "$(TOOL)" || { echo "usage: make compat-bodies TOOL=path/to/versitygw"; exit 2; }
 	S3_TOOL="$(abspath $(TOOL))" $(GO) test -count=1 ./internal/blob/s3
+
+# AWS's own transform of serverless templates, for its test cases.
+SAM      ?= https://github.com/aws/serverless-application-model
+SAM_HASH := 7000d0a3b0e5e0d9fca014ce135850718aad1290
+
+.tools/sam/.done:
+	rm -rf $(@D) && git clone --quiet --no-checkout $(SAM) $(@D) && git -C $(@D) checkout --quiet $(SAM_HASH) -- tests/translator
+	touch $@
+
+compat-sam: .tools/sam/.done ## the test cases of AWS's transform of serverless templates, fetched at a pinned commit, against Lambent's
+	SAM_TRANSLATOR="$(abspath .tools/sam)" $(GO) test -count=1 -v ./test/compat/sam
 
 # The public suites of queues, topics, buses, schedules, pipes and streams: from where, and which commit.
 MINISTACK      ?= https://github.com/ministackorg/ministack

@@ -100,7 +100,7 @@ func (a *app) scrub(ctx context.Context) error {
 		for _, d := range found {
 			a.Term.Print("damaged: s3://%s/%s (version %s): %s", d.Bucket, d.Key, d.Version, d.Problem)
 		}
-		a.Term.Print("%d versions, %s read, %d damaged, %d under customers' keys", total.Versions, size(total.Bytes), total.Damaged, total.Unproven)
+		a.Term.Print("%d versions, %s read, %d damaged, %d unproven without their keys", total.Versions, size(total.Bytes), total.Damaged, total.Unproven)
 	}
 	if total.Damaged > 0 {
 		return exit(ExitFailed)

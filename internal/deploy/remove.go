@@ -123,7 +123,7 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 	if err := report("DELETE_IN_PROGRESS", ""); err != nil {
 		return err
 	}
-	typ, properties, err := r.typed(ctx, row.Type, s.Properties)
+	typ, properties, err := r.former(ctx, row.Type, s.Properties)
 	if err == nil {
 		c := r.call(row, s.PhysicalID, "delete")
 		c.NameSeed = s.NameSeed

@@ -213,8 +213,26 @@ func (r *Run) seed(id string) string {
 	return r.Stack.Name + "-" + id + "-" + base32.StdEncoding.EncodeToString(h[:])[:12]
 }
 
-// typed decodes recorded properties for a resource type, with the values of their dynamic references.
+// typed decodes wanted properties for a resource type, with the values of their dynamic references.
 func (r *Run) typed(ctx context.Context, typ string, properties map[string]any) (service.ResourceType, any, error) {
+	return r.decode(ctx, typ, properties, r.Dynamic)
+}
+
+// former decodes the properties that a resource has. A dynamic reference whose value is gone stays as it is: that is no reason to keep the resource.
+func (r *Run) former(ctx context.Context, typ string, properties map[string]any) (service.ResourceType, any, error) {
+	return r.decode(ctx, typ, properties, func(ctx context.Context, d template.Dynamic) (string, error) {
+		v, err := r.Dynamic(ctx, d)
+		if err != nil && ctx.Err() == nil {
+			return d.Text, nil
+		}
+		return v, err
+	})
+}
+
+// lookUp returns the value of a dynamic reference.
+type lookUp func(ctx context.Context, d template.Dynamic) (string, error)
+
+func (r *Run) decode(ctx context.Context, typ string, properties map[string]any, value lookUp) (service.ResourceType, any, error) {
 	t, ok := r.Types.Of(typ)
 	if !ok {
 		return t, nil, fmt.Errorf("the resource type %s is not part of this version of Lambent", typ)
@@ -224,7 +242,10 @@ func (r *Run) typed(ctx context.Context, typ string, properties map[string]any) 
 	if err != nil {
 		return t, nil, err
 	}
-	live, err := r.resolved(ctx, properties)
+	if r.Dynamic == nil {
+		value = nil
+	}
+	live, err := resolved(ctx, properties, value)
 	if err != nil {
 		return t, nil, err
 	}
@@ -233,18 +254,18 @@ func (r *Run) typed(ctx context.Context, typ string, properties map[string]any) 
 }
 
 // resolved copies a value with its dynamic references replaced.
-func (r *Run) resolved(ctx context.Context, v any) (any, error) {
+func resolved(ctx context.Context, v any, value lookUp) (any, error) {
 	switch x := v.(type) {
 	case string:
-		if !template.HasDynamic(x) || r.Dynamic == nil {
+		if !template.HasDynamic(x) || value == nil {
 			return x, nil
 		}
-		return template.ReplaceDynamic(x, func(d template.Dynamic) (string, error) { return r.Dynamic(ctx, d) })
+		return template.ReplaceDynamic(x, func(d template.Dynamic) (string, error) { return value(ctx, d) })
 	case []any:
 		out := make([]any, len(x))
 		for i := range x {
 			var err error
-			if out[i], err = r.resolved(ctx, x[i]); err != nil {
+			if out[i], err = resolved(ctx, x[i], value); err != nil {
 				return nil, err
 			}
 		}
@@ -253,7 +274,7 @@ func (r *Run) resolved(ctx context.Context, v any) (any, error) {
 		out := make(map[string]any, len(x))
 		for k := range x {
 			var err error
-			if out[k], err = r.resolved(ctx, x[k]); err != nil {
+			if out[k], err = resolved(ctx, x[k], value); err != nil {
 				return nil, err
 			}
 		}

@@ -192,7 +192,7 @@ func (r *Run) invoke(ctx context.Context, row *Resource, again bool) (service.Re
 		c.Retry = again
 		return r.checked(typ.Create(ctx, c, want))
 	}
-	_, old, err := r.typed(ctx, row.Type, row.Properties)
+	_, old, err := r.former(ctx, row.Type, row.Properties)
 	if err != nil {
 		return service.Resource{}, err
 	}

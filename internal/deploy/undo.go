@@ -74,7 +74,7 @@ func (r *Run) revert(ctx context.Context, row *Resource, wanted map[string]any) 
 	if err := r.Journal.Save(ctx, Save{Events: []Event{e}}); err != nil {
 		return err
 	}
-	typ, old, err := r.typed(ctx, row.Type, wanted)
+	typ, old, err := r.former(ctx, row.Type, wanted)
 	if err != nil {
 		return r.notRestored(ctx, row, err)
 	}

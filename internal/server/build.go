@@ -36,6 +36,7 @@ import (
 	"lambent.dev/lambent/internal/services/s3"
 	"lambent.dev/lambent/internal/services/scheduler"
 	"lambent.dev/lambent/internal/services/schemas"
+	"lambent.dev/lambent/internal/services/secretsmanager"
 	"lambent.dev/lambent/internal/services/sns"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/services/ssm"
@@ -86,7 +87,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		deliveryService, ecr.New(p.deps),
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
-		ssm.New(p.deps, ssm.Options{Keys: keys}),
+		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}

@@ -1,65 +1,98 @@
 package wire
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"hash"
-	"hash/crc32"
 	"net/http"
-
-	"github.com/minio/crc64nvme"
+	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/service"
 )
 
-// checksums are the headers in which a client may give the checksum of a
-// buffered body. Content-MD5 and SHA-1 are what the protocol says; they protect
-// against damage, not against an attacker.
-func checksums() map[string]func() hash.Hash {
-	return map[string]func() hash.Hash{
-		"Content-Md5":              md5.New,
-		"X-Amz-Checksum-Md5":       md5.New,
-		"X-Amz-Checksum-Sha1":      sha1.New,
-		"X-Amz-Checksum-Sha256":    sha256.New,
-		"X-Amz-Checksum-Crc32":     func() hash.Hash { return crc32.NewIEEE() },
-		"X-Amz-Checksum-Crc32c":    func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
-		"X-Amz-Checksum-Crc64nvme": func() hash.Hash { return crc64nvme.New() },
-	}
-}
+// digestMismatch is what S3 adds to the error about a Content-MD5.
+type digestMismatch struct{ CalculatedDigest, ExpectedDigest string }
 
-// verifyChecksum checks a buffered body against the checksums that it came
-// with, for operations whose model speaks of checksums; unchecked ones may come without.
-func (r *Request) verifyChecksum(o *awsapi.Operation, unchecked bool) error {
-	if o.ChecksumMember == "" && !o.ChecksumRequired {
+// verifyChecksum checks a buffered body against the checksums that it came with, for operations whose model speaks of checksums, and for all of an API that digests;
+// unchecked ones may come without. What S3 answers is in
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and recorded in test/compat/s3.
+func (r *Request) verifyChecksum(o *awsapi.Operation, d *dialect) error {
+	if o.ChecksumMember == "" && !o.ChecksumRequired && !d.digests {
 		return nil
 	}
-	found := false
-	for header, newHash := range checksums() {
-		want := r.Header.Get(header)
-		if want == "" {
+	sent, err := r.verifyMD5()
+	if err != nil {
+		return err
+	}
+	if o.Name == d.sumsOfObject {
+		return nil
+	}
+	given := ""
+	for _, algorithm := range integrity.All() {
+		if !r.sent(integrity.Header(algorithm)) {
 			continue
 		}
-		found = true
-		sum, err := base64.StdEncoding.DecodeString(want)
-		h := newHash()
-		if err != nil || len(sum) != h.Size() {
-			return badRequest("InvalidDigest", "The %s header %q is not a checksum of that kind.", header, want)
+		if given != "" {
+			return badRequest("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
-		h.Write(r.body)
-		if got := h.Sum(nil); string(got) != string(sum) {
-			return badRequest("BadDigest", "The %s you specified did not match what we received: it should be %s.",
-				header, base64.StdEncoding.EncodeToString(got))
-		}
+		given = algorithm
+	}
+	if given != "" {
+		return r.verifySum(given)
 	}
 	// A checksum in a trailer is verified by the reader of the chunked body.
-	if !found && o.ChecksumRequired && !unchecked && r.Header.Get("X-Amz-Trailer") == "" {
+	if !sent && o.ChecksumRequired && !d.takesUnchecked(o.Name) && r.Header.Get("X-Amz-Trailer") == "" {
 		return badRequest("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
 	return nil
+}
+
+// verifyMD5 checks the body against its Content-MD5, and tells whether there is one.
+func (r *Request) verifyMD5() (sent bool, err error) {
+	if !r.sent("Content-MD5") {
+		return false, nil
+	}
+	value := r.Header.Get("Content-MD5")
+	want, ok := sumOf(value, integrity.New(integrity.MD5))
+	if !ok {
+		return false, badRequest("InvalidDigest", "The Content-MD5 you specified was invalid.")
+	}
+	if got := r.sum(integrity.MD5); got != want {
+		e := badRequest("BadDigest", "The Content-MD5 you specified did not match what we received.")
+		return false, e.WithDetail(&digestMismatch{CalculatedDigest: got, ExpectedDigest: value})
+	}
+	return true, nil
+}
+
+// verifySum checks the body against the checksum of one algorithm.
+func (r *Request) verifySum(algorithm string) error {
+	header := integrity.Header(algorithm)
+	want, ok := sumOf(r.Header.Get(header), integrity.New(algorithm))
+	if !ok {
+		return badRequest("InvalidRequest", "Value for %s header is invalid.", header)
+	}
+	if r.sum(algorithm) != want {
+		return badRequest("BadDigest", "The %s you specified did not match the calculated checksum.", algorithm)
+	}
+	return nil
+}
+
+// sent tells whether the request has a header field, which may be empty.
+func (r *Request) sent(header string) bool { return len(r.Header.Values(header)) > 0 }
+
+// sum returns the checksum of the body in base64.
+func (r *Request) sum(algorithm string) string {
+	h := integrity.New(algorithm)
+	h.Write(r.body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// sumOf returns a checksum in the one spelling of base64, and whether it can be of that hash.
+func sumOf(value string, h hash.Hash) (string, bool) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
+	return base64.StdEncoding.EncodeToString(raw), err == nil && len(raw) == h.Size()
 }
 
 func badRequest(code, format string, args ...any) *service.Error {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -38,6 +39,10 @@ type dialect struct {
 	bareErrors bool
 	// noContent are operations without a status in the model that the service answers with 204.
 	noContent []string
+	// digests tells that every body is compared with the checksums that it comes with, also where the model does not speak of them.
+	digests bool
+	// sumsOfObject is the operation whose checksums are those of an object and not of its body.
+	sumsOfObject string
 	// unchecked are operations that the service takes without a checksum although the model demands one.
 	unchecked []string
 	// crc32 adds the header x-amz-crc32, which DynamoDB's clients check.
@@ -92,13 +97,24 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
 		d.validates, d.bareErrors = false, true
-		d.unchecked = []string{"PutBucketAcl", "PutObjectAcl"} // s3cmd sends none
+		d.digests, d.sumsOfObject = true, "CompleteMultipartUpload"
+		// Tools that are older than the models send none, such as s3cmd, and S3 takes that for everything that it took before. The suite in
+		// test/compat/s3 tells which ones demand it.
+		d.unchecked = []string{
+			"PutBucketAccelerateConfiguration", "PutBucketAcl", "PutBucketEncryption", "PutBucketLogging", "PutBucketOwnershipControls", "PutBucketPolicy",
+			"PutBucketRequestPayment", "PutBucketVersioning", "PutBucketWebsite", "PutObjectAcl", "PutObjectTagging", "PutPublicAccessBlock",
+		}
 		d.noContent = []string{
 			"PutBucketAnalyticsConfiguration", "PutBucketIntelligentTieringConfiguration", "PutBucketInventoryConfiguration",
 			"PutBucketMetricsConfiguration", "PutBucketPolicy", "PutBucketTagging",
 		}
 	}
 	return d
+}
+
+// takesUnchecked tells whether an operation may come without the checksum that its model demands.
+func (d *dialect) takesUnchecked(operation string) bool {
+	return slices.Contains(d.unchecked, operation)
 }
 
 // dynamodbWording is for the constraints of which DynamoDB's messages differ from those of other services.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -144,7 +143,7 @@ func (o *Operation) readBody(req *Request) error {
 	if _, err := req.ReadBody(); err != nil {
 		return err
 	}
-	if err := req.verifyChecksum(o.Schema, slices.Contains(o.API.dialect.unchecked, o.Name)); err != nil {
+	if err := req.verifyChecksum(o.Schema, &o.API.dialect); err != nil {
 		return err
 	}
 	if len(o.Schema.Compression) == 0 {

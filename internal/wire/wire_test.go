@@ -438,19 +438,3 @@ func TestMistakesOutsideOfTheBodyAreInvalidArguments(t *testing.T) {
 		}
 	}
 }
-
-func TestAccessControlListsNeedNoChecksum(t *testing.T) {
-	a := wire.New(s3.API, (&s3.Handlers{}).Bindings())
-	const list = `<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>`
-	for query, want := range map[string]string{"acl": "", "policy": "InvalidRequest"} {
-		req := restRequest("PUT", "/bucket", list)
-		req.RawQuery = query
-		op, err := a.Match(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := service.Code(op.Decode(req, op.Binding.New())); got != want {
-			t.Errorf("%s without a checksum: code is %q, want %q", query, got, want)
-		}
-	}
-}

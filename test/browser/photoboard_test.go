@@ -1,20 +1,16 @@
 package browser
 
 import (
-	"bufio"
-	"bytes"
 	"image"
 	"image/color"
 	"image/jpeg"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
+
+	"lambent.dev/lambent/test/deployed"
 )
 
 func TestPhotoboardInABrowser(t *testing.T) {
@@ -31,94 +27,26 @@ func TestPhotoboardInABrowser(t *testing.T) {
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("there is no chromium; apt-get install chromium")
 	}
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "lambent")
-	command(t, root, "go", "build", "-o", binary, "./cmd/lambent")
+	app := deployed.New(t, root, filepath.Join(root, "examples", "photoboard"))
 	shots := filepath.Join(root, "artifacts")
 	if err := os.MkdirAll(shots, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	picture := filepath.Join(dir, "lake.jpg")
+	picture := filepath.Join(app.Dir(), "lake.jpg")
 	writePicture(t, picture)
-	port := freePort(t)
-	script := filepath.Join(root, "test", "js", "photoboard.mjs")
+	use := func(page, screenshot, action string) {
+		t.Logf("%s", app.Run(t, "node", filepath.Join("test", "js", "photoboard.mjs"), page, picture, filepath.Join(shots, screenshot), action))
+	}
 
-	page, kill := up(t, binary, root, dir, port)
-	t.Logf("%s", command(t, root, "node", script, page, picture, filepath.Join(shots, "photoboard.png"), "signup"))
+	outputs, kill := app.Up(t, "PageURL")
+	use(outputs["PageURL"], "photoboard.png", "signup")
 
 	// kill -9, and everything is there: the user, the board, the picture.
 	kill()
 	began := time.Now()
-	page, _ = up(t, binary, root, dir, port)
+	outputs, _ = app.Up(t, "PageURL")
 	t.Logf("second start, unchanged: deployed after %v", time.Since(began).Round(time.Millisecond))
-	t.Logf("%s", command(t, root, "node", script, page, picture, filepath.Join(shots, "photoboard-after-restart.png"), "signin"))
-}
-
-// up starts the platform with the example, and returns the page's URL when it is deployed, and how to kill it.
-func up(t *testing.T, binary, root, dir string, port int) (page string, kill func()) {
-	t.Helper()
-	cmd := exec.Command(binary, "up", filepath.Join(root, "examples", "photoboard"),
-		"--listen", "127.0.0.1:"+strconv.Itoa(port), "--data-dir", filepath.Join(dir, "data"))
-	var talk bytes.Buffer
-	cmd.Stderr = &talk
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	killed := false
-	kill = func() {
-		if !killed {
-			killed = true
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}
-	t.Cleanup(func() {
-		kill()
-		if t.Failed() {
-			t.Logf("the platform said:\n%s", talk.String())
-		}
-	})
-	watchdog := time.AfterFunc(4*time.Minute, kill)
-	defer watchdog.Stop()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if url, ok := strings.CutPrefix(lines.Text(), "PageURL"); ok {
-			page = strings.TrimSpace(url)
-			break
-		}
-	}
-	if page == "" {
-		t.Fatal("up did not deploy the photo-board")
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	return page, kill
-}
-
-func command(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	for port := 19000 + os.Getpid()%1000; port < 21000; port++ {
-		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
+	use(outputs["PageURL"], "photoboard-after-restart.png", "signin")
 }
 
 // writePicture paints a lake: sky, hills and water.

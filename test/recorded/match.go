@@ -160,6 +160,8 @@ func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
+	case string: // members that are no pointers
+		return v == ""
 	case []any:
 		return len(v) == 0
 	case map[string]any:
@@ -171,7 +173,7 @@ func empty(v any) bool {
 var placeholder = regexp.MustCompile(`<[a-z0-9_\-]+(:\d+)?>`)
 
 // unbound are the placeholders that stand for another text each time.
-var unbound = []string{"<md5-hash>", "<expiration>", "<expires>", "<signature>", "<sender-id>", "<cert-domain>", "<unsubscribe-domain>", "<subscribe-domain>"}
+var unbound = []string{"<md5-hash>", "<expiration>", "<expires>", "<signature>", "<sender-id>", "<cert-domain>", "<unsubscribe-domain>", "<subscribe-domain>", "<key-arn>", "<mrk-key-arn>"}
 
 // text compares a text that may have placeholders.
 func (m *matcher) text(at, want, got string) error {

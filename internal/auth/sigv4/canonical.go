@@ -111,6 +111,9 @@ func appendPath(dst []byte, path string, s3 bool) []byte {
 	return dst
 }
 
+// slashes returns a path with each encoded slash as a slash.
+func slashes(path string) string { return strings.NewReplacer("%2F", "/", "%2f", "/").Replace(path) }
+
 // normalize removes "." and ".." segments and repeated slashes (RFC 3986, section 5.2.4). A
 // trailing slash stays.
 func normalize(path string) string {
@@ -249,15 +252,28 @@ func appendTrimmed(dst []byte, v string) []byte {
 	return dst
 }
 
+// form is in what canonical requests differ.
+type form struct {
+	// s3 is the form of S3, which takes the path as it is.
+	s3 bool
+	// noToken leaves the session token in the query out, as some services do.
+	noToken bool
+	// plainSlashes has slashes for those that are encoded.
+	plainSlashes bool
+}
+
 // appendCanonical adds the canonical request.
-func appendCanonical(dst []byte, r *Request, s *Signature, list []param, payload string, s3, noToken bool) []byte {
+func appendCanonical(dst []byte, r *Request, s *Signature, list []param, payload string, f form) []byte {
 	path, _ := r.split()
+	if f.plainSlashes {
+		path = slashes(path)
+	}
 	dst = append(dst, r.Method...)
 	dst = append(dst, '\n')
-	dst = appendPath(dst, path, s3)
+	dst = appendPath(dst, path, f.s3)
 	dst = append(dst, '\n')
 	dst = appendQuery(dst, list, func(name string) bool {
-		return s.Query && (name == "X-Amz-Signature" || noToken && name == "X-Amz-Security-Token")
+		return s.Query && (name == "X-Amz-Signature" || f.noToken && name == "X-Amz-Security-Token")
 	})
 	dst = append(dst, '\n')
 	dst = appendHeaders(dst, r, s.SignedHeaders)

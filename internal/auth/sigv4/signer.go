@@ -130,7 +130,7 @@ func (s *Signer) signature(r *Request, now time.Time, include func(name string) 
 
 // compute returns the hex signature of the canonical request.
 func (s *Signer) compute(r *Request, sig *Signature, hash string) (string, error) {
-	canonical := appendCanonical(nil, r, sig, sig.params, hash, s.S3, false)
+	canonical := appendCanonical(nil, r, sig, sig.params, hash, form{s3: s.S3})
 	toSign := appendToSign(nil, sig, canonical)
 	if !s.V4a {
 		key := deriveKey(s.Secret, sig.Date, sig.Region, sig.Service)

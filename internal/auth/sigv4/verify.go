@@ -174,12 +174,19 @@ func (v *Verifier) verify4(r *Request, s *Signature, secret string, opt Options)
 	if s.Version == V4a {
 		check = v.checkECDSA
 	}
-	canonical := appendCanonical((*buf)[:0], r, s, s.params, hash, opt.S3, false)
+	canonical := appendCanonical((*buf)[:0], r, s, s.params, hash, form{s3: opt.S3})
 	toSign := appendToSign(canonical, s, canonical)[len(canonical):]
 	payload, ok := check(s, secret, toSign)
 	if !ok && s.Query && s.Token != "" {
 		// Some services leave the token out of what is signed; the secret depends on it anyway.
-		if p, ok := check(s, secret, appendToSign(nil, s, appendCanonical(nil, r, s, s.params, hash, opt.S3, true))); ok {
+		if p, ok := check(s, secret, appendToSign(nil, s, appendCanonical(nil, r, s, s.params, hash, form{s3: opt.S3, noToken: true}))); ok {
+			return p.with(r, s)
+		}
+	}
+	if path, _ := r.split(); !ok && opt.S3 && slashes(path) != path {
+		// The SDK for Java sends "//" as "/%2F" and signs it as it was.
+		plain := form{s3: true, plainSlashes: true}
+		if p, ok := check(s, secret, appendToSign(nil, s, appendCanonical(nil, r, s, s.params, hash, plain))); ok {
 			return p.with(r, s)
 		}
 	}

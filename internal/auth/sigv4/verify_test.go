@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -451,6 +452,27 @@ func TestAnonymousBodiesAreWhatTheirHeadSays(t *testing.T) {
 		}
 		if code != c.fails || err == nil && string(got) != c.want {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestEncodedSlashMayBeSignedAsSlash holds for S3 alone: the SDK for Java writes the second of two slashes so.
+func TestEncodedSlashMayBeSignedAsSlash(t *testing.T) {
+	at := time.Date(2026, 11, 30, 0, 38, 50, 0, time.UTC)
+	r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1/bucket/a//b", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := sigv4.Signer{AccessKeyID: "test", Secret: "test", Region: "us-east-1", Service: "s3", S3: true}
+	if err := signer.SignHTTP(r, sigv4.EmptyHash, at); err != nil {
+		t.Fatal(err)
+	}
+	sent := sigv4.FromHTTP(r)
+	for target, want := range map[string]bool{"/bucket/a//b": true, "/bucket/a/%2Fb": true, "/bucket/a/%2fb": true, "/bucket/a/%252Fb": false, "/bucket/a/b": false} {
+		sent.Target = target
+		err := check(sigv4.NewVerifier(clock.NewFake(at)), sent, "test", sigv4.Options{S3: true}, nil)
+		if (err == nil) != want {
+			t.Errorf("%s: %v", target, err)
 		}
 	}
 }

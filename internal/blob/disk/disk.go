@@ -19,6 +19,8 @@ const (
 	tempFile = "NEXT.tmp"
 	// roomStep is after how many bytes of a body the room is looked at again.
 	roomStep = 16 << 20
+	// settleStep is after how many bytes of a body the disk is given them.
+	settleStep = 512 << 10
 )
 
 // Options configure a store. The zero value is usable.
@@ -37,6 +39,8 @@ type Store struct {
 	reserve uint64
 
 	ids *ids.Sequence
+
+	turn sync.Mutex // is held by the body that the disk is taking
 
 	mu    sync.Mutex // guards the fields below
 	known map[string]*folder

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -146,5 +149,65 @@ func TestEachTellsOfWholeBlobsInOrder(t *testing.T) {
 	stop := errors.New("stop")
 	if err := s.Each(t.Context(), func(blob.ID) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Each = %v, want the error of the caller", err)
+	}
+}
+
+// turns is a file system that watches its files settle.
+type turns struct {
+	disk.FS
+	running, settled atomic.Int32
+	together         atomic.Bool
+	fail             error
+}
+
+func (f *turns) Create(name string) (disk.File, error) {
+	file, err := f.FS.Create(name)
+	return turnFile{file, f}, err
+}
+
+type turnFile struct {
+	disk.File
+	of *turns
+}
+
+func (f turnFile) Settle() error {
+	if f.of.running.Add(1) > 1 {
+		f.of.together.Store(true)
+	}
+	runtime.Gosched()
+	f.of.running.Add(-1)
+	f.of.settled.Add(1)
+	return f.of.fail
+}
+
+func TestBodiesComeToTheDiskOneAfterTheOther(t *testing.T) {
+	fs := &turns{FS: vfsdisk.FS{FS: vfs.NewMem()}}
+	s := open(t, "blobs", disk.Options{FS: fs})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { blobtest.Put(t, s, make([]byte, 1<<20)) })
+	}
+	wg.Wait()
+	if n := fs.settled.Load(); n != 8 || fs.together.Load() {
+		t.Errorf("settled %d times, together: %v", n, fs.together.Load())
+	}
+	blobtest.Put(t, s, make([]byte, 100<<10))
+	if n := fs.settled.Load(); n != 8 {
+		t.Error("a small body waited for a turn")
+	}
+}
+
+// TestBodyThatTheDiskDidNotTakeIsRefused matters because the kernel tells of a failed write once: the sync does not hear of it again.
+func TestBodyThatTheDiskDidNotTakeIsRefused(t *testing.T) {
+	s := open(t, "blobs", disk.Options{FS: &turns{FS: vfsdisk.FS{FS: vfs.NewMem()}, fail: syscall.EIO}})
+	w, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 1<<20)); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Write = %v, want EIO", err)
+	}
+	if _, err := w.Commit(t.Context()); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Commit = %v, want EIO", err)
 	}
 }

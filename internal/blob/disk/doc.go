@@ -15,6 +15,11 @@
 // before the next open and that nothing refers to: [Store.Sweep] removes it. Deletes are not synced; a file that comes back after a
 // power loss is removed by the sweep as well.
 //
+// # Beside the store's log
+//
+// A sync of the log waits for everything that the disk has been given before. Bodies therefore come to it in pieces of half a megabyte, one body at a time, and each
+// waits until its piece is taken: a commit of the store meets one piece and not the megabytes of all uploads. The syncs of whole bodies are not in turn; little is left for them.
+//
 // # Room
 //
 // A body is refused with [blob.ErrFull] while the file system has less than Options.Reserve left: the

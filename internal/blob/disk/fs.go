@@ -31,6 +31,9 @@ type FS interface {
 // File is a file that is being written.
 type File interface {
 	io.Writer
+	// Settle hands what was written since the last call to the disk and waits until it has taken it, which does not make it durable. An error that it returns may be
+	// one that Sync does not tell again.
+	Settle() error
 	// Sync makes the content durable.
 	Sync() error
 	Close() error
@@ -85,23 +88,23 @@ func (OS) SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// writeback is after how many written bytes the disk is told to begin, so that the sync at the
-// end has little left to do.
-const writeback = 8 << 20
-
 type osFile struct {
 	*os.File
-	written, begun int64
+	written, settled int64 // bytes
 }
 
 // Write implements io.Writer.
 func (f *osFile) Write(b []byte) (int, error) {
 	n, err := f.File.Write(b)
-	if f.written += int64(n); f.written-f.begun >= writeback {
-		beginWriteback(f.File, f.begun, f.written-f.begun)
-		f.begun = f.written
-	}
+	f.written += int64(n)
 	return n, err
+}
+
+// Settle implements File.
+func (f *osFile) Settle() error {
+	off := f.settled
+	f.settled = f.written
+	return writeBack(f.File, off, f.written-off)
 }
 
 // Sync implements File.

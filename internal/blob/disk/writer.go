@@ -17,9 +17,10 @@ type writer struct {
 	id     uint64
 	folder *folder
 	name   string
-	unseen int // bytes since the room was looked at
-	err    error
-	done   bool
+	// unseen are the bytes since the room was looked at, unsettled those since the last turn at the disk.
+	unseen, unsettled int
+	err               error
+	done              bool
 }
 
 // Write implements io.Writer.
@@ -37,10 +38,21 @@ func (w *writer) Write(b []byte) (int, error) {
 		}
 	}
 	n, err := w.f.Write(b)
+	if w.unsettled += n; err == nil && w.unsettled >= settleStep {
+		w.unsettled = 0
+		err = w.s.settle(w.f)
+	}
 	if err != nil {
 		w.err = fmt.Errorf("write blob: %w", blob.WrapFull(err))
 	}
 	return n, w.err
+}
+
+// settle waits for the turn of a file and writes it back.
+func (s *Store) settle(f File) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return f.Settle()
 }
 
 // Commit implements blob.Writer.

@@ -1,119 +1,89 @@
 package sam
 
-import "slices"
-
-// capacityProvider expands AWS::Serverless::CapacityProvider into a capacity provider and the role of its operator.
-func (t *transform) capacityProvider(s source) error {
-	if _, ok := s.properties["VpcConfig"].(object); !ok {
-		return invalid(s.id, "Missing required property 'VpcConfig'.")
-	}
-	tags, ok := tagList("lambda:createdBy", s.properties["Tags"])
-	if !ok {
-		return invalid(s.id, "Type of property 'Tags' is invalid.")
-	}
-	p := object{"Tags": tags}
-	s.copyTo(p, "CapacityProviderName", "VpcConfig", "KmsKeyArn")
-	role, has := s.properties["OperatorRole"]
-	if !has {
-		roleTags := []any{object{"Key": "lambda:createdBy", "Value": "SAM"}}
-		if s.properties["PropagateTags"] == true {
-			roleTags = tags
-		}
-		t.out[s.id+"OperatorRole"] = s.derived("AWS::IAM::Role", object{
-			"AssumeRolePolicyDocument": assumeRole(), "Tags": roleTags, "ManagedPolicyArns": []any{"arn:aws:iam::aws:policy/AWSLambdaManagedEC2ResourceOperator"},
-		})
-		role = getAtt(s.id+"OperatorRole", "Arn")
-	}
-	p["PermissionsConfig"] = object{"CapacityProviderOperatorRoleArn": role}
-	if err := instanceRequirements(s, p); err != nil {
-		return err
-	}
-	if err := capacityScaling(s, p); err != nil {
-		return err
-	}
-	t.out[s.id] = s.primary("AWS::Lambda::CapacityProvider", p)
-	return nil
+// capacitySchema are the properties of AWS::Serverless::CapacityProvider.
+var capacitySchema = schema{
+	{"CapacityProviderName", textOrMap, literal},
+	{"VpcConfig", aMap, required | literal},
+	{"OperatorRole", textOrMap, literal},
+	{"Tags", aMap, literal},
+	{"PropagateTags", aBool, literal},
+	{"InstanceRequirements", aMap, literal},
+	{"ScalingConfig", aMap, literal},
+	{"KmsKeyArn", textOrMap, literal},
 }
 
-// nested reads a property that is a mapping with some of these keys; nil where it is absent.
-func nested(s source, property string, keys ...string) (object, error) {
-	v, has := s.properties[property]
-	if !has || v == nil {
-		return nil, nil
+var (
+	capacityTexts = orIntrinsic(listModel(orIntrinsic(textModel)))
+	capacityModel = objectModel(
+		modelField{"CapacityProviderName", anyModel, false},
+		modelField{"VpcConfig", objectModel(modelField{"SecurityGroupIds", capacityTexts, false}, modelField{"SubnetIds", capacityTexts, true}), true},
+		modelField{"OperatorRole", anyModel, false}, modelField{"Tags", mapModel, false}, modelField{"PropagateTags", boolModel, false},
+		modelField{"InstanceRequirements", objectModel(modelField{"Architectures", capacityTexts, false}, modelField{"AllowedTypes", capacityTexts, false}, modelField{"ExcludedTypes", capacityTexts, false}), false},
+		modelField{"ScalingConfig", objectModel(modelField{"MaxVCpuCount", orIntrinsic(intModel), false}, modelField{"AverageCPUUtilization", orIntrinsic(numberModel), false}), false},
+		modelField{"KmsKeyArn", anyModel, false},
+	)
+	// capacityUseModel is what a function says about its capacity provider.
+	capacityUseModel = objectModel(
+		modelField{"Arn", orIntrinsic(textModel), true}, modelField{"PerExecutionEnvironmentMaxConcurrency", orIntrinsic(intModel), false},
+		modelField{"ExecutionEnvironmentMemoryGiBPerVCpu", orIntrinsic(numberModel), false},
+	)
+)
+
+// capacityProvider expands AWS::Serverless::CapacityProvider into a capacity provider, and the role by which it starts instances.
+func (t *transform) capacityProvider(s *source) ([]*resource, error) {
+	if err := capacityModel.check(s.properties).all(s.id); err != nil {
+		return nil, err
 	}
-	m, ok := v.(object)
-	if !ok {
-		return nil, invalid(s.id, "Type of property '%s' is invalid.", property)
+	requirements := s.properties.dict("InstanceRequirements")
+	if requirements.get("AllowedTypes") != nil && requirements.get("ExcludedTypes") != nil {
+		return nil, invalid(s.id, "Cannot specify 'InstanceRequirements.AllowedTypes' and 'InstanceRequirements.ExcludedTypes' together.")
 	}
-	for k := range m {
-		if !slices.Contains(keys, k) {
-			return nil, invalid(s.id, "Invalid key '%s' for '%s' property", k, property)
+	var made []*resource
+	operator := s.get("OperatorRole")
+	if !truthy(operator) {
+		role := s.beside("AWS::IAM::Role", s.id+"OperatorRole", dictOf("AssumeRolePolicyDocument", assumeRole("lambda.amazonaws.com"),
+			"ManagedPolicyArns", []any{t.managedARN("AWSLambdaManagedEC2ResourceOperator")}, "Tags", tagList(dictOf(createdBy, "SAM"))))
+		made = append(made, role)
+		operator = role.arn()
+	}
+	given := s.properties.dict("VpcConfig")
+	vpc := dictOf("SubnetIds", given.get("SubnetIds"), "SecurityGroupIds", given.get("SecurityGroupIds"))
+	tags := s.properties.dict("Tags").copy()
+	tags.set(createdBy, "SAM")
+	p := dictOf("VpcConfig", vpc, "PermissionsConfig", dictOf("CapacityProviderOperatorRoleArn", operator), "Tags", tagList(tags))
+	for _, k := range []string{"CapacityProviderName", "KmsKeyArn"} {
+		if v := s.get(k); truthy(v) {
+			p.set(k, v)
 		}
 	}
-	return m, nil
+	if requirements.len() > 0 {
+		p.set("InstanceRequirements", dictOf("Architectures", requirements.get("Architectures"), "AllowedInstanceTypes", requirements.get("AllowedTypes"),
+			"ExcludedInstanceTypes", requirements.get("ExcludedTypes")))
+	}
+	if scaling := s.properties.dict("ScalingConfig"); scaling.len() > 0 {
+		config := dictOf("MaxVCpuCount", scaling.get("MaxVCpuCount"), "ScalingMode", "Auto")
+		if v := scaling.get("AverageCPUUtilization"); v != nil {
+			config.set("ScalingMode", "Manual")
+			config.set("ScalingPolicies", []any{dictOf("PredefinedMetricType", "LambdaCapacityProviderAverageCPUUtilization", "TargetValue", v)})
+		}
+		p.set("CapacityProviderScalingConfig", config)
+	}
+	made = append(made, s.main("AWS::Lambda::CapacityProvider", p))
+	if own := s.properties.dict("Tags"); truthy(s.get("PropagateTags")) && own.len() > 0 {
+		for _, r := range made {
+			combineTags(r, own)
+		}
+	}
+	return made, nil
 }
 
-func instanceRequirements(s source, p object) error {
-	m, err := nested(s, "InstanceRequirements", "Architectures", "AllowedTypes", "ExcludedTypes")
-	if err != nil || m == nil {
-		return err
+// combineTags adds tags to those that a resource has.
+func combineTags(r *resource, tags *dict) {
+	all := newDict()
+	for _, v := range append(append([]any{}, asList(r.get("Tags"))...), tagList(tags)...) {
+		d, _ := v.(*dict)
+		k, _ := text(d.get("Key"))
+		all.set(k, d.get("Value"))
 	}
-	if m["AllowedTypes"] != nil && m["ExcludedTypes"] != nil {
-		return invalid(s.id, "Cannot specify 'InstanceRequirements.AllowedTypes' and 'InstanceRequirements.ExcludedTypes' together.")
-	}
-	out := object{}
-	for from, to := range map[string]string{"Architectures": "Architectures", "AllowedTypes": "AllowedInstanceTypes", "ExcludedTypes": "ExcludedInstanceTypes"} {
-		if v := m[from]; v != nil {
-			out[to] = v
-		}
-	}
-	p["InstanceRequirements"] = out
-	return nil
-}
-
-func capacityScaling(s source, p object) error {
-	m, err := nested(s, "ScalingConfig", "MaxVCpuCount", "AverageCPUUtilization")
-	if err != nil || m == nil {
-		return err
-	}
-	out := object{"ScalingMode": "Auto"}
-	if v := m["MaxVCpuCount"]; v != nil {
-		out["MaxVCpuCount"] = v
-	}
-	if v := m["AverageCPUUtilization"]; v != nil {
-		out["ScalingMode"] = "Manual"
-		out["ScalingPolicies"] = []any{object{"PredefinedMetricType": "LambdaCapacityProviderAverageCPUUtilization", "TargetValue": v}}
-	}
-	p["CapacityProviderScalingConfig"] = out
-	return nil
-}
-
-// capacityUse sets what runs a function on a capacity provider.
-func capacityUse(s source, f object) error {
-	m, err := nested(s, "CapacityProviderConfig", "Arn", "PerExecutionEnvironmentMaxConcurrency", "ExecutionEnvironmentMemoryGiBPerVCpu")
-	if err != nil {
-		return err
-	}
-	if m == nil {
-		if s.properties["FunctionScalingConfig"] != nil {
-			return invalid(s.id, "'FunctionScalingConfig' requires 'CapacityProviderConfig'.")
-		}
-		return nil
-	}
-	for _, k := range []string{"ProvisionedConcurrencyConfig", "VpcConfig"} {
-		if s.properties[k] != nil {
-			return invalid(s.id, "Cannot specify 'CapacityProviderConfig' and '%s' together.", k)
-		}
-	}
-	if m["Arn"] == nil {
-		return invalid(s.id, "Missing required property 'CapacityProviderConfig.Arn'.")
-	}
-	out := object{"CapacityProviderArn": m["Arn"]}
-	for _, k := range []string{"PerExecutionEnvironmentMaxConcurrency", "ExecutionEnvironmentMemoryGiBPerVCpu"} {
-		if v := m[k]; v != nil {
-			out[k] = v
-		}
-	}
-	f["CapacityProviderConfig"] = object{"LambdaManagedInstancesCapacityProviderConfig": out}
-	return nil
+	r.set("Tags", tagList(all))
 }

@@ -1,166 +1,163 @@
 package sam
 
 import (
-	"fmt"
-	"maps"
 	"slices"
+	"strings"
 )
 
-// destination is where the outcome of an asynchronous invocation goes.
-type destination struct {
-	typ string // SQS, SNS, EventBridge, Lambda or S3Bucket
-	// id is the prefix of the logical ids that it makes, arn the place.
-	id  string
-	arn any
-	// made is the resource that is made for it, under the logical id madeID; nil when the template names a place.
-	made   object
-	madeID string
-}
-
-// destinations reads the DestinationConfig of a function's EventInvokeConfig, by outcome. Without a Destination, a queue or a topic is made.
-func (t *transform) destinations(s source) (map[string]destination, error) {
-	config, _ := s.properties["EventInvokeConfig"].(object)
-	outcomes, ok := config["DestinationConfig"].(object)
-	if !ok {
-		if config["DestinationConfig"] != nil {
-			return nil, invalid(s.id, "Property 'EventInvokeConfig.DestinationConfig' should be a map.")
-		}
-		return nil, nil
+// invokeConfig says what becomes of asynchronous invocations. It returns the resources that are made, and the inline policies that the function's role needs.
+func (f *aFunction) invokeConfig() (made []*resource, policies []any, err error) {
+	given := f.properties.dict("EventInvokeConfig")
+	if given.len() == 0 {
+		return nil, nil, nil
 	}
-	out := map[string]destination{}
-	for _, outcome := range []string{"OnSuccess", "OnFailure"} {
-		v, has := outcomes[outcome]
-		if !has {
-			continue
-		}
-		m, ok := v.(object)
-		if !ok {
-			return nil, invalid(s.id, "Property 'EventInvokeConfig.DestinationConfig.%s' should be a map.", outcome)
-		}
-		d, err := t.newDestination(s, s.id+"EventInvokeConfig"+outcome, m)
+	if _, err := f.resolve(given); err != nil {
+		return nil, nil, err
+	}
+	id := f.id + "EventInvokeConfig"
+	config := newDict()
+	if v := given.get("DestinationConfig"); truthy(v) {
+		destinations, err := inResource(f.id, "EventInvokeConfig.DestinationConfig").dict(v)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out[outcome] = d
+		for _, k := range []string{"OnSuccess", "OnFailure"} {
+			if destinations.get(k) == nil {
+				continue
+			}
+			d, err := inResource(f.id, "EventInvokeConfig.DestinationConfig."+k).dict(destinations.get(k))
+			if err != nil {
+				return nil, nil, err
+			}
+			r, to, policy, err := f.destination(d, id, k)
+			if err != nil {
+				return nil, nil, err
+			}
+			config.set(k, dictOf("Destination", to))
+			d.set("Destination", to)
+			if r != nil {
+				made = append(made, r)
+			}
+			policies = append(policies, policy)
+		}
 	}
-	return out, nil
+	qualifier := any("$LATEST")
+	if f.alias != nil {
+		qualifier = f.alias.get("Name")
+	}
+	r := newResource("AWS::Lambda::EventInvokeConfig", id, f.attributes, dictOf("FunctionName", f.main.ref(), "Qualifier", qualifier, "DestinationConfig", config,
+		"MaximumEventAgeInSeconds", given.get("MaximumEventAgeInSeconds"), "MaximumRetryAttempts", given.get("MaximumRetryAttempts")))
+	if f.alias != nil {
+		r.dependsOn = []any{f.alias.id}
+	}
+	return append(made, r), policies, nil
 }
 
-func (t *transform) newDestination(s source, id string, m object) (destination, error) {
-	typ, _ := m["Type"].(string)
-	d := destination{typ: typ, id: id, arn: t.resolve(m["Destination"])}
+// destination is where the outcome of an invocation goes. A queue or a topic is made if the template names none.
+func (f *aFunction) destination(d *dict, config, event string) (made *resource, to any, policy *dict, err error) {
+	typ, _ := text(d.get("Type"))
 	if !slices.Contains([]string{"SQS", "SNS", "EventBridge", "Lambda", "S3Bucket"}, typ) {
-		return d, invalid(s.id, "'Type: %v' must be one of ['SQS', 'SNS', 'EventBridge', 'Lambda', 'S3Bucket']", m["Type"])
+		return nil, nil, nil, invalid(f.id, "'Type: %s' must be one of %s", python(d.get("Type")), texts("SQS", "SNS", "EventBridge", "Lambda", "S3Bucket"))
 	}
-	if name, _, _ := intrinsic(d.arn); name == "Fn::If" {
-		return d, invalid(s.id, "Lambent does not support Fn::If in the Destination of EventInvokeConfig. Use two functions with conditions.")
+	id := config + event
+	to = d.get("Destination")
+	condition, otherwise, err := f.withoutDestination(to, config)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	if d.arn != nil {
-		return d, nil
+	if to != nil && condition == "" {
+		return nil, to, destinationPolicy(typ, id, to), nil
 	}
 	switch typ {
 	case "SQS":
-		d.madeID, d.made = id+"Queue", s.derived("AWS::SQS::Queue", object{})
-		d.arn = getAtt(d.madeID, "Arn")
+		made = f.beside("AWS::SQS::Queue", id+"Queue", newDict())
+		to = made.arn()
 	case "SNS":
-		d.madeID, d.made = id+"Topic", s.derived("AWS::SNS::Topic", object{})
-		d.arn = ref(d.madeID)
+		made = f.beside("AWS::SNS::Topic", id+"Topic", newDict())
+		to = made.ref()
 	default:
-		return d, invalid(s.id, "Destination is required if Type is not ['SQS', 'SNS']")
+		return nil, nil, nil, invalid(f.id, "Destination is required if Type is not %s", texts("SQS", "SNS"))
 	}
-	return d, nil
+	if condition != "" {
+		own, _ := text(f.attributes.get("Condition"))
+		made.attributes.set("Condition", f.both(own, condition))
+		to = when(condition, to, otherwise)
+	}
+	return made, to, destinationPolicy(typ, id, to), nil
 }
 
-// invokeConfig expands EventInvokeConfig.
-func (t *transform) invokeConfig(s source) error {
-	v, has := s.properties["EventInvokeConfig"]
-	if !has || v == nil {
-		return nil
-	}
-	config, ok := v.(object)
-	if !ok {
-		return invalid(s.id, "Type of property 'EventInvokeConfig' is invalid.")
-	}
-	found, err := t.destinations(s)
+// withoutDestination returns the condition under which a destination that depends on one is missing, and what it is if not; "" if it is never.
+func (f *aFunction) withoutDestination(v any, id string) (string, any, error) {
+	arguments, ok, err := asIf(v)
 	if err != nil {
-		return err
+		return "", nil, invalid(id, "Malformed 'Destination' property: %v.", err)
 	}
-	places := object{}
-	for outcome, d := range found {
-		places[outcome] = object{"Destination": d.arn}
-		if d.made != nil {
-			t.out[d.madeID] = d.made
-		}
+	if !ok || isNoValue(arguments[1]) == isNoValue(arguments[2]) {
+		return "", nil, nil
 	}
-	p := object{"FunctionName": ref(s.id), "Qualifier": "$LATEST", "DestinationConfig": places}
-	for _, k := range []string{"MaximumEventAgeInSeconds", "MaximumRetryAttempts"} {
-		if v, has := config[k]; has {
-			p[k] = v
-		}
+	condition, _ := text(arguments[0])
+	if isNoValue(arguments[1]) {
+		return condition, arguments[2], nil
 	}
-	if s.target != s.id {
-		p["Qualifier"] = t.resolve(s.properties["AutoPublishAlias"])
-	}
-	r := s.derived("AWS::Lambda::EventInvokeConfig", p)
-	if s.target != s.id {
-		r["DependsOn"] = []any{s.target}
-	}
-	t.out[s.id+"EventInvokeConfig"] = r
-	return nil
+	other := conditionName("NOT"+condition, id)
+	f.conditions.set(other, not(condition))
+	return other, arguments[1], nil
 }
 
-// sendingPolicy lets a role send to a place. id is the prefix of its name.
-func sendingPolicy(id, typ string, arn any) object {
-	statements := []any{object{"Action": map[string]string{
-		"SQS": "sqs:SendMessage", "SNS": "sns:publish", "EventBridge": "events:PutEvents", "Lambda": "lambda:InvokeFunction",
-	}[typ], "Effect": "Allow", "Resource": arn}}
-	name := typ
-	if typ == "S3Bucket" || typ == "S3" {
-		name = "S3"
-		statements = []any{
-			object{"Action": "s3:PutObject", "Effect": "Allow", "Resource": object{"Fn::Join": []any{"/", []any{arn, "*"}}}},
-			object{"Action": "s3:ListBucket", "Effect": "Allow", "Resource": arn},
-		}
+// both returns the name of a condition that holds when two do.
+func (f *aFunction) both(a, b string) string {
+	if a == "" {
+		return b
 	}
-	return object{"PolicyName": id + name + "Policy", "PolicyDocument": object{"Statement": statements}}
+	both := conditionName(a+"AND"+b, f.id)
+	f.conditions.set(both, combine("Fn::And", any(dictOf("Condition", a)), any(dictOf("Condition", b))))
+	return both
 }
 
-// destinationPolicies are what the function's role needs for its destinations and those of its event sources.
-func (t *transform) destinationPolicies(s source) ([]any, error) {
-	found, err := t.destinations(s)
-	if err != nil {
-		return nil, err
-	}
-	var out []any
-	for _, outcome := range slices.Sorted(maps.Keys(found)) {
-		d := found[outcome]
-		out = append(out, sendingPolicy(d.id, d.typ, d.arn))
-	}
-	events, _ := s.properties["Events"].(object)
-	for _, name := range slices.Sorted(maps.Keys(events)) {
-		e, _ := events[name].(object)
-		p, _ := e["Properties"].(object)
-		config, _ := p["DestinationConfig"].(object)
-		failure, _ := config["OnFailure"].(object)
-		if typ, ok := failure["Type"].(string); ok && slices.Contains([]string{"SQS", "SNS", "S3"}, typ) {
-			out = append(out, sendingPolicy(s.id+name, typ, failure["Destination"]))
-		}
-	}
-	return out, nil
+// longestCondition is how long the names of conditions are.
+const longestCondition = 255
+
+func conditionName(name, of string) string {
+	name += logicalID("", of)
+	return name[:min(len(name), longestCondition)]
 }
 
-// failureDestination is the DestinationConfig of an event source without the type, which tells only what the role needs.
-func (e event) failureDestination(config object) (object, error) {
-	failure, ok := config["OnFailure"].(object)
-	if !ok {
-		return nil, e.invalid("Property 'DestinationConfig.OnFailure' should be a map.")
+// destinationPolicy lets the function's role send to a destination.
+func destinationPolicy(typ, id string, to any) *dict {
+	switch typ {
+	case "SQS":
+		return inlinePolicy(id+"SQSPolicy", allow("sqs:SendMessage", to))
+	case "SNS":
+		return inlinePolicy(id+"SNSPolicy", allow("sns:publish", to))
+	case "EventBridge":
+		return inlinePolicy(id+"EventBridgePolicy", allow("events:PutEvents", to))
+	case "Lambda":
+		return inlinePolicy(id+"LambdaPolicy", allow("lambda:InvokeFunction", to))
 	}
-	if typ, has := failure["Type"]; has && !slices.Contains([]string{"SQS", "SNS", "S3"}, fmt.Sprint(typ)) {
-		return nil, e.invalid("The only valid values for 'Type' are 'SQS', 'SNS', and 'S3'")
-	}
-	plain := maps.Clone(failure)
-	delete(plain, "Type")
-	out := maps.Clone(config)
-	out["OnFailure"] = plain
-	return out, nil
+	return s3Policy(id, to)
+}
+
+func s3Policy(id string, to any) *dict {
+	return inlinePolicy(id+"S3Policy", allow("s3:PutObject", dictOf("Fn::Join", []any{"/", []any{to, "*"}})), allow("s3:ListBucket", to))
+}
+
+// inlinePolicy is a policy of a role.
+func inlinePolicy(name string, statements ...any) *dict {
+	return dictOf("PolicyName", name, "PolicyDocument", dictOf("Statement", statements))
+}
+
+func allow(action, resource any) *dict {
+	d := dictOf("Action", action, "Effect", "Allow")
+	d.set("Resource", resource)
+	return d
+}
+
+// assumeRole is the policy by which a service may use a role.
+func assumeRole(service string) *dict {
+	return dictOf("Version", "2012-10-17", "Statement", []any{dictOf("Action", []any{"sts:AssumeRole"}, "Effect", "Allow", "Principal", dictOf("Service", []any{service}))})
+}
+
+// managedARN is the ARN of a policy that AWS manages; name begins with its path.
+func (t *transform) managedARN(name string) string {
+	return "arn:" + t.partition() + ":iam::aws:policy/" + strings.TrimPrefix(name, "/")
 }

@@ -1,112 +1,166 @@
 package sam
 
 import (
-	"maps"
 	"slices"
-
-	"lambent.dev/lambent/internal/deploy/template"
+	"strings"
 )
 
-// globalSections maps the sections of Globals to resource types and to the properties that may not stand there, see
-// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html.
-var globalSections = map[string]struct {
-	typ string
-	not []string
-}{
-	"Function":         {typeFunction, []string{"Events", "FunctionName", "InlineCode", "Policies", "Role", "DeadLetterQueue", "AutoPublishCodeSha256"}},
-	"HttpApi":          {typeHTTPAPI, []string{"DefinitionBody", "Description", "Name", "StageName", "DisableExecuteApiEndpoint"}},
-	"SimpleTable":      {typeTable, []string{"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags"}},
-	"LayerVersion":     {typeLayer, supported[typeLayer]},
-	"CapacityProvider": {typeCapacity, []string{"CapacityProviderName"}},
+// globalSections are the properties that the sections of Globals may set.
+func globalSections() map[string][]string {
+	return map[string][]string{
+		"Function": {
+			"Handler", "Runtime", "CodeUri", "DeadLetterQueue", "Description", "MemorySize", "Timeout", "VpcConfig", "Environment", "Tags", "PropagateTags", "Tracing", "KmsKeyArn", "AutoPublishAlias",
+			"AutoPublishAliasAllProperties", "Layers", "DeploymentPreference", "RolePath", "PermissionsBoundary", "ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig", "AssumeRolePolicyDocument",
+			"EventInvokeConfig", "FileSystemConfigs", "CodeSigningConfigArn", "Architectures", "SnapStart", "EphemeralStorage", "FunctionUrlConfig", "RuntimeManagementConfig", "LoggingConfig", "RecursiveLoop",
+			"SourceKMSKeyArn", "TenancyConfig", "DurableConfig", "CapacityProviderConfig", "FunctionScalingConfig", "PublishToLatestPublished", "VersionDeletionPolicy",
+		},
+		"Api": {
+			"Auth", "Name", "DefinitionUri", "CacheClusterEnabled", "CacheClusterSize", "MergeDefinitions", "Variables", "EndpointConfiguration", "MethodSettings", "BinaryMediaTypes", "MinimumCompressionSize", "Cors",
+			"GatewayResponses", "AccessLogSetting", "CanarySetting", "TracingEnabled", "OpenApiVersion", "Domain", "AlwaysDeploy", "PropagateTags", "SecurityPolicy", "EndpointAccessMode",
+		},
+		"HttpApi": {
+			"Auth", "AccessLogSettings", "StageVariables", "Tags", "CorsConfiguration", "DefaultRouteSettings", "Domain", "RouteSettings", "FailOnWarnings", "PropagateTags",
+		},
+		"SimpleTable":      {"SSESpecification"},
+		"StateMachine":     {"PropagateTags"},
+		"LayerVersion":     {"PublishLambdaVersion"},
+		"CapacityProvider": {"VpcConfig", "OperatorRole", "Tags", "InstanceRequirements", "ScalingConfig", "KmsKeyArn", "PropagateTags"},
+		"WebSocketApi": {
+			"AccessLogSettings", "ApiKeySelectionExpression", "DefaultRouteSettings", "DisableExecuteApiEndpoint", "DisableSchemaValidation", "Domain", "FailOnWarnings", "IpAddressType", "PropagateTags",
+			"RouteSelectionExpression", "RouteSettings", "StageVariables", "Tags",
+		},
+	}
 }
 
-// globals merges the Globals section into the resources.
-func (t *transform) globals(section any) error {
-	if section == nil {
+func invalidGlobals(format string, args ...any) error {
+	p := asProblem(invalid("Globals", format, args...))
+	p.message = "'Globals' section is invalid." + strings.TrimPrefix(p.message, "Resource with id [Globals] is invalid.")
+	return documentOf(p)
+}
+
+// checkGlobals refuses sections and properties that Globals does not have.
+func (t *transform) checkGlobals() error {
+	if !t.template.has("Globals") {
 		return nil
 	}
-	m, ok := section.(object)
-	if !ok {
-		return template.Errorf("'Globals' section is invalid. It must be a non-empty dictionary")
+	sections := t.template.dict("Globals")
+	if sections == nil {
+		return invalidGlobals("It must be a non-empty dictionary")
 	}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		g, known := globalSections[name]
-		if !known {
-			return t.doc.Locate(template.Errorf("'Globals' section is invalid. Lambent does not support '%s' there.", name), "Globals", name)
-		}
-		values, ok := m[name].(object)
+	known := globalSections()
+	for section, v := range sections.all() {
+		supported, ok := known[section]
 		if !ok {
-			return t.doc.Locate(template.Errorf("'Globals' section is invalid. Value of %s must be a dictionary", name), "Globals", name)
+			return invalidGlobals("'%s' is not supported. Must be one of the following values - %s", section, texts(sortedKeys(known)...))
 		}
-		for _, k := range slices.Sorted(maps.Keys(values)) {
-			if !slices.Contains(supported[g.typ], k) || slices.Contains(g.not, k) {
-				return t.doc.Locate(template.Errorf("'Globals' section is invalid. '%s' is not a supported property of '%s'.", k, name), "Globals", name, k)
+		properties, ok := v.(*dict)
+		if !ok {
+			return invalidGlobals("Value of ${section} must be a dictionary")
+		}
+		for key := range properties.all() {
+			if !slices.Contains(supported, key) {
+				return invalidGlobals("'%s' is not a supported property of '%s'. Must be one of the following values - %s", key, section, texts(supported...))
 			}
-		}
-		if err := t.mergeGlobals(g.typ, values); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-func (t *transform) mergeGlobals(typ string, values object) error {
-	for _, id := range slices.Sorted(maps.Keys(t.resources)) {
-		r, ok := t.resources[id].(object)
-		if !ok || r["Type"] != typ {
+// mergeGlobals gives resources the properties that Globals has for their type.
+func (t *transform) mergeGlobals() error {
+	if err := t.checkGlobals(); err != nil {
+		return err
+	}
+	globals := t.template.dict("Globals")
+	for id, v := range t.resources.all() {
+		r := v.(*dict)
+		if !mergeable(r) {
 			continue
 		}
-		use := maps.Clone(values)
-		switch ignore := r["IgnoreGlobals"].(type) {
-		case nil:
-		case string:
-			if ignore != "*" {
-				return t.at(template.Errorf("Resource %s has invalid resource attribute 'IgnoreGlobals'.", id), id)
-			}
-			use = nil
-		case []any:
-			for _, k := range ignore {
-				name, _ := k.(string)
-				delete(use, name)
-			}
+		properties := r.dict("Properties")
+		if properties == nil {
+			properties = newDict()
 		}
-		if p, isMap := r["Properties"].(object); isMap || r["Properties"] == nil {
-			r["Properties"] = merge(use, p)
+		typ, _ := text(r.get("Type"))
+		if section := globals.dict(strings.TrimPrefix(typ, "AWS::Serverless::")); section != nil {
+			section, err := withoutIgnored(id, section, r.get("IgnoreGlobals"))
+			if err != nil {
+				return err
+			}
+			properties = mergeGlobal(section, properties).(*dict)
 		}
+		r.set("Properties", properties)
 	}
+	t.template.remove("Globals")
+	t.stateOpenAPIVersions()
 	return nil
 }
 
-// merge puts local over global: mappings are merged, lists are joined, anything else is replaced.
-func merge(global, local any) any {
-	if g, ok := global.(object); ok {
-		l, ok := local.(object)
-		if !ok {
-			if local == nil {
-				return clone(g)
-			}
+// withoutIgnored leaves out the globals that a resource does not want.
+func withoutIgnored(id string, section *dict, ignored any) (*dict, error) {
+	list, isList := ignored.([]any)
+	switch {
+	case !truthy(ignored):
+		return section, nil
+	case is(ignored, "*"):
+		return newDict(), nil
+	case !isList:
+		return nil, documentOf(asProblem(invalid(id, "Resource %s has invalid resource attribute 'IgnoreGlobals'.", id)))
+	}
+	section = section.clone()
+	for _, e := range list {
+		k, _ := text(e)
+		if !section.has(k) {
+			return nil, documentOf(asProblem(invalid(id, "Resource %s has invalid resource attribute 'IgnoreGlobals' on item '%s'.", id, python(e))))
+		}
+		section.remove(k)
+	}
+	return section, nil
+}
+
+// mergeGlobal joins a global value and one of a resource: maps key by key, lists one after the other; in all else the resource's counts.
+func mergeGlobal(global, local any) any {
+	switch g := global.(type) {
+	case *dict:
+		l, ok := local.(*dict)
+		if !ok || isIntrinsic(g) || isIntrinsic(l) {
 			return local
 		}
-		if _, _, isCall := intrinsic(g); isCall {
-			return l
-		}
-		if _, _, isCall := intrinsic(l); isCall {
-			return l
-		}
-		out := clone(g).(object)
-		for k, v := range l {
-			if old, has := out[k]; has {
-				out[k] = merge(old, v)
-			} else {
-				out[k] = v
+		out := g.copy()
+		for _, k := range l.names() {
+			v := l.values[k.text]
+			if out.has(k.text) {
+				v = mergeGlobal(out.values[k.text], v)
 			}
+			out.put(k, v)
 		}
 		return out
-	}
-	if g, ok := global.([]any); ok {
+	case []any:
 		if l, ok := local.([]any); ok {
-			return append(clone(g).([]any), l...)
+			return append(append([]any{}, g...), l...)
 		}
 	}
 	return local
+}
+
+// stateOpenAPIVersions writes the property OpenApiVersion into the definitions that are SAM's own.
+func (t *transform) stateOpenAPIVersions() {
+	for _, v := range t.resources.all() {
+		r := v.(*dict)
+		p := r.dict("Properties")
+		version := p.get("OpenApiVersion")
+		if !is(r.get("Type"), typeAPI) || !p.has("OpenApiVersion") || !p.has(managed) || !isOpenAPI3(version) {
+			continue
+		}
+		if _, ok := text(version); !ok {
+			version = python(version)
+			p.set("OpenApiVersion", version)
+		}
+		if body := p.dict("DefinitionBody"); body != nil {
+			body.set("openapi", version)
+			if truthy(body.get("swagger")) {
+				body.remove("swagger")
+			}
+		}
+	}
 }

@@ -1,356 +1,254 @@
 package sam
 
-import (
-	"maps"
-	"slices"
-	"strings"
-	"unicode"
-)
+import "slices"
 
-const (
-	implicitAPI  = "ServerlessHttpApi"
-	anyMethod    = "x-amazon-apigateway-any-method"
-	integration  = "x-amazon-apigateway-integration"
-	defaultPath  = "$default"
-	defaultStage = "$default"
-)
-
-// prepareAPIs gives every HTTP API an OpenAPI body to add routes to, and makes the implicit API when an event asks for it.
-func (t *transform) prepareAPIs() error {
-	implicit := false
-	for _, id := range slices.Sorted(maps.Keys(t.resources)) {
-		r, _ := t.resources[id].(object)
-		switch r["Type"] {
-		case typeFunction:
-			used, err := t.prepareEvents(id, r)
-			if err != nil {
-				return t.at(err, id)
-			}
-			implicit = implicit || used
-		case typeHTTPAPI:
-			p, ok := r["Properties"].(object)
-			if !ok && r["Properties"] != nil {
-				return t.at(invalid(id, "Properties should be a map."), id)
-			}
-			if p == nil {
-				p = object{}
-				r["Properties"] = p
-			}
-			if _, has := p["DefinitionBody"]; !has {
-				p["DefinitionBody"], p["__managed"] = skeleton(), true
-			}
-		}
-	}
-	if _, exists := t.resources[implicitAPI]; implicit && !exists {
-		api := object{"Type": typeHTTPAPI, "Properties": object{"DefinitionBody": skeleton(), "__managed": true}}
-		if g := t.doc.Root["Globals"]; g != nil {
-			if m, ok := g.(object); ok && m["HttpApi"] != nil {
-				api["Properties"] = merge(m["HttpApi"], api["Properties"])
-			}
-		}
-		t.resources[implicitAPI] = api
-	}
-	return nil
+// httpAPISchema are the properties of AWS::Serverless::HttpApi, see
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-httpapi.html.
+var httpAPISchema = schema{
+	{managed, aBool, 0},
+	{"Name", anything, 0},
+	{"StageName", textOrMap, 0},
+	{"Tags", aMap, 0},
+	{"PropagateTags", aBool, 0},
+	{"DefinitionBody", aMap, 0},
+	{"DefinitionUri", textOrMap, 0},
+	{"StageVariables", aMap, 0},
+	{"CorsConfiguration", boolOrMap, 0},
+	{"AccessLogSettings", aMap, 0},
+	{"DefaultRouteSettings", aMap, 0},
+	{"Auth", aMap, 0},
+	{"RouteSettings", aMap, 0},
+	{"Domain", aMap, 0},
+	{"FailOnWarnings", aBool, 0},
+	{"Description", aText, 0},
+	{"DisableExecuteApiEndpoint", aBool, 0},
 }
 
-// prepareEvents completes the HttpApi events of a function; it tells whether one uses the implicit API.
-func (t *transform) prepareEvents(id string, r object) (bool, error) {
-	p, _ := r["Properties"].(object)
-	events, _ := p["Events"].(object)
-	implicit := false
-	for name, v := range events {
-		e, _ := v.(object)
-		if e["Type"] != "HttpApi" {
-			continue
-		}
-		ep, ok := e["Properties"].(object)
-		if !ok && e["Properties"] != nil {
-			return false, invalid(id, "Event with id [%s] is invalid. Properties should be a map.", name)
-		}
-		if ep == nil {
-			ep = object{}
-			e["Properties"] = ep
-		}
-		if ep["ApiId"] == nil {
-			ep["ApiId"] = ref(implicitAPI)
-			implicit = true
-		}
-		if ep["Path"] == nil && ep["Method"] == nil {
-			ep["Path"], ep["Method"] = defaultPath, anyMethod
-		}
-		for _, k := range []string{"Path", "Method"} {
-			if _, ok := ep[k].(string); !ok {
-				return false, invalid(id, "Event with id [%s] is invalid. Event is missing key '%s'.", name, k)
-			}
-		}
-	}
-	return implicit, nil
+var httpAPIReferable = map[string]string{"Stage": "AWS::ApiGatewayV2::Stage", "DomainName": "AWS::ApiGatewayV2::DomainName"}
+
+const httpAPIMark = "httpapi:createdBy"
+
+// anHTTPAPI is one AWS::Serverless::HttpApi while it is expanded.
+type anHTTPAPI struct {
+	*transform
+	*source
+	// body is the definition, as far as it is part of the template; tags are those of the stage.
+	body any
+	tags *dict
 }
 
-func skeleton() object {
-	return object{"openapi": "3.0.1", "info": object{"version": "1.0", "title": ref("AWS::StackName")}, "paths": object{}}
-}
-
-// httpEvent adds a route to an API and the permission to call the function.
-func (t *transform) httpEvent(e event) error {
-	if err := e.check("ApiId", "Path", "Method", "TimeoutInMillis", "PayloadFormatVersion", "RouteSettings"); err != nil {
-		return err
-	}
-	path, _ := e.properties["Path"].(string)
-	method, _ := e.properties["Method"].(string)
-	method = strings.ToLower(method)
-	if method == "any" {
-		method = anyMethod
-	}
-	_, argument, _ := intrinsic(e.properties["ApiId"])
-	apiID, _ := argument.(string)
-	api, ok := t.resources[apiID].(object)
-	if !ok || api["Type"] != typeHTTPAPI {
-		return e.invalid("ApiId must be a valid reference to an 'AWS::Serverless::HttpApi' resource in same template.")
-	}
-	properties := api["Properties"].(object)
-	t.permitRoute(e, properties, path, method)
-	body, ok := properties["DefinitionBody"].(object)
-	paths, ok2 := body["paths"].(object)
-	if !ok || !ok2 {
-		return e.invalid("The DefinitionBody of %s is not an OpenAPI document with paths.", apiID)
-	}
-	if err := t.addRoute(e, properties["__managed"] == true, paths, path, method); err != nil {
-		return err
-	}
-	if settings, has := e.properties["RouteSettings"]; has {
-		route := strings.ToUpper(method) + " " + path
-		if method == anyMethod {
-			route = path
+// httpAPI expands AWS::Serverless::HttpApi into an API and its stage, and what its authorizers and domain need.
+func (t *transform) httpAPI(s *source) ([]*resource, error) {
+	for _, k := range []string{"CorsConfiguration", "Domain"} {
+		v, err := t.resolve(s.get(k))
+		if err != nil {
+			return nil, err
 		}
-		all, _ := properties["RouteSettings"].(object)
-		if all == nil {
-			all = object{}
+		if v != nil {
+			s.properties.set(k, v)
 		}
-		all[route] = merge(all[route], settings)
-		properties["RouteSettings"] = all
 	}
-	return nil
-}
-
-// permitRoute adds the permission unless the function's default route covers it.
-func (t *transform) permitRoute(e event, api object, path, method string) {
-	if path != defaultPath && hasDefaultRoute(api, e.reference()) {
-		return
-	}
-	wild := wildPath(path)
-	if path == defaultPath {
-		wild = ""
-	}
-	verb := strings.ToUpper(method)
-	if method == anyMethod {
-		verb = "*"
-	}
-	route := verb + wild
-	if method == anyMethod && path == "/"+defaultPath {
-		route = defaultPath
-	}
-	t.out[e.id()+"Permission"] = e.permission("apigateway.amazonaws.com", object{"SourceArn": object{"Fn::Sub": []any{
-		"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/" + route,
-		object{"__ApiId__": e.properties["ApiId"], "__Stage__": "*"},
-	}}})
-}
-
-// reference is the ARN of what the event invokes, as it stands inside of a Fn::Sub.
-func (e event) reference() string {
-	if e.target != e.source.id {
-		return "${" + e.target + "}"
-	}
-	return "${" + e.source.id + ".Arn}"
-}
-
-func hasDefaultRoute(api object, function string) bool {
-	body, _ := api["DefinitionBody"].(object)
-	paths, _ := body["paths"].(object)
-	item, _ := paths[defaultPath].(object)
-	m, _ := item[anyMethod].(object)
-	i, _ := m[integration].(object)
-	uri, _ := i["uri"].(object)
-	text, _ := uri["Fn::Sub"].(string)
-	return strings.Contains(text, function)
-}
-
-func (t *transform) addRoute(e event, managed bool, paths object, path, method string) error {
-	item, _ := paths[path].(object)
-	if item == nil {
-		item = object{}
-		paths[path] = item
-	}
-	m, _ := item[method].(object)
-	if m == nil {
-		m = object{}
-		item[method] = m
-	}
-	if _, exists := m[integration]; exists {
-		if managed {
-			return e.invalid("API method '%s' defined multiple times for path '%s'.", method, path)
-		}
-		return nil
-	}
-	if e.attributes["Condition"] != nil {
-		return e.invalid("Lambent does not support HttpApi events of a function with a Condition.")
-	}
-	i := object{
-		"type": "aws_proxy", "httpMethod": "POST", "payloadFormatVersion": "2.0",
-		"uri": object{"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/" + e.reference() + "/invocations"},
-	}
-	if v, has := e.properties["PayloadFormatVersion"]; has {
-		i["payloadFormatVersion"] = v
-	}
-	if v, has := e.properties["TimeoutInMillis"]; has {
-		i["timeoutInMillis"] = v
-	}
-	m[integration] = i
-	if path == defaultPath && method == anyMethod {
-		m["isDefaultRoute"] = true
-	}
-	if m["responses"] == nil {
-		m["responses"] = object{}
-	}
-	var parameters []any
-	for _, v := range pathVariable.FindAllStringSubmatch(path, -1) {
-		parameters = append(parameters, object{"name": v[1], "in": "path", "required": true})
-	}
-	if parameters != nil && m["parameters"] == nil {
-		m["parameters"] = parameters
-	}
-	return nil
-}
-
-// httpAPI expands AWS::Serverless::HttpApi into an API and its stage.
-func (t *transform) httpAPI(s source) error {
-	body, ok := s.properties["DefinitionBody"].(object)
-	if !ok {
-		return invalid(s.id, "'DefinitionBody' must be an OpenAPI document.")
-	}
-	if paths, ok := body["paths"].(object); !ok || len(paths) == 0 && s.properties["__managed"] == true && s.id == implicitAPI {
-		return invalid(s.id, "'DefinitionBody' must be an OpenAPI document with paths.")
-	}
-	if err := t.cors(s, body); err != nil {
-		return err
-	}
-	tags, err := apiTags(s, body)
+	a := &anHTTPAPI{t, s, s.get("DefinitionBody"), s.properties.dict("Tags")}
+	main, err := a.main()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info, _ := body["info"].(object); info != nil {
-		if v, has := s.properties["Name"]; has {
-			info["title"] = v
-		}
-		if v, has := s.properties["Description"]; has {
-			info["description"] = v
-		}
-	}
-	if v, has := s.properties["DisableExecuteApiEndpoint"]; has {
-		body["servers"] = []any{object{"x-amazon-apigateway-endpoint-configuration": object{"disableExecuteApiEndpoint": v}}}
-	}
-	api := object{"Body": body}
-	if v, has := s.properties["FailOnWarnings"]; has && v != false {
-		api["FailOnWarnings"] = v
-		paths := body["paths"].(object)
-		if p, has := paths[defaultPath]; has {
-			paths["/"+defaultPath] = p
-			delete(paths, defaultPath)
-		}
-	}
-	t.out[s.id] = s.primary("AWS::ApiGatewayV2::Api", api)
-	stage := object{"ApiId": ref(s.id), "AutoDeploy": true, "Tags": tags, "StageName": defaultStage}
-	s.copyTo(stage, "StageName", "StageVariables", "AccessLogSettings", "DefaultRouteSettings", "RouteSettings")
-	id, err := stageID(s.id, stage["StageName"])
+	domain, mappings, records, err := t.domainV2(s, httpAPIMark)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t.out[id] = s.derived("AWS::ApiGatewayV2::Stage", stage)
-	return nil
+	permissions, err := a.permissions()
+	if err != nil {
+		return nil, err
+	}
+	made := append([]*resource{main}, permissions...)
+	if domain != nil {
+		made = append(made, domain)
+	}
+	made = append(append(made, mappings...), records...)
+	made = append(made, a.stage())
+	if truthy(s.get("DefinitionBody")) {
+		giveTags(made, a.tags)
+	}
+	return made, nil
 }
 
-func stageID(api string, name any) (string, error) {
-	s, _ := name.(string)
+func (a *anHTTPAPI) main() (*resource, error) {
+	uri := a.get("DefinitionUri")
+	if truthy(uri) && truthy(a.body) {
+		return nil, invalid(a.id, "Specify either 'DefinitionUri' or 'DefinitionBody' property and not both.")
+	}
+	for _, add := range []func() error{a.addCORS, a.addAuth, a.addTags, a.addEndpoint, a.addTitle, a.addDescription} {
+		if err := add(); err != nil {
+			return nil, err
+		}
+	}
+	p := newDict()
+	if v := a.get("FailOnWarnings"); truthy(v) {
+		p.set("FailOnWarnings", v)
+		// API Gateway warns of a path without a slash.
+		body, _ := a.body.(*dict)
+		if paths := body.dict("paths"); paths.has(defaultPath) {
+			v := paths.get(defaultPath)
+			paths.remove(defaultPath)
+			paths.set("/"+defaultPath, v)
+		}
+	}
 	switch {
-	case s == defaultStage:
-		return api + "ApiGatewayDefaultStage", nil
-	case s == "":
-		return api + "Stage", nil
-	case !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }):
-		return api + s + "Stage", nil
-	}
-	return logicalID(api+"Stage", s)
-}
-
-func apiTags(s source, body object) (object, error) {
-	tags := object{}
-	if v, has := s.properties["Tags"]; has {
-		given, ok := v.(object)
-		if !ok {
-			return nil, invalid(s.id, "Type of property 'Tags' is invalid.")
+	case truthy(uri):
+		location, err := definitionLocation(a.id, uri)
+		if err != nil {
+			return nil, err
 		}
-		maps.Copy(tags, given)
+		p.set("BodyS3Location", location)
+	case truthy(a.body):
+		p.set("Body", a.body)
+	default:
+		return nil, invalid(a.id, "'DefinitionUri' or 'DefinitionBody' are required properties of an 'AWS::Serverless::HttpApi'. Add a value for one of these properties or add a 'HttpApi' event to an 'AWS::Serverless::Function'.")
 	}
-	tags["httpapi:createdBy"] = "SAM"
-	list, _ := body["tags"].([]any)
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		list = slices.DeleteFunc(list, func(v any) bool { m, _ := v.(object); return m["name"] == k })
-		list = append(list, object{"name": k, "x-amazon-apigateway-tag-value": tags[k]})
-	}
-	body["tags"] = list
-	return tags, nil
+	return a.source.main("AWS::ApiGatewayV2::Api", p), nil
 }
 
-var corsKeys = map[string]string{
-	"AllowOrigins": "allowOrigins", "AllowHeaders": "allowHeaders", "AllowMethods": "allowMethods", "ExposeHeaders": "exposeHeaders",
-	"MaxAge": "maxAge", "AllowCredentials": "allowCredentials",
+func (a *anHTTPAPI) edit(change func(e *openAPI) error) error {
+	e, err := openOpenAPI(a.body)
+	if err != nil {
+		return err
+	}
+	if err := change(e); err != nil {
+		return err
+	}
+	a.body = e.close()
+	return nil
 }
 
-// cors writes the CorsConfiguration into the API's body.
-func (t *transform) cors(s source, body object) error {
-	v, has := s.properties["CorsConfiguration"]
-	if !has {
+// needsBody refuses a property that works on the definition when the template does not have it.
+func (a *anHTTPAPI) needsBody(property, of, what string) error {
+	if !truthy(a.body) {
+		return invalid(a.id, "%s works only with inline OpenApi specified in %s'DefinitionBody' property.", property, of)
+	}
+	if what != "" && !validOpenAPI(a.body) {
+		return invalid(a.id, "Unable to add %s because 'DefinitionBody' does not contain a valid OpenApi definition.", what)
+	}
+	return nil
+}
+
+func (a *anHTTPAPI) addCORS() error {
+	v := a.get("CorsConfiguration")
+	if !truthy(v) {
 		return nil
 	}
-	v = t.resolve(v)
-	out, _ := body["x-amazon-apigateway-cors"].(object)
-	if out == nil {
-		out = object{}
+	if !truthy(a.body) {
+		return a.needsBody("Cors", "", "")
 	}
-	switch c := v.(type) {
-	case bool:
-		if !c {
-			return nil
-		}
-		out["allowOrigins"] = []any{"*"}
-	case string:
-		if c == "false" {
-			return nil
-		}
-		if c != "true" {
-			return invalid(s.id, "Invalid value for 'Cors' property.")
-		}
-		out["allowOrigins"] = []any{"*"}
-	case object:
-		if _, _, call := intrinsic(c); call {
-			return invalid(s.id, "Lambent supports CorsConfiguration as true or as a mapping.")
-		}
-		for _, k := range slices.Sorted(maps.Keys(c)) {
-			to, known := corsKeys[k]
-			if !known {
-				return invalid(s.id, "Invalid key '%s' for 'Cors' property.", k)
-			}
-			if k == "AllowCredentials" && c[k] != true {
-				continue
-			}
-			out[to] = c[k]
-		}
-		if origins, _ := c["AllowOrigins"].([]any); c["AllowCredentials"] == true && len(origins) == 1 && origins[0] == "*" {
-			return invalid(s.id, "Unable to add Cors configuration because 'AllowCredentials' can not be true when 'AllowOrigin' is \"'*'\" or not set.")
-		}
-	default:
-		return invalid(s.id, "Invalid value for 'Cors' property.")
+	given, _ := v.(*dict)
+	switch {
+	case isBool(v):
+		given = dictOf("AllowOrigins", []any{"*"})
+	case isIntrinsic(v):
+		given = dictOf("AllowOrigins", v)
+	case given == nil:
+		return invalid(a.id, "Invalid value for 'Cors' property.")
 	}
-	body["x-amazon-apigateway-cors"] = out
-	return nil
+	for k := range given.all() {
+		if !slices.ContainsFunc(corsKeys, func(c [2]string) bool { return c[0] == k }) {
+			return invalid(a.id, "Invalid key '%s' for 'Cors' property.", k)
+		}
+	}
+	if err := a.needsBody("Cors", "", "Cors configuration"); err != nil {
+		return err
+	}
+	if given.get("AllowCredentials") == true && equal(given.get("AllowOrigins"), []any{"*"}) {
+		return invalid(a.id, `Unable to add Cors configuration because 'AllowCredentials' can not be true when 'AllowOrigin' is "'*'" or not set.`)
+	}
+	return a.edit(func(e *openAPI) error { return e.addCORS(given) })
+}
+
+func (a *anHTTPAPI) addTags() error {
+	if !truthy(a.body) {
+		if a.tags.len() > 0 {
+			return a.needsBody("Tags", "the ", "")
+		}
+		return nil
+	}
+	if !validOpenAPI(a.body) {
+		if a.tags.len() > 0 {
+			return a.needsBody("Tags", "the ", "`Tags`")
+		}
+		return nil
+	}
+	if a.tags.len() == 0 {
+		a.tags = newDict()
+	}
+	a.tags.set(httpAPIMark, "SAM")
+	return a.edit(func(e *openAPI) error { return e.addTags(a.tags) })
+}
+
+func (a *anHTTPAPI) addEndpoint() error {
+	v := a.get("DisableExecuteApiEndpoint")
+	if v == nil {
+		return nil
+	}
+	if !truthy(a.body) {
+		return invalid(a.id, "DisableExecuteApiEndpoint works only within 'DefinitionBody' property.")
+	}
+	return a.edit(func(e *openAPI) error { return e.disableEndpoint(v) })
+}
+
+func (a *anHTTPAPI) addTitle() error {
+	v := a.get("Name")
+	if !truthy(v) {
+		return nil
+	}
+	if err := a.needsBody("Name", "the ", ""); err != nil {
+		return err
+	}
+	title, err := deepGet(a.body, "info", "title")
+	if err != nil {
+		return invalid(a.id, "Invalid 'DefinitionBody': %v.", err)
+	}
+	if !equal(title, ref("AWS::StackName")) {
+		return invalid(a.id, "Unable to set Name because it is already defined within inline OpenAPI specified in the 'DefinitionBody' property.")
+	}
+	return a.edit(func(e *openAPI) error {
+		e.info.set("title", v)
+		return nil
+	})
+}
+
+func (a *anHTTPAPI) addDescription() error {
+	v := a.get("Description")
+	if !truthy(v) {
+		return nil
+	}
+	if err := a.needsBody("Description", "the ", ""); err != nil {
+		return err
+	}
+	description, err := deepGet(a.body, "info", "description")
+	if err != nil {
+		return invalid(a.id, "Invalid 'DefinitionBody': %v'.", err)
+	}
+	if truthy(description) {
+		return invalid(a.id, "Unable to set Description because it is already defined within inline OpenAPI specified in the 'DefinitionBody' property.")
+	}
+	return a.edit(func(e *openAPI) error {
+		e.info.set("description", v)
+		return nil
+	})
+}
+
+func (a *anHTTPAPI) stage() *resource {
+	var stage any = defaultPath
+	if v := a.get("StageName"); truthy(v) {
+		stage = v
+	}
+	id := stageID(a.id, stage)
+	if is(stage, defaultPath) {
+		id = a.id + "ApiGatewayDefaultStage"
+	}
+	p := dictOf("ApiId", ref(a.id), "StageName", stage, "AutoDeploy", true)
+	a.copyTo(p, "StageVariables", "AccessLogSettings", "DefaultRouteSettings", "RouteSettings")
+	if a.tags != nil {
+		p.set("Tags", a.tags)
+	}
+	return a.beside("AWS::ApiGatewayV2::Stage", id, p)
 }

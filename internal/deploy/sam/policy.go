@@ -2,146 +2,216 @@ package sam
 
 import (
 	_ "embed"
-	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"lambent.dev/lambent/internal/deploy/template"
 )
 
 //go:embed policies.json
 var policyData []byte
 
+//go:embed managed.txt
+var managedData string
+
 type policyTemplate struct {
-	Parameters []string
-	Definition object
+	parameters []string
+	definition *dict
 }
 
 var policyTemplates = sync.OnceValues(func() (map[string]policyTemplate, error) {
-	var m map[string]policyTemplate
-	if err := json.Unmarshal(policyData, &m); err != nil {
-		return nil, fmt.Errorf("read the policy templates: %w", err)
+	v, err := template.ParseValue(policyData)
+	if err != nil {
+		return nil, err
 	}
-	return m, nil
+	out := map[string]policyTemplate{}
+	all, _ := (&reader{document: &template.Document{}}).value(v).(*dict)
+	for k, v := range all.all() {
+		d, _ := v.(*dict)
+		var names []string
+		for _, e := range asList(d.get("Parameters")) {
+			s, _ := text(e)
+			names = append(names, s)
+		}
+		out[k] = policyTemplate{names, d.dict("Definition")}
+	}
+	return out, nil
 })
 
-// servicePolicies are the AWS managed policies under the path service-role/ that functions use.
-var servicePolicies = []string{
-	"AWSLambdaBasicDurableExecutionRolePolicy", "AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole", "AWSLambdaENIManagementAccess",
-	"AWSLambdaKinesisExecutionRole", "AWSLambdaMSKExecutionRole", "AWSLambdaRole", "AWSLambdaSQSQueueExecutionRole", "AWSLambdaVPCAccessExecutionRole",
-	"AmazonAPIGatewayPushToCloudWatchLogs",
-}
-
-func managedARN(name string) string {
-	if slices.Contains(servicePolicies, name) {
-		name = "service-role/" + name
+// managedPolicies has the paths of the policies that AWS manages, by partition and name. managed.txt has a line for a set of partitions, with the names
+// behind it.
+var managedPolicies = sync.OnceValue(func() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for line := range strings.Lines(managedData) {
+		fields := strings.Fields(line)
+		for _, partition := range strings.Split(fields[0], ",") {
+			if out[partition] == nil {
+				out[partition] = map[string]string{}
+			}
+			for _, path := range fields[1:] {
+				out[partition][path[strings.LastIndex(path, "/")+1:]] = path
+			}
+		}
 	}
-	return "arn:aws:iam::aws:policy/" + name
+	return out
+})
+
+// policyARN is the ARN of a managed policy that a template names by its name or its ARN.
+func (t *transform) policyARN(name string) string {
+	if path := managedPolicies()[t.partition()][name]; path != "" {
+		return t.managedARN(path)
+	}
+	return name
 }
 
-// managedPrefixes begin the names of the policies that AWS manages.
-var managedPrefixes = []string{"AWS", "Amazon", "CloudWatch", "AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess", "SecurityAudit", "ViewOnlyAccess"}
+type policyKind byte
 
-// policies splits the Policies property into managed policies and inline documents.
-func policies(s source) (managed, inline []any, err error) {
-	var list []any
-	switch v := s.properties["Policies"].(type) {
-	case nil:
-		return nil, nil, nil
-	case []any:
-		list = v
-	case string, object:
+const (
+	policyUnknown policyKind = iota
+	policyManaged
+	policyDocument
+	policyFromTemplate
+)
+
+// aPolicy is one entry of the property Policies.
+type aPolicy struct {
+	v    any
+	kind policyKind
+}
+
+// policiesOf reads the property Policies. Policy templates are recognised if there are any.
+func policiesOf(v any, templates map[string]policyTemplate) ([]aPolicy, error) {
+	if !truthy(v) {
+		return nil, nil
+	}
+	list, ok := v.([]any)
+	if !ok {
 		list = []any{v}
-	default:
-		return nil, nil, invalid(s.id, "Type of property 'Policies' is invalid.")
 	}
+	out := make([]aPolicy, len(list))
 	for i, p := range list {
-		switch v := p.(type) {
-		case string:
-			if !strings.HasPrefix(v, "arn:") && slices.ContainsFunc(managedPrefixes, func(prefix string) bool { return strings.HasPrefix(v, prefix) }) {
-				v = managedARN(v)
-			}
-			managed = append(managed, v)
-		case object:
-			document, isInline, err := policyDocument(s.id, v)
-			if err != nil {
-				return nil, nil, err
-			}
-			if !isInline {
-				managed = append(managed, v)
-				continue
-			}
-			inline = append(inline, object{"PolicyName": fmt.Sprintf("%sRolePolicy%d", s.id, i), "PolicyDocument": document})
-		default:
-			return nil, nil, invalid(s.id, "Type of property 'Policies' is invalid.")
+		k, err := kindOf(p, templates)
+		if err != nil {
+			return nil, err
 		}
+		out[i] = aPolicy{p, k}
 	}
-	return managed, inline, nil
+	return out, nil
 }
 
-// policyDocument returns the document of a statement list or a policy template; anything else is a reference to a managed policy.
-func policyDocument(id string, p object) (object, bool, error) {
-	if _, has := p["Statement"]; has {
-		return p, true, nil
+func kindOf(v any, templates map[string]policyTemplate) (policyKind, error) {
+	if _, ok := text(v); ok {
+		return policyManaged, nil
 	}
-	if name, _, ok := intrinsic(p); ok {
-		if name == "Fn::If" {
-			return nil, false, invalid(id, "Lambent does not support Fn::If in Policies. Use a condition on the function, or attach the policy to the role.")
+	if arguments, ok, err := asIf(v); ok {
+		if err != nil {
+			return 0, invalidTemplate("%v", err)
 		}
-		return nil, false, nil
+		return kindOfBranches(arguments[1], arguments[2], templates)
 	}
+	d, ok := v.(*dict)
+	switch {
+	case isIntrinsic(v):
+		return policyManaged, nil
+	case d.has("Statement"):
+		return policyDocument, nil
+	case ok && d.len() == 1:
+		if _, known := templates[d.names()[0].text]; known {
+			return policyFromTemplate, nil
+		}
+	}
+	return policyUnknown, nil
+}
+
+func kindOfBranches(then, otherwise any, templates map[string]policyTemplate) (policyKind, error) {
+	a, err := kindOf(then, templates)
+	if err != nil {
+		return 0, err
+	}
+	b, err := kindOf(otherwise, templates)
+	switch {
+	case err != nil || a == b || isNoValue(otherwise):
+		return a, err
+	case isNoValue(then):
+		return b, nil
+	}
+	return 0, invalidTemplate("Different policy types within the same Fn::If statement is unsupported. Separate different policy types into different Fn::If statements")
+}
+
+// expandPolicyTemplates replaces SAM's policy templates by the documents that they stand for.
+func (s *source) expandPolicyTemplates() error {
 	templates, err := policyTemplates()
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	if len(p) != 1 {
-		return nil, false, invalid(id, "A policy must be a name, a document with a Statement, or one policy template with its parameters.")
+	entries, err := policiesOf(s.get("Policies"), templates)
+	if err != nil || len(entries) == 0 {
+		return err
 	}
-	for name, given := range p {
-		t, known := templates[name]
-		if !known {
-			return nil, false, invalid(id, "Specified policy template %q does not exist. The known ones are %s.", name, strings.Join(slices.Sorted(maps.Keys(templates)), ", "))
+	out := make([]any, len(entries))
+	for i, p := range entries {
+		out[i] = p.v
+		if p.kind != policyFromTemplate {
+			continue
 		}
-		values, ok := given.(object)
-		if !ok && given != nil {
-			return nil, false, invalid(id, "Must specify valid parameter values for policy template '%s'", name)
-		}
-		var missing []string
-		for _, parameter := range t.Parameters {
-			if _, has := values[parameter]; !has {
-				missing = append(missing, "'"+parameter+"'")
+		var failed error
+		out[i] = convertBranches(p.v, func(v any) any {
+			d, err := s.fromTemplate(v, templates)
+			if failed == nil {
+				failed = err
 			}
+			return d
+		})
+		if failed != nil {
+			return failed
 		}
-		if len(missing) > 0 {
-			return nil, false, invalid(id, "Following required parameters of policy template '%s' don't have values: [%s]", name, strings.Join(missing, ", "))
-		}
-		if err := checkKeys(id, values, t.Parameters); err != nil {
-			return nil, false, err
-		}
-		return substitute(clone(t.Definition), values).(object), true, nil
 	}
-	return nil, false, nil
+	s.properties.set("Policies", out)
+	return nil
 }
 
-// substitute replaces the references to a policy template's parameters.
-func substitute(v any, values object) any {
+func (s *source) fromTemplate(v any, templates map[string]policyTemplate) (any, error) {
+	d, ok := v.(*dict)
+	if !ok || d.len() == 0 {
+		return v, nil
+	}
+	key := d.names()[0].text
+	t := templates[key]
+	values, ok := d.get(key).(*dict)
+	if !ok {
+		return nil, invalid(s.id, "Must specify valid parameter values for policy template '%s'", key)
+	}
+	var missing []string
+	for _, p := range t.parameters {
+		if !values.has(p) {
+			missing = append(missing, p)
+		}
+	}
+	if missing != nil {
+		return nil, invalid(s.id, "Following required parameters of template '%s' don't have values: %s", key, texts(missing...))
+	}
+	return substitute(t.definition, t.parameters, values), nil
+}
+
+// substitute copies a value and replaces the references to a policy template's parameters.
+func substitute(v any, parameters []string, values *dict) any {
 	switch x := v.(type) {
-	case object:
-		if name, a, ok := intrinsic(x); ok && name == "Ref" {
-			if s, ok := a.(string); ok {
-				if value, has := values[s]; has {
-					return value
-				}
-			}
+	case *dict:
+		if s, ok := text(x.get("Ref")); ok && x.len() == 1 && slices.Contains(parameters, s) {
+			return values.get(s)
 		}
-		for k, e := range x {
-			x[k] = substitute(e, values)
+		out := newDict()
+		for k, e := range x.all() {
+			out.set(k, substitute(e, parameters, values))
 		}
+		return out
 	case []any:
+		out := make([]any, len(x))
 		for i, e := range x {
-			x[i] = substitute(e, values)
+			out[i] = substitute(e, parameters, values)
 		}
+		return out
 	}
 	return v
 }

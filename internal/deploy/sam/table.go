@@ -1,35 +1,42 @@
 package sam
 
-// table expands AWS::Serverless::SimpleTable into a table with one key.
-func (t *transform) table(s source) error {
-	name, typ := any("id"), "S"
-	if v, has := s.properties["PrimaryKey"]; has {
-		key, ok := v.(object)
-		if !ok || key["Name"] == nil || key["Type"] == nil {
-			return invalid(s.id, "'PrimaryKey' is missing required Property 'Name' or 'Type'.")
+// tableSchema are the properties of AWS::Serverless::SimpleTable, see
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-simpletable.html.
+var tableSchema = schema{
+	{"PointInTimeRecoverySpecification", anything, 0}, {"PrimaryKey", mapOfTexts, 0}, {"ProvisionedThroughput", mapOfNumbers, 0}, {"TableName", textOrMap, 0}, {"Tags", aMap, 0}, {"SSESpecification", aMap, 0},
+}
+
+// table expands AWS::Serverless::SimpleTable into a table with a key of one attribute.
+func (t *transform) table(s *source) ([]*resource, error) {
+	attribute, typ := any("id"), any("S")
+	if key := s.properties.dict("PrimaryKey"); key.len() > 0 {
+		for _, k := range []string{"Name", "Type"} {
+			if err := inResource(s.id, "PrimaryKey."+k).present(key.get(k)); err != nil {
+				return nil, err
+			}
 		}
-		name = key["Name"]
-		if typ, ok = map[any]string{"String": "S", "Number": "N", "Binary": "B"}[t.resolve(key["Type"])]; !ok {
-			return invalid(s.id, "Invalid 'Type' \"%v\". Supported are String, Number and Binary.", key["Type"])
+		attribute = key.get("Name")
+		switch given := key.get("Type"); {
+		case is(given, "String"):
+		case is(given, "Number"):
+			typ = "N"
+		case is(given, "Binary"):
+			typ = "B"
+		default:
+			return nil, invalid(s.id, "Invalid 'Type' \"%s\".", python(given))
 		}
 	}
-	p := object{
-		"AttributeDefinitions": []any{object{"AttributeName": name, "AttributeType": typ}},
-		"KeySchema":            []any{object{"AttributeName": name, "KeyType": "HASH"}},
-		"BillingMode":          "PAY_PER_REQUEST",
-	}
-	if v, has := s.properties["ProvisionedThroughput"]; has {
-		p["ProvisionedThroughput"] = v
-		delete(p, "BillingMode")
-	}
-	s.copyTo(p, "TableName", "SSESpecification", "PointInTimeRecoverySpecification")
-	if v, has := s.properties["Tags"]; has {
-		tags, ok := tagList("", v)
-		if !ok {
-			return invalid(s.id, "Type of property 'Tags' is invalid.")
+	p := dictOf("AttributeDefinitions", []any{dictOf("AttributeName", attribute, "AttributeType", typ)}, "KeySchema", []any{dictOf("AttributeName", attribute, "KeyType", "HASH")})
+	for _, k := range []string{"PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "TableName"} {
+		if v := s.get(k); truthy(v) {
+			p.set(k, v)
 		}
-		p["Tags"] = tags
 	}
-	t.out[s.id] = s.primary("AWS::DynamoDB::Table", p)
-	return nil
+	if !p.has("ProvisionedThroughput") {
+		p.set("BillingMode", "PAY_PER_REQUEST")
+	}
+	if tags := s.properties.dict("Tags"); tags.len() > 0 {
+		p.set("Tags", tagList(tags))
+	}
+	return []*resource{s.main("AWS::DynamoDB::Table", p)}, nil
 }

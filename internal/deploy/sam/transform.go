@@ -1,9 +1,12 @@
 package sam
 
 import (
-	"maps"
+	"cmp"
+	"errors"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"lambent.dev/lambent/internal/deploy/template"
 )
@@ -11,247 +14,250 @@ import (
 // Name is the transform's name in templates.
 const Name = "AWS::Serverless-2016-10-31"
 
-type object = map[string]any
+// Options are what a transform takes from around the template.
+type Options struct {
+	// Parameters are the values of the template's parameters, which a few properties are resolved with. Defaults of the template need not be among them.
+	Parameters map[string]any
+	// Region is the region of the stack; it decides the partition in ARNs.
+	Region string
+	// Now is the time that APIs with AlwaysDeploy get a new deployment for.
+	Now time.Time
+	// Application returns the URL of the template of an application of the Serverless Application Repository, or the reason why there is none. Nil means that there
+	// is no such repository.
+	Application func(id, version string) (url string, err error)
+	// KeepMetadata gives the metadata of a serverless resource to all that is made of it, not just to its main resource.
+	KeepMetadata bool
+	// NormalizeOpenAPI takes the version of OpenAPI that a definition states before the one of the property OpenApiVersion.
+	NormalizeOpenAPI bool
+}
 
-// Transform expands the serverless resources of a template. parameters are the values of the template's parameters, which a
-// few properties are resolved with.
-func Transform(d *template.Document, parameters map[string]any) (*template.Document, error) {
-	root := clone(d.Root).(object)
-	resources, ok := root["Resources"].(object)
-	if !ok || len(resources) == 0 {
-		return nil, template.Errorf("Template format error: At least one Resources member must be defined.")
+// Transform expands the serverless resources of a template. The error about a template that AWS's transform refuses has its message.
+func Transform(d *template.Document, o Options) (*template.Document, error) {
+	t := &transform{Options: o, template: read(d), renamed: map[string]string{}, references: map[string]map[string]string{}, recordSets: map[string]*resource{}, functionNames: map[string]string{}}
+	err := t.run()
+	var faults *document
+	if errors.As(err, &faults) {
+		first := slices.MinFunc(faults.problems, func(a, b *problem) int { return cmp.Compare(a.about, b.about) })
+		return nil, d.Locate(template.Errorf("Transform %s failed with: %s", Name, faults.Error()), "Resources", first.about)
 	}
-	t := &transform{doc: d, resources: resources, out: object{}, parameters: parameters, renamed: map[string]string{}}
-	if err := t.globals(root["Globals"]); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	delete(root, "Globals")
-	delete(root, "Transform")
-	if err := t.run(); err != nil {
-		return nil, err
-	}
-	root["Resources"] = t.out
-	if len(t.renamed) > 0 {
-		t.rename(root)
-	}
+	root, _ := write(t.out).(map[string]any)
 	return d.WithRoot(root), nil
 }
 
+// transform is the state of one transform.
 type transform struct {
-	doc *template.Document
-	// resources are the template's own resources with the globals merged in; out is what becomes of them.
-	resources, out object
-	parameters     map[string]any
-	// renamed maps what a template may refer to, to the logical ids that it got.
+	Options
+	// template is what the author wrote, with the globals merged in and the implicit APIs added; resources are its resources. Events add to the APIs, buckets
+	// and user pools among them.
+	template, resources *dict
+	// out is the template that results; made are its resources, and conditions its conditions.
+	out, made, conditions *dict
+	// values are those of parameters and pseudo parameters, mappings those of the template.
+	values   map[string]any
+	mappings *dict
+	// hashed tells that the template has a REST API, whose deployment ids depend on the order of keys in Python 2.
+	hashed bool
+	// renamed has the new logical ids of serverless resources that changed theirs.
 	renamed map[string]string
+	// references has the logical ids that MyApi.Stage and the like stand for, by logical id and property.
+	references map[string]map[string]string
+	// applications has the template URLs of applications, or the errors about them.
+	applications map[applicationKey]application
+	// recordSets are the groups of DNS records by logical id: APIs in one zone share one.
+	recordSets map[string]*resource
+	// functionNames has the names of the functions behind an API, one after the other, by the logical id of the API.
+	functionNames map[string]string
+	deployments   deployments
+	usagePlan     sharedUsagePlan
+	problems      []*problem
 }
 
-// run expands functions first, since their events add to APIs and buckets.
 func (t *transform) run() error {
-	if err := t.prepareAPIs(); err != nil {
+	if err := t.prepare(); err != nil {
 		return err
 	}
-	order := []string{typeFunction, "", typeHTTPAPI, typeTable, typeLayer, typeCapacity}
-	for _, want := range order {
-		for _, id := range slices.Sorted(maps.Keys(t.resources)) {
-			r, ok := t.resources[id].(object)
-			if !ok {
-				t.out[id] = t.resources[id]
-				continue
-			}
-			typ, _ := r["Type"].(string)
-			if !strings.HasPrefix(typ, "AWS::Serverless::") {
-				if want == "" {
-					if _, has := r["Connectors"]; has {
-						return t.at(invalid(id, "Lambent does not support the resource attribute Connectors."), id)
-					}
-					t.out[id] = r
-				}
-				continue
-			}
-			if !slices.Contains(order, typ) {
-				return t.at(template.Errorf("Lambent does not support the resource type %s (resource %s). Supported are AWS::Serverless::Function, HttpApi, SimpleTable, LayerVersion and CapacityProvider.", typ, id), id)
-			}
-			if typ == want {
-				if err := t.expand(typ, id, r); err != nil {
-					return t.at(err, id)
-				}
-			}
+	t.out = t.template.clone()
+	t.made = t.out.dict("Resources")
+	if t.conditions = t.out.dict("Conditions"); t.conditions == nil {
+		t.conditions = newDict()
+	}
+	for _, id := range t.order() {
+		if err := t.collect(t.expand(id)); err != nil {
+			return err
 		}
 	}
-	return nil
+	if err := t.deployWithCodeDeploy(); err != nil {
+		return err
+	}
+	t.out.remove("Transform")
+	if t.conditions.len() > 0 && t.out.dict("Conditions") == nil {
+		t.out.set("Conditions", t.conditions)
+	}
+	if len(t.problems) > 0 {
+		return documentOf(t.problems...)
+	}
+	return t.follow(t.out)
 }
 
-func (t *transform) at(err error, id string) error { return t.doc.Locate(err, "Resources", id) }
+// collect keeps a fault of one resource, so that those of others are found too.
+func (t *transform) collect(err error) error {
+	var p *problem
+	if errors.As(err, &p) {
+		t.problems = append(t.problems, p)
+		return nil
+	}
+	return err
+}
+
+// expanders make resources of serverless ones, by type and in the order of work: events of functions and state machines add to the APIs, and connectors need the
+// roles and mappings that the others make.
+type expander struct {
+	group  int
+	schema schema
+	expand func(t *transform, s *source) ([]*resource, error)
+	// referable are the properties by which a template refers to what was made, with the types that they stand for.
+	referable map[string]string
+}
+
+func (t *transform) expanders() map[string]expander {
+	return map[string]expander{
+		typeFunction:     {0, functionSchema, (*transform).function, functionReferable},
+		typeStateMachine: {1, stateMachineSchema, (*transform).stateMachine, nil},
+		typeAPI:          {2, apiSchema, (*transform).api, apiReferable},
+		typeHTTPAPI:      {2, httpAPISchema, (*transform).httpAPI, httpAPIReferable},
+		typeWebSocketAPI: {2, webSocketSchema, (*transform).webSocketAPI, httpAPIReferable},
+		typeTable:        {3, tableSchema, (*transform).table, nil},
+		typeApplication:  {3, applicationSchema, (*transform).application, nil},
+		typeLayer:        {3, layerSchema, (*transform).layer, nil},
+		typeGraphQL:      {3, graphQLSchema, (*transform).graphQL, nil},
+		typeCapacity:     {3, capacitySchema, (*transform).capacityProvider, nil},
+		typeConnector:    {4, connectorSchema, (*transform).connector, nil},
+	}
+}
 
 const (
-	typeFunction = "AWS::Serverless::Function"
-	typeHTTPAPI  = "AWS::Serverless::HttpApi"
-	typeTable    = "AWS::Serverless::SimpleTable"
-	typeLayer    = "AWS::Serverless::LayerVersion"
-	typeCapacity = "AWS::Serverless::CapacityProvider"
+	typeFunction     = "AWS::Serverless::Function"
+	typeStateMachine = "AWS::Serverless::StateMachine"
+	typeAPI          = "AWS::Serverless::Api"
+	typeHTTPAPI      = "AWS::Serverless::HttpApi"
+	typeWebSocketAPI = "AWS::Serverless::WebSocketApi"
+	typeTable        = "AWS::Serverless::SimpleTable"
+	typeApplication  = "AWS::Serverless::Application"
+	typeLayer        = "AWS::Serverless::LayerVersion"
+	typeGraphQL      = "AWS::Serverless::GraphQLApi"
+	typeCapacity     = "AWS::Serverless::CapacityProvider"
+	typeConnector    = "AWS::Serverless::Connector"
 )
 
-func (t *transform) expand(typ, id string, r object) error {
-	for _, k := range slices.Sorted(maps.Keys(r)) {
-		if !slices.Contains([]string{"Type", "Properties", "Metadata", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "IgnoreGlobals"}, k) {
-			return invalid(id, "Lambent does not support the resource attribute %s.", k)
+// order returns the logical ids of the serverless resources in the order of work.
+func (t *transform) order() []string {
+	known := t.expanders()
+	var ids []string
+	groups := map[string]int{}
+	for id, r := range t.resources.all() {
+		typ, _ := text(r.(*dict).get("Type"))
+		if e, ok := known[typ]; ok {
+			ids = append(ids, id)
+			groups[id] = e.group
 		}
 	}
-	p, ok := r["Properties"].(object)
-	if !ok && r["Properties"] != nil {
-		return invalid(id, "Properties should be a map.")
-	}
-	if p == nil {
-		p = object{}
-	}
-	if err := checkKeys(id, p, supported[typ]); err != nil {
+	slices.SortStableFunc(ids, func(a, b string) int { return groups[a] - groups[b] })
+	return ids
+}
+
+// expand replaces one serverless resource by what it stands for.
+func (t *transform) expand(id string) error {
+	entry := t.resources.dict(id)
+	typ, _ := text(entry.get("Type"))
+	e := t.expanders()[typ]
+	s, err := t.source(id, entry, e.schema)
+	if err != nil {
 		return err
 	}
-	s := source{id: id, attributes: r, properties: p}
-	switch typ {
-	case typeFunction:
-		return t.function(s)
-	case typeHTTPAPI:
-		return t.httpAPI(s)
-	case typeTable:
-		return t.table(s)
-	case typeCapacity:
-		return t.capacityProvider(s)
+	made, err := e.expand(t, s)
+	if err != nil {
+		return err
 	}
-	return t.layer(s)
-}
-
-// source is one serverless resource.
-type source struct {
-	id                     string
-	attributes, properties object
-	// target is the logical id that events name: the function, or its alias.
-	target string
-}
-
-// derived returns a new resource with the attributes that SAM hands down to what it makes beside the main resource.
-func (s source) derived(typ string, properties object) object {
-	r := object{"Type": typ, "Properties": properties}
-	for _, k := range []string{"Condition", "DeletionPolicy", "UpdateReplacePolicy"} {
-		if v, ok := s.attributes[k]; ok {
-			r[k] = v
+	for property, of := range e.referable {
+		for _, r := range made {
+			if r.typ == of {
+				if t.references[id] == nil {
+					t.references[id] = map[string]string{}
+				}
+				t.references[id][property] = r.id
+			}
 		}
 	}
-	return r
-}
-
-// primary returns the main resource with all attributes of the source.
-func (s source) primary(typ string, properties object) object {
-	r := s.derived(typ, properties)
-	for _, k := range []string{"Metadata", "DependsOn"} {
-		if v, ok := s.attributes[k]; ok {
-			r[k] = v
-		}
+	if s.id != id {
+		t.renamed[id] = s.id
 	}
-	return r
-}
-
-// copyTo copies properties that pass unchanged.
-func (s source) copyTo(to object, names ...string) {
-	for _, n := range names {
-		if v, ok := s.properties[n]; ok {
-			to[n] = v
-		}
-	}
-}
-
-// invalid is SAM's error about a resource.
-func invalid(id, format string, args ...any) error {
-	return template.Errorf("Resource with id ["+id+"] is invalid. "+format, args...)
-}
-
-func checkKeys(id string, p object, known []string) error {
-	for _, k := range slices.Sorted(maps.Keys(p)) {
-		if strings.HasPrefix(k, "__") {
-			continue
-		}
-		if !slices.Contains(known, k) {
-			return invalid(id, "Lambent does not support the property %s. Leave it out, or use the CloudFormation types that it stands for.", k)
+	t.made.remove(id)
+	for _, r := range made {
+		if err := t.emit(id, entry, r); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// supported are the properties that the transform expands.
-var supported = map[string][]string{
-	typeFunction: {
-		"Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishCodeSha256", "CapacityProviderConfig", "CodeSigningConfigArn", "CodeUri", "DeadLetterQueue", "Description", "DurableConfig", "Environment", "EphemeralStorage", "EventInvokeConfig", "Events", "FileSystemConfigs",
-		"FunctionName", "FunctionScalingConfig", "FunctionUrlConfig", "Handler", "ImageConfig", "ImageUri", "InlineCode", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "PermissionsBoundary", "Policies", "ProvisionedConcurrencyConfig", "PublishToLatestPublished",
-		"RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath", "Runtime", "RuntimeManagementConfig", "SnapStart", "Tags", "TenancyConfig", "Timeout", "Tracing", "VersionDeletionPolicy", "VersionDescription", "VpcConfig",
-	},
-	typeHTTPAPI: {
-		"AccessLogSettings", "CorsConfiguration", "DefaultRouteSettings", "DefinitionBody", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings", "Name",
-		"RouteSettings", "StageName", "StageVariables", "Tags",
-	},
-	typeTable:    {"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "SSESpecification", "TableName", "Tags"},
-	typeCapacity: {"CapacityProviderName", "InstanceRequirements", "KmsKeyArn", "OperatorRole", "PropagateTags", "ScalingConfig", "Tags", "VpcConfig"},
-	typeLayer:    {"CompatibleArchitectures", "CompatibleRuntimes", "ContentUri", "Description", "LayerName", "LicenseInfo", "RetentionPolicy"},
-}
-
-func clone(v any) any {
-	switch x := v.(type) {
-	case object:
-		out := make(object, len(x))
-		for k, e := range x {
-			out[k] = clone(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = clone(e)
-		}
-		return out
+// emit writes a resource into the result.
+func (t *transform) emit(from string, entry *dict, r *resource) error {
+	if err := checkID(r.id); err != nil {
+		return err
 	}
-	return v
-}
-
-func ref(id string) object               { return object{"Ref": id} }
-func getAtt(id, attribute string) object { return object{"Fn::GetAtt": []any{id, attribute}} }
-
-func intrinsic(v any) (string, any, bool) {
-	m, ok := v.(object)
-	if !ok || len(m) != 1 {
-		return "", nil, false
-	}
-	for k, a := range m {
-		if k == "Ref" || k == "Condition" || strings.HasPrefix(k, "Fn::") {
-			return k, a, true
+	if other := t.resources.dict(r.id); t.resources.has(r.id) {
+		if typ, _ := text(other.get("Type")); !replaces(r.typ, typ) {
+			m := "Transforming resource with id [" + from + "] attempts to create a new resource with id [" + r.id + "] and type \"" + r.typ +
+				"\". A resource with that id already exists within this template. Please use a different id for that resource."
+			t.problems = append(t.problems, &problem{about: from, message: m})
+			return nil
 		}
 	}
-	return "", nil, false
+	out := r.entry()
+	if m := entry.get("Metadata"); t.KeepMetadata && truthy(m) && !t.made.has(r.id) {
+		out.set("Metadata", m)
+	}
+	t.made.set(r.id, out)
+	return nil
 }
 
-// resolve replaces a Ref to a parameter by its value.
-func (t *transform) resolve(v any) any {
-	if name, a, ok := intrinsic(v); ok && name == "Ref" {
-		if s, ok := a.(string); ok {
-			if value, ok := t.parameters[s]; ok {
-				return value
-			}
+// replaces tells whether a resource of a type may take the logical id of one that the template has.
+func replaces(typ, existing string) bool {
+	return slices.Contains(map[string][]string{
+		"AWS::Lambda::Function": {typeFunction}, "AWS::Lambda::LayerVersion": {typeLayer}, "AWS::Lambda::CapacityProvider": {typeCapacity},
+		"AWS::ApiGateway::RestApi": {typeAPI}, "AWS::ApiGatewayV2::Api": {typeHTTPAPI, typeWebSocketAPI}, "AWS::DynamoDB::Table": {typeTable},
+		"AWS::CloudFormation::Stack": {typeApplication}, "AWS::StepFunctions::StateMachine": {typeStateMachine}, "AWS::AppSync::GraphQLApi": {typeGraphQL},
+		"AWS::S3::Bucket": {"AWS::S3::Bucket"}, "AWS::SNS::Topic": {"AWS::SNS::Topic"}, "AWS::Cognito::UserPool": {"AWS::Cognito::UserPool"},
+		"AWS::ApiGateway::DomainName": {"AWS::ApiGateway::DomainName"}, "AWS::ApiGateway::BasePathMapping": {"AWS::ApiGateway::BasePathMapping"},
+		"AWS::ApiGateway::DomainNameV2": {"AWS::ApiGateway::DomainNameV2"}, "AWS::ApiGateway::BasePathMappingV2": {"AWS::ApiGateway::BasePathMappingV2"},
+	}[typ], existing)
+}
+
+var validID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+
+func checkID(id string) error {
+	if !validID.MatchString(id) {
+		return invalid(id, "Logical ids must be alphanumeric.")
+	}
+	return nil
+}
+
+// partition is the partition of the region.
+func (t *transform) partition() string {
+	for _, p := range [][2]string{
+		{"cn-", "aws-cn"}, {"us-isob", "aws-iso-b"}, {"us-iso-", "aws-iso"}, {"us-gov", "aws-us-gov"}, {"eu-isoe", "aws-iso-e"}, {"us-isof", "aws-iso-f"}, {"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(strings.ToLower(t.Region), p[0]) {
+			return p[1]
 		}
 	}
-	return v
+	return "aws"
 }
 
-// tagList turns SAM's map of tags into CloudFormation's list, in the order of the keys, behind the tag that marks SAM's resources.
-func tagList(marker string, tags any) ([]any, bool) {
-	var out []any
-	if marker != "" {
-		out = append(out, object{"Key": marker, "Value": "SAM"})
-	}
-	m, ok := tags.(object)
-	if !ok && tags != nil {
-		return nil, false
-	}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, object{"Key": k, "Value": m[k]})
-	}
-	return out, true
+// arn is the text for Fn::Sub of an ARN in the stack's account and region.
+func arn(partition, service, resource string) string {
+	return "arn:" + partition + ":" + service + ":${AWS::Region}:${AWS::AccountId}:" + resource
 }

@@ -1,140 +1,146 @@
 package sam
 
 import (
-	"os"
+	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"lambent.dev/lambent/internal/deploy/template"
 )
 
-func TestUnsupportedInputIsRefusedByName(t *testing.T) {
+// refused returns the message of the error about a template.
+func refused(t *testing.T, text string) string {
+	t.Helper()
+	d, err := template.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	_, err = Transform(d, Options{Region: "us-east-1"})
+	var e *template.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%s: got %v", text, err)
+	}
+	return e.Message
+}
+
+func TestBadTemplatesAreRefusedInAWSsWords(t *testing.T) {
 	const function = "Type: AWS::Serverless::Function, Properties: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: s3://b/k"
 	for _, c := range []struct{ text, want string }{
-		{"Resources: {A: {Type: AWS::Serverless::Api}}", "does not support the resource type AWS::Serverless::Api (resource A)"},
-		{"Resources: {F: {" + function + ", DeploymentPreference: {}}}}", "[F] is invalid. Lambent does not support the property DeploymentPreference"},
-		{"Resources: {F: {" + function + ", Events: {E: {Type: Api, Properties: {Path: /, Method: get}}}}}}", "Event with id [E] is invalid. Lambent does not support the event type Api"},
-		{"Resources: {F: {" + function + ", Events: {E: {Type: HttpApi, Properties: {Auth: {Authorizer: x}}}}}}}", "Lambent does not support the property Auth"},
+		{"Resources: {A: {Type: AWS::Serverless::Api}}", "[A] is invalid. Missing required property 'StageName'."},
+		{"Resources: {F: {" + function + ", Nope: 1}}}", "[F] is invalid. property Nope not defined for resource of type AWS::Serverless::Function"},
+		{"Resources: {F: {" + function + ", Events: {E: {Type: Nope}}}}}", "[F] is invalid. Event with id [E] is invalid. Resource dict has missing or invalid value for key Type. Event Type is: Nope."},
+		{"Resources: {F: {" + function + ", Events: {E: {Type: SQS, Properties: {Queue: q, Nope: 1}}}}}}", "[FE] is invalid. property Nope not defined for resource of type SQS"},
 		{"Globals: {Function: {Policies: []}}\nResources: {F: {" + function + "}}}", "'Policies' is not a supported property of 'Function'"},
-		{"Resources: {F: {" + function + ", Policies: [{NoSuchPolicy: {}}]}}}", "policy template \"NoSuchPolicy\" does not exist"},
-		{"Resources: {F: {" + function + ", Policies: [{S3ReadPolicy: {}}]}}}", "parameters of policy template 'S3ReadPolicy' don't have values: ['BucketName']"},
+		{"Resources: {F: {" + function + ", Policies: [{NoSuchPolicy: {}}]}}}", "Policy at index 0 in the 'Policies' property is not valid"},
+		{"Resources: {F: {" + function + ", Policies: [{S3ReadPolicy: {}}]}}}", "Following required parameters of template 'S3ReadPolicy' don't have values: ['BucketName']"},
 		{"Resources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: a, Handler: b, CodeUri: ./local}}}", "'CodeUri' is not a valid S3 Uri"},
+		{"Resources: {F: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}}}", "'ImageUri' must be set."},
 		{"Resources: {F: {" + function + ", Events: {E: {Type: S3, Properties: {Bucket: other, Events: x}}}}}}", "S3 events must reference an S3 bucket in the same template"},
 		{"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: {Nope: 1}}}}", "Invalid key 'Nope' for 'Cors' property"},
-		{"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: [1]}}", "Properties should be a map"},
+		{"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: [1]}}", "Attribute 'Properties' should be a map."},
+		{"Resources: {A: {Type: AWS::Serverless::Application, Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}}", "Serverless Application Repository is not available in this region."},
 		{"Resources: {F: {" + function + ", EventInvokeConfig: {DestinationConfig: {OnSuccess: {Type: Lambda}}}}}}", "Destination is required if Type is not ['SQS', 'SNS']"},
-		{"Resources: {F: {" + function + ", EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: blah}}}}}}", "'Type: blah' must be one of ['SQS', 'SNS', 'EventBridge', 'Lambda', 'S3Bucket']"},
-		{"Resources: {F: {" + function + ", Events: {E: {Type: SQS, Properties: {Queue: a, DestinationConfig: {OnFailure: {Type: Lambda}}}}}}}}", "The only valid values for 'Type' are"},
 	} {
-		d, err := template.Parse([]byte(c.text))
-		if err != nil {
-			t.Fatalf("%s: %v", c.text, err)
-		}
-		if _, err = Transform(d, nil); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v, want %s", c.text, err, c.want)
+		got := refused(t, c.text)
+		if !strings.HasPrefix(got, "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number of errors found: 1. ") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %s, want %s", c.text, got, c.want)
 		}
 	}
 }
 
-func TestImageFunctionNeedsNoHandler(t *testing.T) {
-	d, err := template.Parse([]byte("{Transform: AWS::Serverless-2016-10-31, Resources: {F: {Type: AWS::Serverless::Function, Properties: {PackageType: Image, ImageUri: 'repo:tag', ImageConfig: {Command: [a]}}}}}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := Transform(d, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := out.Root["Resources"].(map[string]any)["F"].(map[string]any)["Properties"].(map[string]any)
-	if code := f["Code"].(map[string]any); code["ImageUri"] != "repo:tag" || f["PackageType"] != "Image" || f["Handler"] != nil || f["ImageConfig"] == nil {
-		t.Errorf("properties %v", f)
-	}
-	d, err = template.Parse([]byte("{Transform: AWS::Serverless-2016-10-31, Resources: {F: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}}}}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Transform(d, nil); err == nil || !strings.Contains(err.Error(), "Missing required property 'ImageUri'") {
-		t.Errorf("without an image: %v", err)
+func TestAllFaultsAreFound(t *testing.T) {
+	got := refused(t, "Resources: {B: {Type: AWS::Serverless::Function, Properties: {}}, A: {Type: AWS::Serverless::SimpleTable, Properties: {PrimaryKey: {Name: id, Type: Date}}}}")
+	want := `Number of errors found: 2. Resource with id [A] is invalid. Invalid 'Type' "Date". Resource with id [B] is invalid. Only one of 'InlineCode' or 'CodeUri' can be set.`
+	if !strings.HasSuffix(got, want) {
+		t.Errorf("got %s", got)
 	}
 }
 
-func TestDestinationWithoutAPlaceMakesAQueue(t *testing.T) {
-	d, err := template.Parse([]byte("Resources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: s3://b/k, " +
-		"EventInvokeConfig: {MaximumRetryAttempts: 0, DestinationConfig: {OnSuccess: {Type: SQS}, OnFailure: {Type: SNS}}}}}}"))
+func TestParametersThatReferToThemselves(t *testing.T) {
+	d, err := template.Parse([]byte("Parameters: {P: {Type: String, Default: {a: !Ref P}}}\nResources: {A: {Type: AWS::Serverless::Api, Properties: {StageName: s, Auth: {DefaultAuthorizer: !Ref P}}}}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := Transform(d, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := out.Root["Resources"].(map[string]any)
-	for id, typ := range map[string]string{
-		"FEventInvokeConfig": "AWS::Lambda::EventInvokeConfig", "FEventInvokeConfigOnSuccessQueue": "AWS::SQS::Queue", "FEventInvokeConfigOnFailureTopic": "AWS::SNS::Topic",
-	} {
-		if r, _ := made[id].(map[string]any); r["Type"] != typ {
-			t.Errorf("%s is %v, want %s", id, made[id], typ)
-		}
-	}
-	text, err := canonical(made["FEventInvokeConfig"])
-	want := `{"Properties":{"DestinationConfig":{"OnFailure":{"Destination":{"Ref":"FEventInvokeConfigOnFailureTopic"}},"OnSuccess":{"Destination":{"Fn::GetAtt":["FEventInvokeConfigOnSuccessQueue","Arn"]}}},` +
-		`"FunctionName":{"Ref":"F"},"MaximumRetryAttempts":0,"Qualifier":"$LATEST"},"Type":"AWS::Lambda::EventInvokeConfig"}`
-	if err != nil || text != want {
-		t.Errorf("got %s, %v\nwant %s", text, err, want)
+	// The default is no value of a parameter; what matters is that the transform ends.
+	if _, err := Transform(d, Options{}); err != nil {
+		t.Error(err)
 	}
 }
 
-func TestCanonicalIsPythonsJSON(t *testing.T) {
+func TestPythonsText(t *testing.T) {
 	// The right side is what json.dumps(v, separators=(",", ":"), sort_keys=True) prints.
 	for want, v := range map[string]any{
-		`{"a":1,"b":[1.0,true,null]}`:                   map[string]any{"b": []any{1.0, true, nil}, "a": int64(1)},
+		`{"a":1,"b":[1.0,true,null]}`:                   &dict{values: map[string]any{"b": []any{1.0, true, nil}, "a": int64(1)}, keys: []name{{"b", false}, {"a", false}}},
 		`"<\u00e9\ud83d\ude00&>\"\\\n\u0001` + "\x7f\"": "<é😀&>\"\\\n\x01\x7f",
 		`1e-05`: 0.00001, `1e+16`: 1e16, `123456789.5`: 123456789.5,
 	} {
-		if got, err := canonical(v); err != nil || got != want {
-			t.Errorf("got %s, %v, want %s", got, err, want)
+		if got := compactJSON.format(v); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if id, err := logicalID("FunctionVersion", map[string]any{"S3Bucket": "sam-demo-bucket", "S3Key": "hello.zip"}); err != nil || id != "FunctionVersion640128d35d" {
-		t.Errorf("id is %s, %v", id, err)
+	// And this what repr prints, in Python 2 and in Python 3.
+	for want, v := range map[string]any{
+		`[u'it\\s', u"it's", 'é', u'\xe9\u4e2d\U0001f600']`: []any{unicode(`it\s`), unicode("it's"), "é", unicode("é中😀")},
+		`{u'a': True, 'b': None}`:                           newDict().with(unicode("a"), true, "b", []any{}),
+	} {
+		if d, ok := v.(*dict); ok {
+			d.values["b"] = nil
+		}
+		if got := python2(v); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if id := logicalID("FunctionVersion", dictOf("S3Bucket", "sam-demo-bucket", "S3Key", "hello.zip")); id != "FunctionVersion640128d35d" {
+		t.Errorf("id is %s", id)
+	}
+}
+
+// TestOrderOfPython2 has the orders of keys that Python 2.7 prints for mappings written in the order of the left side.
+func TestOrderOfPython2(t *testing.T) {
+	for _, c := range []struct{ written, order string }{
+		{"swagger info paths", "info paths swagger"},
+		{"a b c d e f g h", "a c b e d g f h"},
+		{"get put post delete options head patch any", "head get any patch put post options delete"},
+	} {
+		d := newHashed()
+		for _, k := range strings.Fields(c.written) {
+			d.set(k, true)
+		}
+		var got []string
+		for k := range d.all() {
+			got = append(got, k)
+		}
+		if !slices.Equal(got, strings.Fields(c.order)) {
+			t.Errorf("%s: got %v", c.written, got)
+		}
 	}
 }
 
 func TestTheInputIsNotChanged(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("testdata", "translator", "s3_multiple_functions.yaml"))
-	if err != nil {
+	d := parsed(t, filepath.Join("testdata", "translator", "s3_multiple_functions.yaml"))
+	before := asJSON(d.Root)
+	if _, err := Transform(d, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	d, err := template.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := canonical(d.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Transform(d, nil); err != nil {
-		t.Fatal(err)
-	}
-	if after, err := canonical(d.Root); err != nil || after != before {
-		t.Errorf("the template became %s, %v", after, err)
+	if after := asJSON(d.Root); after != before {
+		t.Errorf("the template became %s", after)
 	}
 }
 
 func FuzzTransform(f *testing.F) {
-	for _, name := range []string{"s3", "implicit_http_api", "http_api_explicit_stage", "simpletable", "function_with_dlq"} {
-		text, err := os.ReadFile(filepath.Join("testdata", "translator", name+".yaml"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(text))
+	for _, name := range []string{
+		"s3", "implicit_http_api", "http_api_explicit_stage", "simpletable", "function_with_dlq", "api_with_auth_all_maximum", "connector_function_to_table", "graphqlapi_lambda_and_ddb_datasource", "state_machine_with_api_auth_default_scopes",
+		"websocket_api_with_lambda_auth", "function_with_deployment_preference",
+	} {
+		f.Add(asJSON(parsed(f, filepath.Join("testdata", "translator", name+".yaml")).Root))
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(_ *testing.T, text string) {
 		d, err := template.Parse([]byte(text))
 		if err != nil {
 			return
 		}
-		_, _ = Transform(d, nil)
+		_, _ = Transform(d, Options{Region: "us-east-1"})
 	})
 }

@@ -5,6 +5,8 @@ import "strings"
 // Dynamic is a dynamic reference in a text, {{resolve:service:…}}, see
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html.
 type Dynamic struct {
+	// Text is the reference as it stands in the template.
+	Text string
 	// Service is "ssm", "ssm-secure" or "secretsmanager".
 	Service string
 	// Name is the parameter or the secret; Version is the parameter's version, or empty.
@@ -46,7 +48,7 @@ func ReplaceDynamic(text string, value func(d Dynamic) (string, error)) (string,
 
 func readDynamic(inner string) (Dynamic, error) {
 	service, rest, _ := strings.Cut(strings.TrimSpace(inner), ":")
-	d := Dynamic{Service: service}
+	d := Dynamic{Text: dynamicOpen + inner + "}}", Service: service}
 	switch service {
 	case "ssm", "ssm-secure":
 		d.Name = rest

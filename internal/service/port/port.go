@@ -224,7 +224,7 @@ type Keys interface {
 	CheckKey(ctx context.Context, use KeyUse) (arn string, err error)
 	// GenerateDataKey returns a new data key of 32 bytes.
 	GenerateDataKey(ctx context.Context, use KeyUse) (DataKey, error)
-	// Decrypt returns the data key in the clear. use must name the same key and context as when it was made.
+	// Decrypt returns the data key in the clear. use must name the same context as when it was made; the key is the one that wrapped it.
 	Decrypt(ctx context.Context, use KeyUse, wrapped []byte) ([]byte, error)
 }
 

@@ -44,7 +44,7 @@ func (s *Service) expand(ctx context.Context, text string, given map[string]stri
 			return nil, visible(err)
 		}
 		env.Parameters = lenient(env.Template, given)
-		t := &transformer{s: s, env: &env, given: given}
+		t := &transformer{s: s, env: &env}
 		if d, err = t.run(ctx, d); err != nil {
 			return nil, err
 		}
@@ -101,22 +101,6 @@ func lenient(t *template.Template, given map[string]string) map[string]any {
 		out[name] = list
 	}
 	return out
-}
-
-// defaults returns the parameter values that a transform may use.
-func defaults(root map[string]any, region string, given map[string]string) map[string]any {
-	values := map[string]any{"AWS::Region": region}
-	parameters, _ := root["Parameters"].(map[string]any)
-	for name, p := range parameters {
-		m, _ := p.(map[string]any)
-		if v, has := m["Default"]; has {
-			values[name] = v
-		}
-		if v, has := given[name]; has {
-			values[name] = v
-		}
-	}
-	return values
 }
 
 // capabilities returns what a template needs the caller to acknowledge, see

@@ -32,9 +32,8 @@ type macro struct {
 // transformer runs the transforms of one template.
 type transformer struct {
 	s *Service
-	// env has the values that the arguments of transforms may use; given are the parameters as a call passes them.
-	env   *template.Env
-	given map[string]string
+	// env has the values that the arguments of transforms may use.
+	env *template.Env
 	// runs counts the transforms that ran.
 	runs int
 }
@@ -105,7 +104,7 @@ func (t *transformer) run(ctx context.Context, d *template.Document) (*template.
 func (t *transformer) whole(ctx context.Context, d *template.Document, use template.TransformUse) (*template.Document, error) {
 	switch use.Name {
 	case sam.Name:
-		out, err := sam.Transform(d, defaults(d.Root, placeOf(ctx).region, t.given))
+		out, err := sam.Transform(d, sam.Options{Parameters: t.env.Parameters, Region: placeOf(ctx).region, Now: t.s.Clock.Now()})
 		return out, visible(err)
 	case template.LanguageExtensions:
 		out, err := template.Extend(d, t.env)

@@ -21,10 +21,10 @@ type found struct {
 
 func (f *found) arn() string { return f.place.arn(f.ID) }
 
-var (
-	keyIDs   = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
-	multiIDs = "mrk-"
-)
+var keyIDs = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
+
+// multiIDs begins the ids of multi-Region keys.
+const multiIDs = "mrk-"
 
 func noKey(p place, id string) error {
 	return refused(codeNotFound, "Key '%s' does not exist", p.arn(id))

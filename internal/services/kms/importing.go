@@ -107,7 +107,9 @@ func (s *Service) expirationOf(in *api.ImportKeyMaterialInput) (m materialRecord
 		return m, invalid("ValidTo must be left out when ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE.")
 	case m.Expiration == api.ExpirationModelTypeKeyMaterialDoesNotExpire:
 		return m, nil
-	case in.ValidTo == nil, !in.ValidTo.After(s.now()), in.ValidTo.After(s.now().Add(usualPeriod * day)):
+	case in.ValidTo == nil:
+		return m, invalid("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
+	case !in.ValidTo.After(s.now()), in.ValidTo.After(s.now().Add(usualPeriod * day)):
 		return m, invalid("ValidTo must be a time within the next %d days when ExpirationModel is KEY_MATERIAL_EXPIRES.", usualPeriod)
 	}
 	m.ValidTo = in.ValidTo.UTC()

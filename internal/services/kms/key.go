@@ -242,11 +242,14 @@ func (f *found) describeMaterial(r store.Reader, m *api.KeyMetadata) error {
 		return nil
 	}
 	c, there, err := record.Get[materialRecord](r, f.material(f.ID, f.Current))
-	if err != nil || !there || f.State == api.KeyStatePendingImport {
+	if err != nil || !there {
 		return err
 	}
 	if f.Spec == material.Symmetric {
 		m.CurrentKeyMaterialId = &c.ID
+	}
+	if f.State == api.KeyStatePendingImport {
+		return nil
 	}
 	m.ExpirationModel = c.Expiration
 	if !c.ValidTo.IsZero() {

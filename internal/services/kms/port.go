@@ -55,9 +55,11 @@ func (k *Keys) GenerateDataKey(ctx context.Context, use port.KeyUse) (port.DataK
 
 // Decrypt implements [port.Keys].
 func (k *Keys) Decrypt(ctx context.Context, use port.KeyUse, wrapped []byte) ([]byte, error) {
-	if _, ours := readHead(wrapped); !ours {
+	h, ours := readHead(wrapped)
+	if !ours {
 		return k.s.options.Platform.Decrypt(ctx, use, wrapped)
 	}
+	use.Key = h.id // An alias may have been moved since.
 	f, err := k.allowed(ctx, use, "Decrypt")
 	if err != nil {
 		return nil, err

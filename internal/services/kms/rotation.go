@@ -151,10 +151,10 @@ func (s *Service) rotate(_ context.Context, j events.Job) error {
 
 func (s *Service) rotateKeyOnDemand(ctx context.Context, in *api.RotateKeyOnDemandInput) (*api.RotateKeyOnDemandOutput, error) {
 	f, err := s.change(ctx, in.KeyId, func(tx store.Txn, f *found) error {
-		if err := f.rotates(); err != nil {
+		if err := f.usable(); err != nil {
 			return err
 		}
-		if err := f.usable(); err != nil {
+		if err := f.rotates(); err != nil {
 			return err
 		}
 		if err := f.mustBePrimary(tx); err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/service"
 )
@@ -118,7 +119,7 @@ func (e expect) checkValue() error {
 		return nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(e.value)
-	if err != nil || len(raw) != newHash(e.algorithm).Size() {
+	if err != nil || len(raw) != integrity.New(e.algorithm).Size() {
 		return invalidRequest("Value for x-amz-checksum-%s header is invalid.", strings.ToLower(e.algorithm))
 	}
 	return nil
@@ -158,7 +159,7 @@ func (s *Service) receive(ctx context.Context, r io.Reader, e expect, l *sealing
 		keep = e.algorithm
 	}
 	if keep == "" {
-		keep = crc64nvmeSum
+		keep = integrity.CRC64NVME
 	}
 	d := newDigest(keep, e.algorithm)
 	out := stored{Sum: checksum{Algorithm: keep, Type: fullObject}}

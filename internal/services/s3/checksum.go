@@ -2,10 +2,8 @@ package s3
 
 import (
 	"bytes"
-	"crypto/md5"  //nolint:gosec // S3's ETag and Content-MD5 are MD5 by definition, not a protection.
-	"crypto/sha1" //nolint:gosec // one of S3's checksum algorithms, not a protection.
-	"crypto/sha256"
-	"crypto/sha512"
+	"crypto/md5" //nolint:gosec // S3's ETag and Content-MD5 are MD5 by definition, not a protection.
+	//nolint:gosec // one of S3's checksum algorithms, not a protection.
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
@@ -13,35 +11,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-	"github.com/minio/crc64nvme"
-	"github.com/zeebo/xxh3"
-
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/service"
 )
 
-// The checksum algorithms, in the order in which S3's shapes list them. See
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html.
+// The types of checksums of objects.
 const (
-	crc32Sum     = "CRC32"
-	crc32cSum    = "CRC32C"
-	crc64nvmeSum = "CRC64NVME"
-	sha1Sum      = "SHA1"
-	sha256Sum    = "SHA256"
-	sha512Sum    = "SHA512"
-	md5Sum       = "MD5"
-	xxhash64Sum  = "XXHASH64"
-	xxhash3Sum   = "XXHASH3"
-	xxhash128Sum = "XXHASH128"
-
 	fullObject = "FULL_OBJECT"
 	composite  = "COMPOSITE"
 )
-
-// algorithms has the names in the order of the members of [sums].
-func algorithms() [10]string {
-	return [10]string{crc32Sum, crc32cSum, crc64nvmeSum, sha1Sum, sha256Sum, sha512Sum, md5Sum, xxhash64Sum, xxhash3Sum, xxhash128Sum}
-}
 
 // checksum is a stored checksum: its algorithm, its type and its base64 value (with "-parts" when composite).
 type checksum struct {
@@ -50,48 +28,9 @@ type checksum struct {
 	Value     string `json:"v,omitempty"`
 }
 
-// newHash returns the hash of an algorithm, or nil for a name that is none.
-func newHash(algorithm string) hash.Hash {
-	switch algorithm {
-	case crc32Sum:
-		return crc32.NewIEEE()
-	case crc32cSum:
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case crc64nvmeSum:
-		return crc64nvme.New()
-	case sha1Sum:
-		return sha1.New() //nolint:gosec // see the import.
-	case sha256Sum:
-		return sha256.New()
-	case sha512Sum:
-		return sha512.New()
-	case md5Sum:
-		return md5.New() //nolint:gosec // see the import.
-	case xxhash64Sum:
-		return xxhash.New()
-	case xxhash3Sum:
-		return xxh3.New()
-	case xxhash128Sum:
-		return xxh128{xxh3.New()}
-	}
-	return nil
-}
-
-// xxh128 is the 128-bit form of XXH3 as a hash.Hash.
-type xxh128 struct{ *xxh3.Hasher }
-
-// Size returns the number of bytes of the sum.
-func (xxh128) Size() int { return 16 }
-
-// Sum appends the sum in its canonical, big-endian form.
-func (h xxh128) Sum(b []byte) []byte {
-	sum := h.Sum128().Bytes()
-	return append(b, sum[:]...)
-}
-
 // checkAlgorithm refuses a name that is no algorithm.
 func checkAlgorithm(name string) *service.Error {
-	if name == "" || newHash(name) != nil {
+	if name == "" || integrity.New(name) != nil {
 		return nil
 	}
 	return invalidRequest("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]")
@@ -99,7 +38,7 @@ func checkAlgorithm(name string) *service.Error {
 
 // linear tells whether the checksum of a whole can be computed from those of its parts.
 func linear(algorithm string) bool {
-	return algorithm == crc32Sum || algorithm == crc32cSum || algorithm == crc64nvmeSum
+	return algorithm == integrity.CRC32 || algorithm == integrity.CRC32C || algorithm == integrity.CRC64NVME
 }
 
 // sums points to the ten checksum members that many of S3's shapes have, in their order.
@@ -114,7 +53,7 @@ func (s sums) get() (algorithm, value string, err *service.Error) {
 		if algorithm != "" {
 			return "", "", invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
-		algorithm, value = algorithms()[i], **p
+		algorithm, value = integrity.All()[i], **p
 	}
 	return algorithm, value, nil
 }
@@ -124,7 +63,7 @@ func (s sums) set(c checksum) {
 	if c.Value == "" {
 		return
 	}
-	for i, name := range algorithms() {
+	for i, name := range integrity.All() {
 		if name == c.Algorithm {
 			*s[i] = &c.Value
 		}
@@ -139,9 +78,9 @@ type digest struct {
 }
 
 func newDigest(names ...string) *digest {
-	d := &digest{md5: newHash(md5Sum), hashes: make(map[string]hash.Hash, len(names))}
+	d := &digest{md5: integrity.New(integrity.MD5), hashes: make(map[string]hash.Hash, len(names))}
 	for _, n := range names {
-		if h := newHash(n); h != nil {
+		if h := integrity.New(n); h != nil {
 			d.hashes[n] = h
 		}
 	}
@@ -170,7 +109,7 @@ func (d *digest) sum(algorithm string) string {
 
 // compositeSum returns the checksum of the checksums of parts, as S3 writes it: "value-parts".
 func compositeSum(algorithm string, parts []part) (string, bool) {
-	h := newHash(algorithm)
+	h := integrity.New(algorithm)
 	for _, p := range parts {
 		raw, err := base64.StdEncoding.DecodeString(p.sum(algorithm))
 		if err != nil || len(raw) == 0 {
@@ -185,9 +124,9 @@ func compositeSum(algorithm string, parts []part) (string, bool) {
 func combinedSum(algorithm string, parts []part) (string, bool) {
 	width, poly := 4, uint64(crc32.IEEE)
 	switch algorithm {
-	case crc32cSum:
+	case integrity.CRC32C:
 		poly = crc32.Castagnoli
-	case crc64nvmeSum:
+	case integrity.CRC64NVME:
 		width, poly = 8, 0x9a6c9329ac4bc9b5
 	}
 	var total uint64
@@ -258,7 +197,7 @@ func squareMap(m []uint64) []uint64 {
 
 // multipartETag returns the ETag of a multipart object: the MD5 of the parts' MD5s, and their number.
 func multipartETag(parts []part) string {
-	h := newHash(md5Sum)
+	h := integrity.New(integrity.MD5)
 	for _, p := range parts {
 		raw, err := hex.DecodeString(p.ETag)
 		if err == nil {

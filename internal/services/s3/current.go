@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -86,10 +87,10 @@ func decodeCurrent(b []byte) (current, error) {
 // word returns b as a string. The words that stand in nearly every row cost no memory of their own.
 func word(b []byte) string {
 	switch string(b) {
-	case crc64nvmeSum:
-		return crc64nvmeSum
-	case crc32Sum:
-		return crc32Sum
+	case integrity.CRC64NVME:
+		return integrity.CRC64NVME
+	case integrity.CRC32:
+		return integrity.CRC32
 	case fullObject:
 		return fullObject
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -260,7 +261,7 @@ func (f *form) expect() (expect, error) {
 		if !ok || name == "algorithm" || name == "type" {
 			continue
 		}
-		if newHash(strings.ToUpper(name)) == nil {
+		if integrity.New(strings.ToUpper(name)) == nil {
 			return e, invalidRequest("The algorithm type you specified in x-amz-checksum- header is invalid.")
 		}
 		if e.algorithm != "" {

@@ -10,6 +10,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -50,7 +51,7 @@ func (p part) sum(algorithm string) string {
 // kept returns the algorithm and type of the checksums that the parts and the object have.
 func (u *upload) kept() (algorithm, kind string) {
 	if u.Algorithm == "" {
-		return crc64nvmeSum, fullObject
+		return integrity.CRC64NVME, fullObject
 	}
 	return u.Algorithm, u.Type
 }
@@ -146,11 +147,11 @@ func uploadType(algorithm, kind string) (string, error) {
 		return "", err
 	}
 	switch {
-	case kind == "" && algorithm == crc64nvmeSum:
+	case kind == "" && algorithm == integrity.CRC64NVME:
 		return fullObject, nil
 	case kind == "":
 		return composite, nil
-	case kind == composite && algorithm == crc64nvmeSum, kind == fullObject && !linear(algorithm):
+	case kind == composite && algorithm == integrity.CRC64NVME, kind == fullObject && !linear(algorithm):
 		return "", invalidRequest("The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm))
 	}
 	return kind, nil

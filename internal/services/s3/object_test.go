@@ -18,6 +18,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -141,8 +142,8 @@ func TestChecksumsOfKnownValue(t *testing.T) {
 	f := newFixture(t)
 	// The CRC catalogue's check values are those of "123456789".
 	for algorithm, want := range map[string]string{
-		crc32Sum: "cbf43926", crc32cSum: "e3069283", crc64nvmeSum: "ae8b14860a799888",
-		sha1Sum: "f7c3bc1d808e04732adf679965ccc34ca7ae3441", md5Sum: "25f9e794323b453885f5181f1b624d0b",
+		integrity.CRC32: "cbf43926", integrity.CRC32C: "e3069283", integrity.CRC64NVME: "ae8b14860a799888",
+		integrity.SHA1: "f7c3bc1d808e04732adf679965ccc34ca7ae3441", integrity.MD5: "25f9e794323b453885f5181f1b624d0b",
 	} {
 		d := newDigest(algorithm)
 		d.write([]byte("123456789"))

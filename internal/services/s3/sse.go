@@ -29,6 +29,9 @@ const (
 	sseKMSDSSE = "aws:kms:dsse"
 )
 
+// ownKey is the key of the key service for objects that name none.
+const ownKey = "alias/aws/s3"
+
 // encryption is how the bodies of an object are encrypted: under a data key that is kept wrapped.
 type encryption struct {
 	// Algorithm is that of the answers; empty when the customer keeps the key.
@@ -130,6 +133,9 @@ func (s *Service) seal(ctx context.Context, b *bucket, object string, in sealInp
 		if e.BucketKey = bucketKey && algorithm == sseKMS; !e.BucketKey {
 			e.ARN += "/" + object
 		}
+		if key == "" {
+			key = ownKey
+		}
 	default:
 		return nil, invalidValue("x-amz-server-side-encryption", algorithm, "The encryption method specified is not supported")
 	}
@@ -138,6 +144,9 @@ func (s *Service) seal(ctx context.Context, b *bucket, object string, in sealInp
 		return nil, err
 	}
 	use.Key = key
+	if r := service.RequestFrom(ctx); key != "" && key != ownKey && r.Principal.Account != "" {
+		use.Account = r.Principal.Account // ids and aliases are those of the caller
+	}
 	made, err := s.keys.GenerateDataKey(ctx, use)
 	if err != nil {
 		return nil, err
@@ -230,15 +239,7 @@ func (s *Service) unseal(ctx context.Context, b *bucket, e *encryption, customer
 		if e == nil {
 			return nil, nil
 		}
-		use, err := e.use(b)
-		if err != nil {
-			return nil, err
-		}
-		key, err := s.keys.Decrypt(ctx, use, e.Wrapped)
-		if err != nil {
-			return nil, err
-		}
-		return &sealing{e, key}, nil
+		return s.unwrap(ctx, b, e, false)
 	}
 	if !customer.given() {
 		return nil, invalidRequest("The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.")
@@ -257,6 +258,20 @@ func (s *Service) unseal(ctx context.Context, b *bucket, e *encryption, customer
 	key, err := aead.Open(nil, e.Wrapped[:aead.NonceSize()], e.Wrapped[aead.NonceSize():], nil)
 	if err != nil {
 		return nil, accessDenied("Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.")
+	}
+	return &sealing{e, key}, nil
+}
+
+// unwrap returns the data key of e, which is no customer's. The caller is asked for the permission to use its key unless the platform works for itself.
+func (s *Service) unwrap(ctx context.Context, b *bucket, e *encryption, granted bool) (*sealing, error) {
+	use, err := e.use(b)
+	if err != nil {
+		return nil, err
+	}
+	use.Granted = granted
+	key, err := s.keys.Decrypt(ctx, use, e.Wrapped)
+	if err != nil {
+		return nil, err
 	}
 	return &sealing{e, key}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/blob"
+	"lambent.dev/lambent/internal/lib/integrity"
 	"lambent.dev/lambent/internal/lib/seal"
 )
 
@@ -217,9 +218,9 @@ func TestLocksKeepVersions(t *testing.T) {
 }
 
 func crcOf(s string) string {
-	d := newDigest(crc32Sum)
+	d := newDigest(integrity.CRC32)
 	d.write([]byte(s))
-	return d.sum(crc32Sum)
+	return d.sum(integrity.CRC32)
 }
 
 func TestArchivedObjectsMustBeRestored(t *testing.T) {

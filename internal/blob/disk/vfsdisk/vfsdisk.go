@@ -37,6 +37,9 @@ type writer struct{ vfs.File }
 
 func (w writer) Write(b []byte) (int, error) { return w.File.Write(bytes.Clone(b)) }
 
+// Settle implements disk.File: only a sync counts here.
+func (writer) Settle() error { return nil }
+
 // Open implements disk.FS.
 func (f FS) Open(name string) (blob.ReadSeekCloser, error) {
 	file, err := f.FS.Open(name)
