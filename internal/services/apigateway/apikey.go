@@ -281,7 +281,9 @@ func (g *Gateway) updateKey(ctx context.Context, in *aws.UpdateApiKeyInput) (*aw
 	if err != nil {
 		return nil, err
 	}
-	return keyView(&k, false), nil
+	out := keyView(&k, false)
+	out.Tags = shownTags(out.Tags)
+	return out, nil
 }
 
 func (g *Gateway) deleteKey(ctx context.Context, in *aws.DeleteApiKeyInput) (*aws.DeleteApiKeyOutput, error) {

@@ -343,15 +343,22 @@ func (g *Gateway) updateRestAPI(ctx context.Context, in *aws.UpdateRestApiInput)
 		if err := restAPIPatches.Apply(d, in.PatchOperations); err != nil {
 			return err
 		}
-		if out = view(&d.RestAPI, d.tree); out.Tags == nil {
-			out.Tags = map[string]string{} // which this operation alone shows
-		}
+		out = view(&d.RestAPI, d.tree)
+		out.Tags = shownTags(out.Tags)
 		return d.check(true)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// shownTags are tags as operations show them that change a thing: an empty object for none.
+func shownTags(tags map[string]string) map[string]string {
+	if tags == nil {
+		return map[string]string{}
+	}
+	return tags
 }
 
 func (g *Gateway) deleteRestAPI(ctx context.Context, in *aws.DeleteRestApiInput) (*aws.DeleteRestApiOutput, error) {

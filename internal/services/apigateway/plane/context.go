@@ -241,9 +241,7 @@ func (x *exchange) templateContext() *vtl.Map {
 		}
 	}
 	c.Put("requestTimeEpoch", x.now.UnixMilli())
-	if x.percent > 0 {
-		c.Put("isCanaryRequest", x.canary)
-	}
+	c.Put("isCanaryRequest", x.canary)
 	identity := vtl.NewQuietMap()
 	for _, n := range identityNames() {
 		if v := x.identity(n); v != "" {
