@@ -93,6 +93,15 @@ bench-events: ## the rows of bench/README.md about queues, topics and data strea
 bench-edge: ## the rows of bench/README.md about API Gateway
 	$(GO) run ./bench/edge
 
+SAM_PEER := .tools/sam-peer
+
+$(SAM_PEER)/.done:
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check aws-sam-translator==1.110.0 PyYAML==6.0.3
+	touch $@
+
+bench-deploy: .tools/sam/.done $(SAM_PEER)/.done ## the rows of bench/README.md about deploys
+	$(GO) run ./bench/deploy -corpus .tools/sam/tests/translator/input -python $(SAM_PEER)/bin/python
+
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
@@ -130,6 +139,15 @@ test-clients-functions: clients ## AWS's runtime clients for Java, Node.js (buil
 	cd $(FUNCTION_CLIENTS)/node && npm_config_nodedir=/usr $(NPM) install --silent --no-package-lock --prefix . aws-lambda-ric@3.3.0
 	cargo build --quiet --release --manifest-path internal/runtimes/testdata/lambdarust/Cargo.toml --target-dir $(abspath $(FUNCTION_CLIENTS))/rust
 	FUNCTION_CLIENTS="$(abspath $(FUNCTION_CLIENTS))" $(GO) test -count=1 -v -run AWSClientFor ./internal/runtimes
+
+DEPLOY_TOOLS := .tools/deploy-tools
+
+test-clients-deploy: clients ## the CDK CLI, the Serverless Framework (osls) and the SAM CLI deploy, change and delete projects
+	mkdir -p $(DEPLOY_TOOLS)/js
+	cd $(DEPLOY_TOOLS)/js && $(NPM) install --silent --no-package-lock --prefix . aws-cdk@2.1148.1 aws-cdk-lib@2.276.0 constructs@10.8.1 osls@4.3.1
+	test -x $(DEPLOY_TOOLS)/sam/bin/sam || $(PYTHON) -m venv $(DEPLOY_TOOLS)/sam
+	$(DEPLOY_TOOLS)/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0
+	DEPLOY_TOOLS="$(abspath $(DEPLOY_TOOLS))" $(GO) test -count=1 -timeout 30m -v ./test/clients/deploy
 
 DYNAMODB_CLIENTS := .tools/dynamodb-clients
 

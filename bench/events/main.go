@@ -237,17 +237,46 @@ func (b *bench) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	took, cpu, err := b.load(ctx, 64, func(ctx context.Context) error {
-		return b.sqs(ctx, "SendMessage", object{"QueueUrl": url, "MessageBody": kilobyte}, nil)
-	})
+	return b.rate(ctx, "durable SendMessage 1 KB", "sqs", "AmazonSQS.SendMessage", object{"QueueUrl": url, "MessageBody": kilobyte})
+}
+
+// rate measures how often a durable write is answered, from 64 connections that send one signed request again and again: making and signing requests costs as much processor
+// time as serving them, and the clients are on the same cores. What the platform would do with a core of its own follows from its processor time.
+func (b *bench) rate(ctx context.Context, what, service, target string, in any) error {
+	to, err := b.signed(ctx, service, target, in)
 	if err != nil {
 		return err
 	}
-	ratio := float64(len(took)) / b.round.Seconds() * b.raw.Seconds()
-	each := cpu / time.Duration(len(took))
-	lab.Row("durable SendMessage 1 KB, 64 clients, rate", "≥ 10 × the raw single-writer sync rate", fmt.Sprintf("%.1f × (%.0f a second)", ratio, float64(len(took))/b.round.Seconds()), ratio >= 10)
-	lab.Row("the same, CPU of the platform", "≤ 120 µs", fmt.Sprintf("%d µs", each.Microseconds()), each <= 120*time.Microsecond)
+	got, err := to.Load(ctx, 64)
+	if err != nil {
+		return err
+	}
+	ratio := got.Rate * b.raw.Seconds()
+	lab.Row(what+", 64 clients, rate", "≥ 10 × the raw single-writer sync rate", fmt.Sprintf("%.1f × (%.0f a second; p50 %s)", ratio, got.Rate, lab.Ms(got.P50)), ratio >= 10)
+	lab.Row("the same, CPU of the platform", "≤ 120 µs", fmt.Sprintf("%d µs: %.0f a second on a core", got.CPU.Microseconds(), 1/got.CPU.Seconds()), got.CPU <= 120*time.Microsecond)
 	return nil
+}
+
+// signed returns a load of one signed call.
+func (b *bench) signed(ctx context.Context, service, target string, in any) (*lab.Target, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.p.Endpoint+"/", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("X-Amz-Target", target)
+	signer := sigv4.Signer{AccessKeyID: b.p.AccessKeyID, Secret: b.p.Secret, Region: b.p.Region, Service: service}
+	if err := signer.SignHTTP(r, sigv4.Hash(body), time.Now()); err != nil {
+		return nil, err
+	}
+	var header strings.Builder
+	if err := r.Header.Write(&header); err != nil {
+		return nil, err
+	}
+	return &lab.Target{Addr: r.URL.Host, Host: r.URL.Host, Path: "/", PID: b.p.PID(), Method: http.MethodPost, Header: header.String(), Body: string(body)}, nil
 }
 
 // fill sends n messages in batches.

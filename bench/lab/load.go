@@ -26,8 +26,11 @@ type Target struct {
 	Method, Header, Body string
 }
 
-// Result is what the requests of one round cost: processor time each, and the median latency.
-type Result struct{ CPU, P50 time.Duration }
+// Result is what the requests of one round cost: processor time each, and the median latency; and how many of them there were in a second.
+type Result struct {
+	CPU, P50 time.Duration
+	Rate     float64
+}
 
 // Load sends requests on kept connections for one round.
 func (t *Target) Load(ctx context.Context, conns int) (Result, error) {
@@ -54,7 +57,7 @@ func (t *Target) Load(ctx context.Context, conns int) (Result, error) {
 	if len(all) == 0 {
 		return Result{}, fmt.Errorf("%s answered nothing in %s", t.Addr, roundTime)
 	}
-	return Result{CPU: (after - before) / time.Duration(len(all)), P50: Median(all)}, nil
+	return Result{CPU: (after - before) / time.Duration(len(all)), P50: Median(all), Rate: float64(len(all)) / roundTime.Seconds()}, nil
 }
 
 // loop sends requests one after another on one connection.

@@ -172,11 +172,20 @@ func upload(ctx context.Context, cl *client.Client, bucket string, application *
 	return nil
 }
 
-// applyTemplate makes and runs a change set, and returns the stack as it is then.
-func (a *app) applyTemplate(ctx context.Context, cl *client.Client, d deployment, bucket string, application *pack.Application, tree *term.Tree) (*client.Stack, error) {
+// proposal is a change set that was made.
+type proposal struct {
+	id string
+	// changes tells that it would change something; one that would not is gone already.
+	changes bool
+	// create tells that the stack is not there yet.
+	create bool
+}
+
+// propose makes a change set of the application's template.
+func (a *app) propose(ctx context.Context, cl *client.Client, d deployment, bucket string, application *pack.Application) (p proposal, err error) {
 	current, err := cl.Stacks(ctx, d.stack)
 	if err != nil && !client.Missing(err) {
-		return nil, err
+		return p, err
 	}
 	in := client.ChangeSet{
 		Stack: d.stack, Name: "lambent-" + strings.ToLower(rand.Text()), Template: string(application.Template),
@@ -185,24 +194,32 @@ func (a *app) applyTemplate(ctx context.Context, cl *client.Client, d deployment
 	if !in.Create {
 		in.KeepParameters = kept(current[0].Parameters, application.Parameters, d.parameters)
 	}
+	p.create = in.Create
 	if len(in.Template) > inlineTemplate {
 		key := in.Name + ".template"
 		if err := cl.PutObject(ctx, bucket, key, "", application.Template); err != nil {
-			return nil, fmt.Errorf("upload template: %w", err)
+			return p, fmt.Errorf("upload template: %w", err)
 		}
 		in.TemplateURL = cl.Endpoint + "/" + bucket + "/" + key
 	}
-	id, err := cl.CreateChangeSet(ctx, in)
-	changes := false
-	if err == nil {
-		changes, err = a.awaitChangeSet(ctx, cl, id)
+	if p.id, err = cl.CreateChangeSet(ctx, in); err == nil {
+		p.changes, err = a.awaitChangeSet(ctx, cl, p.id)
 	}
-	if err != nil && !strings.Contains(err.Error(), client.NoUpdates) {
+	if err != nil && strings.Contains(err.Error(), client.NoUpdates) {
+		err = nil
+	}
+	return p, err
+}
+
+// applyTemplate makes and runs a change set, and returns the stack as it is then.
+func (a *app) applyTemplate(ctx context.Context, cl *client.Client, d deployment, bucket string, application *pack.Application, tree *term.Tree) (*client.Stack, error) {
+	p, err := a.propose(ctx, cl, d, bucket, application)
+	if err != nil {
 		return nil, err
 	}
-	if changes {
+	if p.changes {
 		token := rand.Text()
-		if err := cl.ExecuteChangeSet(ctx, id, token); err != nil {
+		if err := cl.ExecuteChangeSet(ctx, p.id, token); err != nil {
 			return nil, err
 		}
 		if err := a.follow(ctx, cl, d.stack, token, tree); err != nil {
@@ -320,6 +337,8 @@ func step(e client.StackEvent, stack string, failed bool) term.Step {
 	switch {
 	case failed || strings.Contains(e.Status, "ROLLBACK_COMPLETE"):
 		s.State = term.Failed
+	case strings.HasPrefix(e.Reason, client.WarningMark):
+		s.State = term.Warned
 	case strings.HasSuffix(e.Status, "_COMPLETE"):
 		s.State = term.Done
 	}

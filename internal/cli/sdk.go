@@ -29,7 +29,7 @@ func (a *app) sdkCommand(dataDir *string) *cobra.Command {
 			}
 			all := runtimes.SDKs()
 			if len(args) == 1 {
-				all = slices.DeleteFunc(all, func(s runtimes.SDK) bool { return s.Family != args[0] })
+				all = slices.DeleteFunc(all, func(s runtimes.SDK) bool { return s.Family != args[0] && s.Family != args[0]+"js" }) // "node" will do
 				if len(all) == 0 {
 					return usage{fmt.Errorf("there is no SDK for %q; nodejs and python have one", args[0])}
 				}

@@ -158,7 +158,7 @@ func (r *Run) forward(ctx context.Context) error {
 		}
 		return err
 	}
-	s := Save{Outputs: outputs, SetOutputs: true}
+	s := Save{Outputs: outputs, SetOutputs: true, Events: r.warnings(ctx)}
 	if r.op.Kind == Create {
 		return r.next(ctx, Done, "CREATE_COMPLETE", "", s)
 	}

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 )
@@ -17,6 +18,8 @@ type SDK struct {
 	Folder string
 
 	probe string // lies in Folder when the SDK is there
+	// missed begin what a runtime says of a module of the SDK that it has not found.
+	missed []string
 }
 
 // SDKs returns the SDKs that functions may count on.
@@ -24,6 +27,7 @@ func SDKs() []SDK {
 	return []SDK{
 		{
 			Family: FamilyNode, Name: "@aws-sdk", Folder: filepath.Join("clients", "node"), probe: filepath.Join("node_modules", "@aws-sdk"),
+			missed: []string{"Cannot find module '@aws-sdk/", "Cannot find package '@aws-sdk/"},
 			Packages: []string{
 				"@aws-sdk/client-apigatewaymanagementapi", "@aws-sdk/client-cloudformation", "@aws-sdk/client-cloudwatch", "@aws-sdk/client-cloudwatch-logs",
 				"@aws-sdk/client-cognito-identity-provider", "@aws-sdk/client-dynamodb", "@aws-sdk/client-eventbridge", "@aws-sdk/client-firehose",
@@ -32,7 +36,10 @@ func SDKs() []SDK {
 				"@aws-sdk/lib-dynamodb", "@aws-sdk/lib-storage", "@aws-sdk/s3-presigned-post", "@aws-sdk/s3-request-presigner", "@aws-sdk/util-dynamodb",
 			},
 		},
-		{Family: FamilyPython, Name: "boto3", Folder: filepath.Join("clients", "python"), probe: "boto3", Packages: []string{"boto3"}},
+		{
+			Family: FamilyPython, Name: "boto3", Folder: filepath.Join("clients", "python"), probe: "boto3", Packages: []string{"boto3"},
+			missed: []string{"No module named 'boto3", "No module named 'botocore"},
+		},
 	}
 }
 
@@ -40,4 +47,17 @@ func SDKs() []SDK {
 func (s *SDK) Installed(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, s.Folder, s.probe))
 	return err == nil
+}
+
+// MissingSDK tells what to do about an initialisation that failed because the function counts on an SDK that is not installed; empty when that is not why.
+// failure is the runtime's own error document.
+func MissingSDK(failure []byte) string {
+	for _, s := range SDKs() {
+		for _, m := range s.missed {
+			if bytes.Contains(failure, []byte(m)) {
+				return "AWS's runtimes bring " + s.Name + " along; here functions have it in their package, or from: lambent runtime sdk " + s.Family
+			}
+		}
+	}
+	return ""
 }

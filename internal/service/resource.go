@@ -21,6 +21,9 @@ type ResourceType struct {
 	Update func(ctx context.Context, c ResourceCall, old, properties any) (Resource, error)
 	// Delete removes the resource. A resource that is gone already is no error.
 	Delete func(ctx context.Context, c ResourceCall, properties any) error
+	// Warnings, when it is not nil, is asked at the end of every deploy what of the resource will not work as the stack now stands, such as a permission that is
+	// missing. Each text says what, why, and how to mend it. It changes nothing.
+	Warnings func(ctx context.Context, c ResourceCall) ([]string, error)
 }
 
 // ResourceCall is the place of a resource in its stack.
@@ -64,6 +67,7 @@ type ResourceSpec[P any] struct {
 	Create     func(ctx context.Context, c ResourceCall, p *P) (Resource, error)
 	Update     func(ctx context.Context, c ResourceCall, old, p *P) (Resource, error)
 	Delete     func(ctx context.Context, c ResourceCall, p *P) error
+	Warnings   func(ctx context.Context, c ResourceCall) ([]string, error)
 }
 
 // NewResourceType returns the resource type name with typed functions.
@@ -72,6 +76,7 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 		Name:          name,
 		Attributes:    s.Attributes,
 		Always:        s.Always,
+		Warnings:      s.Warnings,
 		NewProperties: func() any { return new(P) },
 		Create: func(ctx context.Context, c ResourceCall, p any) (Resource, error) {
 			return s.Create(ctx, c, p.(*P))

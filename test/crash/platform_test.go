@@ -68,14 +68,22 @@ func freeAddress(t *testing.T) string {
 type platform struct {
 	binary, dataDir, address string
 	// dir is the working folder, which holds no template.
-	dir  string
-	cmd  *exec.Cmd
-	talk *bytes.Buffer
+	dir string
+	// group is a cgroup in which it runs; empty for that of the test.
+	group string
+	cmd   *exec.Cmd
+	talk  *bytes.Buffer
 }
 
 func newPlatform(t *testing.T, dataDir string) *platform {
 	t.Helper()
-	p := &platform{binary: build(t, "lambent", "./cmd/lambent"), dataDir: dataDir, address: freeAddress(t), dir: t.TempDir()}
+	return newPlatformIn(t, "", dataDir)
+}
+
+// newPlatformIn is newPlatform in a cgroup.
+func newPlatformIn(t *testing.T, group, dataDir string) *platform {
+	t.Helper()
+	p := &platform{binary: build(t, "lambent", "./cmd/lambent"), dataDir: dataDir, address: freeAddress(t), dir: t.TempDir(), group: group}
 	p.start(t)
 	t.Cleanup(func() {
 		p.kill()
@@ -90,7 +98,11 @@ func newPlatform(t *testing.T, dataDir string) *platform {
 func (p *platform) start(t *testing.T) {
 	t.Helper()
 	p.talk = &bytes.Buffer{}
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), p.binary, "up", "--listen", p.address, "--data-dir", p.dataDir, "--log-level", "warn")
+	args := []string{p.binary, "up", "--listen", p.address, "--data-dir", p.dataDir, "--log-level", "warn"}
+	if p.group != "" {
+		args = append([]string{"/bin/sh", "-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(p.group, "cgroup.procs")}, args...)
+	}
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...)
 	p.cmd.Dir, p.cmd.Stderr = p.dir, p.talk
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

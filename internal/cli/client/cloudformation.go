@@ -156,6 +156,52 @@ func (c *Client) ChangeSetState(ctx context.Context, id string) (status, reason 
 	return out.Status, out.Reason, err
 }
 
+// Change is what a change set would do to a resource.
+type Change struct {
+	// Action is Add, Modify or Remove.
+	Action     string `xml:"Action" json:"action"`
+	LogicalID  string `xml:"LogicalResourceId" json:"logical_id"`
+	PhysicalID string `xml:"PhysicalResourceId" json:"physical_id,omitempty"`
+	Type       string `xml:"ResourceType" json:"type"`
+	// Replacement is True, False or Conditional for a change.
+	Replacement string `xml:"Replacement" json:"replacement,omitempty"`
+	// PolicyAction is what becomes of the physical resource: Delete, Retain, ReplaceAndDelete or ReplaceAndRetain.
+	PolicyAction string   `xml:"PolicyAction" json:"policy_action,omitempty"`
+	Scope        []string `xml:"Scope>member" json:"scope,omitempty"`
+	Details      []Detail `xml:"Details>member" json:"details,omitempty"`
+}
+
+// Detail is one reason of a change.
+type Detail struct {
+	// Attribute is Properties, Tags, Metadata and the like, and Path leads to the property.
+	Attribute string `xml:"Target>Attribute" json:"attribute"`
+	Name      string `xml:"Target>Name" json:"name,omitempty"`
+	Path      string `xml:"Target>Path" json:"path,omitempty"`
+	// Recreation is Never, Conditionally or Always.
+	Recreation string `xml:"Target>RequiresRecreation" json:"requires_recreation,omitempty"`
+	Before     string `xml:"Target>BeforeValue" json:"before,omitempty"`
+	After      string `xml:"Target>AfterValue" json:"after,omitempty"`
+}
+
+// Changes lists what a change set would do.
+func (c *Client) Changes(ctx context.Context, id string) ([]Change, error) {
+	var all []Change
+	params := url.Values{"ChangeSetName": {id}, "IncludePropertyValues": {"true"}}
+	for {
+		var out struct {
+			Changes []Change `xml:"DescribeChangeSetResult>Changes>member>ResourceChange"`
+			Next    string   `xml:"DescribeChangeSetResult>NextToken"`
+		}
+		if err := c.query(ctx, "cloudformation", cloudformationVersion, "DescribeChangeSet", params, &out); err != nil {
+			return nil, err
+		}
+		if all = append(all, out.Changes...); out.Next == "" {
+			return all, nil
+		}
+		params.Set("NextToken", out.Next)
+	}
+}
+
 // ExecuteChangeSet starts a deploy, whose events carry token.
 func (c *Client) ExecuteChangeSet(ctx context.Context, id, token string) error {
 	return c.query(ctx, "cloudformation", cloudformationVersion, "ExecuteChangeSet",
@@ -172,6 +218,9 @@ func (c *Client) DeleteStack(ctx context.Context, stack, token string) error {
 	return c.query(ctx, "cloudformation", cloudformationVersion, "DeleteStack",
 		url.Values{"StackName": {stack}, "ClientRequestToken": {token}}, nil)
 }
+
+// WarningMark begins the reason of an event by which a Lambent warns of what will not work.
+const WarningMark = "Warning: "
 
 // StackEvent is something that happened to a stack or to one of its resources.
 type StackEvent struct {

@@ -18,6 +18,8 @@ const (
 	Running State = iota
 	Done
 	Failed
+	// Warned is done, with a reason to look at it.
+	Warned
 )
 
 // Step is an event of a deploy: a line that begins, changes or ends.
@@ -27,7 +29,7 @@ type Step struct {
 	// Name and Detail are shown side by side: a logical id and its type.
 	Name, Detail string
 	State        State
-	// Reason is shown under a failed line.
+	// Reason is shown under a line that failed or warns. Those of a line that warns several times are all shown.
 	Reason string
 	// Time is when it happened; the line's duration runs from its first step to its last.
 	Time time.Time
@@ -90,9 +92,13 @@ func (t *Tree) Step(s Step) {
 	if s.State == Running && ended {
 		l.began = s.Time // another round, such as a rollback
 	}
+	latest := line{s, l.depth, l.began}
+	if l.State == Warned && s.State == Warned {
+		s.Reason = l.Reason + "\n" + s.Reason
+	}
 	l.Step = s
 	if !t.term.Live && s.State != Running {
-		fmt.Fprintln(t.term.Err, strings.Join(t.render(l, s.Time, 0), "\n"))
+		fmt.Fprintln(t.term.Err, strings.Join(t.render(&latest, s.Time, 0), "\n"))
 	}
 }
 
@@ -160,6 +166,8 @@ func (t *Tree) render(l *line, now time.Time, width int) []string {
 		mark, style, until = "✓", Green, l.Time
 	case Failed:
 		mark, style, until = "✗", Red, l.Time
+	case Warned:
+		mark, until = "!", l.Time
 	}
 	indent := strings.Repeat("  ", l.depth)
 	seconds := fmt.Sprintf("%6.1fs", max(until.Sub(l.began), 0).Seconds())
@@ -172,9 +180,9 @@ func (t *Tree) render(l *line, now time.Time, width int) []string {
 		seconds = strings.Repeat(" ", pad) + seconds
 	}
 	lines := []string{indent + t.term.Paint(style, mark) + " " + name + "  " + t.term.Paint(Dim, detail) + "  " + t.term.Paint(Dim, seconds)}
-	if l.State == Failed && l.Reason != "" {
+	if (l.State == Failed || l.State == Warned) && l.Reason != "" {
 		for _, part := range wrap(l.Reason, width-len(indent)-4) {
-			lines = append(lines, indent+"    "+t.term.Paint(Red, part))
+			lines = append(lines, indent+"    "+t.term.Paint(style, part))
 		}
 	}
 	return lines

@@ -38,6 +38,28 @@ func TestFrames(t *testing.T) {
 	golden(t, "frames", out.String())
 }
 
+func TestWarningsAreShownUnderTheirLine(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	warned := func(tree *Tree) {
+		tree.Step(Step{ID: "a", Name: "Api", Detail: "AWS::ApiGatewayV2::Api", State: Done, Time: start})
+		tree.Step(Step{ID: "a", Name: "Api", Detail: "AWS::ApiGatewayV2::Api", State: Warned, Reason: "Warning: one", Time: start})
+		tree.Step(Step{ID: "a", Name: "Api", Detail: "AWS::ApiGatewayV2::Api", State: Warned, Reason: "Warning: two", Time: start})
+	}
+	live := &Tree{term: &Terminal{Err: &bytes.Buffer{}, Live: true}, clock: clock.NewFake(start), byID: map[string]*line{}}
+	warned(live)
+	want := "! Api  AWS::ApiGatewayV2::Api     0.0s\n    Warning: one\n    Warning: two"
+	if got := strings.Join(live.frameLocked(start, 0), "\n"); got != want {
+		t.Errorf("a frame is\n%s\nwant\n%s", got, want)
+	}
+	var out bytes.Buffer
+	plain := NewTree(&Terminal{Err: &out}, clock.NewFake(start))
+	warned(plain)
+	plain.Close()
+	if got := out.String(); strings.Count(got, "Warning: one") != 1 || strings.Count(got, "Warning: two") != 1 {
+		t.Errorf("lines are\n%s", got)
+	}
+}
+
 func TestPlainLinesWhenNotATerminal(t *testing.T) {
 	start := time.Unix(1_700_000_000, 0)
 	var out bytes.Buffer

@@ -13,6 +13,7 @@ func (g *Gateway) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::ApiGateway::RestApi", service.ResourceSpec[restAPIProperties]{
 			Attributes: []string{"RootResourceId", "RestApiId"}, Create: g.createRestAPIResource, Update: g.updateRestAPIResource, Delete: g.deleteRestAPIResource,
+			Warnings: g.warnings,
 		}),
 		service.NewResourceType("AWS::ApiGateway::Resource", service.ResourceSpec[resourceProperties]{
 			Attributes: []string{"ResourceId"}, Create: g.createResourceResource, Delete: g.deleteResourceResource,

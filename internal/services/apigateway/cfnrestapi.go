@@ -301,3 +301,11 @@ func (g *Gateway) createResourceResource(ctx context.Context, c service.Resource
 func (g *Gateway) deleteResourceResource(ctx context.Context, c service.ResourceCall, p *resourceProperties) error {
 	return drop[aws.DeleteResourceOutput](ctx, g, "DeleteResource", &aws.DeleteResourceInput{RestApiId: p.RestApiId, ResourceId: c.PhysicalID})
 }
+
+// warnings tells which functions the stages of an API cannot invoke.
+func (g *Gateway) warnings(ctx context.Context, c service.ResourceCall) ([]string, error) {
+	if g.options.Plane == nil {
+		return nil, nil
+	}
+	return g.options.Plane.Warnings(ctx, scopeOf(ctx), c.PhysicalID)
+}

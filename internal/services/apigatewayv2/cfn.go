@@ -6,90 +6,76 @@ import (
 	"maps"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/members"
 	"lambent.dev/lambent/internal/service"
 )
 
-// corsProperties are the CorsConfiguration of AWS::ApiGatewayV2::Api.
-type corsProperties struct {
-	AllowCredentials *bool    `cfn:"AllowCredentials"`
-	AllowHeaders     []string `cfn:"AllowHeaders"`
-	AllowMethods     []string `cfn:"AllowMethods"`
-	AllowOrigins     []string `cfn:"AllowOrigins"`
-	ExposeHeaders    []string `cfn:"ExposeHeaders"`
-	MaxAge           *int32   `cfn:"MaxAge"`
-}
-
-func (p *corsProperties) cors() *api.Cors {
-	if p == nil {
-		return nil
-	}
-	c := api.Cors(*p)
-	return &c
-}
+// Properties have the names of the members of the calls that they become; package lib/members copies them there. What a template leaves out of a resource that
+// had it is set back to what a new resource has, as far as the calls can.
 
 // apiProperties are the properties of AWS::ApiGatewayV2::Api.
 type apiProperties struct {
-	Body                      any               `cfn:"Body"`
-	CorsConfiguration         *corsProperties   `cfn:"CorsConfiguration"`
-	Description               *string           `cfn:"Description"`
-	DisableExecuteApiEndpoint *bool             `cfn:"DisableExecuteApiEndpoint"`
-	FailOnWarnings            *bool             `cfn:"FailOnWarnings"`
-	Name                      *string           `cfn:"Name"`
-	ProtocolType              *string           `cfn:"ProtocolType,createOnly"`
-	Tags                      map[string]string `cfn:"Tags"`
-	Version                   *string           `cfn:"Version"`
+	ApiKeySelectionExpression *string
+	BasePath                  *string
+	Body                      any
+	CorsConfiguration         *api.Cors
+	CredentialsArn            *string
+	Description               *string
+	DisableExecuteApiEndpoint *bool
+	DisableSchemaValidation   *bool
+	FailOnWarnings            *bool
+	IpAddressType             *string
+	Name                      *string
+	ProtocolType              *string `cfn:"ProtocolType,createOnly"`
+	RouteKey                  *string
+	RouteSelectionExpression  *string
+	Tags                      map[string]string
+	Target                    *string
+	Version                   *string
 }
 
-type stageProperties struct {
-	ApiId          string            `cfn:"ApiId,required,createOnly"`
-	AutoDeploy     *bool             `cfn:"AutoDeploy"`
-	DeploymentId   *string           `cfn:"DeploymentId"`
-	Description    *string           `cfn:"Description"`
-	StageName      string            `cfn:"StageName,required,createOnly"`
-	StageVariables map[string]string `cfn:"StageVariables"`
-	Tags           map[string]string `cfn:"Tags"`
-}
-
-type routeProperties struct {
-	ApiId             string  `cfn:"ApiId,required,createOnly"`
-	AuthorizationType *string `cfn:"AuthorizationType"`
-	OperationName     *string `cfn:"OperationName"`
-	RouteKey          string  `cfn:"RouteKey,required"`
-	Target            *string `cfn:"Target"`
-}
-
-type integrationProperties struct {
-	ApiId                string  `cfn:"ApiId,required,createOnly"`
-	Description          *string `cfn:"Description"`
-	IntegrationMethod    *string `cfn:"IntegrationMethod"`
-	IntegrationType      string  `cfn:"IntegrationType,required"`
-	IntegrationUri       *string `cfn:"IntegrationUri"`
-	PayloadFormatVersion *string `cfn:"PayloadFormatVersion"`
-	TimeoutInMillis      *int32  `cfn:"TimeoutInMillis"`
-}
-
-type deploymentProperties struct {
-	ApiId       string  `cfn:"ApiId,required,createOnly"`
-	Description *string `cfn:"Description,createOnly"`
-	StageName   *string `cfn:"StageName,createOnly"`
-}
-
+// resources are the CloudFormation types of the service.
 func (g *Gateway) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::ApiGatewayV2::Api", service.ResourceSpec[apiProperties]{
 			Attributes: []string{"ApiEndpoint", "ApiId"}, Create: g.createAPIResource, Update: g.updateAPIResource, Delete: g.deleteAPIResource,
+			Warnings: g.warnings,
 		}),
-		service.NewResourceType("AWS::ApiGatewayV2::Stage", service.ResourceSpec[stageProperties]{
-			Create: g.createStageResource, Update: g.updateStageResource, Delete: g.deleteStageResource,
+		service.NewResourceType("AWS::ApiGatewayV2::ApiMapping", service.ResourceSpec[mappingProperties]{
+			Attributes: []string{"ApiMappingId"}, Create: g.createMappingResource, Update: g.updateMappingResource, Delete: g.deleteMappingResource,
 		}),
-		service.NewResourceType("AWS::ApiGatewayV2::Route", service.ResourceSpec[routeProperties]{
-			Attributes: []string{"RouteId"}, Create: g.createRouteResource, Update: g.updateRouteResource, Delete: g.deleteRouteResource,
+		service.NewResourceType("AWS::ApiGatewayV2::Authorizer", service.ResourceSpec[authorizerProperties]{
+			Attributes: []string{"AuthorizerId"}, Create: g.createAuthorizerResource, Update: g.updateAuthorizerResource, Delete: g.deleteAuthorizerResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::Deployment", service.ResourceSpec[deploymentProperties]{
+			Attributes: []string{"DeploymentId"}, Create: g.createDeploymentResource, Delete: g.deleteDeploymentResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::DomainName", service.ResourceSpec[domainProperties]{
+			Attributes: []string{"DomainNameArn", "RegionalDomainName", "RegionalHostedZoneId"}, Create: g.createDomainResource, Update: g.updateDomainResource, Delete: g.deleteDomainResource,
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Integration", service.ResourceSpec[integrationProperties]{
 			Attributes: []string{"IntegrationId"}, Create: g.createIntegrationResource, Update: g.updateIntegrationResource, Delete: g.deleteIntegrationResource,
 		}),
-		service.NewResourceType("AWS::ApiGatewayV2::Deployment", service.ResourceSpec[deploymentProperties]{
-			Attributes: []string{"DeploymentId"}, Create: g.createDeploymentResource, Delete: g.deleteDeploymentResource,
+		service.NewResourceType("AWS::ApiGatewayV2::IntegrationResponse", service.ResourceSpec[integrationResponseProperties]{
+			Attributes: []string{"IntegrationResponseId"}, Create: g.createIntegrationResponseResource, Update: g.updateIntegrationResponseResource, Delete: g.deleteIntegrationResponseResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::Model", service.ResourceSpec[modelProperties]{
+			Attributes: []string{"ModelId"}, Create: g.createModelResource, Update: g.updateModelResource, Delete: g.deleteModelResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::Route", service.ResourceSpec[routeProperties]{
+			Attributes: []string{"RouteId"}, Create: g.createRouteResource, Update: g.updateRouteResource, Delete: g.deleteRouteResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::RouteResponse", service.ResourceSpec[routeResponseProperties]{
+			Attributes: []string{"RouteResponseId"}, Create: g.createRouteResponseResource, Update: g.updateRouteResponseResource, Delete: g.deleteRouteResponseResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::RoutingRule", service.ResourceSpec[ruleProperties]{
+			Attributes: []string{"RoutingRuleArn", "RoutingRuleId"}, Create: g.createRuleResource, Update: g.updateRuleResource, Delete: g.deleteRuleResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::Stage", service.ResourceSpec[stageProperties]{
+			Create: g.createStageResource, Update: g.updateStageResource, Delete: g.deleteStageResource,
+		}),
+		service.NewResourceType("AWS::ApiGatewayV2::VpcLink", service.ResourceSpec[linkProperties]{
+			Attributes: []string{"VpcLinkId"}, Create: g.createLinkResource, Update: g.updateLinkResource, Delete: g.deleteLinkResource,
 		}),
 	}
 }
@@ -108,14 +94,64 @@ func drop[Out any](ctx context.Context, g *Gateway, operation string, in any) er
 	return err
 }
 
+// withID is a resource whose id is also an attribute.
+func withID(id, attribute string) service.Resource {
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{attribute: id}}
+}
+
+// textOf is a free-form property as the text that calls take: itself when it is a text, its JSON otherwise.
+func textOf(property any) (string, error) {
+	if s, ok := property.(string); ok {
+		return s, nil
+	}
+	b, err := json.Marshal(property)
+	if err != nil {
+		return "", badRequest("A property cannot be written as JSON: %v", err)
+	}
+	return string(b), nil
+}
+
+// cleared is updated with an empty value for each member that only old has, which takes it away.
+func cleared(old, updated map[string]string) map[string]string {
+	out := maps.Clone(updated)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for k := range old {
+		if _, ok := out[k]; !ok {
+			out[k] = ""
+		}
+	}
+	return out
+}
+
+// orDefault is p, or a pointer to v when it is nil.
+func orDefault[T any](p *T, v T) *T {
+	if p == nil {
+		return &v
+	}
+	return p
+}
+
+// orEmpty is a list that is given also when it is empty.
+func orEmpty(list []string) []string { return append([]string{}, list...) }
+
+// tagsOf are the stack's tags and a resource's own.
+func tagsOf(c service.ResourceCall, own map[string]string) map[string]string {
+	tags := make(map[string]string, len(own)+len(c.Tags))
+	maps.Copy(tags, c.Tags)
+	maps.Copy(tags, own)
+	return tags
+}
+
 func (g *Gateway) createAPIResource(ctx context.Context, c service.ResourceCall, p *apiProperties) (service.Resource, error) {
 	var id string
 	if p.Body != nil {
-		body, err := json.Marshal(p.Body)
+		body, err := textOf(p.Body)
 		if err != nil {
-			return service.Resource{}, badRequest("Body cannot be written as JSON: %v", err)
+			return service.Resource{}, err
 		}
-		out, err := call[api.ImportApiOutput](ctx, g, "ImportApi", &api.ImportApiInput{Body: string(body), FailOnWarnings: p.FailOnWarnings})
+		out, err := call[api.ImportApiOutput](ctx, g, "ImportApi", &api.ImportApiInput{Body: body, Basepath: p.BasePath, FailOnWarnings: p.FailOnWarnings})
 		if err != nil {
 			return service.Resource{}, err
 		}
@@ -127,16 +163,16 @@ func (g *Gateway) createAPIResource(ctx context.Context, c service.ResourceCall,
 		if p.Name == nil || p.ProtocolType == nil {
 			return service.Resource{}, badRequest("AWS::ApiGatewayV2::Api needs Name and ProtocolType, or a Body.")
 		}
-		out, err := call[api.CreateApiOutput](ctx, g, "CreateApi", &api.CreateApiInput{
-			Name: *p.Name, ProtocolType: *p.ProtocolType, Description: p.Description, Version: p.Version,
-			CorsConfiguration: p.CorsConfiguration.cors(), DisableExecuteApiEndpoint: p.DisableExecuteApiEndpoint,
-		})
+		in := &api.CreateApiInput{}
+		members.Copy(in, p)
+		in.Tags = nil // they are set below, with those of the stack
+		out, err := call[api.CreateApiOutput](ctx, g, "CreateApi", in)
 		if err != nil {
 			return service.Resource{}, err
 		}
 		id = *out.ApiId
 	}
-	if err := g.tagAPI(ctx, id, c, p.Tags); err != nil {
+	if err := g.tag(ctx, "/apis/"+id, c, p.Tags); err != nil {
 		return service.Resource{}, err
 	}
 	return g.apiResource(ctx, id)
@@ -144,21 +180,20 @@ func (g *Gateway) createAPIResource(ctx context.Context, c service.ResourceCall,
 
 // overlay sets the properties that stand beside a Body.
 func (g *Gateway) overlay(ctx context.Context, id string, p *apiProperties) error {
-	_, err := call[api.UpdateApiOutput](ctx, g, "UpdateApi", &api.UpdateApiInput{
-		ApiId: id, Name: p.Name, Description: p.Description, Version: p.Version,
-		CorsConfiguration: p.CorsConfiguration.cors(), DisableExecuteApiEndpoint: p.DisableExecuteApiEndpoint,
-	})
+	in := &api.UpdateApiInput{}
+	members.Copy(in, p)
+	in.ApiId = id
+	_, err := call[api.UpdateApiOutput](ctx, g, "UpdateApi", in)
 	return err
 }
 
-func (g *Gateway) tagAPI(ctx context.Context, id string, c service.ResourceCall, own map[string]string) error {
-	tags := make(map[string]string, len(own)+len(c.Tags))
-	maps.Copy(tags, c.Tags)
-	maps.Copy(tags, own)
+// tag tags what stands at a path of the service's ARNs.
+func (g *Gateway) tag(ctx context.Context, path string, c service.ResourceCall, own map[string]string) error {
+	tags := tagsOf(c, own)
 	if len(tags) == 0 {
 		return nil
 	}
-	arn := "arn:aws:apigateway:" + service.RequestFrom(ctx).Region + "::/apis/" + id
+	arn := "arn:aws:apigateway:" + service.RequestFrom(ctx).Region + "::" + path
 	_, err := call[api.TagResourceOutput](ctx, g, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tags})
 	return err
 }
@@ -171,21 +206,26 @@ func (g *Gateway) apiResource(ctx context.Context, id string) (service.Resource,
 	return service.Resource{PhysicalID: id, Attributes: map[string]any{"ApiEndpoint": *out.ApiEndpoint, "ApiId": id}}, nil
 }
 
-func (g *Gateway) updateAPIResource(ctx context.Context, c service.ResourceCall, _, p *apiProperties) (service.Resource, error) {
+func (g *Gateway) updateAPIResource(ctx context.Context, c service.ResourceCall, old, p *apiProperties) (service.Resource, error) {
 	if p.Body != nil {
-		body, err := json.Marshal(p.Body)
+		body, err := textOf(p.Body)
 		if err != nil {
-			return service.Resource{}, badRequest("Body cannot be written as JSON: %v", err)
+			return service.Resource{}, err
 		}
-		in := &api.ReimportApiInput{ApiId: c.PhysicalID, Body: string(body), FailOnWarnings: p.FailOnWarnings}
+		in := &api.ReimportApiInput{ApiId: c.PhysicalID, Body: body, Basepath: p.BasePath, FailOnWarnings: p.FailOnWarnings}
 		if _, err := call[api.ReimportApiOutput](ctx, g, "ReimportApi", in); err != nil {
 			return service.Resource{}, err
 		}
+	} else if old.CorsConfiguration != nil && p.CorsConfiguration == nil {
+		if err := drop[api.DeleteCorsConfigurationOutput](ctx, g, "DeleteCorsConfiguration", &api.DeleteCorsConfigurationInput{ApiId: c.PhysicalID}); err != nil {
+			return service.Resource{}, err
+		}
 	}
+	p.DisableExecuteApiEndpoint = orDefault(p.DisableExecuteApiEndpoint, false)
 	if err := g.overlay(ctx, c.PhysicalID, p); err != nil {
 		return service.Resource{}, err
 	}
-	if err := g.tagAPI(ctx, c.PhysicalID, c, p.Tags); err != nil {
+	if err := g.tag(ctx, "/apis/"+c.PhysicalID, c, p.Tags); err != nil {
 		return service.Resource{}, err
 	}
 	return g.apiResource(ctx, c.PhysicalID)
@@ -193,83 +233,4 @@ func (g *Gateway) updateAPIResource(ctx context.Context, c service.ResourceCall,
 
 func (g *Gateway) deleteAPIResource(ctx context.Context, c service.ResourceCall, _ *apiProperties) error {
 	return drop[api.DeleteApiOutput](ctx, g, "DeleteApi", &api.DeleteApiInput{ApiId: c.PhysicalID})
-}
-
-func (g *Gateway) createStageResource(ctx context.Context, _ service.ResourceCall, p *stageProperties) (service.Resource, error) {
-	_, err := call[api.CreateStageOutput](ctx, g, "CreateStage", &api.CreateStageInput{
-		ApiId: p.ApiId, StageName: p.StageName, AutoDeploy: p.AutoDeploy, DeploymentId: p.DeploymentId, Description: p.Description,
-		StageVariables: p.StageVariables, Tags: p.Tags,
-	})
-	return service.Resource{PhysicalID: p.StageName}, err
-}
-
-func (g *Gateway) updateStageResource(ctx context.Context, _ service.ResourceCall, _, p *stageProperties) (service.Resource, error) {
-	_, err := call[api.UpdateStageOutput](ctx, g, "UpdateStage", &api.UpdateStageInput{
-		ApiId: p.ApiId, StageName: p.StageName, AutoDeploy: p.AutoDeploy, DeploymentId: p.DeploymentId, Description: p.Description, StageVariables: p.StageVariables,
-	})
-	return service.Resource{PhysicalID: p.StageName}, err
-}
-
-func (g *Gateway) deleteStageResource(ctx context.Context, c service.ResourceCall, p *stageProperties) error {
-	return drop[api.DeleteStageOutput](ctx, g, "DeleteStage", &api.DeleteStageInput{ApiId: p.ApiId, StageName: c.PhysicalID})
-}
-
-func (g *Gateway) createRouteResource(ctx context.Context, _ service.ResourceCall, p *routeProperties) (service.Resource, error) {
-	out, err := call[api.CreateRouteOutput](ctx, g, "CreateRoute", &api.CreateRouteInput{
-		ApiId: p.ApiId, RouteKey: p.RouteKey, Target: p.Target, OperationName: p.OperationName, AuthorizationType: value(p.AuthorizationType),
-	})
-	if err != nil {
-		return service.Resource{}, err
-	}
-	return withID(*out.RouteId, "RouteId"), nil
-}
-
-func withID(id, attribute string) service.Resource {
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{attribute: id}}
-}
-
-func (g *Gateway) updateRouteResource(ctx context.Context, c service.ResourceCall, _, p *routeProperties) (service.Resource, error) {
-	_, err := call[api.UpdateRouteOutput](ctx, g, "UpdateRoute", &api.UpdateRouteInput{
-		ApiId: p.ApiId, RouteId: c.PhysicalID, RouteKey: ptr(p.RouteKey), Target: p.Target, OperationName: p.OperationName, AuthorizationType: value(p.AuthorizationType),
-	})
-	return withID(c.PhysicalID, "RouteId"), err
-}
-
-func (g *Gateway) deleteRouteResource(ctx context.Context, c service.ResourceCall, p *routeProperties) error {
-	return drop[api.DeleteRouteOutput](ctx, g, "DeleteRoute", &api.DeleteRouteInput{ApiId: p.ApiId, RouteId: c.PhysicalID})
-}
-
-func (g *Gateway) createIntegrationResource(ctx context.Context, _ service.ResourceCall, p *integrationProperties) (service.Resource, error) {
-	out, err := call[api.CreateIntegrationOutput](ctx, g, "CreateIntegration", &api.CreateIntegrationInput{
-		ApiId: p.ApiId, IntegrationType: p.IntegrationType, IntegrationUri: p.IntegrationUri, IntegrationMethod: p.IntegrationMethod,
-		PayloadFormatVersion: p.PayloadFormatVersion, TimeoutInMillis: p.TimeoutInMillis, Description: p.Description,
-	})
-	if err != nil {
-		return service.Resource{}, err
-	}
-	return withID(*out.IntegrationId, "IntegrationId"), nil
-}
-
-func (g *Gateway) updateIntegrationResource(ctx context.Context, c service.ResourceCall, _, p *integrationProperties) (service.Resource, error) {
-	_, err := call[api.UpdateIntegrationOutput](ctx, g, "UpdateIntegration", &api.UpdateIntegrationInput{
-		ApiId: p.ApiId, IntegrationId: c.PhysicalID, IntegrationType: p.IntegrationType, IntegrationUri: p.IntegrationUri, IntegrationMethod: p.IntegrationMethod,
-		PayloadFormatVersion: p.PayloadFormatVersion, TimeoutInMillis: p.TimeoutInMillis, Description: p.Description,
-	})
-	return withID(c.PhysicalID, "IntegrationId"), err
-}
-
-func (g *Gateway) deleteIntegrationResource(ctx context.Context, c service.ResourceCall, p *integrationProperties) error {
-	return drop[api.DeleteIntegrationOutput](ctx, g, "DeleteIntegration", &api.DeleteIntegrationInput{ApiId: p.ApiId, IntegrationId: c.PhysicalID})
-}
-
-func (g *Gateway) createDeploymentResource(ctx context.Context, _ service.ResourceCall, p *deploymentProperties) (service.Resource, error) {
-	out, err := call[api.CreateDeploymentOutput](ctx, g, "CreateDeployment", &api.CreateDeploymentInput{ApiId: p.ApiId, Description: p.Description, StageName: p.StageName})
-	if err != nil {
-		return service.Resource{}, err
-	}
-	return withID(*out.DeploymentId, "DeploymentId"), nil
-}
-
-func (g *Gateway) deleteDeploymentResource(ctx context.Context, c service.ResourceCall, p *deploymentProperties) error {
-	return drop[api.DeleteDeploymentOutput](ctx, g, "DeleteDeployment", &api.DeleteDeploymentInput{ApiId: p.ApiId, DeploymentId: c.PhysicalID})
 }

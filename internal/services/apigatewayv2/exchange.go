@@ -315,11 +315,14 @@ func (x *exchange) arn(method, path string) string {
 }
 
 // source is the ARN by which a function's policy knows the route.
-func (x *exchange) source() string {
+func (x *exchange) source() string { return x.sourceOf(x.request.Method) }
+
+// sourceOf is the source of a request with a method.
+func (x *exchange) sourceOf(method string) string {
 	if x.route.method == "" {
 		return x.arn("", defaultRoute)
 	}
-	return x.arn(x.request.Method, x.route.path)
+	return x.arn(method, x.route.path)
 }
 
 // fail answers in the gateway's own words where there is no exchange. t is nil when no API was found.

@@ -26,7 +26,7 @@ type site struct {
 	*bench
 
 	id string
-	t  *testing.T
+	t  testing.TB
 
 	mu sync.Mutex // guards the fields below
 	// answers are those of functions by name; "!" in front makes it an error document, "denied" lacks the permission.
@@ -58,6 +58,19 @@ func (s *site) Invoke(ctx context.Context, from port.Source, function string, pa
 		answer = `{"statusCode":200,"body":"` + name + `"}`
 	}
 	return port.Invocation{Payload: []byte(answer)}, nil
+}
+
+// CheckInvoke implements [port.Functions].
+func (s *site) CheckInvoke(_ context.Context, _ port.Source, function string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.answers[function[strings.LastIndexByte(function, ':')+1:]] {
+	case "denied":
+		return service.Errorf("AccessDeniedException", "no").WithStatus(http.StatusForbidden)
+	case "gone":
+		return service.Errorf("ResourceNotFoundException", "Function not found: %s", function).WithStatus(http.StatusNotFound)
+	}
+	return nil
 }
 
 // PutLog implements [port.LogSink].
@@ -94,7 +107,7 @@ func (roles) SessionForService(_ context.Context, _, role, session string) (serv
 }
 
 // newSite starts an empty HTTP API with a stage that deploys by itself. issuer answers for issuers of tokens; it may be nil.
-func newSite(t *testing.T, issuer http.RoundTripper) *site {
+func newSite(t testing.TB, issuer http.RoundTripper) *site {
 	t.Helper()
 	s := &site{t: t, answers: map[string]string{}, events: map[string][]json.RawMessage{}, sources: map[string]string{}}
 	s.bench = newBenchWith(t, s)

@@ -130,6 +130,7 @@ func TestAccessLogsHaveEveryVariable(t *testing.T) {
 	s.route(&api.CreateRouteInput{RouteKey: "POST /items/{id}", AuthorizationType: authCustom, AuthorizerId: &z}, proxy("f", "2.0"))
 	s.route(&api.CreateRouteInput{RouteKey: "GET /denied"}, proxy("denied", "2.0"))
 	s.answer("denied", "denied")
+	s.answer("f", `{"statusCode":201,"body":"f"}`)
 	names := []string{
 		"accountId", "apiId", "authorizer.team", "dataProcessed", "domainName", "domainPrefix", "error.message", "error.messageString", "error.responseType", "extendedRequestId", "httpMethod",
 		"identity.sourceIp", "identity.userAgent", "integration.integrationStatus", "integration.latency", "integration.status", "integrationErrorMessage", "integrationStatus", "path", "protocol", "requestId",
@@ -148,8 +149,8 @@ func TestAccessLogsHaveEveryVariable(t *testing.T) {
 	_, header, _ := s.post("/items/7", `{}`, "User-Agent", "ua")
 	id, prefix := header.Get("Apigw-Requestid"), s.addr[:strings.IndexByte(s.addr, '.')]
 	want := "/apis accountId=000000000000|apiId=" + s.id + "|authorizer.team=red|dataProcessed=3|domainName=" + s.addr + "|domainPrefix=" + prefix + "|error.message=-|error.messageString=-|error.responseType=-|extendedRequestId=" + id +
-		"|httpMethod=POST|identity.sourceIp=127.0.0.1|identity.userAgent=ua|integration.integrationStatus=200|integration.latency=0|integration.status=200|integrationErrorMessage=-|integrationStatus=200|path=/items/7|protocol=HTTP/1.1|requestId=" + id +
-		"|requestTime=25/Nov/2026:12:00:00 +0000|requestTimeEpoch=1795608000000|responseLatency=0|responseLength=1|routeKey=POST /items/{id}|stage=$default|status=200"
+		"|httpMethod=POST|identity.sourceIp=127.0.0.1|identity.userAgent=ua|integration.integrationStatus=200|integration.latency=0|integration.status=201|integrationErrorMessage=-|integrationStatus=200|path=/items/7|protocol=HTTP/1.1|requestId=" + id +
+		"|requestTime=25/Nov/2026:12:00:00 +0000|requestTimeEpoch=1795608000000|responseLatency=0|responseLength=1|routeKey=POST /items/{id}|stage=$default|status=201"
 	if len(s.lines) != 1 || s.lines[0] != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(s.lines, "\n"), want)
 	}

@@ -101,7 +101,7 @@ func runWith(t *testing.T, f port.Functions) *bench {
 }
 
 // listen starts the gateway and a listener.
-func (b *bench) listen(t *testing.T) {
+func (b *bench) listen(t testing.TB) {
 	t.Helper()
 	if err := b.gateway.start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func (b *bench) deploy(t *testing.T, body string, cors *api.Cors) string {
 	return *out.ApiId
 }
 
-func (b *bench) do(t *testing.T, method, target, body string, headers ...string) (*http.Response, string) {
+func (b *bench) do(t testing.TB, method, target, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+b.addr+target, strings.NewReader(body))
 	if err != nil {

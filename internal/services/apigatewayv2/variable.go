@@ -41,6 +41,8 @@ func (x *exchange) contextValue(name string) string {
 		return x.request.Proto
 	case "requestId", "extendedRequestId":
 		return x.id
+	case "awsEndpointRequestId":
+		return x.integrationValue("requestId")
 	case "requestTime":
 		return x.now.UTC().Format(requestTime)
 	case "requestTimeEpoch":
@@ -153,12 +155,15 @@ func (x *exchange) integrationValue(name string) string {
 			return strconv.FormatInt(x.times.integration.Milliseconds(), 10)
 		}
 	case "status":
-		if x.answered != nil && x.route.integration.kind == kindAWSProxy {
-			return strconv.Itoa(http.StatusOK) // of the call; integrationStatus is what the function or service answered
-		}
-		fallthrough
-	case "integrationStatus":
 		if x.answered != nil {
+			return strconv.Itoa(x.answered.status)
+		}
+	case "integrationStatus":
+		switch {
+		case x.answered == nil:
+		case x.route.integration.function != "":
+			return strconv.Itoa(http.StatusOK) // of the invocation; status is what the function answered
+		default:
 			return strconv.Itoa(x.answered.status)
 		}
 	case "requestId":

@@ -138,8 +138,8 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 	for parameter, given := range map[string]bool{
 		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourcesToImport": len(in.ResourcesToImport) > 0,
-		"RollbackConfiguration":   in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-		"DeploymentMode": in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
+		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
+		"DeploymentMode":        in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
 	} {
 		if given {
 			return unsupported("CreateChangeSet", parameter)
@@ -277,7 +277,8 @@ func causeShape(c deploy.Cause, values bool) (cloudformation.ResourceChangeDetai
 			continue
 		}
 		text, ok := template.Text(v)
-		if !ok {
+		// A recorded number is a float64; AWS shows 30, not 30.0.
+		if _, isFloat := v.(float64); !ok || isFloat {
 			b, err := json.Marshal(v)
 			if err != nil {
 				return d, err

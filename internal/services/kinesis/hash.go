@@ -83,6 +83,7 @@ func (h hashKey) plus(o hashKey) hashKey {
 }
 
 // next and previous are the neighbours.
+func (h hashKey) half() hashKey     { return hashKey{hi: h.hi >> 1, lo: h.lo>>1 | h.hi<<63} }
 func (h hashKey) next() hashKey     { return h.plus(hashKey{lo: 1}) }
 func (h hashKey) previous() hashKey { return h.minus(hashKey{lo: 1}) }
 

@@ -177,7 +177,11 @@ func (s *Service) put(ctx context.Context, st *stream, entries []*incoming) erro
 		}
 		return nil
 	})
-	return storeError(err) // bodies that nothing refers to are swept: whether a failed transaction is on disk may be unknown
+	if err != nil {
+		return storeError(err) // bodies that nothing refers to are swept: whether a failed transaction is on disk may be unknown
+	}
+	s.grow(ctx, st, entries)
+	return nil
 }
 
 // append adds a record to the shard that takes it.

@@ -24,6 +24,10 @@ const (
 	writtenBytes
 	readBytes
 	readCalls
+	// sustainedBytes, sustainedRecords and splits are those of streams on demand (grow.go).
+	sustainedBytes
+	sustainedRecords
+	splits
 )
 
 type bucketKey struct {

@@ -21,7 +21,6 @@ import (
 	s3api "lambent.dev/lambent/internal/awsapi/s3"
 	sqsapi "lambent.dev/lambent/internal/awsapi/sqs"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
-	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -37,6 +36,7 @@ type stage struct {
 	store store.Store
 	queue *events.Queue
 	ctx   context.Context
+	clock setClock
 	log   *strings.Builder
 
 	mu     sync.Mutex // guards the fields below
@@ -72,11 +72,11 @@ func onStage(t *testing.T, fn func(s *stage)) {
 // start starts the service and its queue over the stage's store.
 func (s *stage) start() {
 	_, s.Lambda = New(service.Deps{
-		Store: s.store, Blobs: blobmem.New(), Door: s, Clock: clock.System{}, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Store: s.store, Blobs: blobmem.New(), Door: s, Clock: &s.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 		BaseURL: "http://127.0.0.1:4566", Account: "000000000000", Region: "us-east-1",
 	}, Options{Roles: stageRoles{}})
 	s.execute = s.stand
-	s.queue = events.New(s.store, clock.System{}, slog.New(slog.DiscardHandler))
+	s.queue = events.New(s.store, &s.clock, slog.New(slog.DiscardHandler))
 	if err := errors.Join(s.queue.Register(append(s.durable.Jobs(), s.asyncKind(), s.destinations.Kind())...), s.queue.Start(s.t.Context())); err != nil {
 		s.t.Fatal(err)
 	}

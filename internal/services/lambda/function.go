@@ -2,10 +2,13 @@ package lambda
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/lib/uuid"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/lambda/durable"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -345,12 +348,32 @@ func (l *Lambda) getFunction(ctx context.Context, in *api.GetFunctionInput) (*ap
 		return nil, err
 	}
 	if len(f.Tags) > 0 {
-		out.Tags = f.Tags
+		if out.TagsError, err = l.hidesTags(ctx, r); err != nil {
+			return nil, err
+		}
+		if out.TagsError == nil {
+			out.Tags = f.Tags
+		}
 	}
 	if f.Reserved != nil {
 		out.Concurrency = &api.Concurrency{ReservedConcurrentExecutions: f.Reserved}
 	}
 	return out, nil
+}
+
+// hidesTags tells why the caller is not shown a function's tags: without the right to list them, GetFunction answers without them. It is nil where they are shown.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html.
+func (l *Lambda) hidesTags(ctx context.Context, r ref) (*api.TagsError, error) {
+	t, err := l.target(ctx, "lambda:ListTags", r.with(""))
+	if err != nil {
+		return nil, err
+	}
+	denied := l.deps.Door.Allow(ctx, t)
+	var e *service.Error
+	if errors.As(denied, &e) && e.Status == http.StatusForbidden {
+		return &api.TagsError{ErrorCode: e.Code, Message: e.Message}, nil
+	}
+	return nil, denied
 }
 
 func (l *Lambda) getFunctionConfiguration(ctx context.Context, in *api.GetFunctionConfigurationInput) (*api.GetFunctionConfigurationOutput, error) {

@@ -145,6 +145,12 @@ type fixture struct {
 
 func newFixture(t testing.TB, change func(o *Options)) *fixture {
 	t.Helper()
+	return newFixtureAt(t, clock.System{}, change)
+}
+
+// newFixtureAt is newFixture with a clock.
+func newFixtureAt(t testing.TB, clk clock.Clock, change func(o *Options)) *fixture {
+	t.Helper()
 	host, err := sandbox.Open(t.Context(), sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +171,7 @@ func newFixture(t testing.TB, change func(o *Options)) *fixture {
 		change(&o)
 	}
 	f.svc, f.Lambda = New(service.Deps{
-		Store: f.store, Blobs: blobmem.New(), Door: f.door, Clock: clock.System{}, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Store: f.store, Blobs: blobmem.New(), Door: f.door, Clock: clk, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		BaseURL: "http://127.0.0.1:4566", Account: "000000000000", Region: "us-east-1",
 	}, o)
 	if err := f.svc.Start(t.Context()); err != nil {
@@ -335,6 +341,10 @@ func TestBrokenInitialisationIsReported(t *testing.T) {
 	if want := `"errorMessage": "Unable to import module 'app': No module named 'missing_module'", "errorType": "Runtime.ImportModuleError"`; !strings.Contains(string(out.Payload), want) {
 		t.Errorf("payload %s\nwant %s", out.Payload, want)
 	}
+	f.python(t, "sdk", "raise ModuleNotFoundError(\"No module named 'boto3'\")\n", nil)
+	if out := f.call(t, "sdk", `{}`); !strings.Contains(tailOf(t, out), "LAMBENT WARNING: AWS's runtimes bring boto3 along; here functions have it in their package, or from: lambent runtime sdk python") {
+		t.Errorf("the log does not say where boto3 comes from: %s", tailOf(t, out))
+	}
 	f.create(t, "nothing", "provided.al2023", "x", map[string]string{"readme": "no bootstrap"}, nil)
 	out = f.call(t, "nothing", `{}`)
 	if want := `"errorType":"Runtime.InvalidEntrypoint"`; !strings.Contains(string(out.Payload), want) {
@@ -447,6 +457,20 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 	}
 	if _, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "missing"}); service.Code(err) != "ResourceNotFoundException" {
 		t.Errorf("missing function: %v", err)
+	}
+}
+
+// TestTagsAreShownToThoseWhoMayListThem gets a function as somebody who may get it, and not list its tags.
+func TestTagsAreShownToThoseWhoMayListThem(t *testing.T) {
+	f := newFixture(t, nil)
+	f.create(t, "f", "provided.al2023", "x", map[string]string{"bootstrap": ""}, func(in *api.CreateFunctionInput) { in.Tags = map[string]string{"a": "b"} })
+	if out, err := f.getFunction(f.ctx, &api.GetFunctionInput{FunctionName: "f"}); err != nil || out.Tags["a"] != "b" || out.TagsError != nil {
+		t.Errorf("root is shown %v, %+v, %v", out.Tags, out.TagsError, err)
+	}
+	ctx := service.WithRequest(f.ctx, &service.Request{Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.User}})
+	out, err := f.getFunction(ctx, &api.GetFunctionInput{FunctionName: "f"})
+	if err != nil || out.Tags != nil || out.TagsError == nil || out.TagsError.ErrorCode != "AccessDeniedException" {
+		t.Errorf("another is shown %v, %+v, %v", out.Tags, out.TagsError, err)
 	}
 }
 

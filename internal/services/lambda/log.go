@@ -70,6 +70,13 @@ func (w *logWriter) write(p []byte, partial *[]byte, stream string) (int, error)
 	return n, nil
 }
 
+// warn writes what the platform has to say to the function's author.
+func (w *logWriter) warn(text string) {
+	w.system("LAMBENT WARNING: "+text, func() (string, map[string]any) {
+		return "lambent.warning", map[string]any{"message": text, "status": "warning"}
+	})
+}
+
 // system adds a line of the platform; it is handed on together with the next line of the function, or by flush.
 func (w *logWriter) system(text string, record func() (kind string, fields map[string]any)) {
 	w.mu.Lock()

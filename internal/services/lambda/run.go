@@ -243,6 +243,10 @@ func (l *Lambda) failure(w *worker, c *call, cause error, r *report) failure {
 	case errors.As(cause, &initError):
 		f.document = initError.Body
 		r.errorType = initError.Type
+		if advice := runtimes.MissingSDK(initError.Body); advice != "" {
+			w.log.warn(advice)
+			l.deps.Log.Warn("a function does not find the AWS SDK", slog.String("function", c.ref.function()), slog.String("warning", advice))
+		}
 	case errors.As(cause, &exit):
 		r.errorType, f.document = exitDocument(c, exit)
 	default:

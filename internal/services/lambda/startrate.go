@@ -27,7 +27,7 @@ func (s startRates) take(function string, now time.Time) bool {
 		s.prune(now)
 		r = startRate{left: startBurst, at: now}
 	}
-	r.left, r.at = min(startBurst, r.left+now.Sub(r.at).Seconds()*startsASecond), now
+	r.left, r.at = min(startBurst, r.left+max(now.Sub(r.at), 0).Seconds()*startsASecond), now
 	allowed := r.left >= 1
 	if allowed {
 		r.left--

@@ -145,9 +145,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	k.tenant = how.tenant
 	w := &worker{key: k, clock: l.deps.Clock, expires: credentials.Expires, log: &logWriter{l: l, ref: r, config: v.Log, stream: stream, shared: how.kind == managedInstances, tenant: how.tenant}, allotted: how.kind == provisionedConcurrency, debugged: how.debugger != nil}
 	if rt.Warning != "" {
-		w.log.system("LAMBENT WARNING: "+rt.Warning, func() (string, map[string]any) {
-			return "lambent.warning", map[string]any{"message": rt.Warning, "status": "warning"}
-		})
+		w.log.warn(rt.Warning)
 	}
 	var hub *telemetry.Hub
 	if layers != "" || v.Image != nil {

@@ -29,6 +29,10 @@ func noSecret() error {
 	return refused(codeNotFound, "Secrets Manager can't find the specified secret.")
 }
 
+func badName() error {
+	return refused("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+}
+
 func noValue(what string) error {
 	return refused(codeNotFound, "Secrets Manager can't find the specified secret value for %s", what)
 }

@@ -55,6 +55,9 @@ func look(r store.Reader, p place, id string) (*found, error) {
 			name, suffix = m[1], m[2]
 		}
 	}
+	if !names.MatchString(name) {
+		return nil, badName()
+	}
 	s, there, err := record.Get[secretRecord](r, p.secret(name))
 	if err == nil && (!there || suffix != "" && s.Suffix != suffix) {
 		err = noSecret()

@@ -30,18 +30,8 @@ func has(f *found, key, want string) bool {
 	anyPrefix := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.HasPrefix(t, want) })
 	}
-	words := func(texts ...string) bool { // in any case, by the beginnings of words
-		for _, t := range texts {
-			for word := range strings.FieldsFuncSeq(strings.ToLower(t), func(r rune) bool { return strings.ContainsRune(" /_+=.@-!", r) }) {
-				if strings.HasPrefix(word, strings.ToLower(want)) {
-					return true
-				}
-			}
-			if strings.HasPrefix(strings.ToLower(t), strings.ToLower(want)) {
-				return true
-			}
-		}
-		return false
+	words := func(texts ...string) bool {
+		return slices.ContainsFunc(texts, func(t string) bool { return hasWords(t, want) })
 	}
 	keys, values := slices.Collect(maps.Keys(f.Tags)), slices.Collect(maps.Values(f.Tags))
 	switch key {
@@ -59,6 +49,20 @@ func has(f *found, key, want string) bool {
 		return words(append(append([]string{f.Name, f.Description}, keys...), values...)...)
 	}
 	return false
+}
+
+// hasWords tells whether each word of want begins a word of text, in any case.
+func hasWords(text, want string) bool {
+	split := func(t string) []string {
+		return strings.FieldsFunc(strings.ToLower(t), func(r rune) bool { return strings.ContainsRune(" /_+=.@-!", r) })
+	}
+	have := split(text)
+	for _, w := range split(want) {
+		if !slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, w) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // matching returns the secrets of the caller's place that pass all filters.

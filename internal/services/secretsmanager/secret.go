@@ -78,7 +78,7 @@ func (s *Service) createSecret(ctx context.Context, in *api.CreateSecretInput) (
 		return nil, unsupported("CreateSecret", "Type")
 	}
 	if !names.MatchString(in.Name) {
-		return nil, refused("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+		return nil, badName()
 	}
 	if err := needToken(codeRequest, in.ClientRequestToken); err != nil {
 		return nil, err

@@ -214,7 +214,7 @@ func (f *found) dropUnnamed(tx store.Txn, now time.Time) error {
 	return nil
 }
 
-// move puts a stage on a version. What loses AWSCURRENT gets AWSPREVIOUS.
+// move puts a stage on a version. What loses AWSCURRENT gets AWSPREVIOUS and is pending no longer.
 func (f *found) move(stage, version string) {
 	old, had := f.Stages[stage]
 	if had && old == version {
@@ -222,6 +222,9 @@ func (f *found) move(stage, version string) {
 	}
 	if stage == stageCurrent && had {
 		f.Stages[stagePrevious] = old
+		if f.Stages[stagePending] == old {
+			delete(f.Stages, stagePending)
+		}
 	}
 	f.Stages[stage] = version
 	if stage == stageCurrent && f.Stages[stagePrevious] == version {

@@ -2,6 +2,7 @@ package sns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type topicProperties struct {
 	ArchivePolicy             any                   `cfn:"ArchivePolicy"`
 	ContentBasedDeduplication *bool                 `cfn:"ContentBasedDeduplication"`
 	DataProtectionPolicy      any                   `cfn:"DataProtectionPolicy"`
+	DeliveryStatusLogging     []feedbackProperty    `cfn:"DeliveryStatusLogging"`
 	DisplayName               *string               `cfn:"DisplayName"`
 	FifoThroughputScope       *string               `cfn:"FifoThroughputScope"`
 	KmsMasterKeyID            *string               `cfn:"KmsMasterKeyId"`
@@ -88,6 +90,23 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 	return service.Call[Out](ctx, s.deps.Door, "sns", operation, in)
 }
 
+// feedbackProperty is an element of DeliveryStatusLogging.
+type feedbackProperty struct {
+	Protocol string  `cfn:"Protocol,required"`
+	Success  *string `cfn:"SuccessFeedbackRoleArn"`
+	Failure  *string `cfn:"FailureFeedbackRoleArn"`
+	Rate     *string `cfn:"SuccessFeedbackSampleRate"`
+}
+
+// attributes adds the attributes of the element to out.
+func (f *feedbackProperty) attributes(out map[string]string) error {
+	prefix, ok := map[string]string{"http/s": "HTTP", "sqs": "SQS", "lambda": "Lambda", "firehose": "Firehose", "application": "Application"}[f.Protocol]
+	if !ok {
+		return invalid("DeliveryStatusLogging Reason: Protocol %s is not http/s, sqs, lambda, firehose or application", f.Protocol)
+	}
+	return texts(out, nil, map[string]*string{prefix + "SuccessFeedbackRoleArn": f.Success, prefix + "FailureFeedbackRoleArn": f.Failure, prefix + "SuccessFeedbackSampleRate": f.Rate}, nil)
+}
+
 // texts adds documents, texts and booleans that are set to out.
 func texts(out map[string]string, documents map[string]any, strings map[string]*string, bools map[string]*bool) error {
 	for name, v := range documents {
@@ -119,6 +138,9 @@ func (p *topicProperties) attributes() (map[string]string, error) {
 		"DisplayName": p.DisplayName, "FifoThroughputScope": p.FifoThroughputScope, "KmsMasterKeyId": p.KmsMasterKeyID, "SignatureVersion": p.SignatureVersion,
 		"TracingConfig": p.TracingConfig,
 	}, map[string]*bool{"ContentBasedDeduplication": p.ContentBasedDeduplication})
+	for i := range p.DeliveryStatusLogging {
+		err = errors.Join(err, p.DeliveryStatusLogging[i].attributes(out))
+	}
 	return out, err
 }
 

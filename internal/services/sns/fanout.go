@@ -31,6 +31,8 @@ type plan struct {
 	t  *topic
 	m  *sealed
 	to []delivery
+	// done is how many of the deliveries the transaction made; others were left to jobs.
+	done int
 }
 
 // delivery is a message for one subscription.
@@ -96,6 +98,7 @@ func (s *Service) decide(ctx context.Context, t *topic, x *subscriber) (delivery
 // deliver writes deliveries of a message; those that do not fit in the transaction become jobs of it.
 func (s *Service) deliver(ctx context.Context, tx store.Txn, send sender, p *plan) error {
 	size := 0
+	p.done, p.m.failed = 0, nil // the transaction may have run before
 	for i, d := range p.to {
 		if i == maxDeliveries || size > maxDeliveryBytes {
 			return s.goOnLater(tx, p, p.to[i:])
@@ -105,6 +108,7 @@ func (s *Service) deliver(ctx context.Context, tx store.Txn, send sender, p *pla
 			return err
 		}
 		size += n
+		p.done++
 	}
 	return nil
 }
@@ -162,6 +166,10 @@ func (s *Service) stream(ctx context.Context, tx store.Txn, send sender, m *seal
 
 // bury sends a message to the dead-letter queue of a subscription, when it has one.
 func (s *Service) bury(ctx context.Context, send sender, m *sealed, d delivery, cause error) (int, error) {
+	if m.failed == nil {
+		m.failed = map[*subscriber]error{}
+	}
+	m.failed[d.x] = cause
 	if d.x.dead == "" || !d.dead {
 		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", m.TopicARN), slog.String("subscription", d.x.ID), slog.String("endpoint", d.x.Endpoint), slog.String("reason", cause.Error()))
 		return 0, nil
@@ -238,9 +246,13 @@ func (s *Service) goOn(ctx context.Context, job events.Job) error {
 		}
 		p.to = append(p.to, d)
 	}
-	return storeError(s.options.Queues.Send(ctx, func(tx store.Txn, send func(string, *port.QueueMessage) error) error {
+	if err := s.options.Queues.Send(ctx, func(tx store.Txn, send func(string, *port.QueueMessage) error) error {
 		return s.deliver(ctx, tx, send, p)
-	}))
+	}); err != nil {
+		return storeError(err)
+	}
+	s.tellAll(ctx, p)
+	return nil
 }
 
 // inside returns a context for work of the service itself in an account and region.

@@ -3,7 +3,6 @@ package sns
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/uuid"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 )
@@ -29,6 +29,7 @@ type postJob struct {
 	Body                     string
 	Retry                    retryPolicy
 	Attempt                  int
+	Published, MD5           string             `json:",omitempty"` // for the log of deliveries
 	Dead                     string             `json:",omitempty"`
 	DeadMessage              *port.QueueMessage `json:",omitempty"`
 }
@@ -39,6 +40,9 @@ func (s *Service) postLater(ctx context.Context, tx store.Txn, m *sealed, x *sub
 	j := &postJob{
 		Account: m.t.place.account, Region: m.t.place.region, Topic: m.t.Name, Subscription: x.ID, Endpoint: x.Endpoint, Type: typeNotification, MessageID: m.ID,
 		TopicID: m.TopicARN, Raw: x.raw(), ContentType: policy.Request.ContentType, Retry: policy.Retry, Dead: x.dead,
+	}
+	if m.t.feedback(x.Protocol, m.ID, false) != "" || m.t.feedback(x.Protocol, m.ID, true) != "" {
+		j.Published, j.MD5 = m.Timestamp, bodyDigest(m.Body)
 	}
 	if text := x.Attributes["DeliveryPolicy"]; text != "" && !policy.Disable {
 		own := struct {
@@ -145,12 +149,18 @@ func (s *Service) post(ctx context.Context, job events.Job) error {
 		return events.Permanent(err)
 	}
 	err := s.try(ctx, &j)
-	if err == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return err
 	}
-	if j.Attempt++; j.Attempt <= j.Retry.Retries {
+	if j.Attempt++; err == nil {
+		return s.tellPost(ctx, &j, nil)
+	}
+	if j.Attempt <= j.Retry.Retries {
 		due := s.deps.Clock.Now().Add(j.Retry.wait(j.Attempt))
 		return storeError(s.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueue(tx, due) }))
+	}
+	if err := s.tellPost(ctx, &j, err); err != nil {
+		return err
 	}
 	s.deps.Log.InfoContext(ctx, "message given up", slog.String("topic", j.TopicID), slog.String("endpoint", j.Endpoint), slog.Int("attempts", j.Attempt), slog.String("reason", err.Error()))
 	if j.Dead == "" {
@@ -165,6 +175,23 @@ func (s *Service) post(ctx context.Context, job events.Job) error {
 	return s.options.Queues.Send(inside, func(_ store.Txn, send func(string, *port.QueueMessage) error) error {
 		return send(j.Dead, j.DeadMessage)
 	})
+}
+
+// tellPost logs how a post ended, when the topic asks for it.
+func (s *Service) tellPost(ctx context.Context, j *postJob, cause error) error {
+	if j.Published == "" {
+		return nil
+	}
+	inside := s.inside(ctx, place{j.Account, j.Region})
+	t, err := s.viewTopic(inside, j.TopicID)
+	if service.Code(err) == codeNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.tell(inside, &outcome{t: t, message: j.MessageID, md5: j.MD5, published: j.Published, protocol: protocolHTTP, endpoint: j.Endpoint, attempts: j.Attempt, err: cause})
+	return nil
 }
 
 // try posts a message once.
@@ -208,7 +235,7 @@ func (s *Service) try(ctx context.Context, j *postJob) error {
 	defer func() { _ = answer.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("the endpoint answered %s", answer.Status)
+		return &refusedError{answer.StatusCode, answer.Status}
 	}
 	return nil
 }

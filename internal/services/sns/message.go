@@ -76,6 +76,8 @@ type sealed struct {
 	// byText and envelopes are the signatures and envelopes that were made, by the body.
 	byText    map[string]string
 	envelopes map[string][2]string
+	// failed are the subscriptions whose endpoints did not take the message, with the reasons.
+	failed map[*subscriber]error
 }
 
 // seal prepares a message for its deliveries. Messages of FIFO topics are signed only when the topic names a version

@@ -343,12 +343,19 @@ func (s *Service) send(ctx context.Context, t *topic, all []*message) error {
 				return errChanged
 			}
 			for _, p := range plans {
+				p.done = 0
 				if err := s.commit(ctx, tx, send, p); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
+		if err == nil {
+			for _, p := range plans {
+				s.tellAll(ctx, p)
+			}
+			return nil
+		}
 		if !errors.Is(err, errChanged) {
 			return storeError(err)
 		}

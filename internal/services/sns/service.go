@@ -19,8 +19,10 @@ type Options struct {
 	Functions port.Functions
 	// Deliveries takes the messages of subscribed delivery streams.
 	Deliveries port.DeliveryStreams
-	// Roles tells who may pass the role of a subscription. Nil asks nothing.
+	// Roles tells who may pass the role of a subscription, and assumes those of the logs of deliveries. Nil asks nothing.
 	Roles port.Roles
+	// Logs takes the status of deliveries. Nil drops it.
+	Logs port.LogSink
 	// HTTP reaches the endpoints of HTTP and HTTPS subscriptions; nil means a client with the time limits of SNS that follows no redirect.
 	HTTP *http.Client
 }

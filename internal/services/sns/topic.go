@@ -15,6 +15,7 @@ import (
 
 	"lambent.dev/lambent/internal/auth/iam"
 	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -174,6 +175,9 @@ func (s *Service) createTopic(ctx context.Context, in *api.CreateTopicInput) (*a
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkFeedbackRoles(ctx, in.Attributes); err != nil {
+		return nil, err
+	}
 	r := topicRecord{Name: in.Name, Owner: p.account, Tags: tags, Created: s.nowMS(), Attributes: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
 		if err := setTopicAttribute(&r, name, in.Attributes[name], "Attributes Reason: "); err != nil {
@@ -232,7 +236,7 @@ func sameJSON(a, b string) bool {
 	return bytes.Equal(xb, yb)
 }
 
-// feedbackAttribute matches the attributes of delivery status logging, which are kept.
+// feedbackAttribute matches the attributes of delivery status logging (status.go).
 var feedbackAttribute = regexp.MustCompile(`^(HTTP|Lambda|SQS|Firehose|Application)(SuccessFeedbackRoleArn|FailureFeedbackRoleArn|SuccessFeedbackSampleRate)$`)
 
 // setTopicAttribute checks and sets an attribute; context is what errors have in front.
@@ -277,6 +281,9 @@ func setTopicAttribute(r *topicRecord, name, value, context string) error {
 		if !feedbackAttribute.MatchString(name) {
 			return invalid("AttributeName")
 		}
+		if err := checkFeedback(name, value, context); err != nil {
+			return err
+		}
 	}
 	if value == "" {
 		delete(r.Attributes, name)
@@ -286,6 +293,23 @@ func setTopicAttribute(r *topicRecord, name, value, context string) error {
 		r.Attributes = map[string]string{}
 	}
 	r.Attributes[name] = value
+	return nil
+}
+
+// checkFeedback checks an attribute of delivery status logging.
+func checkFeedback(name, value, context string) error {
+	if value == "" {
+		return nil
+	}
+	if strings.HasSuffix(name, "SampleRate") {
+		if n, err := strconv.Atoi(value); err != nil || n < 0 || n > 100 {
+			return invalid("%s%s: must be a number between 0 and 100", context, name)
+		}
+		return nil
+	}
+	if a, err := arn.Parse(value); err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
+		return invalid("%s%s: must be the ARN of a role", context, name)
+	}
 	return nil
 }
 
@@ -338,6 +362,9 @@ func (s *Service) setTopicAttributes(ctx context.Context, in *api.SetTopicAttrib
 	value := ""
 	if in.AttributeValue != nil {
 		value = *in.AttributeValue
+	}
+	if err := s.checkFeedbackRoles(ctx, map[string]string{in.AttributeName: value}); err != nil {
+		return nil, err
 	}
 	err := s.changeTopic(ctx, in.TopicArn, func(_ store.Txn, r *topicRecord) error {
 		if in.AttributeName == "FifoTopic" {

@@ -3,9 +3,11 @@ package plane
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/vtl"
 )
@@ -110,6 +112,12 @@ func (x *exchange) identity(name string) string {
 	case "apiKeyId":
 		return x.apiKey
 	}
+	if rest, ok := strings.CutPrefix(name, "clientCert."); ok {
+		if c, ok := x.certificate(); ok {
+			return c.Value(rest)
+		}
+		return ""
+	}
 	p := x.principal
 	if p == nil {
 		return ""
@@ -125,6 +133,14 @@ func (x *exchange) identity(name string) string {
 		return p.ARN
 	}
 	return ""
+}
+
+// certificate is what the client showed to a custom domain name.
+func (x *exchange) certificate() (domain.ClientCertificate, bool) {
+	if !x.mapped {
+		return domain.ClientCertificate{}, false
+	}
+	return domain.ClientCertificateOf(x.http)
 }
 
 // authorizerValue returns a variable of $context.authorizer.
@@ -188,7 +204,11 @@ func (x *exchange) integrationValue(name string) string {
 			return strconv.FormatInt(x.times.integration.Milliseconds(), 10)
 		}
 	case "status", "integrationStatus":
-		if x.answer != nil && !x.answer.cached {
+		switch {
+		case x.answer == nil || x.answer.cached:
+		case name == "integrationStatus" && x.method.call.Type == "AWS_PROXY":
+			return strconv.Itoa(http.StatusOK) // of the invocation; status is what the function answered
+		default:
 			return strconv.Itoa(x.answer.status)
 		}
 	case "error":

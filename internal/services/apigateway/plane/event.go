@@ -192,6 +192,9 @@ func (x *exchange) eventIdentity(b []byte) []byte {
 		orNull(`,"apiKey":`, x.keyValue)
 		orNull(`,"apiKeyId":`, x.apiKey)
 	}
+	if c, ok := x.certificate(); ok {
+		b = c.Append(append(b, `,"clientCert":`...))
+	}
 	orNull(`,"accountId":`, x.identity("accountId"))
 	orNull(`,"cognitoIdentityId":`, "")
 	orNull(`,"caller":`, x.identity("caller"))

@@ -1,5 +1,5 @@
 // Command seen is the function of the crash suite: it leaves a row in a table for everything that it is told of: an object, an item of a table's
-// stream, a message of a queue, a record of a data stream, or an event that names what to remember.
+// stream, a message of a queue, a record of a data stream, or an event that names what to remember. An event can also have it take memory.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"time"
 
 	"lambent.dev/lambent/internal/auth/sigv4"
@@ -17,7 +18,9 @@ import (
 
 type event struct {
 	Remember string
-	Records  []struct {
+	// Eat is how much memory to take, in MiB, and to hold for a while.
+	Eat     int
+	Records []struct {
 		Body    string `json:"body"`
 		Kinesis struct {
 			Data []byte `json:"data"`
@@ -71,6 +74,9 @@ func handle(body []byte) error {
 	if e.Remember != "" {
 		return remember(e.Remember)
 	}
+	if e.Eat > 0 {
+		eat(e.Eat)
+	}
 	for _, r := range e.Records {
 		if id := r.Body + r.DynamoDB.Keys.ID.S + string(r.Kinesis.Data); id != "" {
 			if err := remember(id); err != nil {
@@ -87,6 +93,20 @@ func handle(body []byte) error {
 		}
 	}
 	return nil
+}
+
+// eat takes memory, a MiB at a time, and gives it back a moment after it has all of it.
+func eat(size int) {
+	var kept [][]byte
+	for range size {
+		part := make([]byte, 1<<20)
+		for i := 0; i < len(part); i += 4096 {
+			part[i] = 1
+		}
+		kept = append(kept, part)
+	}
+	time.Sleep(2 * time.Second)
+	runtime.KeepAlive(kept)
 }
 
 func remember(id string) error {
