@@ -70,12 +70,12 @@ transform, assert_all = SnapshotSession._transform, SnapshotSession._assert_all
 
 def transformed(session, state):
     """Takes what is left out from what was observed."""
-    return normal(transform(session, state))
+    return {key: normal(value) for key, value in transform(session, state).items()}
 
 
 def compare(session, *options):
     """Takes what is left out from what was recorded, and compares."""
-    session.recorded_state = normal(session.recorded_state)
+    session.recorded_state = {key: normal(value) for key, value in (session.recorded_state or {}).items()}
     return assert_all(session, *options)
 
 
