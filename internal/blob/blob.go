@@ -21,6 +21,8 @@ var (
 	ErrNotFound = errors.New("blob not found")
 	// ErrFull is returned when the disk has no room; nothing of the blob was kept.
 	ErrFull = errors.New("no space left for bodies")
+	// ErrBusy is returned when as many blobs are being written as there may be.
+	ErrBusy = errors.New("too many bodies are being written")
 	// ErrDamaged is returned when the bytes read are not the bytes written.
 	ErrDamaged = errors.New("blob damaged")
 	// ErrUnavailable is returned while the place that keeps bodies cannot be reached or refuses work; trying again later may help.

@@ -82,8 +82,9 @@ func Serve(l net.Listener, o Options) (*Server, error) {
 		s.http.TLSConfig = config
 	}
 	s.listener = split(l, s.http.TLSConfig, s.direct, false)
+	inner := split(s.inside, insideTLS(s.http.TLSConfig), s.direct, true) // before Serve, which writes to the configuration
 	go func() { s.done <- s.http.Serve(s.listener) }()
-	go s.serveInner(split(s.inside, insideTLS(s.http.TLSConfig), s.direct, true))
+	go s.serveInner(inner)
 	return s, nil
 }
 

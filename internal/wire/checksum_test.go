@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -17,9 +18,7 @@ func setting(t *testing.T, query, body string, header http.Header) error {
 		req = restRequest("PUT", "/bucket", body)
 	}
 	req.RawQuery = query
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	op, err := wire.New(s3.API, (&s3.Handlers{}).Bindings()).Match(req)
 	if err != nil {
 		t.Fatal(err)

@@ -250,6 +250,10 @@ func (a *answer) encodeErrorXML(e failure) error {
 	if e.name == "QueueDoesNotExist" {
 		e.message = strings.TrimSuffix(e.message, ".") + " for this wsdl version." // what the older protocol says
 	}
+	if a.api.dialect.emptyDetail && e.name == "UnknownOperationException" {
+		a.body = []byte("<UnknownOperationException/>\n") // of a request that names no action there is nothing more to say
+		return nil
+	}
 	x := &xmlEncoder{}
 	rest := a.req.Protocol == awsapi.RESTXML
 	if rest {

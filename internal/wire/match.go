@@ -186,7 +186,10 @@ func (r *route) match(req *Request, query map[string][]string) ([]string, bool, 
 // its empty segments; other routes ignore one slash at the end.
 func (r *route) matchPath(path string) ([]string, bool) {
 	path = strings.TrimPrefix(path, "/")
-	var labels []string
+	if !r.mayMatch(path) {
+		return nil, false
+	}
+	labels := make([]string, 0, len(r.segments))
 	for i, s := range r.segments {
 		if s.greedy {
 			return r.matchGreedy(labels, path, i)
@@ -204,6 +207,22 @@ func (r *route) matchPath(path string) ([]string, bool) {
 		}
 	}
 	return labels, path == ""
+}
+
+// mayMatch tells most of the paths of other routes by their literal segments, before anything is made for the labels.
+func (r *route) mayMatch(path string) bool {
+	for i := range r.segments {
+		s := &r.segments[i]
+		if s.greedy {
+			return true
+		}
+		part, rest, _ := strings.Cut(path, "/")
+		if s.literal != "" && part != s.literal {
+			return false
+		}
+		path = rest
+	}
+	return true
 }
 
 // matchGreedy gives a greedy label all that the segments behind it leave.

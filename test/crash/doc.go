@@ -11,6 +11,7 @@
 //     died in between, and of none that was never stored.
 //   - The same holds for asynchronous invocations, for the items of a table's stream and for the messages of a queue that a function reads.
 //   - Conditional writes and transactions on two items, and the reads of both, fit one order, in which a call whose answer was lost may have been made.
+//   - So do puts, gets and deletes of one object, and their conditional forms.
 //   - On a full disk, writes are refused with an AWS error of status 500 or more, reads go on, nothing that was
 //     acknowledged is lost, and writes go on when there is room again.
 //

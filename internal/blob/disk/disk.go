@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/blob/ids"
@@ -30,6 +31,9 @@ type Options struct {
 	// Reserve is the room in bytes that bodies leave on the file system; 0 means 128 MiB, more
 	// than what the store of package pebble keeps for itself.
 	Reserve uint64
+	// Writers is how many blobs may be written at the same time, each of which has a file open; 0 means a quarter of the files that the process may open, so
+	// that connections, the store and readers have the others.
+	Writers int64
 }
 
 // Store is a blob.Store in a folder.
@@ -37,6 +41,9 @@ type Store struct {
 	fs      FS
 	dir     string
 	reserve uint64
+
+	writers int64        // how many there may be
+	writing atomic.Int64 // how many there are
 
 	ids *ids.Sequence
 
@@ -55,7 +62,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Reserve == 0 {
 		o.Reserve = 128 << 20
 	}
-	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, known: map[string]*folder{}}
+	if o.Writers == 0 {
+		o.Writers = openFiles() / 4
+	}
+	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve, writers: o.Writers, known: map[string]*folder{}}
 	if err := s.makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make blob folder: %w", err)
 	}
@@ -148,6 +158,19 @@ func (s *Store) Create(ctx context.Context) (blob.Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.writing.Add(1) > s.writers {
+		s.writing.Add(-1)
+		return nil, fmt.Errorf("%w: there may be %d at a time", blob.ErrBusy, s.writers)
+	}
+	w, err := s.create(ctx)
+	if err != nil {
+		s.writing.Add(-1)
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *Store) create(ctx context.Context) (*writer, error) {
 	if err := s.checkRoom(); err != nil {
 		return nil, err
 	}

@@ -211,3 +211,30 @@ func TestBodyThatTheDiskDidNotTakeIsRefused(t *testing.T) {
 		t.Errorf("Commit = %v, want EIO", err)
 	}
 }
+
+func TestWritersAreBounded(t *testing.T) {
+	s := open(t, t.TempDir(), disk.Options{Writers: 2})
+	create := func() blob.Writer {
+		w, err := s.Create(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	first, second := create(), create()
+	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrBusy) {
+		t.Errorf("a third writer: %v, want ErrBusy", err)
+	}
+	first.Abort()
+	first.Abort() // does nothing the second time
+	third := create()
+	if _, err := s.Create(t.Context()); !errors.Is(err, blob.ErrBusy) {
+		t.Errorf("a third writer after one ended: %v, want ErrBusy", err)
+	}
+	for _, w := range []blob.Writer{second, third} {
+		if _, err := w.Commit(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	create().Abort()
+}

@@ -70,8 +70,7 @@ func (w *writer) Commit(ctx context.Context) (blob.ID, error) {
 	if err := w.folder.sync(); err != nil {
 		return "", fmt.Errorf("sync folder of blob: %w", blob.WrapFull(err))
 	}
-	w.done = true
-	w.s.ids.Ended(w.id)
+	w.end()
 	if err := w.f.Close(); err != nil {
 		return "", fmt.Errorf("close blob: %w", err)
 	}
@@ -83,10 +82,16 @@ func (w *writer) Abort() {
 	if w.done {
 		return
 	}
-	w.done = true
 	_ = w.f.Close()
 	_ = w.s.fs.Remove(w.name)
+	w.end()
+}
+
+// end gives the place of the writer to others.
+func (w *writer) end() {
+	w.done = true
 	w.s.ids.Ended(w.id)
+	w.s.writing.Add(-1)
 }
 
 // folder makes the names in one folder durable, many at a time.

@@ -16,6 +16,7 @@ func FuzzScannedAnswerIsTheDecodedOne(f *testing.F) {
 		`{"statusCode":200,"body":"aGk=","isBase64Encoded":true}`,
 		`{"statusCode":200,"statusCode":201}`, `{"statusCode":200,"headers":{"a":"1","A":"2"}}`, `{"statusCode":"200"}`, `{"statusCode":200,"cookies":["a=b"]}`,
 		`{"statusCode":0200}`, `{"statusCode":200}x`, `{"statusCode":200,}`, `{"hello":"world"}`, `"text"`, `{"statusCode":200,"body":null}`, "{\"statusCode\":200,\"body\":\"\xff\"}",
+		`{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":"ok"}`, `{"statusCode":200,"multiValueHeaders":{}}`, `{"statusCode":200,"headers":nul}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -35,8 +36,13 @@ func FuzzScannedAnswerIsTheDecodedOne(f *testing.F) {
 }
 
 func TestUsualAnswersAreScanned(t *testing.T) {
-	if _, ok := scan([]byte(`{"statusCode":200,"headers":{"content-type":"application/json"},"body":"{\"a\":1}","isBase64Encoded":false}`), ""); !ok {
-		t.Error("not scanned")
+	for _, payload := range []string{
+		`{"statusCode":200,"headers":{"content-type":"application/json"},"body":"{\"a\":1}","isBase64Encoded":false}`,
+		`{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":""}`,
+	} {
+		if _, ok := scan([]byte(payload), ""); !ok {
+			t.Errorf("%s is not scanned", payload)
+		}
 	}
 }
 

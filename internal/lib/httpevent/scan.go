@@ -5,17 +5,29 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// scan reads a response in the form in which nearly all come: an object of statusCode, headers, body and isBase64Encoded
-// with values of their usual types. ok is false for every other, about which decode decides; the two agree on what they both accept.
-func scan(payload []byte, contentType string) (a *Answer, ok bool) {
+// Usual is a response in the form in which nearly all come: an object of statusCode, headers, body and isBase64Encoded with values of their usual types.
+type Usual struct {
+	// Status is from 100 to 599.
+	Status int
+	// Headers are in their order, with names as they are written. Two may have one name.
+	Headers []Header
+	// Body is the text of the body, a part of what was read where that is possible; empty for none.
+	Body []byte
+	// Base64 tells that Body is in base64.
+	Base64 bool
+}
+
+// Header is one of the headers of a [Usual] response.
+type Header struct{ Name, Value string }
+
+// Scan reads a response of the usual form. ok is false for every other, which says nothing about whether it is one.
+func Scan(payload []byte) (a Usual, ok bool) {
 	s := scanner{b: payload}
-	a = &Answer{Headers: make(map[string]string, 4)}
-	var body []byte
-	var seen struct{ status, headers, body, encoded bool }
-	encoded := false
+	var seen struct{ status, headers, multi, body, encoded bool }
 	for first := true; ; first = false {
 		name, more := s.member(first)
 		if !more {
@@ -26,32 +38,48 @@ func scan(payload []byte, contentType string) (a *Answer, ok bool) {
 			a.Status, ok = s.status()
 			ok = ok && once(&seen.status)
 		case "headers":
-			ok = once(&seen.headers) && s.headers(a.Headers)
+			a.Headers, ok = s.headers()
+			ok = ok && once(&seen.headers)
+		case "multiValueHeaders":
+			ok = s.null() && once(&seen.multi)
 		case "body":
-			body, ok = s.text()
+			a.Body, ok = s.text()
 			ok = ok && once(&seen.body)
 		case "isBase64Encoded":
-			encoded, ok = s.boolean()
+			a.Base64, ok = s.boolean()
 			ok = ok && once(&seen.encoded)
 		default:
 			ok = false
 		}
 		if !ok {
-			return nil, false
+			return a, false
 		}
 	}
-	if s.failed || s.rest() || a.Status < 100 || a.Status > 599 {
+	return a, !s.failed && !s.rest() && a.Status >= 100 && a.Status <= 599
+}
+
+// scan makes an answer of a response of the usual form. ok is false for every other, about which decode decides; the two agree on what they both accept.
+func scan(payload []byte, contentType string) (a *Answer, ok bool) {
+	u, ok := Scan(payload)
+	if !ok {
 		return nil, false
 	}
-	if encoded {
-		decoded := make([]byte, base64.StdEncoding.DecodedLen(len(body)))
-		n, err := base64.StdEncoding.Decode(decoded, body)
+	a = &Answer{Status: u.Status, Headers: make(map[string]string, len(u.Headers)+1), Body: u.Body}
+	for _, h := range u.Headers {
+		lower := strings.ToLower(h.Name)
+		if _, twice := a.Headers[lower]; twice {
+			return nil, false
+		}
+		a.Headers[lower] = h.Value
+	}
+	if u.Base64 {
+		decoded := make([]byte, base64.StdEncoding.DecodedLen(len(u.Body)))
+		n, err := base64.StdEncoding.Decode(decoded, u.Body)
 		if err != nil {
 			return nil, false
 		}
-		body = decoded[:n]
+		a.Body = decoded[:n]
 	}
-	a.Body = body
 	if _, ok := a.Headers["content-type"]; !ok {
 		a.Headers["content-type"] = contentType
 	}
@@ -164,21 +192,34 @@ func (s *scanner) boolean() (value, ok bool) {
 	return false, false
 }
 
-// headers reads an object of strings, by their lower-case names.
-func (s *scanner) headers(into map[string]string) bool {
+// null reads null.
+func (s *scanner) null() bool {
+	s.space()
+	if !bytes.HasPrefix(s.b[s.i:], []byte("null")) {
+		return false
+	}
+	s.i += 4
+	return true
+}
+
+// headers reads an object of strings, or null.
+func (s *scanner) headers() (list []Header, ok bool) {
+	if s.null() {
+		return nil, true
+	}
 	for first := true; ; first = false {
 		name, more := s.member(first)
 		if !more {
-			return !s.failed
+			return list, !s.failed
 		}
-		value, ok := s.text()
-		if !ok || !ValidHeader(string(name), string(value)) {
-			return false
+		text, ok := s.text()
+		h := Header{string(name), string(text)}
+		if !ok || !ValidHeader(h.Name, h.Value) {
+			return nil, false
 		}
-		lower := string(bytes.ToLower(name))
-		if _, twice := into[lower]; twice {
-			return false
+		if list == nil {
+			list = make([]Header, 0, 4)
 		}
-		into[lower] = string(value)
+		list = append(list, h)
 	}
 }

@@ -96,6 +96,9 @@ func (c *compiler) anythingButExpression() (test, *Error) {
 		return made, err
 	case beginArray:
 	default:
+		if c.dialect == SNS {
+			return test{}, c.fail(t.end, "%s match pattern must be a string", e.name)
+		}
 		return test{}, c.fail(t.at, "Value of anything-but must be an array or single string/number value.")
 	}
 	for {

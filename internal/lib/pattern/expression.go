@@ -173,7 +173,11 @@ func (c *compiler) numeric(t token) (test, *Error) {
 	switch t.text {
 	case "=", "<", "<=", ">", ">=":
 	default:
-		return test{}, c.fail(t.end, "Unrecognized numeric range operator: %s", t.text)
+		at := t.end
+		if behind, err := c.next(); err == nil { // the operator is looked at when its number has been read
+			at = behind.end
+		}
+		return test{}, c.fail(at, "Unrecognized numeric range operator: %s", t.text)
 	}
 	operator := t.text
 	n, err := c.number(operator)

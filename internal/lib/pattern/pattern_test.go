@@ -145,6 +145,7 @@ func TestFilterPoliciesAreNarrower(t *testing.T) {
 		`{"a":[{"wildcard":"x*"}]}`:                         "Unrecognized match type wildcard",
 		`{"a":[{"anything-but":{"suffix":"x"}}]}`:           "Unsupported anything-but pattern: suffix",
 		`{"a":[{"prefix":{"equals-ignore-case":"x"}}]}`:     "prefix match pattern must be a string",
+		`{"a":[{"anything-but":{"prefix":false}}]}`:         "prefix match pattern must be a string",
 		`{"a":[{"numeric":[">",5,"<",5]}]}`:                 "Bottom must be less than top",
 		`{"a":[{"numeric":["<",5,">",6]}]}`:                 "Too many elements in numeric expression",
 		`{"a":[{"numeric":[5]}]}`:                           "Invalid member in numeric match: 5",

@@ -139,13 +139,12 @@ func (c *conn) handle(q request) error {
 		case rest == "restore/error" && q.method == "POST" && c.s.snapshotting():
 			return c.restoreError(q)
 		case q.method == "POST":
-			if parts := strings.Split(rest, "/"); len(parts) == 3 && parts[0] == "invocation" {
-				switch parts[2] {
-				case "response":
-					return c.response(q, parts[1])
-				case "error":
-					return c.failure(q, parts[1])
-				}
+			id, what, ok := strings.Cut(strings.TrimPrefix(rest, "invocation/"), "/")
+			if ok = ok && strings.HasPrefix(rest, "invocation/"); ok && what == "response" {
+				return c.response(q, id)
+			}
+			if ok && what == "error" {
+				return c.failure(q, id)
 			}
 		}
 	}
@@ -357,7 +356,13 @@ func appendField(b []byte, name, value string) []byte {
 
 const acceptedReply = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
 
-func (c *conn) accepted() error { return c.write([]byte(acceptedReply)) }
+func (c *conn) accepted() error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.out = append(c.out[:0], acceptedReply...)
+	_, err := c.w.Write(c.out)
+	return err
+}
 
 func (c *conn) write(b []byte) error {
 	c.wmu.Lock()

@@ -90,18 +90,30 @@ func (r *reader) head() (request, error) {
 	}
 }
 
+// methodName is the text of a method; those of this API cost nothing.
+func methodName(b []byte) string {
+	switch string(b) {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	}
+	return string(b)
+}
+
 func parseHead(head []byte) (request, error) {
 	var q request
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
-	parts := bytes.Split(line, []byte(" "))
-	if len(parts) != 3 || len(parts[0]) == 0 || len(parts[1]) == 0 || parts[1][0] != '/' {
+	method, line, _ := bytes.Cut(line, []byte(" "))
+	path, version, _ := bytes.Cut(line, []byte(" "))
+	if len(method) == 0 || len(path) == 0 || path[0] != '/' || bytes.IndexByte(version, ' ') >= 0 {
 		return q, fmt.Errorf("%w: request line", errProtocol)
 	}
-	if !bytes.HasPrefix(parts[2], []byte("HTTP/1.")) {
+	if !bytes.HasPrefix(version, []byte("HTTP/1.")) {
 		return q, fmt.Errorf("%w: version", errProtocol)
 	}
-	q.method, q.path = string(parts[0]), string(parts[1])
-	q.closes = string(parts[2]) == "HTTP/1.0"
+	q.method, q.path = methodName(method), string(path)
+	q.closes = string(version) == "HTTP/1.0"
 	sized := false
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))

@@ -141,6 +141,9 @@ func (s *Session) WaitReady(ctx context.Context) error {
 	if s.workers != nil {
 		return s.waitWorker(ctx)
 	}
+	if done, err := s.isReady(); done {
+		return err
+	}
 	defer s.pokeAfter(ctx)()
 	for {
 		s.mu.Lock()
@@ -166,6 +169,13 @@ func (s *Session) WaitReady(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// isReady tells whether there is nothing to wait for: the process has asked for an invocation, or the session is over, for which the error is the cause.
+func (s *Session) isReady() (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil || s.waiting != nil, s.err
 }
 
 // Invoke hands the event to the process and returns its answer. An error means that there is none; unless it is [ErrTooLarge] the

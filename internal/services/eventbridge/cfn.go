@@ -90,6 +90,7 @@ func (s *Service) resources() []service.ResourceType {
 			Attributes: []string{"Arn", "ArchiveName"},
 			Create:     s.createArchiveResource, Update: s.updateArchiveResource, Delete: s.deleteArchiveResource,
 		}),
+		s.endpointType(),
 	}, s.callResources()...)
 }
 

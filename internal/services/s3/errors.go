@@ -90,6 +90,8 @@ func fromStore(err error) error {
 			Code: code, Status: http.StatusServiceUnavailable, Err: err,
 			Message: "The cluster that keeps the bodies of objects cannot be used at the moment: " + away.Reason + ". Nothing was changed; please try again.",
 		}
+	case errors.Is(err, blob.ErrBusy):
+		return &service.Error{Code: "SlowDown", Status: http.StatusServiceUnavailable, Err: err, Message: "Please reduce your request rate."}
 	case errors.Is(err, store.ErrConflict):
 		return &service.Error{
 			Code: "ConditionalRequestConflict", Status: http.StatusConflict, Err: err,

@@ -147,7 +147,7 @@ func (s *Service) updateQueueResource(ctx context.Context, c service.ResourceCal
 	}
 	for name := range before {
 		if _, ok := attributes[name]; !ok {
-			attributes[name] = "" // what a template no longer says has its default again
+			forget(attributes, name)
 		}
 	}
 	if len(attributes) > 0 {
@@ -156,6 +156,18 @@ func (s *Service) updateQueueResource(ctx context.Context, c service.ResourceCal
 		}
 	}
 	return queueResource(ctx, c.PhysicalID, name), s.updateTags(ctx, c.PhysicalID, c.UserTags(old.Tags), c.UserTags(p.Tags))
+}
+
+// forget says what becomes of an attribute that a template no longer names. Most have their defaults again; CloudFormation leaves some as they are, and has a default of its own for the size
+// of messages (recorded).
+func forget(attributes map[string]string, name string) {
+	switch name {
+	case "DeduplicationScope", "FifoThroughputLimit", "SqsManagedSseEnabled":
+	case "MaximumMessageSize":
+		attributes[name] = "262144"
+	default:
+		attributes[name] = ""
+	}
 }
 
 func (s *Service) updateTags(ctx context.Context, url string, old, tags map[string]string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -332,7 +333,7 @@ func (m *taking) moveMessage(w *work, q *queue, t *moveTask, old id, st state) e
 		return err
 	}
 	if to == nil || to.fifo != q.fifo {
-		return events.Permanent(fmt.Errorf("the queue %s that message %s came from does not exist", target, old))
+		return events.Permanent(fmt.Errorf("%w: %s, for message %s", errNoDestination, target, old))
 	}
 	fresh := &outgoing{}
 	if err := w.s.identify(fresh); err != nil {
@@ -348,6 +349,9 @@ func (m *taking) moveMessage(w *work, q *queue, t *moveTask, old id, st state) e
 	return err
 }
 
+// errNoDestination tells that the queue is gone to which messages are to be moved. Tasks say it as AWS does, by the code of the query protocol.
+var errNoDestination = errors.New("AWS.SimpleQueueService.NonExistentQueue")
+
 // failTask puts down why a task ended.
 func failTask(_ context.Context, tx store.Txn, job events.Job, cause error) error {
 	var at movePayload
@@ -360,6 +364,9 @@ func failTask(_ context.Context, tx store.Txn, job events.Job, cause error) erro
 		return err
 	}
 	t.Status, t.Failure = taskFailed, cause.Error()
+	if errors.Is(cause, errNoDestination) {
+		t.Failure = errNoDestination.Error()
+	}
 	return record.Set(tx, k, t)
 }
 

@@ -112,7 +112,7 @@ func TestFIFOOrderSurvivesClockJumps(t *testing.T) {
 				h.restart()
 			}
 			h.settle()
-			send(fmt.Sprint(i))
+			send(strconv.Itoa(i))
 		}
 		h.clock.Step(began.Add(time.Minute).Sub(h.clock.Now()))
 		h.settle()

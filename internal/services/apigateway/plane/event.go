@@ -34,7 +34,7 @@ func member(b []byte, name, value string) []byte {
 func (x *exchange) eventHeaders(b []byte) []byte {
 	list := make(fields, 0, len(x.fields))
 	for i := range x.fields {
-		if n := len(x.fields[i].name); n < 2 || n > 19 || !notForwarded(strings.ToLower(x.fields[i].name)) {
+		if n := len(x.fields[i].name); n < 2 || n > 19 || !notForwarded(lowerName(x.fields[i].name)) {
 			list = append(list, x.fields[i])
 		}
 	}

@@ -146,7 +146,7 @@ func (x *exchange) gatewayFields() {
 	}
 	kept := x.fields[:0:len(x.fields)]
 	for i := range x.fields {
-		lower := strings.ToLower(x.fields[i].name)
+		lower := lowerName(x.fields[i].name)
 		switch lower {
 		case "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id":
 			continue

@@ -13,6 +13,7 @@ import (
 
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -192,6 +193,18 @@ func scalar(raw json.RawMessage) (*string, bool) {
 // parseProxy reads the answer of a function by the rules of REST APIs
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html).
 func (x *exchange) parseProxy(payload []byte) (*answer, error) {
+	if u, ok := httpevent.Scan(payload); ok && !u.Base64 {
+		a := &answer{status: u.Status, text: strconv.Itoa(u.Status), proxied: true, body: u.Body}
+		for _, h := range u.Headers {
+			a.fields = append(a.fields, field{h.Name, h.Value})
+		}
+		return a, nil
+	}
+	return x.decodeProxy(payload)
+}
+
+// decodeProxy is parseProxy for every form of answer.
+func (x *exchange) decodeProxy(payload []byte) (*answer, error) {
 	payload = bytes.TrimSpace(payload)
 	if len(payload) == 0 || payload[0] != '{' {
 		return nil, errors.New("it is not an object")

@@ -95,7 +95,7 @@ func (f fields) check() error {
 func (f fields) without(drop func(lower string) bool) fields {
 	out := make(fields, 0, len(f))
 	for i := range f {
-		if !drop(strings.ToLower(f[i].name)) {
+		if !drop(lowerName(f[i].name)) {
 			out = append(out, f[i])
 		}
 	}
@@ -118,7 +118,7 @@ func (f fields) header() http.Header {
 	h := make(http.Header, len(f))
 	spelled := make(map[string]string, len(f))
 	for i := range f {
-		lower := strings.ToLower(f[i].name)
+		lower := lowerName(f[i].name)
 		name, ok := spelled[lower]
 		if !ok {
 			name = f[i].name
@@ -139,6 +139,49 @@ func fieldsOf(h http.Header) fields {
 	}
 	slices.SortStableFunc(out, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	return out
+}
+
+// lowerName returns the name of a header in lower case. Those that are in nearly every message cost nothing.
+func lowerName(name string) string {
+	switch name {
+	case "Accept":
+		return "accept"
+	case "Accept-Encoding":
+		return "accept-encoding"
+	case "Accept-Language":
+		return "accept-language"
+	case "Authorization":
+		return "authorization"
+	case "Cache-Control":
+		return "cache-control"
+	case "Connection":
+		return "connection"
+	case "Content-Length":
+		return "content-length"
+	case "Content-Type":
+		return "content-type"
+	case "Cookie":
+		return "cookie"
+	case "Date":
+		return "date"
+	case "Host":
+		return "host"
+	case "Origin":
+		return "origin"
+	case "Referer":
+		return "referer"
+	case "User-Agent":
+		return "user-agent"
+	case "X-Amzn-Trace-Id":
+		return "x-amzn-trace-id"
+	case "X-Forwarded-For":
+		return "x-forwarded-for"
+	case "X-Forwarded-Port":
+		return "x-forwarded-port"
+	case "X-Forwarded-Proto":
+		return "x-forwarded-proto"
+	}
+	return strings.ToLower(name)
 }
 
 // notForwarded names what is never handed from a request to an integration.

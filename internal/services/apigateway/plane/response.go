@@ -152,7 +152,7 @@ func (x *exchange) proxied() *response {
 	function := x.method.call.Type == "AWS_PROXY"
 	typed := false
 	for _, f := range a.fields {
-		lower := strings.ToLower(f.name)
+		lower := lowerName(f.name)
 		switch {
 		case lower == "transfer-encoding" || lower == "keep-alive" || lower == "x-amzn-requestid" || lower == "x-amz-apigw-id":
 			continue
