@@ -45,6 +45,7 @@ func BenchmarkServe(b *testing.B) {
 					b.Fatal(w.Code)
 				}
 				s.events["f"], s.lines = nil, nil
+				s.clock.Advance(time.Millisecond) // the rates have to flow in again
 			}
 		})
 	}

@@ -24,7 +24,7 @@ const contentType = "text/plain;charset=UTF-8"
 // callFunction invokes the function of a Lambda proxy integration, and puts the headers of its answer into header.
 func (x *exchange) callFunction(ctx context.Context, out *outgoing, header http.Header) (*reply, *refusal) {
 	i := x.route.integration
-	payload := []byte(nil)
+	var payload []byte
 	if i.one {
 		payload = x.eventOne(out)
 	} else {

@@ -272,8 +272,12 @@ func TestAuthorizersOfConnect(t *testing.T) {
 		query, answer string
 		want          int
 	}{
-		{"", policy("Allow"), 401}, {"?token=a", policy("Deny"), 403}, {"?token=a", `!{"errorMessage":"Unauthorized"}`, 401},
-		{"?token=a", `!{"errorMessage":"x"}`, 500}, {"?token=a", `{}`, 500}, {"?token=a", policy("Allow"), 101},
+		{"", policy("Allow"), 401},
+		{"?token=a", policy("Deny"), 403},
+		{"?token=a", `!{"errorMessage":"Unauthorized"}`, 401},
+		{"?token=a", `!{"errorMessage":"x"}`, 500},
+		{"?token=a", `{}`, 500},
+		{"?token=a", policy("Allow"), 101},
 	} {
 		c.fns.answer["auth"] = tc.answer
 		ws, resp, err := c.dial(t, tc.query, nil)

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,7 +75,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	if err != nil {
 		return nil, err
 	}
-	proposal.deployment.TemplateID = id
+	proposal.deployment.TemplateID, proposal.deployment.Notify = id, in.NotificationARNs
 	c := changeSetRecord{
 		ID: "arn:aws:cloudformation:" + p.region + ":" + p.account + ":changeSet/" + in.ChangeSetName + "/" + id, Name: in.ChangeSetName,
 		StackID: stack.ID, StackName: stack.Name, Description: deref(in.Description), Created: s.Clock.Now(),
@@ -112,6 +113,19 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	return &cloudformation.CreateChangeSetOutput{Id: &c.ID, StackId: &stack.ID}, nil
 }
 
+// removalsFirst returns changes in the order in which CloudFormation shows them: what is removed first, then by logical ids.
+func removalsFirst(changes []deploy.Change) []deploy.Change {
+	return slices.SortedStableFunc(slices.Values(changes), func(a, b deploy.Change) int {
+		rank := func(c deploy.Change) int {
+			if c.Action == deploy.Remove {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.LogicalID, b.LogicalID))
+	})
+}
+
 // warnMissing says, in CloudFormation's words, that a change set imports what is not exported yet.
 func warnMissing(changes []deploy.Change, missing []string) string {
 	var ids []string
@@ -137,7 +151,7 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "ResourcesToImport": len(in.ResourcesToImport) > 0,
+		"ResourcesToImport":     len(in.ResourcesToImport) > 0,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 		"DeploymentMode":        in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
 	} {
@@ -145,7 +159,7 @@ func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 			return unsupported("CreateChangeSet", parameter)
 		}
 	}
-	return nil
+	return checkTopics(in.NotificationARNs)
 }
 
 // findChangeSet finds a change set by its ARN, or by its name and stack.
@@ -196,7 +210,7 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 		ChangeSetName: &c.Name, ChangeSetId: &c.ID, StackId: &c.StackID, StackName: &c.StackName, Description: optional(c.Description),
 		CreationTime: &c.Created, ExecutionStatus: c.Execution, Status: c.Status, StatusReason: optional(c.Reason),
 		Parameters: parameters(c.Deployment.Parameters), Capabilities: c.Deployment.Capabilities, Tags: tags(c.Deployment.Tags),
-		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: []string{}, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
+		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: c.Deployment.Notify, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
 		Changes: []cloudformation.Change{},
 	}
 	if c.Warning != "" && deref(in.IncludePropertyValues) {
@@ -205,7 +219,10 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 	if out.Capabilities == nil {
 		out.Capabilities = []string{}
 	}
-	for _, change := range c.Changes {
+	if out.NotificationARNs == nil {
+		out.NotificationARNs = []string{}
+	}
+	for _, change := range removalsFirst(c.Changes) {
 		shown, err := resourceChange(change, deref(in.IncludePropertyValues))
 		if err != nil {
 			return nil, err

@@ -28,9 +28,11 @@ func (s *Service) addStackEvent(tx store.Txn, p place, st *stackRecord, reason, 
 	if err != nil {
 		return err
 	}
-	return record.Append(tx, p.events(st.ID), eventRecord{
-		ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at,
-	})
+	e := eventRecord{ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at}
+	if err := st.Notify.tell(tx, p, st.ID, &e); err != nil {
+		return err
+	}
+	return record.Append(tx, p.events(st.ID), e)
 }
 
 // eventPage is the number of events in one answer.

@@ -194,6 +194,9 @@ func (j *journal) event(tx store.Txn, e deploy.Event, now time.Time) error {
 		}
 		r.Properties = string(b)
 	}
+	if err := j.op.Notify.tell(tx, j.p, j.stackID, &r); err != nil {
+		return err
+	}
 	return record.Append(tx, j.p.events(j.stackID), r)
 }
 

@@ -53,6 +53,9 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 		if d.SetPolicy != nil {
 			st.Policy = *d.SetPolicy
 		}
+		if d.Notify != nil {
+			st.Notify = &notifyRecord{Topics: d.Notify, As: service.RequestFrom(ctx).Principal}
+		}
 		st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
 		op := operationRecord{
 			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate},
@@ -100,6 +103,7 @@ func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRe
 // enqueueAs makes an operation and its job part of a transaction, with the status that the stack has while it runs.
 func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
 	st.Status, st.Reason, st.Failure = status, "", ""
+	op.Notify = st.Notify
 	tx.OnCommit(func() { s.board.tell(st.ID) })
 	at, err := s.eventTime(tx, p, st.ID)
 	if err != nil {

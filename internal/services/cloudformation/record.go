@@ -24,6 +24,8 @@ type stackRecord struct {
 	ChangeSetID string
 	// Policy is the stack policy, or empty.
 	Policy string `json:",omitempty"`
+	// Notify has the topics that are told of the stack's events; nil without any.
+	Notify *notifyRecord `json:",omitempty"`
 	// Parent is set for a nested stack.
 	Parent *parentRecord `json:",omitempty"`
 	// Failure is why the last operation failed, when the status no longer says so.
@@ -50,6 +52,8 @@ type deployment struct {
 	// Policy overrides the stack's policy in this operation; SetPolicy becomes that policy when the operation begins.
 	Policy    string  `json:",omitempty"`
 	SetPolicy *string `json:",omitempty"`
+	// Notify becomes the topics of the stack when the operation begins; nil leaves them as they are.
+	Notify []string `json:",omitempty"`
 	// RetainExceptOnCreate is the parameter of that name.
 	RetainExceptOnCreate bool `json:",omitempty"`
 	// Expanded tells that transforms made the processed template from the original one.
@@ -75,6 +79,7 @@ type operationRecord struct {
 	Token      string
 	Deployment deployment
 	Principal  service.Principal
+	Notify     *notifyRecord `json:",omitempty"`
 }
 
 type eventRecord struct {

@@ -64,7 +64,7 @@ func New(deps service.Deps, options Options) service.Service {
 	}
 	return service.Service{
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
-		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}},
+		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, s.notifyJobs()},
 		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
 	}
 }

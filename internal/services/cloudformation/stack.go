@@ -87,12 +87,15 @@ func updatable(st *stackRecord) error {
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs": len(in.NotificationARNs) > 0, "TimeoutInMinutes": in.TimeoutInMinutes != nil,
+		"TimeoutInMinutes":      in.TimeoutInMinutes != nil,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
 			return nil, unsupported("CreateStack", parameter)
 		}
+	}
+	if err := checkTopics(in.NotificationARNs); err != nil {
+		return nil, err
 	}
 	if _, err := s.findStack(ctx, in.StackName); !isMissing(err) {
 		if err == nil {
@@ -122,7 +125,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	if err != nil {
 		return nil, err
 	}
-	proposal.deployment.RetainExceptOnCreate = deref(in.RetainExceptOnCreate)
+	proposal.deployment.RetainExceptOnCreate, proposal.deployment.Notify = deref(in.RetainExceptOnCreate), in.NotificationARNs
 	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
 		return s.claimName(tx, p, stack)
 	})
@@ -137,7 +140,6 @@ const noUpdates = "No updates are to be performed."
 
 func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"NotificationARNs":      len(in.NotificationARNs) > 0,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
@@ -152,6 +154,9 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 		return nil, err
 	}
 	if err := updatable(stack); err != nil {
+		return nil, err
+	}
+	if err := checkTopics(in.NotificationARNs); err != nil {
 		return nil, err
 	}
 	q := request{
@@ -174,6 +179,7 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 		return nil, err
 	}
 	proposal.deployment.Policy, proposal.deployment.RetainExceptOnCreate = deref(during), deref(in.RetainExceptOnCreate)
+	proposal.deployment.Notify = in.NotificationARNs
 	if err := s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), nil); err != nil {
 		return nil, err
 	}
@@ -296,7 +302,7 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 		StackId: ptr(st.ID), StackName: st.Name, Description: optional(st.Description), CreationTime: st.Created,
 		StackStatus: st.Status, StackStatusReason: optional(st.Reason), DisableRollback: ptr(st.DisableRollback), Capabilities: st.Capabilities,
 		Parameters: parameters(st.Parameters), Tags: tags(st.Tags), RoleARN: optional(st.RoleARN), ChangeSetId: optional(st.ChangeSetID),
-		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: []string{},
+		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: st.topics(),
 		DriftInformation: &cloudformation.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
 	}
 	if out.Tags == nil {

@@ -33,6 +33,8 @@ type keyRecord struct {
 	Deletion time.Time `json:",omitzero"`
 	Window   int32     `json:",omitempty"`
 	Rotation rotationRecord
+	// Token is that of the deploy that made the key.
+	Token string `json:",omitempty"`
 }
 
 func (r *keyRecord) spec() material.Spec {
@@ -122,6 +124,7 @@ func (s *Service) createKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 	if r.Policy, err = s.policyFor(ctx, p, r.ID, in.Policy, opt.Value(in.BypassPolicyLockoutSafetyCheck)); err != nil {
 		return nil, err
 	}
+	r.Token = token
 	f := &found{place: p, keyRecord: r}
 	var secret []byte
 	if r.Origin == api.OriginTypeAwsKms {

@@ -209,7 +209,14 @@ func TestADeletedKeyTakesEverythingWithIt(t *testing.T) {
 			}
 			return n
 		}
-		id := h.made(api.CreateKeyInput{})
+		var id string
+		for range 2 {
+			out, err := h.createKey(withToken(h.ctx, "step"), &api.CreateKeyInput{})
+			if err != nil || id != "" && out.KeyMetadata.KeyId != id {
+				t.Fatalf("the same step of a deploy makes another key: %v", err)
+			}
+			id = out.KeyMetadata.KeyId
+		}
 		h.seal(id, "used", nil)
 		_, err1 := h.createAlias(h.ctx, &api.CreateAliasInput{AliasName: "alias/a", TargetKeyId: id})
 		_, err2 := h.createGrant(h.ctx, &api.CreateGrantInput{KeyId: id, GranteePrincipal: "arn:aws:iam::000000000000:user/a", RetiringPrincipal: new("arn:aws:iam::000000000000:user/b"), Operations: []string{"Decrypt"}})

@@ -99,7 +99,7 @@ func (s *Service) replicateKey(ctx context.Context, in *api.ReplicateKeyInput) (
 		}
 		r := primary.keyRecord
 		r.Description, r.Policy, r.Tags, r.Created, r.Rotation = opt.Value(in.Description), policy, tags, s.now(), rotationRecord{}
-		r.Last = 0
+		r.Last, r.Token = 0, ""
 		replica = &found{place: there, keyRecord: r}
 		if err := s.join(tx, primary, replica); err != nil {
 			return err

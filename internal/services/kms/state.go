@@ -142,6 +142,9 @@ func (f *found) erase(tx store.Txn) error {
 		span := below.Span()
 		tx.DeleteRange(span.Lo, span.Hi)
 	}
+	if f.Token != "" {
+		tx.Delete(f.created(f.Token))
+	}
 	tx.Delete(f.lastUse(f.ID))
 	tx.Delete(f.key(f.ID))
 	for _, kind := range []string{rotateKind, expireKind} {

@@ -3,7 +3,6 @@ package s3
 import (
 	"bytes"
 	"crypto/md5" //nolint:gosec // S3's ETag and Content-MD5 are MD5 by definition, not a protection.
-	//nolint:gosec // one of S3's checksum algorithms, not a protection.
 	"encoding/base64"
 	"encoding/hex"
 	"hash"

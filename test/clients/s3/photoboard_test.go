@@ -34,7 +34,9 @@ func TestPhotoboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("python", func(t *testing.T) { run(t, in, nil, filepath.Join(venv, "python"), filepath.Join("photoboard", "board.py")) })
+	t.Run("python", func(t *testing.T) {
+		run(t, in, nil, filepath.Join(venv, "python"), filepath.Join("photoboard", "board.py"))
+	})
 	t.Run("javascript", func(t *testing.T) {
 		run(t, in, []string{"CLIENTS=" + filepath.Join(dir, "js"), "NODE_EXTRA_CA_CERTS=" + ca}, "node", "--no-warnings", filepath.Join("photoboard", "board.mjs"))
 	})
