@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam debian
+.PHONY: gvisor test build check lint race generate generated bench bench-s3 bench-functions attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam compat-apigateway debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -220,6 +220,23 @@ $(EVENT_SUITES)/.done:
 	git clone --quiet $(FLOCI) $(@D)/floci && git -C $(@D)/floci checkout --quiet --detach $(FLOCI_HASH)
 	$(PYTHON) -m venv $(@D)/venv
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check $(BOTO3) pytest==9.2.0 pytest-timeout==2.4.0 pytest-xdist cryptography requests cbor2
+	touch $@
+
+# The tests of API Gateway whose answers were recorded of AWS: from where, and which commit.
+LOCALSTACK       ?= https://github.com/localstack/localstack
+LOCALSTACK_HASH  := 8b9a79f05846835cf4dff63ab7eefdde9df83783
+APIGATEWAY_SUITE := .tools/apigateway-suite
+
+compat-apigateway: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of API Gateway, fetched at a pinned commit, against Lambent
+	APIGATEWAY_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" APIGATEWAY_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
+	  $(GO) test -count=1 -timeout 40m -v ./test/compat/apigateway
+
+$(APIGATEWAY_SUITE)/.done:
+	rm -rf $(@D) && mkdir -p $(@D)
+	git clone --quiet --no-checkout $(LOCALSTACK) $(@D)/clone && git -C $(@D)/clone checkout --quiet $(LOCALSTACK_HASH) -- tests
+	mkdir -p $(@D)/tests && mv $(@D)/clone/tests $(@D)/tests/tests && rm -rf $(@D)/clone
+	$(PYTHON) -m venv $(@D)/venv
+	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check 'localstack-core[runtime,test]==4.12.0' 'cbor2<5.8' localstack-snapshot==0.3.5 pytest==9.2.0 pytest-timeout==2.4.0 requests
 	touch $@
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)

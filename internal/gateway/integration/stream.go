@@ -14,7 +14,7 @@ import (
 // the answer is what is wanted. The caller closes the body.
 func (f *Functions) Stream(ctx context.Context, c *Call) (*port.Streamed, error) {
 	from := port.Source{Service: Principal, ARN: c.Source, Account: c.Account}
-	if c.Role == "" && c.As == nil {
+	if c.Role == "" && c.As == nil && c.Tenant == "" {
 		out, err := f.Streams.InvokeStream(ctx, from, c.Function, c.Payload)
 		if err != nil {
 			return nil, f.explain(ctx, c, err)
@@ -26,6 +26,9 @@ func (f *Functions) Stream(ctx context.Context, c *Call) (*port.Streamed, error)
 		return nil, err
 	}
 	in := &lambda.InvokeWithResponseStreamInput{FunctionName: c.Function, Payload: c.Payload}
+	if c.Tenant != "" {
+		in.TenantId = &c.Tenant
+	}
 	out, err := service.Call[lambda.InvokeWithResponseStreamOutput](called, f.Door, "lambda", "InvokeWithResponseStream", in)
 	if err != nil {
 		return nil, f.explain(ctx, c, err)

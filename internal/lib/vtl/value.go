@@ -23,6 +23,8 @@ type Map struct {
 	// few are the values in the order of the keys while there are no more than maxFew, many the values by key when there are.
 	few  []any
 	many map[string]any
+	// quiet tells that the map has no text.
+	quiet bool
 }
 
 // maxFew is how many keys are found sooner by looking at each than by a hash.
@@ -30,6 +32,9 @@ const maxFew = 16
 
 // NewMap returns an empty map.
 func NewMap() *Map { return &Map{} }
+
+// NewQuietMap returns an empty map that prints as nothing, as those within $context do.
+func NewQuietMap() *Map { return &Map{quiet: true} }
 
 // Get returns the value of a key, or nil.
 func (m *Map) Get(key string) any {
@@ -166,6 +171,9 @@ func (p *printer) text(v any, depth int) error {
 		}
 		return p.list(v, depth)
 	case *Map:
+		if v.quiet {
+			return nil
+		}
 		return p.mapping(v, depth)
 	case *entry:
 		p.out = append(append(p.out, v.key...), '=')

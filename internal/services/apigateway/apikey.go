@@ -60,8 +60,8 @@ func checkKey(k *api.APIKey) error {
 }
 
 // completeKey gives a key its id, and a value when it has none.
-func (g *Gateway) completeKey(k *api.APIKey) (err error) {
-	if k.ID, err = g.newID(10); err != nil {
+func (g *Gateway) completeKey(ctx context.Context, k *api.APIKey) (err error) {
+	if k.ID, err = g.idFor(ctx, 10); err != nil {
 		return err
 	}
 	if k.Value == "" {
@@ -92,7 +92,7 @@ func insertKey(tx store.Txn, s api.Scope, k *api.APIKey) error {
 func (g *Gateway) createKey(ctx context.Context, in *aws.CreateApiKeyInput) (*aws.CreateApiKeyOutput, error) {
 	s := scopeOf(ctx)
 	k := api.APIKey{Name: text(in.Name), Value: text(in.Value), CustomerID: in.CustomerId, Description: in.Description, Enabled: isTrue(in.Enabled), Tags: in.Tags}
-	if err := g.completeKey(&k); err != nil {
+	if err := g.completeKey(ctx, &k); err != nil {
 		return nil, err
 	}
 	if in.GenerateDistinctId != nil && !*in.GenerateDistinctId && text(in.Value) != "" {
@@ -110,6 +110,10 @@ func (g *Gateway) createKey(ctx context.Context, in *aws.CreateApiKeyInput) (*aw
 			}
 			k.Stages = append(k.Stages, *st.RestApiId+"/"+*st.StageName)
 		}
+		if made, ok, err := record.Get[api.APIKey](tx, s.APIKey(k.ID)); err != nil || ok && ctx.Value(createToken{}) != nil {
+			k = made // by an earlier try of the same call
+			return err
+		}
 		return insertKey(tx, s, &k)
 	})
 	if err != nil {
@@ -121,7 +125,7 @@ func (g *Gateway) createKey(ctx context.Context, in *aws.CreateApiKeyInput) (*aw
 // importKeys reads keys from CSV with a heading: name, key, description, enabled, usageplanIds
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-key-file-format.html).
 func (g *Gateway) importKeys(ctx context.Context, in *aws.ImportApiKeysInput) (*aws.ImportApiKeysOutput, error) {
-	keys, plans, warnings, err := g.readKeys(string(in.Body))
+	keys, plans, warnings, err := g.readKeys(ctx, string(in.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +160,7 @@ func (g *Gateway) importKeys(ctx context.Context, in *aws.ImportApiKeysInput) (*
 // maxImported is how many keys an import takes.
 const maxImported = 1000
 
-func (g *Gateway) readKeys(body string) (keys []api.APIKey, plans [][]string, warnings []string, err error) {
+func (g *Gateway) readKeys(ctx context.Context, body string) (keys []api.APIKey, plans [][]string, warnings []string, err error) {
 	rows := csv.NewReader(strings.NewReader(body))
 	rows.FieldsPerRecord, rows.TrimLeadingSpace = -1, true
 	heading, err := rows.Read()
@@ -198,7 +202,7 @@ func (g *Gateway) readKeys(body string) (keys []api.APIKey, plans [][]string, wa
 				warnings = append(warnings, "Unknown column "+column)
 			}
 		}
-		if err := g.completeKey(&k); err != nil {
+		if err := g.completeKey(ctx, &k); err != nil {
 			return nil, nil, nil, err
 		}
 		keys, plans = append(keys, k), append(plans, in)
@@ -277,7 +281,9 @@ func (g *Gateway) updateKey(ctx context.Context, in *aws.UpdateApiKeyInput) (*aw
 	if err != nil {
 		return nil, err
 	}
-	return keyView(&k, false), nil
+	out := keyView(&k, false)
+	out.Tags = shownTags(out.Tags)
+	return out, nil
 }
 
 func (g *Gateway) deleteKey(ctx context.Context, in *aws.DeleteApiKeyInput) (*aws.DeleteApiKeyOutput, error) {

@@ -101,14 +101,14 @@ func (g *Gateway) createAuthorizer(ctx context.Context, in *aws.CreateAuthorizer
 		return nil, err
 	}
 	err := g.edit(ctx, in.RestApiId, func(_ store.Txn, d *draft) error {
-		for _, other := range d.tree.Authorizers {
-			if *other.Name == in.Name {
-				return badRequest("Authorizer name must be unique. Authorizer %s already exists in this RestApi.", in.Name)
-			}
-		}
-		id, err := g.newID(6)
+		id, err := g.idFor(ctx, 6)
 		if err != nil {
 			return err
+		}
+		for _, other := range d.tree.Authorizers {
+			if *other.Name == in.Name && *other.Id != id {
+				return badRequest("Authorizer name must be unique. Authorizer %s already exists in this RestApi.", in.Name)
+			}
 		}
 		a.Id = ptr(id)
 		if d.tree.Authorizers == nil {

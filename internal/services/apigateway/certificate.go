@@ -51,7 +51,7 @@ func (g *Gateway) mint(c *api.ClientCertificate) (*rsa.PrivateKey, error) {
 }
 
 func (g *Gateway) generateCertificate(ctx context.Context, in *aws.GenerateClientCertificateInput) (*aws.GenerateClientCertificateOutput, error) {
-	id, err := g.newID(6)
+	id, err := g.idFor(ctx, 6)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func deployable(t *api.Tree) error {
 }
 
 // deploy copies the working tree of an API.
-func (g *Gateway) deploy(tx store.Txn, s api.Scope, id string, description *string) (api.Deployment, error) {
+func (g *Gateway) deploy(ctx context.Context, tx store.Txn, s api.Scope, id string, description *string) (api.Deployment, error) {
 	d := api.Deployment{Description: optional(text(description)), Created: g.deps.Clock.Now().UTC()}
 	tree, err := api.LoadWorking(tx, s, id)
 	if err != nil {
@@ -45,7 +45,7 @@ func (g *Gateway) deploy(tx store.Txn, s api.Scope, id string, description *stri
 	if err != nil {
 		return d, err
 	}
-	if d.ID, err = g.newID(6); err != nil {
+	if d.ID, err = g.idFor(ctx, 6); err != nil {
 		return d, err
 	}
 	d.Tree = hash
@@ -64,7 +64,7 @@ func (g *Gateway) createDeployment(ctx context.Context, in *aws.CreateDeployment
 			return err
 		}
 		var err error
-		if d, err = g.deploy(tx, s, in.RestApiId, in.Description); err != nil {
+		if d, err = g.deploy(ctx, tx, s, in.RestApiId, in.Description); err != nil {
 			return err
 		}
 		if text(in.StageName) == "" {

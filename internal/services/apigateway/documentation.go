@@ -93,15 +93,15 @@ func (g *Gateway) createPart(ctx context.Context, in *aws.CreateDocumentationPar
 		if len(all) >= maxParts {
 			return limitExceeded("Maximum number of documentation parts for this API has been reached: %d.", maxParts)
 		}
+		var err error
+		if p.ID, err = g.idFor(ctx, 6); err != nil {
+			return err
+		}
 		for i := range all {
-			if placeOf(&all[i].Location) == placeOf(&p.Location) {
+			if all[i].ID != p.ID && placeOf(&all[i].Location) == placeOf(&p.Location) {
 				return conflict("Documentation part already exists for the specified location: type '%s', path '%s', method '%s', name '%s', statusCode '%s'",
 					p.Location.Type, text(p.Location.Path), text(p.Location.Method), text(p.Location.Name), text(p.Location.StatusCode))
 			}
-		}
-		var err error
-		if p.ID, err = g.newID(6); err != nil {
-			return err
 		}
 		return record.Set(tx, s.Part(in.RestApiId, p.ID), p)
 	})

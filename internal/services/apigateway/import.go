@@ -198,6 +198,7 @@ func (g *Gateway) putRestAPI(ctx context.Context, in *aws.PutRestApiInput) (out 
 			return err
 		}
 		roles, out = d.tree, view(&d.RestAPI, d.tree)
+		out.Tags = shownTags(out.Tags)
 		if tx == nil {
 			return nil
 		}

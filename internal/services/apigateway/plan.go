@@ -94,7 +94,7 @@ func noAPIStage(st *aws.ApiStage, p *api.UsagePlan) error {
 
 func (g *Gateway) createPlan(ctx context.Context, in *aws.CreateUsagePlanInput) (*aws.CreateUsagePlanOutput, error) {
 	s := scopeOf(ctx)
-	id, err := g.newID(6)
+	id, err := g.idFor(ctx, 6)
 	if err != nil {
 		return nil, err
 	}

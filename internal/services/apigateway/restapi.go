@@ -84,7 +84,7 @@ func (g *Gateway) createRestAPI(ctx context.Context, in *aws.CreateRestApiInput)
 	if in.EndpointConfiguration != nil {
 		d.Endpoint = *in.EndpointConfiguration
 	}
-	if in.BinaryMediaTypes != nil {
+	if len(in.BinaryMediaTypes) > 0 {
 		tree.BinaryMediaTypes = in.BinaryMediaTypes
 	}
 	if in.MinimumCompressionSize != nil {
@@ -344,12 +344,21 @@ func (g *Gateway) updateRestAPI(ctx context.Context, in *aws.UpdateRestApiInput)
 			return err
 		}
 		out = view(&d.RestAPI, d.tree)
+		out.Tags = shownTags(out.Tags)
 		return d.check(true)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// shownTags are tags as operations show them that change a thing: an empty object for none.
+func shownTags(tags map[string]string) map[string]string {
+	if tags == nil {
+		return map[string]string{}
+	}
+	return tags
 }
 
 func (g *Gateway) deleteRestAPI(ctx context.Context, in *aws.DeleteRestApiInput) (*aws.DeleteRestApiOutput, error) {

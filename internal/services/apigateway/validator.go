@@ -15,7 +15,7 @@ func noValidator() error { return notFound("Invalid Request Validator identifier
 
 func (g *Gateway) createValidator(ctx context.Context, in *aws.CreateRequestValidatorInput) (out *aws.CreateRequestValidatorOutput, err error) {
 	err = g.edit(ctx, in.RestApiId, func(_ store.Txn, d *draft) error {
-		id, err := g.newID(6)
+		id, err := g.idFor(ctx, 6)
 		if err != nil {
 			return err
 		}

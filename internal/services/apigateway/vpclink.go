@@ -26,7 +26,7 @@ func (g *Gateway) createLink(ctx context.Context, in *aws.CreateVpcLinkInput) (*
 	if !anyARN.MatchString(in.TargetArns[0]) {
 		return nil, badRequest("Invalid ARN. ARN is not well formed %s", in.TargetArns[0])
 	}
-	id, err := g.newID(6)
+	id, err := g.idFor(ctx, 6)
 	if err != nil {
 		return nil, err
 	}

@@ -244,8 +244,16 @@ func contextNames() []string {
 	}
 }
 
-// templateContext is $context of a template. override is the map that the template may change, name what it is called.
-func (x *exchange) templateContext(name string, override *vtl.Map) *vtl.Map {
+// identityNames are the variables of $context.identity that templates see, whether they have values or not.
+func identityNames() []string {
+	return []string{
+		"accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId",
+		"sourceIp", "user", "userAgent", "userArn",
+	}
+}
+
+// templateContext is $context of a template. Templates may change its overrides.
+func (x *exchange) templateContext() *vtl.Map {
 	c := vtl.NewMap()
 	for _, n := range contextNames() {
 		if v := x.contextValue(n); v != "" {
@@ -254,23 +262,36 @@ func (x *exchange) templateContext(name string, override *vtl.Map) *vtl.Map {
 	}
 	c.Put("requestTimeEpoch", x.now.UnixMilli())
 	c.Put("isCanaryRequest", x.canary)
-	identity := vtl.NewMap()
-	for _, n := range []string{"accessKey", "accountId", "apiKey", "apiKeyId", "caller", "sourceIp", "user", "userAgent", "userArn"} {
+	identity := vtl.NewQuietMap()
+	for _, n := range identityNames() {
 		if v := x.identity(n); v != "" {
 			identity.Put(n, v)
+		} else {
+			identity.Put(n, nil)
 		}
+	}
+	if x.apiKey != "" {
+		identity.Put("apiKey", x.keyValue)
+		identity.Put("apiKeyId", x.apiKey)
 	}
 	c.Put("identity", identity)
 	if a := x.authorizerMap(); a != nil {
 		c.Put("authorizer", a)
 	}
-	if x.traceID != "" {
+	if deref(x.stage.Stage.TracingEnabled) {
 		c.Put("xrayTraceId", x.traceID)
 	}
 	if x.status != 0 {
 		c.Put("status", strconv.Itoa(x.status))
 	}
-	c.Put(name, override)
+	if x.requestOverride == nil {
+		x.requestOverride = newOverride("header", "path", "querystring")
+	}
+	if x.responseOverride == nil {
+		x.responseOverride = newOverride("header")
+	}
+	c.Put("requestOverride", x.requestOverride)
+	c.Put("responseOverride", x.responseOverride)
 	return c
 }
 
@@ -294,16 +315,16 @@ func (x *exchange) authorizerMap() *vtl.Map {
 }
 
 // newOverride is an empty requestOverride or responseOverride.
-func newOverride() *vtl.Map {
-	m := vtl.NewMap()
-	for _, place := range []string{"header", "path", "querystring"} {
-		m.Put(place, vtl.NewMap())
+func newOverride(places ...string) *vtl.Map {
+	m := vtl.NewQuietMap()
+	for _, place := range places {
+		m.Put(place, vtl.NewQuietMap())
 	}
 	return m
 }
 
 // render runs a mapping template over a body.
-func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string, override *vtl.Map) ([]byte, error) {
+func (x *exchange) render(t *vtl.Template, body []byte, binary bool) ([]byte, error) {
 	text := string(body)
 	if binary {
 		text = base64.StdEncoding.EncodeToString(body)
@@ -312,7 +333,7 @@ func (x *exchange) render(t *vtl.Template, body []byte, binary bool, name string
 	for k, v := range x.variables {
 		stage.Put(k, v)
 	}
-	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(name, override), stage), vtl.Limits{})
+	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(), stage), vtl.Limits{})
 }
 
 // paramMap, queryMap and headerMap are what $input.params shows.

@@ -62,6 +62,7 @@ type exchange struct {
 	// requestOverride and responseOverride are what templates changed; nil until a template ran.
 	requestOverride, responseOverride *vtl.Map
 
+	called bool    // the integration was
 	answer *answer // of the integration
 	failed *failed // why a gateway response answers
 	status int     // that the client got
@@ -145,9 +146,13 @@ func (x *exchange) gatewayFields() {
 	}
 	kept := x.fields[:0:len(x.fields)]
 	for i := range x.fields {
-		switch lowerName(x.fields[i].name) {
+		lower := lowerName(x.fields[i].name)
+		switch lower {
 		case "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id":
 			continue
+		}
+		if notForwarded(lower) {
+			continue // mappings and templates do not see it either
 		}
 		kept = append(kept, x.fields[i])
 	}
@@ -179,6 +184,9 @@ func (t *tree) matchesBinary(contentType string) bool {
 	contentType = mediaType(contentType)
 	for _, b := range t.binary {
 		b = strings.ReplaceAll(strings.ToLower(b), "~1", "/")
+		if strings.HasPrefix(b, "*/") && b != "*/*" {
+			continue // which stands for nothing, not even for itself
+		}
 		if b == "*/*" || b == contentType {
 			return true
 		}

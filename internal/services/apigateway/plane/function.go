@@ -66,6 +66,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 		step.End(outcome(f, "a stream"))
 		return f
 	}
+	x.called = true
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)
@@ -78,11 +79,18 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 	}
 	a, err := x.parseProxy(got.Payload)
 	if err != nil {
-		return badGateway(fmt.Errorf("the function's answer is malformed: %w", err))
+		err = fmt.Errorf("the function's answer is malformed: %w", err)
+		if errors.Is(err, errNotBase64) {
+			return configuration(err)
+		}
+		return badGateway(err)
 	}
 	x.answer = a
 	return nil
 }
+
+// errNotBase64 is of an answer that cannot be decoded, for which clients get another status than for other malformed ones.
+var errNotBase64 = errors.New("the body is not base64")
 
 // badGateway is the answer when a proxied function gave none that can be used.
 func badGateway(err error) *failed {
@@ -229,7 +237,7 @@ func (x *exchange) decodeProxy(payload []byte) (*answer, error) {
 	if deref(p.Base64) && x.tree.matchesBinary(x.acceptedType()) {
 		decoded, err := base64.StdEncoding.DecodeString(*body)
 		if err != nil {
-			return nil, fmt.Errorf("the body is not base64: %w", err)
+			return nil, fmt.Errorf("%w: %w", errNotBase64, err)
 		}
 		a.body = decoded
 	}

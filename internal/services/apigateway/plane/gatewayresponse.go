@@ -201,8 +201,9 @@ func (x *exchange) refuse(w http.ResponseWriter, f *failed) {
 	}
 	if g != nil {
 		for i := range g.parameters {
-			if v, ok := g.parameters[i].source.value(x); ok && validValue(v) {
-				setHeader(h, g.parameters[i].name, v)
+			name := g.parameters[i].name
+			if v, ok := g.parameters[i].source.value(x); ok && validValue(v) && !isFraming(name) {
+				setHeader(h, name, v)
 			}
 		}
 	}
@@ -238,4 +239,13 @@ func (g *gatewayResponse) body(x *exchange) (body []byte, contentType string) {
 		}
 	}
 	return g.templates[contentType].fill(x), contentType
+}
+
+// isFraming tells whether a header says how the answer is sent, which is no matter of an API.
+func isFraming(name string) bool {
+	switch strings.ToLower(name) {
+	case "content-length", "transfer-encoding", "connection", "trailer", "upgrade":
+		return true
+	}
+	return false
 }

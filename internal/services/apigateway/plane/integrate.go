@@ -96,6 +96,7 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	}
 	x.logger.request(target.Scheme+"://"+target.Host+target.Opaque, fieldsOf(r.Header), out.body)
 	step := x.trace.Step("integration", method+" "+target.Scheme+"://"+target.Host+target.Opaque)
+	x.called = true
 	got, err := x.exchangeHTTP(r.WithContext(ctx))
 	if err != nil {
 		f := x.unreachable(err)
@@ -169,6 +170,7 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 	call.Role, call.As = x.credentials()
 	x.logger.request(target, fieldsOf(call.Header), out.body)
 	step := x.trace.Step("integration", method+" "+target)
+	x.called = true
 	got, err := x.plane.services.Call(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)
@@ -197,6 +199,7 @@ func (x *exchange) callFunction(ctx context.Context, function string, out *outgo
 	call.Role, call.As = x.credentials()
 	x.logger.request(function, out.fields, payload)
 	step := x.trace.Step("integration", function)
+	x.called = true
 	got, err := x.plane.functions.Invoke(ctx, call)
 	if err != nil {
 		f := integrationFailed(err)

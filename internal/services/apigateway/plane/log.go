@@ -46,7 +46,11 @@ func (x *exchange) startLog() {
 // begin tells of the request.
 func (l *executionLog) begin(x *exchange) {
 	l.tell("Starting execution for request: %s", x.id)
-	l.tell("HTTP Method: %s, Resource Path: %s", x.http.Method, x.resource.path)
+	path := x.resource.path
+	if l.plain {
+		path = x.path // as TestInvokeMethod was asked for it
+	}
+	l.tell("HTTP Method: %s, Resource Path: %s", x.http.Method, path)
 	if l.data {
 		l.tell("Method request path: %s", mapText(x.params))
 		l.tell("Method request query string: %s", mapText(x.query))

@@ -151,9 +151,9 @@ func (p *Plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Ta
 	p.serve(w, x, api.Scope(to.Scope), to.API, stage, rest, path)
 }
 
-// firstElement splits the first element off a raw path.
+// firstElement splits the first element off a raw path. Slashes in front of it are as good as one.
 func firstElement(path string) (first, rest string) {
-	first, rest, more := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, rest, more := strings.Cut(strings.TrimLeft(path, "/"), "/")
 	if !more {
 		return first, ""
 	}
@@ -267,7 +267,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *failed {
 // route finds the method, and reads the request.
 func (x *exchange) route(w http.ResponseWriter) *failed {
 	step := x.trace.Step("route", x.http.Method+" "+x.path)
-	r, params := x.tree.routes.find(x.path)
+	r, params := x.tree.routes.find(x.path, x.http.Method)
 	if r != nil {
 		x.resource, x.params, x.method = r, params, r.method(x.http.Method)
 	}
@@ -326,7 +326,7 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
-	if x.traceID != "" {
+	if x.called {
 		h["X-Amzn-Trace-Id"] = []string{x.traceID}
 	}
 	if x.trace != nil && x.trace.Whole {

@@ -91,7 +91,7 @@ func (p *Plane) TestMethod(ctx context.Context, t *Rehearsal, in *aws.TestInvoke
 	if x.method = x.resource.method(in.HttpMethod); x.method == nil {
 		return nil, service.Errorf("NotFoundException", "Invalid Method identifier specified")
 	}
-	if _, params := x.tree.routes.find(x.path); params != nil {
+	if _, params := x.tree.routes.find(x.path, in.HttpMethod); params != nil {
 		x.params = params
 	}
 	x.settings = &settings{}

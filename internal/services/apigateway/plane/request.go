@@ -1,7 +1,6 @@
 package plane
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -92,19 +91,15 @@ func (x *exchange) buildBody(out *outgoing) *failed {
 	c := x.method.call
 	kind := x.contentType()
 	binary := x.tree.matchesBinary(kind)
-	body := x.body
-	switch {
-	case c.ContentHandling == "CONVERT_TO_TEXT" && binary:
-		body = base64.StdEncoding.AppendEncode(nil, body)
-		binary = false
-	case c.ContentHandling == "CONVERT_TO_BINARY" && !binary:
-		decoded, err := base64.StdEncoding.DecodeString(string(body))
-		if err != nil {
-			return &failed{kind: "DEFAULT_5XX", message: "Internal server error", err: fmt.Errorf("CONVERT_TO_BINARY: the body is not base64: %w", err)}
-		}
-		body, binary = decoded, true
+	if c.Type == "HTTP_PROXY" && c.ContentHandling == "" {
+		out.body = x.body
+		return nil
 	}
-	out.body = body
+	p, err := payload{x.body, binary}.convert(c.ContentHandling, binary)
+	if err != nil {
+		return &failed{kind: "DEFAULT_5XX", message: "Internal server error", err: fmt.Errorf("%s: %w", c.ContentHandling, err)}
+	}
+	out.body = p.body
 	if c.Type == "HTTP_PROXY" {
 		return nil
 	}
@@ -119,11 +114,10 @@ func (x *exchange) buildBody(out *outgoing) *failed {
 	if t == nil {
 		return nil
 	}
-	if binary {
+	if p.binary {
 		return configuration(errors.New("a mapping template cannot read a binary body; give the integration the content handling CONVERT_TO_TEXT"))
 	}
-	x.requestOverride = newOverride()
-	text, err := x.render(t, body, false, "requestOverride", x.requestOverride)
+	text, err := x.render(t, p.body, false)
 	if err != nil {
 		return configuration(fmt.Errorf("the mapping template for %s: %w", kind, err))
 	}

@@ -51,6 +51,9 @@ func (x *exchange) respondHeader(h http.Header, name string, values []string) {
 			return
 		}
 	}
+	if strings.EqualFold(name, "Transfer-Encoding") {
+		return // how the body is sent is no matter of mappings
+	}
 	if remapped(strings.ToLower(name), false) {
 		name = "x-amzn-Remapped-" + name
 	}
@@ -70,43 +73,43 @@ func (x *exchange) selectResponse() *integrationResponse {
 
 // responseBody renders or converts the body, and returns its media type.
 func (x *exchange) responseBody(k *integrationResponse, out *response) (contentType string, f *failed) {
-	answered, _ := x.answer.fields.get("Content-Type")
-	binary := answered != "" && x.tree.matchesBinary(answered)
-	switch {
-	case k.ContentHandling == "CONVERT_TO_TEXT" && binary:
-		out.body = base64.StdEncoding.AppendEncode(nil, out.body)
-		binary = false
-	case k.ContentHandling == "CONVERT_TO_BINARY" && !binary && len(k.templates) == 0:
-		decoded, err := base64.StdEncoding.DecodeString(string(out.body))
-		if err != nil {
-			return "", configuration(fmt.Errorf("CONVERT_TO_BINARY: the body is not base64: %w", err))
+	mock := x.method.call.Type == "MOCK"
+	p := payload{body: out.body}
+	if !mock {
+		answered, ok := x.answer.fields.get("Content-Type")
+		if !ok {
+			answered = "application/json" // of a function
 		}
-		out.body = decoded
+		p.binary = x.tree.matchesBinary(answered)
+		var err error
+		if p, err = p.convert(k.ContentHandling, x.tree.matchesBinary(x.acceptedType())); err != nil {
+			return "", configuration(fmt.Errorf("the integration response %d: %w", k.status, err))
+		}
 	}
+	out.body = p.body
 	t, kind := k.template(x.accepts())
 	if kind == "" {
 		kind = "application/json"
 	}
 	if t == nil {
-		if x.method.call.Type == "MOCK" {
+		if mock {
 			out.body = nil
 		}
 		return kind, nil
 	}
-	if binary {
+	if p.binary {
 		return "", configuration(errors.New("a mapping template cannot read a binary answer; give the integration response the content handling CONVERT_TO_TEXT"))
 	}
-	x.responseOverride = newOverride()
 	body := out.body
-	if x.method.call.Type == "MOCK" {
+	if mock {
 		body = nil
 	}
-	text, err := x.render(t, body, false, "responseOverride", x.responseOverride)
+	text, err := x.render(t, body, false)
 	if err != nil {
 		return "", configuration(fmt.Errorf("the mapping template of the integration response %d: %w", k.status, err))
 	}
 	out.body = text
-	if k.ContentHandling == "CONVERT_TO_BINARY" {
+	if k.ContentHandling == toBinary {
 		if decoded, err := base64.StdEncoding.DecodeString(string(text)); err == nil {
 			out.body = decoded
 		}

@@ -52,23 +52,23 @@ func (n *node) child(part string) *node {
 	return *at
 }
 
-// find returns the resource of a raw path, which begins with a slash, and its path parameters, still encoded. Resources without methods are passed over for a
-// variable that has some. Every node is visited at most once.
-func (n *node) find(path string) (*resource, pairs) {
+// find returns the resource of a raw path, which begins with a slash, and its path parameters, still encoded. A resource without the method is passed over for a
+// variable or greedy one that has it. Every node is visited at most once.
+func (n *node) find(path, method string) (*resource, pairs) {
 	if len(path) > 1 {
 		path = strings.TrimRight(path, "/")
 	}
 	if path == "/" || path == "" {
-		if n.resource.answers() {
+		if n.resource.answers(method) {
 			return n.resource, nil
 		}
 		return nil, nil
 	}
-	return n.walk(path[1:], make(pairs, 0, 4))
+	return n.walk(path[1:], method, make(pairs, 0, 4))
 }
 
 // walk matches the rest of a path, which has no slash in front.
-func (n *node) walk(path string, params pairs) (*resource, pairs) {
+func (n *node) walk(path, method string, params pairs) (*resource, pairs) {
 	part, rest, more := strings.Cut(path, "/")
 	var tries [2]*node
 	if n.literals != nil {
@@ -89,23 +89,23 @@ func (n *node) walk(path string, params pairs) (*resource, pairs) {
 			found = append(params, pair{c.name, part}) //nolint:gocritic // a branch of its own
 		}
 		if !more {
-			if c.resource.answers() {
+			if c.resource.answers(method) {
 				return c.resource, found
 			}
 			continue
 		}
-		if r, p := c.walk(rest, found); r != nil {
+		if r, p := c.walk(rest, method, found); r != nil {
 			return r, p
 		}
 	}
-	if n.greedy != nil && n.greedy.resource.answers() && path != "" {
+	if n.greedy != nil && n.greedy.resource.answers(method) && path != "" {
 		return n.greedy.resource, append(params, pair{n.greedy.name, path})
 	}
 	return nil, nil
 }
 
-// answers tells whether there is a resource that has methods.
-func (r *resource) answers() bool { return r != nil && len(r.methods) > 0 }
+// answers tells whether there is a resource that has a method for an HTTP method.
+func (r *resource) answers(method string) bool { return r != nil && r.method(method) != nil }
 
 // method returns the method for an HTTP method, or nil.
 func (r *resource) method(name string) *method {

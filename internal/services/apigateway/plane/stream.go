@@ -43,6 +43,7 @@ type streamedHead struct {
 
 // streamFunction invokes a function, and returns with an answer whose body is still to come.
 func (x *exchange) streamFunction(ctx context.Context, call *integration.Call) (*answer, *failed) {
+	x.called = true
 	got, err := x.plane.functions.Stream(ctx, call)
 	if err != nil {
 		return nil, integrationFailed(err)

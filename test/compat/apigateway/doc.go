@@ -1,0 +1,12 @@
+// Package apigateway runs LocalStack's tests of API Gateway (Apache-2.0) against a Lambent: 218 tests, of which most compare what is answered with what was recorded
+// of AWS, in the control plane and in requests to APIs.
+//
+//	make compat-apigateway
+//
+// fetches the tests at a pinned commit, and their framework. They run as they run against AWS: suite.py, a plugin of pytest, leads every host under amazonaws.com to the
+// Lambent, and leaves out of the comparison what CloudFront adds and what order an enumeration is named in.
+//
+// unmet.txt lists the tests that fail, each with the reason. A test that fails and is not listed fails the run, and so does a listed one that passes.
+//
+// What the recordings say of the control plane is replayed without any of this by the tests of internal/services/apigateway.
+package apigateway
