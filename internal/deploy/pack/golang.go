@@ -52,7 +52,7 @@ func (p *packer) compile(ctx context.Context, dir, arch string) ([]byte, error) 
 	bootstrap := filepath.Join(out, "bootstrap")
 	args := []string{"build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", bootstrap}
 	if p.Debug {
-		args = append(args, "-gcflags", "all=-N -l") // with the paths of the sources, which editors look for
+		args = append(args, "-trimpath=false", "-gcflags", "all=-N -l") // with the paths of the sources, which editors look for, whatever GOFLAGS says
 	} else {
 		args = append(args, "-trimpath", "-ldflags", "-s -w -buildid=")
 	}

@@ -67,6 +67,8 @@ def files(bucket):
     (here / "a dir+").mkdir(parents=True, exist_ok=True)
     (here / "a dir+" / "🦉 %2F.txt").write_text("owl")
     (here / "large").write_bytes(os.urandom(1 << 20) * 12)
+    for file in (here / "a dir+" / "🦉 %2F.txt", here / "large"):
+        os.utime(file, (0, 0))  # objects are as old as their second began: one of the same second would look older than its file
     aws("s3", "sync", str(here), f"s3://{bucket}/tree", "--only-show-errors")
     assert not aws("s3", "sync", str(here), f"s3://{bucket}/tree", "--dryrun"), "a second sync finds nothing to do"
     aws("s3", "sync", f"s3://{bucket}/tree", str(there), "--only-show-errors")
