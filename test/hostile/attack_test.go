@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -381,6 +382,19 @@ func (b *battle) gone() {
 	}
 }
 
+// shown waits until the host has a process of the attacker: a program's arguments can be read a moment after whoever started it was told that it runs.
+func (b *battle) shown() bool {
+	end := time.After(5 * time.Second)
+	for len(commands(strings.Join(b.sleeper(), " "))) == 0 {
+		select {
+		case <-end:
+			return false
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return true
+}
+
 // commands lists the processes of the host whose arguments have a text.
 func commands(text string) (out []string) {
 	entries, _ := os.ReadDir("/proc")
@@ -414,7 +428,7 @@ func leaveBehind(b *battle) {
 
 func outlive(b *battle) {
 	b.nothing(b.act(b.evil, "spawn", b.sleeper()...), "spawned")
-	if len(commands(strings.Join(b.sleeper(), " "))) == 0 {
+	if !b.shown() {
 		b.Error("the process that it leaves cannot be seen")
 	}
 	b.timesOut("sleep")

@@ -55,7 +55,7 @@ func collect(ctx context.Context, stream events) io.ReadCloser {
 				}
 			}
 			if end := e.InvokeComplete; end != nil && end.ErrorCode != nil {
-				failed := &port.FunctionFailed{Kind: *end.ErrorCode}
+				failed := &port.FunctionError{Kind: *end.ErrorCode}
 				if end.ErrorDetails != nil {
 					failed.Document = []byte(*end.ErrorDetails)
 				}

@@ -46,12 +46,12 @@ type FunctionStreams interface {
 type Streamed struct {
 	// ContentType is what a function that answers in parts says that its answer is; empty for one that answers in one piece.
 	ContentType string
-	// Body is the answer. It ends with io.EOF when the function did its work, and with a [*FunctionFailed] when it failed, which may be before the first byte. The caller closes it.
+	// Body is the answer. It ends with io.EOF when the function did its work, and with a [*FunctionError] when it failed, which may be before the first byte. The caller closes it.
 	Body io.ReadCloser
 }
 
-// FunctionFailed is the failure of a function that was to answer in a stream.
-type FunctionFailed struct {
+// FunctionError is the failure of a function that was to answer in a stream.
+type FunctionError struct {
 	// Kind is "Handled" or "Unhandled".
 	Kind string
 	// Document is the function's error document.
@@ -59,7 +59,7 @@ type FunctionFailed struct {
 }
 
 // Error tells what the function said.
-func (f *FunctionFailed) Error() string { return "the function failed: " + string(f.Document) }
+func (f *FunctionError) Error() string { return "the function failed: " + string(f.Document) }
 
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.

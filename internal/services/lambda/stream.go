@@ -169,7 +169,7 @@ func (l *Lambda) InvokeStream(ctx context.Context, from port.Source, function st
 	}
 	out := &port.Streamed{ContentType: e.contentType, Body: io.NopCloser(bytes.NewReader(e.payload))}
 	if e.failure != "" {
-		out.Body = io.NopCloser(failing{&port.FunctionFailed{Kind: e.failure, Document: e.payload}})
+		out.Body = io.NopCloser(failing{&port.FunctionError{Kind: e.failure, Document: e.payload}})
 	}
 	return out, nil
 }
@@ -196,7 +196,7 @@ func (b *streamedBody) Read(p []byte) (int, error) {
 	case e.err != nil:
 		err = e.err
 	case e.failure != "":
-		err = &port.FunctionFailed{Kind: e.failure, Document: e.payload}
+		err = &port.FunctionError{Kind: e.failure, Document: e.payload}
 	}
 	b.err = err
 	return n, err

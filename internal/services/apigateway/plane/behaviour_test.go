@@ -299,7 +299,7 @@ func FuzzRequestsNeverPanic(f *testing.F) {
 		n.insert(path, &resource{path: path, methods: map[string]*method{"GET": {}}})
 	}
 	f.Fuzz(func(t *testing.T, path, query, header string) {
-		if r, params := n.find("/" + strings.TrimLeft(path, "/"), "GET"); r != nil && strings.Count(r.path, "{") != len(params) {
+		if r, params := n.find("/"+strings.TrimLeft(path, "/"), "GET"); r != nil && strings.Count(r.path, "{") != len(params) {
 			t.Errorf("%q: %s has %d parameters", path, r.path, len(params))
 		}
 		name, value, _ := strings.Cut(header, ":")

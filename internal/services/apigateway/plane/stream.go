@@ -58,7 +58,7 @@ func (x *exchange) streamFunction(ctx context.Context, call *integration.Call) (
 		}
 	}
 	_ = got.Body.Close()
-	var function *port.FunctionFailed
+	var function *port.FunctionError
 	switch {
 	case errors.As(err, &function):
 		return nil, badGateway(errors.New("the function failed: " + functionError(function.Document)))

@@ -36,7 +36,7 @@ func (f *fixture) InvokeStream(ctx context.Context, from port.Source, function s
 	}
 	if got.Error != "" {
 		r, w := io.Pipe()
-		_ = w.CloseWithError(&port.FunctionFailed{Kind: got.Error, Document: got.Payload})
+		_ = w.CloseWithError(&port.FunctionError{Kind: got.Error, Document: got.Payload})
 		return &port.Streamed{Body: r}, nil
 	}
 	return &port.Streamed{Body: io.NopCloser(strings.NewReader(string(got.Payload)))}, nil
@@ -102,7 +102,7 @@ func TestFunctionAnswersWhileItRuns(t *testing.T) {
 		_, _ = io.WriteString(w, `{"statusCode":201,"headers":{"x-one":"1"},"multiValueHeaders":{"x-two":["a","b"]},"cookies":["c=1","d=2"]}`+endOfHead+"first")
 	}()
 	got := f.open()
-	if got.StatusCode != http.StatusCreated || got.Header.Get("X-One") != "1" || len(got.Header["X-Two"]) != 2 || len(got.Header["Set-Cookie"]) != 2 || got.Header.Get("x-amzn-RequestId") == "" {
+	if got.StatusCode != http.StatusCreated || got.Header.Get("X-One") != "1" || len(got.Header["X-Two"]) != 2 || len(got.Header["Set-Cookie"]) != 2 || got.Header.Get("X-Amzn-Requestid") == "" {
 		t.Errorf("head %d %v", got.StatusCode, got.Header)
 	}
 	if text := next(t, got.Body, 5); text != "first" {
@@ -127,7 +127,7 @@ func TestStreamThatFailsClosesTheConnection(t *testing.T) {
 	w := f.stream()
 	go func() {
 		_, _ = io.WriteString(w, "{}"+endOfHead+"first")
-		_ = w.CloseWithError(&port.FunctionFailed{Kind: "Unhandled", Document: []byte(`{"errorMessage":"no"}`)})
+		_ = w.CloseWithError(&port.FunctionError{Kind: "Unhandled", Document: []byte(`{"errorMessage":"no"}`)})
 	}()
 	got := f.open()
 	if b, err := io.ReadAll(got.Body); err == nil {
