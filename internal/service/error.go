@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // Error is an error that a client sees. Services build them in their errors.go; an error of any
@@ -61,6 +62,14 @@ func Code(err error) string {
 		return e.Code
 	}
 	return "InternalFailure"
+}
+
+// Unless returns nil for an error with one of the codes, and err otherwise: to delete what is gone already is no failure.
+func Unless(err error, codes ...string) error {
+	if err == nil || slices.Contains(codes, Code(err)) {
+		return nil
+	}
+	return err
 }
 
 // NotImplemented returns the error of an operation that this version does not have.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/services/apigateway/patch"
 	"lambent.dev/lambent/internal/store"
@@ -110,7 +111,7 @@ func (g *Gateway) createKey(ctx context.Context, in *aws.CreateApiKeyInput) (*aw
 			}
 			k.Stages = append(k.Stages, *st.RestApiId+"/"+*st.StageName)
 		}
-		if made, ok, err := record.Get[api.APIKey](tx, s.APIKey(k.ID)); err != nil || ok && ctx.Value(createToken{}) != nil {
+		if made, ok, err := record.Get[api.APIKey](tx, s.APIKey(k.ID)); err != nil || ok && service.CreateToken(ctx) != "" {
 			k = made // by an earlier try of the same call
 			return err
 		}

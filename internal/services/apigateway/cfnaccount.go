@@ -16,7 +16,7 @@ type linkProperties struct {
 }
 
 func (g *Gateway) createLinkResource(ctx context.Context, c service.ResourceCall, p *linkProperties) (service.Resource, error) {
-	out, err := call[aws.CreateVpcLinkOutput](withToken(ctx, c.Token), g, "CreateVpcLink", &aws.CreateVpcLinkInput{Name: p.Name, Description: p.Description, TargetArns: p.TargetArns, Tags: c.AllTags(p.Tags)})
+	out, err := call[aws.CreateVpcLinkOutput](service.WithCreateToken(ctx, c.Token), g, "CreateVpcLink", &aws.CreateVpcLinkInput{Name: p.Name, Description: p.Description, TargetArns: p.TargetArns, Tags: c.AllTags(p.Tags)})
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -45,7 +45,7 @@ type certificateProperties struct {
 
 func (g *Gateway) createCertificateResource(ctx context.Context, c service.ResourceCall, p *certificateProperties) (service.Resource, error) {
 	in := &aws.GenerateClientCertificateInput{Description: p.Description, Tags: c.AllTags(p.Tags)}
-	out, err := call[aws.GenerateClientCertificateOutput](withToken(ctx, c.Token), g, "GenerateClientCertificate", in)
+	out, err := call[aws.GenerateClientCertificateOutput](service.WithCreateToken(ctx, c.Token), g, "GenerateClientCertificate", in)
 	if err != nil {
 		return service.Resource{}, err
 	}

@@ -83,7 +83,7 @@ func (g *Gateway) createValidatorResource(ctx context.Context, c service.Resourc
 		name = ptr(c.Name(128, nil))
 	}
 	in := &aws.CreateRequestValidatorInput{RestApiId: p.RestApiId, Name: name, ValidateRequestBody: p.ValidateRequestBody, ValidateRequestParameters: p.ValidateRequestParameters}
-	out, err := call[aws.CreateRequestValidatorOutput](withToken(ctx, c.Token), g, "CreateRequestValidator", in)
+	out, err := call[aws.CreateRequestValidatorOutput](service.WithCreateToken(ctx, c.Token), g, "CreateRequestValidator", in)
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -118,7 +118,7 @@ type authorizerProperties struct {
 }
 
 func (g *Gateway) createAuthorizerResource(ctx context.Context, c service.ResourceCall, p *authorizerProperties) (service.Resource, error) {
-	out, err := call[aws.CreateAuthorizerOutput](withToken(ctx, c.Token), g, "CreateAuthorizer", &aws.CreateAuthorizerInput{
+	out, err := call[aws.CreateAuthorizerOutput](service.WithCreateToken(ctx, c.Token), g, "CreateAuthorizer", &aws.CreateAuthorizerInput{
 		RestApiId: p.RestApiId, Name: p.Name, Type: p.Type, ProviderARNs: p.ProviderARNs, AuthType: p.AuthType, AuthorizerUri: p.AuthorizerUri, AuthorizerCredentials: p.AuthorizerCredentials,
 		IdentitySource: p.IdentitySource, IdentityValidationExpression: p.IdentityValidationExpression, AuthorizerResultTtlInSeconds: p.AuthorizerResultTtlInSeconds,
 	})
@@ -196,7 +196,7 @@ func (g *Gateway) createPartResource(ctx context.Context, c service.ResourceCall
 		return service.Resource{}, err
 	}
 	l := p.Location
-	out, err := call[aws.CreateDocumentationPartOutput](withToken(ctx, c.Token), g, "CreateDocumentationPart", &aws.CreateDocumentationPartInput{
+	out, err := call[aws.CreateDocumentationPartOutput](service.WithCreateToken(ctx, c.Token), g, "CreateDocumentationPart", &aws.CreateDocumentationPartInput{
 		RestApiId: p.RestApiId, Properties: properties, Location: &aws.DocumentationPartLocation{Type: l.Type, Path: l.Path, Method: l.Method, StatusCode: l.StatusCode, Name: l.Name},
 	})
 	if err != nil {

@@ -37,7 +37,7 @@ func (g *Gateway) createKeyResource(ctx context.Context, c service.ResourceCall,
 	for _, s := range p.StageKeys {
 		in.StageKeys = append(in.StageKeys, aws.StageKey{RestApiId: s.RestApiId, StageName: s.StageName})
 	}
-	out, err := call[aws.CreateApiKeyOutput](withToken(ctx, c.Token), g, "CreateApiKey", in)
+	out, err := call[aws.CreateApiKeyOutput](service.WithCreateToken(ctx, c.Token), g, "CreateApiKey", in)
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -128,7 +128,7 @@ func (g *Gateway) createPlanResource(ctx context.Context, c service.ResourceCall
 		}
 		in.ApiStages = append(in.ApiStages, st)
 	}
-	out, err := call[aws.CreateUsagePlanOutput](withToken(ctx, c.Token), g, "CreateUsagePlan", in)
+	out, err := call[aws.CreateUsagePlanOutput](service.WithCreateToken(ctx, c.Token), g, "CreateUsagePlan", in)
 	if err != nil {
 		return service.Resource{}, err
 	}

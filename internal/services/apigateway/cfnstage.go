@@ -248,7 +248,7 @@ func (g *Gateway) createDeploymentResource(ctx context.Context, c service.Resour
 	if s := p.DeploymentCanarySettings; s != nil {
 		in.CanarySettings = &aws.DeploymentCanarySettings{PercentTraffic: s.PercentTraffic, StageVariableOverrides: s.StageVariableOverrides, UseStageCache: s.UseStageCache}
 	}
-	out, err := call[aws.CreateDeploymentOutput](withToken(ctx, c.Token), g, "CreateDeployment", in)
+	out, err := call[aws.CreateDeploymentOutput](service.WithCreateToken(ctx, c.Token), g, "CreateDeployment", in)
 	if err != nil {
 		return service.Resource{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+
+	"lambent.dev/lambent/internal/service"
 )
 
 // TestRepeatedCreateOfADeployMakesOneThing repeats creating calls with the token of a step, as a deploy does that a crash cut short.
@@ -13,7 +15,7 @@ func TestRepeatedCreateOfADeployMakesOneThing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, other := withToken(h.ctx, "one"), withToken(h.ctx, "other")
+	one, other := service.WithCreateToken(h.ctx, "one"), service.WithCreateToken(h.ctx, "other")
 	first, err := h.createKey(one, &aws.CreateApiKeyInput{Name: ptr("k")})
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (x *exchange) requestContext(b []byte, raw string) []byte {
 	b = append(b, `,"requestContext":{"accountId":`...)
 	b = jsonenc.String(b, x.account)
 	b = member(b, "apiId", x.api)
-	if c, ok := x.certificate(); ok {
+	if c, ok := x.from().Certificate(); ok {
 		b = append(c.Append(append(b, `,"authentication":{"clientCert":`...)), '}')
 	}
 	b = x.appendAuthorizer(b)

@@ -126,12 +126,12 @@ func (x *exchange) authorizerOne(b []byte) []byte {
 // identityOne appends the member identity of format 1.0.
 func (x *exchange) identityOne(b []byte) []byte {
 	b = append(b, `,"identity":{`...)
-	if c, ok := x.certificate(); ok {
+	if c, ok := x.from().Certificate(); ok {
 		b = append(c.Append(append(b, `"clientCert":`...)), ',')
 	}
 	b = append(b, `"cognitoAmr":null,"cognitoAuthenticationProvider":null,"cognitoAuthenticationType":null,"cognitoIdentityId":null,"cognitoIdentityPoolId":null,"principalOrgId":null`...)
 	for _, name := range []string{"accessKey", "accountId", "caller", "sourceIp", "user", "userAgent", "userArn"} {
-		if v := x.identity(name); v != "" {
+		if v := x.from().Value(name); v != "" {
 			b = member(b, name, v)
 			continue
 		}
@@ -140,41 +140,7 @@ func (x *exchange) identityOne(b []byte) []byte {
 	return append(b, '}')
 }
 
-// certificate is what the client showed to a custom domain name.
-func (x *exchange) certificate() (domain.ClientCertificate, bool) {
-	if x.to.Domain == "" {
-		return domain.ClientCertificate{}, false
-	}
-	return domain.ClientCertificateOf(x.request)
-}
-
-// identity returns a variable of $context.identity.
-func (x *exchange) identity(name string) string {
-	switch name {
-	case "sourceIp":
-		return httpevent.ClientIP(x.request)
-	case "userAgent":
-		return x.request.UserAgent()
-	}
-	if rest, ok := strings.CutPrefix(name, "clientCert."); ok {
-		if c, ok := x.certificate(); ok {
-			return c.Value(rest)
-		}
-		return ""
-	}
-	p := x.caller
-	if p == nil {
-		return ""
-	}
-	switch name {
-	case "accountId":
-		return p.Account
-	case "accessKey":
-		return p.AccessKeyID
-	case "caller", "user":
-		return p.UserID
-	case "userArn":
-		return p.ARN
-	}
-	return ""
+// from is who the request comes from.
+func (x *exchange) from() domain.Identity {
+	return domain.Identity{Request: x.request, Mapped: x.to.Domain != "", Caller: x.caller}
 }

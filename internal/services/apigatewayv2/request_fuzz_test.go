@@ -30,7 +30,7 @@ func FuzzRequests(f *testing.F) {
 	t := &table{scope: scope{"000000000000", "us-east-1"}, api: "api1", stage: defaultStage, routes: compile(c, nil)}
 	f.Fuzz(func(ft *testing.T, path, query, header string, body []byte) {
 		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path+query, " ?\r\n\x00\x7f") || !httpevent.ValidHeader("X-In", header) {
-			ft.Skip() // what no client can send
+			ft.Skip("no client can send this")
 		}
 		r := &http.Request{Method: http.MethodGet, RequestURI: path + "?" + query, Host: "h", Proto: "HTTP/1.1", Header: http.Header{"X-In": {header}, "X-Amzn-Trace-Id": {"t"}}, RemoteAddr: "192.0.2.1:1"}
 		x := &exchange{table: t, gateway: &Gateway{}, request: r.WithContext(ft.Context()), to: domain.Target{Path: path}, id: "id", body: body}

@@ -12,7 +12,7 @@ func (x *exchange) contextValue(name string) string {
 	head, rest, _ := strings.Cut(name, ".")
 	switch head {
 	case "identity":
-		return x.identity(rest)
+		return x.from().Value(rest)
 	case "authorizer":
 		return x.authorizerValue(rest)
 	case "error":

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -157,10 +158,10 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	}
 	jr := &journal{s: s, p: p, stackID: st.ID, op: op, next: next}
 	fail := func(reason error) error {
-		return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: op.Kind + "_FAILED", Reason: reason.Error()})
+		return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: stuck(op.Operation), Reason: reason.Error()})
 	}
 	as, err := s.deployer(ctx, op)
-	if service.Code(err) != "" { // the role is gone, or does not trust this service any more
+	if refused := (*service.Error)(nil); errors.As(err, &refused) { // the role is gone, or does not trust this service any more
 		return fail(err)
 	}
 	if err != nil {
@@ -189,6 +190,17 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		return err
 	}
 	return run.Do(ctx, op.Operation, rows)
+}
+
+// stuck is the status of a stack whose operation cannot go on.
+func stuck(op deploy.Operation) string {
+	switch {
+	case op.Phase == deploy.Rollback && op.Kind == deploy.Create:
+		return "ROLLBACK_FAILED"
+	case op.Phase == deploy.Rollback:
+		return "UPDATE_ROLLBACK_FAILED"
+	}
+	return op.Kind + "_FAILED"
 }
 
 // stackService is who assumes the roles of stacks.

@@ -24,6 +24,8 @@ type cloud struct {
 	calls  []string
 	fail   string // a Value that is refused
 	stuck  string // a logical id that cannot be deleted
+	// sessions are the errors of the next sessions of roles.
+	sessions []error
 	// held, when not nil, is told of each update, which then waits for a value from it.
 	held chan struct{}
 }
@@ -85,7 +87,7 @@ func newEnv(t testing.TB) *env {
 	c := &cloud{things: map[string]thing{}}
 	st := mem.New()
 	deps := service.Deps{Store: st, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)}
-	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ()} }})
+	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ()} }, Roles: roles{cloud: c}})
 	q := events.New(st, clock.System{}, deps.Log)
 	if err := q.Register(svc.Jobs...); err != nil {
 		t.Fatal(err)

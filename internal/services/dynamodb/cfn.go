@@ -3,7 +3,6 @@ package dynamodb
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -589,9 +588,5 @@ func (s *Service) retag(ctx context.Context, c service.ResourceCall, old, p *tab
 
 func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *tableProperties) error {
 	_, err := service.Call[ddb.DeleteTableOutput](ctx, s.door, ddb.API.Name, "DeleteTable", &ddb.DeleteTableInput{TableName: c.PhysicalID})
-	var e *service.Error
-	if errors.As(err, &e) && e.Code == codeNotFound {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound)
 }

@@ -144,7 +144,7 @@ func (s *Service) setPolicies(ctx context.Context, name string, p *repositoryPro
 	}
 	if policy == "" {
 		_, err = call[api.DeleteRepositoryPolicyOutput](ctx, s, "DeleteRepositoryPolicy", &api.DeleteRepositoryPolicyInput{RepositoryName: name})
-		err = unless(codeNoPolicy, err)
+		err = service.Unless(err, codeNoPolicy)
 	} else {
 		_, err = call[api.SetRepositoryPolicyOutput](ctx, s, "SetRepositoryPolicy", &api.SetRepositoryPolicyInput{RepositoryName: name, PolicyText: policy})
 	}
@@ -156,18 +156,10 @@ func (s *Service) setPolicies(ctx context.Context, name string, p *repositoryPro
 		return err
 	}
 	_, err = call[api.DeleteLifecyclePolicyOutput](ctx, s, "DeleteLifecyclePolicy", &api.DeleteLifecyclePolicyInput{RepositoryName: name})
-	return unless(codeNoLifecycle, err)
-}
-
-// unless returns nil for an error of the code.
-func unless(code string, err error) error {
-	if service.Code(err) == code {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNoLifecycle)
 }
 
 func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, p *repositoryProperties) error {
 	_, err := call[api.DeleteRepositoryOutput](ctx, s, "DeleteRepository", &api.DeleteRepositoryInput{RepositoryName: c.PhysicalID, Force: p.EmptyOnDelete})
-	return unless(codeNoRepo, err)
+	return service.Unless(err, codeNoRepo)
 }

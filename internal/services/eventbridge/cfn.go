@@ -104,13 +104,6 @@ func document(v any) (*string, error) {
 	return opt.Of(text), err
 }
 
-func unlessGone(err error) error {
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
-}
-
 func tagList(tags map[string]string) []api.Tag {
 	out := make([]api.Tag, 0, len(tags))
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -153,7 +146,7 @@ func (s *Service) busResource(ctx context.Context, name string, old, policy any)
 		_, err = call[api.PutPermissionOutput](ctx, s, "PutPermission", &api.PutPermissionInput{EventBusName: &name, Policy: text})
 	case old != nil:
 		_, err = call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &name, RemoveAllPermissions: new(true)})
-		err = unlessGone(err)
+		err = service.Unless(err, codeNotFound)
 	}
 	return out, err
 }
@@ -173,7 +166,7 @@ func (s *Service) updateBusResource(ctx context.Context, c service.ResourceCall,
 
 func (s *Service) deleteBusResource(ctx context.Context, c service.ResourceCall, _ *busProperties) error {
 	_, err := call[api.DeleteEventBusOutput](ctx, s, "DeleteEventBus", &api.DeleteEventBusInput{Name: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createPolicyResource(ctx context.Context, _ service.ResourceCall, p *busPolicyProperties) (service.Resource, error) {
@@ -231,7 +224,7 @@ func (s *Service) updatePolicyResource(ctx context.Context, c service.ResourceCa
 func (s *Service) deletePolicyResource(ctx context.Context, c service.ResourceCall, _ *busPolicyProperties) error {
 	bus, sid, _ := strings.Cut(c.PhysicalID, "|")
 	_, err := call[api.RemovePermissionOutput](ctx, s, "RemovePermission", &api.RemovePermissionInput{EventBusName: &bus, StatementId: &sid})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createArchiveResource(ctx context.Context, c service.ResourceCall, p *archiveProperties) (service.Resource, error) {
@@ -271,5 +264,5 @@ func (s *Service) updateArchiveResource(ctx context.Context, c service.ResourceC
 
 func (s *Service) deleteArchiveResource(ctx context.Context, c service.ResourceCall, _ *archiveProperties) error {
 	_, err := call[api.DeleteArchiveOutput](ctx, s, "DeleteArchive", &api.DeleteArchiveInput{ArchiveName: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

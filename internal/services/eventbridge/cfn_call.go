@@ -172,7 +172,7 @@ func (s *Service) updateConnectionResource(ctx context.Context, c service.Resour
 
 func (s *Service) deleteConnectionResource(ctx context.Context, c service.ResourceCall, _ *connectionProperties) error {
 	_, err := call[api.DeleteConnectionOutput](ctx, s, "DeleteConnection", &api.DeleteConnectionInput{Name: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createDestinationResource(ctx context.Context, c service.ResourceCall, p *destinationProperties) (service.Resource, error) {
@@ -214,5 +214,5 @@ func (s *Service) updateDestinationResource(ctx context.Context, c service.Resou
 
 func (s *Service) deleteDestinationResource(ctx context.Context, c service.ResourceCall, _ *destinationProperties) error {
 	_, err := call[api.DeleteApiDestinationOutput](ctx, s, "DeleteApiDestination", &api.DeleteApiDestinationInput{Name: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

@@ -95,5 +95,5 @@ func (s *Service) updateEndpointResource(ctx context.Context, c service.Resource
 
 func (s *Service) deleteEndpointResource(ctx context.Context, c service.ResourceCall, _ *endpointProperties) error {
 	_, err := call[api.DeleteEndpointOutput](ctx, s, "DeleteEndpoint", &api.DeleteEndpointInput{Name: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

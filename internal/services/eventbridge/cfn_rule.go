@@ -170,7 +170,7 @@ func (s *Service) deleteRuleResource(ctx context.Context, c service.ResourceCall
 	name := ruleName(c.PhysicalID)
 	now, err := call[api.ListTargetsByRuleOutput](ctx, s, "ListTargetsByRule", &api.ListTargetsByRuleInput{Rule: name, EventBusName: p.EventBusName})
 	if err != nil {
-		return unlessGone(err)
+		return service.Unless(err, codeNotFound)
 	}
 	if len(now.Targets) > 0 {
 		in := &api.RemoveTargetsInput{Rule: name, EventBusName: p.EventBusName}
@@ -178,9 +178,9 @@ func (s *Service) deleteRuleResource(ctx context.Context, c service.ResourceCall
 			in.Ids = append(in.Ids, t.Id)
 		}
 		if _, err := call[api.RemoveTargetsOutput](ctx, s, "RemoveTargets", in); err != nil {
-			return unlessGone(err)
+			return service.Unless(err, codeNotFound)
 		}
 	}
 	_, err = call[api.DeleteRuleOutput](ctx, s, "DeleteRule", &api.DeleteRuleInput{Name: name, EventBusName: p.EventBusName})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

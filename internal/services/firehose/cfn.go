@@ -333,8 +333,5 @@ func (s *Service) updateTags(ctx context.Context, c service.ResourceCall, old, p
 
 func (s *Service) deleteResource(ctx context.Context, c service.ResourceCall, _ *streamProperties) error {
 	_, err := run[api.DeleteDeliveryStreamOutput](ctx, s, "DeleteDeliveryStream", &api.DeleteDeliveryStreamInput{DeliveryStreamName: c.PhysicalID})
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound)
 }

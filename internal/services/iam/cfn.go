@@ -130,16 +130,8 @@ func (s *IAM) call(ctx context.Context, operation string, in any) error {
 	return err
 }
 
-// unless returns nil for an error with one of the codes.
-func unless(err error, codes ...string) error {
-	if slices.Contains(codes, service.Code(err)) {
-		return nil
-	}
-	return err
-}
-
 // gone makes a delete of something that is gone already no error.
-func gone(err error) error { return unless(err, "NoSuchEntity") }
+func gone(err error) error { return service.Unless(err, "NoSuchEntity") }
 
 // document returns a template's document as JSON. A string is taken as it is.
 func document(v any) (string, error) {

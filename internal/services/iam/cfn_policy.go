@@ -250,7 +250,7 @@ func (s *IAM) profileResource(ctx context.Context, name string, old, now []strin
 			continue
 		}
 		err := s.call(ctx, "AddRoleToInstanceProfile", &api.AddRoleToInstanceProfileInput{InstanceProfileName: name, RoleName: r})
-		if unless(err, "LimitExceeded") != nil {
+		if service.Unless(err, "LimitExceeded") != nil {
 			return service.Resource{PhysicalID: name}, err
 		}
 	}

@@ -67,13 +67,6 @@ func run[Out any](ctx context.Context, s *Service, operation string, in any) (*O
 	return service.Call[Out](ctx, s.door, "kinesis", operation, in)
 }
 
-func unlessGone(err error) error {
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
-}
-
 // maxName is the greatest length of a stream's name.
 const maxName = 128
 
@@ -244,7 +237,7 @@ func (s *Service) updateTags(ctx context.Context, arn string, old, tags map[stri
 
 func (s *Service) deleteStreamResource(ctx context.Context, c service.ResourceCall, _ *streamProperties) error {
 	_, err := run[api.DeleteStreamOutput](ctx, s, "DeleteStream", &api.DeleteStreamInput{StreamName: &c.PhysicalID, EnforceConsumerDeletion: new(true)})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createConsumerResource(ctx context.Context, c service.ResourceCall, p *consumerProperties) (service.Resource, error) {
@@ -281,7 +274,7 @@ func (s *Service) updateConsumerResource(ctx context.Context, c service.Resource
 
 func (s *Service) deleteConsumerResource(ctx context.Context, c service.ResourceCall, _ *consumerProperties) error {
 	_, err := run[api.DeregisterStreamConsumerOutput](ctx, s, "DeregisterStreamConsumer", &api.DeregisterStreamConsumerInput{ConsumerARN: &c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createPolicyResource(ctx context.Context, c service.ResourceCall, p *policyProperties) (service.Resource, error) {
@@ -303,5 +296,5 @@ func (s *Service) updatePolicyResource(ctx context.Context, _ service.ResourceCa
 
 func (s *Service) deletePolicyResource(ctx context.Context, c service.ResourceCall, _ *policyProperties) error {
 	_, err := run[api.DeleteResourcePolicyOutput](ctx, s, "DeleteResourcePolicy", &api.DeleteResourcePolicyInput{ResourceARN: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

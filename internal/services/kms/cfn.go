@@ -95,7 +95,7 @@ func (s *Service) createKeyResource(ctx context.Context, c service.ResourceCall,
 	if err != nil {
 		return service.Resource{}, err
 	}
-	out, err := call[api.CreateKeyOutput](withToken(ctx, c.Token), s, "CreateKey", &api.CreateKeyInput{
+	out, err := call[api.CreateKeyOutput](service.WithCreateToken(ctx, c.Token), s, "CreateKey", &api.CreateKeyInput{
 		Policy: policy, Description: p.Description, KeyUsage: opt.Value(p.KeyUsage), KeySpec: opt.Value(p.KeySpec), Origin: opt.Value(p.Origin),
 		BypassPolicyLockoutSafetyCheck: p.BypassPolicyLockoutSafetyCheck, MultiRegion: p.MultiRegion, Tags: tagList(c.UserTags(p.Tags)),
 	})
@@ -194,10 +194,7 @@ func (s *Service) updateShared(ctx context.Context, c service.ResourceCall, old,
 
 func (s *Service) deleteKeyResource(ctx context.Context, c service.ResourceCall, p *sharedProperties) error {
 	err := do[api.ScheduleKeyDeletionOutput](ctx, s, "ScheduleKeyDeletion", &api.ScheduleKeyDeletionInput{KeyId: c.PhysicalID, PendingWindowInDays: p.PendingWindowInDays})
-	if code := service.Code(err); code == codeNotFound || code == codeState {
-		return nil // It is gone, or on its way.
-	}
-	return err
+	return service.Unless(err, codeNotFound, codeState) // It is gone, or on its way.
 }
 
 func (s *Service) createReplicaResource(ctx context.Context, c service.ResourceCall, p *replicaProperties) (service.Resource, error) {
@@ -252,8 +249,5 @@ func (s *Service) updateAliasResource(ctx context.Context, c service.ResourceCal
 
 func (s *Service) deleteAliasResource(ctx context.Context, c service.ResourceCall, _ *aliasProperties) error {
 	err := do[api.DeleteAliasOutput](ctx, s, "DeleteAlias", &api.DeleteAliasInput{AliasName: c.PhysicalID})
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound)
 }

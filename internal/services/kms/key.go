@@ -108,7 +108,7 @@ func (s *Service) newID(multiRegion bool) (string, error) {
 
 func (s *Service) createKey(ctx context.Context, in *api.CreateKeyInput) (*api.CreateKeyOutput, error) {
 	p := placeOf(ctx)
-	token := tokenOf(ctx)
+	token := service.CreateToken(ctx)
 	if token != "" {
 		if made, err := s.madeBefore(ctx, p, token); made != nil || err != nil {
 			return made, err
@@ -301,18 +301,6 @@ func (f *found) refuse(states ...string) error {
 // usable returns the error of a key that cannot be used for cryptography, see https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html.
 func (f *found) usable() error {
 	return f.refuse(api.KeyStateDisabled, api.KeyStatePendingImport, api.KeyStatePendingDeletion, api.KeyStatePendingReplicaDeletion)
-}
-
-type createTokenKey struct{}
-
-// withToken marks a CreateKey of a deploy, which makes one key however often it is called.
-func withToken(ctx context.Context, token string) context.Context {
-	return context.WithValue(ctx, createTokenKey{}, token)
-}
-
-func tokenOf(ctx context.Context) string {
-	token, _ := ctx.Value(createTokenKey{}).(string)
-	return token
 }
 
 // madeBefore returns the answer of the call that made a key with a token, or nil.

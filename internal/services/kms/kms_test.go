@@ -211,7 +211,7 @@ func TestADeletedKeyTakesEverythingWithIt(t *testing.T) {
 		}
 		var id string
 		for range 2 {
-			out, err := h.createKey(withToken(h.ctx, "step"), &api.CreateKeyInput{})
+			out, err := h.createKey(service.WithCreateToken(h.ctx, "step"), &api.CreateKeyInput{})
 			if err != nil || id != "" && out.KeyMetadata.KeyId != id {
 				t.Fatalf("the same step of a deploy makes another key: %v", err)
 			}

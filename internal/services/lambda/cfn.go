@@ -54,14 +54,6 @@ func (l *Lambda) do(ctx context.Context, operation string, in any) error {
 	return err
 }
 
-// unless returns nil for an error with the given code.
-func unless(err error, code string) error {
-	if service.Code(err) == code {
-		return nil
-	}
-	return err
-}
-
 func tagsOf(c service.ResourceCall, own []tag) map[string]string {
 	out := maps.Clone(c.Tags)
 	if out == nil {

@@ -78,7 +78,7 @@ func (l *Lambda) createCapacityResource(ctx context.Context, c service.ResourceC
 	}
 	err := l.do(ctx, "CreateCapacityProvider", in)
 	if c.Retry {
-		err = unless(err, "ResourceConflictException")
+		err = service.Unless(err, "ResourceConflictException")
 	}
 	return capacityResource(ctx, name), err
 }
@@ -96,7 +96,7 @@ func (l *Lambda) updateCapacityResource(ctx context.Context, c service.ResourceC
 }
 
 func (l *Lambda) deleteCapacityResource(ctx context.Context, c service.ResourceCall, _ *capacityProperties) error {
-	return unless(l.do(ctx, "DeleteCapacityProvider", &api.DeleteCapacityProviderInput{CapacityProviderName: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteCapacityProvider", &api.DeleteCapacityProviderInput{CapacityProviderName: c.PhysicalID}), "ResourceNotFoundException")
 }
 
 type managedInstancesProperties struct {

@@ -230,7 +230,7 @@ func (l *Lambda) invokeConfigResource() service.ResourceType {
 		},
 		Delete: func(ctx context.Context, c service.ResourceCall, _ *invokeConfigProperties) error {
 			name, qualifier, _ := strings.Cut(c.PhysicalID, "|")
-			return unless(l.do(ctx, "DeleteFunctionEventInvokeConfig", &api.DeleteFunctionEventInvokeConfigInput{FunctionName: name, Qualifier: &qualifier}), "ResourceNotFoundException")
+			return service.Unless(l.do(ctx, "DeleteFunctionEventInvokeConfig", &api.DeleteFunctionEventInvokeConfigInput{FunctionName: name, Qualifier: &qualifier}), "ResourceNotFoundException")
 		},
 	})
 }

@@ -241,7 +241,7 @@ func (l *Lambda) createFunctionResource(ctx context.Context, c service.ResourceC
 	}
 	err = l.do(ctx, "CreateFunction", in)
 	if c.Retry {
-		err = unless(err, "ResourceConflictException")
+		err = service.Unless(err, "ResourceConflictException")
 	}
 	if err == nil && p.Code.ImageUri != nil {
 		err = l.awaitActive(ctx, name, nil)
@@ -388,5 +388,5 @@ func (l *Lambda) updateConcurrency(ctx context.Context, name string, old, p *fun
 }
 
 func (l *Lambda) deleteFunctionResource(ctx context.Context, c service.ResourceCall, _ *functionProperties) error {
-	return unless(l.do(ctx, "DeleteFunction", &api.DeleteFunctionInput{FunctionName: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteFunction", &api.DeleteFunctionInput{FunctionName: c.PhysicalID}), "ResourceNotFoundException")
 }

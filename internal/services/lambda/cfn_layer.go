@@ -95,7 +95,7 @@ func (l *Lambda) createLayerPermissionResource(ctx context.Context, c service.Re
 	})
 	id := layerPermissionID(p.LayerVersionArn, statement)
 	// The id is new for every resource: a statement that has it was made by an earlier try of this step.
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, unless(err, "ResourceConflictException")
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, service.Unless(err, "ResourceConflictException")
 }
 
 func (l *Lambda) deleteLayerPermissionResource(ctx context.Context, c service.ResourceCall, _ *layerPermissionProperties) error {
@@ -104,7 +104,7 @@ func (l *Lambda) deleteLayerPermissionResource(ctx context.Context, c service.Re
 	if !ok {
 		return nil // it was never made
 	}
-	return unless(l.do(ctx, "RemoveLayerVersionPermission", &api.RemoveLayerVersionPermissionInput{
+	return service.Unless(l.do(ctx, "RemoveLayerVersionPermission", &api.RemoveLayerVersionPermissionInput{
 		LayerName: r.layer(), VersionNumber: r.number, StatementId: statement,
 	}), "ResourceNotFoundException")
 }

@@ -27,9 +27,9 @@ func (l *Lambda) createPermissionResource(ctx context.Context, c service.Resourc
 		EventSourceToken: p.EventSourceToken, PrincipalOrgID: p.PrincipalOrgID, FunctionUrlAuthType: orZero(p.FunctionUrlAuthType), InvokedViaFunctionUrl: p.InvokedViaFunctionUrl,
 	})
 	// The id is new for every resource: a statement that has it was made by an earlier try of this step.
-	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, unless(err, "ResourceConflictException")
+	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}, service.Unless(err, "ResourceConflictException")
 }
 
 func (l *Lambda) deletePermissionResource(ctx context.Context, c service.ResourceCall, p *permissionProperties) error {
-	return unless(l.do(ctx, "RemovePermission", &api.RemovePermissionInput{FunctionName: p.FunctionName, StatementId: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "RemovePermission", &api.RemovePermissionInput{FunctionName: p.FunctionName, StatementId: c.PhysicalID}), "ResourceNotFoundException")
 }

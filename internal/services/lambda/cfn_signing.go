@@ -99,5 +99,5 @@ func (l *Lambda) updateSigningResource(ctx context.Context, c service.ResourceCa
 }
 
 func (l *Lambda) deleteSigningResource(ctx context.Context, c service.ResourceCall, _ *signingProperties) error {
-	return unless(l.do(ctx, "DeleteCodeSigningConfig", &api.DeleteCodeSigningConfigInput{CodeSigningConfigArn: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteCodeSigningConfig", &api.DeleteCodeSigningConfigInput{CodeSigningConfigArn: c.PhysicalID}), "ResourceNotFoundException")
 }

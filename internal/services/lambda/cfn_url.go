@@ -73,5 +73,5 @@ func (l *Lambda) updateURLResource(ctx context.Context, _ service.ResourceCall, 
 }
 
 func (l *Lambda) deleteURLResource(ctx context.Context, _ service.ResourceCall, p *urlProperties) error {
-	return unless(l.do(ctx, "DeleteFunctionUrlConfig", &api.DeleteFunctionUrlConfigInput{FunctionName: p.TargetFunctionArn, Qualifier: p.Qualifier}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteFunctionUrlConfig", &api.DeleteFunctionUrlConfigInput{FunctionName: p.TargetFunctionArn, Qualifier: p.Qualifier}), "ResourceNotFoundException")
 }

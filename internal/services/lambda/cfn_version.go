@@ -118,7 +118,7 @@ func (l *Lambda) updateVersionResource(ctx context.Context, c service.ResourceCa
 }
 
 func (l *Lambda) deleteVersionResource(ctx context.Context, c service.ResourceCall, _ *versionProperties) error {
-	return unless(l.do(ctx, "DeleteFunction", &api.DeleteFunctionInput{FunctionName: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteFunction", &api.DeleteFunctionInput{FunctionName: c.PhysicalID}), "ResourceNotFoundException")
 }
 
 // routing is the API's form of an alias's routing; without one in the template it takes the weights away.
@@ -165,5 +165,5 @@ func (l *Lambda) updateAliasResource(ctx context.Context, _ service.ResourceCall
 }
 
 func (l *Lambda) deleteAliasResource(ctx context.Context, _ service.ResourceCall, p *aliasProperties) error {
-	return unless(l.do(ctx, "DeleteAlias", &api.DeleteAliasInput{FunctionName: p.FunctionName, Name: p.Name}), "ResourceNotFoundException")
+	return service.Unless(l.do(ctx, "DeleteAlias", &api.DeleteAliasInput{FunctionName: p.FunctionName, Name: p.Name}), "ResourceNotFoundException")
 }

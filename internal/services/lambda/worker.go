@@ -165,7 +165,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 		return nil, err
 	}
 	if l.o.Serve != nil {
-		spec.Listen = l.doors()
+		spec.Listen = l.doors(rt)
 	}
 	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
@@ -181,11 +181,11 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 // httpsPort is where clients that know of no other port look for a server.
 const httpsPort = 443
 
-// doors are where functions find the platform: at its own address, and at the same host's port 443, because AWS's cfn-response module and the functions that CDK brings
-// along use nothing of the URL that custom resources answer to but host and path.
-func (l *Lambda) doors() []sandbox.Listen {
+// doors are where functions of a runtime find the platform: at its own address, and those in Node.js at the same host's port 443 too, because AWS's cfn-response module and the
+// functions that CDK brings along use nothing of the URL that custom resources answer to but host and path. Functions in other languages use the whole URL.
+func (l *Lambda) doors(rt *runtimes.Runtime) []sandbox.Listen {
 	doors := []sandbox.Listen{{Name: "platform", Addr: l.endpoint, Shared: true}}
-	if l.endpoint.Port() != httpsPort {
+	if rt.Family == runtimes.FamilyNode && l.endpoint.Port() != httpsPort {
 		doors = append(doors, sandbox.Listen{Name: "platform-https", Addr: netip.AddrPortFrom(l.endpoint.Addr(), httpsPort), Shared: true})
 	}
 	return doors

@@ -46,14 +46,6 @@ func (l *Logs) call(ctx context.Context, operation string, in any) error {
 	return err
 }
 
-// unless returns nil for an error with the given code.
-func unless(err error, code string) error {
-	if service.Code(err) == code {
-		return nil
-	}
-	return err
-}
-
 func (l *Logs) createGroupResource(ctx context.Context, c service.ResourceCall, p *groupProperties) (service.Resource, error) {
 	name := c.Name(512, nil)
 	if p.LogGroupName != nil {
@@ -105,7 +97,7 @@ func (l *Logs) updateGroupResource(ctx context.Context, c service.ResourceCall, 
 }
 
 func (l *Logs) deleteGroupResource(ctx context.Context, c service.ResourceCall, _ *groupProperties) error {
-	return unless(l.call(ctx, "DeleteLogGroup", &api.DeleteLogGroupInput{LogGroupName: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.call(ctx, "DeleteLogGroup", &api.DeleteLogGroupInput{LogGroupName: c.PhysicalID}), "ResourceNotFoundException")
 }
 
 func groupResource(ctx context.Context, name string) service.Resource {
@@ -131,5 +123,5 @@ func (l *Logs) createStreamResource(ctx context.Context, c service.ResourceCall,
 }
 
 func (l *Logs) deleteStreamResource(ctx context.Context, c service.ResourceCall, p *streamProperties) error {
-	return unless(l.call(ctx, "DeleteLogStream", &api.DeleteLogStreamInput{LogGroupName: p.LogGroupName, LogStreamName: c.PhysicalID}), "ResourceNotFoundException")
+	return service.Unless(l.call(ctx, "DeleteLogStream", &api.DeleteLogStreamInput{LogGroupName: p.LogGroupName, LogStreamName: c.PhysicalID}), "ResourceNotFoundException")
 }

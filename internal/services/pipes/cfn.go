@@ -155,8 +155,5 @@ func (s *Service) updatePipeResource(ctx context.Context, c service.ResourceCall
 
 func (s *Service) deletePipeResource(ctx context.Context, c service.ResourceCall, _ *pipeProperties) error {
 	_, err := call[api.DeletePipeOutput](ctx, s, "DeletePipe", &api.DeletePipeInput{Name: c.PhysicalID})
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound)
 }

@@ -98,13 +98,6 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 	return service.Call[Out](ctx, s.deps.Door, "scheduler", operation, in)
 }
 
-func unlessGone(err error) error {
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
-}
-
 // date reads a date property.
 func date(name string, text *string) (*time.Time, error) {
 	if text == nil {
@@ -174,7 +167,7 @@ func (s *Service) updateScheduleResource(ctx context.Context, c service.Resource
 
 func (s *Service) deleteScheduleResource(ctx context.Context, c service.ResourceCall, p *scheduleProperties) error {
 	_, err := call[api.DeleteScheduleOutput](ctx, s, "DeleteSchedule", &api.DeleteScheduleInput{Name: c.PhysicalID, GroupName: p.GroupName})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func tagList(tags map[string]string) []api.Tag {
@@ -223,5 +216,5 @@ func (s *Service) updateGroupResource(ctx context.Context, c service.ResourceCal
 
 func (s *Service) deleteGroupResource(ctx context.Context, c service.ResourceCall, _ *groupProperties) error {
 	_, err := call[api.DeleteScheduleGroupOutput](ctx, s, "DeleteScheduleGroup", &api.DeleteScheduleGroupInput{Name: c.PhysicalID})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

@@ -67,13 +67,6 @@ func call[Out any](ctx context.Context, s *Service, operation string, in any) (*
 	return service.Call[Out](ctx, s.deps.Door, "schemas", operation, in)
 }
 
-func unlessGone(err error) error {
-	if service.Code(err) == codeNotFound {
-		return nil
-	}
-	return err
-}
-
 // unlessMade returns nil for the conflict of a Create that an earlier try of the same step has made.
 func unlessMade(c service.ResourceCall, err error) error {
 	if c.Retry && service.Code(err) == codeConflict {
@@ -132,7 +125,7 @@ func (s *Service) updateRegistryResource(ctx context.Context, c service.Resource
 
 func (s *Service) deleteRegistryResource(ctx context.Context, c service.ResourceCall, _ *registryProperties) error {
 	_, err := call[api.DeleteRegistryOutput](ctx, s, "DeleteRegistry", &api.DeleteRegistryInput{RegistryName: registryOf(c)})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createSchemaResource(ctx context.Context, c service.ResourceCall, p *schemaProperties) (service.Resource, error) {
@@ -177,7 +170,7 @@ func (s *Service) updateSchemaResource(ctx context.Context, c service.ResourceCa
 func (s *Service) deleteSchemaResource(ctx context.Context, c service.ResourceCall, _ *schemaProperties) error {
 	n, _ := parseARN(c.PhysicalID) // it is one of ours
 	_, err := call[api.DeleteSchemaOutput](ctx, s, "DeleteSchema", &api.DeleteSchemaInput{RegistryName: n.registry, SchemaName: n.schema})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }
 
 func (s *Service) createDiscovererResource(ctx context.Context, c service.ResourceCall, p *discovererProperties) (service.Resource, error) {
@@ -220,5 +213,5 @@ func (s *Service) updateDiscovererResource(ctx context.Context, c service.Resour
 func (s *Service) deleteDiscovererResource(ctx context.Context, c service.ResourceCall, _ *discovererProperties) error {
 	n, _ := parseARN(c.PhysicalID) // it is one of ours
 	_, err := call[api.DeleteDiscovererOutput](ctx, s, "DeleteDiscoverer", &api.DeleteDiscovererInput{DiscovererId: n.discoverer})
-	return unlessGone(err)
+	return service.Unless(err, codeNotFound)
 }

@@ -267,8 +267,5 @@ func (s *Service) updateRotation(ctx context.Context, c service.ResourceCall, _,
 
 func (s *Service) deleteRotation(ctx context.Context, c service.ResourceCall, _ *rotationProperties) error {
 	_, err := call[api.CancelRotateSecretOutput](ctx, s, "CancelRotateSecret", &api.CancelRotateSecretInput{SecretId: c.PhysicalID})
-	if code := service.Code(err); code == codeNotFound || code == codeRequest {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound, codeRequest)
 }

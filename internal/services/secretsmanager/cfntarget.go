@@ -97,8 +97,5 @@ func (s *Service) detach(ctx context.Context, c service.ResourceCall, _ *targetP
 			delete(members, k)
 		}
 	})
-	if code := service.Code(err); code == codeNotFound || code == codeRequest {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNotFound, codeRequest)
 }

@@ -182,14 +182,7 @@ func (s *Service) updateTags(ctx context.Context, url string, old, tags map[stri
 
 func (s *Service) deleteQueueResource(ctx context.Context, c service.ResourceCall, _ *queueProperties) error {
 	_, err := call[api.DeleteQueueOutput](ctx, s, "DeleteQueue", &api.DeleteQueueInput{QueueUrl: c.PhysicalID})
-	return unlessGone(err)
-}
-
-func unlessGone(err error) error {
-	if service.Code(err) == codeNoQueue {
-		return nil
-	}
-	return err
+	return service.Unless(err, codeNoQueue)
 }
 
 // setPolicy puts a policy on a queue; an empty one takes it away.

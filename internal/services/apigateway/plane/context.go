@@ -103,44 +103,17 @@ func (x *exchange) domain() string {
 // identity returns a variable of $context.identity.
 func (x *exchange) identity(name string) string {
 	switch name {
-	case "sourceIp":
-		return httpevent.ClientIP(x.http)
-	case "userAgent":
-		return x.http.UserAgent()
 	case "apiKey":
 		return x.keyValue
 	case "apiKeyId":
 		return x.apiKey
 	}
-	if rest, ok := strings.CutPrefix(name, "clientCert."); ok {
-		if c, ok := x.certificate(); ok {
-			return c.Value(rest)
-		}
-		return ""
-	}
-	p := x.principal
-	if p == nil {
-		return ""
-	}
-	switch name {
-	case "accountId":
-		return p.Account
-	case "accessKey":
-		return p.AccessKeyID
-	case "caller", "user":
-		return p.UserID
-	case "userArn":
-		return p.ARN
-	}
-	return ""
+	return x.from().Value(name)
 }
 
-// certificate is what the client showed to a custom domain name.
-func (x *exchange) certificate() (domain.ClientCertificate, bool) {
-	if !x.mapped {
-		return domain.ClientCertificate{}, false
-	}
-	return domain.ClientCertificateOf(x.http)
+// from is who the request comes from.
+func (x *exchange) from() domain.Identity {
+	return domain.Identity{Request: x.http, Mapped: x.mapped, Caller: x.principal}
 }
 
 // authorizerValue returns a variable of $context.authorizer.

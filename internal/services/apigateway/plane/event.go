@@ -192,7 +192,7 @@ func (x *exchange) eventIdentity(b []byte) []byte {
 		orNull(`,"apiKey":`, x.keyValue)
 		orNull(`,"apiKeyId":`, x.apiKey)
 	}
-	if c, ok := x.certificate(); ok {
+	if c, ok := x.from().Certificate(); ok {
 		b = c.Append(append(b, `,"clientCert":`...))
 	}
 	orNull(`,"accountId":`, x.identity("accountId"))
