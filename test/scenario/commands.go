@@ -74,14 +74,19 @@ const patience = 15 * time.Second
 
 // until repeats a call until a value of its answer is as wanted, for what the platform does after it answered.
 func until(w *world, ts *testscript.TestScript, neg bool, args []string) {
+	meets := func(got any, ok bool) bool { return ok && text(got) == args[1] || !ok && args[1] == "absent" }
+	if len(args) > 0 && args[0] == "-match" {
+		args = args[1:]
+		meets = func(got any, ok bool) bool { return ok && regexp.MustCompile(args[1]).MatchString(text(got)) }
+	}
 	if neg || len(args) < 4 || len(args) > 5 {
-		ts.Fatalf("usage: until PATH VALUE SERVICE Operation [JSON]")
+		ts.Fatalf("usage: until [-match] PATH VALUE|REGEXP SERVICE Operation [JSON]")
 	}
 	end := time.After(patience)
 	for {
 		call(w, ts, false, args[2:])
 		got, ok := lookup(w.last.Output, args[0])
-		if ok && text(got) == args[1] || !ok && args[1] == "absent" {
+		if meets(got, ok) {
 			return
 		}
 		select {

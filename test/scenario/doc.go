@@ -9,7 +9,7 @@
 //	want PATH VALUE               a value of the last answer, such as Item.id.S or Contents.0.Key
 //	want PATH absent              the last answer has no such value
 //	match PATH REGEXP             a value of the last answer matches
-//	until PATH VALUE SERVICE Operation JSON   repeat a call until the value of its answer is this one (or absent), for work that goes on after the answer
+//	until [-match] PATH VALUE SERVICE Operation JSON   repeat a call until the value of its answer is this one (or absent), or matches a regular expression, for work that goes on after the answer
 //	set VAR PATH                  keep a value of the last answer
 //	http METHOD URL [BODY [HEADER: VALUE]…]   an unsigned request; the answer has status and body
 //	presign VAR METHOD SERVICE Operation JSON SECONDS   a presigned URL, made by boto3 whatever the client
