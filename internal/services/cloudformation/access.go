@@ -30,6 +30,7 @@ func access() map[string]service.Access {
 		"UpdateTerminationProtection": on("UpdateTerminationProtection", func(in *cloudformation.UpdateTerminationProtectionInput) string { return in.StackName }),
 		"SetStackPolicy":              on("SetStackPolicy", func(in *cloudformation.SetStackPolicyInput) string { return in.StackName }),
 		"GetStackPolicy":              on("GetStackPolicy", func(in *cloudformation.GetStackPolicyInput) string { return in.StackName }),
+		"SignalResource":              on("SignalResource", func(in *cloudformation.SignalResourceInput) string { return in.StackName }),
 		"CancelUpdateStack":           on("CancelUpdateStack", func(in *cloudformation.CancelUpdateStackInput) string { return in.StackName }),
 		"ContinueUpdateRollback":      on("ContinueUpdateRollback", func(in *cloudformation.ContinueUpdateRollbackInput) string { return in.StackName }),
 		"RollbackStack":               on("RollbackStack", func(in *cloudformation.RollbackStackInput) string { return in.StackName }),

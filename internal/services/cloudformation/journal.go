@@ -117,6 +117,7 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 	}
 	if v.Operation.Phase == deploy.Done {
 		tx.Delete(j.p.cancel(v.Operation.ID))
+		dropSignals(tx, j.p, v.Operation.ID)
 	}
 	if st.Status == "DELETE_COMPLETE" {
 		if err := j.gone(tx, st, now); err != nil {

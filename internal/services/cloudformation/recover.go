@@ -25,22 +25,9 @@ func (s *Service) cancelUpdateStack(ctx context.Context, in *cloudformation.Canc
 		if err != nil {
 			return err
 		}
-		tx.OnCommit(func() { s.cancelled.Store(op.ID, true) })
+		tx.OnCommit(func() { s.cancelNow(op.ID) })
 		return record.Set(tx, p.cancel(op.ID), true)
 	})
-}
-
-// isCancelled tells whether an operation was cancelled: the store knows after a restart, the map at once.
-func (s *Service) isCancelled(ctx context.Context, p place, op string) (func() bool, error) {
-	var stored bool
-	err := s.Store.View(ctx, func(r store.Reader) (err error) {
-		stored, err = record.Has(r, p.cancel(op))
-		return err
-	})
-	return func() bool {
-		_, now := s.cancelled.Load(op)
-		return stored || now
-	}, err
 }
 
 // continueUpdateRollback tries again to undo an update whose rollback failed.

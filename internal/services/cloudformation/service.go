@@ -35,8 +35,8 @@ type Service struct {
 	types   func() deploy.Types
 	// board wakes those who wait for an answer or for a stack.
 	board board
-	// cancelled holds the ids of operations that were cancelled since the start.
-	cancelled sync.Map
+	// endings are the early ends of the operations under way, by operation id.
+	endings sync.Map
 }
 
 // New returns the service.
@@ -58,6 +58,7 @@ func New(deps service.Deps, options Options) service.Service {
 		DescribeStackResource: s.describeStackResource, DescribeStackResources: s.describeStackResources, ListStackResources: s.listStackResources,
 		GetTemplate: s.getTemplate, GetTemplateSummary: s.getTemplateSummary, ValidateTemplate: s.validateTemplate,
 		SetStackPolicy: s.setStackPolicy, GetStackPolicy: s.getStackPolicy,
+		SignalResource:    s.signalResource,
 		CancelUpdateStack: s.cancelUpdateStack, ContinueUpdateRollback: s.continueUpdateRollback, RollbackStack: s.rollbackStack,
 		DescribeAccountLimits: s.describeAccountLimits,
 		ListExports:           s.listExports, ListImports: s.listImports,

@@ -87,7 +87,6 @@ func updatable(st *stackRecord) error {
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"TimeoutInMinutes":      in.TimeoutInMinutes != nil,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
@@ -126,6 +125,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 		return nil, err
 	}
 	proposal.deployment.RetainExceptOnCreate, proposal.deployment.Notify = deref(in.RetainExceptOnCreate), in.NotificationARNs
+	proposal.deployment.Timeout = deref(in.TimeoutInMinutes)
 	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
 		return s.claimName(tx, p, stack)
 	})
@@ -307,6 +307,9 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 	}
 	if out.Tags == nil {
 		out.Tags = []cloudformation.Tag{}
+	}
+	if st.Timeout > 0 {
+		out.TimeoutInMinutes = ptr(st.Timeout)
 	}
 	if st.Status == "DELETE_COMPLETE" {
 		out.EnableTerminationProtection = nil
