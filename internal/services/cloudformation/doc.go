@@ -18,6 +18,7 @@
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]
+//	ran operation-id                    the id of the stack of an operation, for its events
 //	cancel operation-id                 there when the operation was cancelled
 //	signal operation-id logical-id unique-id   [signalRecord], as long as the operation goes on
 //	waiting operation-id logical-id     since when a resource waits for its signals

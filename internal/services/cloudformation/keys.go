@@ -44,6 +44,7 @@ func (p place) signals(operation, logicalID string) key.Key {
 func (p place) waiting(operation, logicalID string) key.Key {
 	return p.base("waiting").Str(operation).Str(logicalID)
 }
+func (p place) ran(operation string) key.Key  { return p.base("ran").Str(operation) }
 func (p place) export(name string) key.Key    { return p.base("export").Str(name) }
 func (p place) importers(name string) key.Key { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {

@@ -109,6 +109,11 @@ func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRe
 func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
 	st.Status, st.Reason, st.Failure = status, "", ""
 	op.Notify = st.Notify
+	if op.Entry.Type == "" {
+		op.Entry = operationEntry{op.ID, op.Kind + "_STACK"}
+	}
+	st.Last = op.Entry
+	tx.Set(p.ran(op.Entry.ID), []byte(st.ID))
 	tx.OnCommit(func() { s.board.tell(st.ID) })
 	at, err := s.eventTime(tx, p, st.ID)
 	if err != nil {
@@ -237,6 +242,9 @@ func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecor
 	env := s.env(ctx, st.ID, st.Name, jr.imported)
 	if env.Template, err = template.Decode(d); err != nil {
 		return nil, err
+	}
+	if op.Notify != nil {
+		env.Notifications = op.Notify.Topics
 	}
 	given := map[string]string{}
 	for _, v := range op.Deployment.Parameters {

@@ -55,6 +55,8 @@ func New(deps service.Deps, options Options) service.Service {
 		CreateStack: s.createStack, UpdateStack: s.updateStack, DeleteStack: s.deleteStack,
 		DescribeStacks: s.describeStacks, ListStacks: s.listStacks, UpdateTerminationProtection: s.updateTerminationProtection,
 		DescribeStackEvents:   s.describeStackEvents,
+		DescribeEvents:        s.describeEvents,
+		EstimateTemplateCost:  s.estimateTemplateCost,
 		DescribeStackResource: s.describeStackResource, DescribeStackResources: s.describeStackResources, ListStackResources: s.listStackResources,
 		GetTemplate: s.getTemplate, GetTemplateSummary: s.getTemplateSummary, ValidateTemplate: s.validateTemplate,
 		SetStackPolicy: s.setStackPolicy, GetStackPolicy: s.getStackPolicy,

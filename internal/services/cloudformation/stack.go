@@ -118,7 +118,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	q := request{
 		kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters,
 		capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnFailure, direct: true,
-		resourceTypes: in.ResourceTypes,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
 	proposal, err := s.propose(ctx, q, nil, stack.ID, stack.Name)
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 	q := request{
 		kind: deploy.Update, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), direct: true,
-		resourceTypes: in.ResourceTypes,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
 	proposal, err := s.propose(ctx, q, stack, stack.ID, stack.Name)
 	if err != nil {
@@ -307,6 +307,9 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 	}
 	if out.Tags == nil {
 		out.Tags = []cloudformation.Tag{}
+	}
+	if st.Last.ID != "" {
+		out.LastOperations = []cloudformation.OperationEntry{{OperationType: st.Last.Type, OperationId: ptr(st.Last.ID)}}
 	}
 	if st.Timeout > 0 {
 		out.TimeoutInMinutes = ptr(st.Timeout)
