@@ -223,12 +223,11 @@ const boundary = "----field"
 func (p *peer) formBody(r *request, now time.Time) []byte {
 	var b bytes.Buffer
 	add := func(name, value string) {
-		file := ""
 		if name, f, ok := strings.Cut(name, "@"); ok {
 			fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q; filename=%q\r\n\r\n%s\r\n", boundary, name, f, value)
 			return
 		}
-		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q%s\r\n\r\n%s\r\n", boundary, name, file, value)
+		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", boundary, name, value)
 	}
 	policy := ""
 	for _, f := range r.form {
@@ -273,8 +272,10 @@ func (p *peer) formSignature(kind, policy string, now time.Time) (out []sigv4.Fi
 			sum = h.Sum(nil)
 		}
 		all = []sigv4.Field{
-			{Name: "x-amz-algorithm", Value: "AWS4-HMAC-SHA256"}, {Name: "x-amz-credential", Value: key.AccessKeyID + "/" + scope},
-			{Name: "x-amz-date", Value: now.Format("20060102T150405Z")}, {Name: "x-amz-signature", Value: hex.EncodeToString(sum)},
+			{Name: "x-amz-algorithm", Value: "AWS4-HMAC-SHA256"},
+			{Name: "x-amz-credential", Value: key.AccessKeyID + "/" + scope},
+			{Name: "x-amz-date", Value: now.Format("20060102T150405Z")},
+			{Name: "x-amz-signature", Value: hex.EncodeToString(sum)},
 		}
 	}
 	for _, f := range all {
@@ -298,7 +299,6 @@ func (p *peer) expand(text string) (string, error) {
 	now := time.Now().UTC()
 	t, err := template.New("case").Option("missingkey=error").Funcs(template.FuncMap{
 		"repeat": func(n int, s string) string { return strings.Repeat(s, n) },
-		"join":   strings.Join,
 		"times": func(n int, form string) string {
 			var b strings.Builder
 			for i := range n {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +174,7 @@ func (p *peer) compare(a *answer, line string) error {
 	case '=':
 		status, text, _ := strings.Cut(rest, " ")
 		code, message, hasMessage := strings.Cut(text, ": ")
-		if fmt.Sprint(a.status) != status || a.code != code || hasMessage && a.message != message {
+		if strconv.Itoa(a.status) != status || a.code != code || hasMessage && a.message != message {
 			return fmt.Errorf("got %d %s: %s", a.status, a.code, a.message)
 		}
 	case '~', '!':
