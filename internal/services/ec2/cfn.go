@@ -1,0 +1,5 @@
+package ec2
+
+import "lambent.dev/lambent/internal/service"
+
+func (s *Service) resources() []service.ResourceType { return nil }
