@@ -27,8 +27,7 @@ func (s *Service) settle(ctx context.Context) error {
 	if err != nil || done {
 		return err
 	}
-	// The call that asks first may have a token of its own, which is for what it makes.
-	return s.update(withoutToken(ctx), func(e *edit) error {
+	return s.update(ctx, func(e *edit) error {
 		if there, err := record.Has(e, e.settled()); err != nil || there {
 			return err
 		}

@@ -36,8 +36,8 @@ func text(s *string) []string {
 	return []string{*s}
 }
 
-func flag(b *bool) []string      { return []string{strconv.FormatBool(opt.Value(b))} }
-func number(n *int32) []string   { return []string{strconv.Itoa(int(opt.Value(n)))} }
+func flag(b *bool) []string     { return []string{strconv.FormatBool(opt.Value(b))} }
+func number(n *int32) []string  { return []string{strconv.Itoa(int(opt.Value(n)))} }
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // each returns the values of all elements of a list.

@@ -203,8 +203,15 @@ func (s *Service) modifySecurityGroupRules(ctx context.Context, in *api.ModifySe
 	})
 }
 
+// modifyRule gives a rule new content. What the call leaves out stays as it was.
 func (e *edit) modifyRule(g *group, old *rule, to *api.SecurityGroupRuleRequest) error {
-	p := api.IpPermission{IpProtocol: to.IpProtocol, FromPort: to.FromPort, ToPort: to.ToPort}
+	p := api.IpPermission{IpProtocol: first(to.IpProtocol, old.IpProtocol), FromPort: first(to.FromPort, old.FromPort), ToPort: first(to.ToPort, old.ToPort)}
+	if to.CidrIpv4 == nil && to.CidrIpv6 == nil && to.PrefixListId == nil && to.ReferencedGroupId == nil {
+		to = &api.SecurityGroupRuleRequest{CidrIpv4: old.CidrIpv4, CidrIpv6: old.CidrIpv6, PrefixListId: old.PrefixListId, Description: to.Description}
+		if old.ReferencedGroupInfo != nil {
+			to.ReferencedGroupId = old.ReferencedGroupInfo.GroupId
+		}
+	}
 	switch {
 	case to.CidrIpv4 != nil:
 		p.IpRanges = []api.IpRange{{CidrIp: to.CidrIpv4, Description: to.Description}}
@@ -229,6 +236,14 @@ func (e *edit) modifyRule(g *group, old *rule, to *api.SecurityGroupRuleRequest)
 	}
 	r.SecurityGroupRuleId, r.SecurityGroupRuleArn = old.SecurityGroupRuleId, old.SecurityGroupRuleArn
 	return put(e, &rules, r)
+}
+
+// first returns the first of two that is there.
+func first[T any](a, b *T) *T {
+	if a != nil {
+		return a
+	}
+	return b
 }
 
 func (s *Service) updateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *api.UpdateSecurityGroupRuleDescriptionsIngressInput) (*api.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {

@@ -28,16 +28,11 @@ func (s *Service) now() time.Time { return s.deps.Clock.Now().UTC().Truncate(tim
 
 type tokenKey struct{}
 
-// tokenOf returns the token by which a repeated call is known: the caller's, or that of a deploy.
+// tokenOf returns what a repeated call is known by: its operation with the token of the caller or of a deploy; empty for a call without one.
 func tokenOf(ctx context.Context) string {
-	if token, ok := ctx.Value(tokenKey{}).(string); ok {
-		return token
-	}
-	return service.CreateToken(ctx)
+	token, _ := ctx.Value(tokenKey{}).(string)
+	return token
 }
-
-// withoutToken returns a context for what is not to be known by the token of the call.
-func withoutToken(ctx context.Context) context.Context { return context.WithValue(ctx, tokenKey{}, "") }
 
 // prepare puts before an operation what all have in common: members that are not supported are refused by name, a dry run ends here, a client token makes the call one that
 // may be repeated, and the default network is there.
@@ -57,11 +52,15 @@ func (s *Service) prepare(b *awsapi.Binding) {
 		if f := v.FieldByName("DryRun"); f.IsValid() && !f.IsNil() && f.Elem().Bool() {
 			return nil, errDryRun()
 		}
-		if f := v.FieldByName("ClientToken"); f.IsValid() && !f.IsNil() {
-			ctx = context.WithValue(ctx, tokenKey{}, name+"\x00"+f.Elem().String())
-		}
 		if err := s.settle(ctx); err != nil {
 			return nil, err
+		}
+		token := service.CreateToken(ctx)
+		if f := v.FieldByName("ClientToken"); f.IsValid() && !f.IsNil() {
+			token = f.Elem().String()
+		}
+		if token != "" {
+			ctx = context.WithValue(ctx, tokenKey{}, name+"\x00"+token)
 		}
 		return call(ctx, in)
 	}
