@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -42,9 +43,7 @@ func (s *Service) targets(ctx context.Context, operation string, c call, in refl
 		if len(given) > 0 {
 			t.Action = "ec2:CreateTags"
 			t.Condition = map[string][]string{"ec2:CreateAction": {operation}}
-			for k, v := range given {
-				t.Condition[k] = v
-			}
+			maps.Copy(t.Condition, given)
 			out = append(out, t)
 		}
 	}
@@ -70,14 +69,15 @@ func (s *Service) targets(ctx context.Context, operation string, c call, in refl
 	return out, storeError(err)
 }
 
-// target is an object that a call names, with its tags. What is no id is the name of a key.
+// target is an object that a call names, with its tags.
 func (v *view) target(id string) (service.Target, error) {
-	c, err := classOf(id)
-	if err != nil {
-		return service.Target{ARN: "*", Condition: map[string][]string{}}, nil // the call will refuse it
+	t := service.Target{ARN: "*", Condition: map[string][]string{}}
+	c := classWith(id)
+	if c == nil {
+		return t, nil // the call will refuse it
 	}
+	t.ARN = v.arn(c.name, id)
 	tags, err := v.tagsOf(id)
-	t := service.Target{ARN: v.arn(c.name, id), Condition: map[string][]string{}}
 	for _, tag := range tags {
 		t.Condition["aws:ResourceTag/"+*tag.Key] = []string{*tag.Value}
 		t.Condition["ec2:ResourceTag/"+*tag.Key] = []string{*tag.Value}

@@ -29,8 +29,12 @@ func (s *Service) describeAccountAttributes(ctx context.Context, in *api.Describ
 			id = *network.VpcId
 		}
 		for _, a := range [][2]string{
-			{"supported-platforms", "VPC"}, {"default-vpc", id}, {"max-instances", "20"}, {"vpc-max-security-groups-per-interface", "5"},
-			{"max-elastic-ips", "5"}, {"vpc-max-elastic-ips", "5"},
+			{"supported-platforms", "VPC"},
+			{"default-vpc", id},
+			{"max-instances", "20"},
+			{"vpc-max-security-groups-per-interface", "5"},
+			{"max-elastic-ips", "5"},
+			{"vpc-max-elastic-ips", "5"},
 		} {
 			if len(in.AttributeNames) == 0 || slices.Contains(in.AttributeNames, a[0]) {
 				out.AccountAttributes = append(out.AccountAttributes, api.AccountAttribute{AttributeName: &a[0], AttributeValues: []api.AccountAttributeValue{{AttributeValue: &a[1]}}})

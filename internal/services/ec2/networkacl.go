@@ -96,15 +96,16 @@ func (s *Service) describeNetworkAcls(ctx context.Context, in *api.DescribeNetwo
 	return &api.DescribeNetworkAclsOutput{NetworkAcls: out, NextToken: next}, err
 }
 
-func aclEntry(egress bool, number int32, action, cidr string) api.NetworkAclEntry {
-	return api.NetworkAclEntry{Egress: &egress, RuleNumber: &number, RuleAction: action, CidrBlock: &cidr, Protocol: new(allProtocols)}
+// forAll is the entry of a list that is about all addresses.
+func forAll(egress bool, number int32, action string) api.NetworkAclEntry {
+	return api.NetworkAclEntry{Egress: &egress, RuleNumber: &number, RuleAction: action, CidrBlock: new("0.0.0.0/0"), Protocol: new(allProtocols)}
 }
 
 // newACL returns a list that denies everything.
 func newACL(s scope, id, vpcID string) *acl {
 	return &acl{api.NetworkAcl{
 		NetworkAclId: &id, VpcId: &vpcID, OwnerId: &s.account, IsDefault: new(false), Associations: []api.NetworkAclAssociation{},
-		Entries: []api.NetworkAclEntry{aclEntry(true, lastEntry, "deny", "0.0.0.0/0"), aclEntry(false, lastEntry, "deny", "0.0.0.0/0")},
+		Entries: []api.NetworkAclEntry{forAll(true, lastEntry, "deny"), forAll(false, lastEntry, "deny")},
 	}}
 }
 
@@ -131,8 +132,8 @@ func (a *acl) entry(egress bool, number int32) int {
 func (e *edit) makeDefaultACL(v *vpc) error {
 	a := newACL(e.scope, e.newID(acls.prefix), *v.VpcId)
 	*a.IsDefault = true
-	a.add(aclEntry(true, 100, "allow", "0.0.0.0/0"))
-	a.add(aclEntry(false, 100, "allow", "0.0.0.0/0"))
+	a.add(forAll(true, 100, "allow"))
+	a.add(forAll(false, 100, "allow"))
 	return put(e, &acls, a)
 }
 

@@ -26,13 +26,21 @@ func classes() []*class {
 	}
 }
 
-// classOf returns the kind that an id is of.
-func classOf(id string) (*class, error) {
+// classWith returns the kind whose ids begin as one does, or nil.
+func classWith(id string) *class {
 	prefix, _, _ := strings.Cut(id, "-")
 	for _, c := range classes() {
 		if c.prefix == prefix {
-			return c, c.check(id)
+			return c
 		}
+	}
+	return nil
+}
+
+// classOf returns the kind that an id is of.
+func classOf(id string) (*class, error) {
+	if c := classWith(id); c != nil {
+		return c, c.check(id)
 	}
 	return nil, refuse("InvalidID", "The ID '%s' is not valid", id)
 }
@@ -80,17 +88,14 @@ func (e *edit) setTags(id string, tags []api.Tag) error {
 	return nil
 }
 
-// specified gives a new object the tags that its creation names for its kind. others are more kinds that the call takes tags for.
-func (e *edit) specified(c *class, id string, specs []api.TagSpecification, others ...*class) error {
+// specified gives a new object the tags that its creation names for its kind.
+func (e *edit) specified(c *class, id string, specs []api.TagSpecification) error {
 	for _, spec := range specs {
-		if spec.ResourceType == c.name {
-			if err := e.setTags(id, spec.Tags); err != nil {
-				return err
-			}
-			continue
-		}
-		if !slices.ContainsFunc(others, func(o *class) bool { return o.name == spec.ResourceType }) {
+		if spec.ResourceType != c.name {
 			return invalid("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
+		}
+		if err := e.setTags(id, spec.Tags); err != nil {
+			return err
 		}
 	}
 	return nil
