@@ -15,6 +15,8 @@
 //	event stack-id stamp                [eventRecord], in the order of commits
 //	changeset stack-id name             [changeSetRecord]
 //	operation stack-id                  [operationRecord], the last one
+//	detection detection-id              [detectionRecord]
+//	drift stack-id logical-id           [driftRecord]
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]
@@ -33,5 +35,5 @@
 //
 // # What it deliberately is not
 //
-// Stack sets, drift, imports of existing resources, creation and update policies are refused by name.
+// Stack sets, imports of existing resources, creation and update policies are refused by name.
 package cloudformation

@@ -105,6 +105,7 @@ func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRe
 func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
 	st.Status, st.Reason, st.Failure = status, "", ""
 	op.Notify = st.Notify
+	st.forgetDrift(tx, p)
 	tx.OnCommit(func() { s.board.tell(st.ID) })
 	at, err := s.eventTime(tx, p, st.ID)
 	if err != nil {
