@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"net/http"
 
 	"lambent.dev/lambent/internal/deliver"
@@ -47,21 +46,12 @@ type functionPort interface {
 
 // gateway builds the shared parts of the data planes of API Gateway.
 func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender) *gateway {
-	reached := &reach.Policy{
-		Private: p.cfg.PrivateBackends(), Own: s.address,
-		Enter: func(ctx context.Context) (net.Conn, error) {
-			<-s.serving
-			return s.front.Dial(ctx)
-		},
-	}
-	client := &http.Client{
-		Transport:     integration.NewTransport(integration.TransportOptions{Dial: reached.Dialer(reach.Internet)}),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	reached := p.reached(s)
+	issuers := integration.NewTransport(integration.TransportOptions{Dial: reached.Dialer(reach.Internet)})
 	g := &gateway{
 		functions: &integration.Functions{Direct: functions, Streams: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
 		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
-		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: client, Clock: p.deps.Clock}),
+		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: deliver.NewClient(issuers, 0), Clock: p.deps.Clock}),
 		rates:     throttle.New(p.apiRate()),
 		reach:     reached,
 		access:    accesslog.NewWriter(logs, sender, p.deps.Log),
