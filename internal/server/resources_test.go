@@ -23,20 +23,38 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// samples are the scenarios whose applications have the resource types of a service, with all that their templates can say.
-func samples() []string {
-	return []string{"event_types_change", "http_api_types_change", "lambda_types_change", "queues_and_topics", "rest_api_types_change", "secrets"}
-}
-
-// sample returns a template of a scenario's application; "" for one that it does not have.
-func sample(t *testing.T, scenario, name string) string {
+// samples are applications that have every resource type, with all that their templates can say: those of scenarios, and others of the folder testdata/resources.
+func samples(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "test", "scenario", "testdata", scenario+".txtar"))
+	names := []string{"event_types_change", "http_api_types_change", "lambda_types_change", "queues_and_topics", "rest_api_types_change", "secrets"}
+	files, err := filepath.Glob("testdata/resources/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range files {
+		if name, changed := strings.CutSuffix(strings.TrimSuffix(filepath.Base(f), ".yaml"), ".changed"); !changed {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sample returns the template of a sample, or what that is changed to; "" when it does not change.
+func sample(t *testing.T, name string, changed bool) string {
+	t.Helper()
+	file, scenario := name+".yaml", "app/template.yaml"
+	if changed {
+		file, scenario = name+".changed.yaml", "app/changed.yaml"
+	}
+	if text, err := os.ReadFile(filepath.Join("testdata", "resources", file)); err == nil {
+		return string(text)
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "test", "scenario", "testdata", name+".txtar"))
+	if err != nil && !changed {
+		t.Fatal(err)
+	}
 	for _, f := range txtar.Parse(text).Files {
-		if f.Name == "app/"+name {
+		if f.Name == scenario {
 			return string(f.Data)
 		}
 	}
@@ -148,8 +166,8 @@ func is(parts map[string]any, d *cloudformation.StackResourceDrift) bool {
 // (https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html): what was made or changed is read as it was asked for and stands in the list of its type; what was
 // deleted is not found.
 func TestResourceTypesReadWhatTheyMake(t *testing.T) {
-	for _, scenario := range samples() {
-		t.Run(scenario, func(t *testing.T) {
+	for _, name := range samples(t) {
+		t.Run(name, func(t *testing.T) {
 			s := run(t, machine{clock: clock.System{}}, func(cfg *config.Config) { cfg.Ephemeral, cfg.Sandbox = true, config.SandboxOff })
 			c := &contract{t, s, asRoot(t, s)}
 			types := map[string]*service.ResourceType{}
@@ -160,7 +178,7 @@ func TestResourceTypesReadWhatTheyMake(t *testing.T) {
 				}
 			}
 			ask[cloudformation.CreateStackOutput](c, "cloudformation", "CreateStack", &cloudformation.CreateStackInput{
-				StackName: "app", TemplateBody: new(sample(t, scenario, "template.yaml")), Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"},
+				StackName: "app", TemplateBody: new(sample(t, name, false)), Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"},
 			})
 			if status := c.settled("app"); status != "CREATE_COMPLETE" {
 				t.Fatalf("the stack is %s", status)
@@ -176,7 +194,7 @@ func TestResourceTypesReadWhatTheyMake(t *testing.T) {
 					c.model(typ, id)
 				}
 			}
-			if changed := sample(t, scenario, "changed.yaml"); changed != "" {
+			if changed := sample(t, name, true); changed != "" {
 				ask[cloudformation.UpdateStackOutput](c, "cloudformation", "UpdateStack", &cloudformation.UpdateStackInput{
 					StackName: "app", TemplateBody: &changed, Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"},
 				})
