@@ -25,6 +25,7 @@ import (
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/cloudcontrol"
 	"lambent.dev/lambent/internal/services/cloudformation"
+	"lambent.dev/lambent/internal/services/cloudwatch"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/ecr"
 	"lambent.dev/lambent/internal/services/eventbridge"
@@ -85,7 +86,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, p.meters), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
 		deliveryService, ecr.New(p.deps),

@@ -42,6 +42,14 @@ func (p place) drifts(stack string) key.Key     { return p.base("drift").Str(sta
 func (p place) drift(stack, logicalID string) key.Key {
 	return p.drifts(stack).Str(logicalID)
 }
+func (p place) signals(operation, logicalID string) key.Key {
+	return p.base("signal").Str(operation).Str(logicalID)
+}
+
+func (p place) waiting(operation, logicalID string) key.Key {
+	return p.base("waiting").Str(operation).Str(logicalID)
+}
+func (p place) ran(operation string) key.Key  { return p.base("ran").Str(operation) }
 func (p place) export(name string) key.Key    { return p.base("export").Str(name) }
 func (p place) importers(name string) key.Key { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {
