@@ -140,7 +140,7 @@ func Settings() []Setting {
 				"what these credentials can read. Empty: registries are asked without any.",
 			func(c *Config) *string { return &c.RegistryConfig }),
 		text("backends", BackendsAuto,
-			"Which addresses integrations of APIs, and issuers of their tokens, may be at. any: this machine and private networks too. public: the internet, and private networks for integrations "+
+			"Which addresses integrations of APIs, issuers of their tokens, HTTP subscribers of topics, API destinations and HTTP endpoints of delivery streams may be at. any: this machine and private networks too. public: the internet, and private networks for integrations "+
 				"with a VPC link. auto: any on a listener that only this machine can reach, else public. Link-local addresses and the metadata services of clouds are never reached, "+
 				"and this Lambent itself only as a stranger, without local-credentials.",
 			func(c *Config) *string { return &c.Backends }),

@@ -13,6 +13,7 @@ import (
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/datakey"
+	"lambent.dev/lambent/internal/auth/keycheck"
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/gateway/domain"
@@ -23,7 +24,9 @@ import (
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/cloudformation"
+	"lambent.dev/lambent/internal/services/cloudwatch"
 	"lambent.dev/lambent/internal/services/dynamodb"
+	"lambent.dev/lambent/internal/services/ec2"
 	"lambent.dev/lambent/internal/services/ecr"
 	"lambent.dev/lambent/internal/services/eventbridge"
 	"lambent.dev/lambent/internal/services/firehose"
@@ -63,10 +66,13 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	p.domains = domain.New(p.deps, buckets)
-	queueService, queues := sqs.New(p.deps)
-	streamService, streams := kinesis.New(p.deps)
+	uses := keycheck.New(keys, p.deps.Clock)
+	queueService, queues := sqs.New(p.deps, uses)
+	streamService, streams := kinesis.New(p.deps, uses)
 	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
+	networkService, _ := ec2.New(p.deps)
+	endpoints := p.outside(s)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -74,17 +80,17 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		}
 		return all
 	}
-	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys})
+	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys, Transport: endpoints})
 	schemaService, discovery := schemas.New(p.deps)
-	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller})
+	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller, Transport: endpoints})
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, keyService, logService, functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, p.meters), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
-		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink}),
-		deliveryService, ecr.New(p.deps),
+		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
+		deliveryService, ecr.New(p.deps), networkService,
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),

@@ -219,7 +219,9 @@ func (o *router) addArchives(reader store.Reader, known *patternCache) error {
 			if err != nil {
 				return err
 			}
-			a.pattern, a.calls = p.Pattern, o.asksForCalls("archive/"+row.Value.Name, p, false)
+			if a.pattern, a.calls = p.Pattern, o.asksForCalls(p); a.calls {
+				o.calls.add("archive/"+row.Value.Name, p, false)
+			}
 		}
 		o.archives = append(o.archives, a)
 	}

@@ -122,7 +122,7 @@ func (s *Service) call(ctx context.Context, m *deliver.Message, d *destinationRe
 		for k, v := range fixedHeaders() {
 			r.Header.Set(k, v)
 		}
-		status, body, err := do(s.options.HTTP, r)
+		status, body, err := do(s.http, r)
 		if err != nil {
 			return nil, fmt.Errorf("call %s: %w", d.Endpoint, err)
 		}
@@ -314,7 +314,7 @@ func (s *Service) token(ctx context.Context, c *caller) (string, error) {
 	if len(query) > 0 {
 		r.URL.RawQuery = query.Encode()
 	}
-	answer, err := s.options.HTTP.Do(r)
+	answer, err := s.http.Do(r)
 	if err != nil {
 		return "", fmt.Errorf("get a token for the connection %s: %w", c.c.Name, err)
 	}

@@ -92,9 +92,9 @@ func newHarness(t testing.TB) *harness {
 	log := slog.New(slog.DiscardHandler)
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
-	h.queues, queues = sqs.New(deps)
+	h.queues, queues = sqs.New(deps, nil)
 	h.impl = newService(deps, Options{
-		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Keys: fake.Keys{}, HTTP: &http.Client{Transport: h.endpoint},
+		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Keys: fake.Keys{}, Transport: h.endpoint,
 	})
 	h.buses = h.impl.describe()
 	jobs := events.New(st, h.clock, log)

@@ -47,12 +47,12 @@ func (s *Service) plan(ctx context.Context, k busKey, e *event, only []string) (
 	p := &plan{router: r, event: e}
 	if only != nil {
 		for _, name := range only {
-			if x := r.byName[name]; x != nil {
+			if x := r.named(name); x != nil {
 				p.rules = append(p.rules, x)
 			}
 		}
 	} else {
-		if p.rules, err = r.matches(e); err != nil {
+		if p.rules, err = r.rules.matches(e); err != nil {
 			return nil, err
 		}
 		if p.archives, err = r.archivesFor(e); err != nil {

@@ -238,7 +238,7 @@ func (r *replayRecord) batch(tx store.Txn, o *router) (more bool, err error) {
 
 // send leaves an event to a job that brings it to the rules of the replay. Archives do not take it again.
 func (r *replayRecord) send(tx store.Txn, o *router, e *event) error {
-	found, err := o.matches(e)
+	found, err := o.rules.matches(e)
 	if err != nil {
 		return err
 	}

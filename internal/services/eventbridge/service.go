@@ -27,14 +27,15 @@ type Options struct {
 	Keys port.Keys
 	// Caller proves who sent a request to the endpoint for CloudEvents, which is signed for the service named api.
 	Caller func(r *http.Request, api string, body []byte) (service.Principal, error)
-	// HTTP reaches API destinations; nil means a client with their time limit that follows no redirect.
-	HTTP *http.Client
+	// Transport reaches API destinations, and where they get their tokens; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
 }
 
 // Service is Amazon EventBridge. Make one with [New].
 type Service struct {
 	deps    service.Deps
 	options Options
+	http    *http.Client
 	routers *routers
 	// policies keeps the records of buses, for their policies.
 	policies *memo.Cache[busKey, struct{}, busRecord]
@@ -52,10 +53,7 @@ func New(d service.Deps, o Options) (service.Service, *Service) {
 }
 
 func newService(d service.Deps, o Options) *Service {
-	if o.HTTP == nil {
-		o.HTTP = &http.Client{Timeout: callTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	s := &Service{deps: d, options: o, routers: newRouters(d.Store)}
+	s := &Service{deps: d, options: o, http: deliver.NewClient(o.Transport, callTimeout), routers: newRouters(d.Store)}
 	s.policies = memo.New[busKey, struct{}, busRecord](d.Store, 1, func(k busKey) [][]byte { return [][]byte{k.bus(k.name)} })
 	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped}
 	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.deliverCall}

@@ -60,9 +60,7 @@ func (s *Service) callStage(ctx context.Context, m *deliver.Message, a arn.ARN) 
 			return nil, err
 		}
 	}
-	client := *s.options.HTTP
-	client.Timeout = 0 // the context has the time limit
-	status, body, err := do(&client, r)
+	status, body, err := do(deliver.NewClient(s.options.Transport, 0), r)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", m.Target, err)
 	}

@@ -260,14 +260,13 @@ func callName(n *service.CallNote) string {
 	return name
 }
 
-// asksForCalls files a rule or an archive among those that want events about calls, and tells whether it is one. An archive's name has a slash, which no rule's has.
-func (o *router) asksForCalls(name string, p *compiled, all bool) bool {
-	if o.name != defaultBus || p.calls == nil {
-		return false
-	}
-	o.calls.writes.Add(name, p.calls)
+// asksForCalls tells whether a rule or an archive of a bus with a pattern wants events about calls.
+func (k busKey) asksForCalls(p *compiled) bool { return k.name == defaultBus && p.calls != nil }
+
+// add files a rule or an archive that wants events about calls. An archive's name has a slash, which no rule's has.
+func (c *callRules) add(name string, p *compiled, all bool) {
+	c.writes.Add(name, p.calls)
 	if all {
-		o.calls.reads.Add(name, p.calls)
+		c.reads.Add(name, p.calls)
 	}
-	return true
 }

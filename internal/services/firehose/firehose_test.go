@@ -84,8 +84,8 @@ func (h *harness) open(t testing.TB) {
 	t.Helper()
 	d := service.Deps{Store: h.store, Blobs: blobmem.New(), Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	var streams *kinesis.Service
-	h.streams, streams = kinesis.New(d)
-	h.service, h.impl = New(d, Options{Roles: fake.Roles{}, Sender: deliver.New(d, fake.Roles{}), Arrivals: streams, Keys: fake.Keys{}, HTTP: &http.Client{Transport: h}})
+	h.streams, streams = kinesis.New(d, nil)
+	h.service, h.impl = New(d, Options{Roles: fake.Roles{}, Sender: deliver.New(d, fake.Roles{}), Arrivals: streams, Keys: fake.Keys{}, Transport: h})
 	if err := h.service.Start(h.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ type Options struct {
 	Arrivals port.Arrivals
 	// Keys seal the access keys of endpoints.
 	Keys port.Keys
-	// HTTP calls endpoints. Nil makes a client of its own.
-	HTTP *http.Client
+	// Transport reaches HTTP endpoints; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
 }
 
 // Service is Amazon Data Firehose. Make one with [New].
@@ -50,10 +50,7 @@ type Service struct {
 
 // New returns Firehose on the given collaborators. The second value is what other services use of it past the door.
 func New(d service.Deps, o Options) (service.Service, *Service) {
-	if o.HTTP == nil {
-		o.HTTP = &http.Client{Timeout: endpointTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals, keys: o.Keys, http: o.HTTP}
+	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, roles: o.Roles, sender: o.Sender, arrivals: o.Arrivals, keys: o.Keys, http: deliver.NewClient(o.Transport, endpointTimeout)}
 	s.streams = memo.New[place, string, *stream](d.Store, maxStreams, func(p place) [][]byte { return [][]byte{p.streams()} })
 	return service.Service{
 		API:            api.API,

@@ -45,7 +45,7 @@
 // No throughput limits are imposed, unless a provisioned stream asks for them with the tag lambent:throttle=on, as tables do: then a shard takes 1,000 records and
 // 1 MiB a second, and gives 2 MiB a second in 5 calls. A stream on demand gets more shards, for more consumers at a time, when one takes more than half of that for a minute (grow.go); it does not
 // get fewer again.
-// Records are not encrypted: that a stream asks for encryption is kept and shown, and what protects records is the disk that the data directory is on.
+// Records are not encrypted: what protects them is the disk that the data directory is on. The key that a stream names decides who puts and gets (package keycheck).
 // Enhanced monitoring and warm throughput are kept and shown.
 //
 // # Locks

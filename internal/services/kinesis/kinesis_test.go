@@ -41,7 +41,7 @@ func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), store: mem.New(), blobs: blobmem.New()}
 	h.ctx = service.WithRequest(t.Context(), &service.Request{ID: "test", Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, UserID: "000000000000"}})
-	h.service, h.impl = New(service.Deps{Store: h.store, Blobs: h.blobs, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)})
+	h.service, h.impl = New(service.Deps{Store: h.store, Blobs: h.blobs, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, nil)
 	h.jobs = events.New(h.store, h.clock, slog.New(slog.DiscardHandler))
 	if err := h.jobs.Register(h.service.Jobs...); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -37,7 +38,11 @@ func (s *Service) CheckPut(ctx context.Context, from port.Source, stream string)
 	r := *service.RequestFrom(ctx)
 	r.Principal = service.ServiceCaller(from.Service, from.ARN, from.Account)
 	r.Account, r.Region = p.account, p.region
-	return s.door.Allow(service.WithRequest(ctx, &r), service.Target{Action: "kinesis:PutRecord", ARN: st.arn(), Owner: p.account, Policy: st.Policy})
+	ctx = service.WithRequest(ctx, &r)
+	if err := s.door.Allow(ctx, service.Target{Action: "kinesis:PutRecord", ARN: st.arn(), Owner: p.account, Policy: st.Policy}); err != nil {
+		return err
+	}
+	return s.checkKey(ctx, st, keycheck.Write)
 }
 
 // Put implements [port.DataStreams].

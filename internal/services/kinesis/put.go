@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/service"
@@ -67,6 +68,9 @@ func (s *Service) putRecord(ctx context.Context, in *api.PutRecordInput) (*api.P
 	if err := st.checkSize(e); err != nil {
 		return nil, err
 	}
+	if err := s.checkKey(ctx, st, keycheck.Write); err != nil {
+		return nil, err
+	}
 	if err := s.put(ctx, st, []*incoming{e}); err != nil {
 		return nil, err
 	}
@@ -97,6 +101,9 @@ func (s *Service) putRecords(ctx context.Context, in *api.PutRecordsInput) (*api
 		if total += entries[i].measure(); total > maxRequest {
 			return nil, invalid("Records size exceeds 10 MB limit")
 		}
+	}
+	if err := s.checkKey(ctx, st, keycheck.Write); err != nil {
+		return nil, err
 	}
 	for rest := entries; len(rest) > 0; {
 		n, size := 0, 0

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/service"
@@ -59,6 +60,9 @@ func (s *Service) getRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 	}
 	if st.ID != it.id {
 		return nil, noStream(st.place, st.Name)
+	}
+	if err := s.checkKey(ctx, st, keycheck.Read); err != nil {
+		return nil, err
 	}
 	if err := s.admitRead(st, it.shard); err != nil {
 		return nil, err

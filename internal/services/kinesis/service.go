@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
@@ -25,15 +26,16 @@ type Service struct {
 	clock  clock.Clock
 	random io.Reader
 	log    *slog.Logger
+	keys   *keycheck.Checker
 
 	streams       *memo.Cache[place, string, *stream]
 	throttle      *tokenbucket.Buckets[bucketKey]
 	subscriptions subscriptions
 }
 
-// New returns Kinesis on the given collaborators. The second value is what other services use of it past the door.
-func New(d service.Deps) (service.Service, *Service) {
-	s := &Service{store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, throttle: tokenbucket.New[bucketKey](maxBuckets)}
+// New returns Kinesis on the given collaborators; keys decides about streams that name a key. The second value is what other services use of it past the door.
+func New(d service.Deps, keys *keycheck.Checker) (service.Service, *Service) {
+	s := &Service{store: d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, keys: keys, throttle: tokenbucket.New[bucketKey](maxBuckets)}
 	s.streams = memo.New[place, string, *stream](d.Store, maxCached, func(p place) [][]byte { return [][]byte{p.streams(), p.shards()} })
 	return s.describe(), s
 }

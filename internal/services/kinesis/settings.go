@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -15,7 +16,17 @@ func (s *Service) startStreamEncryption(ctx context.Context, in *api.StartStream
 	if in.EncryptionType != api.EncryptionTypeKms {
 		return nil, invalid("EncryptionType must be KMS to start encryption; it is %s.", in.EncryptionType)
 	}
-	return &api.StartStreamEncryptionOutput{}, s.change(ctx, target{in.StreamName, in.StreamARN, in.StreamId}, func(_ store.Txn, st *stream) error {
+	at := target{in.StreamName, in.StreamARN, in.StreamId}
+	known, err := s.known(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	under := *known
+	under.Key = in.KeyId
+	if err := s.checkKey(ctx, &under, keycheck.Write); err != nil {
+		return nil, err
+	}
+	return &api.StartStreamEncryptionOutput{}, s.change(ctx, at, func(_ store.Txn, st *stream) error {
 		st.Key = in.KeyId
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
@@ -99,6 +100,9 @@ func (s *Service) subscribeToShard(ctx context.Context, in *api.SubscribeToShard
 	return &api.SubscribeToShardOutput{EventStream: func(ctx context.Context, send func(*api.SubscribeToShardEventStream) error) error {
 		defer s.subscriptions.done(k, &run.subscription)
 		defer run.end()
+		if err := s.checkKey(ctx, st, keycheck.Read); err != nil {
+			return err
+		}
 		return run.run(ctx, send)
 	}}, nil
 }

@@ -155,7 +155,7 @@ func TestFiltersChooseSubscriptions(t *testing.T) {
 func TestEndpointConfirmsAndGetsMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{status: 200}
-		h := newHarness(t, &http.Client{Transport: e})
+		h := newHarness(t, e)
 		topic := h.topic(t, "t", nil)
 		arn := h.subscribe(t, topic, "https", "https://example.com/in", nil)
 		synctest.Wait()
@@ -184,7 +184,7 @@ func TestEndpointConfirmsAndGetsMessages(t *testing.T) {
 func TestEndpointThatFailsIsTriedAgainAndThenBuried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{status: 200}
-		h := newHarness(t, &http.Client{Transport: e})
+		h := newHarness(t, e)
 		topic := h.topic(t, "t", nil)
 		dead := h.queue(t, "dead", nil)
 		h.subscribe(t, topic, "http", "http://example.com/in", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + dead + `"}`})

@@ -228,7 +228,7 @@ func (s *Service) try(ctx context.Context, j *postJob) error {
 		password, _ := r.URL.User.Password()
 		r.SetBasicAuth(r.URL.User.Username(), password)
 	}
-	answer, err := s.options.HTTP.Do(r)
+	answer, err := s.http.Do(r)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ func (s *Service) publish(ctx context.Context, in *api.PublishInput) (*api.Publi
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkKey(ctx, t); err != nil {
+		return nil, err
+	}
 	if err := s.send(ctx, t, []*message{m}); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,9 @@ func (s *Service) publishBatch(ctx context.Context, in *api.PublishBatchInput) (
 		return nil, err
 	}
 	if err := checkEntries(in.PublishBatchRequestEntries); err != nil {
+		return nil, err
+	}
+	if err := s.checkKey(ctx, t); err != nil {
 		return nil, err
 	}
 	out := &api.PublishBatchOutput{Successful: []api.PublishBatchResultEntry{}, Failed: []api.BatchResultErrorEntry{}}

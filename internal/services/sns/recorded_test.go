@@ -56,7 +56,7 @@ func TestAnswersAreThoseOfAWS(t *testing.T) {
 		t.Fatal(err)
 	}
 	recorded.Replay(t, "testdata/recorded.txtar", "testdata/recorded_expected.txt", func(t *testing.T) recorded.Platform {
-		h := newHarness(t, &http.Client{Transport: &endpoint{status: http.StatusOK}})
+		h := newHarness(t, &endpoint{status: http.StatusOK})
 		service.RequestFrom(h.ctx).Principal.ARN = "arn:aws:iam::000000000000:user/ann" // the recordings were made by a user
 		h.impl.signers.one = key
 		synctest.Wait()

@@ -64,7 +64,7 @@ func TestEndpointsInBadMoods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &moods{list: []string{"well"}}
-				h := newHarness(t, &http.Client{Transport: e, Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }})
+				h := newHarness(t, e)
 				topic, dead := h.topic(t, "t", nil), h.queue(t, "dead", nil)
 				h.subscribe(t, topic, "http", "http://example.com/in", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + dead + `"}`})
 				synctest.Wait()

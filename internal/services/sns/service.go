@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -23,14 +25,17 @@ type Options struct {
 	Roles port.Roles
 	// Logs takes the status of deliveries. Nil drops it.
 	Logs port.LogSink
-	// HTTP reaches the endpoints of HTTP and HTTPS subscriptions; nil means a client with the time limits of SNS that follows no redirect.
-	HTTP *http.Client
+	// Keys decides about topics that name a key.
+	Keys *keycheck.Checker
+	// Transport reaches the endpoints of HTTP and HTTPS subscriptions; nil means [http.DefaultTransport].
+	Transport http.RoundTripper
 }
 
 // Service is Amazon SNS. Make one with [New].
 type Service struct {
 	deps    service.Deps
 	options Options
+	http    *http.Client
 	topics  topicCache
 	signers signers
 }
@@ -42,11 +47,8 @@ const httpTimeout = 15 * time.Second
 func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
 
 func newService(d service.Deps, o Options) *Service {
-	if o.HTTP == nil {
-		o.HTTP = &http.Client{Timeout: httpTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
 	d.BaseURL = strings.TrimSuffix(d.BaseURL, "/")
-	return &Service{deps: d, options: o}
+	return &Service{deps: d, options: o, http: deliver.NewClient(o.Transport, httpTimeout)}
 }
 
 func (s *Service) describe() service.Service {

@@ -51,15 +51,15 @@ func (d *deliveries) Put(_ store.Txn, _ string, data []byte) error {
 	return nil
 }
 
-func newHarness(t testing.TB, client *http.Client) *harness {
+func newHarness(t testing.TB, transport http.RoundTripper) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)), functions: &fake.Functions{}}
 	st := mem.New()
 	log := slog.New(slog.DiscardHandler)
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
-	h.queues, queues = sqs.New(deps)
-	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, Deliveries: &h.deliveries, HTTP: client})
+	h.queues, queues = sqs.New(deps, nil)
+	h.impl = newService(deps, Options{Queues: queues, Functions: h.functions, Deliveries: &h.deliveries, Transport: transport})
 	h.topics = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
 	if err := jobs.Register(slices.Concat(h.topics.Jobs, h.queues.Jobs)...); err != nil {

@@ -76,7 +76,7 @@ func TestStatusOfDeliveriesIsLogged(t *testing.T) {
 func TestStatusOfPostsIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{status: http.StatusOK}
-		h, kept := newHarness(t, &http.Client{Transport: e}), logs{}
+		h, kept := newHarness(t, e), logs{}
 		h.impl.options.Logs = kept
 		topic := h.topic(t, "t", map[string]string{
 			"HTTPSuccessFeedbackRoleArn": feedbackRole, "HTTPFailureFeedbackRoleArn": feedbackRole,

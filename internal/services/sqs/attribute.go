@@ -43,6 +43,8 @@ type settings struct {
 	wait         int64
 	maxSize      int64
 	policy       string
+	key          string // of the key service; empty for none
+	keyReuse     int64
 	redrive      *redrivePolicy
 	allow        allowPolicy
 }
@@ -198,6 +200,8 @@ func parseSettings(p place, name string, attributes map[string]string) (settings
 		wait:         number("ReceiveMessageWaitTimeSeconds"),
 		maxSize:      number("MaximumMessageSize"),
 		policy:       attributes["Policy"],
+		key:          attributes["KmsMasterKeyId"],
+		keyReuse:     number("KmsDataKeyReusePeriodSeconds"),
 	}
 	if err := checkPolicy(st.policy); err != nil {
 		return st, err

@@ -37,8 +37,8 @@
 //
 // # What it deliberately is not
 //
-// No throughput limits are imposed. It does not encrypt messages: encryption settings are kept and shown, and what protects messages is the disk that the data
-// directory is on. A short poll never misses a message that is there, as it may on AWS.
+// No throughput limits are imposed. It does not encrypt messages: what protects them is the disk that the data directory is on. The key that a queue names
+// decides who sends and receives (package keycheck). A short poll never misses a message that is there, as it may on AWS.
 //
 // # Locks
 //

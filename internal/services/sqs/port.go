@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -29,7 +30,11 @@ func (s *Service) CheckSend(ctx context.Context, from port.Source, arn string) e
 	r := *service.RequestFrom(ctx)
 	r.Principal = service.ServiceCaller(from.Service, from.ARN, from.Account)
 	r.Account, r.Region = p.account, p.region
-	return s.door.Allow(service.WithRequest(ctx, &r), service.Target{Action: "sqs:SendMessage", ARN: q.arn, Owner: p.account, Policy: q.policy})
+	ctx = service.WithRequest(ctx, &r)
+	if err := s.door.Allow(ctx, service.Target{Action: "sqs:SendMessage", ARN: q.arn, Owner: p.account, Policy: q.policy}); err != nil {
+		return err
+	}
+	return s.checkKey(ctx, q, keycheck.Write)
 }
 
 // Send implements [port.Queues].

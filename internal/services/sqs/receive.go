@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -46,6 +47,9 @@ func (s *Service) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 	}
 	r, wait, err := newRequest(q, in)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkKey(ctx, q, keycheck.Read); err != nil {
 		return nil, err
 	}
 	secret, err := s.secret(ctx)

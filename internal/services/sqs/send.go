@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/service"
 )
@@ -358,6 +359,9 @@ var number = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
 
 // deliver stores messages in their order.
 func (s *Service) deliver(ctx context.Context, q *queue, all []*outgoing) ([]sent, error) {
+	if err := s.checkKey(ctx, q, keycheck.Write); err != nil {
+		return nil, err
+	}
 	var out []sent
 	err := s.update(ctx, func(w *work) error {
 		q, err := s.get(w.tx, q.place, q.Name)

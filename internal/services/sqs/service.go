@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service"
@@ -22,6 +23,7 @@ type Service struct {
 	random  io.Reader
 	log     *slog.Logger
 	baseURL string
+	keys    *keycheck.Checker
 
 	queues  queueCache
 	agenda  agenda
@@ -29,9 +31,9 @@ type Service struct {
 	secrets secrets
 }
 
-// New returns SQS on the given collaborators. The second value is what other services use of it past the door.
-func New(d service.Deps) (service.Service, *Service) {
-	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL}
+// New returns SQS on the given collaborators; keys decides about queues that name a key. The second value is what other services use of it past the door.
+func New(d service.Deps, keys *keycheck.Checker) (service.Service, *Service) {
+	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL, keys: keys}
 	s.agenda.init(s)
 	return s.describe(), s
 }

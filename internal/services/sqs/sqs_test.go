@@ -57,7 +57,7 @@ func newHarness(t testing.TB) *harness {
 func (h *harness) restart() {
 	h.service, h.impl = New(service.Deps{
 		Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
-	})
+	}, nil)
 	h.Services = []service.Service{h.service}
 	h.impl.agenda.openAll(h.ctx)
 }
