@@ -214,6 +214,7 @@ func (i *importer) integration(where, resource string, o object) *aws.Integratio
 	if !kinds[n.Type] {
 		i.problem("Unable to put integration on %s: unknown integration type %q", where, text(o["type"]))
 	}
+	i.checkTexts(where, child(o, "requestParameters"))
 	if tls := child(o, "tlsConfig"); tls != nil {
 		n.TlsConfig = &aws.TlsConfig{InsecureSkipVerification: ptr(flag(tls["insecureSkipVerification"]))}
 	}
@@ -243,6 +244,16 @@ func (i *importer) integration(where, resource string, o object) *aws.Integratio
 	}
 	i.finish(where, resource, n)
 	return n
+}
+
+// checkTexts warns of request parameters that are no texts, and which are left out.
+func (i *importer) checkTexts(where string, parameters object) {
+	method, resource, _ := strings.Cut(where, " ")
+	for _, name := range sorted(parameters) {
+		if _, ok := parameters[name].(string); !ok {
+			i.warn("Invalid format for 'requestParameters'. Expected type string for property '%s' of resource '%s' and method '%s' but got '%s'", name, resource, method, text(parameters[name]))
+		}
+	}
 }
 
 // finish fills in the defaults of an integration and notes what is wrong with it.
