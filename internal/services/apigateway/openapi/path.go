@@ -114,6 +114,7 @@ func (i *importer) method(where string, r *aws.Resource, method string, operatio
 		i.methodResponse(where, status, operation, i.resolve(responses[status]), &m)
 	}
 	if extension := i.resolve(operation["x-amazon-apigateway-integration"]); extension != nil {
+		i.checkTexts(*r.Path, method, child(extension, "requestParameters"))
 		m.MethodIntegration = i.integration(where, *r.Id, extension)
 	}
 	return m
@@ -214,7 +215,6 @@ func (i *importer) integration(where, resource string, o object) *aws.Integratio
 	if !kinds[n.Type] {
 		i.problem("Unable to put integration on %s: unknown integration type %q", where, text(o["type"]))
 	}
-	i.checkTexts(where, child(o, "requestParameters"))
 	if tls := child(o, "tlsConfig"); tls != nil {
 		n.TlsConfig = &aws.TlsConfig{InsecureSkipVerification: ptr(flag(tls["insecureSkipVerification"]))}
 	}
@@ -247,8 +247,7 @@ func (i *importer) integration(where, resource string, o object) *aws.Integratio
 }
 
 // checkTexts warns of request parameters that are no texts, and which are left out.
-func (i *importer) checkTexts(where string, parameters object) {
-	method, resource, _ := strings.Cut(where, " ")
+func (i *importer) checkTexts(resource, method string, parameters object) {
 	for _, name := range sorted(parameters) {
 		if _, ok := parameters[name].(string); !ok {
 			i.warn("Invalid format for 'requestParameters'. Expected type string for property '%s' of resource '%s' and method '%s' but got '%s'", name, resource, method, text(parameters[name]))
