@@ -13,15 +13,15 @@ import (
 	"lambent.dev/lambent/internal/auth/sigv4"
 )
 
-// functionARN is the function of bench/platform/app whose name is fixed.
-const functionARN = "arn:aws:lambda:us-east-1:000000000000:function:bench-entry"
+// functions are those of bench/platform/app whose names are fixed: one in Go, with AWS's client, and one in Python, with the bundled one.
+var functions = []string{"bench-entry", "bench-python"}
 
 // gates are the APIs under load.
 type gates struct {
 	platform *lab.Platform
 	host     string
 	api      string // of the REST API
-	httpAPI  *lab.Target
+	httpAPI  string // the path of the HTTP API
 }
 
 // openGates makes the REST API: a Lambda proxy, a function behind templates, a backend, and a cached method.
@@ -34,7 +34,7 @@ func openGates(ctx context.Context, p *lab.Platform, backend string) (*gates, er
 	if err != nil {
 		return nil, err
 	}
-	g := &gates{platform: p, host: host, httpAPI: &lab.Target{Addr: host, Host: host, Path: path + "/answer", PID: p.PID()}}
+	g := &gates{platform: p, host: host, httpAPI: path}
 	var made struct{ ID string }
 	doc, err := json.Marshal(document(backend))
 	if err != nil {
@@ -45,8 +45,10 @@ func openGates(ctx context.Context, p *lab.Platform, backend string) (*gates, er
 	}
 	g.api = made.ID
 	permission := fmt.Sprintf(`{"StatementId":"bench","Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","SourceArn":"arn:aws:execute-api:us-east-1:000000000000:%s/*"}`, g.api)
-	if err := g.call(ctx, "lambda", http.MethodPost, "/2015-03-31/functions/bench-entry/policy", permission, nil); err != nil {
-		return nil, err
+	for _, name := range functions {
+		if err := g.call(ctx, "lambda", http.MethodPost, "/2015-03-31/functions/"+name+"/policy", permission, nil); err != nil {
+			return nil, err
+		}
 	}
 	if err := g.call(ctx, "apigateway", http.MethodPost, "/restapis/"+g.api+"/deployments", `{"stageName":"prod"}`, nil); err != nil {
 		return nil, err
@@ -66,6 +68,11 @@ func (g *gates) rest(method, path string) *lab.Target {
 		t.Body = `{"name":"ann"}`
 	}
 	return t
+}
+
+// http is a route of the HTTP API.
+func (g *gates) http(path string) *lab.Target {
+	return &lab.Target{Addr: g.host, Host: g.host, Path: g.httpAPI + path, PID: g.platform.PID()}
 }
 
 // invoke is a direct invocation of the function, signed once.
@@ -134,7 +141,9 @@ func template() string {
 // document is the OpenAPI document of the REST API.
 func document(backend string) map[string]any {
 	const key = "x-amazon-apigateway-integration"
-	uri := "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + functionARN + "/invocations"
+	uri := func(function string) string {
+		return "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:" + function + "/invocations"
+	}
 	responses := map[string]any{"200": map[string]any{"description": "ok"}}
 	method := func(integration map[string]any) map[string]any {
 		return map[string]any{"responses": responses, key: integration}
@@ -145,9 +154,10 @@ func document(backend string) map[string]any {
 	return map[string]any{
 		"swagger": "2.0", "info": map[string]any{"title": "bench", "version": "1"},
 		"paths": map[string]any{
-			"/fn": map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri})},
+			"/fn":     map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-entry")})},
+			"/python": map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-python")})},
 			"/template": map[string]any{"post": method(map[string]any{
-				"type": "aws", "httpMethod": "POST", "uri": uri, "requestTemplates": map[string]any{"application/json": template()}, "responses": good(template()),
+				"type": "aws", "httpMethod": "POST", "uri": uri("bench-entry"), "requestTemplates": map[string]any{"application/json": template()}, "responses": good(template()),
 			})},
 			"/backend": map[string]any{"post": method(map[string]any{"type": "http_proxy", "httpMethod": "POST", "uri": "http://" + backend + "/answer"})},
 			"/cached": map[string]any{"get": method(map[string]any{

@@ -13,7 +13,7 @@ import (
 )
 
 // roundTime is the length of one round against one target.
-const roundTime = 2 * time.Second
+const roundTime = 500 * time.Millisecond
 
 // Target is a server under load.
 type Target struct {

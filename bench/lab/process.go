@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/cli/client"
 	"lambent.dev/lambent/internal/clock"
@@ -34,7 +36,7 @@ type Platform struct {
 	cmd *exec.Cmd
 	// Ready and Deployed are the times from the process's start to the lines that say so.
 	Ready, Deployed time.Duration
-	// Used is the processor time until ready, in steps of 10 ms.
+	// Used is the processor time until ready.
 	Used time.Duration
 }
 
@@ -151,17 +153,14 @@ func Exchange(c *http.Client, r *http.Request) error {
 	return err
 }
 
-// CPUOf returns the processor time that a process has used, apart from its children.
+// CPUOf returns the processor time that a process has used, apart from its children: that of its clock (clock_getcpuclockid), which counts nanoseconds.
 func CPUOf(pid int) (time.Duration, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
+	const scheduled = 2 // CPUCLOCK_SCHED: the time of all threads of the process
+	var used unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &used); err != nil {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
 	}
-	f := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+2:]))
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return time.Duration(used.Nano()), nil
 }
 
 // ResidentOf returns the resident memory of a process, in bytes.

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"slices"
 )
 
@@ -13,9 +12,6 @@ const (
 	UpdateReplace = "Update:Replace"
 	UpdateDelete  = "Update:Delete"
 )
-
-// errCancelled tells that somebody asked to end the update.
-var errCancelled = errors.Join(errStep, errors.New("cancelled"))
 
 // guarded refuses what the stack's policy denies: it returns the reason, or nothing.
 func (r *Run) guarded(id, typ, action string) string {

@@ -33,8 +33,13 @@ type Run struct {
 	Dynamic func(ctx context.Context, d template.Dynamic) (string, error)
 	// Guard, when set, returns why the stack's policy denies an action on a resource, or nothing.
 	Guard func(id, typ, action string) string
-	// Cancelled, when set, tells that the update shall end and be rolled back.
-	Cancelled func() bool
+	// Await waits until a resource that was just made has the signals of its creation policy; it returns why it failed when it does not get them. heard is
+	// told of each signal that came, once each, and keeps it.
+	Await func(ctx context.Context, row *Resource, want template.Signals, heard func(uniqueID, status string) error) error
+	// Ended, when set, is closed when the operation shall end early, because somebody cancelled it or its time is over, and EndReason then says why, as
+	// the beginning of the stack's reason: nothing new begins, what waits stops (see [Ending]), and the operation is rolled back.
+	Ended     <-chan struct{}
+	EndReason func() string
 	// CheckOutputs, when set, may refuse the outputs of a deploy, such as an export name that is taken.
 	CheckOutputs func(ctx context.Context, outputs []OutputValue) error
 
@@ -133,9 +138,9 @@ func (r *Run) forward(ctx context.Context) error {
 		}
 		return r.failed(ctx, fmt.Sprintf("The following resource(s) failed to update: [%s]. ", id))
 	}
-	err := parallel(ctx, r.Target.deps, false, r.step)
-	if errors.Is(err, errStep) && r.Cancelled != nil && r.Cancelled() {
-		return r.next(ctx, Rollback, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", Save{})
+	err := parallel(context.WithValue(ctx, endingKey{}, r.Ended), r.Target.deps, false, r.step)
+	if errors.Is(err, errStep) && r.ended() {
+		return r.endEarly(ctx)
 	}
 	if err != nil && !errors.Is(err, errStep) {
 		return err

@@ -19,9 +19,11 @@ type Resource struct {
 
 	// Operation is the id of the last operation that touched the resource.
 	Operation string
-	// Step is the call under way: "create", "update", "replace" or "", and Want the properties it aims at.
-	Step string
-	Want map[string]any `json:",omitempty"`
+	// Step is the call under way: "create", "update", "replace" or "", and Want the properties it aims at. "await" is the wait for signals after a resource was
+	// made, and Heard the unique ids of those that came.
+	Step  string
+	Heard []string       `json:",omitempty"`
+	Want  map[string]any `json:",omitempty"`
 	// WantTags are the stack's tags that the step aims at.
 	WantTags map[string]string `json:",omitempty"`
 	// Failed tells that the step of the operation failed.

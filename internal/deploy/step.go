@@ -25,8 +25,8 @@ func (r *Run) step(ctx context.Context, id string) error {
 		}
 		return r.finish(ctx, row, true)
 	}
-	if r.Cancelled != nil && r.Cancelled() {
-		return errCancelled
+	if r.ended() {
+		return errNotBegun
 	}
 	if row != nil && row.PhysicalID == "" {
 		row = nil // an earlier operation failed to make it
@@ -134,6 +134,9 @@ func (r *Run) unresolved(ctx context.Context, id string, row *Resource, err erro
 
 // finish makes the call of a step that is under way, again after a restart, and records its result.
 func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
+	if row.Step == awaiting {
+		return r.await(ctx, row)
+	}
 	made, err := r.invoke(ctx, row, again)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -157,6 +160,13 @@ func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
 	row.Snapshot, row.Step, row.Want, row.WantTags = next, "", nil, nil
 	if old == "create" {
 		events = append(events, event(row, "CREATE_IN_PROGRESS", "Resource creation Initiated"))
+	}
+	if _, waits := r.Target.signals[row.LogicalID]; waits && old != "update" {
+		row.Step = awaiting
+		if err := r.save(ctx, row, events...); err != nil {
+			return err
+		}
+		return r.await(ctx, row)
 	}
 	row.Status, row.Reason = status, ""
 	return r.save(ctx, row, append(events, event(row, status, ""))...)

@@ -21,6 +21,8 @@ type Target struct {
 	// order lists the live resources so that each comes after what it depends on.
 	order []string
 	deps  map[string][]string
+	// signals are what the creation policies of resources ask for.
+	signals map[string]template.Signals
 }
 
 // NewTarget checks a template against the resource types and evaluates its conditions. env needs its Template, values
@@ -36,6 +38,10 @@ func NewTarget(env template.Env, types Types, stack Stack) (*Target, error) {
 		}
 	}
 	if err := t.env.Policies(); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.signals, err = t.env.Signals(); err != nil {
 		return nil, err
 	}
 	return t, t.sort()
@@ -116,7 +122,7 @@ func (t *Target) sort() error {
 	}
 	for id := range t.deps {
 		r := t.template.Resources[id]
-		refs, err := template.References(r.Properties)
+		refs, err := r.References()
 		if err != nil {
 			return err
 		}

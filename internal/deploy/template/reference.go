@@ -21,6 +21,11 @@ func References(v any) ([]Reference, error) {
 	return refs, err
 }
 
+// References returns what a resource mentions in its properties and in what is waited for when it is made or updated.
+func (r *Resource) References() ([]Reference, error) {
+	return References([]any{r.Properties, r.CreationPolicy, r.UpdatePolicy})
+}
+
 func walkReferences(v any, local map[string]any, add func(Reference)) error {
 	switch t := v.(type) {
 	case []any:
@@ -191,7 +196,7 @@ func (t *Template) checkReferences() error {
 }
 
 func (t *Template) checkResource(r Resource, missing map[string]bool) error {
-	refs, err := References(r.Properties)
+	refs, err := r.References()
 	if err != nil {
 		return err
 	}

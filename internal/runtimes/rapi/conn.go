@@ -32,7 +32,7 @@ type conn struct {
 
 	wmu sync.Mutex // orders writes, and guards out and w
 	w   *sock.Writer
-	out []byte
+	out []byte // what is to be written: between writes, acknowledgements that wait for the next one
 }
 
 // ServeListener serves every connection that arrives until the listener is closed.
@@ -314,7 +314,7 @@ func readBody(b *body, announced, limit int64) ([]byte, error) {
 func (c *conn) sendInvocation(inv *Invocation) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	b := append(c.out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
+	b := append(c.out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "...)
 	b = append(b, inv.RequestID...)
 	b = append(b, "\r\nLambda-Runtime-Deadline-Ms: "...)
 	b = strconv.AppendInt(b, inv.Deadline.UnixMilli(), 10)
@@ -326,12 +326,11 @@ func (c *conn) sendInvocation(inv *Invocation) error {
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(inv.Payload)), 10)
 	b = append(b, "\r\n\r\n"...)
-	c.out = b
 	if len(inv.Payload) <= 32<<10 {
 		c.out = append(b, inv.Payload...)
-		_, err := c.w.Write(c.out)
-		return err
+		return c.flushLocked()
 	}
+	c.out = b[:0]
 	_, err := (&net.Buffers{b, inv.Payload}).WriteTo(c.rw)
 	return err
 }
@@ -356,17 +355,29 @@ func appendField(b []byte, name, value string) []byte {
 
 const acceptedReply = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
 
+// accepted acknowledges what the process has reported. One that has sent its next request already waits for the answer to that, and would only be woken
+// twice: both go to it together.
 func (c *conn) accepted() error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	c.out = append(c.out[:0], acceptedReply...)
-	_, err := c.w.Write(c.out)
-	return err
+	c.out = append(c.out, acceptedReply...)
+	if c.r.ahead() {
+		return nil
+	}
+	return c.flushLocked()
 }
 
 func (c *conn) write(b []byte) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	c.out = append(c.out, b...)
+	return c.flushLocked()
+}
+
+// flushLocked writes what is to be written.
+func (c *conn) flushLocked() error {
+	b := c.out
+	c.out = b[:0]
 	_, err := c.w.Write(b)
 	return err
 }

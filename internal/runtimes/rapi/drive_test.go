@@ -89,10 +89,12 @@ func TestOneConnectionServesOneInvocationAfterAnother(t *testing.T) {
 			for i := range 5 {
 				id := itoa(i + 1)
 				got := p.invoke(context.Background(), id)
+				if pipelined && i > 0 {
+					l.receive() // the acknowledgement of the answer before comes with this event
+				}
 				l.receive()
 				if pipelined {
-					go l.send(respond(id, "a"+id) + next)
-					l.receive()
+					l.send(respond(id, "a"+id) + next)
 				} else {
 					go l.send(respond(id, "a"+id))
 					l.receive()

@@ -47,6 +47,9 @@ type reader struct {
 
 func newReader(src io.Reader) *reader { return &reader{src: src, buf: make([]byte, 4<<10)} }
 
+// ahead tells whether a part of the next request has been read. Only between requests does that mean anything.
+func (r *reader) ahead() bool { return r.from < r.to }
+
 // fill reads more. The buffer grows up to limit bytes of unused data.
 func (r *reader) fill(limit int) error {
 	if r.from > 0 {

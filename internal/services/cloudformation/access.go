@@ -12,15 +12,19 @@ import (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html.
 func access() map[string]service.Access {
 	return map[string]service.Access{
-		"CreateChangeSet":             on("CreateChangeSet", func(in *cloudformation.CreateChangeSetInput) string { return in.StackName }),
-		"DescribeChangeSet":           on("DescribeChangeSet", func(in *cloudformation.DescribeChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
-		"ExecuteChangeSet":            on("ExecuteChangeSet", func(in *cloudformation.ExecuteChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
-		"DeleteChangeSet":             on("DeleteChangeSet", func(in *cloudformation.DeleteChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
-		"ListChangeSets":              on("ListChangeSets", func(in *cloudformation.ListChangeSetsInput) string { return in.StackName }),
-		"CreateStack":                 on("CreateStack", func(in *cloudformation.CreateStackInput) string { return in.StackName }),
-		"UpdateStack":                 on("UpdateStack", func(in *cloudformation.UpdateStackInput) string { return in.StackName }),
-		"DeleteStack":                 on("DeleteStack", func(in *cloudformation.DeleteStackInput) string { return in.StackName }),
-		"DescribeStacks":              on("DescribeStacks", func(in *cloudformation.DescribeStacksInput) string { return deref(in.StackName) }),
+		"CreateChangeSet":   on("CreateChangeSet", func(in *cloudformation.CreateChangeSetInput) string { return in.StackName }),
+		"DescribeChangeSet": on("DescribeChangeSet", func(in *cloudformation.DescribeChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
+		"ExecuteChangeSet":  on("ExecuteChangeSet", func(in *cloudformation.ExecuteChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
+		"DeleteChangeSet":   on("DeleteChangeSet", func(in *cloudformation.DeleteChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
+		"ListChangeSets":    on("ListChangeSets", func(in *cloudformation.ListChangeSetsInput) string { return in.StackName }),
+		"CreateStack":       on("CreateStack", func(in *cloudformation.CreateStackInput) string { return in.StackName }),
+		"UpdateStack":       on("UpdateStack", func(in *cloudformation.UpdateStackInput) string { return in.StackName }),
+		"DeleteStack":       on("DeleteStack", func(in *cloudformation.DeleteStackInput) string { return in.StackName }),
+		"DescribeStacks":    on("DescribeStacks", func(in *cloudformation.DescribeStacksInput) string { return deref(in.StackName) }),
+		"DescribeEvents": on("DescribeEvents", func(in *cloudformation.DescribeEventsInput) string {
+			return owner(in.StackName, deref(in.ChangeSetName))
+		}),
+		"EstimateTemplateCost":        service.OnAny("cloudformation:EstimateTemplateCost"),
 		"DescribeStackEvents":         on("DescribeStackEvents", func(in *cloudformation.DescribeStackEventsInput) string { return in.StackName }),
 		"DescribeStackResource":       on("DescribeStackResource", func(in *cloudformation.DescribeStackResourceInput) string { return in.StackName }),
 		"DescribeStackResources":      on("DescribeStackResources", func(in *cloudformation.DescribeStackResourcesInput) string { return deref(in.StackName) }),
@@ -30,6 +34,7 @@ func access() map[string]service.Access {
 		"UpdateTerminationProtection": on("UpdateTerminationProtection", func(in *cloudformation.UpdateTerminationProtectionInput) string { return in.StackName }),
 		"SetStackPolicy":              on("SetStackPolicy", func(in *cloudformation.SetStackPolicyInput) string { return in.StackName }),
 		"GetStackPolicy":              on("GetStackPolicy", func(in *cloudformation.GetStackPolicyInput) string { return in.StackName }),
+		"SignalResource":              on("SignalResource", func(in *cloudformation.SignalResourceInput) string { return in.StackName }),
 		"CancelUpdateStack":           on("CancelUpdateStack", func(in *cloudformation.CancelUpdateStackInput) string { return in.StackName }),
 		"ContinueUpdateRollback":      on("ContinueUpdateRollback", func(in *cloudformation.ContinueUpdateRollbackInput) string { return in.StackName }),
 		"RollbackStack":               on("RollbackStack", func(in *cloudformation.RollbackStackInput) string { return in.StackName }),

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -127,6 +128,8 @@ func (s *Service) await(ctx context.Context, token string, limit time.Duration, 
 			failed = nil
 		case <-timer.C():
 			return errTimeout
+		case <-deploy.Ending(ctx):
+			return deploy.ErrEnded
 		case <-ctx.Done():
 			return ctx.Err()
 		}

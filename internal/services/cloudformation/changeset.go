@@ -62,7 +62,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	proposal, err := s.propose(ctx, request{
 		kind: kind, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnStackFailure,
-		resourceTypes: in.ResourceTypes,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}, current, stack.ID, stack.Name)
 	var failed *transformError
 	if errors.As(err, &failed) {

@@ -18,7 +18,10 @@
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]
+//	ran operation-id                    the id of the stack of an operation, for its events
 //	cancel operation-id                 there when the operation was cancelled
+//	signal operation-id logical-id unique-id   [signalRecord], as long as the operation goes on
+//	waiting operation-id logical-id     since when a resource waits for its signals
 //
 // The answers of custom resources and the signals for wait conditions have rows of their own, which their token alone leads to: ("cloudformation", "callback", token), [callbackRecord].
 //
@@ -33,5 +36,5 @@
 //
 // # What it deliberately is not
 //
-// Stack sets, drift, imports of existing resources, creation and update policies are refused by name.
+// Stack sets, drift, imports of existing resources are refused by name.
 package cloudformation

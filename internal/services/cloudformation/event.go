@@ -28,7 +28,7 @@ func (s *Service) addStackEvent(tx store.Txn, p place, st *stackRecord, reason, 
 	if err != nil {
 		return err
 	}
-	e := eventRecord{ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at}
+	e := eventRecord{ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at, Operation: st.Last}
 	if err := st.Notify.tell(tx, p, st.ID, &e); err != nil {
 		return err
 	}
@@ -42,7 +42,6 @@ func (s *Service) describeStackEvents(ctx context.Context, in *cloudformation.De
 	p := placeOf(ctx)
 	out := &cloudformation.DescribeStackEventsOutput{}
 	err := s.Store.View(ctx, func(r store.Reader) error {
-		out.StackEvents, out.NextToken = []cloudformation.StackEvent{}, nil
 		st, err := lookup(r, p, in.StackName)
 		if err != nil {
 			if isMissing(err) {
@@ -50,33 +49,45 @@ func (s *Service) describeStackEvents(ctx context.Context, in *cloudformation.De
 			}
 			return err
 		}
-		span := p.events(st.ID).Span()
-		span.Reverse, span.Limit = true, eventPage+1
-		if token := deref(in.NextToken); token != "" {
-			stamp, err := hex.DecodeString(token)
-			if err != nil || len(stamp) != store.StampSize {
-				return invalid("NextToken is not one that DescribeStackEvents returned")
-			}
-			span.Hi = p.events(st.ID).Raw(stamp)
+		page, next, err := eventsOf(r, p, st.ID, deref(in.NextToken), nil)
+		out.StackEvents, out.NextToken = []cloudformation.StackEvent{}, next
+		for _, e := range page {
+			out.StackEvents = append(out.StackEvents, eventShape(st, e))
 		}
-		var last []byte
-		for row, err := range record.Range[eventRecord](r, span) {
-			if err != nil {
-				return err
-			}
-			if len(out.StackEvents) == eventPage {
-				out.NextToken = ptr(hex.EncodeToString(last))
-				break
-			}
-			last = append(last[:0], row.Key[len(row.Key)-store.StampSize:]...)
-			out.StackEvents = append(out.StackEvents, eventShape(st, row.Value))
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// eventsOf returns a page of the events of a stack, the newest first, and the token of the page after it; keep, when not nil, tells which count.
+func eventsOf(r store.Reader, p place, stackID, token string, keep func(e *eventRecord) bool) (page []eventRecord, next *string, err error) {
+	span := p.events(stackID).Span()
+	span.Reverse = true
+	if token != "" {
+		stamp, err := hex.DecodeString(token)
+		if err != nil || len(stamp) != store.StampSize {
+			return nil, nil, invalid("NextToken is not one that this operation returned")
+		}
+		span.Hi = p.events(stackID).Raw(stamp)
+	}
+	var last []byte
+	for row, err := range record.Range[eventRecord](r, span) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if keep != nil && !keep(&row.Value) {
+			continue
+		}
+		if len(page) == eventPage {
+			return page, ptr(hex.EncodeToString(last)), nil
+		}
+		last = append(last[:0], row.Key[len(row.Key)-store.StampSize:]...)
+		page = append(page, row.Value)
+	}
+	return page, nil, nil
 }
 
 func eventShape(st *stackRecord, e eventRecord) cloudformation.StackEvent {

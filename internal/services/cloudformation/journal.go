@@ -117,6 +117,7 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 	}
 	if v.Operation.Phase == deploy.Done {
 		tx.Delete(j.p.cancel(v.Operation.ID))
+		dropSignals(tx, j.p, v.Operation.ID)
 	}
 	if st.Status == "DELETE_COMPLETE" {
 		if err := j.gone(tx, st, now); err != nil {
@@ -185,7 +186,7 @@ func (j *journal) gone(tx store.Txn, st *stackRecord, now time.Time) error {
 }
 
 func (j *journal) event(tx store.Txn, e deploy.Event, now time.Time) error {
-	r := eventRecord{LogicalID: e.LogicalID, PhysicalID: e.PhysicalID, Type: e.Type, Status: e.Status, Reason: e.Reason, Token: j.op.Token, Time: now}
+	r := eventRecord{LogicalID: e.LogicalID, PhysicalID: e.PhysicalID, Type: e.Type, Status: e.Status, Reason: e.Reason, Token: j.op.Token, Time: now, Operation: j.op.Entry}
 	r.ID = e.LogicalID + "-" + e.Status + "-" + now.UTC().Format("2006-01-02T15:04:05.000Z")
 	if e.Properties != nil {
 		b, err := json.Marshal(j.mask(e.Properties))

@@ -37,8 +37,16 @@ func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
 func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }
-func (p place) export(name string) key.Key      { return p.base("export").Str(name) }
-func (p place) importers(name string) key.Key   { return p.base("import").Str(name) }
+func (p place) signals(operation, logicalID string) key.Key {
+	return p.base("signal").Str(operation).Str(logicalID)
+}
+
+func (p place) waiting(operation, logicalID string) key.Key {
+	return p.base("waiting").Str(operation).Str(logicalID)
+}
+func (p place) ran(operation string) key.Key  { return p.base("ran").Str(operation) }
+func (p place) export(name string) key.Key    { return p.base("export").Str(name) }
+func (p place) importers(name string) key.Key { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {
 	return p.importers(name).Str(stack)
 }

@@ -62,6 +62,10 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate},
 			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
 		}
+		if d.Timeout > 0 {
+			op.Deadline = s.Clock.Now().Add(time.Duration(d.Timeout) * time.Minute)
+			st.Timeout = d.Timeout
+		}
 		return s.enqueue(tx, p, st, op)
 	})
 }
@@ -105,6 +109,11 @@ func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRe
 func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
 	st.Status, st.Reason, st.Failure = status, "", ""
 	op.Notify = st.Notify
+	if op.Entry.Type == "" {
+		op.Entry = operationEntry{op.ID, op.Kind + "_STACK"}
+	}
+	st.Last = op.Entry
+	tx.Set(p.ran(op.Entry.ID), []byte(st.ID))
 	tx.OnCommit(func() { s.board.tell(st.ID) })
 	at, err := s.eventTime(tx, p, st.ID)
 	if err != nil {
@@ -171,15 +180,18 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	run := &deploy.Run{
 		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,
 		Dynamic:      s.dynamic,
+		Await:        s.awaitSignals,
 		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
 	}
 	if run.Guard, err = guard(st, op.Deployment); err != nil {
 		return err
 	}
-	if run.Cancelled, err = s.isCancelled(ctx, p, op.ID); err != nil {
+	end, stop, err := s.watchEnd(ctx, p, op)
+	defer stop()
+	if err != nil {
 		return err
 	}
-	defer s.cancelled.Delete(op.ID)
+	run.Ended, run.EndReason = end.reached, end.reason
 	if op.Kind != deploy.Delete && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
 			return fail(err)
@@ -230,6 +242,9 @@ func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecor
 	env := s.env(ctx, st.ID, st.Name, jr.imported)
 	if env.Template, err = template.Decode(d); err != nil {
 		return nil, err
+	}
+	if op.Notify != nil {
+		env.Notifications = op.Notify.Topics
 	}
 	given := map[string]string{}
 	for _, v := range op.Deployment.Parameters {

@@ -28,6 +28,10 @@ type stackRecord struct {
 	Notify *notifyRecord `json:",omitempty"`
 	// Parent is set for a nested stack.
 	Parent *parentRecord `json:",omitempty"`
+	// Last is the last operation.
+	Last operationEntry `json:",omitzero"`
+	// Timeout is that of the stack's creation, in minutes; 0 without one.
+	Timeout int32 `json:",omitempty"`
 	// Failure is why the last operation failed, when the status no longer says so.
 	Failure string `json:",omitempty"`
 	// Exports and Imports are the names of the stack's exports and of those that it uses.
@@ -56,6 +60,8 @@ type deployment struct {
 	Notify []string `json:",omitempty"`
 	// RetainExceptOnCreate is the parameter of that name.
 	RetainExceptOnCreate bool `json:",omitempty"`
+	// Timeout is how long the making of a stack may take, in minutes; 0 is as long as it likes.
+	Timeout int32 `json:",omitempty"`
 	// Expanded tells that transforms made the processed template from the original one.
 	Expanded bool
 }
@@ -80,12 +86,20 @@ type operationRecord struct {
 	Deployment deployment
 	Principal  service.Principal
 	Notify     *notifyRecord `json:",omitempty"`
+	// Entry is how the operation is shown.
+	Entry operationEntry `json:",omitzero"`
+	// Deadline is when the operation fails if it still goes on; zero is never.
+	Deadline time.Time `json:",omitzero"`
 }
 
 type eventRecord struct {
 	ID, LogicalID, PhysicalID, Type, Status, Reason, Properties, Token string
 	Time                                                               time.Time
+	Operation                                                          operationEntry `json:",omitzero"`
 }
+
+// operationEntry names an operation on a stack and its type, such as CREATE_STACK.
+type operationEntry struct{ ID, Type string }
 
 type exportRecord struct{ StackID, StackName, Value string }
 

@@ -25,22 +25,9 @@ func (s *Service) cancelUpdateStack(ctx context.Context, in *cloudformation.Canc
 		if err != nil {
 			return err
 		}
-		tx.OnCommit(func() { s.cancelled.Store(op.ID, true) })
+		tx.OnCommit(func() { s.cancelNow(op.ID) })
 		return record.Set(tx, p.cancel(op.ID), true)
 	})
-}
-
-// isCancelled tells whether an operation was cancelled: the store knows after a restart, the map at once.
-func (s *Service) isCancelled(ctx context.Context, p place, op string) (func() bool, error) {
-	var stored bool
-	err := s.Store.View(ctx, func(r store.Reader) (err error) {
-		stored, err = record.Has(r, p.cancel(op))
-		return err
-	})
-	return func() bool {
-		_, now := s.cancelled.Load(op)
-		return stored || now
-	}, err
 }
 
 // continueUpdateRollback tries again to undo an update whose rollback failed.
@@ -49,7 +36,7 @@ func (s *Service) continueUpdateRollback(ctx context.Context, in *cloudformation
 		return nil, err
 	}
 	_, err := s.resume(ctx, in.StackName, resumption{
-		status: "UPDATE_ROLLBACK_FAILED", next: "UPDATE_ROLLBACK_IN_PROGRESS", token: deref(in.ClientRequestToken), role: deref(in.RoleARN), skip: in.ResourcesToSkip,
+		entry: cloudformation.OperationTypeContinueRollback, status: "UPDATE_ROLLBACK_FAILED", next: "UPDATE_ROLLBACK_IN_PROGRESS", token: deref(in.ClientRequestToken), role: deref(in.RoleARN), skip: in.ResourcesToSkip,
 		refuse: func(st *stackRecord) error {
 			return invalid("Stack:%s is in %s state and can not continue to rollback.", st.ID, st.Status)
 		},
@@ -66,7 +53,7 @@ func (s *Service) rollbackStack(ctx context.Context, in *cloudformation.Rollback
 	if err != nil {
 		return nil, err
 	}
-	r := resumption{status: "UPDATE_FAILED", next: "UPDATE_ROLLBACK_IN_PROGRESS", token: deref(in.ClientRequestToken), role: deref(in.RoleARN), retainExceptOnCreate: deref(in.RetainExceptOnCreate)}
+	r := resumption{entry: cloudformation.OperationTypeRollback, status: "UPDATE_FAILED", next: "UPDATE_ROLLBACK_IN_PROGRESS", token: deref(in.ClientRequestToken), role: deref(in.RoleARN), retainExceptOnCreate: deref(in.RetainExceptOnCreate)}
 	if st.Status == "CREATE_FAILED" {
 		r.status, r.next = st.Status, "ROLLBACK_IN_PROGRESS"
 	}
@@ -81,16 +68,22 @@ func (s *Service) rollbackStack(ctx context.Context, in *cloudformation.Rollback
 type resumption struct {
 	// status is the one that the stack must have, next the one that it gets.
 	status, next, token, role string
-	skip                      []string
-	retainExceptOnCreate      bool
-	refuse                    func(st *stackRecord) error
+	// entry is the type of the operation that it is shown as.
+	entry                string
+	skip                 []string
+	retainExceptOnCreate bool
+	refuse               func(st *stackRecord) error
 }
 
 // resume lets the last operation of a stack go on with its rollback.
 func (s *Service) resume(ctx context.Context, name string, r resumption) (string, error) {
 	p := placeOf(ctx)
 	var id string
-	err := s.Store.Update(ctx, func(tx store.Txn) error {
+	entry, err := s.uuid()
+	if err != nil {
+		return "", err
+	}
+	err = s.Store.Update(ctx, func(tx store.Txn) error {
 		st, err := lookup(tx, p, name)
 		if err != nil {
 			return err
@@ -106,6 +99,7 @@ func (s *Service) resume(ctx context.Context, name string, r resumption) (string
 		if err := skip(tx, p, st, op.ID, r.skip); err != nil {
 			return err
 		}
+		op.Entry = operationEntry{entry, r.entry}
 		op.Phase, op.Token, op.Principal = deploy.Rollback, r.token, service.RequestFrom(ctx).Principal
 		op.RetainExceptOnCreate = op.RetainExceptOnCreate || r.retainExceptOnCreate
 		if r.role != "" {

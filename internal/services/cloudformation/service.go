@@ -35,8 +35,8 @@ type Service struct {
 	types   func() deploy.Types
 	// board wakes those who wait for an answer or for a stack.
 	board board
-	// cancelled holds the ids of operations that were cancelled since the start.
-	cancelled sync.Map
+	// endings are the early ends of the operations under way, by operation id.
+	endings sync.Map
 }
 
 // New returns the service.
@@ -55,9 +55,12 @@ func New(deps service.Deps, options Options) service.Service {
 		CreateStack: s.createStack, UpdateStack: s.updateStack, DeleteStack: s.deleteStack,
 		DescribeStacks: s.describeStacks, ListStacks: s.listStacks, UpdateTerminationProtection: s.updateTerminationProtection,
 		DescribeStackEvents:   s.describeStackEvents,
+		DescribeEvents:        s.describeEvents,
+		EstimateTemplateCost:  s.estimateTemplateCost,
 		DescribeStackResource: s.describeStackResource, DescribeStackResources: s.describeStackResources, ListStackResources: s.listStackResources,
 		GetTemplate: s.getTemplate, GetTemplateSummary: s.getTemplateSummary, ValidateTemplate: s.validateTemplate,
 		SetStackPolicy: s.setStackPolicy, GetStackPolicy: s.getStackPolicy,
+		SignalResource:    s.signalResource,
 		CancelUpdateStack: s.cancelUpdateStack, ContinueUpdateRollback: s.continueUpdateRollback, RollbackStack: s.rollbackStack,
 		DescribeAccountLimits: s.describeAccountLimits,
 		ListExports:           s.listExports, ListImports: s.listImports,

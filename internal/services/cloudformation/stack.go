@@ -87,7 +87,6 @@ func updatable(st *stackRecord) error {
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	for parameter, given := range map[string]bool{
-		"TimeoutInMinutes":      in.TimeoutInMinutes != nil,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
 	} {
 		if given {
@@ -119,13 +118,14 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	q := request{
 		kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters,
 		capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnFailure, direct: true,
-		resourceTypes: in.ResourceTypes,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
 	proposal, err := s.propose(ctx, q, nil, stack.ID, stack.Name)
 	if err != nil {
 		return nil, err
 	}
 	proposal.deployment.RetainExceptOnCreate, proposal.deployment.Notify = deref(in.RetainExceptOnCreate), in.NotificationARNs
+	proposal.deployment.Timeout = deref(in.TimeoutInMinutes)
 	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
 		return s.claimName(tx, p, stack)
 	})
@@ -162,7 +162,7 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 	q := request{
 		kind: deploy.Update, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), direct: true,
-		resourceTypes: in.ResourceTypes,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
 	proposal, err := s.propose(ctx, q, stack, stack.ID, stack.Name)
 	if err != nil {
@@ -307,6 +307,12 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 	}
 	if out.Tags == nil {
 		out.Tags = []cloudformation.Tag{}
+	}
+	if st.Last.ID != "" {
+		out.LastOperations = []cloudformation.OperationEntry{{OperationType: st.Last.Type, OperationId: ptr(st.Last.ID)}}
+	}
+	if st.Timeout > 0 {
+		out.TimeoutInMinutes = ptr(st.Timeout)
 	}
 	if st.Status == "DELETE_COMPLETE" {
 		out.EnableTerminationProtection = nil

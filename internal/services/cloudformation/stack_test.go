@@ -84,9 +84,15 @@ type env struct {
 
 func newEnv(t testing.TB) *env {
 	t.Helper()
+	return newEnvAt(t, clock.System{})
+}
+
+// newEnvAt returns an environment whose service has a clock of the test's.
+func newEnvAt(t testing.TB, now clock.Clock) *env {
+	t.Helper()
 	c := &cloud{things: map[string]thing{}}
 	st := mem.New()
-	deps := service.Deps{Store: st, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)}
+	deps := service.Deps{Store: st, Clock: now, Log: slog.New(slog.DiscardHandler)}
 	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ()} }, Roles: roles{cloud: c}})
 	q := events.New(st, clock.System{}, deps.Log)
 	if err := q.Register(svc.Jobs...); err != nil {

@@ -171,6 +171,8 @@ type request struct {
 	direct             bool
 	// resourceTypes are the types that the call allows; nil allows all.
 	resourceTypes []string
+	// notify are the topics that the call names; nil leaves those of the stack.
+	notify []string
 }
 
 // propose reads the template and the values of a request and plans it against the stack, which is nil for a new one.
@@ -237,6 +239,10 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	env.Template, env.Parameters = t, resolved
 	if !q.direct {
 		env.Import = p.lenientImport(env.Import)
+	}
+	env.Notifications = q.notify
+	if q.notify == nil && stack != nil {
+		env.Notifications = stack.topics()
 	}
 	if err := env.CheckRules(); err != nil {
 		return nil, visible(err)

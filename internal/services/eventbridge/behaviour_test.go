@@ -29,7 +29,7 @@ func TestEventReachesTheTargetsOfMatchingRules(t *testing.T) {
 		id := h.put("default", "shop", `{"n": 7}`)
 		h.put("default", "bank", `{"n": 7}`)
 		h.put("default", "bank", `{"n": 1}`)
-		want := `{"version":"0","id":"` + id + `","detail-type":"test","source":"shop","account":"` + account + `","time":"2026-11-29T12:00:00Z","region":"eu-west-1","resources":[],"detail":{"n": 7}}`
+		want := `{"version":"0","id":"` + id + `","detail-type":"test","source":"shop","account":"` + account + `","time":"2026-11-29T12:00:00Z","region":"eu-west-1","resources":[],"detail":{"n":7}}`
 		if diff := cmp.Diff([]string{want}, h.bodies("q")); diff != "" {
 			t.Errorf("queue (-want +got):\n%s", diff)
 		}
@@ -406,4 +406,18 @@ func (h *harness) connect(text string) string {
 		h.t.Fatal(err)
 	}
 	return *d.ApiDestinationArn
+}
+
+func TestEventsAreHandedOutWithoutSpaceBetweenTokens(t *testing.T) {
+	for text, want := range map[string]string{
+		`{ "a" : [1 , 2 ] }`:                   `{"a":[1,2]}`,
+		"{\n\t\"a b\": \"c \\\" d \\\\\"\r\n}": `{"a b":"c \" d \\"}`,
+		`{"a":"ä  ö"}`:                         `{"a":"ä  ö"}`,
+	} {
+		e := &event{Time: time.Unix(0, 0)}
+		e.seal(text, "")
+		if !strings.HasSuffix(string(e.JSON), `,"detail":`+want+`}`) {
+			t.Errorf("the detail %s became %s", text, e.JSON)
+		}
+	}
 }

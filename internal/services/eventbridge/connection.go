@@ -2,8 +2,11 @@ package eventbridge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
@@ -49,8 +52,12 @@ func (p place) connectionARN(c *connectionRecord) string {
 	return p.arn("connection/" + c.Name + "/" + c.ID)
 }
 
+// secretARN names the secret that holds what a connection hides on AWS. It has an id of its own.
 func (p place) secretARN(c *connectionRecord) string {
-	return "arn:aws:secretsmanager:" + p.region + ":" + p.account + ":secret:events!connection/" + c.Name + "/" + c.ID + "-" + c.ID[:6]
+	sum := sha256.Sum256([]byte("secret of connection " + c.ID))
+	x := hex.EncodeToString(sum[:])
+	id := strings.Join([]string{x[:8], x[8:12], x[12:16], x[16:20], x[20:32]}, "-")
+	return "arn:aws:secretsmanager:" + p.region + ":" + p.account + ":secret:events!connection/" + c.Name + "/" + id + "-" + x[32:38]
 }
 
 func (s *Service) createConnection(ctx context.Context, in *api.CreateConnectionInput) (*api.CreateConnectionOutput, error) {

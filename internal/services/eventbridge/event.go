@@ -24,6 +24,8 @@ type event struct {
 	Trace                  string   `json:",omitempty"`
 	// JSON is the event as rules and targets see it. It is kept beside the other fields, as it is.
 	JSON []byte `json:"-"`
+	// Space is how many bytes lay between the tokens of the detail as it was sent. They are not handed out, and count in archives.
+	Space int `json:",omitempty"`
 	// Forwarded tells that the event came from another bus: it does not go on to a third.
 	Forwarded bool `json:",omitempty"`
 }
@@ -49,8 +51,28 @@ func (e *event) seal(detail, replay string) {
 	b = append(b, `,"resources":`...)
 	b = appendStrings(b, e.Resources)
 	b = append(b, `,"detail":`...)
-	b = append(b, detail...)
+	start := len(b)
+	b = appendCompact(b, detail)
+	e.Space = len(detail) - (len(b) - start)
 	e.JSON = append(b, '}')
+}
+
+// appendCompact appends a JSON text without the space between its tokens, as AWS hands events out.
+func appendCompact(b []byte, text string) []byte {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\' && i+1 < len(text):
+			b = append(b, c)
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+			continue
+		}
+		b = append(b, text[i])
+	}
+	return b
 }
 
 func appendStrings(b []byte, all []string) []byte {
@@ -85,7 +107,7 @@ func (e *event) size() int64 {
 		n += len(r)
 	}
 	if _, detail, ok := bytes.Cut(e.JSON, []byte(`,"detail":`)); ok { // a text cannot hold this: its quotation marks are escaped
-		n += len(detail) - len("}")
+		n += len(detail) - len("}") + e.Space
 	}
 	return int64(n)
 }

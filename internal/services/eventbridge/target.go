@@ -2,6 +2,7 @@ package eventbridge
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/jsonpath"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -151,14 +153,18 @@ func (s *Service) listTargetsByRule(ctx context.Context, in *api.ListTargetsByRu
 	if err != nil {
 		return nil, s.missingRule(ctx, p, busName, err)
 	}
+	after, err := base64.RawURLEncoding.DecodeString(opt.Value(in.NextToken))
+	if err != nil {
+		return nil, invalid("Parameter NextToken is not valid.")
+	}
 	slices.SortFunc(r.Targets, func(a, b api.Target) int { return strings.Compare(a.Id, b.Id) })
 	out := &api.ListTargetsByRuleOutput{Targets: []api.Target{}}
 	for _, t := range r.Targets {
-		if in.NextToken != nil && t.Id <= *in.NextToken {
+		if in.NextToken != nil && t.Id <= string(after) {
 			continue
 		}
 		if in.Limit != nil && len(out.Targets) == int(*in.Limit) {
-			out.NextToken = &out.Targets[len(out.Targets)-1].Id
+			out.NextToken = new(base64.RawURLEncoding.EncodeToString([]byte(out.Targets[len(out.Targets)-1].Id)))
 			break
 		}
 		out.Targets = append(out.Targets, t)

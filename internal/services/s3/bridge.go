@@ -93,7 +93,7 @@ func (s *Service) notifyBus(ctx context.Context, tx store.Txn, b *bucket, c chan
 		return fmt.Errorf("encode event: %w", err)
 	}
 	return s.deliveries.Enqueue(tx, &deliver.Message{
-		Target: "arn:aws:events:" + b.Region + ":" + b.Account + ":event-bus/default", From: b.source(), Body: body,
+		Target: "arn:aws:events:" + b.Region + ":" + b.Account + ":event-bus/default", From: b.source(), Trace: req.Trace, Body: body,
 		Event: &deliver.Event{Source: "aws.s3", DetailType: kind.detailType, Resources: []string{b.arn()}, Time: s.now()},
 	})
 }

@@ -104,7 +104,7 @@ func (s *Service) notifyRule(ctx context.Context, tx store.Txn, b *bucket, r *ru
 	if isFunction(r.Target) {
 		return wrap("queue event for "+r.Target, s.functions.EnqueueAsync(ctx, tx, b.source(), r.Target, payload))
 	}
-	m := &deliver.Message{Target: r.Target, From: b.source(), Body: payload}
+	m := &deliver.Message{Target: r.Target, From: b.source(), Trace: service.RequestFrom(ctx).Trace, Body: payload}
 	if strings.Contains(r.Target, ":sns:") {
 		m.Subject = "Amazon S3 Notification"
 	}

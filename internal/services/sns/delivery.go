@@ -75,23 +75,40 @@ func setDeliveryPolicy(r *topicRecord, value, context string) error {
 		delete(r.Attributes, "DeliveryPolicy")
 		return nil
 	}
-	if err := doc.HTTP.Retry.check(context); err != nil {
+	if err := doc.HTTP.Retry.check(context + "DeliveryPolicy: http.defaultHealthyRetryPolicy"); err != nil {
 		return err
 	}
 	r.Attributes["DeliveryPolicy"] = value
 	return nil
 }
 
-func (p *retryPolicy) check(context string) error {
+// checkDelivery refuses a delivery policy of a subscription that cannot be followed.
+func checkDelivery(value, context string) error {
+	doc := struct {
+		Retry *retryPolicy `json:"healthyRetryPolicy"`
+	}{new(defaultRetry())}
+	switch {
+	case value == "":
+		return nil
+	case json.Unmarshal([]byte(value), &doc) != nil:
+		return invalid("%sDeliveryPolicy: failed to parse JSON.", context)
+	case doc.Retry == nil:
+		return nil
+	}
+	return doc.Retry.check(context + "DeliveryPolicy: healthyRetryPolicy")
+}
+
+// check refuses a policy that cannot be followed; name is what errors call it.
+func (p *retryPolicy) check(name string) error {
 	switch {
 	case p.MinDelay < 1 || p.MinDelay > p.MaxDelay:
-		return invalid("%sDeliveryPolicy: http.defaultHealthyRetryPolicy.minDelayTarget must be between 1 and maxDelayTarget", context)
+		return invalid("%s.minDelayTarget must be between 1 and maxDelayTarget", name)
 	case p.MaxDelay > 3600:
-		return invalid("%sDeliveryPolicy: http.defaultHealthyRetryPolicy.maxDelayTarget must be at most 3600", context)
+		return invalid("%s.maxDelayTarget must be at most 3600", name)
 	case p.Retries < 0 || p.Retries > 100:
-		return invalid("%sDeliveryPolicy: http.defaultHealthyRetryPolicy.numRetries must be between 0 and 100", context)
+		return invalid("%s.numRetries must be between 0 and 100", name)
 	case p.NoDelayTries+p.MinDelayTries+p.MaxDelayTries > p.Retries:
-		return invalid("%sDeliveryPolicy: http.defaultHealthyRetryPolicy.numRetries must be at least the sum of the numbers of its phases", context)
+		return invalid("%s.numRetries must be at least the sum of the numbers of its phases", name)
 	}
 	return nil
 }

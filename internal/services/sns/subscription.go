@@ -130,7 +130,11 @@ func setSubscriptionAttribute(r *topicRecord, x *subscription, name, value, cont
 		if value != "MessageAttributes" && value != "MessageBody" {
 			return invalid("%sFilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", context, value)
 		}
-	case "FilterPolicy", "DeliveryPolicy", attributeRole:
+	case "FilterPolicy", attributeRole:
+	case "DeliveryPolicy":
+		if err := checkDelivery(value, context); err != nil {
+			return err
+		}
 	case "RedrivePolicy":
 		if value == "" {
 			break

@@ -257,6 +257,9 @@ func (s *Service) createQueue(ctx context.Context, in *api.CreateQueueInput) (*a
 	if err := checkQueueName(in.QueueName, fifo == "true"); err != nil {
 		return nil, err
 	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
 	var b [8]byte
 	if _, err := io.ReadFull(s.random, b[:]); err != nil {
 		return nil, err

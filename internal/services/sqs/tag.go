@@ -3,6 +3,7 @@ package sqs
 import (
 	"context"
 	"maps"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/service"
@@ -18,15 +19,26 @@ func tooManyTags() error {
 	return service.Errorf(codeValue, "Too many tags added for queue: a queue has at most %d.", maxTags)
 }
 
+// checkTags refuses tags that a queue cannot have. Those of CloudFormation are the only ones of AWS.
+func checkTags(tags map[string]string) error {
+	for k, v := range tags {
+		switch {
+		case k == "" || len([]rune(k)) > maxTagKey || len([]rune(v)) > maxTagValue:
+			return invalid(k, "Tags", "A tag has a key of 1 to %d characters and a value of up to %d.", maxTagKey, maxTagValue)
+		case strings.HasPrefix(strings.ToLower(k), "aws:") && !strings.HasPrefix(k, "aws:cloudformation:"):
+			return invalid(k, "Tags", "Keys that begin with aws: are reserved for system use.")
+		}
+	}
+	return nil
+}
+
 func (s *Service) tagQueue(ctx context.Context, in *api.TagQueueInput) (*api.TagQueueOutput, error) {
 	p, name, err := resolve(ctx, in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range in.Tags {
-		if k == "" || len([]rune(k)) > maxTagKey || len([]rune(v)) > maxTagValue {
-			return nil, invalid(k, "Tags", "A tag has a key of 1 to %d characters and a value of up to %d.", maxTagKey, maxTagValue)
-		}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
 	}
 	err = s.change(ctx, p, name, func(_ store.Txn, _ *queue, r *queueRecord) error {
 		if r.Tags == nil {

@@ -60,20 +60,20 @@ class Connection:
         self.rest += data
 
     def read(self):
-        """Returns the status, the header fields in lower case, and the body of one response."""
+        """Returns the header fields, with names in lower case, and the body of one response."""
         while (end := self.rest.find(b"\r\n\r\n")) < 0:
             self.fill()
-        lines = self.rest[:end].decode("latin-1").split("\r\n")
-        self.rest = self.rest[end + 4 :]
         fields = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            fields[name.lower()] = value.strip()
-        length = int(fields.get("content-length", "0"))
-        while len(self.rest) < length:
+        for line in self.rest[:end].decode("latin-1").split("\r\n"):
+            name, _, value = line.partition(": ")
+            fields[name.lower()] = value
+        end += 4
+        whole = end + int(fields.get("content-length", "0"))
+        while len(self.rest) < whole:
             self.fill()
-        body, self.rest = self.rest[:length], self.rest[length:]
-        return int(lines[0].split(" ", 2)[1]), fields, body
+        body = self.rest[end:whole]
+        self.rest = self.rest[whole:]
+        return fields, body
 
 
 class CognitoIdentity:
@@ -95,23 +95,31 @@ class ClientContext:
         self.env = document.get("env")
 
 
+def about_function():
+    """What every invocation's context tells of the function."""
+    environ = os.environ
+    return {
+        "log_group_name": environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
+        "log_stream_name": environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
+        "function_name": environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+        "function_version": environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+        "memory_limit_in_mb": environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+    }
+
+
 class LambdaContext:
     """What a handler may know of its invocation."""
 
-    def __init__(self, fields):
-        environ = os.environ
+    def __init__(self, fields, function):
+        self.__dict__.update(function)
         self.aws_request_id = fields.get("lambda-runtime-aws-request-id", "")
         self.invoked_function_arn = fields.get("lambda-runtime-invoked-function-arn", "")
-        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.tenant_id = fields.get("lambda-runtime-aws-tenant-id")
         self._deadline = int(fields.get("lambda-runtime-deadline-ms", "0"))
         client = fields.get("lambda-runtime-client-context")
         self.client_context = ClientContext(json.loads(client)) if client else None
-        self.identity = CognitoIdentity(json.loads(fields.get("lambda-runtime-cognito-identity") or "{}"))
+        identity = fields.get("lambda-runtime-cognito-identity")
+        self.identity = CognitoIdentity(json.loads(identity) if identity else {})
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline - int(time.time() * 1000), 0)
@@ -229,9 +237,13 @@ def encode(value):
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
+to_text = json.JSONEncoder(ensure_ascii=False, default=encode).encode
+from_text = json.JSONDecoder().decode
+
+
 def to_json(response):
     try:
-        return json.dumps(response, ensure_ascii=False, default=encode).encode("utf-8", "surrogatepass")
+        return to_text(response).encode("utf-8", "surrogatepass")
     except Exception as e:
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {e}") from None
 
@@ -242,12 +254,13 @@ def error_fields(kind):
 
 def serve(connection, handler):
     """Serves invocations; returns the variables of an assignment."""
+    function = about_function()
     ask = connection.send("GET", "invocation/next")
     out = ask
     while True:
         connection.write(out)
         while True:  # the answer to what was sent before "next" comes first
-            status, fields, body = connection.read()
+            fields, body = connection.read()
             request_id = fields.get("lambda-runtime-aws-request-id")
             if request_id:
                 break
@@ -259,10 +272,10 @@ def serve(connection, handler):
             os.environ["_X_AMZN_TRACE_ID"] = trace
         try:
             try:
-                event = json.loads(body)
+                event = from_text(body.decode("utf-8", "surrogatepass"))
             except Exception as e:
                 raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {e}") from None
-            answer = to_json(handler(event, LambdaContext(fields)))
+            answer = to_json(handler(event, LambdaContext(fields, function)))
             out = connection.send("POST", f"invocation/{request_id}/response", answer, "Content-Type: application/json\r\n")
         except Exception as e:
             document, log = describe(e, request_id)
