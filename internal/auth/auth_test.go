@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,11 +173,14 @@ func TestS3ShowsWhatWasComputed(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != "SignatureDoesNotMatch" {
 		t.Fatal(err)
 	}
-	shown := reflect.ValueOf(e.Detail).Elem()
-	if got := shown.FieldByName("StringToSign").String(); !strings.HasPrefix(got, "AWS4-HMAC-SHA256\n") {
+	shown := map[string]string{}
+	for _, element := range e.Detail.(interface{ ErrorElements() [][2]string }).ErrorElements() {
+		shown[element[0]] = element[1]
+	}
+	if got := shown["StringToSign"]; !strings.HasPrefix(got, "AWS4-HMAC-SHA256\n") {
 		t.Errorf("StringToSign = %q", got)
 	}
-	if got := shown.FieldByName("AWSAccessKeyId").String(); got != "AKIAALICE" {
+	if got := shown["AWSAccessKeyId"]; got != "AKIAALICE" {
 		t.Errorf("AWSAccessKeyId = %q", got)
 	}
 }

@@ -1,8 +1,6 @@
 package auth
 
 import (
-	"reflect"
-
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/service"
 )
@@ -14,27 +12,20 @@ func Refusal(e *sigv4.Error, family sigv4.Family) *service.Error {
 	code, status, msg := e.Wire(family)
 	out := &service.Error{Code: code, Status: status, Message: msg, Err: e}
 	if family == sigv4.FamilyS3 {
-		out.Detail = detailOf(e)
+		detail := s3Detail(e.Detail())
+		out.Detail = &detail
 	}
 	return out
 }
 
-// s3Detail holds the members that S3 adds to an error. Its fields have the names on the wire.
-type s3Detail struct {
-	AWSAccessKeyId, StringToSign, SignatureProvided, StringToSignBytes, CanonicalRequest, CanonicalRequestBytes string
-	HeadersNotSigned, ParametersNotSigned, Region                                                               string
-	RequestTime, Expires, ServerTime, MaxAllowedSkewMilliseconds                                                string
-	ClientComputedContentSHA256, S3ComputedContentSHA256                                                        string
-	ArgumentName, ArgumentValue                                                                                 string
-}
+// s3Detail holds the members that S3 adds to an error, in their order.
+type s3Detail []sigv4.Field
 
-func detailOf(e *sigv4.Error) any {
-	d := &s3Detail{}
-	v := reflect.ValueOf(d).Elem()
-	for _, f := range e.Detail() {
-		if field := v.FieldByName(f.Name); field.IsValid() {
-			field.SetString(f.Value)
-		}
+// ErrorElements returns the names and texts of the members.
+func (d *s3Detail) ErrorElements() [][2]string {
+	out := make([][2]string, len(*d))
+	for i, f := range *d {
+		out[i] = [2]string{f.Name, f.Value}
 	}
-	return d
+	return out
 }

@@ -240,6 +240,9 @@ func (p *Plane) authenticate(ctx context.Context, x *exchange, m *front.Match) e
 	}
 	x.identified(proof)
 	x.request.HTTP.Presigned = proof.Presigned
+	if proof.Presigned && x.head.Options.S3 {
+		headersOfQuery(x.http.Header, x.wire.RawQuery)
+	}
 	if proof.Payload == nil || x.read {
 		return nil
 	}
@@ -311,6 +314,9 @@ func (p *Plane) fail(ctx context.Context, x *exchange, err error) {
 	}
 	if e := api.WriteError(x.w, &x.wire, err); e != nil && ctx.Err() == nil {
 		p.Log.ErrorContext(ctx, "error could not be sent", slog.String("request_id", x.request.ID), slog.Any("error", e))
+		if x.w.Status == 0 {
+			x.w.WriteHeader(http.StatusInternalServerError) // whatever happens, a refusal is never told as a success
+		}
 	}
 }
 

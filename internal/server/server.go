@@ -31,6 +31,7 @@ import (
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -237,6 +238,8 @@ type parts struct {
 	keys       *keyfile.Keys
 	identities *auth.Cache
 	domains    *domain.Domains
+	// meters count what the data planes do, for the service of metrics.
+	meters *meter.Registry
 	// authority is the platform's own certificate authority; nil where nothing is kept.
 	authority *localca.CA
 }
@@ -244,7 +247,7 @@ type parts struct {
 // open opens keys, store and bodies.
 func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (*parts, error) {
 	c := m.clock
-	p := &parts{cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
+	p := &parts{meters: &meter.Registry{}, cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
 	kv, blobs, err := s.openState(ctx, cfg, log, m)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
+// unsignedTrailer is the x-amz-content-sha256 of bodies that are not signed and end with a checksum. S3 takes those of objects alone.
+const unsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
 // digestMismatch is what S3 adds to the error about a Content-MD5.
 type digestMismatch struct{ CalculatedDigest, ExpectedDigest string }
 
@@ -21,6 +24,9 @@ type digestMismatch struct{ CalculatedDigest, ExpectedDigest string }
 func (r *Request) verifyChecksum(o *awsapi.Operation, d *dialect) error {
 	if o.ChecksumMember == "" && !o.ChecksumRequired && !d.digests {
 		return nil
+	}
+	if d.digests && r.Header.Get("X-Amz-Content-Sha256") == unsignedTrailer {
+		return badRequest("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
 	}
 	sent, err := r.verifyMD5()
 	if err != nil {

@@ -37,6 +37,8 @@ type dialect struct {
 	emptyDetail bool
 	// bareErrors are S3's: an <Error> without <ErrorResponse> around it.
 	bareErrors bool
+	// strictXML refuses documents with elements that the model does not know.
+	strictXML bool
 	// noContent are operations without a status in the model that the service answers with 204.
 	noContent []string
 	// digests tells that every body is compared with the checksums that it comes with, also where the model does not speak of them.
@@ -93,10 +95,12 @@ func dialectOf(api *awsapi.API) dialect {
 		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}
 	case "lambda":
 		d.wholeLists, d.openEnum = true, "runtime"
+		// A function without a configuration for code signing is answered with an empty document.
+		d.unlessEmpty = []string{"CodeSigningConfigArn", "FunctionName"}
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
-		d.validates, d.bareErrors = false, true
+		d.validates, d.bareErrors, d.strictXML = false, true, true
 		d.digests, d.sumsOfObject = true, "CompleteMultipartUpload"
 		// Tools that are older than the models send none, such as s3cmd, and S3 takes that for everything that it took before. The suite in
 		// test/compat/s3 tells which ones demand it.

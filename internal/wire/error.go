@@ -48,6 +48,11 @@ type headed interface {
 	ResponseHeader() http.Header
 }
 
+// elements is a detail of an error that names its own elements: some of S3's have names that no field of Go can have.
+type elements interface {
+	ErrorElements() [][2]string
+}
+
 // failure is an error with all that the protocols say of one.
 type failure struct {
 	shape   *awsapi.Shape // nil when it is not modelled
@@ -81,6 +86,9 @@ func (a *API) describe(err error) failure {
 		if f.name == "MissingRequiredParameterException" {
 			f.code = "MissingParameter"
 		}
+	}
+	if _, named := e.Detail.(elements); named {
+		return f
 	}
 	if v := reflect.ValueOf(e.Detail); v.Kind() == reflect.Pointer && !v.IsNil() {
 		f.detail = v.Elem()
@@ -322,13 +330,13 @@ func (a *answer) errorElements(x *xmlEncoder, e failure) error {
 // exception, or one without members: S3's errors carry elements that its model does not have, such as
 // StringToSign or BucketName.
 func (a *answer) freeElements(x *xmlEncoder, e failure) error {
-	if !e.detail.IsValid() {
-		return nil
-	}
-	if named, ok := e.extra.(interface{ ErrorElements() [][2]string }); ok {
+	if named, ok := e.extra.(elements); ok {
 		for _, e := range named.ErrorElements() {
 			x.leaf(e[0], e[1])
 		}
+		return nil
+	}
+	if !e.detail.IsValid() {
 		return nil
 	}
 	if e.detail.Kind() != reflect.Struct {

@@ -17,7 +17,7 @@ import (
 func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *trail) (uint64, error) {
 	query, err := req.parameters()
 	if err != nil {
-		return 0, err
+		return 0, &misplaced{err: err}
 	}
 	seen := uint64(0)
 	for i, place := range m.labels {
@@ -27,7 +27,7 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 		f := &m.fields[place]
 		seen |= f.ordinal
 		if err := f.setText(f.target(v), req.labels[i]); err != nil {
-			return 0, &mismatch{fmt.Sprintf("%s: %v", t.path(f.Name), err)}
+			return 0, &misplaced{err: &mismatch{fmt.Sprintf("%s: %v", t.path(f.Name), err)}}
 		}
 	}
 	for _, place := range m.located {
@@ -43,7 +43,11 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 			found, err = m.setQuery(f, v, query, name)
 		}
 		if err != nil {
-			return 0, &mismatch{fmt.Sprintf("%s: %v", t.path(f.Name), err)}
+			value := req.Header.Get(name)
+			if f.Location == awsapi.QueryString {
+				value = strings.Join(query[name], ",")
+			}
+			return 0, &misplaced{&mismatch{fmt.Sprintf("%s: %v", t.path(f.Name), err)}, f.kind, name, value}
 		}
 		if found {
 			seen |= f.ordinal

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -185,7 +187,7 @@ func (o *Operation) decodeREST(req *Request, m *message, v reflect.Value, t *tra
 	}
 	seen, err := o.decodeLocated(req, m, v, t)
 	if err != nil {
-		return &misplaced{err}
+		return err
 	}
 	wanted := m.outside
 	if m.payload != nil && len(req.body) == 0 && !o.Streaming() {
@@ -215,7 +217,7 @@ func (o *Operation) decodeRESTBody(req *Request, m *message, v reflect.Value, t 
 	case req.Protocol == awsapi.RESTJSON:
 		return decodeJSON(req.body, m.field, v, t)
 	}
-	return decodeXMLBody(req.body, m.field, v, t)
+	return o.decodeXMLBody(req.body, m.field, nil, v, t)
 }
 
 // decodePayload reads the body into the member that is all of it. An empty body
@@ -237,10 +239,12 @@ func (o *Operation) decodePayload(req *Request, f *field, v reflect.Value, t *tr
 	if req.Protocol == awsapi.RESTJSON {
 		return decodeJSON(req.body, f, f.target(v), t)
 	}
-	return decodeXMLBody(req.body, f, f.target(v), t)
+	return o.decodeXMLBody(req.body, f, []string{f.WireName, f.shape.XMLName, f.shape.Name}, f.target(v), t)
 }
 
-func decodeXMLBody(body []byte, f *field, v reflect.Value, t *trail) error {
+// decodeXMLBody reads a document, whose root element has one of the names, or any when there are none. A document with another root is that of
+// another operation: read as this one's it would be empty, and the call would remove what it was to set.
+func (o *Operation) decodeXMLBody(body []byte, f *field, names []string, v reflect.Value, t *trail) error {
 	if len(body) == 0 {
 		t.finish(f.node, 0)
 		return nil
@@ -249,14 +253,39 @@ func decodeXMLBody(body []byte, f *field, v reflect.Value, t *trail) error {
 	if err != nil {
 		return err
 	}
-	d := xmlDecoder{trail: *t}
+	if len(names) > 0 && !slices.Contains(names, root.name) {
+		return &syntaxError{"the root element is " + strconv.Quote(root.name) + ", not " + names[0], 0}
+	}
+	d := xmlDecoder{trail: *t, strict: o.API.dialect.strictXML}
 	err = d.value(f, v, root)
 	*t = d.trail
 	return err
 }
 
 // misplaced is a mistake in a member that travels outside of the body: in the path, the query or a header.
-type misplaced struct{ err error }
+type misplaced struct {
+	err error
+	// kind, name and value are those of the member; name is empty where the mistake is in none.
+	kind        awsapi.Kind
+	name, value string
+}
+
+// s3Message words the mistake as S3 does.
+func (e *misplaced) s3Message() string {
+	switch e.kind {
+	case awsapi.Integer, awsapi.Long:
+		return "Provided " + e.name + " not an integer or within integer range"
+	case awsapi.Timestamp:
+		if strings.EqualFold(e.name, "x-amz-object-lock-retain-until-date") {
+			return "The retain until date must be provided in ISO 8601 format"
+		}
+	default:
+	}
+	return e.Error()
+}
+
+// argument is what S3 adds to an error about a parameter.
+type argument struct{ ArgumentName, ArgumentValue string }
 
 func (e *misplaced) Error() string { return e.err.Error() }
 func (e *misplaced) Unwrap() error { return e.err }
@@ -278,6 +307,9 @@ func (a *API) clientError(req *Request, err error) error {
 			code = "MalformedXML"
 			if errors.As(err, &outside) {
 				code = "InvalidArgument"
+			}
+			if outside != nil && outside.name != "" && a.Name == "s3" {
+				return badRequest(code, "%s", outside.s3Message()).WithDetail(&argument{outside.name, outside.value})
 			}
 		case awsapi.Query, awsapi.EC2:
 			code = "MalformedInput"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
@@ -49,6 +50,8 @@ func parseXML(data []byte) (*element, error) {
 				parent.children = append(parent.children, e)
 			} else if root == nil {
 				root = e
+			} else {
+				return nil, &syntaxError{"the document has more than one root element", int(dec.InputOffset())}
 			}
 			stack = append(stack, e)
 		case xml.EndElement:
@@ -56,6 +59,8 @@ func parseXML(data []byte) (*element, error) {
 		case xml.CharData:
 			if len(stack) > 0 {
 				stack[len(stack)-1].text.Write(t)
+			} else if len(bytes.TrimSpace(t)) > 0 {
+				return nil, &syntaxError{"the document has text outside of its root element", int(dec.InputOffset())}
 			}
 		case xml.Directive:
 			return nil, &syntaxError{"document type declarations are not accepted", int(dec.InputOffset())}
@@ -68,7 +73,12 @@ func parseXML(data []byte) (*element, error) {
 }
 
 // xmlDecoder fills a struct from a tree.
-type xmlDecoder struct{ trail }
+type xmlDecoder struct {
+	trail
+
+	// strict refuses elements that the model does not know.
+	strict bool
+}
 
 func (d *xmlDecoder) value(f *field, v reflect.Value, e *element) error {
 	switch f.kind {
@@ -76,6 +86,9 @@ func (d *xmlDecoder) value(f *field, v reflect.Value, e *element) error {
 		return d.structure(f.node, v, e)
 	case awsapi.List:
 		for _, child := range e.children {
+			if want := firstOf(f.element.WireName, "member"); d.strict && child.name != want {
+				return &syntaxError{"unknown element " + strconv.Quote(child.name) + " in a list of " + want, 0}
+			}
 			if err := d.listElement(f.node, v, child); err != nil {
 				return err
 			}
@@ -109,6 +122,9 @@ func (d *xmlDecoder) structure(n *node, v reflect.Value, e *element) error {
 	for _, child := range e.children {
 		i, known := n.byXML[child.name]
 		if !known || !n.fields[i].body() || n.fields[i].XMLAttribute {
+			if d.strict {
+				return &syntaxError{"unknown element " + strconv.Quote(child.name), 0}
+			}
 			continue
 		}
 		f := &n.fields[i]

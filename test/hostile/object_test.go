@@ -188,13 +188,22 @@ func TestChunkedUploadsThatLieKeepNothing(t *testing.T) {
 			return body[:i] + changed + body[i+len(old):]
 		}
 	}
+	flip := func(body string) string {
+		i := strings.LastIndex(body, ";chunk-signature=") + len(";chunk-signature=")
+		other := "0"
+		if body[i] == '0' {
+			other = "1"
+		}
+		return body[:i] + other + body[i+1:]
+	}
 	for name, c := range map[string]struct {
 		sum    []byte
 		change func(body string) string
 		status int
 		code   string
 	}{
-		"chunk signature":   {sum[:], swap(";chunk-signature=", ";chunk-signature=0"), 403, "SignatureDoesNotMatch"},
+		"chunk signature":   {sum[:], flip, 403, "SignatureDoesNotMatch"},
+		"long signature":    {sum[:], swap(";chunk-signature=", ";chunk-signature=0"), 400, "IncompleteBody"},
 		"chunk content":     {sum[:], swap("abcdef\r\n0;", "abcdeF\r\n0;"), 403, "SignatureDoesNotMatch"},
 		"trailer checksum":  {make([]byte, len(sum)), func(body string) string { return body }, 400, "BadDigest"},
 		"trailer signature": {sum[:], swap("x-amz-trailer-signature:", "x-amz-trailer-signature:0"), 403, "SignatureDoesNotMatch"},

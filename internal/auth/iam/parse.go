@@ -33,13 +33,15 @@ const (
 // MalformedError tells why a document is refused, in AWS's words where these are known.
 type MalformedError struct {
 	Message string
+	// S3 is what S3 says of the same in a bucket's policy, where that is something else.
+	S3 string
 }
 
 // Error returns the message.
 func (e *MalformedError) Error() string { return e.Message }
 
 func bad(format string, args ...any) error {
-	return &MalformedError{fmt.Sprintf(format, args...)}
+	return &MalformedError{Message: fmt.Sprintf(format, args...)}
 }
 
 // errSyntax is what AWS says of everything that does not follow the grammar.
@@ -334,7 +336,9 @@ func (s *statement) parseConditions(raw json.RawMessage, vars bool) error {
 		}
 		var known bool
 		if c.op, known = operatorOf(name); !known || c.op.class == classNull && (c.ifExists || c.quant != single) {
-			return bad(errSyntax+" (unknown condition operator %q)", op.name)
+			return &MalformedError{
+				Message: fmt.Sprintf(errSyntax+" (unknown condition operator %q)", op.name), S3: "Invalid Condition type : " + op.name,
+			}
 		}
 		keys, err := object(op.value)
 		if err != nil {
@@ -350,7 +354,11 @@ func (s *statement) parseConditions(raw json.RawMessage, vars bool) error {
 			for _, text := range list {
 				v, ok := compileValue(c.op.class, text, vars)
 				if !ok {
-					return bad(errSyntax+" (condition key %s: %q is not a value for %s)", k.name, text, op.name)
+					e := &MalformedError{Message: fmt.Sprintf(errSyntax+" (condition key %s: %q is not a value for %s)", k.name, text, op.name)}
+					if c.op.class == classIP {
+						e.S3 = "Invalid IP address in Conditions"
+					}
+					return e
 				}
 				one.values = append(one.values, v)
 			}

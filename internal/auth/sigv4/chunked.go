@@ -36,7 +36,9 @@ type chunks struct {
 	sum      hash.Hash
 	claimed  string
 	previous string
-	trailers []Field
+	// number counts the chunks, and small is the size of the last one when that is below minChunk: only an empty one may follow.
+	number, small int64
+	trailers      []Field
 }
 
 func newChunks(p *Payload, body io.Reader) *chunks {
@@ -48,8 +50,15 @@ func newChunks(p *Payload, body io.Reader) *chunks {
 }
 
 func (c *chunks) fail(k Kind, msg string) error {
-	return &Error{Kind: k, Message: msg, InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID}
+	e := &Error{Kind: k, Message: msg, InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID}
+	if k == Truncated {
+		e.S3 = s3Message(Chunk)
+	}
+	return e
 }
+
+// minChunk is what every chunk but the last one with data must hold, in bytes.
+const minChunk = 8 << 10
 
 // Read decodes into b.
 func (c *chunks) Read(b []byte) (int, error) {
@@ -134,13 +143,22 @@ func (c *chunks) startChunk() error {
 	if err != nil || len(size) > 16 {
 		return c.fail(Chunk, "A chunk has no readable size.")
 	}
+	if c.number++; n > 0 && c.small > 0 {
+		return &Error{
+			Kind: ChunkSize, InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID,
+			Extra: []Field{{"Chunk", strconv.FormatInt(c.number, 10)}, {"BadChunkSize", strconv.FormatInt(c.small, 10)}},
+		}
+	}
+	if int64(n) < minChunk {
+		c.small = int64(n)
+	}
 	if int64(n) > c.p.Length-c.total {
 		return c.fail(Truncated, "The chunked body is longer than x-amz-decoded-content-length.")
 	}
 	if c.sum != nil {
 		sig, ok := strings.CutPrefix(ext, "chunk-signature=")
-		if !ok {
-			return c.fail(Chunk, "A chunk has no chunk-signature.")
+		if !ok || c.p.sig.Version == V4 && len(sig) != 2*sha256.Size {
+			return c.fail(Chunk, "A chunk has no chunk-signature of the right length.")
 		}
 		c.claimed = sig
 		c.sum.Reset()

@@ -50,6 +50,16 @@ const (
 	NoLength
 	// FormField is a field of an upload form that cannot be read.
 	FormField
+	// Scheme is an Authorization header of no known scheme.
+	Scheme
+	// NoDate is a signed header without a time that can be read.
+	NoDate
+	// BadHash is an x-amz-content-sha256 field that is no hash and none of the names.
+	BadHash
+	// MalformedV2 is a query of Signature Version 2 that lacks something.
+	MalformedV2
+	// ChunkSize is a chunk that is smaller than all but the last may be.
+	ChunkSize
 )
 
 // Family is the set of error codes that a service answers with.
@@ -76,6 +86,8 @@ type Error struct {
 	// Message says what is wrong, in AWS's words where they are known. It may be empty: then
 	// the usual message of the kind is used.
 	Message string
+	// S3 is the message of S3, where that is another one than those of its kind.
+	S3 string
 	// InQuery tells that the authentication came in the query.
 	InQuery bool
 	// AccessKeyID is the key id of the request, when it could be read.
@@ -180,8 +192,14 @@ func answers(k Kind, inQuery bool) [families]answer {
 		return with(incomplete, answer{"MalformedTrailerError", 400})
 	case NoLength:
 		return with(incomplete, answer{"MissingContentLength", 411})
-	case FormField:
+	case FormField, Scheme:
 		return with(incomplete, answer{"InvalidArgument", 400})
+	case NoDate, MalformedV2:
+		return with(incomplete, answer{"AccessDenied", 403})
+	case BadHash:
+		return with(mismatch, answer{"InvalidArgument", 400})
+	case ChunkSize:
+		return with(incomplete, answer{"InvalidChunkSizeError", 403})
 	case Malformed:
 		return incomplete
 	case Mismatch:
@@ -193,6 +211,9 @@ func answers(k Kind, inQuery bool) [families]answer {
 // Wire returns the code, the HTTP status and the message that a service of the family answers.
 func (e *Error) Wire(f Family) (code string, status int, message string) {
 	a := answers(e.Kind, e.InQuery)[min(f, families-1)]
+	if f == FamilyS3 && e.S3 != "" {
+		return a.code, a.status, e.S3
+	}
 	if f == FamilyS3 {
 		if m := s3Message(e.Kind); m != "" && (e.Message == "" || e.Kind != Malformed && e.Kind != Scope && e.Kind != UnknownKey) {
 			return a.code, a.status, m
@@ -261,6 +282,10 @@ func s3Message(k Kind) string {
 		return "You did not provide the number of bytes specified by the Content-Length HTTP header"
 	case NoLength:
 		return "You must provide the Content-Length HTTP header."
+	case NoDate:
+		return "AWS authentication requires a valid Date or x-amz-date header"
+	case ChunkSize:
+		return "Only the last chunk is allowed to have a size less than 8192 bytes"
 	default:
 		return ""
 	}

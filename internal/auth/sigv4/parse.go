@@ -100,7 +100,7 @@ func Parse(r *Request, opt Options) (*Signature, error) {
 		return nil, &Error{Kind: Duplicate, Message: "Only one Authorization header is allowed."}
 	}
 	_, query := r.split()
-	if n == 0 && !strings.Contains(query, "X-Amz-") && !strings.Contains(query, "Signature=") {
+	if n == 0 && !strings.Contains(query, "X-Amz-") && !strings.Contains(query, "Signature=") && !strings.Contains(query, "AWSAccessKeyId=") {
 		return &Signature{}, nil
 	}
 	list, ok := params(query)
@@ -109,6 +109,9 @@ func Parse(r *Request, opt Options) (*Signature, error) {
 	}
 	alg, hasAlg := find(list, "X-Amz-Algorithm")
 	_, hasV2 := find(list, "Signature")
+	if _, ok := find(list, "AWSAccessKeyId"); ok {
+		hasV2 = true
+	}
 	hasV2 = hasV2 && opt.S3
 	if count(n > 0, hasAlg, hasV2) > 1 {
 		return nil, &Error{Kind: Duplicate, Message: "Only one of the Authorization header and the X-Amz-Algorithm or Signature query parameter may be sent.", InQuery: true}
@@ -152,8 +155,10 @@ func parseHeader(r *Request, auth string, list []param, opt Options) (*Signature
 		s.Version = V4
 	case algV4a:
 		s.Version = V4a
-	default:
+	case "AWS": // Version 2
 		return nil, &Error{Kind: Unsupported, Message: "Unsupported AWS 'algorithm': '" + clip(alg) + "'."}
+	default:
+		return nil, badScheme(auth, alg)
 	}
 	var cred, signed string
 	parts := [...]struct {
@@ -171,9 +176,9 @@ func parseHeader(r *Request, auth string, list []param, opt Options) (*Signature
 		}
 		switch {
 		case !ok || known >= 0 && parts[known].seen:
-			return nil, malformed(s, "Authorization header has an unreadable or repeated part '"+clip(part)+"'.")
+			return nil, s.s3Components(malformed(s, "Authorization header has an unreadable or repeated part '"+clip(part)+"'."), rest)
 		case known < 0:
-			return nil, malformed(s, "Authorization header has an unknown part '"+clip(k)+"'.")
+			return nil, s.s3Components(malformed(s, "Authorization header has an unknown part '"+clip(k)+"'."), rest)
 		}
 		*parts[known].to, parts[known].seen = v, true
 	}
@@ -187,11 +192,15 @@ func parseHeader(r *Request, auth string, list []param, opt Options) (*Signature
 	if date == "" {
 		date = r.Get("Date")
 	}
+	complete := missing.Len() == 0
 	if date == "" {
 		missing.WriteString("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
 	}
-	if missing.Len() > 0 {
-		return nil, malformed(s, strings.TrimSpace(missing.String()))
+	switch text := strings.TrimSpace(missing.String()); {
+	case !complete:
+		return nil, s.s3Components(malformed(s, text), rest)
+	case text != "":
+		return nil, noDate(s, text)
 	}
 	s.Token = r.Get("X-Amz-Security-Token")
 	s.Regions = r.Get("X-Amz-Region-Set")
@@ -238,8 +247,11 @@ func parseQuery(r *Request, alg string, list []param, opt Options) (*Signature, 
 			}
 		}
 		if n > 1 || f.required && *f.to == "" {
-			return nil, malformed(s, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "+
-				"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters, each exactly once; see "+f.name+".")
+			const required = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, " +
+				"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters"
+			e := malformed(s, required+", each exactly once; see "+f.name+".")
+			e.S3 = required + "."
+			return nil, e
 		}
 	}
 	// A request without X-Amz-Expires is good for the same time as a signed header.
@@ -276,7 +288,13 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 	}
 	t, err := parseTime(date)
 	if err != nil {
-		return nil, malformed(s, "Date must be in ISO-8601 'basic format'. Got '"+clip(date)+"'. See http://en.wikipedia.org/wiki/ISO_8601")
+		msg := "Date must be in ISO-8601 'basic format'. Got '" + clip(date) + "'. See http://en.wikipedia.org/wiki/ISO_8601"
+		if !s.Query {
+			return nil, noDate(s, msg)
+		}
+		e := malformed(s, msg)
+		e.S3 = `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`
+		return nil, e
 	}
 	s.Time = t
 	s.SignedHeaders = s.room[:0]
@@ -291,7 +309,8 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 	}
 	if s.Hash != "" && !validHash(s.Hash) {
 		return nil, &Error{
-			Kind: PayloadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Kind: BadHash, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
+			Extra: []Field{{"ArgumentName", "x-amz-content-sha256"}, {"ArgumentValue", clip(s.Hash)}},
 			Message: "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, " +
 				"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, " +
 				"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
@@ -299,11 +318,11 @@ func (s *Signature) finish(r *Request, cred, signed, date string) (*Signature, e
 	}
 	var room [8]byte
 	if day := t.AppendFormat(room[:0], "20060102"); s.Date != string(day) {
-		return nil, &Error{
+		return nil, s.s3Date(&Error{
 			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 			Message: "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
 				clip(s.Date) + "' != '" + string(day) + "', from '" + clip(date) + "'.",
-		}
+		}, string(day))
 	}
 	return s, s.covers(r)
 }
@@ -322,11 +341,12 @@ func (s *Signature) scope(cred string) error {
 		want = 4
 	}
 	if len(parts) != want || slices.Contains(parts, "") {
-		return malformed(s, "Credential must have exactly "+strconv.Itoa(want)+" slash-delimited elements, e.g. "+
-			"keyid/date/region/service/term, got '"+clip(cred)+"'")
+		return s.s3Scope(malformed(s, "Credential must have exactly "+strconv.Itoa(want)+" slash-delimited elements, e.g. "+
+			"keyid/date/region/service/term, got '"+clip(cred)+"'"), s3Credential)
 	}
 	if parts[want-1] != terminator {
-		return malformed(s, "Credential should be scoped with a valid terminator: 'aws4_request', not '"+clip(parts[want-1])+"'.")
+		return s.s3Scope(malformed(s, "Credential should be scoped with a valid terminator: 'aws4_request', not '"+clip(parts[want-1])+"'."),
+			"incorrect terminal "+strconv.Quote(clip(parts[want-1]))+`. This endpoint uses "aws4_request".`)
 	}
 	s.AccessKeyID, s.Date, s.Service = parts[0], parts[1], parts[want-2]
 	if s.Version == V4 {

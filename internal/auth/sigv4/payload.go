@@ -132,7 +132,7 @@ func (p *Payload) plain(r *Request) error {
 		p.announced = n
 	}
 	if p.announced == 0 && p.Hash != "" && p.Hash != Unsigned256 && p.Hash != EmptyHash {
-		return &Error{Kind: PayloadMismatch, InQuery: p.sig.Query, AccessKeyID: p.sig.AccessKeyID}
+		return payloadMismatch(p.sig, p.Hash, EmptyHash)
 	}
 	return nil
 }
@@ -231,7 +231,12 @@ func (h *hashed) add(part []byte, end bool) error {
 	if h.proven {
 		return nil
 	}
-	return &Error{Kind: PayloadMismatch, InQuery: h.sig.Query, AccessKeyID: h.sig.AccessKeyID, Extra: []Field{
-		{"ClientComputedContentSHA256", h.want}, {"S3ComputedContentSHA256", string(got[:])},
+	return payloadMismatch(h.sig, h.want, string(got[:]))
+}
+
+// payloadMismatch tells of a body with another hash than the one that came with it.
+func payloadMismatch(s *Signature, want, got string) *Error {
+	return &Error{Kind: PayloadMismatch, InQuery: s.Query, AccessKeyID: s.AccessKeyID, Extra: []Field{
+		{"ClientComputedContentSHA256", want}, {"S3ComputedContentSHA256", got},
 	}}
 }

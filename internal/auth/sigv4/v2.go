@@ -59,7 +59,7 @@ func parseV2(r *Request, list []param, opt Options) (*Signature, error) {
 			}
 		}
 		if n > 1 || n == 0 && f.name != "x-amz-security-token" {
-			return nil, malformed(s, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
+			return nil, malformedV2(s, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
 		}
 	}
 	if s.Token == "" {
@@ -67,10 +67,14 @@ func parseV2(r *Request, list []param, opt Options) (*Signature, error) {
 	}
 	secs, err := strconv.ParseInt(expires, 10, 64)
 	if err != nil || secs < 0 || secs > 1<<40 {
-		return nil, malformed(s, "Invalid date (should be seconds since epoch): "+clip(expires))
+		return nil, malformedV2(s, "Invalid date (should be seconds since epoch): "+clip(expires))
 	}
 	s.Deadline = time.Unix(secs, 0)
 	return s, nil
+}
+
+func malformedV2(s *Signature, msg string) *Error {
+	return &Error{Kind: MalformedV2, Message: msg, InQuery: true, AccessKeyID: s.AccessKeyID}
 }
 
 // verify2 compares the HMAC-SHA1 of Version 2's string to sign.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -102,10 +103,10 @@ func (v *Verifier) Verify(r *Request, s *Signature, secret string, opt Options) 
 // inScope compares the credential scope with what the service accepts.
 func (s *Signature) inScope(opt Options) error {
 	if len(opt.Services) > 0 && !slices.Contains(opt.Services, s.Service) {
-		return &Error{
+		return s.s3Scope(&Error{
 			Kind: Scope, InQuery: s.Query, AccessKeyID: s.AccessKeyID,
 			Message: "Credential should be scoped to correct service: '" + opt.Services[0] + "'. ",
-		}
+		}, "incorrect service "+strconv.Quote(clip(s.Service))+`. This endpoint belongs to "`+opt.Services[0]+`".`)
 	}
 	if opt.Region == "" {
 		return nil
@@ -151,10 +152,12 @@ func (s *Signature) inTime(now time.Time) error {
 		return e
 	}
 	if now.After(s.Deadline) {
-		return &Error{Kind: Expired, InQuery: true, AccessKeyID: s.AccessKeyID, Message: "Request has expired.", Extra: []Field{
-			{"Expires", s.Deadline.UTC().Format(time.RFC3339)},
-			{"ServerTime", now.Format(time.RFC3339)},
-		}}
+		e := &Error{Kind: Expired, InQuery: true, AccessKeyID: s.AccessKeyID, Message: "Request has expired."}
+		if s.Version != V2 {
+			e.Extra = append(e.Extra, Field{"X-Amz-Expires", strconv.FormatInt(int64(s.Expires/time.Second), 10)})
+		}
+		e.Extra = append(e.Extra, Field{"Expires", s.Deadline.UTC().Format(time.RFC3339)}, Field{"ServerTime", now.Format(time.RFC3339)})
+		return e
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -282,6 +283,51 @@ func TestChunkedBodyOfTheDocumentation(t *testing.T) {
 	}
 }
 
+// hello is the least that a chunk before the last one may hold.
+var hello = "hello " + strings.Repeat("-", 8186)
+
+func TestSmallChunksBeforeTheLastAreRefused(t *testing.T) {
+	for sizes, refused := range map[[3]int]string{{8192, 8192, 1}: "", {1, 0, 0}: "", {8192, 8191, 1}: "BadChunkSize 8191 in chunk 3", {10, 8192, 10}: "BadChunkSize 10 in chunk 2"} {
+		r := &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: []sigv4.Field{
+			{Name: "X-Amz-Decoded-Content-Length", Value: strconv.Itoa(sizes[0] + sizes[1] + sizes[2])},
+		}}
+		if err := signer().Sign(r, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", now); err != nil {
+			t.Fatal(err)
+		}
+		sig, err := sigv4.Parse(r, sigv4.Options{S3: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := sigv4.NewVerifier(clock.NewFake(now)).Verify(r, sig, exampleSecret, sigv4.Options{S3: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		for _, n := range append(sizes[:], 0) {
+			if n > 0 || b.Len() > 0 && !strings.HasSuffix(b.String(), "0\r\n") {
+				fmt.Fprintf(&b, "%x\r\n%s", n, strings.Repeat("a", n))
+				if n > 0 {
+					b.WriteString("\r\n")
+				}
+			}
+		}
+		b.WriteString("\r\n")
+		_, err = io.ReadAll(p.Reader(strings.NewReader(b.String())))
+		var e *sigv4.Error
+		switch {
+		case refused == "" && err != nil:
+			t.Errorf("%v: %v", sizes, err)
+		case refused == "":
+		case !errors.As(err, &e) || e.Kind != sigv4.ChunkSize:
+			t.Errorf("%v: %v, want a refusal", sizes, err)
+		default:
+			if got := "BadChunkSize " + e.Extra[1].Value + " in chunk " + e.Extra[0].Value; got != refused {
+				t.Errorf("%v: %s, want %s", sizes, got, refused)
+			}
+		}
+	}
+}
+
 func TestChunkedTrailers(t *testing.T) {
 	for _, v4a := range []bool{false, true} {
 		for _, signed := range []bool{false, true} {
@@ -296,12 +342,12 @@ func TestChunkedTrailers(t *testing.T) {
 					}
 				}
 				r := &sigv4.Request{Method: "PUT", Target: "/b/k", Host: "h", Fields: []sigv4.Field{
-					{Name: "X-Amz-Decoded-Content-Length", Value: "11"}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"},
+					{Name: "X-Amz-Decoded-Content-Length", Value: strconv.Itoa(len(hello) + len("world"))}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"},
 				}}
 				if err := s.Sign(r, hash, now); err != nil {
 					t.Fatal(err)
 				}
-				body := chunkedBody(t, s, r, signed, []string{"hello ", "world"}, "x-amz-checksum-crc32:DUoRhQ==")
+				body := chunkedBody(t, s, r, signed, []string{hello, "world"}, "x-amz-checksum-crc32:DUoRhQ==")
 				v := sigv4.NewVerifier(clock.NewFake(now))
 				sig, err := sigv4.Parse(r, sigv4.Options{S3: true})
 				if err != nil {
@@ -313,8 +359,8 @@ func TestChunkedTrailers(t *testing.T) {
 				}
 				reader := p.Reader(iotest1{strings.NewReader(body)})
 				got, err := io.ReadAll(reader)
-				if err != nil || string(got) != "hello world" || reader.Trailer("X-Amz-Checksum-Crc32") != "DUoRhQ==" {
-					t.Fatalf("body %q, trailer %q, %v", got, reader.Trailer("x-amz-checksum-crc32"), err)
+				if err != nil || string(got) != hello+"world" || reader.Trailer("X-Amz-Checksum-Crc32") != "DUoRhQ==" {
+					t.Fatalf("body of %d bytes, trailer %q, %v", len(got), reader.Trailer("x-amz-checksum-crc32"), err)
 				}
 				for old, changed := range map[string]string{
 					"x-amz-checksum-crc32:":  "x-amz-checksum-sha1:",
@@ -394,6 +440,7 @@ func TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes(t *testing.T) {
 		return p, r
 	}
 	buf := make([]byte, 11)
+	whole := make([]byte, len(hello)+len("world"))
 	p, _ := payload([]sigv4.Field{{Name: "Content-Length", Value: "11"}}, sigv4.Hash([]byte("hello world")))
 	if _, err := io.ReadFull(p.Reader(strings.NewReader("hello worlD")), buf); err == nil {
 		t.Error("plain: accepted")
@@ -401,9 +448,9 @@ func TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes(t *testing.T) {
 	if n, err := io.ReadFull(p.Reader(strings.NewReader("hello world")), buf); err != nil || n != 11 {
 		t.Errorf("plain: %d, %v", n, err)
 	}
-	p, r := payload([]sigv4.Field{{Name: "X-Amz-Decoded-Content-Length", Value: "11"}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"}}, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
-	body := chunkedBody(t, signer(), r, true, []string{"hello ", "world"}, "x-amz-checksum-crc32:DUoRhQ==")
-	if n, err := io.ReadFull(p.Reader(strings.NewReader(body)), buf); err != nil || n != 11 {
+	p, r := payload([]sigv4.Field{{Name: "X-Amz-Decoded-Content-Length", Value: strconv.Itoa(len(whole))}, {Name: "X-Amz-Trailer", Value: "x-amz-checksum-crc32"}}, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+	body := chunkedBody(t, signer(), r, true, []string{hello, "world"}, "x-amz-checksum-crc32:DUoRhQ==")
+	if n, err := io.ReadFull(p.Reader(strings.NewReader(body)), whole); err != nil || n != len(whole) {
 		t.Errorf("chunked: %d, %v", n, err)
 	}
 	for _, change := range []string{"world", "DUoRhQ=="} {
@@ -411,7 +458,7 @@ func TestNoReaderOfTheAnnouncedLengthGetsUnprovenBytes(t *testing.T) {
 		if m == body {
 			m = strings.Replace(body, change, "E"+change[1:], 1)
 		}
-		if _, err := io.ReadFull(p.Reader(strings.NewReader(m)), buf); err == nil {
+		if _, err := io.ReadFull(p.Reader(strings.NewReader(m)), whole); err == nil {
 			t.Errorf("chunked with another %q: accepted", change)
 		}
 	}

@@ -32,6 +32,5 @@
 // # What it is not
 //
 // Portals and their products have no handlers: they are hosted pages. Load balancers and Cloud Map services as private integrations, client certificates
-// and execution logs are refused by name, and so are first-class integrations with services that Lambent does not have. DetailedMetricsEnabled is kept and shown; there are no
-// metrics of any detail until Lambent has CloudWatch.
+// and execution logs are refused by name, and so are first-class integrations with services that Lambent does not have.
 package apigatewayv2

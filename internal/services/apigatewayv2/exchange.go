@@ -42,6 +42,7 @@ type exchange struct {
 	refused  *refusal // why the gateway answered by itself
 	status   int      // that the client got
 	sent     int      // bytes of the body that the client got
+	called   bool     // the integration was
 	times    struct{ authorizer, integration time.Duration }
 	trace    *trace.Trace
 }
@@ -68,6 +69,7 @@ func (g *Gateway) serveHTTP(w http.ResponseWriter, r *http.Request, t *table, to
 	ctx := r.Context()
 	defer func() {
 		x.trace.End(x.status)
+		x.count()
 		g.logRequest(ctx, x)
 	}()
 	if refused := x.run(ctx, w); refused != nil {
@@ -179,6 +181,7 @@ func (x *exchange) integrate(ctx context.Context, w http.ResponseWriter) *refusa
 	timed, cancel := context.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), i.timeout)
 	defer cancel()
 	from := x.gateway.deps.Clock.Now()
+	x.called = true
 	out, refused := x.call(timed, w.Header())
 	x.times.integration = x.gateway.deps.Clock.Now().Sub(from)
 	if refused != nil {

@@ -57,15 +57,17 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request, t *table) {
 	}
 	m.request = r
 	if g.options.Rates.Admit(m.now, t.limits(g.options.Rates, connectRoute)...) >= 0 {
+		m.count(g.deps.Clock.Now(), refused)
 		fail(w, nil, r, http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}
-	if refused := g.admit(ctx, m); refused != nil {
-		g.logAccess(ctx, m, refused.status, refused.err)
-		if refused.err != nil && refused.status >= http.StatusInternalServerError {
-			m.log(ctx, g.deps.Log, refused.err)
+	if f := g.admit(ctx, m); f != nil {
+		g.logAccess(ctx, m, f.status, f.err)
+		m.count(g.deps.Clock.Now(), refused)
+		if f.err != nil && f.status >= http.StatusInternalServerError {
+			m.log(ctx, g.deps.Log, f.err)
 		}
-		fail(w, nil, r, refused.status, refused.message)
+		fail(w, nil, r, f.status, f.message)
 		return
 	}
 	m.context = nil // it has the authorizer's answer from now on
@@ -76,6 +78,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request, t *table) {
 func (g *Gateway) open(w http.ResponseWriter, r *http.Request, m *message) {
 	ctx := r.Context()
 	a, err := g.run(service.WithRequest(ctx, m.serviceRequest()), m)
+	m.count(g.deps.Clock.Now(), endOf(a.status, err))
 	if err != nil {
 		g.logAccess(ctx, m, http.StatusBadGateway, err)
 		m.log(ctx, g.deps.Log, err)

@@ -85,7 +85,13 @@ func (g *Gateway) postToConnection(ctx context.Context, in *management.PostToCon
 	if err != nil {
 		return nil, err
 	}
-	return &management.PostToConnectionOutput{}, g.send(ctx, &c, in.Data)
+	if err := g.send(ctx, &c, in.Data); err != nil {
+		return nil, err
+	}
+	if open, err := g.table(ctx, t.API, t.Stage); err == nil && open != nil {
+		open.countSent(g.deps.Clock.Now())
+	}
+	return &management.PostToConnectionOutput{}, nil
 }
 
 func (g *Gateway) getConnection(ctx context.Context, in *management.GetConnectionInput) (*management.GetConnectionOutput, error) {

@@ -39,6 +39,9 @@ type message struct {
 	// code and reason are those of the end of the connection.
 	code   int
 	reason string
+	// called tells that the integration was, and took for how long.
+	called bool
+	took   time.Duration
 
 	context []byte // see requestContext
 }
@@ -198,28 +201,36 @@ func (g *Gateway) receive(ctx context.Context, c *connection, data []byte) []byt
 		return g.broken(ctx, c, err)
 	}
 	m.body = data
+	answer, e := g.dispatch(ctx, m)
+	m.count(g.deps.Clock.Now(), e)
+	return answer
+}
+
+// dispatch finds the route of a message and runs it. It returns what goes back to the client, and how the message ended.
+func (g *Gateway) dispatch(ctx context.Context, m *message) ([]byte, end) {
+	t := m.table
 	key := t.socket.selection.text(m.resolve)
 	m.route = t.socket.find(key)
 	if m.route == nil || m.route.integration == nil {
-		return m.failure("Forbidden")
+		return m.failure("Forbidden"), refused
 	}
 	if g.options.Rates.Admit(m.now, t.limits(g.options.Rates, m.route.RouteKey)...) >= 0 {
-		return m.failure("Too Many Requests")
+		return m.failure("Too Many Requests"), refused
 	}
 	if why := m.route.invalid(m); why != "" {
 		g.deps.Log.DebugContext(ctx, "message does not satisfy its model", slog.String("api", m.API), slog.String("route", m.routeKey()), slog.String("why", why))
-		return m.failure("Invalid request body")
+		return m.failure("Invalid request body"), refused
 	}
 	answer, err := g.run(service.WithRequest(ctx, m.serviceRequest()), m)
 	g.logAccess(ctx, m, answer.status, err)
 	switch {
 	case err != nil:
 		m.log(ctx, g.deps.Log, err)
-		return m.failure("Internal server error")
+		return m.failure("Internal server error"), failed
 	case !m.route.answers || len(answer.body) == 0:
-		return nil
+		return nil, endOf(answer.status, nil)
 	}
-	return answer.body
+	return answer.body, endOf(answer.status, nil)
 }
 
 // broken logs what should not happen and answers the client.
@@ -254,6 +265,7 @@ func (g *Gateway) disconnected(ctx context.Context, c *connection, code int, rea
 				m.code, m.reason = code, reason
 				answer, err := g.run(service.WithRequest(ctx, m.serviceRequest()), m)
 				g.logAccess(ctx, m, answer.status, err)
+				m.count(g.deps.Clock.Now(), endOf(answer.status, err))
 				if err != nil {
 					m.log(ctx, g.deps.Log, err)
 				}

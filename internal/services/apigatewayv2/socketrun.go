@@ -33,6 +33,8 @@ func (g *Gateway) run(ctx context.Context, m *message) (answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.timeout)
 	defer cancel()
+	from := g.deps.Clock.Now()
+	defer func() { m.called, m.took = true, g.deps.Clock.Now().Sub(from) }()
 	switch i.IntegrationType {
 	case kindAWSProxy:
 		return g.runFunction(ctx, m, i)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -27,6 +28,7 @@ type table struct {
 	log        *logged
 	rate       *tokenbucket.Limit           // of the whole stage
 	rates      map[string]tokenbucket.Limit // of routes
+	meters     meters
 }
 
 // tableKey names a stage of an API.
@@ -39,11 +41,11 @@ func newTables(s store.Store) *memo.Cache[struct{}, tableKey, *table] {
 
 // table returns the compiled stage, or nil when there is no such API or stage.
 func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
-	return g.tables.Get(ctx, struct{}{}, tableKey{id, name}, func(r store.Reader) (*table, error) { return loadTable(r, id, name) })
+	return g.tables.Get(ctx, struct{}{}, tableKey{id, name}, func(r store.Reader) (*table, error) { return loadTable(r, id, name, g.options.Meters) })
 }
 
 // loadTable reads and compiles a stage. It returns nil when there is no such API or stage: paths are asked for a stage's name first, so this is the usual answer.
-func loadTable(r store.Reader, id, name string) (*table, error) {
+func loadTable(r store.Reader, id, name string, counts *meter.Registry) (*table, error) {
 	o, ok, err := record.Get[owner](r, ownerKey(id))
 	if err != nil || !ok {
 		return nil, err
@@ -72,8 +74,10 @@ func loadTable(r store.Reader, id, name string) (*table, error) {
 	}
 	if a.webSocket() {
 		t.socket, err = compileSocket(&c)
+		t.compileMeters(counts, &st, &c)
 		return t, err
 	}
+	t.compileMeters(counts, &st, &c)
 	t.cors, t.routes = newCORS(c.CORS), compile(&c, st.StageVariables)
 	return t, nil
 }

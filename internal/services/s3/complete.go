@@ -29,7 +29,10 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if err != nil {
 		return nil, err
 	}
-	bare, _, _ := strings.Cut(value, "-")
+	bare, count, counted := strings.Cut(value, "-")
+	if n, err := strconv.Atoi(count); counted && (err != nil || n < 1 || n > maxParts) {
+		return nil, invalidRequest("Value for x-amz-checksum-%s header is invalid.", strings.ToLower(algorithm))
+	}
 	if err := (expect{algorithm: algorithm, value: bare}).checkValue(); err != nil {
 		return nil, err
 	}

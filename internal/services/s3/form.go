@@ -137,7 +137,7 @@ func (f *form) prove(ctx context.Context, up *service.FormUpload) (context.Conte
 	missing := func(names ...string) error {
 		for _, n := range names {
 			if _, ok := f.fields[n]; !ok {
-				return invalidArgument("Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", n).WithDetail(&InvalidArgument{n, ""})
+				return missingField(n)
 			}
 		}
 		return nil
@@ -168,6 +168,20 @@ func (f *form) prove(ctx context.Context, up *service.FormUpload) (context.Conte
 	return up.Prove(ctx, sig)
 }
 
+// missingField names a field that a form lacks in S3's spelling; the fields of forms are the same in any case.
+func missingField(name string) error {
+	switch name {
+	case "awsaccesskeyid":
+		name = "AWSAccessKeyId"
+	case "signature":
+		name = "Signature"
+	case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature":
+		name = http.CanonicalHeaderKey(name)
+	}
+	return invalidArgument("Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", name).
+		WithDetail(&InvalidArgument{name, ""})
+}
+
 func basicTime(s string) bool {
 	_, err := time.Parse("20060102T150405Z", s)
 	return err == nil
@@ -177,7 +191,7 @@ func basicTime(s string) bool {
 func (f *form) request() (*request, expect, error) {
 	key, ok := f.fields["key"]
 	if !ok {
-		return nil, expect{}, invalidArgument("Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.").WithDetail(&InvalidArgument{"key", ""})
+		return nil, expect{}, missingField("key")
 	}
 	name := path.Base(strings.ReplaceAll(f.file.FileName(), `\`, "/"))
 	if f.file.FileName() == "" {
@@ -236,6 +250,9 @@ func formTags(raw string) (string, error) {
 		Tags    []api.Tag `xml:"TagSet>Tag"`
 	}
 	if err := xml.Unmarshal([]byte(raw), &doc); err != nil {
+		if xml.Unmarshal([]byte(raw), new(struct{})) == nil {
+			return "", nil // S3 takes another document for one without tags
+		}
 		return "", malformedXML()
 	}
 	if err := checkTags(doc.Tags, maxObjectTags); err != nil {

@@ -86,7 +86,7 @@ func (p *formPolicy) parseConditions(raw json.RawMessage) error {
 		case json.Unmarshal(c, &simple) == nil:
 			err = p.addSimple(simple)
 		case json.Unmarshal(c, &parts) == nil:
-			err = p.addTest(parts)
+			err = p.addTest(string(c), parts)
 		default:
 			err = badFormPolicy("Invalid condition test: must be a List or Object.")
 		}
@@ -113,7 +113,8 @@ func (p *formPolicy) addSimple(c map[string]json.RawMessage) error {
 	return nil
 }
 
-func (p *formPolicy) addTest(parts []json.RawMessage) error {
+// addTest adds a condition in the form of a list, which shown is the text of.
+func (p *formPolicy) addTest(shown string, parts []json.RawMessage) error {
 	if len(parts) == 0 {
 		return badFormPolicy("Invalid Condition: missing operation identifier.")
 	}
@@ -132,7 +133,8 @@ func (p *formPolicy) addTest(parts []json.RawMessage) error {
 		least, ok1 := jsonSize(parts[1])
 		most, ok2 := jsonSize(parts[2])
 		if !ok1 || !ok2 {
-			return badFormPolicy("Invalid JSON.")
+			p.conditions = append(p.conditions, formCondition{shown: shown}) // which never holds
+			return nil
 		}
 		p.least, p.most = max(p.least, least), min(p.most, most)
 		return nil
@@ -141,7 +143,6 @@ func (p *formPolicy) addTest(parts []json.RawMessage) error {
 	if json.Unmarshal(parts[1], &field) != nil || json.Unmarshal(parts[2], &value) != nil {
 		return badFormPolicy("Invalid JSON.")
 	}
-	shown := `["` + op + `",` + strconv.Quote(field) + `,` + strconv.Quote(value) + `]`
 	name, ok := strings.CutPrefix(field, "$")
 	if !ok {
 		name = "" // a test of nothing never holds

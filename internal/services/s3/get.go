@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -366,12 +367,25 @@ func rangeApplies(ifRange string, v *version) bool {
 // overrides are the response-* parameters. They need a signature, so that a link on a page of someone else cannot
 // make an object look like something that it is not.
 type overrides struct {
-	contentType, cacheControl, disposition, encoding, language *string
-	expires                                                    *time.Time
+	contentType, cacheControl, disposition, encoding, language, expires *string
+}
+
+// expiresOf returns the response-expires parameter as it was sent: S3 hands it on whatever day of the week it claims.
+func expiresOf(ctx context.Context, at *time.Time) *string {
+	if at == nil {
+		return nil
+	}
+	if h := service.RequestFrom(ctx).HTTP; h != nil {
+		_, query, _ := strings.Cut(h.RawTarget, "?")
+		if q, err := url.ParseQuery(query); err == nil && q.Has("response-expires") {
+			return ptr(q.Get("response-expires"))
+		}
+	}
+	return ptr(httpTime(*at))
 }
 
 func (v overrides) check(ctx context.Context) error {
-	if !anySet(v.contentType, v.cacheControl, v.disposition, v.encoding, v.language) && v.expires == nil {
+	if !anySet(v.contentType, v.cacheControl, v.disposition, v.encoding, v.language, v.expires) {
 		return nil
 	}
 	if service.RequestFrom(ctx).Principal.Kind == service.Anonymous {
@@ -391,14 +405,12 @@ func (v overrides) apply(h headers) headers {
 	set(&h.ContentDisposition, v.disposition)
 	set(&h.ContentEncoding, v.encoding)
 	set(&h.ContentLanguage, v.language)
-	if v.expires != nil {
-		h.Expires = httpTime(*v.expires)
-	}
+	set(&h.Expires, v.expires)
 	return h
 }
 
 func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.GetObjectOutput, error) {
-	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
+	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, expiresOf(ctx, in.ResponseExpires)}
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
@@ -436,7 +448,7 @@ func (s *Service) getObject(ctx context.Context, in *api.GetObjectInput) (*api.G
 }
 
 func (s *Service) headObject(ctx context.Context, in *api.HeadObjectInput) (*api.HeadObjectOutput, error) {
-	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, in.ResponseExpires}
+	o := overrides{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage, expiresOf(ctx, in.ResponseExpires)}
 	if err := o.check(ctx); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,6 +91,10 @@ func parsePolicy(document, arn string) ([]statement, error) {
 		}
 	}
 	if _, err := iam.Parse(document, iam.ResourceBased); err != nil {
+		var malformed *iam.MalformedError
+		if errors.As(err, &malformed) && malformed.S3 != "" {
+			return nil, malformedPolicy("%s", malformed.S3)
+		}
 		return nil, malformedPolicy("%s", err)
 	}
 	return all, nil
@@ -118,7 +123,10 @@ func (st *statement) check(arn string) error {
 			return malformedPolicy("Policy has invalid resource")
 		}
 	}
-	return nil
+	if err := st.checkReach(arn); err != nil {
+		return err
+	}
+	return st.checkConditions()
 }
 
 // validPrincipal accepts "*" and objects of the kinds AWS, Service, CanonicalUser and Federated.

@@ -11,6 +11,12 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
+// maxWebsite is the greatest size of a website configuration, in bytes.
+const maxWebsite = 128 << 10
+
+// MessageLimit is the detail of a document that is too large.
+type MessageLimit struct{ MaxMessageLengthBytes string }
+
 func noSuchWebsite() *service.Error {
 	return fail("NoSuchWebsiteConfiguration", http.StatusNotFound, "The specified bucket does not have a website configuration")
 }
@@ -21,6 +27,11 @@ func (s *Service) putBucketWebsite(ctx context.Context, in *api.PutBucketWebsite
 	}
 	if err := checkWebsite(in.WebsiteConfiguration); err != nil {
 		return nil, err
+	}
+	if r := service.RequestFrom(ctx).HTTP; r != nil {
+		if n, ok := parseSize(r.Header("Content-Length")); ok && n > maxWebsite {
+			return nil, fail("MaxMessageLengthExceeded", http.StatusBadRequest, "Your request was too big.").WithDetail(&MessageLimit{itoa(maxWebsite)})
+		}
 	}
 	return answerOf(&api.PutBucketWebsiteOutput{}, setConf(ctx, s, in.Bucket, in.ExpectedBucketOwner, websiteConf, *in.WebsiteConfiguration))
 }
@@ -56,6 +67,11 @@ func checkWebsite(c *api.WebsiteConfiguration) error {
 	return nil
 }
 
+// websiteErrors are the statuses that a routing rule may be about: those of RFC 9110 that a server of websites could answer.
+var websiteErrors = []int{
+	400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 500, 501, 502, 503, 504, 505,
+}
+
 func checkRoutingRule(r api.RoutingRule) error {
 	switch {
 	case r.Redirect == nil || *r.Redirect == (api.Redirect{}):
@@ -76,7 +92,11 @@ func checkRoutingRule(r api.RoutingRule) error {
 		return invalidRequest("The provided HTTP redirect code (%s) is not valid. Valid codes are 3XX except 300.", *c)
 	}
 	if r.Condition != nil && r.Condition.HttpErrorCodeReturnedEquals != nil {
-		if c, err := strconv.Atoi(*r.Condition.HttpErrorCodeReturnedEquals); err != nil || http.StatusText(c) == "" || c < 400 || c == http.StatusTeapot {
+		c, err := strconv.Atoi(*r.Condition.HttpErrorCodeReturnedEquals)
+		if err != nil {
+			return malformedXML()
+		}
+		if !slices.Contains(websiteErrors, c) {
 			return invalidRequest("The provided HTTP error code (%s) is not valid. Valid codes are 4XX or 5XX.", *r.Condition.HttpErrorCodeReturnedEquals)
 		}
 	}

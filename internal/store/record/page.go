@@ -24,6 +24,11 @@ type Paging struct {
 
 // Page calls keep with the records under prefix, whose keys go on with a name, until it has kept p.Limit of them. It returns the token of the next page, nil on the last.
 func Page[T any](ctx context.Context, s store.Store, prefix key.Key, p Paging, keep func(name string, v T) bool) (next *string, err error) {
+	return PageRows(ctx, s, prefix, p, func(k []byte, v T) bool { return keep(key.Decode(k).Skip(prefix).Str(), v) })
+}
+
+// PageRows is [Page] for records whose keys go on in another way than with a name: keep gets the whole key, which is valid until it returns.
+func PageRows[T any](ctx context.Context, s store.Store, prefix key.Key, p Paging, keep func(k []byte, v T) bool) (next *string, err error) {
 	span := prefix.Span()
 	if p.NamePrefix != "" {
 		span = prefix.StrPrefix(p.NamePrefix).Span()
@@ -47,7 +52,7 @@ func Page[T any](ctx context.Context, s store.Store, prefix key.Key, p Paging, k
 				next = &token
 				return nil
 			}
-			if keep(key.Decode(row.Key).Skip(prefix).Str(), row.Value) {
+			if keep(row.Key, row.Value) {
 				n++
 			}
 			last = append(last[:0], row.Key[len(prefix):]...)

@@ -7,6 +7,22 @@
 // services or bodies of megabytes, and those that compare nothing. The members that a case ignores are the default encryption of AWS's buckets, ETags of
 // encrypted objects, and bodies that the recording did not keep.
 //
+// # Requests
+//
+// testdata/requests holds requests byte by byte, most of them bad ones, with what AWS answers: the code, the status and the text. A file is an archive of cases for one platform.
+// A case is a list of requests, each a line with method and target, headers, the body in lines after "|", fields of a form after "+", and after "@" how it is sent:
+//
+//	@header at=-16m secret=wrong   signed in the header (the default), by another time, key, secret, region, service or token
+//	@query expires=60s, @v2, @none presigned, by Signature Version 2, or by nobody
+//	@payload VALUE                 the x-amz-content-sha256
+//	@chunk DATA                    a chunk of a signed, chunked body
+//	@edit OLD => NEW               a change of the head after it was signed
+//	@length N, @half, @bare        another Content-Length; nothing after the body; no Content-MD5 for a document
+//
+// Behind "=" stand the status, code and text of the answer, behind "~" and "!" what it has and has not, and "> NAME ELEMENT" keeps an element for later lines as
+// {{.NAME}}. Lines are templates of text/template; see expand for the functions. The answers are those that LocalStack recorded, that the issues of versitygw quote, that
+// AWS documents, or what is known of S3 otherwise.
+//
 // # The suite
 //
 // The suite is the test command of versitygw (Apache-2.0), about 900 tests through the AWS SDK for Go. It is a program of its own and not part of

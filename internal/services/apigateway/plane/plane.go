@@ -19,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
@@ -50,6 +51,8 @@ type Options struct {
 	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Keys opens the private keys of client certificates.
 	Keys port.Keys
+	// Meters count requests; nil counts nothing.
+	Meters *meter.Registry
 	// Next answers requests for what is no REST API; nil answers that there is no such API.
 	Next http.Handler
 }
@@ -217,6 +220,7 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 	x.trace = p.o.Traces.Begin(x.id, id, name, x.http.Method, x.path, whole)
 	defer func() {
 		x.trace.End(x.status)
+		x.count()
 		x.writeLogs(ctx)
 	}()
 	if f := x.run(ctx, w); f != nil {

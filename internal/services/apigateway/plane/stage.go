@@ -10,6 +10,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/accesslog"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/lib/lru"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/services/apigateway/api"
 	"lambent.dev/lambent/internal/store"
@@ -37,6 +38,8 @@ type stage struct {
 	accessTo  *accesslog.Destination
 	flushed   string // counts the flushes of the authorizers' results
 	logRole   bool
+	counts    *meter.Registry
+	meter     *meter.Meter
 
 	mu sync.Mutex // guards the fields below; it is a leaf
 	// settings are those of methods that were called.
@@ -51,8 +54,9 @@ type settings struct {
 	ttl      int32 // of cached answers, in seconds
 	guarded  bool  // invalidation needs a permission
 	strategy string
-	level    string // of the execution log: ERROR, INFO or OFF
-	data     bool   // the execution log has bodies
+	level    string       // of the execution log: ERROR, INFO or OFF
+	data     bool         // the execution log has bodies
+	meter    *meter.Meter // of a method with detailed metrics; nil for every other
 }
 
 // stages keeps what was read and compiled.
@@ -111,6 +115,7 @@ func (p *Plane) stage(ctx context.Context, s api.Scope, id, name string) (*stage
 
 func (p *Plane) compileStage(r store.Reader, served *api.Served) (*stage, error) {
 	st := &stage{Served: *served, name: deref(served.Stage.StageName), settings: map[*method]*settings{}, flushed: strconv.FormatInt(served.Stage.AuthorizersFlushed, 10)}
+	st.counts, st.meter = p.o.Meters, st.newMeter(p.o.Meters, nil)
 	var err error
 	if st.plain, err = p.tree(r, served, served.Hash); err != nil {
 		return nil, err
@@ -183,6 +188,7 @@ func (st *stage) settingsOf(m *method, httpMethod string) *settings {
 	s := &settings{ttl: 300, guarded: true, level: "OFF"}
 	k := throttle.Key{Account: st.Account, Region: st.Region, API: st.API.ID, Stage: st.name}
 	var limit tokenbucket.Limit
+	detailed := false
 	for _, name := range []string{"*/*", api.MethodKey(m.resource.path, m.name), api.MethodKey(m.resource.path, httpMethod)} {
 		c, ok := st.Stage.MethodSettings[name]
 		if !ok {
@@ -205,8 +211,12 @@ func (st *stage) settingsOf(m *method, httpMethod string) *settings {
 		}
 		pick(&s.level, c.LoggingLevel)
 		pick(&s.data, c.DataTraceEnabled)
+		pick(&detailed, c.MetricsEnabled)
 	}
 	s.cached = s.cached && deref(st.Stage.CacheClusterEnabled)
+	if detailed {
+		s.meter = st.newMeter(st.counts, m)
+	}
 	s.limit = throttle.Claim{Key: k, Limit: limit}
 	st.settings[m] = s
 	return s
