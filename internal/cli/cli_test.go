@@ -32,7 +32,7 @@ func run(t *testing.T, environ []string, args ...string) (code int, out, talk st
 	code = Run(t.Context(), Process{
 		Args: args, Environ: environ, Stdin: strings.NewReader(""), Clock: clock.System{}, Version: "test",
 		Term:  &term.Terminal{Out: &stdout, Err: &stderr, Width: 80},
-		Start: start,
+		Start: start, Types: server.ResourceTypes,
 	})
 	return code, stdout.String(), stderr.String()
 }

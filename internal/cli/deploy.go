@@ -29,10 +29,10 @@ const inlineTemplate = 51_200
 
 // deployment is one deploy of an application to a running Lambent.
 type deployment struct {
-	dir, stack string
-	cacheDir   string
-	parameters map[string]string
-	debug      bool // build programs for a debugger
+	dir, stack, stage string
+	cacheDir          string
+	parameters        map[string]string
+	debug             bool // build programs for a debugger
 	// packed, when set, is told what was deployed.
 	packed func(*pack.Application)
 }
@@ -56,7 +56,7 @@ func (a *app) deployCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showStack(stack)
+			return a.showStack(cl.Endpoint, stack)
 		},
 	}
 	d.flags(c, &parameters)
@@ -65,6 +65,7 @@ func (a *app) deployCommand() *cobra.Command {
 
 func (d *deployment) flags(c *cobra.Command, parameters *[]string) {
 	c.Flags().StringVar(&d.stack, "stack", "", "name of the stack (default: the name of the folder)")
+	c.Flags().StringVar(&d.stage, "stage", "", "a stage, such as qa: deploys the stack STACK-STAGE with the parameters of parameters.STAGE.yaml")
 	c.Flags().StringArrayVarP(parameters, "parameter", "p", nil, "a template parameter as NAME=VALUE; repeat for more")
 }
 
@@ -100,7 +101,7 @@ func (d *deployment) fill(args, parameters []string) error {
 		}
 		d.parameters[name] = value
 	}
-	return nil
+	return d.enterStage(abs)
 }
 
 // deploy builds, uploads, deploys and syncs, with progress on the terminal.

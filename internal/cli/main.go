@@ -27,5 +27,6 @@ func Main(version string) int {
 			}
 			return s, nil
 		},
+		Types: server.ResourceTypes,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/service"
 )
 
 // Exit codes of the program.
@@ -46,6 +47,8 @@ type Process struct {
 	Version string
 	// Start starts a platform. Without it there is no command up.
 	Start func(ctx context.Context, c config.Config, log *slog.Logger) (Platform, error)
+	// Types returns the resource types of this program.
+	Types func(ctx context.Context) ([]service.ResourceType, error)
 }
 
 // Run runs a command line and returns the exit code of the program.
@@ -113,11 +116,14 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	root.PersistentFlags().StringVar(&a.endpoint, "endpoint", "", "URL of the running Lambent (default: the one of this project, or "+defaultEndpoint+")")
 	commands := []*cobra.Command{
-		a.deployCommand(), a.planCommand(), a.deleteCommand(), a.statusCommand(), a.outputsCommand(), a.invokeCommand(), a.replayCommand(), a.executionCommand(), a.logsCommand(), a.dbCommand(),
+		a.initCommand(), a.deployCommand(), a.planCommand(), a.deleteCommand(), a.statusCommand(), a.outputsCommand(), a.invokeCommand(), a.replayCommand(), a.executionCommand(), a.logsCommand(), a.dbCommand(),
 		a.envCommand(), a.execCommand(), a.iamCommand(), a.traceCommand(), a.s3Command(), a.backupCommand(), a.restoreCommand(), a.queueCommand(), a.outboxCommand(), a.runtimeCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 	if a.Start != nil {
 		commands = append([]*cobra.Command{a.upCommand(), a.devCommand()}, commands...)
+	}
+	if a.Types != nil {
+		commands = append(commands, a.explainCommand(), a.exportCommand())
 	}
 	root.AddCommand(commands...)
 	markUsage(root)

@@ -87,19 +87,22 @@ func (a *app) outputsCommand() *cobra.Command {
 			if len(stacks) != 1 {
 				return usage{fmt.Errorf("there are %d stacks; name one (lambent status lists them)", len(stacks))}
 			}
-			return a.showStack(&stacks[0])
+			return a.showStack(cl.Endpoint, &stacks[0])
 		},
 	})
 }
 
-// showStack prints the outputs of a stack.
-func (a *app) showStack(s *client.Stack) error {
+// showStack prints the outputs of a stack, and under URLs of AWS's those that lead here.
+func (a *app) showStack(endpoint string, s *client.Stack) error {
 	if a.json {
 		return a.Term.JSON(s.OutputMap())
 	}
 	rows := make([][]string, 0, len(s.Outputs))
 	for _, o := range s.Outputs {
 		rows = append(rows, []string{o.Key, o.Value})
+		if here := localURL(endpoint, o.Value); here != "" {
+			rows = append(rows, []string{"  here", here})
+		}
 	}
 	if len(rows) == 0 {
 		a.Term.Say("%s has no outputs.", s.Name)

@@ -222,7 +222,7 @@ func (a *app) deployUp(ctx context.Context, where *running, d deployment, began 
 		return err
 	}
 	a.Term.Print("deployed %s (%.1f s)", stack.Name, a.Clock.Now().Sub(began).Seconds())
-	return a.showStack(stack)
+	return a.showStack(cl.Endpoint, stack)
 }
 
 func (a *app) logger(cfg config.Config) *slog.Logger {

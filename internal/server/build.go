@@ -23,6 +23,7 @@ import (
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigateway"
+	"lambent.dev/lambent/internal/services/cloudcontrol"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/cloudwatch"
 	"lambent.dev/lambent/internal/services/dynamodb"
@@ -95,6 +96,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
+		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil
