@@ -1,6 +1,6 @@
 // Command functions measures what running functions costs, apart from the functions.
 //
-//	go run ./bench/functions [-lambent bin/lambent] [-n 200] [-only cold,modules,fresh,rate,idle,many,warm,throughput,neighbour]
+//	go run ./bench/functions [-lambent bin/lambent] [-n 200] [-only cold,modules,fresh,rate,idle,many,warm,throughput,neighbour,dev]
 //
 // It prints the rows of bench/README.md. Each row is a ratio of two things that were measured in turns in one run: a cold start through the signed
 // HTTP API beside a bare start of the language on the host, and so on. Everything runs on loopback, in temporary folders.
@@ -29,7 +29,7 @@ func main() {
 		return
 	}
 	b := &bench{}
-	only := flag.String("only", "cold,modules,images,fresh,rate,idle,many,warm,throughput,neighbour", "what to measure, separated by commas")
+	only := flag.String("only", "cold,modules,images,fresh,rate,idle,many,warm,throughput,neighbour,dev", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.samples, "n", 200, "samples of each kind")
 	flag.IntVar(&b.many, "many", 1000, "how many sandboxes are alive at once")
@@ -76,7 +76,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"cold", b.cold}, {"modules", b.modules}, {"images", b.images}, {"fresh", b.fresh}, {"rate", b.rate}, {"idle", b.idle}, {"many", b.alive}, {"warm", b.warm}, {"throughput", b.throughput}, {"neighbour", b.neighbour}} {
+	}{{"cold", b.cold}, {"modules", b.modules}, {"images", b.images}, {"fresh", b.fresh}, {"rate", b.rate}, {"idle", b.idle}, {"many", b.alive}, {"warm", b.warm}, {"throughput", b.throughput}, {"neighbour", b.neighbour}, {"dev", b.dev}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -49,6 +49,8 @@ type Options struct {
 	Binary, Dir string
 	// DataDir is the platform's data folder, App the application to deploy; empty for none.
 	DataDir, App string
+	// Dev has the sources of the application watched, as `lambent dev` does.
+	Dev bool
 	// Args are further arguments.
 	Args []string
 }
@@ -59,7 +61,11 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"up", "--data-dir", o.DataDir, "--listen", addr, "--log-level", "error"}, o.Args...)
+	command := "up"
+	if o.Dev {
+		command = "dev"
+	}
+	args := append([]string{command, "--data-dir", o.DataDir, "--listen", addr, "--log-level", "error"}, o.Args...)
 	if o.App != "" {
 		abs, err := filepath.Abs(o.App)
 		if err != nil {

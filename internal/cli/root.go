@@ -116,7 +116,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	root.PersistentFlags().StringVar(&a.endpoint, "endpoint", "", "URL of the running Lambent (default: the one of this project, or "+defaultEndpoint+")")
 	commands := []*cobra.Command{
-		a.initCommand(), a.deployCommand(), a.planCommand(), a.deleteCommand(), a.statusCommand(), a.outputsCommand(), a.invokeCommand(), a.replayCommand(), a.executionCommand(), a.logsCommand(), a.dbCommand(),
+		a.initCommand(), a.deployCommand(), a.planCommand(), a.driftCommand(), a.deleteCommand(), a.statusCommand(), a.outputsCommand(), a.invokeCommand(), a.replayCommand(), a.executionCommand(), a.logsCommand(), a.dbCommand(),
 		a.envCommand(), a.execCommand(), a.iamCommand(), a.traceCommand(), a.s3Command(), a.backupCommand(), a.restoreCommand(), a.queueCommand(), a.outboxCommand(), a.runtimeCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 	if a.Start != nil {

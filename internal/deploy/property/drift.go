@@ -3,6 +3,7 @@ package property
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +173,8 @@ func same(expected, actual any) bool {
 	if empty(expected) && empty(actual) || Equal(expected, actual) {
 		return true
 	}
-	e, scalar := template.Text(expected)
-	a, alsoScalar := template.Text(actual)
+	e, scalar := Text(expected)
+	a, alsoScalar := Text(actual)
 	if scalar && alsoScalar {
 		return e == a || namedBy(e, a) || namedBy(a, e)
 	}
@@ -186,6 +187,14 @@ func same(expected, actual any) bool {
 		return same(expected, al[0])
 	}
 	return false
+}
+
+// Text returns the text of a scalar. A whole number has none of the decimals that a recorded one, which went through JSON, would get.
+func Text(v any) (string, bool) {
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		v = int64(f)
+	}
+	return template.Text(v)
 }
 
 // namedBy tells whether arn is the ARN of what name names: a template may say either where the service says one of them.

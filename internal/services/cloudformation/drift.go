@@ -11,7 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
-	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/deploy/property"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -242,7 +242,7 @@ func driftText(v any) string {
 	if v == nil {
 		return "null"
 	}
-	if text, ok := template.Text(v); ok {
+	if text, ok := property.Text(v); ok {
 		return text
 	}
 	text, err := jsonText(v)

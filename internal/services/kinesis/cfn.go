@@ -19,8 +19,8 @@ type streamProperties struct {
 	StreamModeDetails        *modeProperty         `cfn:"StreamModeDetails"`
 	RetentionPeriodHours     *int32                `cfn:"RetentionPeriodHours"`
 	MaxRecordSizeInKiB       *int32                `cfn:"MaxRecordSizeInKiB"`
-	WarmThroughputMiBps      *int32                `cfn:"WarmThroughputMiBps"`
-	DesiredShardLevelMetrics []string              `cfn:"DesiredShardLevelMetrics"`
+	WarmThroughputMiBps      *int32                `cfn:"WarmThroughputMiBps,writeOnly"`
+	DesiredShardLevelMetrics []string              `cfn:"DesiredShardLevelMetrics,unordered"`
 	StreamEncryption         *encryptionProperty   `cfn:"StreamEncryption"`
 	Tags                     []service.TagProperty `cfn:"Tags"`
 }
@@ -52,13 +52,16 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Kinesis::Stream", service.ResourceSpec[streamProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createStreamResource, Update: s.updateStreamResource, Delete: s.deleteStreamResource,
+			Identifier: []string{"Name"}, Read: s.readStreamResource, List: s.listStreamResources, Missing: []string{"ResourceNotFoundException"},
 		}),
 		service.NewResourceType("AWS::Kinesis::StreamConsumer", service.ResourceSpec[consumerProperties]{
 			Attributes: []string{"ConsumerARN", "ConsumerCreationTimestamp", "ConsumerName", "ConsumerStatus", "StreamARN"},
 			Create:     s.createConsumerResource, Update: s.updateConsumerResource, Delete: s.deleteConsumerResource,
+			Identifier: []string{"ConsumerARN"}, Read: s.readConsumerResource, List: s.listConsumerResources, ListBy: []string{"StreamARN"}, Missing: []string{"ResourceNotFoundException"},
 		}),
 		service.NewResourceType("AWS::Kinesis::ResourcePolicy", service.ResourceSpec[policyProperties]{
 			Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+			Identifier: []string{"ResourceArn"}, Read: s.readPolicyResource, Missing: []string{"ResourceNotFoundException"},
 		}),
 	}
 }

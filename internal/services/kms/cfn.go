@@ -48,18 +48,27 @@ func (s *Service) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::KMS::Key", service.ResourceSpec[keyProperties]{
 			Attributes: []string{"Arn", "KeyId"}, Create: s.createKeyResource, Update: s.updateKeyResource,
+			Identifier: []string{"KeyId"}, Read: s.readKeyResource, Missing: []string{codeNotFound},
+			List: func(ctx context.Context, _ *keyProperties, next string) (service.Page, error) {
+				return s.listKeyResources(ctx, next)
+			},
 			Delete: func(ctx context.Context, c service.ResourceCall, p *keyProperties) error {
 				return s.deleteKeyResource(ctx, c, &p.sharedProperties)
 			},
 		}),
 		service.NewResourceType("AWS::KMS::ReplicaKey", service.ResourceSpec[replicaProperties]{
 			Attributes: []string{"Arn", "KeyId"}, Create: s.createReplicaResource, Update: s.updateReplicaResource,
+			Identifier: []string{"KeyId"}, Read: s.readReplicaResource, Missing: []string{codeNotFound},
+			List: func(ctx context.Context, _ *replicaProperties, next string) (service.Page, error) {
+				return s.listKeyResources(ctx, next)
+			},
 			Delete: func(ctx context.Context, c service.ResourceCall, p *replicaProperties) error {
 				return s.deleteKeyResource(ctx, c, &p.sharedProperties)
 			},
 		}),
 		service.NewResourceType("AWS::KMS::Alias", service.ResourceSpec[aliasProperties]{
 			Create: s.createAliasResource, Update: s.updateAliasResource, Delete: s.deleteAliasResource,
+			Identifier: []string{"AliasName"}, Read: s.readAliasResource, List: s.listAliasResources, Missing: []string{codeNotFound},
 		}),
 	}
 }

@@ -86,10 +86,12 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Scheduler::Schedule", service.ResourceSpec[scheduleProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createScheduleResource, Update: s.updateScheduleResource, Delete: s.deleteScheduleResource,
+			Identifier: []string{"Name"}, Reread: s.rereadScheduleResource, Missing: []string{codeNotFound},
 		}),
 		service.NewResourceType("AWS::Scheduler::ScheduleGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn", "CreationDate", "LastModificationDate", "State"},
 			Create:     s.createGroupResource, Update: s.updateGroupResource, Delete: s.deleteGroupResource,
+			Identifier: []string{"Name"}, Read: s.readGroupResource, List: s.listGroupResources, Missing: []string{codeNotFound},
 		}),
 	}
 }
