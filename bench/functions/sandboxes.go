@@ -169,32 +169,41 @@ func (b *bench) rate(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		rate := starts / (after - before).Seconds()
-		lab.Row("fresh sandboxes, "+s.language.name, fmt.Sprintf("≥ %g/s a core", least), fmt.Sprintf("%.0f/s a core, by processor time", rate), rate >= least)
+		took := func(after, before time.Duration) string { return lab.Ms((after - before) / starts) }
+		rate := starts / (after.all() - before.all()).Seconds()
+		lab.Row("fresh sandboxes, "+s.language.name, fmt.Sprintf("≥ %g/s a core", least),
+			fmt.Sprintf("%.0f/s a core, by processor time (each %s in the sandbox, %s in the spawner, %s in the platform's place)", rate,
+				took(after.sandboxes, before.sandboxes), took(after.spawner, before.spawner), took(after.own, before.own)), rate >= least)
 	}
 	return nil
 }
 
-// used is the processor time of this process, of the spawner and of all its sandboxes so far. One more sandbox tells where they are.
-func (s *starter) used(ctx context.Context) (time.Duration, error) {
+// usage is processor time: of this process, of the spawner, and of all its sandboxes.
+type usage struct{ own, spawner, sandboxes time.Duration }
+
+func (u usage) all() time.Duration { return u.own + u.spawner + u.sandboxes }
+
+// used is what has been used so far. One more sandbox tells where the others are.
+func (s *starter) used(ctx context.Context) (out usage, err error) {
 	e, err := s.start(ctx)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	defer func() { e.Kill(); <-e.Done() }()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.PID()))
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	_, rest, _ := strings.Cut(string(status), "PPid:")
 	spawner, err := strconv.Atoi(strings.Fields(rest)[0])
 	if err != nil {
-		return 0, err
+		return out, err
 	}
-	own, err1 := lab.CPUOf(os.Getpid())
-	theirs, err2 := lab.CPUOf(spawner)
-	sandboxes, err3 := sandboxesCPU(e.PID())
-	return own + theirs + sandboxes, errors.Join(err1, err2, err3)
+	var err1, err2, err3 error
+	out.own, err1 = lab.CPUOf(os.Getpid())
+	out.spawner, err2 = lab.CPUOf(spawner)
+	out.sandboxes, err3 = sandboxesCPU(e.PID())
+	return out, errors.Join(err1, err2, err3)
 }
 
 // sandboxesCPU is the processor time of all sandboxes of a spawner, dead or alive, by the cgroup above that of one of them.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,11 @@ func TestGVisorCellsHaveTheirSocketAndAreKilled(t *testing.T) {
 	}
 	c.Kill()
 	<-c.Done()
-	if left := processesNamed("runsc"); len(left) > 0 {
+	left := processes(func(dir string) bool {
+		exe, err := os.Readlink(filepath.Join(dir, "exe"))
+		return err == nil && filepath.Base(exe) == "runsc"
+	})
+	if len(left) > 0 {
 		t.Errorf("processes left: %v", left)
 	}
 }

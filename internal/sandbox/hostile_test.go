@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,9 +92,20 @@ func (s *syncBuffer) String() string {
 
 func payloadSpec(m Mount, act string, out io.Writer, env ...string) Spec {
 	return Spec{
-		Name: act, Argv: []string{"/var/task/payload"}, Env: append([]string{payloadVariable + "=" + act, "PATH=/usr/bin:/bin"}, env...),
+		Name: act, Argv: []string{"/var/task/payload"}, Env: append([]string{payloadVariable + "=" + act, "PATH=/usr/bin:/bin", mark()}, env...),
 		Mounts: []Mount{m}, Dir: "/var/task", Stdout: out, Stderr: out,
 	}
+}
+
+// mark is a variable that the processes of this test's payloads have, and no others of the machine.
+func mark() string { return fmt.Sprintf("MARK=%d", os.Getpid()) }
+
+// marked lists the living processes of payloads, zombies aside.
+func marked() []int {
+	return processes(func(dir string) bool {
+		variables, err := os.ReadFile(filepath.Join(dir, "environ"))
+		return err == nil && slices.Contains(strings.Split(string(variables), "\x00"), mark())
+	})
 }
 
 // runAct runs a payload to its end and returns what it printed.
@@ -218,7 +230,7 @@ func TestForkBombMeetsItsLimit(t *testing.T) {
 			if !strings.Contains(out.String(), "refused") {
 				t.Errorf("output %q", out.String())
 			}
-			if left := processesNamed("payload"); len(left) != 0 {
+			if left := marked(); len(left) != 0 {
 				t.Errorf("processes left: %v", left)
 			}
 		})
@@ -240,17 +252,13 @@ func waitFor(t *testing.T, out *syncBuffer, text string) {
 	}
 }
 
-// processesNamed lists the processes of the host whose program has the name, zombies aside.
-func processesNamed(name string) []int {
+// processes lists the processes of the host whose folder of /proc is as wanted.
+func processes(wanted func(dir string) bool) []int {
 	var out []int
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
-		if err == nil && filepath.Base(exe) == name {
+		if err == nil && wanted(filepath.Join("/proc", e.Name())) {
 			out = append(out, pid)
 		}
 	}
@@ -413,13 +421,12 @@ func TestOrphansEndWithTheCell(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
 			h := openHost(t, Options{Plain: plain})
-			before := len(processesNamed("sleep"))
 			out, _ := runAct(t, h, payloadSpec(helper(t), "orphans", nil))
 			if strings.Count(out, "done") != 3 {
 				t.Fatalf("output %s", out)
 			}
-			if after := len(processesNamed("sleep")); after > before {
-				t.Errorf("%d processes are left", after-before)
+			if left := marked(); len(left) != 0 {
+				t.Errorf("processes left: %v", left)
 			}
 		})
 	}

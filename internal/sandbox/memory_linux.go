@@ -76,16 +76,19 @@ func watchV2(dir string) (*memoryWatch, error) {
 // run calls kill when the anonymous memory of the cell passes limit bytes. It returns then, or when the watch is closed.
 func (w *memoryWatch) run(limit int64, kill func()) {
 	for {
-		anon, _ := readNumber(filepath.Join(w.dir, "memory.stat"), w.anon)
-		if anon > limit {
-			kill()
-			return
-		}
 		usage, ok := readNumber(w.usage, "")
 		if !ok {
 			return // the cell is gone
 		}
-		next := usage + max(limit-anon, memoryStep)
+		next := max(limit, usage+memoryStep) // while the total is within the limit, what is a part of it is, too
+		if usage > limit {
+			anon, _ := readNumber(filepath.Join(w.dir, "memory.stat"), w.anon)
+			if anon > limit {
+				kill()
+				return
+			}
+			next = usage + max(limit-anon, memoryStep)
+		}
 		if w.arm(next) != nil {
 			return
 		}

@@ -37,7 +37,7 @@ func TestSpawnerMayBeKilledAtAnyMoment(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	if left := processesNamed("payload"); len(left) != 0 {
+	if left := marked(); len(left) != 0 {
 		t.Errorf("processes left: %v", left)
 	}
 }

@@ -23,9 +23,11 @@ import (
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigateway"
+	"lambent.dev/lambent/internal/services/cloudcontrol"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/cloudwatch"
 	"lambent.dev/lambent/internal/services/dynamodb"
+	"lambent.dev/lambent/internal/services/ec2"
 	"lambent.dev/lambent/internal/services/ecr"
 	"lambent.dev/lambent/internal/services/eventbridge"
 	"lambent.dev/lambent/internal/services/firehose"
@@ -70,6 +72,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	streamService, streams := kinesis.New(p.deps, uses)
 	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
+	networkService, _ := ec2.New(p.deps)
 	endpoints := p.outside(s)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
@@ -88,11 +91,12 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, p.meters), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
-		deliveryService, ecr.New(p.deps),
+		deliveryService, ecr.New(p.deps), networkService,
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
+		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
 	}
 	return services, nil

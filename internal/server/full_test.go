@@ -183,6 +183,15 @@ func emptyZip(t *testing.T) string {
 }
 
 // TestFullDiskLetsEveryServiceRemoveThings makes things of every service, takes the room away, and removes them all.
+// asRoot returns a context of calls by the root user.
+func asRoot(t *testing.T, s *Server) context.Context {
+	t.Helper()
+	root := s.RootKey()
+	return service.WithRequest(t.Context(), &service.Request{ID: "test", Account: root.Account, Region: "us-east-1", Principal: service.Principal{
+		Kind: service.Root, Account: root.Account, ARN: "arn:aws:iam::" + root.Account + ":root", UserID: root.Account,
+	}})
+}
+
 func TestFullDiskLetsEveryServiceRemoveThings(t *testing.T) {
 	parts, err := txtar.ParseFile("testdata/full.txt")
 	if err != nil {
@@ -191,11 +200,7 @@ func TestFullDiskLetsEveryServiceRemoveThings(t *testing.T) {
 	disk := &roomy{FS: vfs.NewMem()}
 	disk.left.Store(5 << 30)
 	s := run(t, machine{clock: clock.System{}, disk: disk}, func(*config.Config) {})
-	root := s.RootKey()
-	c := &script{s: s, vars: map[string]string{"ZIP": emptyZip(t)}}
-	c.ctx = service.WithRequest(t.Context(), &service.Request{ID: "full", Account: root.Account, Region: "us-east-1", Principal: service.Principal{
-		Kind: service.Root, Account: root.Account, ARN: "arn:aws:iam::" + root.Account + ":root", UserID: root.Account,
-	}})
+	c := &script{s: s, ctx: asRoot(t, s), vars: map[string]string{"ZIP": emptyZip(t)}}
 	for _, p := range steps(t, parts.Files[0].Data) {
 		c.do(t, p)
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 )
 
@@ -25,6 +26,12 @@ type PolicySpec[P any] struct {
 	On     func(p *P) []string
 	// Set puts a policy on a resource; the empty one takes it away.
 	Set func(ctx context.Context, resource, policy string) error
+	// Get returns the policy of a resource, or "".
+	Get func(ctx context.Context, resource string) (string, error)
+	// Fill sets the document and what it is put on in properties.
+	Fill func(p *P, policy any, on []string)
+	// Identifier names the property with the resource of an inline policy.
+	Identifier string
 	// Gone is the code of the error of a resource that is not there.
 	Gone string
 	// Inline tells that the policy is on one resource and has that one's id, as AWS::SQS::QueueInlinePolicy.
@@ -34,14 +41,69 @@ type PolicySpec[P any] struct {
 // NewPolicyType returns the resource type name.
 func NewPolicyType[P any](name string, s PolicySpec[P]) ResourceType {
 	spec := ResourceSpec[P]{
-		Create: func(ctx context.Context, c ResourceCall, p *P) (Resource, error) { return s.change(ctx, c, new(P), p) },
-		Update: s.change,
-		Delete: func(ctx context.Context, _ ResourceCall, p *P) error { return s.clear(ctx, s.On(p), nil) },
+		Create:  func(ctx context.Context, c ResourceCall, p *P) (Resource, error) { return s.change(ctx, c, new(P), p) },
+		Update:  s.change,
+		Delete:  func(ctx context.Context, _ ResourceCall, p *P) error { return s.clear(ctx, s.On(p), nil) },
+		Missing: []string{s.Gone},
 	}
-	if !s.Inline {
-		spec.Attributes = []string{"Id"}
+	if s.Inline {
+		spec.Identifier, spec.Read = []string{s.Identifier}, s.read
+	} else {
+		spec.Attributes, spec.Identifier, spec.Reread = []string{"Id"}, []string{"Id"}, s.reread
 	}
 	return NewResourceType(name, spec)
+}
+
+// read reads the policy of one resource.
+func (s PolicySpec[P]) read(ctx context.Context, id Identifier) (*P, Resource, error) {
+	text, err := s.Get(ctx, id[0])
+	if err == nil && text == "" {
+		err = ErrGone
+	}
+	if err != nil {
+		return nil, Resource{}, err
+	}
+	p := new(P)
+	s.Fill(p, parsed(text), id)
+	return p, Resource{PhysicalID: id[0]}, nil
+}
+
+// reread reads the policies of the resources that recorded names: those that have none any more are left out, and a document that is another takes the place of the recorded one.
+func (s PolicySpec[P]) reread(ctx context.Context, _ ResourceCall, recorded *P) (*P, error) {
+	var on []string
+	want, err := Document(s.Policy(recorded))
+	if err != nil {
+		return nil, err
+	}
+	document := parsed(want)
+	for _, resource := range s.On(recorded) {
+		text, err := s.Get(ctx, resource)
+		switch {
+		case err != nil && Code(err) != s.Gone:
+			return nil, err
+		case err != nil || text == "":
+			continue
+		}
+		on = append(on, resource)
+		if have := parsed(text); !reflect.DeepEqual(have, parsed(want)) {
+			document = have
+		}
+	}
+	if on == nil {
+		return nil, ErrGone
+	}
+	p := new(P)
+	s.Fill(p, document, on)
+	return p, nil
+}
+
+// parsed returns the value of a JSON document.
+func parsed(text string) any {
+	var v any
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return text
+	}
+	return v
 }
 
 func (s PolicySpec[P]) change(ctx context.Context, c ResourceCall, old, p *P) (Resource, error) {

@@ -1,6 +1,57 @@
 package service
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrGone is wrapped by the error of a Read of a resource that is not there.
+var ErrGone = errors.New("the resource does not exist")
+
+// Identifier identifies a resource of a type outside of a stack: the values of what [ResourceType.Identifier] names, in that order.
+type Identifier []string
+
+// String returns the identifier as the Cloud Control API has it.
+func (id Identifier) String() string { return strings.Join(id, "|") }
+
+// State is a resource as it is now.
+type State struct {
+	Resource
+	// Properties is a pointer of the type that NewProperties returns. What the service gave a value of its own has that value; what cannot be read is not set.
+	Properties any
+}
+
+// Page is a part of a list of resources.
+type Page struct {
+	Identifiers []Identifier
+	// Next is given to the call for the next page; empty for the last one.
+	Next string
+}
+
+// NewPage returns the page of items, whose identifiers have the parts that id returns, and the token of the next page, which may be nil.
+func NewPage[T any](items []T, next *string, id func(item *T) Identifier) Page {
+	p := Page{Identifiers: make([]Identifier, 0, len(items))}
+	for i := range items {
+		if parts := id(&items[i]); parts != nil {
+			p.Identifiers = append(p.Identifiers, parts)
+		}
+	}
+	if next != nil {
+		p.Next = *next
+	}
+	return p
+}
+
+// NextToken returns the token of a page for an input that takes a pointer.
+func NextToken(next string) *string {
+	if next == "" {
+		return nil
+	}
+	return &next
+}
 
 // ResourceType is a CloudFormation resource type, kept in the folder of its service (cfn.go). Its functions
 // call the service's operations through the [Door], so that a deploy needs the same permissions as its calls.
@@ -21,6 +72,18 @@ type ResourceType struct {
 	Update func(ctx context.Context, c ResourceCall, old, properties any) (Resource, error)
 	// Delete removes the resource. A resource that is gone already is no error.
 	Delete func(ctx context.Context, c ResourceCall, properties any) error
+	// Identifier names the properties and attributes whose values identify a resource outside of a stack: the primaryIdentifier of the type's schema in the registry
+	// (https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html). Nil for what only its stack knows.
+	Identifier []string
+	// Read returns a resource as it is now, or an error that wraps [ErrGone]. Nil for a type whose resources cannot be read by an identifier.
+	Read func(ctx context.Context, id Identifier) (State, error)
+	// Reread returns what the properties that a stack recorded are now, in the same form, or an error that wraps [ErrGone]. It serves types without Read, such as policies
+	// that one resource puts on many.
+	Reread func(ctx context.Context, c ResourceCall, recorded any) (any, error)
+	// List returns the resources of the type, a page at a time; next is empty for the first. model has properties that narrow the list, such as the API whose routes are wanted.
+	List func(ctx context.Context, model any, next string) (Page, error)
+	// ListBy names the properties that the model of a List must have.
+	ListBy []string
 	// Warnings, when it is not nil, is asked at the end of every deploy what of the resource will not work as the stack now stands, such as a permission that is
 	// missing. Each text says what, why, and how to mend it. It changes nothing.
 	Warnings func(ctx context.Context, c ResourceCall) ([]string, error)
@@ -58,7 +121,7 @@ type Resource struct {
 // ResourceSpec holds the typed functions of a resource type with properties P.
 //
 // P is a struct whose fields carry tags of the form `cfn:"Name,option,…"`: "required", "createOnly" (a change replaces the
-// resource) and "writeOnly" (never shown again). Fields are strings, bools, numbers, slices, maps with string keys, structs,
+// resource), "writeOnly" (never read back) and "unordered" (the order of the list's elements says nothing). Fields are strings, bools, numbers, slices, maps with string keys, structs,
 // pointers to these for what may be absent, and any for free-form documents. Strings in a template that hold a number or a
 // boolean are accepted for fields of that type, as CloudFormation does.
 type ResourceSpec[P any] struct {
@@ -67,7 +130,14 @@ type ResourceSpec[P any] struct {
 	Create     func(ctx context.Context, c ResourceCall, p *P) (Resource, error)
 	Update     func(ctx context.Context, c ResourceCall, old, p *P) (Resource, error)
 	Delete     func(ctx context.Context, c ResourceCall, p *P) error
-	Warnings   func(ctx context.Context, c ResourceCall) ([]string, error)
+	Identifier []string
+	Read       func(ctx context.Context, id Identifier) (*P, Resource, error)
+	Reread     func(ctx context.Context, c ResourceCall, recorded *P) (*P, error)
+	List       func(ctx context.Context, model *P, next string) (Page, error)
+	ListBy     []string
+	// Missing are the codes of the errors that mean that a resource is not there.
+	Missing  []string
+	Warnings func(ctx context.Context, c ResourceCall) ([]string, error)
 }
 
 // NewResourceType returns the resource type name with typed functions.
@@ -90,7 +160,37 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 			return s.Update(ctx, c, old.(*P), p.(*P))
 		}
 	}
+	s.readers(&t)
 	return t
+}
+
+// readers sets the functions that read resources.
+func (s ResourceSpec[P]) readers(t *ResourceType) {
+	t.Identifier, t.ListBy = s.Identifier, s.ListBy
+	if s.Read != nil {
+		t.Read = func(ctx context.Context, id Identifier) (State, error) {
+			p, r, err := s.Read(ctx, id)
+			return State{Resource: r, Properties: p}, s.gone(err)
+		}
+	}
+	if s.Reread != nil {
+		t.Reread = func(ctx context.Context, c ResourceCall, recorded any) (any, error) {
+			p, err := s.Reread(ctx, c, recorded.(*P))
+			return p, s.gone(err)
+		}
+	}
+	if s.List != nil {
+		t.List = func(ctx context.Context, model any, next string) (Page, error) {
+			return s.List(ctx, model.(*P), next)
+		}
+	}
+}
+
+func (s ResourceSpec[P]) gone(err error) error {
+	if err == nil || errors.Is(err, ErrGone) || !slices.Contains(s.Missing, Code(err)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrGone, err)
 }
 
 // Name returns NameSeed shortened to at most limit characters, keeping its unique end, and passed through fold (such as

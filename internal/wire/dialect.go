@@ -95,6 +95,8 @@ func dialectOf(api *awsapi.API) dialect {
 		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}
 	case "lambda":
 		d.wholeLists, d.openEnum = true, "runtime"
+		// A function without a configuration for code signing is answered with an empty document.
+		d.unlessEmpty = []string{"CodeSigningConfigArn", "FunctionName"}
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":

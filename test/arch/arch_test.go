@@ -73,6 +73,7 @@ var layers = []layer{
 	{"internal/services/apigateway", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/gateway", "internal/services/apigateway"}},
 	{"internal/services/apigatewayv2", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/gateway", "internal/services/apigatewayv2"}},
 	{"internal/services/cloudformation", []string{"internal/front", "internal/service", "internal/awsapi", "internal/store", "internal/events", "internal/clock", "internal/lib", "internal/deploy", "internal/services/cloudformation"}},
+	{"internal/services/cloudcontrol", []string{"internal/service", "internal/awsapi", "internal/store", "internal/events", "internal/clock", "internal/lib", "internal/deploy", "internal/services/cloudcontrol"}},
 	{"internal/services", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/sources", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/services/"}},
 	{"internal/store", []string{"internal/store", "internal/clock"}},
 	{"internal/blob", []string{"internal/blob", "internal/clock"}},

@@ -362,37 +362,47 @@ func greet(l net.Listener) {
 func (b *battle) exhaust(act, refused string) {
 	b.Helper()
 	d := b.act(b.greedy, act, b.sleeper()...)
+	b.Logf("%s: %q %.300s %q", act, d.failure, d.text, d.lines)
 	if d.failure == "" && (refused == "" || !regexp.MustCompile(refused).MatchString(strings.Join(d.lines, "\n"))) {
 		b.Errorf("it answers %q, want %q or an error", d.lines, refused)
 	}
-	if d.failure == "" {
-		b.act(b.greedy, "exit") // what it holds, it holds until its environment ends
-	}
+	b.act(b.greedy, "exit") // what it holds, it holds until its environment ends; one that fails with an exception has not ended yet
 	b.gone()
 }
 
 // sleeper is a program whose processes on the host are known by the language.
 func (b *battle) sleeper() []string { return []string{"/bin/sleep", strconv.Itoa(b.mark)} }
 
-// gone checks that the host has none of the processes of the attacker.
+// patienceForProcesses is how long processes may take to come or to go on a busy machine: whoever is told of it is told at its beginning.
+const patienceForProcesses = 30 * time.Second
+
+// gone waits until the host has none of the processes of the attacker. A thousand of them take a while to be ended where others want the processors, too.
 func (b *battle) gone() {
 	b.Helper()
-	if left := commands(strings.Join(b.sleeper(), " ")); len(left) > 0 {
-		b.Errorf("processes are left: %q", left)
+	if left := b.awaitProcesses(func(left []string) bool { return len(left) == 0 }); len(left) > 0 {
+		b.Errorf("%d processes are left: %q", len(left), left[:min(len(left), 4)])
 	}
 }
 
-// shown waits until the host has a process of the attacker: a program's arguments can be read a moment after whoever started it was told that it runs.
+// shown waits until the host has a process of the attacker.
 func (b *battle) shown() bool {
-	end := time.After(5 * time.Second)
-	for len(commands(strings.Join(b.sleeper(), " "))) == 0 {
+	return len(b.awaitProcesses(func(left []string) bool { return len(left) > 0 })) > 0
+}
+
+// awaitProcesses returns the processes of the attacker, once they are what is wanted or patience ends.
+func (b *battle) awaitProcesses(wanted func([]string) bool) []string {
+	end := time.After(patienceForProcesses)
+	for {
+		list := commands(strings.Join(b.sleeper(), " "))
+		if wanted(list) {
+			return list
+		}
 		select {
 		case <-end:
-			return false
-		case <-time.After(time.Millisecond):
+			return list
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return true
 }
 
 // commands lists the processes of the host whose arguments have a text.

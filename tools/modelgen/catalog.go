@@ -293,7 +293,9 @@ func patchSQS(m *model) error {
 // patchEC2 keeps networking and the describe calls.
 func patchEC2(m *model) error {
 	keep := regexp.MustCompile(`^Describe|Vpc|Subnet|RouteTable|Route$|InternetGateway|NatGateway|` +
-		`SecurityGroup|NetworkAcl|NetworkInterface|Address|KeyPair|Tags$|PrefixList|DhcpOptions|FlowLogs`)
+		`SecurityGroup|NetworkAcl|NetworkInterface|Address|KeyPair|Tags$|PrefixList|DhcpOptions|FlowLogs|` +
+		// Launch templates are data; the rest are the calls for machines and disks that people make most, which are refused by their names.
+		`LaunchTemplate|VpnGateway|VgwRoutePropagation|^(Run|Start|Stop|Reboot|Terminate)Instances$|^(Create|Delete|Attach|Detach)Volume$|^(Create|Delete)Snapshot$|^(Create|Register|Deregister)Image$`)
 	drop := regexp.MustCompile(`TransitGateway|LocalGateway|Ipam|ClientVpn|VerifiedAccess|ClassicLink|Outpost|` +
 		`TrafficMirror|RouteServer|Byoip|Secondary|CreateFpga`)
 	maps.DeleteFunc(m.Operations, func(name string, _ *operation) bool {

@@ -42,6 +42,8 @@ type Handlers struct {
 	AssociateVpcCidrBlock                                           func(ctx context.Context, in *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
 	AttachInternetGateway                                           func(ctx context.Context, in *AttachInternetGatewayInput) (*AttachInternetGatewayOutput, error)
 	AttachNetworkInterface                                          func(ctx context.Context, in *AttachNetworkInterfaceInput) (*AttachNetworkInterfaceOutput, error)
+	AttachVolume                                                    func(ctx context.Context, in *AttachVolumeInput) (*AttachVolumeOutput, error)
+	AttachVpnGateway                                                func(ctx context.Context, in *AttachVpnGatewayInput) (*AttachVpnGatewayOutput, error)
 	AuthorizeSecurityGroupEgress                                    func(ctx context.Context, in *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
 	AuthorizeSecurityGroupIngress                                   func(ctx context.Context, in *AuthorizeSecurityGroupIngressInput) (*AuthorizeSecurityGroupIngressOutput, error)
 	CreateDefaultSubnet                                             func(ctx context.Context, in *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
@@ -49,8 +51,11 @@ type Handlers struct {
 	CreateDhcpOptions                                               func(ctx context.Context, in *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
 	CreateEgressOnlyInternetGateway                                 func(ctx context.Context, in *CreateEgressOnlyInternetGatewayInput) (*CreateEgressOnlyInternetGatewayOutput, error)
 	CreateFlowLogs                                                  func(ctx context.Context, in *CreateFlowLogsInput) (*CreateFlowLogsOutput, error)
+	CreateImage                                                     func(ctx context.Context, in *CreateImageInput) (*CreateImageOutput, error)
 	CreateInternetGateway                                           func(ctx context.Context, in *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateKeyPair                                                   func(ctx context.Context, in *CreateKeyPairInput) (*CreateKeyPairOutput, error)
+	CreateLaunchTemplate                                            func(ctx context.Context, in *CreateLaunchTemplateInput) (*CreateLaunchTemplateOutput, error)
+	CreateLaunchTemplateVersion                                     func(ctx context.Context, in *CreateLaunchTemplateVersionInput) (*CreateLaunchTemplateVersionOutput, error)
 	CreateManagedPrefixList                                         func(ctx context.Context, in *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
 	CreateNatGateway                                                func(ctx context.Context, in *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
 	CreateNetworkAcl                                                func(ctx context.Context, in *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
@@ -60,9 +65,11 @@ type Handlers struct {
 	CreateRoute                                                     func(ctx context.Context, in *CreateRouteInput) (*CreateRouteOutput, error)
 	CreateRouteTable                                                func(ctx context.Context, in *CreateRouteTableInput) (*CreateRouteTableOutput, error)
 	CreateSecurityGroup                                             func(ctx context.Context, in *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
+	CreateSnapshot                                                  func(ctx context.Context, in *CreateSnapshotInput) (*CreateSnapshotOutput, error)
 	CreateSubnet                                                    func(ctx context.Context, in *CreateSubnetInput) (*CreateSubnetOutput, error)
 	CreateSubnetCidrReservation                                     func(ctx context.Context, in *CreateSubnetCidrReservationInput) (*CreateSubnetCidrReservationOutput, error)
 	CreateTags                                                      func(ctx context.Context, in *CreateTagsInput) (*CreateTagsOutput, error)
+	CreateVolume                                                    func(ctx context.Context, in *CreateVolumeInput) (*CreateVolumeOutput, error)
 	CreateVpc                                                       func(ctx context.Context, in *CreateVpcInput) (*CreateVpcOutput, error)
 	CreateVpcBlockPublicAccessExclusion                             func(ctx context.Context, in *CreateVpcBlockPublicAccessExclusionInput) (*CreateVpcBlockPublicAccessExclusionOutput, error)
 	CreateVpcEncryptionControl                                      func(ctx context.Context, in *CreateVpcEncryptionControlInput) (*CreateVpcEncryptionControlOutput, error)
@@ -71,11 +78,14 @@ type Handlers struct {
 	CreateVpcEndpointServiceConfiguration                           func(ctx context.Context, in *CreateVpcEndpointServiceConfigurationInput) (*CreateVpcEndpointServiceConfigurationOutput, error)
 	CreateVpcPeeringConnection                                      func(ctx context.Context, in *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
 	CreateVpnConnectionRoute                                        func(ctx context.Context, in *CreateVpnConnectionRouteInput) (*CreateVpnConnectionRouteOutput, error)
+	CreateVpnGateway                                                func(ctx context.Context, in *CreateVpnGatewayInput) (*CreateVpnGatewayOutput, error)
 	DeleteDhcpOptions                                               func(ctx context.Context, in *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
 	DeleteEgressOnlyInternetGateway                                 func(ctx context.Context, in *DeleteEgressOnlyInternetGatewayInput) (*DeleteEgressOnlyInternetGatewayOutput, error)
 	DeleteFlowLogs                                                  func(ctx context.Context, in *DeleteFlowLogsInput) (*DeleteFlowLogsOutput, error)
 	DeleteInternetGateway                                           func(ctx context.Context, in *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteKeyPair                                                   func(ctx context.Context, in *DeleteKeyPairInput) (*DeleteKeyPairOutput, error)
+	DeleteLaunchTemplate                                            func(ctx context.Context, in *DeleteLaunchTemplateInput) (*DeleteLaunchTemplateOutput, error)
+	DeleteLaunchTemplateVersions                                    func(ctx context.Context, in *DeleteLaunchTemplateVersionsInput) (*DeleteLaunchTemplateVersionsOutput, error)
 	DeleteManagedPrefixList                                         func(ctx context.Context, in *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
 	DeleteNatGateway                                                func(ctx context.Context, in *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
 	DeleteNetworkAcl                                                func(ctx context.Context, in *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
@@ -85,9 +95,11 @@ type Handlers struct {
 	DeleteRoute                                                     func(ctx context.Context, in *DeleteRouteInput) (*DeleteRouteOutput, error)
 	DeleteRouteTable                                                func(ctx context.Context, in *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
 	DeleteSecurityGroup                                             func(ctx context.Context, in *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
+	DeleteSnapshot                                                  func(ctx context.Context, in *DeleteSnapshotInput) (*DeleteSnapshotOutput, error)
 	DeleteSubnet                                                    func(ctx context.Context, in *DeleteSubnetInput) (*DeleteSubnetOutput, error)
 	DeleteSubnetCidrReservation                                     func(ctx context.Context, in *DeleteSubnetCidrReservationInput) (*DeleteSubnetCidrReservationOutput, error)
 	DeleteTags                                                      func(ctx context.Context, in *DeleteTagsInput) (*DeleteTagsOutput, error)
+	DeleteVolume                                                    func(ctx context.Context, in *DeleteVolumeInput) (*DeleteVolumeOutput, error)
 	DeleteVpc                                                       func(ctx context.Context, in *DeleteVpcInput) (*DeleteVpcOutput, error)
 	DeleteVpcBlockPublicAccessExclusion                             func(ctx context.Context, in *DeleteVpcBlockPublicAccessExclusionInput) (*DeleteVpcBlockPublicAccessExclusionOutput, error)
 	DeleteVpcEncryptionControl                                      func(ctx context.Context, in *DeleteVpcEncryptionControlInput) (*DeleteVpcEncryptionControlOutput, error)
@@ -96,6 +108,8 @@ type Handlers struct {
 	DeleteVpcEndpoints                                              func(ctx context.Context, in *DeleteVpcEndpointsInput) (*DeleteVpcEndpointsOutput, error)
 	DeleteVpcPeeringConnection                                      func(ctx context.Context, in *DeleteVpcPeeringConnectionInput) (*DeleteVpcPeeringConnectionOutput, error)
 	DeleteVpnConnectionRoute                                        func(ctx context.Context, in *DeleteVpnConnectionRouteInput) (*DeleteVpnConnectionRouteOutput, error)
+	DeleteVpnGateway                                                func(ctx context.Context, in *DeleteVpnGatewayInput) (*DeleteVpnGatewayOutput, error)
+	DeregisterImage                                                 func(ctx context.Context, in *DeregisterImageInput) (*DeregisterImageOutput, error)
 	DescribeAccountAttributes                                       func(ctx context.Context, in *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error)
 	DescribeAddressTransfers                                        func(ctx context.Context, in *DescribeAddressTransfersInput) (*DescribeAddressTransfersOutput, error)
 	DescribeAddresses                                               func(ctx context.Context, in *DescribeAddressesInput) (*DescribeAddressesOutput, error)
@@ -284,7 +298,10 @@ type Handlers struct {
 	DescribeVpnGateways                                             func(ctx context.Context, in *DescribeVpnGatewaysInput) (*DescribeVpnGatewaysOutput, error)
 	DetachInternetGateway                                           func(ctx context.Context, in *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
 	DetachNetworkInterface                                          func(ctx context.Context, in *DetachNetworkInterfaceInput) (*DetachNetworkInterfaceOutput, error)
+	DetachVolume                                                    func(ctx context.Context, in *DetachVolumeInput) (*DetachVolumeOutput, error)
+	DetachVpnGateway                                                func(ctx context.Context, in *DetachVpnGatewayInput) (*DetachVpnGatewayOutput, error)
 	DisableAddressTransfer                                          func(ctx context.Context, in *DisableAddressTransferInput) (*DisableAddressTransferOutput, error)
+	DisableVgwRoutePropagation                                      func(ctx context.Context, in *DisableVgwRoutePropagationInput) (*DisableVgwRoutePropagationOutput, error)
 	DisassociateAddress                                             func(ctx context.Context, in *DisassociateAddressInput) (*DisassociateAddressOutput, error)
 	DisassociateNatGatewayAddress                                   func(ctx context.Context, in *DisassociateNatGatewayAddressInput) (*DisassociateNatGatewayAddressOutput, error)
 	DisassociateRouteTable                                          func(ctx context.Context, in *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
@@ -292,7 +309,9 @@ type Handlers struct {
 	DisassociateSubnetCidrBlock                                     func(ctx context.Context, in *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error)
 	DisassociateVpcCidrBlock                                        func(ctx context.Context, in *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
 	EnableAddressTransfer                                           func(ctx context.Context, in *EnableAddressTransferInput) (*EnableAddressTransferOutput, error)
+	EnableVgwRoutePropagation                                       func(ctx context.Context, in *EnableVgwRoutePropagationInput) (*EnableVgwRoutePropagationOutput, error)
 	GetFlowLogsIntegrationTemplate                                  func(ctx context.Context, in *GetFlowLogsIntegrationTemplateInput) (*GetFlowLogsIntegrationTemplateOutput, error)
+	GetLaunchTemplateData                                           func(ctx context.Context, in *GetLaunchTemplateDataInput) (*GetLaunchTemplateDataOutput, error)
 	GetManagedPrefixListAssociations                                func(ctx context.Context, in *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
 	GetManagedPrefixListEntries                                     func(ctx context.Context, in *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
 	GetSecurityGroupsForVpc                                         func(ctx context.Context, in *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
@@ -300,6 +319,7 @@ type Handlers struct {
 	GetVpcResourcesBlockingEncryptionEnforcement                    func(ctx context.Context, in *GetVpcResourcesBlockingEncryptionEnforcementInput) (*GetVpcResourcesBlockingEncryptionEnforcementOutput, error)
 	ImportKeyPair                                                   func(ctx context.Context, in *ImportKeyPairInput) (*ImportKeyPairOutput, error)
 	ModifyAddressAttribute                                          func(ctx context.Context, in *ModifyAddressAttributeInput) (*ModifyAddressAttributeOutput, error)
+	ModifyLaunchTemplate                                            func(ctx context.Context, in *ModifyLaunchTemplateInput) (*ModifyLaunchTemplateOutput, error)
 	ModifyManagedPrefixList                                         func(ctx context.Context, in *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute                                 func(ctx context.Context, in *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules                                        func(ctx context.Context, in *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
@@ -316,6 +336,8 @@ type Handlers struct {
 	ModifyVpcPeeringConnectionOptions                               func(ctx context.Context, in *ModifyVpcPeeringConnectionOptionsInput) (*ModifyVpcPeeringConnectionOptionsOutput, error)
 	ModifyVpcTenancy                                                func(ctx context.Context, in *ModifyVpcTenancyInput) (*ModifyVpcTenancyOutput, error)
 	MoveAddressToVpc                                                func(ctx context.Context, in *MoveAddressToVpcInput) (*MoveAddressToVpcOutput, error)
+	RebootInstances                                                 func(ctx context.Context, in *RebootInstancesInput) (*RebootInstancesOutput, error)
+	RegisterImage                                                   func(ctx context.Context, in *RegisterImageInput) (*RegisterImageOutput, error)
 	RejectVpcEndpointConnections                                    func(ctx context.Context, in *RejectVpcEndpointConnectionsInput) (*RejectVpcEndpointConnectionsOutput, error)
 	RejectVpcPeeringConnection                                      func(ctx context.Context, in *RejectVpcPeeringConnectionInput) (*RejectVpcPeeringConnectionOutput, error)
 	ReleaseAddress                                                  func(ctx context.Context, in *ReleaseAddressInput) (*ReleaseAddressOutput, error)
@@ -329,7 +351,11 @@ type Handlers struct {
 	RestoreManagedPrefixListVersion                                 func(ctx context.Context, in *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress                                       func(ctx context.Context, in *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress                                      func(ctx context.Context, in *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
+	RunInstances                                                    func(ctx context.Context, in *RunInstancesInput) (*RunInstancesOutput, error)
+	StartInstances                                                  func(ctx context.Context, in *StartInstancesInput) (*StartInstancesOutput, error)
 	StartVpcEndpointServicePrivateDnsVerification                   func(ctx context.Context, in *StartVpcEndpointServicePrivateDnsVerificationInput) (*StartVpcEndpointServicePrivateDnsVerificationOutput, error)
+	StopInstances                                                   func(ctx context.Context, in *StopInstancesInput) (*StopInstancesOutput, error)
+	TerminateInstances                                              func(ctx context.Context, in *TerminateInstancesInput) (*TerminateInstancesOutput, error)
 	UnassignIpv6Addresses                                           func(ctx context.Context, in *UnassignIpv6AddressesInput) (*UnassignIpv6AddressesOutput, error)
 	UnassignPrivateIpAddresses                                      func(ctx context.Context, in *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
 	UnassignPrivateNatGatewayAddress                                func(ctx context.Context, in *UnassignPrivateNatGatewayAddressInput) (*UnassignPrivateNatGatewayAddressOutput, error)
@@ -356,6 +382,8 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("AssociateVpcCidrBlock", h.AssociateVpcCidrBlock),
 		awsapi.Bind("AttachInternetGateway", h.AttachInternetGateway),
 		awsapi.Bind("AttachNetworkInterface", h.AttachNetworkInterface),
+		awsapi.Bind("AttachVolume", h.AttachVolume),
+		awsapi.Bind("AttachVpnGateway", h.AttachVpnGateway),
 		awsapi.Bind("AuthorizeSecurityGroupEgress", h.AuthorizeSecurityGroupEgress),
 		awsapi.Bind("AuthorizeSecurityGroupIngress", h.AuthorizeSecurityGroupIngress),
 		awsapi.Bind("CreateDefaultSubnet", h.CreateDefaultSubnet),
@@ -363,8 +391,11 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("CreateDhcpOptions", h.CreateDhcpOptions),
 		awsapi.Bind("CreateEgressOnlyInternetGateway", h.CreateEgressOnlyInternetGateway),
 		awsapi.Bind("CreateFlowLogs", h.CreateFlowLogs),
+		awsapi.Bind("CreateImage", h.CreateImage),
 		awsapi.Bind("CreateInternetGateway", h.CreateInternetGateway),
 		awsapi.Bind("CreateKeyPair", h.CreateKeyPair),
+		awsapi.Bind("CreateLaunchTemplate", h.CreateLaunchTemplate),
+		awsapi.Bind("CreateLaunchTemplateVersion", h.CreateLaunchTemplateVersion),
 		awsapi.Bind("CreateManagedPrefixList", h.CreateManagedPrefixList),
 		awsapi.Bind("CreateNatGateway", h.CreateNatGateway),
 		awsapi.Bind("CreateNetworkAcl", h.CreateNetworkAcl),
@@ -374,9 +405,11 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("CreateRoute", h.CreateRoute),
 		awsapi.Bind("CreateRouteTable", h.CreateRouteTable),
 		awsapi.Bind("CreateSecurityGroup", h.CreateSecurityGroup),
+		awsapi.Bind("CreateSnapshot", h.CreateSnapshot),
 		awsapi.Bind("CreateSubnet", h.CreateSubnet),
 		awsapi.Bind("CreateSubnetCidrReservation", h.CreateSubnetCidrReservation),
 		awsapi.Bind("CreateTags", h.CreateTags),
+		awsapi.Bind("CreateVolume", h.CreateVolume),
 		awsapi.Bind("CreateVpc", h.CreateVpc),
 		awsapi.Bind("CreateVpcBlockPublicAccessExclusion", h.CreateVpcBlockPublicAccessExclusion),
 		awsapi.Bind("CreateVpcEncryptionControl", h.CreateVpcEncryptionControl),
@@ -385,11 +418,14 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("CreateVpcEndpointServiceConfiguration", h.CreateVpcEndpointServiceConfiguration),
 		awsapi.Bind("CreateVpcPeeringConnection", h.CreateVpcPeeringConnection),
 		awsapi.Bind("CreateVpnConnectionRoute", h.CreateVpnConnectionRoute),
+		awsapi.Bind("CreateVpnGateway", h.CreateVpnGateway),
 		awsapi.Bind("DeleteDhcpOptions", h.DeleteDhcpOptions),
 		awsapi.Bind("DeleteEgressOnlyInternetGateway", h.DeleteEgressOnlyInternetGateway),
 		awsapi.Bind("DeleteFlowLogs", h.DeleteFlowLogs),
 		awsapi.Bind("DeleteInternetGateway", h.DeleteInternetGateway),
 		awsapi.Bind("DeleteKeyPair", h.DeleteKeyPair),
+		awsapi.Bind("DeleteLaunchTemplate", h.DeleteLaunchTemplate),
+		awsapi.Bind("DeleteLaunchTemplateVersions", h.DeleteLaunchTemplateVersions),
 		awsapi.Bind("DeleteManagedPrefixList", h.DeleteManagedPrefixList),
 		awsapi.Bind("DeleteNatGateway", h.DeleteNatGateway),
 		awsapi.Bind("DeleteNetworkAcl", h.DeleteNetworkAcl),
@@ -399,9 +435,11 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("DeleteRoute", h.DeleteRoute),
 		awsapi.Bind("DeleteRouteTable", h.DeleteRouteTable),
 		awsapi.Bind("DeleteSecurityGroup", h.DeleteSecurityGroup),
+		awsapi.Bind("DeleteSnapshot", h.DeleteSnapshot),
 		awsapi.Bind("DeleteSubnet", h.DeleteSubnet),
 		awsapi.Bind("DeleteSubnetCidrReservation", h.DeleteSubnetCidrReservation),
 		awsapi.Bind("DeleteTags", h.DeleteTags),
+		awsapi.Bind("DeleteVolume", h.DeleteVolume),
 		awsapi.Bind("DeleteVpc", h.DeleteVpc),
 		awsapi.Bind("DeleteVpcBlockPublicAccessExclusion", h.DeleteVpcBlockPublicAccessExclusion),
 		awsapi.Bind("DeleteVpcEncryptionControl", h.DeleteVpcEncryptionControl),
@@ -410,6 +448,8 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("DeleteVpcEndpoints", h.DeleteVpcEndpoints),
 		awsapi.Bind("DeleteVpcPeeringConnection", h.DeleteVpcPeeringConnection),
 		awsapi.Bind("DeleteVpnConnectionRoute", h.DeleteVpnConnectionRoute),
+		awsapi.Bind("DeleteVpnGateway", h.DeleteVpnGateway),
+		awsapi.Bind("DeregisterImage", h.DeregisterImage),
 		awsapi.Bind("DescribeAccountAttributes", h.DescribeAccountAttributes),
 		awsapi.Bind("DescribeAddressTransfers", h.DescribeAddressTransfers),
 		awsapi.Bind("DescribeAddresses", h.DescribeAddresses),
@@ -598,7 +638,10 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("DescribeVpnGateways", h.DescribeVpnGateways),
 		awsapi.Bind("DetachInternetGateway", h.DetachInternetGateway),
 		awsapi.Bind("DetachNetworkInterface", h.DetachNetworkInterface),
+		awsapi.Bind("DetachVolume", h.DetachVolume),
+		awsapi.Bind("DetachVpnGateway", h.DetachVpnGateway),
 		awsapi.Bind("DisableAddressTransfer", h.DisableAddressTransfer),
+		awsapi.Bind("DisableVgwRoutePropagation", h.DisableVgwRoutePropagation),
 		awsapi.Bind("DisassociateAddress", h.DisassociateAddress),
 		awsapi.Bind("DisassociateNatGatewayAddress", h.DisassociateNatGatewayAddress),
 		awsapi.Bind("DisassociateRouteTable", h.DisassociateRouteTable),
@@ -606,7 +649,9 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("DisassociateSubnetCidrBlock", h.DisassociateSubnetCidrBlock),
 		awsapi.Bind("DisassociateVpcCidrBlock", h.DisassociateVpcCidrBlock),
 		awsapi.Bind("EnableAddressTransfer", h.EnableAddressTransfer),
+		awsapi.Bind("EnableVgwRoutePropagation", h.EnableVgwRoutePropagation),
 		awsapi.Bind("GetFlowLogsIntegrationTemplate", h.GetFlowLogsIntegrationTemplate),
+		awsapi.Bind("GetLaunchTemplateData", h.GetLaunchTemplateData),
 		awsapi.Bind("GetManagedPrefixListAssociations", h.GetManagedPrefixListAssociations),
 		awsapi.Bind("GetManagedPrefixListEntries", h.GetManagedPrefixListEntries),
 		awsapi.Bind("GetSecurityGroupsForVpc", h.GetSecurityGroupsForVpc),
@@ -614,6 +659,7 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("GetVpcResourcesBlockingEncryptionEnforcement", h.GetVpcResourcesBlockingEncryptionEnforcement),
 		awsapi.Bind("ImportKeyPair", h.ImportKeyPair),
 		awsapi.Bind("ModifyAddressAttribute", h.ModifyAddressAttribute),
+		awsapi.Bind("ModifyLaunchTemplate", h.ModifyLaunchTemplate),
 		awsapi.Bind("ModifyManagedPrefixList", h.ModifyManagedPrefixList),
 		awsapi.Bind("ModifyNetworkInterfaceAttribute", h.ModifyNetworkInterfaceAttribute),
 		awsapi.Bind("ModifySecurityGroupRules", h.ModifySecurityGroupRules),
@@ -630,6 +676,8 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("ModifyVpcPeeringConnectionOptions", h.ModifyVpcPeeringConnectionOptions),
 		awsapi.Bind("ModifyVpcTenancy", h.ModifyVpcTenancy),
 		awsapi.Bind("MoveAddressToVpc", h.MoveAddressToVpc),
+		awsapi.Bind("RebootInstances", h.RebootInstances),
+		awsapi.Bind("RegisterImage", h.RegisterImage),
 		awsapi.Bind("RejectVpcEndpointConnections", h.RejectVpcEndpointConnections),
 		awsapi.Bind("RejectVpcPeeringConnection", h.RejectVpcPeeringConnection),
 		awsapi.Bind("ReleaseAddress", h.ReleaseAddress),
@@ -643,7 +691,11 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("RestoreManagedPrefixListVersion", h.RestoreManagedPrefixListVersion),
 		awsapi.Bind("RevokeSecurityGroupEgress", h.RevokeSecurityGroupEgress),
 		awsapi.Bind("RevokeSecurityGroupIngress", h.RevokeSecurityGroupIngress),
+		awsapi.Bind("RunInstances", h.RunInstances),
+		awsapi.Bind("StartInstances", h.StartInstances),
 		awsapi.Bind("StartVpcEndpointServicePrivateDnsVerification", h.StartVpcEndpointServicePrivateDnsVerification),
+		awsapi.Bind("StopInstances", h.StopInstances),
+		awsapi.Bind("TerminateInstances", h.TerminateInstances),
 		awsapi.Bind("UnassignIpv6Addresses", h.UnassignIpv6Addresses),
 		awsapi.Bind("UnassignPrivateIpAddresses", h.UnassignPrivateIpAddresses),
 		awsapi.Bind("UnassignPrivateNatGatewayAddress", h.UnassignPrivateNatGatewayAddress),

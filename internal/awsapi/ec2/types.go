@@ -12,8 +12,20 @@ type AcceleratorCount struct {
 	Max *int32
 }
 
+// AcceleratorCountRequest is a structure of the API.
+type AcceleratorCountRequest struct {
+	Min *int32
+	Max *int32
+}
+
 // AcceleratorTotalMemoryMiB is a structure of the API.
 type AcceleratorTotalMemoryMiB struct {
+	Min *int32
+	Max *int32
+}
+
+// AcceleratorTotalMemoryMiBRequest is a structure of the API.
+type AcceleratorTotalMemoryMiBRequest struct {
 	Min *int32
 	Max *int32
 }
@@ -449,6 +461,27 @@ type AttachNetworkInterfaceOutput struct {
 	NetworkCardIndex *int32
 }
 
+// AttachVolumeInput is the input of AttachVolume.
+type AttachVolumeInput struct {
+	Device       string
+	InstanceId   string
+	VolumeId     string
+	EbsCardIndex *int32
+	DryRun       *bool
+}
+
+// AttachVpnGatewayInput is the input of AttachVpnGateway.
+type AttachVpnGatewayInput struct {
+	VpcId        string
+	VpnGatewayId string
+	DryRun       *bool
+}
+
+// AttachVpnGatewayOutput is the output of AttachVpnGateway.
+type AttachVpnGatewayOutput struct {
+	VpcAttachment *VpcAttachment
+}
+
 // AttachmentEnaSrdSpecification is a structure of the API.
 type AttachmentEnaSrdSpecification struct {
 	EnaSrdEnabled          *bool
@@ -573,9 +606,20 @@ type BaselineEbsBandwidthMbps struct {
 	Max *int32
 }
 
+// BaselineEbsBandwidthMbpsRequest is a structure of the API.
+type BaselineEbsBandwidthMbpsRequest struct {
+	Min *int32
+	Max *int32
+}
+
 // BaselinePerformanceFactors is a structure of the API.
 type BaselinePerformanceFactors struct {
 	Cpu *CpuPerformanceFactor
+}
+
+// BaselinePerformanceFactorsRequest is a structure of the API.
+type BaselinePerformanceFactorsRequest struct {
+	Cpu *CpuPerformanceFactorRequest
 }
 
 // BlockDeviceMapping is a structure of the API.
@@ -822,6 +866,12 @@ type CapacityReservationOptions struct {
 	UsageStrategy string
 }
 
+// CapacityReservationSpecification is a structure of the API.
+type CapacityReservationSpecification struct {
+	CapacityReservationPreference string
+	CapacityReservationTarget     *CapacityReservationTarget
+}
+
 // CapacityReservationSpecificationResponse is a structure of the API.
 type CapacityReservationSpecificationResponse struct {
 	CapacityReservationPreference string
@@ -834,6 +884,12 @@ type CapacityReservationStatus struct {
 	TotalCapacity            *int32
 	TotalAvailableCapacity   *int32
 	TotalUnavailableCapacity *int32
+}
+
+// CapacityReservationTarget is a structure of the API.
+type CapacityReservationTarget struct {
+	CapacityReservationId               *string
+	CapacityReservationResourceGroupArn *string
 }
 
 // CapacityReservationTargetResponse is a structure of the API.
@@ -1101,9 +1157,22 @@ type CpuOptions struct {
 	NestedVirtualization string
 }
 
+// CpuOptionsRequest is a structure of the API.
+type CpuOptionsRequest struct {
+	CoreCount            *int32
+	ThreadsPerCore       *int32
+	AmdSevSnp            string
+	NestedVirtualization string
+}
+
 // CpuPerformanceFactor is a structure of the API.
 type CpuPerformanceFactor struct {
 	References []PerformanceFactorReference
+}
+
+// CpuPerformanceFactorRequest is a structure of the API.
+type CpuPerformanceFactorRequest struct {
+	References []PerformanceFactorReferenceRequest
 }
 
 // CreateDefaultSubnetInput is the input of CreateDefaultSubnet.
@@ -1180,6 +1249,23 @@ type CreateFlowLogsOutput struct {
 	Unsuccessful []UnsuccessfulItem
 }
 
+// CreateImageInput is the input of CreateImage.
+type CreateImageInput struct {
+	TagSpecifications   []TagSpecification
+	SnapshotLocation    string
+	DryRun              *bool
+	InstanceId          string
+	Name                string
+	Description         *string
+	NoReboot            *bool
+	BlockDeviceMappings []BlockDeviceMapping
+}
+
+// CreateImageOutput is the output of CreateImage.
+type CreateImageOutput struct {
+	ImageId *string
+}
+
 // CreateInternetGatewayInput is the input of CreateInternetGateway.
 type CreateInternetGatewayInput struct {
 	TagSpecifications []TagSpecification
@@ -1198,6 +1284,41 @@ type CreateKeyPairInput struct {
 	TagSpecifications []TagSpecification
 	KeyFormat         string
 	DryRun            *bool
+}
+
+// CreateLaunchTemplateInput is the input of CreateLaunchTemplate.
+type CreateLaunchTemplateInput struct {
+	DryRun             *bool
+	ClientToken        *string
+	LaunchTemplateName string
+	VersionDescription *string
+	LaunchTemplateData *RequestLaunchTemplateData
+	Operator           *OperatorRequest
+	TagSpecifications  []TagSpecification
+}
+
+// CreateLaunchTemplateOutput is the output of CreateLaunchTemplate.
+type CreateLaunchTemplateOutput struct {
+	LaunchTemplate *LaunchTemplate
+	Warning        *ValidationWarning
+}
+
+// CreateLaunchTemplateVersionInput is the input of CreateLaunchTemplateVersion.
+type CreateLaunchTemplateVersionInput struct {
+	DryRun             *bool
+	ClientToken        *string
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	SourceVersion      *string
+	VersionDescription *string
+	LaunchTemplateData *RequestLaunchTemplateData
+	ResolveAlias       *bool
+}
+
+// CreateLaunchTemplateVersionOutput is the output of CreateLaunchTemplateVersion.
+type CreateLaunchTemplateVersionOutput struct {
+	LaunchTemplateVersion *LaunchTemplateVersion
+	Warning               *ValidationWarning
 }
 
 // CreateManagedPrefixListInput is the input of CreateManagedPrefixList.
@@ -1366,6 +1487,16 @@ type CreateSecurityGroupOutput struct {
 	SecurityGroupArn *string
 }
 
+// CreateSnapshotInput is the input of CreateSnapshot.
+type CreateSnapshotInput struct {
+	Description       *string
+	OutpostArn        *string
+	VolumeId          string
+	TagSpecifications []TagSpecification
+	Location          string
+	DryRun            *bool
+}
+
 // CreateSubnetCidrReservationInput is the input of CreateSubnetCidrReservation.
 type CreateSubnetCidrReservationInput struct {
 	SubnetId          string
@@ -1414,6 +1545,26 @@ type CreateTagsInput struct {
 type CreateVolumePermission struct {
 	UserId *string
 	Group  string
+}
+
+// CreateVolumeInput is the input of CreateVolume.
+type CreateVolumeInput struct {
+	AvailabilityZone         *string
+	AvailabilityZoneId       *string
+	Encrypted                *bool
+	Iops                     *int32
+	KmsKeyId                 *string
+	OutpostArn               *string
+	Size                     *int32
+	SnapshotId               *string
+	VolumeType               string
+	TagSpecifications        []TagSpecification
+	MultiAttachEnabled       *bool
+	Throughput               *int32
+	ClientToken              *string
+	VolumeInitializationRate *int32
+	Operator                 *OperatorRequest
+	DryRun                   *bool
 }
 
 // CreateVpcBlockPublicAccessExclusionInput is the input of CreateVpcBlockPublicAccessExclusion.
@@ -1547,9 +1698,28 @@ type CreateVpnConnectionRouteInput struct {
 	VpnConnectionId      string
 }
 
+// CreateVpnGatewayInput is the input of CreateVpnGateway.
+type CreateVpnGatewayInput struct {
+	AvailabilityZone  *string
+	Type              string
+	TagSpecifications []TagSpecification
+	AmazonSideAsn     *int64
+	DryRun            *bool
+}
+
+// CreateVpnGatewayOutput is the output of CreateVpnGateway.
+type CreateVpnGatewayOutput struct {
+	VpnGateway *VpnGateway
+}
+
 // CreditSpecification is a structure of the API.
 type CreditSpecification struct {
 	CpuCredits *string
+}
+
+// CreditSpecificationRequest is a structure of the API.
+type CreditSpecificationRequest struct {
+	CpuCredits string
 }
 
 // CustomerGateway is a structure of the API.
@@ -1629,6 +1799,47 @@ type DeleteKeyPairInput struct {
 type DeleteKeyPairOutput struct {
 	Return    *bool
 	KeyPairId *string
+}
+
+// DeleteLaunchTemplateInput is the input of DeleteLaunchTemplate.
+type DeleteLaunchTemplateInput struct {
+	DryRun             *bool
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+}
+
+// DeleteLaunchTemplateOutput is the output of DeleteLaunchTemplate.
+type DeleteLaunchTemplateOutput struct {
+	LaunchTemplate *LaunchTemplate
+}
+
+// DeleteLaunchTemplateVersionsInput is the input of DeleteLaunchTemplateVersions.
+type DeleteLaunchTemplateVersionsInput struct {
+	DryRun             *bool
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	Versions           []string
+}
+
+// DeleteLaunchTemplateVersionsResponseErrorItem is a structure of the API.
+type DeleteLaunchTemplateVersionsResponseErrorItem struct {
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	VersionNumber      *int64
+	ResponseError      *ResponseError
+}
+
+// DeleteLaunchTemplateVersionsResponseSuccessItem is a structure of the API.
+type DeleteLaunchTemplateVersionsResponseSuccessItem struct {
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	VersionNumber      *int64
+}
+
+// DeleteLaunchTemplateVersionsOutput is the output of DeleteLaunchTemplateVersions.
+type DeleteLaunchTemplateVersionsOutput struct {
+	SuccessfullyDeletedLaunchTemplateVersions   []DeleteLaunchTemplateVersionsResponseSuccessItem
+	UnsuccessfullyDeletedLaunchTemplateVersions []DeleteLaunchTemplateVersionsResponseErrorItem
 }
 
 // DeleteManagedPrefixListInput is the input of DeleteManagedPrefixList.
@@ -1713,6 +1924,18 @@ type DeleteSecurityGroupOutput struct {
 	GroupId *string
 }
 
+// DeleteSnapshotInput is the input of DeleteSnapshot.
+type DeleteSnapshotInput struct {
+	SnapshotId string
+	DryRun     *bool
+}
+
+// DeleteSnapshotReturnCode is a structure of the API.
+type DeleteSnapshotReturnCode struct {
+	SnapshotId *string
+	ReturnCode string
+}
+
 // DeleteSubnetCidrReservationInput is the input of DeleteSubnetCidrReservation.
 type DeleteSubnetCidrReservationInput struct {
 	SubnetCidrReservationId string
@@ -1735,6 +1958,12 @@ type DeleteTagsInput struct {
 	DryRun    *bool
 	Resources []string
 	Tags      []Tag
+}
+
+// DeleteVolumeInput is the input of DeleteVolume.
+type DeleteVolumeInput struct {
+	VolumeId string
+	DryRun   *bool
 }
 
 // DeleteVpcBlockPublicAccessExclusionInput is the input of DeleteVpcBlockPublicAccessExclusion.
@@ -1813,6 +2042,25 @@ type DeleteVpcInput struct {
 type DeleteVpnConnectionRouteInput struct {
 	DestinationCidrBlock string
 	VpnConnectionId      string
+}
+
+// DeleteVpnGatewayInput is the input of DeleteVpnGateway.
+type DeleteVpnGatewayInput struct {
+	VpnGatewayId string
+	DryRun       *bool
+}
+
+// DeregisterImageInput is the input of DeregisterImage.
+type DeregisterImageInput struct {
+	ImageId                   string
+	DeleteAssociatedSnapshots *bool
+	DryRun                    *bool
+}
+
+// DeregisterImageOutput is the output of DeregisterImage.
+type DeregisterImageOutput struct {
+	Return                *bool
+	DeleteSnapshotResults []DeleteSnapshotReturnCode
 }
 
 // DescribeAccountAttributesInput is the input of DescribeAccountAttributes.
@@ -4646,6 +4894,22 @@ type DetachNetworkInterfaceInput struct {
 	Force        *bool
 }
 
+// DetachVolumeInput is the input of DetachVolume.
+type DetachVolumeInput struct {
+	Device     *string
+	Force      *bool
+	InstanceId *string
+	VolumeId   string
+	DryRun     *bool
+}
+
+// DetachVpnGatewayInput is the input of DetachVpnGateway.
+type DetachVpnGatewayInput struct {
+	VpcId        string
+	VpnGatewayId string
+	DryRun       *bool
+}
+
 // DeviceOptions is a structure of the API.
 type DeviceOptions struct {
 	TenantId            *string
@@ -4680,6 +4944,13 @@ type DisableAddressTransferInput struct {
 // DisableAddressTransferOutput is the output of DisableAddressTransfer.
 type DisableAddressTransferOutput struct {
 	AddressTransfer *AddressTransfer
+}
+
+// DisableVgwRoutePropagationInput is the input of DisableVgwRoutePropagation.
+type DisableVgwRoutePropagationInput struct {
+	GatewayId    string
+	RouteTableId string
+	DryRun       *bool
 }
 
 // DisassociateAddressInput is the input of DisassociateAddress.
@@ -4921,6 +5192,11 @@ type ElasticGpuHealth struct {
 	Status string
 }
 
+// ElasticGpuSpecification is a structure of the API.
+type ElasticGpuSpecification struct {
+	Type string
+}
+
 // ElasticGpuSpecificationResponse is a structure of the API.
 type ElasticGpuSpecificationResponse struct {
 	Type *string
@@ -4935,6 +5211,12 @@ type ElasticGpus struct {
 	ElasticGpuState  string
 	InstanceId       *string
 	Tags             []Tag
+}
+
+// ElasticInferenceAccelerator is a structure of the API.
+type ElasticInferenceAccelerator struct {
+	Type  string
+	Count *int32
 }
 
 // ElasticInferenceAcceleratorAssociation is a structure of the API.
@@ -4979,8 +5261,20 @@ type EnableAddressTransferOutput struct {
 	AddressTransfer *AddressTransfer
 }
 
+// EnableVgwRoutePropagationInput is the input of EnableVgwRoutePropagation.
+type EnableVgwRoutePropagationInput struct {
+	GatewayId    string
+	RouteTableId string
+	DryRun       *bool
+}
+
 // EnclaveOptions is a structure of the API.
 type EnclaveOptions struct {
+	Enabled *bool
+}
+
+// EnclaveOptionsRequest is a structure of the API.
+type EnclaveOptionsRequest struct {
 	Enabled *bool
 }
 
@@ -5313,6 +5607,17 @@ type GetFlowLogsIntegrationTemplateOutput struct {
 	Result *string
 }
 
+// GetLaunchTemplateDataInput is the input of GetLaunchTemplateData.
+type GetLaunchTemplateDataInput struct {
+	DryRun     *bool
+	InstanceId string
+}
+
+// GetLaunchTemplateDataOutput is the output of GetLaunchTemplateData.
+type GetLaunchTemplateDataOutput struct {
+	LaunchTemplateData *ResponseLaunchTemplateData
+}
+
 // GetManagedPrefixListAssociationsInput is the input of GetManagedPrefixListAssociations.
 type GetManagedPrefixListAssociationsInput struct {
 	DryRun       *bool
@@ -5417,6 +5722,11 @@ type GroupIdentifier struct {
 
 // HibernationOptions is a structure of the API.
 type HibernationOptions struct {
+	Configured *bool
+}
+
+// HibernationOptionsRequest is a structure of the API.
+type HibernationOptionsRequest struct {
 	Configured *bool
 }
 
@@ -5953,6 +6263,11 @@ type InstanceIpv6Address struct {
 	IsPrimaryIpv6 *bool
 }
 
+// InstanceIpv6AddressRequest is a structure of the API.
+type InstanceIpv6AddressRequest struct {
+	Ipv6Address *string
+}
+
 // InstanceIpv6Prefix is a structure of the API.
 type InstanceIpv6Prefix struct {
 	Ipv6Prefix *string
@@ -5962,6 +6277,26 @@ type InstanceIpv6Prefix struct {
 type InstanceMaintenanceOptions struct {
 	AutoRecovery    string
 	RebootMigration string
+}
+
+// InstanceMaintenanceOptionsRequest is a structure of the API.
+type InstanceMaintenanceOptionsRequest struct {
+	AutoRecovery string
+}
+
+// InstanceMarketOptionsRequest is a structure of the API.
+type InstanceMarketOptionsRequest struct {
+	MarketType  string
+	SpotOptions *SpotMarketOptions
+}
+
+// InstanceMetadataOptionsRequest is a structure of the API.
+type InstanceMetadataOptionsRequest struct {
+	HttpTokens              string
+	HttpPutResponseHopLimit *int32
+	HttpEndpoint            string
+	HttpProtocolIpv6        string
+	InstanceMetadataTags    string
 }
 
 // InstanceMetadataOptionsResponse is a structure of the API.
@@ -6051,6 +6386,11 @@ type InstanceNetworkPerformanceOptions struct {
 	BandwidthWeighting string
 }
 
+// InstanceNetworkPerformanceOptionsRequest is a structure of the API.
+type InstanceNetworkPerformanceOptionsRequest struct {
+	BandwidthWeighting string
+}
+
 // InstancePrivateIpAddress is a structure of the API.
 type InstancePrivateIpAddress struct {
 	Association      *InstanceNetworkInterfaceAssociation
@@ -6089,6 +6429,36 @@ type InstanceRequirements struct {
 	RequireEncryptionInTransit                     *bool
 }
 
+// InstanceRequirementsRequest is a structure of the API.
+type InstanceRequirementsRequest struct {
+	VCpuCount                                      *VCpuCountRangeRequest
+	MemoryMiB                                      *MemoryMiBRequest
+	CpuManufacturers                               []string
+	MemoryGiBPerVCpu                               *MemoryGiBPerVCpuRequest
+	ExcludedInstanceTypes                          []string
+	InstanceGenerations                            []string
+	SpotMaxPricePercentageOverLowestPrice          *int32
+	OnDemandMaxPricePercentageOverLowestPrice      *int32
+	BareMetal                                      string
+	BurstablePerformance                           string
+	RequireHibernateSupport                        *bool
+	NetworkInterfaceCount                          *NetworkInterfaceCountRequest
+	LocalStorage                                   string
+	LocalStorageTypes                              []string
+	TotalLocalStorageGB                            *TotalLocalStorageGBRequest
+	BaselineEbsBandwidthMbps                       *BaselineEbsBandwidthMbpsRequest
+	AcceleratorTypes                               []string
+	AcceleratorCount                               *AcceleratorCountRequest
+	AcceleratorManufacturers                       []string
+	AcceleratorNames                               []string
+	AcceleratorTotalMemoryMiB                      *AcceleratorTotalMemoryMiBRequest
+	NetworkBandwidthGbps                           *NetworkBandwidthGbpsRequest
+	AllowedInstanceTypes                           []string
+	MaxSpotPriceAsPercentageOfOptimalOnDemandPrice *int32
+	BaselinePerformanceFactors                     *BaselinePerformanceFactorsRequest
+	RequireEncryptionInTransit                     *bool
+}
+
 // InstanceSecondaryInterface is a structure of the API.
 type InstanceSecondaryInterface struct {
 	Attachment           *InstanceSecondaryInterfaceAttachment
@@ -6118,10 +6488,33 @@ type InstanceSecondaryInterfacePrivateIpAddress struct {
 	PrivateIpAddress *string
 }
 
+// InstanceSecondaryInterfacePrivateIpAddressRequest is a structure of the API.
+type InstanceSecondaryInterfacePrivateIpAddressRequest struct {
+	PrivateIpAddress string
+}
+
+// InstanceSecondaryInterfaceSpecificationRequest is a structure of the API.
+type InstanceSecondaryInterfaceSpecificationRequest struct {
+	DeleteOnTermination   *bool
+	DeviceIndex           *int32
+	PrivateIpAddresses    []InstanceSecondaryInterfacePrivateIpAddressRequest
+	PrivateIpAddressCount *int32
+	SecondarySubnetId     *string
+	InterfaceType         string
+	NetworkCardIndex      *int32
+}
+
 // InstanceState is a structure of the API.
 type InstanceState struct {
 	Code *int32
 	Name string
+}
+
+// InstanceStateChange is a structure of the API.
+type InstanceStateChange struct {
+	InstanceId    *string
+	CurrentState  *InstanceState
+	PreviousState *InstanceState
 }
 
 // InstanceStatus is a structure of the API.
@@ -6603,6 +6996,20 @@ type LaunchTemplateBlockDeviceMapping struct {
 	NoDevice    *string
 }
 
+// LaunchTemplateBlockDeviceMappingRequest is a structure of the API.
+type LaunchTemplateBlockDeviceMappingRequest struct {
+	DeviceName  *string
+	VirtualName *string
+	Ebs         *LaunchTemplateEbsBlockDeviceRequest
+	NoDevice    *string
+}
+
+// LaunchTemplateCapacityReservationSpecificationRequest is a structure of the API.
+type LaunchTemplateCapacityReservationSpecificationRequest struct {
+	CapacityReservationPreference string
+	CapacityReservationTarget     *CapacityReservationTarget
+}
+
 // LaunchTemplateCapacityReservationSpecificationResponse is a structure of the API.
 type LaunchTemplateCapacityReservationSpecificationResponse struct {
 	CapacityReservationPreference string
@@ -6623,6 +7030,14 @@ type LaunchTemplateCpuOptions struct {
 	NestedVirtualization string
 }
 
+// LaunchTemplateCpuOptionsRequest is a structure of the API.
+type LaunchTemplateCpuOptionsRequest struct {
+	CoreCount            *int32
+	ThreadsPerCore       *int32
+	AmdSevSnp            string
+	NestedVirtualization string
+}
+
 // LaunchTemplateEbsBlockDevice is a structure of the API.
 type LaunchTemplateEbsBlockDevice struct {
 	Encrypted                *bool
@@ -6635,6 +7050,26 @@ type LaunchTemplateEbsBlockDevice struct {
 	Throughput               *int32
 	VolumeInitializationRate *int32
 	EbsCardIndex             *int32
+}
+
+// LaunchTemplateEbsBlockDeviceRequest is a structure of the API.
+type LaunchTemplateEbsBlockDeviceRequest struct {
+	Encrypted                *bool
+	DeleteOnTermination      *bool
+	Iops                     *int32
+	KmsKeyId                 *string
+	SnapshotId               *string
+	VolumeSize               *int32
+	VolumeType               string
+	Throughput               *int32
+	VolumeInitializationRate *int32
+	EbsCardIndex             *int32
+}
+
+// LaunchTemplateElasticInferenceAccelerator is a structure of the API.
+type LaunchTemplateElasticInferenceAccelerator struct {
+	Type  string
+	Count *int32
 }
 
 // LaunchTemplateElasticInferenceAcceleratorResponse is a structure of the API.
@@ -6659,8 +7094,18 @@ type LaunchTemplateEnclaveOptions struct {
 	Enabled *bool
 }
 
+// LaunchTemplateEnclaveOptionsRequest is a structure of the API.
+type LaunchTemplateEnclaveOptionsRequest struct {
+	Enabled *bool
+}
+
 // LaunchTemplateHibernationOptions is a structure of the API.
 type LaunchTemplateHibernationOptions struct {
+	Configured *bool
+}
+
+// LaunchTemplateHibernationOptionsRequest is a structure of the API.
+type LaunchTemplateHibernationOptionsRequest struct {
 	Configured *bool
 }
 
@@ -6670,8 +7115,19 @@ type LaunchTemplateIamInstanceProfileSpecification struct {
 	Name *string
 }
 
+// LaunchTemplateIamInstanceProfileSpecificationRequest is a structure of the API.
+type LaunchTemplateIamInstanceProfileSpecificationRequest struct {
+	Arn  *string
+	Name *string
+}
+
 // LaunchTemplateInstanceMaintenanceOptions is a structure of the API.
 type LaunchTemplateInstanceMaintenanceOptions struct {
+	AutoRecovery string
+}
+
+// LaunchTemplateInstanceMaintenanceOptionsRequest is a structure of the API.
+type LaunchTemplateInstanceMaintenanceOptionsRequest struct {
 	AutoRecovery string
 }
 
@@ -6681,9 +7137,24 @@ type LaunchTemplateInstanceMarketOptions struct {
 	SpotOptions *LaunchTemplateSpotMarketOptions
 }
 
+// LaunchTemplateInstanceMarketOptionsRequest is a structure of the API.
+type LaunchTemplateInstanceMarketOptionsRequest struct {
+	MarketType  string
+	SpotOptions *LaunchTemplateSpotMarketOptionsRequest
+}
+
 // LaunchTemplateInstanceMetadataOptions is a structure of the API.
 type LaunchTemplateInstanceMetadataOptions struct {
 	State                   string
+	HttpTokens              string
+	HttpPutResponseHopLimit *int32
+	HttpEndpoint            string
+	HttpProtocolIpv6        string
+	InstanceMetadataTags    string
+}
+
+// LaunchTemplateInstanceMetadataOptionsRequest is a structure of the API.
+type LaunchTemplateInstanceMetadataOptionsRequest struct {
 	HttpTokens              string
 	HttpPutResponseHopLimit *int32
 	HttpEndpoint            string
@@ -6718,6 +7189,33 @@ type LaunchTemplateInstanceNetworkInterfaceSpecification struct {
 	EnaQueueCount                   *int32
 }
 
+// LaunchTemplateInstanceNetworkInterfaceSpecificationRequest is a structure of the API.
+type LaunchTemplateInstanceNetworkInterfaceSpecificationRequest struct {
+	AssociateCarrierIpAddress       *bool
+	AssociatePublicIpAddress        *bool
+	DeleteOnTermination             *bool
+	Description                     *string
+	DeviceIndex                     *int32
+	Groups                          []string
+	InterfaceType                   *string
+	Ipv6AddressCount                *int32
+	Ipv6Addresses                   []InstanceIpv6AddressRequest
+	NetworkInterfaceId              *string
+	PrivateIpAddress                *string
+	PrivateIpAddresses              []PrivateIpAddressSpecification
+	SecondaryPrivateIpAddressCount  *int32
+	SubnetId                        *string
+	NetworkCardIndex                *int32
+	Ipv4Prefixes                    []Ipv4PrefixSpecificationRequest
+	Ipv4PrefixCount                 *int32
+	Ipv6Prefixes                    []Ipv6PrefixSpecificationRequest
+	Ipv6PrefixCount                 *int32
+	PrimaryIpv6                     *bool
+	EnaSrdSpecification             *EnaSrdSpecificationRequest
+	ConnectionTrackingSpecification *ConnectionTrackingSpecificationRequest
+	EnaQueueCount                   *int32
+}
+
 // LaunchTemplateInstanceSecondaryInterfaceSpecification is a structure of the API.
 type LaunchTemplateInstanceSecondaryInterfaceSpecification struct {
 	DeleteOnTermination   *bool
@@ -6729,13 +7227,34 @@ type LaunchTemplateInstanceSecondaryInterfaceSpecification struct {
 	NetworkCardIndex      *int32
 }
 
+// LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest is a structure of the API.
+type LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest struct {
+	DeleteOnTermination   *bool
+	DeviceIndex           *int32
+	PrivateIpAddresses    []SecondaryInterfacePrivateIpAddressSpecificationRequest
+	PrivateIpAddressCount *int32
+	SecondarySubnetId     *string
+	InterfaceType         string
+	NetworkCardIndex      *int32
+}
+
 // LaunchTemplateLicenseConfiguration is a structure of the API.
 type LaunchTemplateLicenseConfiguration struct {
 	LicenseConfigurationArn *string
 }
 
+// LaunchTemplateLicenseConfigurationRequest is a structure of the API.
+type LaunchTemplateLicenseConfigurationRequest struct {
+	LicenseConfigurationArn *string
+}
+
 // LaunchTemplateNetworkPerformanceOptions is a structure of the API.
 type LaunchTemplateNetworkPerformanceOptions struct {
+	BandwidthWeighting string
+}
+
+// LaunchTemplateNetworkPerformanceOptionsRequest is a structure of the API.
+type LaunchTemplateNetworkPerformanceOptionsRequest struct {
 	BandwidthWeighting string
 }
 
@@ -6765,11 +7284,39 @@ type LaunchTemplatePlacement struct {
 	GroupId              *string
 }
 
+// LaunchTemplatePlacementRequest is a structure of the API.
+type LaunchTemplatePlacementRequest struct {
+	AvailabilityZone     *string
+	AvailabilityZoneId   *string
+	Affinity             *string
+	GroupName            *string
+	HostId               *string
+	Tenancy              string
+	SpreadDomain         *string
+	HostResourceGroupArn *string
+	PartitionNumber      *int32
+	GroupId              *string
+}
+
 // LaunchTemplatePrivateDnsNameOptions is a structure of the API.
 type LaunchTemplatePrivateDnsNameOptions struct {
 	HostnameType                    string
 	EnableResourceNameDnsARecord    *bool
 	EnableResourceNameDnsAAAARecord *bool
+}
+
+// LaunchTemplatePrivateDnsNameOptionsRequest is a structure of the API.
+type LaunchTemplatePrivateDnsNameOptionsRequest struct {
+	HostnameType                    string
+	EnableResourceNameDnsARecord    *bool
+	EnableResourceNameDnsAAAARecord *bool
+}
+
+// LaunchTemplateSpecification is a structure of the API.
+type LaunchTemplateSpecification struct {
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	Version            *string
 }
 
 // LaunchTemplateSpotMarketOptions is a structure of the API.
@@ -6781,8 +7328,23 @@ type LaunchTemplateSpotMarketOptions struct {
 	InstanceInterruptionBehavior string
 }
 
+// LaunchTemplateSpotMarketOptionsRequest is a structure of the API.
+type LaunchTemplateSpotMarketOptionsRequest struct {
+	MaxPrice                     *string
+	SpotInstanceType             string
+	BlockDurationMinutes         *int32
+	ValidUntil                   *time.Time
+	InstanceInterruptionBehavior string
+}
+
 // LaunchTemplateTagSpecification is a structure of the API.
 type LaunchTemplateTagSpecification struct {
+	ResourceType string
+	Tags         []Tag
+}
+
+// LaunchTemplateTagSpecificationRequest is a structure of the API.
+type LaunchTemplateTagSpecificationRequest struct {
 	ResourceType string
 	Tags         []Tag
 }
@@ -6805,8 +7367,18 @@ type LaunchTemplatesMonitoring struct {
 	Enabled *bool
 }
 
+// LaunchTemplatesMonitoringRequest is a structure of the API.
+type LaunchTemplatesMonitoringRequest struct {
+	Enabled *bool
+}
+
 // LicenseConfiguration is a structure of the API.
 type LicenseConfiguration struct {
+	LicenseConfigurationArn *string
+}
+
+// LicenseConfigurationRequest is a structure of the API.
+type LicenseConfigurationRequest struct {
 	LicenseConfigurationArn *string
 }
 
@@ -6982,6 +7554,12 @@ type MemoryGiBPerVCpu struct {
 	Max *float64
 }
 
+// MemoryGiBPerVCpuRequest is a structure of the API.
+type MemoryGiBPerVCpuRequest struct {
+	Min *float64
+	Max *float64
+}
+
 // MemoryInfo is a structure of the API.
 type MemoryInfo struct {
 	SizeInMiB *int64
@@ -6990,6 +7568,12 @@ type MemoryInfo struct {
 // MemoryMiB is a structure of the API.
 type MemoryMiB struct {
 	Min *int32
+	Max *int32
+}
+
+// MemoryMiBRequest is a structure of the API.
+type MemoryMiBRequest struct {
+	Min int32
 	Max *int32
 }
 
@@ -7003,6 +7587,20 @@ type ModifyAddressAttributeInput struct {
 // ModifyAddressAttributeOutput is the output of ModifyAddressAttribute.
 type ModifyAddressAttributeOutput struct {
 	Address *AddressAttribute
+}
+
+// ModifyLaunchTemplateInput is the input of ModifyLaunchTemplate.
+type ModifyLaunchTemplateInput struct {
+	DryRun             *bool
+	ClientToken        *string
+	LaunchTemplateId   *string
+	LaunchTemplateName *string
+	DefaultVersion     *string
+}
+
+// ModifyLaunchTemplateOutput is the output of ModifyLaunchTemplate.
+type ModifyLaunchTemplateOutput struct {
+	LaunchTemplate *LaunchTemplate
 }
 
 // ModifyManagedPrefixListInput is the input of ModifyManagedPrefixList.
@@ -7341,6 +7939,12 @@ type NetworkBandwidthGbps struct {
 	Max *float64
 }
 
+// NetworkBandwidthGbpsRequest is a structure of the API.
+type NetworkBandwidthGbpsRequest struct {
+	Min *float64
+	Max *float64
+}
+
 // NetworkCardInfo is a structure of the API.
 type NetworkCardInfo struct {
 	NetworkCardIndex                    *int32
@@ -7511,6 +8115,12 @@ type NetworkInterfaceAttachmentChanges struct {
 
 // NetworkInterfaceCount is a structure of the API.
 type NetworkInterfaceCount struct {
+	Min *int32
+	Max *int32
+}
+
+// NetworkInterfaceCountRequest is a structure of the API.
+type NetworkInterfaceCountRequest struct {
 	Min *int32
 	Max *int32
 }
@@ -7699,6 +8309,11 @@ type PerformanceFactorReference struct {
 	InstanceFamily *string
 }
 
+// PerformanceFactorReferenceRequest is a structure of the API.
+type PerformanceFactorReferenceRequest struct {
+	InstanceFamily *string
+}
+
 // Phase1DHGroupNumbersListValue is a structure of the API.
 type Phase1DHGroupNumbersListValue struct {
 	Value *int32
@@ -7843,6 +8458,13 @@ type PrivateDnsNameOptionsOnLaunch struct {
 	EnableResourceNameDnsAAAARecord *bool
 }
 
+// PrivateDnsNameOptionsRequest is a structure of the API.
+type PrivateDnsNameOptionsRequest struct {
+	HostnameType                    string
+	EnableResourceNameDnsARecord    *bool
+	EnableResourceNameDnsAAAARecord *bool
+}
+
 // PrivateDnsNameOptionsResponse is a structure of the API.
 type PrivateDnsNameOptionsResponse struct {
 	HostnameType                    string
@@ -7918,6 +8540,12 @@ type PublicIpv4PoolRange struct {
 	AvailableAddressCount *int32
 }
 
+// RebootInstancesInput is the input of RebootInstances.
+type RebootInstancesInput struct {
+	InstanceIds []string
+	DryRun      *bool
+}
+
 // RecurringCharge is a structure of the API.
 type RecurringCharge struct {
 	Amount    *float64
@@ -7944,6 +8572,33 @@ type Region struct {
 // RegionGeography is a structure of the API.
 type RegionGeography struct {
 	Name *string
+}
+
+// RegisterImageInput is the input of RegisterImage.
+type RegisterImageInput struct {
+	ImageLocation       *string
+	BillingProducts     []string
+	BootMode            string
+	TpmSupport          string
+	UefiData            *string
+	ImdsSupport         string
+	TagSpecifications   []TagSpecification
+	DryRun              *bool
+	Name                string
+	Description         *string
+	Architecture        string
+	KernelId            *string
+	RamdiskId           *string
+	RootDeviceName      *string
+	BlockDeviceMappings []BlockDeviceMapping
+	VirtualizationType  *string
+	SriovNetSupport     *string
+	EnaSupport          *bool
+}
+
+// RegisterImageOutput is the output of RegisterImage.
+type RegisterImageOutput struct {
+	ImageId *string
 }
 
 // RegisteredInstance is a structure of the API.
@@ -8065,6 +8720,44 @@ type ReplaceRouteTableAssociationInput struct {
 type ReplaceRouteTableAssociationOutput struct {
 	NewAssociationId *string
 	AssociationState *RouteTableAssociationState
+}
+
+// RequestLaunchTemplateData is a structure of the API.
+type RequestLaunchTemplateData struct {
+	KernelId                          *string
+	EbsOptimized                      *bool
+	IamInstanceProfile                *LaunchTemplateIamInstanceProfileSpecificationRequest
+	BlockDeviceMappings               []LaunchTemplateBlockDeviceMappingRequest
+	NetworkInterfaces                 []LaunchTemplateInstanceNetworkInterfaceSpecificationRequest
+	ImageId                           *string
+	InstanceType                      string
+	KeyName                           *string
+	Monitoring                        *LaunchTemplatesMonitoringRequest
+	Placement                         *LaunchTemplatePlacementRequest
+	RamDiskId                         *string
+	DisableApiTermination             *bool
+	InstanceInitiatedShutdownBehavior string
+	UserData                          *string
+	TagSpecifications                 []LaunchTemplateTagSpecificationRequest
+	ElasticGpuSpecifications          []ElasticGpuSpecification
+	ElasticInferenceAccelerators      []LaunchTemplateElasticInferenceAccelerator
+	SecurityGroupIds                  []string
+	SecurityGroups                    []string
+	InstanceMarketOptions             *LaunchTemplateInstanceMarketOptionsRequest
+	CreditSpecification               *CreditSpecificationRequest
+	CpuOptions                        *LaunchTemplateCpuOptionsRequest
+	CapacityReservationSpecification  *LaunchTemplateCapacityReservationSpecificationRequest
+	LicenseSpecifications             []LaunchTemplateLicenseConfigurationRequest
+	HibernationOptions                *LaunchTemplateHibernationOptionsRequest
+	MetadataOptions                   *LaunchTemplateInstanceMetadataOptionsRequest
+	EnclaveOptions                    *LaunchTemplateEnclaveOptionsRequest
+	InstanceRequirements              *InstanceRequirementsRequest
+	PrivateDnsNameOptions             *LaunchTemplatePrivateDnsNameOptionsRequest
+	MaintenanceOptions                *LaunchTemplateInstanceMaintenanceOptionsRequest
+	DisableApiStop                    *bool
+	Operator                          *OperatorRequest
+	NetworkPerformanceOptions         *LaunchTemplateNetworkPerformanceOptionsRequest
+	SecondaryInterfaces               []LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest
 }
 
 // Reservation is a structure of the API.
@@ -8201,6 +8894,12 @@ type ResourceTypeOption struct {
 type ResourceTypeRequest struct {
 	ResourceType        string
 	ResourceTypeOptions []ResourceTypeOption
+}
+
+// ResponseError is a structure of the API.
+type ResponseError struct {
+	Code    string
+	Message *string
 }
 
 // ResponseLaunchTemplateData is a structure of the API.
@@ -8456,6 +9155,54 @@ type RunInstancesMonitoringEnabled struct {
 	Enabled bool
 }
 
+// RunInstancesInput is the input of RunInstances.
+type RunInstancesInput struct {
+	BlockDeviceMappings               []BlockDeviceMapping
+	ImageId                           *string
+	InstanceType                      string
+	Ipv6AddressCount                  *int32
+	Ipv6Addresses                     []InstanceIpv6Address
+	KernelId                          *string
+	KeyName                           *string
+	MaxCount                          int32
+	MinCount                          int32
+	Monitoring                        *RunInstancesMonitoringEnabled
+	Placement                         *Placement
+	RamdiskId                         *string
+	SecurityGroupIds                  []string
+	SecurityGroups                    []string
+	SubnetId                          *string
+	UserData                          *string
+	ElasticGpuSpecification           []ElasticGpuSpecification
+	ElasticInferenceAccelerators      []ElasticInferenceAccelerator
+	TagSpecifications                 []TagSpecification
+	LaunchTemplate                    *LaunchTemplateSpecification
+	InstanceMarketOptions             *InstanceMarketOptionsRequest
+	CreditSpecification               *CreditSpecificationRequest
+	CpuOptions                        *CpuOptionsRequest
+	CapacityReservationSpecification  *CapacityReservationSpecification
+	HibernationOptions                *HibernationOptionsRequest
+	LicenseSpecifications             []LicenseConfigurationRequest
+	MetadataOptions                   *InstanceMetadataOptionsRequest
+	EnclaveOptions                    *EnclaveOptionsRequest
+	PrivateDnsNameOptions             *PrivateDnsNameOptionsRequest
+	MaintenanceOptions                *InstanceMaintenanceOptionsRequest
+	DisableApiStop                    *bool
+	EnablePrimaryIpv6                 *bool
+	NetworkPerformanceOptions         *InstanceNetworkPerformanceOptionsRequest
+	Operator                          *OperatorRequest
+	SecondaryInterfaces               []InstanceSecondaryInterfaceSpecificationRequest
+	DryRun                            *bool
+	DisableApiTermination             *bool
+	InstanceInitiatedShutdownBehavior string
+	PrivateIpAddress                  *string
+	ClientToken                       *string
+	AdditionalInfo                    *string
+	NetworkInterfaces                 []InstanceNetworkInterfaceSpecification
+	IamInstanceProfile                *IamInstanceProfileSpecification
+	EbsOptimized                      *bool
+}
+
 // S3Storage is a structure of the API.
 type S3Storage struct {
 	AWSAccessKeyId        *string
@@ -8557,6 +9304,11 @@ type SecondaryInterfaceIpv4Address struct {
 
 // SecondaryInterfacePrivateIpAddressSpecification is a structure of the API.
 type SecondaryInterfacePrivateIpAddressSpecification struct {
+	PrivateIpAddress *string
+}
+
+// SecondaryInterfacePrivateIpAddressSpecificationRequest is a structure of the API.
+type SecondaryInterfacePrivateIpAddressSpecificationRequest struct {
 	PrivateIpAddress *string
 }
 
@@ -8971,6 +9723,15 @@ type SpotMaintenanceStrategies struct {
 	CapacityRebalance *SpotCapacityRebalance
 }
 
+// SpotMarketOptions is a structure of the API.
+type SpotMarketOptions struct {
+	MaxPrice                     *string
+	SpotInstanceType             string
+	BlockDurationMinutes         *int32
+	ValidUntil                   *time.Time
+	InstanceInterruptionBehavior string
+}
+
 // SpotOptions is a structure of the API.
 type SpotOptions struct {
 	AllocationStrategy           string
@@ -9021,6 +9782,18 @@ type StaleSecurityGroup struct {
 	VpcId                    *string
 }
 
+// StartInstancesInput is the input of StartInstances.
+type StartInstancesInput struct {
+	InstanceIds    []string
+	AdditionalInfo *string
+	DryRun         *bool
+}
+
+// StartInstancesOutput is the output of StartInstances.
+type StartInstancesOutput struct {
+	StartingInstances []InstanceStateChange
+}
+
 // StartVpcEndpointServicePrivateDnsVerificationInput is the input of StartVpcEndpointServicePrivateDnsVerification.
 type StartVpcEndpointServicePrivateDnsVerificationInput struct {
 	DryRun    *bool
@@ -9036,6 +9809,20 @@ type StartVpcEndpointServicePrivateDnsVerificationOutput struct {
 type StateReason struct {
 	Code    *string
 	Message *string
+}
+
+// StopInstancesInput is the input of StopInstances.
+type StopInstancesInput struct {
+	InstanceIds    []string
+	Hibernate      *bool
+	SkipOsShutdown *bool
+	DryRun         *bool
+	Force          *bool
+}
+
+// StopInstancesOutput is the output of StopInstances.
+type StopInstancesOutput struct {
+	StoppingInstances []InstanceStateChange
 }
 
 // Storage is a structure of the API.
@@ -9186,8 +9973,27 @@ type TargetNetwork struct {
 	AvailabilityZoneIds []string
 }
 
+// TerminateInstancesInput is the input of TerminateInstances.
+type TerminateInstancesInput struct {
+	InstanceIds    []string
+	Force          *bool
+	SkipOsShutdown *bool
+	DryRun         *bool
+}
+
+// TerminateInstancesOutput is the output of TerminateInstances.
+type TerminateInstancesOutput struct {
+	TerminatingInstances []InstanceStateChange
+}
+
 // TotalLocalStorageGB is a structure of the API.
 type TotalLocalStorageGB struct {
+	Min *float64
+	Max *float64
+}
+
+// TotalLocalStorageGBRequest is a structure of the API.
+type TotalLocalStorageGBRequest struct {
 	Min *float64
 	Max *float64
 }
@@ -9598,6 +10404,12 @@ type VCpuCountRange struct {
 	Max *int32
 }
 
+// VCpuCountRangeRequest is a structure of the API.
+type VCpuCountRangeRequest struct {
+	Min int32
+	Max *int32
+}
+
 // VCpuInfo is a structure of the API.
 type VCpuInfo struct {
 	DefaultVCpus          *int32
@@ -9605,6 +10417,17 @@ type VCpuInfo struct {
 	DefaultThreadsPerCore *int32
 	ValidCores            []int32
 	ValidThreadsPerCore   []int32
+}
+
+// ValidationError is a structure of the API.
+type ValidationError struct {
+	Code    *string
+	Message *string
+}
+
+// ValidationWarning is a structure of the API.
+type ValidationWarning struct {
+	Errors []ValidationError
 }
 
 // VerifiedAccessEndpoint is a structure of the API.
@@ -10205,11 +11028,20 @@ type AssociateDhcpOptionsOutput struct{}
 // AttachInternetGatewayOutput is empty.
 type AttachInternetGatewayOutput struct{}
 
+// AttachVolumeOutput is VolumeAttachment.
+type AttachVolumeOutput = VolumeAttachment
+
 // CreateNetworkAclEntryOutput is empty.
 type CreateNetworkAclEntryOutput struct{}
 
+// CreateSnapshotOutput is Snapshot.
+type CreateSnapshotOutput = Snapshot
+
 // CreateTagsOutput is empty.
 type CreateTagsOutput struct{}
+
+// CreateVolumeOutput is Volume.
+type CreateVolumeOutput = Volume
 
 // CreateVpnConnectionRouteOutput is empty.
 type CreateVpnConnectionRouteOutput struct{}
@@ -10235,11 +11067,17 @@ type DeleteRouteOutput struct{}
 // DeleteRouteTableOutput is empty.
 type DeleteRouteTableOutput struct{}
 
+// DeleteSnapshotOutput is empty.
+type DeleteSnapshotOutput struct{}
+
 // DeleteSubnetOutput is empty.
 type DeleteSubnetOutput struct{}
 
 // DeleteTagsOutput is empty.
 type DeleteTagsOutput struct{}
+
+// DeleteVolumeOutput is empty.
+type DeleteVolumeOutput struct{}
 
 // DeleteVpcOutput is empty.
 type DeleteVpcOutput struct{}
@@ -10247,17 +11085,32 @@ type DeleteVpcOutput struct{}
 // DeleteVpnConnectionRouteOutput is empty.
 type DeleteVpnConnectionRouteOutput struct{}
 
+// DeleteVpnGatewayOutput is empty.
+type DeleteVpnGatewayOutput struct{}
+
 // DetachInternetGatewayOutput is empty.
 type DetachInternetGatewayOutput struct{}
 
 // DetachNetworkInterfaceOutput is empty.
 type DetachNetworkInterfaceOutput struct{}
 
+// DetachVolumeOutput is VolumeAttachment.
+type DetachVolumeOutput = VolumeAttachment
+
+// DetachVpnGatewayOutput is empty.
+type DetachVpnGatewayOutput struct{}
+
+// DisableVgwRoutePropagationOutput is empty.
+type DisableVgwRoutePropagationOutput struct{}
+
 // DisassociateAddressOutput is empty.
 type DisassociateAddressOutput struct{}
 
 // DisassociateRouteTableOutput is empty.
 type DisassociateRouteTableOutput struct{}
+
+// EnableVgwRoutePropagationOutput is empty.
+type EnableVgwRoutePropagationOutput struct{}
 
 // ModifyNetworkInterfaceAttributeOutput is empty.
 type ModifyNetworkInterfaceAttributeOutput struct{}
@@ -10267,6 +11120,9 @@ type ModifySubnetAttributeOutput struct{}
 
 // ModifyVpcAttributeOutput is empty.
 type ModifyVpcAttributeOutput struct{}
+
+// RebootInstancesOutput is empty.
+type RebootInstancesOutput struct{}
 
 // ReleaseAddressOutput is empty.
 type ReleaseAddressOutput struct{}
@@ -10279,6 +11135,9 @@ type ReplaceRouteOutput struct{}
 
 // ResetNetworkInterfaceAttributeOutput is empty.
 type ResetNetworkInterfaceAttributeOutput struct{}
+
+// RunInstancesOutput is Reservation.
+type RunInstancesOutput = Reservation
 
 // UnassignPrivateIpAddressesOutput is empty.
 type UnassignPrivateIpAddressesOutput struct{}
@@ -10986,6 +11845,12 @@ const (
 	KeyTypeRsa                                                          = "rsa"
 	LaunchTemplateAutoRecoveryStateDefault                              = "default"
 	LaunchTemplateAutoRecoveryStateDisabled                             = "disabled"
+	LaunchTemplateErrorCodeLaunchTemplateIdDoesNotExist                 = "launchTemplateIdDoesNotExist"
+	LaunchTemplateErrorCodeLaunchTemplateIdMalformed                    = "launchTemplateIdMalformed"
+	LaunchTemplateErrorCodeLaunchTemplateNameDoesNotExist               = "launchTemplateNameDoesNotExist"
+	LaunchTemplateErrorCodeLaunchTemplateNameMalformed                  = "launchTemplateNameMalformed"
+	LaunchTemplateErrorCodeLaunchTemplateVersionDoesNotExist            = "launchTemplateVersionDoesNotExist"
+	LaunchTemplateErrorCodeUnexpectedError                              = "unexpectedError"
 	LaunchTemplateHttpTokensStateOptional                               = "optional"
 	LaunchTemplateHttpTokensStateRequired                               = "required"
 	LaunchTemplateInstanceMetadataEndpointStateDisabled                 = "disabled"
@@ -11325,6 +12190,13 @@ const (
 	ShutdownBehaviorTerminate                                           = "terminate"
 	SnapshotAttributeNameCreateVolumePermission                         = "createVolumePermission"
 	SnapshotAttributeNameProductCodes                                   = "productCodes"
+	SnapshotLocationEnumLocal                                           = "local"
+	SnapshotLocationEnumRegional                                        = "regional"
+	SnapshotReturnCodesClientError                                      = "client-error"
+	SnapshotReturnCodesInternalError                                    = "internal-error"
+	SnapshotReturnCodesMissingPermissions                               = "missing-permissions"
+	SnapshotReturnCodesSkipped                                          = "skipped"
+	SnapshotReturnCodesSuccess                                          = "success"
 	SnapshotStateCompleted                                              = "completed"
 	SnapshotStateError                                                  = "error"
 	SnapshotStatePending                                                = "pending"

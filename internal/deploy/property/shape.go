@@ -36,7 +36,9 @@ type field struct {
 	name                            string
 	index                           []int
 	required, createOnly, writeOnly bool
-	shape                           *Shape
+	// unordered tells that the order of the list's elements says nothing.
+	unordered bool
+	shape     *Shape
 }
 
 // Of returns the shape of the properties that newProperties makes, which must be a pointer to a struct.
@@ -115,7 +117,7 @@ func (s *Shape) addFields(t reflect.Type, index []int, seen map[reflect.Type]*Sh
 		if err != nil {
 			return fmt.Errorf("property %s: %w", name, err)
 		}
-		d := &field{name: name, index: at, shape: inner}
+		d := &field{name: name, index: at, shape: inner, unordered: name == "Tags"}
 		for option := range strings.SplitSeq(options, ",") {
 			switch option {
 			case "required":
@@ -124,6 +126,8 @@ func (s *Shape) addFields(t reflect.Type, index []int, seen map[reflect.Type]*Sh
 				d.createOnly = true
 			case "writeOnly":
 				d.writeOnly = true
+			case "unordered":
+				d.unordered = true
 			case "":
 			default:
 				return fmt.Errorf("property %s: unknown option %q in its cfn tag", name, option)

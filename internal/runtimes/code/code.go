@@ -81,6 +81,8 @@ func ParseHash(s string) (Hash, error) {
 // Store keeps folders of code. It is safe for concurrent use.
 type Store struct {
 	dir string
+	// most may come out of an archive, in bytes: MaxUnzipped, or less in tests.
+	most int64
 
 	mu      sync.Mutex // guards running
 	running map[Hash]*unpacking
@@ -106,7 +108,7 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("clean code store: %w", err)
 		}
 	}
-	return &Store{dir: dir, running: map[Hash]*unpacking{}}, nil
+	return &Store{dir: dir, most: MaxUnzipped, running: map[Hash]*unpacking{}}, nil
 }
 
 // Path is the folder of the code with this hash; it exists only if the code has been unpacked.
@@ -123,7 +125,7 @@ func (s *Store) Has(h Hash) bool {
 func (s *Store) Put(ctx context.Context, archive []byte) (Hash, error) {
 	h := HashOf(archive)
 	return h, s.once(ctx, h, func() error {
-		return s.fill(h, func(temp string) error { return extract(ctx, temp, archive) })
+		return s.fill(h, func(temp string) error { return extract(ctx, temp, archive, s.most) })
 	})
 }
 
@@ -192,7 +194,7 @@ func (s *Store) fill(h Hash, write func(temp string) error) (err error) {
 }
 
 // extract writes the entries of the archive below dir.
-func extract(ctx context.Context, dir string, archive []byte) error {
+func extract(ctx context.Context, dir string, archive []byte, most int64) error {
 	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
 		return &ArchiveError{Reason: "Could not unzip uploaded file. Please check your file, then try to upload again."}
@@ -205,7 +207,7 @@ func extract(ctx context.Context, dir string, archive []byte) error {
 		return fmt.Errorf("unpack code: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	x := &extraction{root: root, left: MaxUnzipped}
+	x := &extraction{root: root, most: most, left: most}
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -219,9 +221,10 @@ func extract(ctx context.Context, dir string, archive []byte) error {
 
 // extraction is an archive on its way out. Links are made last, so that no entry can be written through one.
 type extraction struct {
-	root  *os.Root
-	left  int64
-	links []link
+	root *os.Root
+	// left of the most bytes that may come out of it.
+	most, left int64
+	links      []link
 }
 
 type link struct{ name, target string }
@@ -291,7 +294,7 @@ func (x *extraction) file(f *zip.File, name string, mode fs.FileMode) (err error
 	x.left -= n
 	switch {
 	case x.left < 0:
-		return &ArchiveError{Reason: fmt.Sprintf("Unzipped size must be smaller than %d bytes", MaxUnzipped), TooLarge: true}
+		return &ArchiveError{Reason: fmt.Sprintf("Unzipped size must be smaller than %d bytes", x.most), TooLarge: true}
 	case errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF):
 		return &ArchiveError{Entry: name, Reason: "the entry is damaged"}
 	case err != nil:

@@ -71,9 +71,12 @@ type Program struct {
 	err     error
 }
 
+// usualSteps is how many steps there is room for without growing: those of a sandbox with namespaces and some mounts.
+const usualSteps = 256
+
 // New returns an empty program whose child reports on the descriptor status, which must be a SOCK_SEQPACKET socket.
 func New(status int) *Program {
-	return &Program{status: status, values: new([maxResults]uintptr)}
+	return &Program{status: status, values: new([maxResults]uintptr), steps: make([]step, 0, usualSteps), keep: make([]any, 0, 2*usualSteps)}
 }
 
 // Err is the first mistake made while building: a path with a NUL byte or too many results.

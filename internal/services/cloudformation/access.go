@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
@@ -11,7 +12,8 @@ import (
 // access says what each operation needs, see
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html.
 func access() map[string]service.Access {
-	return map[string]service.Access{
+	all := driftAccess()
+	maps.Copy(all, map[string]service.Access{
 		"CreateChangeSet":   on("CreateChangeSet", func(in *cloudformation.CreateChangeSetInput) string { return in.StackName }),
 		"DescribeChangeSet": on("DescribeChangeSet", func(in *cloudformation.DescribeChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
 		"ExecuteChangeSet":  on("ExecuteChangeSet", func(in *cloudformation.ExecuteChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
@@ -43,6 +45,17 @@ func access() map[string]service.Access {
 		"ListStacks":                  service.OnAny("cloudformation:ListStacks"),
 		"ListExports":                 service.OnAny("cloudformation:ListExports"),
 		"ListImports":                 service.OnAny("cloudformation:ListImports"),
+	})
+	return all
+}
+
+// driftAccess says what the operations about drift need.
+func driftAccess() map[string]service.Access {
+	return map[string]service.Access{
+		"DetectStackDrift":                  on("DetectStackDrift", func(in *cloudformation.DetectStackDriftInput) string { return in.StackName }),
+		"DetectStackResourceDrift":          on("DetectStackResourceDrift", func(in *cloudformation.DetectStackResourceDriftInput) string { return in.StackName }),
+		"DescribeStackResourceDrifts":       on("DescribeStackResourceDrifts", func(in *cloudformation.DescribeStackResourceDriftsInput) string { return in.StackName }),
+		"DescribeStackDriftDetectionStatus": service.OnAny("cloudformation:DescribeStackDriftDetectionStatus"),
 	}
 }
 

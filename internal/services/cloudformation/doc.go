@@ -36,5 +36,5 @@
 //
 // # What it deliberately is not
 //
-// Stack sets, drift, imports of existing resources are refused by name.
+// Stack sets, imports of existing resources are refused by name.
 package cloudformation

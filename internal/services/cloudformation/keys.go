@@ -37,6 +37,11 @@ func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
 func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }
+func (p place) detection(id string) key.Key     { return p.base("detection").Str(id) }
+func (p place) drifts(stack string) key.Key     { return p.base("drift").Str(stack) }
+func (p place) drift(stack, logicalID string) key.Key {
+	return p.drifts(stack).Str(logicalID)
+}
 func (p place) signals(operation, logicalID string) key.Key {
 	return p.base("signal").Str(operation).Str(logicalID)
 }

@@ -109,6 +109,7 @@ func (s *Service) enqueue(tx store.Txn, p place, st *stackRecord, op operationRe
 func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operationRecord, status string) error {
 	st.Status, st.Reason, st.Failure = status, "", ""
 	op.Notify = st.Notify
+	st.forgetDrift(tx, p)
 	if op.Entry.Type == "" {
 		op.Entry = operationEntry{op.ID, op.Kind + "_STACK"}
 	}

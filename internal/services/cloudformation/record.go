@@ -34,6 +34,8 @@ type stackRecord struct {
 	Timeout int32 `json:",omitempty"`
 	// Failure is why the last operation failed, when the status no longer says so.
 	Failure string `json:",omitempty"`
+	// Drift is what the last detection of drift found; its zero value says that nothing was checked since the stack changed.
+	Drift stackDrift `json:",omitzero"`
 	// Exports and Imports are the names of the stack's exports and of those that it uses.
 	Exports, Imports []string
 }

@@ -43,10 +43,14 @@ func (s *Service) describeStackResource(ctx context.Context, in *cloudformation.
 		return nil, invalid("Resource %s does not exist for stack %s", in.LogicalResourceId, in.StackName)
 	}
 	r := rows[i]
+	drift, err := s.resourceDrifts(ctx, st.ID)
+	if err != nil {
+		return nil, err
+	}
 	d := &cloudformation.StackResourceDetail{
 		StackName: ptr(st.Name), StackId: ptr(st.ID), LogicalResourceId: r.LogicalID, PhysicalResourceId: optional(r.PhysicalID), ResourceType: r.Type,
 		LastUpdatedTimestamp: r.Updated, ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason),
-		DriftInformation: &cloudformation.StackResourceDriftInformation{StackResourceDriftStatus: "NOT_CHECKED"},
+		DriftInformation: ptr(drift(r.LogicalID)),
 	}
 	if r.Metadata != nil {
 		b, err := json.Marshal(r.Metadata)
@@ -70,6 +74,10 @@ func (s *Service) describeStackResources(ctx context.Context, in *cloudformation
 	if err != nil {
 		return nil, err
 	}
+	drift, err := s.resourceDrifts(ctx, st.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &cloudformation.DescribeStackResourcesOutput{StackResources: []cloudformation.StackResource{}}
 	for _, r := range rows {
 		if id := deref(in.LogicalResourceId); id != "" && id != r.LogicalID {
@@ -78,7 +86,7 @@ func (s *Service) describeStackResources(ctx context.Context, in *cloudformation
 		out.StackResources = append(out.StackResources, cloudformation.StackResource{
 			StackName: ptr(st.Name), StackId: ptr(st.ID), LogicalResourceId: r.LogicalID, PhysicalResourceId: optional(r.PhysicalID), ResourceType: r.Type,
 			Timestamp: r.Updated, ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason),
-			DriftInformation: &cloudformation.StackResourceDriftInformation{StackResourceDriftStatus: "NOT_CHECKED"},
+			DriftInformation: ptr(drift(r.LogicalID)),
 		})
 	}
 	return out, nil
@@ -108,7 +116,11 @@ func (s *Service) stackOf(ctx context.Context, physicalID string) (string, error
 }
 
 func (s *Service) listStackResources(ctx context.Context, in *cloudformation.ListStackResourcesInput) (*cloudformation.ListStackResourcesOutput, error) {
-	_, rows, err := s.stackRows(ctx, in.StackName)
+	st, rows, err := s.stackRows(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	drift, err := s.resourceDrifts(ctx, st.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +129,7 @@ func (s *Service) listStackResources(ctx context.Context, in *cloudformation.Lis
 		out.StackResourceSummaries = append(out.StackResourceSummaries, cloudformation.StackResourceSummary{
 			LogicalResourceId: r.LogicalID, PhysicalResourceId: optional(r.PhysicalID), ResourceType: r.Type, LastUpdatedTimestamp: r.Updated,
 			ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason),
-			DriftInformation: &cloudformation.StackResourceDriftInformationSummary{StackResourceDriftStatus: "NOT_CHECKED"},
+			DriftInformation: ptr(cloudformation.StackResourceDriftInformationSummary(drift(r.LogicalID))),
 		})
 	}
 	return out, nil

@@ -62,12 +62,14 @@ func New(deps service.Deps, options Options) service.Service {
 		SetStackPolicy: s.setStackPolicy, GetStackPolicy: s.getStackPolicy,
 		SignalResource:    s.signalResource,
 		CancelUpdateStack: s.cancelUpdateStack, ContinueUpdateRollback: s.continueUpdateRollback, RollbackStack: s.rollbackStack,
+		DetectStackDrift: s.detectStackDrift, DetectStackResourceDrift: s.detectStackResourceDrift,
+		DescribeStackDriftDetectionStatus: s.describeStackDriftDetectionStatus, DescribeStackResourceDrifts: s.describeStackResourceDrifts,
 		DescribeAccountLimits: s.describeAccountLimits,
 		ListExports:           s.listExports, ListImports: s.listImports,
 	}
 	return service.Service{
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
-		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, s.notifyJobs()},
+		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, s.notifyJobs()},
 		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
 	}
 }

@@ -284,7 +284,7 @@ func (s *Service) listStacks(ctx context.Context, in *cloudformation.ListStacksI
 		sum := cloudformation.StackSummary{
 			StackId: ptr(st.ID), StackName: st.Name, TemplateDescription: optional(st.Description), CreationTime: st.Created,
 			StackStatus: st.Status, StackStatusReason: optional(st.Reason),
-			DriftInformation: &cloudformation.StackDriftInformationSummary{StackDriftStatus: "NOT_CHECKED"},
+			DriftInformation: ptr(cloudformation.StackDriftInformationSummary(*st.drift())),
 		}
 		if !st.Updated.IsZero() {
 			sum.LastUpdatedTime = ptr(st.Updated)
@@ -303,7 +303,7 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 		StackStatus: st.Status, StackStatusReason: optional(st.Reason), DisableRollback: ptr(st.DisableRollback), Capabilities: st.Capabilities,
 		Parameters: parameters(st.Parameters), Tags: tags(st.Tags), RoleARN: optional(st.RoleARN), ChangeSetId: optional(st.ChangeSetID),
 		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: st.topics(),
-		DriftInformation: &cloudformation.StackDriftInformation{StackDriftStatus: "NOT_CHECKED"},
+		DriftInformation: st.drift(),
 	}
 	if out.Tags == nil {
 		out.Tags = []cloudformation.Tag{}

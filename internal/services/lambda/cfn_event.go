@@ -88,6 +88,7 @@ type scalingProperties struct {
 func (l *Lambda) eventSourceResource() service.ResourceType {
 	return service.NewResourceType("AWS::Lambda::EventSourceMapping", service.ResourceSpec[eventSourceProperties]{
 		Attributes: []string{"Id", "EventSourceMappingArn"}, Create: l.createEventSourceResource, Update: l.updateEventSourceResource, Delete: l.deleteEventSourceResource,
+		Identifier: []string{"Id"}, Read: l.readEventSourceResource, Missing: []string{missing}, List: l.listEventSourceResources,
 	})
 }
 
@@ -213,6 +214,7 @@ type invokeConfigProperties struct {
 
 func (l *Lambda) invokeConfigResource() service.ResourceType {
 	return service.NewResourceType("AWS::Lambda::EventInvokeConfig", service.ResourceSpec[invokeConfigProperties]{
+		Identifier: []string{"FunctionName", "Qualifier"}, Read: l.readInvokeConfigResource, Missing: []string{missing}, List: l.listInvokeConfigResources, ListBy: []string{"FunctionName"},
 		Create: func(ctx context.Context, c service.ResourceCall, p *invokeConfigProperties) (service.Resource, error) {
 			if !c.Retry {
 				// A put would take over what the stack did not make.

@@ -47,8 +47,8 @@ type snapStartProperties struct {
 
 type vpcProperties struct {
 	Ipv6AllowedForDualStack *bool    `cfn:"Ipv6AllowedForDualStack"`
-	SecurityGroupIds        []string `cfn:"SecurityGroupIds"`
-	SubnetIds               []string `cfn:"SubnetIds"`
+	SecurityGroupIds        []string `cfn:"SecurityGroupIds,unordered"`
+	SubnetIds               []string `cfn:"SubnetIds,unordered"`
 }
 
 type imageProperties struct {
@@ -92,13 +92,13 @@ type functionProperties struct {
 	LoggingConfig                *loggingProperties         `cfn:"LoggingConfig"`
 	MemorySize                   *int32                     `cfn:"MemorySize"`
 	PackageType                  *string                    `cfn:"PackageType,createOnly"`
-	PublishToLatestPublished     *bool                      `cfn:"PublishToLatestPublished"`
+	PublishToLatestPublished     *bool                      `cfn:"PublishToLatestPublished,writeOnly"`
 	RecursiveLoop                *string                    `cfn:"RecursiveLoop"`
 	ReservedConcurrentExecutions *int32                     `cfn:"ReservedConcurrentExecutions"`
 	Role                         string                     `cfn:"Role,required"`
 	Runtime                      *string                    `cfn:"Runtime"`
 	RuntimeManagementConfig      *runtimePolicyProperties   `cfn:"RuntimeManagementConfig"`
-	SnapStart                    *snapStartProperties       `cfn:"SnapStart"`
+	SnapStart                    *snapStartProperties       `cfn:"SnapStart,writeOnly"`
 	Tags                         []tag                      `cfn:"Tags"`
 	TenancyConfig                *tenancyProperties         `cfn:"TenancyConfig,createOnly"`
 	Timeout                      *int32                     `cfn:"Timeout"`

@@ -35,7 +35,7 @@ type weightProperties struct {
 }
 
 type routingProperties struct {
-	AdditionalVersionWeights []weightProperties `cfn:"AdditionalVersionWeights"`
+	AdditionalVersionWeights []weightProperties `cfn:"AdditionalVersionWeights,unordered"`
 }
 
 // aliasProperties are the properties of AWS::Lambda::Alias.

@@ -263,6 +263,9 @@ func (l *Lambda) getFunctionCodeSigningConfig(ctx context.Context, in *api.GetFu
 	if err != nil {
 		return nil, err
 	}
+	if f.SigningConfig == "" {
+		return &api.GetFunctionCodeSigningConfigOutput{}, nil
+	}
 	return &api.GetFunctionCodeSigningConfigOutput{CodeSigningConfigArn: f.SigningConfig, FunctionName: r.name}, nil
 }
 

@@ -15,7 +15,7 @@ import (
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html).
 type bucketProperties struct {
 	AccelerateConfiguration        *accelerateProperties   `cfn:"AccelerateConfiguration"`
-	AccessControl                  string                  `cfn:"AccessControl"`
+	AccessControl                  string                  `cfn:"AccessControl,writeOnly"`
 	BucketEncryption               *encryptionProperties   `cfn:"BucketEncryption"`
 	BucketName                     string                  `cfn:"BucketName,createOnly"`
 	LifecycleConfiguration         *lifecycleProperties    `cfn:"LifecycleConfiguration"`
@@ -49,9 +49,9 @@ type notificationProperties struct {
 	EventBridgeConfiguration *struct {
 		EventBridgeEnabled bool `cfn:"EventBridgeEnabled"`
 	} `cfn:"EventBridgeConfiguration"`
-	LambdaConfigurations []lambdaProperties `cfn:"LambdaConfigurations"`
-	QueueConfigurations  []queueProperties  `cfn:"QueueConfigurations"`
-	TopicConfigurations  []topicProperties  `cfn:"TopicConfigurations"`
+	LambdaConfigurations []lambdaProperties `cfn:"LambdaConfigurations,unordered"`
+	QueueConfigurations  []queueProperties  `cfn:"QueueConfigurations,unordered"`
+	TopicConfigurations  []topicProperties  `cfn:"TopicConfigurations,unordered"`
 }
 
 type queueProperties struct {
@@ -138,9 +138,11 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::S3::Bucket", service.ResourceSpec[bucketProperties]{
 			Attributes: []string{"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"},
 			Create:     s.createBucketResource, Update: s.updateBucketResource, Delete: s.deleteBucketResource,
+			Identifier: []string{"BucketName"}, Read: s.readBucketResource, List: s.listBucketResources, Missing: []string{"NoSuchBucket"},
 		}),
 		service.NewResourceType("AWS::S3::BucketPolicy", service.ResourceSpec[policyProperties]{
 			Create: s.putPolicyResource, Delete: s.deletePolicyResource,
+			Identifier: []string{"Bucket"}, Read: s.readPolicyResource, List: s.listPolicyResources, Missing: []string{"NoSuchBucket", "NoSuchBucketPolicy"},
 			Update: func(ctx context.Context, c service.ResourceCall, _, p *policyProperties) (service.Resource, error) {
 				return s.putPolicyResource(ctx, c, p)
 			},

@@ -24,6 +24,7 @@ func (s *Service) pointResourceType() service.ResourceType {
 	return service.NewResourceType("AWS::S3::AccessPoint", service.ResourceSpec[pointProperties]{
 		Attributes: []string{"Alias", "Arn", "Name", "NetworkOrigin"},
 		Create:     s.createPointResource,
+		Identifier: []string{"Name"}, Read: s.readPointResource, List: s.listPointResources, Missing: []string{"NoSuchAccessPoint"},
 		Update: func(ctx context.Context, c service.ResourceCall, _, p *pointProperties) (service.Resource, error) {
 			if err := s.configurePoint(ctx, c.PhysicalID, p); err != nil {
 				return service.Resource{}, err

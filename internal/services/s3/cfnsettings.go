@@ -70,13 +70,13 @@ type lifecycleRuleProperties struct {
 		NewerNoncurrentVersions *int32 `cfn:"NewerNoncurrentVersions"`
 		NoncurrentDays          int32  `cfn:"NoncurrentDays,required"`
 	} `cfn:"NoncurrentVersionExpiration"`
-	NoncurrentVersionExpirationInDays *int32                   `cfn:"NoncurrentVersionExpirationInDays"`
+	NoncurrentVersionExpirationInDays *int32                   `cfn:"NoncurrentVersionExpirationInDays,writeOnly"`
 	NoncurrentVersionTransitions      []noncurrentMoveProperty `cfn:"NoncurrentVersionTransitions"`
 	ObjectSizeGreaterThan             *int64                   `cfn:"ObjectSizeGreaterThan"`
 	ObjectSizeLessThan                *int64                   `cfn:"ObjectSizeLessThan"`
 	Prefix                            *string                  `cfn:"Prefix"`
 	Status                            string                   `cfn:"Status,required"`
-	TagFilters                        []tagProperty            `cfn:"TagFilters"`
+	TagFilters                        []tagProperty            `cfn:"TagFilters,unordered"`
 	Transitions                       []moveProperty           `cfn:"Transitions"`
 }
 
@@ -105,7 +105,7 @@ type replicationProperties struct {
 		Filter *struct {
 			And *struct {
 				Prefix     *string       `cfn:"Prefix"`
-				TagFilters []tagProperty `cfn:"TagFilters"`
+				TagFilters []tagProperty `cfn:"TagFilters,unordered"`
 			} `cfn:"And"`
 			Prefix    *string      `cfn:"Prefix"`
 			TagFilter *tagProperty `cfn:"TagFilter"`

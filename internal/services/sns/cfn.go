@@ -21,12 +21,12 @@ type topicProperties struct {
 	ArchivePolicy             any                   `cfn:"ArchivePolicy"`
 	ContentBasedDeduplication *bool                 `cfn:"ContentBasedDeduplication"`
 	DataProtectionPolicy      any                   `cfn:"DataProtectionPolicy"`
-	DeliveryStatusLogging     []feedbackProperty    `cfn:"DeliveryStatusLogging"`
+	DeliveryStatusLogging     []feedbackProperty    `cfn:"DeliveryStatusLogging,unordered"`
 	DisplayName               *string               `cfn:"DisplayName"`
 	FifoThroughputScope       *string               `cfn:"FifoThroughputScope"`
 	KmsMasterKeyID            *string               `cfn:"KmsMasterKeyId"`
 	SignatureVersion          *string               `cfn:"SignatureVersion"`
-	Subscription              []inlineSubscription  `cfn:"Subscription"`
+	Subscription              []inlineSubscription  `cfn:"Subscription,unordered"`
 	Tags                      []service.TagProperty `cfn:"Tags"`
 	TracingConfig             *string               `cfn:"TracingConfig"`
 }
@@ -45,7 +45,7 @@ type subscriptionProperties struct {
 	Protocol            string  `cfn:"Protocol,required,createOnly"`
 	RawMessageDelivery  *bool   `cfn:"RawMessageDelivery"`
 	RedrivePolicy       any     `cfn:"RedrivePolicy"`
-	Region              *string `cfn:"Region"`
+	Region              *string `cfn:"Region,writeOnly"`
 	ReplayPolicy        any     `cfn:"ReplayPolicy"`
 	SubscriptionRoleArn *string `cfn:"SubscriptionRoleArn"`
 	TopicArn            string  `cfn:"TopicArn,required,createOnly"`
@@ -68,20 +68,24 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::SNS::Topic", service.ResourceSpec[topicProperties]{
 			Attributes: []string{"DisplayName", "TopicArn", "TopicName"},
 			Create:     s.createTopicResource, Update: s.updateTopicResource, Delete: s.deleteTopicResource,
+			Identifier: []string{"TopicArn"}, Read: s.readTopicResource, List: s.listTopicResources, Missing: []string{codeNotFound},
 		}),
 		service.NewResourceType("AWS::SNS::Subscription", service.ResourceSpec[subscriptionProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createSubscriptionResource, Update: s.updateSubscriptionResource, Delete: s.deleteSubscriptionResource,
+			Identifier: []string{"Arn"}, Read: s.readSubscriptionResource, List: s.listSubscriptionResources, Missing: []string{codeNotFound},
 		}),
 		service.NewPolicyType("AWS::SNS::TopicPolicy", service.PolicySpec[topicPolicyProperties]{
 			Policy: func(p *topicPolicyProperties) any { return p.PolicyDocument },
 			On:     func(p *topicPolicyProperties) []string { return p.Topics },
-			Set:    s.setPolicy, Gone: codeNotFound,
+			Fill:   func(p *topicPolicyProperties, policy any, on []string) { p.PolicyDocument, p.Topics = policy, on },
+			Set:    s.setPolicy, Get: s.getPolicy, Gone: codeNotFound,
 		}),
 		service.NewPolicyType("AWS::SNS::TopicInlinePolicy", service.PolicySpec[inlinePolicyProperties]{
 			Policy: func(p *inlinePolicyProperties) any { return p.PolicyDocument },
 			On:     func(p *inlinePolicyProperties) []string { return []string{p.TopicArn} },
-			Set:    s.setPolicy, Gone: codeNotFound, Inline: true,
+			Fill:   func(p *inlinePolicyProperties, policy any, on []string) { p.PolicyDocument, p.TopicArn = policy, on[0] },
+			Set:    s.setPolicy, Get: s.getPolicy, Gone: codeNotFound, Inline: true, Identifier: "TopicArn",
 		}),
 	}
 }

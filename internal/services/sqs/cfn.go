@@ -47,16 +47,19 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::SQS::Queue", service.ResourceSpec[queueProperties]{
 			Attributes: []string{"Arn", "QueueName", "QueueUrl"},
 			Create:     s.createQueueResource, Update: s.updateQueueResource, Delete: s.deleteQueueResource,
+			Identifier: []string{"QueueUrl"}, Read: s.readQueueResource, List: s.listQueueResources, Missing: []string{codeNoQueue},
 		}),
 		service.NewPolicyType("AWS::SQS::QueuePolicy", service.PolicySpec[policyProperties]{
 			Policy: func(p *policyProperties) any { return p.PolicyDocument },
 			On:     func(p *policyProperties) []string { return p.Queues },
-			Set:    s.setPolicy, Gone: codeNoQueue,
+			Fill:   func(p *policyProperties, policy any, on []string) { p.PolicyDocument, p.Queues = policy, on },
+			Set:    s.setPolicy, Get: s.getPolicy, Gone: codeNoQueue,
 		}),
 		service.NewPolicyType("AWS::SQS::QueueInlinePolicy", service.PolicySpec[inlineProperties]{
 			Policy: func(p *inlineProperties) any { return p.PolicyDocument },
 			On:     func(p *inlineProperties) []string { return []string{p.Queue} },
-			Set:    s.setPolicy, Gone: codeNoQueue, Inline: true,
+			Fill:   func(p *inlineProperties, policy any, on []string) { p.PolicyDocument, p.Queue = policy, on[0] },
+			Set:    s.setPolicy, Get: s.getPolicy, Gone: codeNoQueue, Inline: true, Identifier: "Queue",
 		}),
 	}
 }

@@ -1,14 +1,13 @@
 package ssm
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/ssm"
+	"lambent.dev/lambent/internal/lib/machineimage"
 )
 
 // publicPrefix is where AWS's own public parameters are, see
@@ -17,22 +16,6 @@ const publicPrefix = "/aws/service/"
 
 // images are the prefixes of public parameters whose value is the id of a machine image.
 var images = []string{"/aws/service/ami-amazon-linux-latest/", "/aws/service/ami-windows-latest/", "/aws/service/canonical/ubuntu/", "/aws/service/debian/release/", "/aws/service/cloud9/amis/"}
-
-// known are the public parameters that a listing shows.
-var known = []string{
-	"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64",
-	"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64",
-	"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
-	"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
-	"/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2",
-	"/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
-}
-
-// imageID returns the id that stands for an image in a region: the same wherever it is asked for.
-func imageID(region, name string) string {
-	h := sha256.Sum256([]byte(region + "\x00" + name))
-	return "ami-" + hex.EncodeToString(h[:])[:17]
-}
 
 // publicTime is when the public parameters that follow from rules were last changed.
 var publicTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
@@ -49,7 +32,7 @@ func public(region, name string) (*api.Parameter, bool) {
 func publicValue(region, name string) (string, bool) {
 	for _, prefix := range images {
 		if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" {
-			return imageID(region, name), true
+			return machineimage.ID(region, name), true
 		}
 	}
 	rest, ok := strings.CutPrefix(name, "/aws/service/ecs/optimized-ami/")
@@ -57,7 +40,7 @@ func publicValue(region, name string) (string, bool) {
 	if !ok || !cut || system == "" {
 		return "", false
 	}
-	id := imageID(region, "/aws/service/ecs/optimized-ami/"+system)
+	id := machineimage.ID(region, "/aws/service/ecs/optimized-ami/"+system)
 	switch tail {
 	case "/image_id":
 		return id, true
@@ -72,5 +55,5 @@ func publicValue(region, name string) (string, bool) {
 
 // publicNames lists the public parameters below a path that ends with a slash.
 func publicNames(path string, recursive bool) []string {
-	return slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !isBelow(name, path, recursive) })
+	return slices.DeleteFunc(machineimage.Parameters(), func(name string) bool { return !isBelow(name, path, recursive) })
 }
