@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-sam compat-samples compat-apigateway debian
+.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-samples compat-apigateway debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -250,6 +250,10 @@ SAMPLES_HASH := fb7b5d06c27d8abb1bd35e52ab7523acf4baab7b
 compat-samples: .tools/samples/.done $(VENV)/.done ## public sample projects, each created, left, changed, replaced, rolled back and deleted
 	$(GO) build -o .tools/lambent ./cmd/lambent
 	$(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" "$(abspath .tools/samples)"
+
+compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
+	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
+	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/events
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
 	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl

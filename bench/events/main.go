@@ -30,13 +30,14 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic, bus, schedule or stream")
+	only := flag.String("only", "", "measure one part: send, receive, wake, waiters, depth, topic, bus, schedule, stream or peer")
+	other := flag.String("peer", "", "the URL of another server that speaks the protocol of SQS, to compare with in the part \"peer\"")
 	seconds := flag.Int("seconds", 3, "length of a round")
 	depth := flag.Int("depth", 1_000_000, "messages that wait in the deep queue")
 	waiters := flag.Int("waiters", 10_000, "receivers that wait")
 	schedules := flag.Int("schedules", 100_000, "schedules that are there beside those that are due")
 	flag.Parse()
-	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters, *schedules); err != nil {
+	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters, *schedules, *other); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/events:", err)
 		os.Exit(1)
 	}
@@ -50,9 +51,10 @@ type bench struct {
 	depth, waiters int
 	schedules      int
 	raw            time.Duration // one write of the raw disk
+	other          string        // the URL of a server to compare with
 }
 
-func run(ctx context.Context, only string, round time.Duration, depth, waiters, schedules int) (err error) {
+func run(ctx context.Context, only string, round time.Duration, depth, waiters, schedules int, other string) (err error) {
 	dir, err := os.MkdirTemp("", "lambent-bench-")
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func run(ctx context.Context, only string, round time.Duration, depth, waiters, 
 	if err := lab.Build(ctx, binary, nil); err != nil {
 		return err
 	}
-	b := &bench{dir: dir, round: round, depth: depth, waiters: waiters, schedules: schedules}
+	b := &bench{dir: dir, round: round, depth: depth, waiters: waiters, schedules: schedules, other: other}
 	if b.raw, err = rawWrite(dir, round); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func run(ctx context.Context, only string, round time.Duration, depth, waiters, 
 	for _, part := range []struct {
 		name string
 		fn   func(context.Context) error
-	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"bus", b.bus}, {"schedule", b.schedule}, {"stream", b.stream}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
+	}{{"send", b.send}, {"receive", b.receive}, {"wake", b.wake}, {"waiters", b.wait}, {"topic", b.topic}, {"bus", b.bus}, {"schedule", b.schedule}, {"stream", b.stream}, {"peer", b.peer}, {"depth", func(ctx context.Context) error { return b.deep(ctx, start) }}} {
 		if only != "" && only != part.name {
 			continue
 		}
@@ -153,13 +155,18 @@ func (b *bench) query(ctx context.Context, service, version string, members map[
 // sns makes a signed call of the query protocol and returns what is between <tag> and </tag>.
 func (b *bench) sns(ctx context.Context, tag string, form url.Values) (found string, err error) {
 	form.Set("Version", "2010-03-31")
+	return b.between(ctx, b.p.Endpoint, "sns", tag, form)
+}
+
+// between makes a signed call of the query protocol at an endpoint and returns what is between <tag> and </tag>.
+func (b *bench) between(ctx context.Context, endpoint, service, tag string, form url.Values) (found string, err error) {
 	body := form.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.p.Endpoint+"/", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", strings.NewReader(body))
 	if err != nil {
 		return "", err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	err = b.exchange(r, "sns", []byte(body), func(text []byte) error {
+	err = b.exchange(r, service, []byte(body), func(text []byte) error {
 		_, rest, _ := strings.Cut(string(text), "<"+tag+">")
 		found, _, _ = strings.Cut(rest, "<")
 		return nil

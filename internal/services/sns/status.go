@@ -154,12 +154,18 @@ func (s *Service) writeStatus(ctx context.Context, role string, o *outcome) erro
 
 // tellAll logs the outcomes of the deliveries that were made with a message.
 func (s *Service) tellAll(ctx context.Context, p *plan) {
+	digest := ""
 	for _, d := range p.to[:p.done] {
-		if x := d.x; feedbackOf(x.Protocol) != "" && x.Protocol != protocolHTTP && x.Protocol != protocolHTTPS {
-			s.tell(ctx, &outcome{
-				t: p.t, message: p.m.ID, md5: bodyDigest(p.m.Body), published: p.m.Timestamp, protocol: x.Protocol, endpoint: x.Endpoint, attempts: 1, err: p.m.failed[x],
-			})
+		x := d.x
+		if feedbackOf(x.Protocol) == "" || x.Protocol == protocolHTTP || x.Protocol == protocolHTTPS || p.t.feedback(x.Protocol, p.m.ID, p.m.failed[x] != nil) == "" {
+			continue
 		}
+		if digest == "" {
+			digest = bodyDigest(p.m.Body) // of few messages: most topics log nothing
+		}
+		s.tell(ctx, &outcome{
+			t: p.t, message: p.m.ID, md5: digest, published: p.m.Timestamp, protocol: x.Protocol, endpoint: x.Endpoint, attempts: 1, err: p.m.failed[x],
+		})
 	}
 }
 

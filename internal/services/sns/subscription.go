@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -210,7 +211,7 @@ func checkEndpoint(r *topicRecord, protocol, endpoint string) error {
 			return invalid("Email address")
 		}
 	case protocolSMS:
-		if !phoneNumber.MatchString(endpoint) {
+		if !phoneNumber.MatchString(strings.NewReplacer("/", "-", ".", "-").Replace(endpoint)) {
 			return &service.Error{Code: codeInvalid, Status: 400, Message: "Invalid SMS endpoint: " + endpoint}
 		}
 	}
@@ -398,7 +399,10 @@ func (s *Service) confirmSubscription(ctx context.Context, in *api.ConfirmSubscr
 	if strings.Contains(name, ":") || p.region != service.RequestFrom(ctx).Region && service.RequestFrom(ctx).Principal.Kind != service.Anonymous {
 		return nil, invalid("Topic")
 	}
-	if b, err := hex.DecodeString(in.Token); err != nil || len(b) != 64 {
+	switch b, err := hex.DecodeString(in.Token); {
+	case err != nil:
+		return nil, &service.Error{Code: codeInvalid, Status: http.StatusBadRequest, Message: "Invalid token"}
+	case len(b) != 64:
 		return nil, invalid("Token")
 	}
 	var found *subscription

@@ -23,12 +23,12 @@ func FuzzReceiptHandle(f *testing.F) {
 			}
 			return
 		}
-		secret, err := h.impl.secret(context.WithoutCancel(h.ctx))
+		codes, err := h.impl.codes(context.WithoutCancel(h.ctx))
 		if err != nil {
 			t.Fatal(err)
 		}
 		q := &queue{queueRecord: queueRecord{ID: r.queue}}
-		if again := q.handle(secret, r.id, r.received); again != handle {
+		if again := q.handle(codes, r.id, r.received); again != handle {
 			t.Errorf("%q is taken for %q", handle, again)
 		}
 	})

@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash"
 	"io"
+	"sync"
 
 	"lambent.dev/lambent/internal/store"
 )
@@ -19,12 +21,28 @@ const (
 	secretSize = 32
 )
 
-// secret returns the key of the codes.
-func (s *Service) secret(ctx context.Context) ([]byte, error) {
+// codes makes the codes of handles. The work on the key is done once and not for each code.
+type codes struct{ idle sync.Pool }
+
+func newCodes(secret []byte) *codes {
+	return &codes{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+// appendCode appends the code of b to it.
+func (c *codes) appendCode(b []byte) []byte {
+	m := c.idle.Get().(hash.Hash)
+	defer c.idle.Put(m)
+	m.Reset()
+	_, _ = m.Write(b)
+	return m.Sum(b)[:len(b)+handleCode]
+}
+
+// codes returns what makes the codes of handles, with a key that is made when it is first needed.
+func (s *Service) codes(ctx context.Context) (*codes, error) {
 	s.secrets.mu.Lock()
 	defer s.secrets.mu.Unlock()
-	if s.secrets.key != nil {
-		return s.secrets.key, nil
+	if s.secrets.codes != nil {
+		return s.secrets.codes, nil
 	}
 	fresh := make([]byte, secretSize)
 	if _, err := io.ReadFull(s.random, fresh); err != nil {
@@ -44,20 +62,17 @@ func (s *Service) secret(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, storeError(err)
 	}
-	s.secrets.key = found
-	return found, nil
+	s.secrets.codes = newCodes(found)
+	return s.secrets.codes, nil
 }
 
 // handle returns the receipt handle of a receive.
-func (q *queue) handle(secret []byte, id id, received uint64) string {
+func (q *queue) handle(codes *codes, id id, received uint64) string {
 	b := make([]byte, 0, handleBody+sha256.Size)
 	b = binary.BigEndian.AppendUint64(b, q.ID)
 	b = append(b, id[:]...)
 	b = binary.BigEndian.AppendUint64(b, received)
-	m := hmac.New(sha256.New, secret)
-	_, _ = m.Write(b)
-	b = m.Sum(b)
-	return base64.URLEncoding.EncodeToString(b[:handleBody+handleCode])
+	return base64.URLEncoding.EncodeToString(codes.appendCode(b))
 }
 
 // receipt is what a handle says.
@@ -68,7 +83,7 @@ type receipt struct {
 }
 
 func (s *Service) openHandle(ctx context.Context, handle string) (receipt, error) {
-	secret, err := s.secret(ctx)
+	codes, err := s.codes(ctx)
 	if err != nil {
 		return receipt{}, err
 	}
@@ -77,9 +92,7 @@ func (s *Service) openHandle(ctx context.Context, handle string) (receipt, error
 	if err != nil || len(b) != handleBody+handleCode || base64.URLEncoding.EncodeToString(b) != handle {
 		return receipt{}, badHandle(handle)
 	}
-	m := hmac.New(sha256.New, secret)
-	_, _ = m.Write(b[:handleBody])
-	if !hmac.Equal(m.Sum(nil)[:handleCode], b[handleBody:]) {
+	if !hmac.Equal(codes.appendCode(b[:handleBody:handleBody]), b) {
 		return receipt{}, badHandle(handle)
 	}
 	r := receipt{queue: binary.BigEndian.Uint64(b), received: binary.BigEndian.Uint64(b[handleBody-8:])}

@@ -52,7 +52,7 @@ func (s *Service) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 	if err := s.checkKey(ctx, q, keycheck.Read); err != nil {
 		return nil, err
 	}
-	secret, err := s.secret(ctx)
+	codes, err := s.codes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Service) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 	}
 	out := &api.ReceiveMessageOutput{Messages: make([]api.Message, 0, len(got))}
 	for i := range got {
-		m, err := q.shown(secret, r, &got[i])
+		m, err := q.shown(codes, r, &got[i])
 		if err != nil {
 			return nil, err
 		}
@@ -453,13 +453,13 @@ var systemAttributes = []string{
 }
 
 // shown returns a message as its receiver sees it.
-func (q *queue) shown(secret []byte, r *request, m *received) (api.Message, error) {
+func (q *queue) shown(codes *codes, r *request, m *received) (api.Message, error) {
 	c, err := decodeContent(m.content)
 	if err != nil {
 		return api.Message{}, err
 	}
 	out := api.Message{
-		MessageId: new(m.id.String()), ReceiptHandle: new(q.handle(secret, m.id, m.state.received)), MD5OfBody: new(hex.EncodeToString(c.digest[:])), Body: &c.body,
+		MessageId: new(m.id.String()), ReceiptHandle: new(q.handle(codes, m.id, m.state.received)), MD5OfBody: new(hex.EncodeToString(c.digest[:])), Body: &c.body,
 	}
 	q.showSystem(&out, r.system, m, c)
 	var chosen []attribute

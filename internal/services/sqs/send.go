@@ -293,6 +293,9 @@ func checkIDs(e *api.SendMessageBatchRequestEntry) error {
 
 // checkText tells whether a text has only the characters that XML can carry.
 func checkText(s string) error {
+	for len(s) > 0 && (s[0] >= ' ' && s[0] < utf8.RuneSelf || s[0] == '\t' || s[0] == '\n' || s[0] == '\r') {
+		s = s[1:] // most are of nothing else
+	}
 	for i, c := range s {
 		ok := c == '\t' || c == '\n' || c == '\r' || c >= ' ' && c <= 0xd7ff || c >= 0xe000 && c <= 0xfffd || c >= 0x10000
 		if c == utf8.RuneError {

@@ -113,6 +113,6 @@ func (s *Service) sequence(floor uint64) uint64 {
 
 // secrets holds the key that authenticates receipt handles. It is made with the first handle and kept in the store.
 type secrets struct {
-	mu  sync.Mutex // guards the field below
-	key []byte
+	mu    sync.Mutex // guards the field below
+	codes *codes
 }
