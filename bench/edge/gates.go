@@ -55,7 +55,7 @@ func openGates(ctx context.Context, p *lab.Platform, backend string) (*gates, er
 	}
 	return g, g.call(ctx, "apigateway", http.MethodPatch, "/restapis/"+g.api+"/stages/prod", `{"patchOperations":[
 		{"op":"replace","path":"/cacheClusterEnabled","value":"true"}, {"op":"replace","path":"/cacheClusterSize","value":"0.5"},
-		{"op":"replace","path":"/~1cached/GET/caching/enabled","value":"true"},
+		{"op":"replace","path":"/~1cached/GET/caching/enabled","value":"true"}, {"op":"replace","path":"/~1cached/GET/throttling/rateLimit","value":"1000000"}, {"op":"replace","path":"/~1cached/GET/throttling/burstLimit","value":"1000000"},
 		{"op":"replace","path":"/*/*/throttling/rateLimit","value":"1000000"}, {"op":"replace","path":"/*/*/throttling/burstLimit","value":"1000000"},
 		{"op":"replace","path":"/accessLogSettings/destinationArn","value":"arn:aws:logs:us-east-1:000000000000:log-group:bench"},
 		{"op":"replace","path":"/accessLogSettings/format","value":"$context.requestId $context.identity.sourceIp $context.httpMethod $context.path $context.status $context.responseLatency"}]}`, nil)

@@ -46,7 +46,7 @@ func rows() []row {
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "rest,restgo,http,httpgo,template,proxy,cache,latency", "what to measure, separated by commas")
+	only := flag.String("only", "rest,restgo,http,httpgo,template,proxy,cache,latency,sockets", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds of each kind")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
@@ -82,7 +82,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	p, err := lab.Up(ctx, lab.Options{Binary: b.binary, Dir: b.dir, DataDir: filepath.Join(b.dir, "app"), App: "bench/platform/app"})
+	p, err := lab.Up(ctx, lab.Options{Binary: b.binary, Dir: b.dir, DataDir: filepath.Join(b.dir, "app"), App: "bench/platform/app", Args: []string{"--api-rate", "1000000"}})
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,12 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 		}
 	}
 	if slices.Contains(only, "latency") {
-		return b.latency(ctx, g)
+		if err := b.latency(ctx, g); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(only, "sockets") {
+		return b.sockets(ctx, g)
 	}
 	return nil
 }

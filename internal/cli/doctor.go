@@ -119,6 +119,9 @@ func runtimeCheck(s runtimes.Status) check {
 		c.Detail = "not installed; functions in " + s.Language + " cannot run"
 		c.Fix = "apt-get install " + s.Package + ", or lambent runtime add NAME IMAGE"
 	}
+	if len(s.Replaced) > 0 {
+		c.Detail += "; also for functions that want " + strings.Join(s.Replaced, ", ") + ", which are not installed"
+	}
 	return c
 }
 

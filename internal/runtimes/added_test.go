@@ -138,6 +138,11 @@ func TestAddedRuntimeIsUsed(t *testing.T) {
 	if r, err := open(false).Lookup(t.Context(), "python3.9"); err != nil || !strings.Contains(r.Warning, "retired") || r.root != i.Root {
 		t.Errorf("a retired runtime: %+v, %v", r, err)
 	}
+	for _, s := range open(false).Installed(t.Context()) {
+		if got := slices.Contains(s.Replaced, "python3.9"); got != (s.Language == FamilyPython) || slices.Contains(s.Replaced, id) {
+			t.Errorf("%s in the place of %q", s.Language, s.Replaced)
+		}
+	}
 	if err := Remove(images, id); err != nil {
 		t.Fatal(err)
 	}

@@ -311,6 +311,8 @@ type Status struct {
 	Language, Package string
 	// Versions are the installed ones; empty when there is none.
 	Versions []string
+	// Replaced are AWS's identifiers that the nearest of these versions serve, unless the catalog is strict: their own version is not installed.
+	Replaced []string
 }
 
 // Installed lists the languages with the versions that are installed.
@@ -318,8 +320,16 @@ func (c *Catalog) Installed(ctx context.Context) []Status {
 	var out []Status
 	for _, l := range languages() {
 		s := Status{Language: l.family, Package: l.any}
-		for _, p := range c.programs(ctx, &l, "") {
+		list := c.programs(ctx, &l, "")
+		for _, p := range list {
 			s.Versions = append(s.Versions, fmt.Sprintf("%s %s", p, p.where()))
+		}
+		for _, id := range Identifiers() {
+			if want, ok := l.parse(id); ok {
+				if _, exact, some := choose(list, want, &l); some && !exact {
+					s.Replaced = append(s.Replaced, id)
+				}
+			}
 		}
 		out = append(out, s)
 	}

@@ -46,10 +46,14 @@ func NewPolicyType[P any](name string, s PolicySpec[P]) ResourceType {
 		Delete:  func(ctx context.Context, _ ResourceCall, p *P) error { return s.clear(ctx, s.On(p), nil) },
 		Missing: []string{s.Gone},
 	}
-	if s.Inline {
+	switch {
+	case !s.Inline:
+		spec.Attributes, spec.Identifier = []string{"Id"}, []string{"Id"}
+		if s.Get != nil {
+			spec.Reread = s.reread
+		}
+	case s.Get != nil:
 		spec.Identifier, spec.Read = []string{s.Identifier}, s.read
-	} else {
-		spec.Attributes, spec.Identifier, spec.Reread = []string{"Id"}, []string{"Id"}, s.reread
 	}
 	return NewResourceType(name, spec)
 }

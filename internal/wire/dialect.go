@@ -21,6 +21,10 @@ type dialect struct {
 	plainMissing bool
 	// wholeLists words a broken constraint of a list's or a map's scalar as one of the whole list, with all constraints of its members.
 	wholeLists bool
+	// bareWhole leaves "Member must not be null" out of the constraints of a whole list.
+	bareWhole bool
+	// namesInput puts the name of the input, such as createRestApiInput, in front of the path to a member of the body; what is wrong there is told first.
+	namesInput bool
 	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
 	openEnum string
 	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty; clients see other required ones empty.
@@ -86,6 +90,7 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing, d.plainMissing = "InvalidParameterValue", "MissingParameter", true
 	case "apigateway":
 		d.invalid, d.missing = "ValidationException", "BadRequestException"
+		d.wholeLists, d.bareWhole, d.namesInput = true, true, true
 	case "apigatewayv2", "apigatewaymanagementapi":
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":

@@ -26,6 +26,7 @@ type violation struct {
 	hidden  bool   // the value is not shown
 	rule    string // what the value must satisfy
 	missing bool
+	body    bool // it is in the body of the request, and not in its path, query or headers
 }
 
 func (t *trail) push(name string)    { t.add(step{name: name}) }

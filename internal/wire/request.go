@@ -75,6 +75,8 @@ func (r *Request) readBody() ([]byte, error) {
 	}
 	body, err := r.readAll(limit)
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, incomplete(int64(len(body)), r.ContentLength)
 	case err != nil:
 		var known *service.Error
 		if errors.As(err, &known) {
@@ -84,12 +86,17 @@ func (r *Request) readBody() ([]byte, error) {
 	case int64(len(body)) > limit:
 		return nil, tooLarge(limit)
 	case r.ContentLength > 0 && int64(len(body)) != r.ContentLength:
-		return nil, &service.Error{
-			Code: "IncompleteBody", Status: http.StatusBadRequest,
-			Message: fmt.Sprintf("The request body ended after %d of %d bytes.", len(body), r.ContentLength),
-		}
+		return nil, incomplete(int64(len(body)), r.ContentLength)
 	}
 	return body, nil
+}
+
+// incomplete is the error about a body that ends early; announced is negative where no length was.
+func incomplete(read, announced int64) *service.Error {
+	if announced < 0 {
+		return badRequest("IncompleteBody", "The request body ended early, after %d bytes.", read)
+	}
+	return badRequest("IncompleteBody", "The request body ended after %d of %d bytes.", read, announced)
 }
 
 // readAll reads the body to its end, and one byte past the limit at most. It
@@ -112,7 +119,7 @@ func (r *Request) readAll(limit int64) ([]byte, error) {
 			return body, nil
 		}
 		if err != nil {
-			return nil, err
+			return body, err
 		}
 	}
 	return body, nil

@@ -36,6 +36,9 @@ func (o *Operation) Validate(req *Request, in any) error {
 		v.missing[m.path] = true
 	}
 	v.structure(p.input.node, reflect.ValueOf(in).Elem())
+	if d.namesInput {
+		v.nameInput(o.Name)
+	}
 	found := v.found
 	if d.wording != nil {
 		found = found[:0]
@@ -108,10 +111,34 @@ func (v *validator) structure(n *node, value reflect.Value) {
 		if !present || f.Required && len(v.missing) > 0 && v.missing[v.path(f.Name)] {
 			continue
 		}
+		before := len(v.found)
 		v.push(f.Name)
 		v.value(f, item)
 		v.pop()
+		if len(v.steps) == 0 && f.Location == awsapi.Body {
+			for j := before; j < len(v.found); j++ {
+				v.found[j].body = true
+			}
+		}
 	}
+}
+
+// nameInput puts the name of an operation's input in front of what is wrong in its body, and that in front of the rest.
+func (v *validator) nameInput(operation string) {
+	for i := range v.found {
+		if f := &v.found[i]; f.body && !f.missing {
+			f.path = lowerFirst(operation) + "Input." + f.path
+		}
+	}
+	slices.SortStableFunc(v.found, func(a, b violation) int {
+		switch {
+		case a.body == b.body:
+			return 0
+		case a.body:
+			return -1
+		}
+		return 1
+	})
 }
 
 // absent records a required member that is not there, unless Decode did: calls
@@ -212,7 +239,7 @@ func (v *validator) text(f *field, text string) {
 			v.add(s, shown, "Member must have length less than or equal to %v", *s.Max)
 		}
 	}
-	if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) && v.path("") != v.dialect.openEnum {
+	if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) && (v.dialect.openEnum == "" || v.path("") != v.dialect.openEnum) {
 		v.add(s, shown, "Member must satisfy enum value set: [%s]", strings.Join(s.Enum, ", "))
 	}
 	if s.Pattern == "" {

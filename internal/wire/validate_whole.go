@@ -28,7 +28,11 @@ func (v *validator) broken(f *field, value reflect.Value) bool {
 func (v *validator) members(f *field, value reflect.Value) {
 	for i := range value.Len() {
 		if item, present := f.element.item(value.Index(i)); present && v.broken(f.element, item) {
-			v.addWhole(f.shape, showList(value), "Member", append(constraints(f.element.shape), "Member must not be null"))
+			rules := constraints(f.element.shape)
+			if !v.dialect.bareWhole {
+				rules = append(rules, "Member must not be null")
+			}
+			v.addWhole(f.shape, showList(value), "Member", rules)
 			return
 		}
 	}

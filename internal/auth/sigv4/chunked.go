@@ -50,11 +50,7 @@ func newChunks(p *Payload, body io.Reader) *chunks {
 }
 
 func (c *chunks) fail(k Kind, msg string) error {
-	e := &Error{Kind: k, Message: msg, InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID}
-	if k == Truncated {
-		e.S3 = s3Message(Chunk)
-	}
-	return e
+	return &Error{Kind: k, Message: msg, InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID}
 }
 
 // minChunk is what every chunk but the last one with data must hold, in bytes.
@@ -111,7 +107,9 @@ func (c *chunks) data(b []byte) (int, error) {
 // broken makes an early end of the body an error of its own; other errors pass.
 func (c *chunks) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return c.fail(Truncated, "The chunked body ends before its last chunk.")
+		return &Error{
+			Kind: Truncated, Message: "The chunked body ends before its last chunk.", S3: s3Message(Chunk), InQuery: c.p.sig.Query, AccessKeyID: c.p.sig.AccessKeyID,
+		}
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func badScheme(auth, alg string) *Error {
 	if !strings.Contains(strings.TrimSpace(auth), " ") {
 		e.S3 = "Authorization header is invalid -- one and only one ' ' (space) required"
 	}
-	e.Extra = []Field{{"ArgumentName", "Authorization"}, {"ArgumentValue", clip(auth)}}
+	e.Extra = []Field{{"ArgumentName", "Authorization"}, {"ArgumentValue", clip(alg)}}
 	return e
 }
 

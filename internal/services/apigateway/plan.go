@@ -126,6 +126,7 @@ func (g *Gateway) getPlan(ctx context.Context, in *aws.GetUsagePlanInput) (*aws.
 	if err != nil {
 		return nil, err
 	}
+	p.Tags = shownTags(p.Tags)
 	return &p.UsagePlan, nil
 }
 
@@ -288,6 +289,7 @@ func (g *Gateway) updatePlan(ctx context.Context, in *aws.UpdateUsagePlanInput) 
 	if err != nil {
 		return nil, err
 	}
+	p.Tags = shownTags(p.Tags)
 	return &p.UsagePlan, nil
 }
 

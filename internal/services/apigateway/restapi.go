@@ -256,7 +256,11 @@ func (g *Gateway) edit(ctx context.Context, id string, fn func(tx store.Txn, d *
 }
 
 func (g *Gateway) getRestAPI(ctx context.Context, in *aws.GetRestApiInput) (out *aws.GetRestApiOutput, err error) {
-	err = g.view(ctx, in.RestApiId, func(_ store.Reader, a *api.RestAPI, t *api.Tree) error { out = view(a, t); return nil })
+	err = g.view(ctx, in.RestApiId, func(_ store.Reader, a *api.RestAPI, t *api.Tree) error {
+		out = view(a, t)
+		out.Tags = shownTags(out.Tags)
+		return nil
+	})
 	return out, err
 }
 
@@ -353,7 +357,7 @@ func (g *Gateway) updateRestAPI(ctx context.Context, in *aws.UpdateRestApiInput)
 	return out, nil
 }
 
-// shownTags are tags as operations show them that change a thing: an empty object for none.
+// shownTags are tags as operations show them that name or change one thing: an empty object for none.
 func shownTags(tags map[string]string) map[string]string {
 	if tags == nil {
 		return map[string]string{}

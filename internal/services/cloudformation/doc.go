@@ -15,6 +15,8 @@
 //	event stack-id stamp                [eventRecord], in the order of commits
 //	changeset stack-id name             [changeSetRecord]
 //	operation stack-id                  [operationRecord], the last one
+//	detection detection-id              [detectionRecord]
+//	drift stack-id logical-id           [driftRecord]
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]

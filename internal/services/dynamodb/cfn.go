@@ -17,14 +17,14 @@ import (
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html).
 type tableProperties struct {
 	TableName                 string              `cfn:"TableName,createOnly"`
-	AttributeDefinitions      []attributeProperty `cfn:"AttributeDefinitions"`
+	AttributeDefinitions      []attributeProperty `cfn:"AttributeDefinitions,unordered"`
 	KeySchema                 []keyProperty       `cfn:"KeySchema,required,createOnly"`
 	BillingMode               string              `cfn:"BillingMode"`
 	ProvisionedThroughput     *throughputProperty `cfn:"ProvisionedThroughput"`
 	OnDemandThroughput        *onDemandProperty   `cfn:"OnDemandThroughput"`
 	WarmThroughput            *warmProperty       `cfn:"WarmThroughput"`
-	GlobalSecondaryIndexes    []globalProperty    `cfn:"GlobalSecondaryIndexes"`
-	LocalSecondaryIndexes     []localProperty     `cfn:"LocalSecondaryIndexes,createOnly"`
+	GlobalSecondaryIndexes    []globalProperty    `cfn:"GlobalSecondaryIndexes,unordered"`
+	LocalSecondaryIndexes     []localProperty     `cfn:"LocalSecondaryIndexes,createOnly,unordered"`
 	TimeToLiveSpecification   *ttlProperty        `cfn:"TimeToLiveSpecification"`
 	SSESpecification          *encryptionProperty `cfn:"SSESpecification"`
 	TableClass                string              `cfn:"TableClass"`
@@ -78,7 +78,7 @@ func (p *warmProperty) api() *ddb.WarmThroughput {
 
 type projectionProperty struct {
 	Type        string   `cfn:"ProjectionType"`
-	NonKeyAttrs []string `cfn:"NonKeyAttributes"`
+	NonKeyAttrs []string `cfn:"NonKeyAttributes,unordered"`
 }
 
 type globalProperty struct {
@@ -143,6 +143,10 @@ func (s *Service) tableResource() service.ResourceType {
 		Create:     s.createResource,
 		Update:     s.updateResource,
 		Delete:     s.deleteResource,
+		Identifier: []string{"TableName"}, Read: s.readTableResource, Missing: []string{"ResourceNotFoundException"},
+		List: func(ctx context.Context, _ *tableProperties, next string) (service.Page, error) {
+			return s.listTableResources(ctx, next)
+		},
 	})
 }
 

@@ -13,16 +13,16 @@ import (
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html).
 type globalProperties struct {
 	TableName               string                `cfn:"TableName,createOnly"`
-	AttributeDefinitions    []attributeProperty   `cfn:"AttributeDefinitions,required"`
+	AttributeDefinitions    []attributeProperty   `cfn:"AttributeDefinitions,required,unordered"`
 	KeySchema               []keyProperty         `cfn:"KeySchema,required,createOnly"`
 	BillingMode             string                `cfn:"BillingMode"`
 	WriteOnDemand           *writeOnDemand        `cfn:"WriteOnDemandThroughputSettings"`
-	GlobalSecondaryIndexes  []globalIndexProperty `cfn:"GlobalSecondaryIndexes"`
+	GlobalSecondaryIndexes  []globalIndexProperty `cfn:"GlobalSecondaryIndexes,unordered"`
 	LocalSecondaryIndexes   []localProperty       `cfn:"LocalSecondaryIndexes,createOnly"`
 	TimeToLiveSpecification *ttlProperty          `cfn:"TimeToLiveSpecification"`
 	SSESpecification        *encryptionProperty   `cfn:"SSESpecification"`
 	StreamSpecification     *streamProperty       `cfn:"StreamSpecification"`
-	Replicas                []replicaProperty     `cfn:"Replicas,required"`
+	Replicas                []replicaProperty     `cfn:"Replicas,required,unordered"`
 }
 
 type writeOnDemand struct {
@@ -54,6 +54,10 @@ type replicaProperty struct {
 func (s *Service) globalTableResource() service.ResourceType {
 	return service.NewResourceType("AWS::DynamoDB::GlobalTable", service.ResourceSpec[globalProperties]{
 		Attributes: []string{"Arn", "StreamArn", "TableId"},
+		Identifier: []string{"TableName"}, Read: s.readGlobalResource, Missing: []string{"ResourceNotFoundException"},
+		List: func(ctx context.Context, _ *globalProperties, next string) (service.Page, error) {
+			return s.listTableResources(ctx, next)
+		},
 		Create: func(ctx context.Context, c service.ResourceCall, p *globalProperties) (service.Resource, error) {
 			home, err := p.home(ctx)
 			if err != nil {

@@ -30,9 +30,9 @@ type roleProperties struct {
 	AssumeRolePolicyDocument any              `cfn:"AssumeRolePolicyDocument,required"`
 	Description              *string          `cfn:"Description"`
 	MaxSessionDuration       *int32           `cfn:"MaxSessionDuration"`
-	ManagedPolicyArns        []string         `cfn:"ManagedPolicyArns"`
+	ManagedPolicyArns        []string         `cfn:"ManagedPolicyArns,unordered"`
 	PermissionsBoundary      *string          `cfn:"PermissionsBoundary"`
-	Policies                 []inlineProperty `cfn:"Policies"`
+	Policies                 []inlineProperty `cfn:"Policies,unordered"`
 	Tags                     []tagProperty    `cfn:"Tags"`
 }
 
@@ -40,10 +40,10 @@ type roleProperties struct {
 type userProperties struct {
 	UserName            *string          `cfn:"UserName,createOnly"`
 	Path                *string          `cfn:"Path,createOnly"`
-	Groups              []string         `cfn:"Groups"`
-	ManagedPolicyArns   []string         `cfn:"ManagedPolicyArns"`
+	Groups              []string         `cfn:"Groups,unordered"`
+	ManagedPolicyArns   []string         `cfn:"ManagedPolicyArns,unordered"`
 	PermissionsBoundary *string          `cfn:"PermissionsBoundary"`
-	Policies            []inlineProperty `cfn:"Policies"`
+	Policies            []inlineProperty `cfn:"Policies,unordered"`
 	Tags                []tagProperty    `cfn:"Tags"`
 }
 
@@ -51,17 +51,17 @@ type userProperties struct {
 type groupProperties struct {
 	GroupName         *string          `cfn:"GroupName,createOnly"`
 	Path              *string          `cfn:"Path,createOnly"`
-	ManagedPolicyArns []string         `cfn:"ManagedPolicyArns"`
-	Policies          []inlineProperty `cfn:"Policies"`
+	ManagedPolicyArns []string         `cfn:"ManagedPolicyArns,unordered"`
+	Policies          []inlineProperty `cfn:"Policies,unordered"`
 }
 
 // policyProperties are the properties of AWS::IAM::Policy.
 type policyProperties struct {
 	PolicyName     string   `cfn:"PolicyName,required,createOnly"`
 	PolicyDocument any      `cfn:"PolicyDocument,required"`
-	Roles          []string `cfn:"Roles"`
-	Users          []string `cfn:"Users"`
-	Groups         []string `cfn:"Groups"`
+	Roles          []string `cfn:"Roles,unordered"`
+	Users          []string `cfn:"Users,unordered"`
+	Groups         []string `cfn:"Groups,unordered"`
 }
 
 // rolePolicyProperties are the properties of AWS::IAM::RolePolicy.
@@ -77,9 +77,9 @@ type managedProperties struct {
 	Path              *string  `cfn:"Path,createOnly"`
 	Description       *string  `cfn:"Description,createOnly"`
 	PolicyDocument    any      `cfn:"PolicyDocument,required"`
-	Roles             []string `cfn:"Roles"`
-	Users             []string `cfn:"Users"`
-	Groups            []string `cfn:"Groups"`
+	Roles             []string `cfn:"Roles,unordered"`
+	Users             []string `cfn:"Users,unordered"`
+	Groups            []string `cfn:"Groups,unordered"`
 }
 
 // accessKeyProperties are the properties of AWS::IAM::AccessKey.
@@ -100,27 +100,35 @@ func (s *IAM) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::IAM::Role", service.ResourceSpec[roleProperties]{
 			Attributes: []string{"Arn", "RoleId"}, Create: s.createRoleResource, Update: s.updateRoleResource, Delete: s.deleteRoleResource,
+			Identifier: []string{"RoleName"}, Read: s.readRoleResource, Missing: []string{missing}, List: s.listRoleResources,
 		}),
 		service.NewResourceType("AWS::IAM::User", service.ResourceSpec[userProperties]{
 			Attributes: []string{"Arn"}, Create: s.createUserResource, Update: s.updateUserResource, Delete: s.deleteUserResource,
+			Identifier: []string{"UserName"}, Read: s.readUserResource, Missing: []string{missing}, List: s.listUserResources,
 		}),
 		service.NewResourceType("AWS::IAM::Group", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn"}, Create: s.createGroupResource, Update: s.updateGroupResource, Delete: s.deleteGroupResource,
+			Identifier: []string{"GroupName"}, Read: s.readGroupResource, Missing: []string{missing}, List: s.listGroupResources,
 		}),
 		service.NewResourceType("AWS::IAM::Policy", service.ResourceSpec[policyProperties]{
 			Attributes: []string{"Id"}, Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+			Identifier: []string{"Id"}, Reread: s.rereadPolicyResource, Missing: []string{missing},
 		}),
 		service.NewResourceType("AWS::IAM::RolePolicy", service.ResourceSpec[rolePolicyProperties]{
 			Create: s.createRolePolicyResource, Update: s.updateRolePolicyResource, Delete: s.deleteRolePolicyResource,
+			Identifier: []string{"PolicyName", "RoleName"}, Read: s.readRolePolicyResource, Missing: []string{missing},
 		}),
 		service.NewResourceType("AWS::IAM::ManagedPolicy", service.ResourceSpec[managedProperties]{
 			Attributes: []string{"PolicyArn", "PolicyId"}, Create: s.createManagedResource, Update: s.updateManagedResource, Delete: s.deleteManagedResource,
+			Identifier: []string{"PolicyArn"}, Read: s.readManagedResource, Missing: []string{missing}, List: s.listManagedResources,
 		}),
 		service.NewResourceType("AWS::IAM::AccessKey", service.ResourceSpec[accessKeyProperties]{
 			Attributes: []string{"SecretAccessKey"}, Create: s.createKeyResource, Update: s.updateKeyResource, Delete: s.deleteKeyResource,
+			Identifier: []string{"Id"}, Reread: s.rereadKeyResource, Missing: []string{missing},
 		}),
 		service.NewResourceType("AWS::IAM::InstanceProfile", service.ResourceSpec[profileProperties]{
 			Attributes: []string{"Arn"}, Create: s.createProfileResource, Update: s.updateProfileResource, Delete: s.deleteProfileResource,
+			Identifier: []string{"InstanceProfileName"}, Read: s.readProfileResource, Missing: []string{missing}, List: s.listProfileResources,
 		}),
 	}
 }

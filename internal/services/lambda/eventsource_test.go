@@ -355,6 +355,41 @@ func TestBatchWaitsForItsWindow(t *testing.T) {
 	})
 }
 
+// TestQueueRunsAsManyBatchesAsItsConcurrencyAllows sends more messages than may be worked on at the same time.
+func TestQueueRunsAsManyBatchesAsItsConcurrencyAllows(t *testing.T) {
+	for _, tc := range []struct {
+		most *int32
+		want int
+	}{{ptr(int32(2)), 2}, {nil, 5}} { // without a maximum a queue begins with five
+		onSource(t, func(r *reader) {
+			in := api.CreateEventSourceMappingInput{EventSourceArn: ptr(testQueue), BatchSize: ptr(int32(1))}
+			if tc.most != nil {
+				in.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: tc.most}
+			}
+			r.create(in)
+			running, most := 0, 0
+			r.mu.Lock()
+			r.reply = func([]string) (outcome, error) {
+				r.mu.Lock()
+				running++
+				most = max(most, running)
+				r.mu.Unlock()
+				time.Sleep(100 * time.Millisecond)
+				r.mu.Lock()
+				running--
+				r.mu.Unlock()
+				return outcome{payload: []byte("null")}, nil
+			}
+			r.mu.Unlock()
+			r.sources.send("a", "b", "c", "d", "e", "f")
+			time.Sleep(10 * time.Second)
+			if deleted, left, _, _ := r.sources.counts(); deleted != 6 || left != 0 || most != tc.want {
+				t.Errorf("%d messages are done and %d left, at most %d at the same time; want %d", deleted, left, most, tc.want)
+			}
+		})
+	}
+}
+
 func TestFailedMessagesComeBack(t *testing.T) {
 	onSource(t, func(r *reader) {
 		r.create(api.CreateEventSourceMappingInput{EventSourceArn: ptr(testQueue)})

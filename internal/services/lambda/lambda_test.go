@@ -352,6 +352,28 @@ func TestBrokenInitialisationIsReported(t *testing.T) {
 	}
 }
 
+func TestDryRunChecksAndRunsNothing(t *testing.T) {
+	f := newFixture(t, nil)
+	f.python(t, "f", "def handler(event, context): print('ran')\n", nil)
+	out, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "f", InvocationType: api.InvocationTypeDryRun, Payload: []byte(`{}`)})
+	if err != nil || orZero(out.StatusCode) != 204 || len(out.Payload) > 0 {
+		t.Errorf("answered %+v, %v", out, err)
+	}
+	for name, in := range map[string]api.InvokeInput{
+		"ResourceNotFoundException":      {FunctionName: "f", Qualifier: ptr("7")},
+		"InvalidRequestContentException": {FunctionName: "f", Payload: []byte("no JSON")},
+	} {
+		in.InvocationType = api.InvocationTypeDryRun
+		if _, err := f.invoke(f.ctx, &in); service.Code(err) != name {
+			t.Errorf("error %v, want %s", err, name)
+		}
+	}
+	f.call(t, "f", `{}`)
+	if n := strings.Count(f.sink.text(), "ran"); n != 1 {
+		t.Errorf("it ran %d times", n)
+	}
+}
+
 func TestReservedConcurrencyThrottles(t *testing.T) {
 	f := newFixture(t, nil)
 	f.python(t, "slow", "import time\ndef handler(e, c):\n    time.sleep(e)\n", nil)

@@ -196,6 +196,32 @@ func TestRestorationThatFailsIsTheCallersError(t *testing.T) {
 	}
 }
 
+// shortClock has the time that hooks have after a restoration pass at once.
+type shortClock struct{ clock.System }
+
+// NewTimer implements [clock.Clock].
+func (c shortClock) NewTimer(d time.Duration) clock.Timer {
+	if d == restoreLimit {
+		d = 100 * time.Millisecond
+	}
+	return c.System.NewTimer(d)
+}
+
+func TestRestorationThatHangsIsEnded(t *testing.T) {
+	f := newFixtureAt(t, shortClock{}, withSystemRuntimes(t, withSnapshots))
+	f.snapStarted(t, "f", hooked, map[string]string{"FAIL": "hang"})
+	if err := f.awaitActive(f.ctx, "f", ptr("1")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.invoke(f.ctx, &api.InvokeInput{FunctionName: "f", Qualifier: ptr("1")})
+	if service.Code(err) != "SnapStartTimeoutException" || !strings.Contains(err.Error(), "10s") {
+		t.Errorf("invoked: %v", err)
+	}
+	if log := f.sink.text(); !strings.Contains(log, "RESTORE_REPORT Restore Duration: ") || !strings.Contains(log, "Status: timeout") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 func TestSnapshotsKeepToTheirMemory(t *testing.T) {
 	f := newFixture(t, withSystemRuntimes(t, nil)) // none
 	f.snapStarted(t, "f", hooked, nil)

@@ -34,9 +34,11 @@ func (l *Logs) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Logs::LogGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn"},
 			Create:     l.createGroupResource, Update: l.updateGroupResource, Delete: l.deleteGroupResource,
+			Identifier: []string{"LogGroupName"}, Read: l.readGroupResource, List: l.listGroupResources, Missing: []string{"ResourceNotFoundException"},
 		}),
 		service.NewResourceType("AWS::Logs::LogStream", service.ResourceSpec[streamProperties]{
 			Create: l.createStreamResource, Delete: l.deleteStreamResource,
+			Identifier: []string{"LogGroupName", "LogStreamName"}, Read: l.readStreamResource, List: l.listStreamResources, ListBy: []string{"LogGroupName"}, Missing: []string{"ResourceNotFoundException"},
 		}),
 	}
 }

@@ -218,10 +218,10 @@ func (s *Service) listAccess(ctx context.Context, bucketName string, prefix, del
 
 // copyAccess is what a copy needs: to read the source, and to write the target.
 func (s *Service) copyAccess(ctx context.Context, to []service.Target, err error, header string) ([]service.Target, error) {
-	source, malformed := parseCopySource(header)
-	if malformed != nil {
-		return nil, malformed
+	if err != nil {
+		return nil, err
 	}
+	source, err := parseCopySource(header)
 	if err != nil {
 		return nil, err
 	}

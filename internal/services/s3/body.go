@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"lambent.dev/lambent/internal/blob"
@@ -70,7 +71,7 @@ func uploadOf(r *service.Request, length *int64, md5 *string, algorithm string, 
 		e.length = n
 	}
 	if e.length > maxUpload {
-		return e, entityTooLarge()
+		return e, entityTooLarge(e.length)
 	}
 	if md5 != nil {
 		if _, valid := sameMD5(*md5, ""); !valid {
@@ -140,8 +141,13 @@ func parseSize(s string) (int64, bool) {
 	return n, true
 }
 
-func entityTooLarge() *service.Error {
-	return fail("EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed size of %d bytes.", int64(maxUpload))
+// entityTooLarge refuses a body of size bytes; 0 stands for one that is not known.
+func entityTooLarge(size int64) *service.Error {
+	d := &SizeLimit{MaxSizeAllowed: strconv.FormatInt(maxUpload, 10)}
+	if size > 0 {
+		d.ProposedSize = strconv.FormatInt(size, 10)
+	}
+	return fail("EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed size").WithDetail(d)
 }
 
 func incompleteBody() *service.Error {
@@ -313,7 +319,7 @@ func readError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return entityTooLarge()
+		return entityTooLarge(0)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return incompleteBody()
 	}

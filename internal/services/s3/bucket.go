@@ -132,7 +132,7 @@ func (s *Service) update(ctx context.Context, name string, expected *string, fn 
 
 func (s *Service) createBucket(ctx context.Context, in *api.CreateBucketInput) (*api.CreateBucketOutput, error) {
 	req := service.RequestFrom(ctx)
-	region, err := s.checkCreate(req, in)
+	region, err := s.checkCreate(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,8 @@ func aclWithOwnership() error {
 	return fail("InvalidBucketAclWithObjectOwnership", http.StatusBadRequest, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
 }
 
-func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (region string, err error) {
+func (s *Service) checkCreate(ctx context.Context, in *api.CreateBucketInput) (region string, err error) {
+	req := service.RequestFrom(ctx)
 	if !validBucketName(in.Bucket) {
 		return "", fail("InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid.").WithDetail(&NamedBucket{in.Bucket})
 	}
@@ -221,7 +222,7 @@ func (s *Service) checkCreate(req *service.Request, in *api.CreateBucketInput) (
 		if c.Location != nil || c.Bucket != nil {
 			return "", unsupported("CreateBucket", "Location (directory buckets)")
 		}
-		if err := checkTags(c.Tags, maxBucketTags); err != nil {
+		if err := checkTags(ctx, c.Tags, maxBucketTags); err != nil {
 			return "", err
 		}
 		return locate(req.Region, c.LocationConstraint)

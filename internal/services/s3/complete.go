@@ -13,6 +13,9 @@ import (
 
 // completeMultipartUpload makes the parts one object. No byte is copied: the part rows become the object's part table.
 func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteMultipartUploadInput) (*api.CompleteMultipartUploadOutput, error) {
+	if in.UploadId == "" {
+		return nil, methodNotAllowed() // a POST to an object that is about no upload
+	}
 	if in.MultipartUpload == nil {
 		return nil, s.orNoUpload(ctx, in, invalidRequest("You must specify at least one part"))
 	}
@@ -39,7 +42,7 @@ func (s *Service) completeMultipartUpload(ctx context.Context, in *api.CompleteM
 	if err := checkWriteConditions(in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
-	if err := checkOrder(in.MultipartUpload.Parts); err != nil {
+	if err := checkOrder(in.UploadId, in.MultipartUpload.Parts); err != nil {
 		return nil, err
 	}
 	if v, b, err := s.completedBefore(ctx, in); err != nil || v != nil {
@@ -111,7 +114,8 @@ func (s *Service) completed(ctx context.Context, in *api.CompleteMultipartUpload
 	return out
 }
 
-func checkOrder(parts []api.CompletedPart) error {
+// checkOrder refuses a list of the parts of an upload that do not rise.
+func checkOrder(upload string, parts []api.CompletedPart) error {
 	last := int32(0)
 	for _, p := range parts {
 		n := deref(p.PartNumber)
@@ -125,7 +129,8 @@ func checkOrder(parts []api.CompletedPart) error {
 			return err
 		}
 		if n <= last {
-			return fail("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. Parts must be ordered by part number.")
+			return fail("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. Parts must be ordered by part number.").
+				WithDetail(&NamedUpload{upload})
 		}
 		last = n
 	}

@@ -67,7 +67,7 @@ func (s *Service) postForm(ctx context.Context, w http.ResponseWriter, up *servi
 		}
 		least, most = p.least, p.most
 	}
-	q, e, err := f.request()
+	q, e, err := f.request(ctx)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func basicTime(s string) bool {
 }
 
 // request returns what the fields ask for.
-func (f *form) request() (*request, expect, error) {
+func (f *form) request(ctx context.Context) (*request, expect, error) {
 	key, ok := f.fields["key"]
 	if !ok {
 		return nil, expect{}, missingField("key")
@@ -231,7 +231,7 @@ func (f *form) request() (*request, expect, error) {
 		q.until = &t
 	}
 	if raw, ok := f.fields["tagging"]; ok {
-		tags, err := formTags(raw)
+		tags, err := formTags(ctx, raw)
 		if err != nil {
 			return nil, expect{}, err
 		}
@@ -244,7 +244,7 @@ func (f *form) request() (*request, expect, error) {
 func (f *form) field(name string) *string { return optional(f.fields[name]) }
 
 // formTags turns the XML of a form's tags into the form that the header has.
-func formTags(raw string) (string, error) {
+func formTags(ctx context.Context, raw string) (string, error) {
 	var doc struct {
 		XMLName xml.Name  `xml:"Tagging"`
 		Tags    []api.Tag `xml:"TagSet>Tag"`
@@ -255,7 +255,7 @@ func formTags(raw string) (string, error) {
 		}
 		return "", malformedXML()
 	}
-	if err := checkTags(doc.Tags, maxObjectTags); err != nil {
+	if err := checkTags(ctx, doc.Tags, maxObjectTags); err != nil {
 		return "", err
 	}
 	var pairs []string
@@ -307,7 +307,7 @@ func (s *Service) answerForm(ctx context.Context, w http.ResponseWriter, f *form
 		h.Set("X-Amz-Checksum-"+v.Sum.Algorithm, v.Sum.Value)
 		h.Set("X-Amz-Checksum-Type", v.Sum.Type)
 	}
-	key := f.key()
+	key := f.key(ctx)
 	if to, err := url.Parse(cmp.Or(f.fields["success_action_redirect"], f.fields["redirect"])); err == nil && to.Host != "" && (to.Scheme == "http" || to.Scheme == "https") {
 		query := to.Query()
 		query.Set("bucket", f.bucket)
@@ -343,8 +343,8 @@ func (s *Service) answerForm(ctx context.Context, w http.ResponseWriter, f *form
 }
 
 // key returns the object's key, with the name of the file put in.
-func (f *form) key() string {
-	q, _, err := f.request()
+func (f *form) key(ctx context.Context) string {
+	q, _, err := f.request(ctx)
 	if err != nil {
 		return ""
 	}

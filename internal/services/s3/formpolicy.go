@@ -132,6 +132,9 @@ func (p *formPolicy) addTest(shown string, parts []json.RawMessage) error {
 	if op == "content-length-range" {
 		least, ok1 := jsonSize(parts[1])
 		most, ok2 := jsonSize(parts[2])
+		if !ok1 && !isText(parts[1]) || !ok2 && !isText(parts[2]) {
+			return badFormPolicy("Invalid JSON.")
+		}
 		if !ok1 || !ok2 {
 			p.conditions = append(p.conditions, formCondition{shown: shown}) // which never holds
 			return nil
@@ -149,6 +152,11 @@ func (p *formPolicy) addTest(shown string, parts []json.RawMessage) error {
 	}
 	p.conditions = append(p.conditions, formCondition{strings.ToLower(name), value, op == "starts-with", shown})
 	return nil
+}
+
+func isText(raw json.RawMessage) bool {
+	var text string
+	return json.Unmarshal(raw, &text) == nil
 }
 
 // jsonSize reads a number of bytes, which may be a string.

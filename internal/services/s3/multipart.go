@@ -159,7 +159,7 @@ func uploadType(algorithm, kind string) (string, error) {
 
 func checkPartNumber(n int32) error {
 	if n < 1 || n > maxParts {
-		return invalidArgument("Part number must be an integer between 1 and 10000, inclusive.")
+		return invalidValue("partNumber", itoa(n), "Part number must be an integer between 1 and 10000, inclusive")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,12 +30,15 @@ func checkKey(object string) error {
 	case object == "":
 		return invalidArgument("The object key is empty.")
 	case len(object) > maxKey:
-		return fail("KeyTooLongError", http.StatusBadRequest, "Your key is too long: %d bytes, and %d are allowed.", len(object), maxKey)
+		return fail("KeyTooLongError", http.StatusBadRequest, "Your key is too long").WithDetail(&ExceededSize{strconv.Itoa(len(object)), strconv.Itoa(maxKey)})
 	case !utf8.ValidString(object):
 		return fail("InvalidURI", http.StatusBadRequest, "Couldn't parse the specified URI: the key is not UTF-8.")
 	}
 	return nil
 }
+
+// ExceededSize is what S3 tells of a key or of metadata that are too large, in bytes.
+type ExceededSize struct{ Size, MaxSizeAllowed string }
 
 func checkMeta(meta map[string]string) error {
 	size := 0
@@ -42,7 +46,8 @@ func checkMeta(meta map[string]string) error {
 		size += len(k) + len(v)
 	}
 	if size > maxMeta {
-		return fail("MetadataTooLarge", http.StatusBadRequest, "Your metadata headers exceed the maximum allowed metadata size")
+		return fail("MetadataTooLarge", http.StatusBadRequest, "Your metadata headers exceed the maximum allowed metadata size").
+			WithDetail(&ExceededSize{strconv.Itoa(size), strconv.Itoa(maxMeta)})
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (b *buffers) spool(w io.Writer, head []byte, r io.Reader, d *digest) (int64
 	for {
 		n, err := fill(r, c.next())
 		if c.total+int64(n) > maxUpload {
-			return 0, entityTooLarge()
+			return 0, entityTooLarge(0)
 		}
 		if n > 0 {
 			if err := c.put(w, c.piece[:n]); err != nil {

@@ -137,7 +137,7 @@ func (s *Service) putBucketTagging(ctx context.Context, in *api.PutBucketTagging
 	if in.Tagging == nil {
 		return nil, malformedXML()
 	}
-	if err := checkTags(in.Tagging.TagSet, maxBucketTags); err != nil {
+	if err := checkTags(ctx, in.Tagging.TagSet, maxBucketTags); err != nil {
 		return nil, err
 	}
 	err := s.update(ctx, in.Bucket, in.ExpectedBucketOwner, func(tx store.Txn, b *bucket) error {
@@ -170,11 +170,11 @@ func invalidTag(message string, t RefusedTag) error {
 }
 
 // checkTags applies https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: keys of 1 to 128 and values of up to
-// 256 characters, no key twice, none of AWS's own.
-func checkTags(tags []api.Tag, most int) error {
+// 256 characters, no key twice, none of AWS's own. The latter are for services of the platform, such as stacks that tag their buckets.
+func checkTags(ctx context.Context, tags []api.Tag, most int) error {
 	own := make([]tag, 0, len(tags))
 	for _, t := range tags {
-		if strings.HasPrefix(t.Key, "aws:") && most != maxBucketTags {
+		if strings.HasPrefix(t.Key, "aws:") && (most != maxBucketTags || service.RequestFrom(ctx).HTTP != nil) {
 			return invalidTag("System tags cannot be added/updated by requester", RefusedTag{})
 		}
 		own = append(own, tag{t.Key, t.Value})

@@ -11,7 +11,7 @@ func (s *Service) putObjectTagging(ctx context.Context, in *api.PutObjectTagging
 	if in.Tagging == nil {
 		return nil, malformedXML()
 	}
-	if err := checkTags(in.Tagging.TagSet, maxObjectTags); err != nil {
+	if err := checkTags(ctx, in.Tagging.TagSet, maxObjectTags); err != nil {
 		return nil, err
 	}
 	tags := make([]tag, 0, len(in.Tagging.TagSet))

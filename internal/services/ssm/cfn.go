@@ -15,11 +15,11 @@ type parameterProperties struct {
 	Name           *string           `cfn:"Name,createOnly"`
 	Type           string            `cfn:"Type,required"`
 	Value          string            `cfn:"Value,required"`
-	Description    *string           `cfn:"Description"`
-	AllowedPattern *string           `cfn:"AllowedPattern"`
+	Description    *string           `cfn:"Description,writeOnly"`
+	AllowedPattern *string           `cfn:"AllowedPattern,writeOnly"`
 	DataType       *string           `cfn:"DataType"`
-	Tier           *string           `cfn:"Tier"`
-	Policies       *string           `cfn:"Policies"`
+	Tier           *string           `cfn:"Tier,writeOnly"`
+	Policies       *string           `cfn:"Policies,writeOnly"`
 	Tags           map[string]string `cfn:"Tags"`
 }
 
@@ -27,6 +27,7 @@ func (s *Service) resources() []service.ResourceType {
 	return []service.ResourceType{service.NewResourceType("AWS::SSM::Parameter", service.ResourceSpec[parameterProperties]{
 		Attributes: []string{"Type", "Value"},
 		Create:     s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+		Identifier: []string{"Name"}, Read: s.readResource, List: s.listResources, Missing: []string{"ParameterNotFound"},
 	})}
 }
 

@@ -1,7 +1,8 @@
 """A pytest plugin that runs LocalStack's tests of API Gateway against a Lambent, as they run against AWS.
 
 Every host under amazonaws.com is led to the Lambent that AWS_ENDPOINT_URL names. What was recorded of AWS and cannot be the same here is left out of the
-comparison: what CloudFront adds to requests and answers, and the order of the values of an enumeration.
+comparison: what CloudFront adds to requests and answers, the order of the values of an enumeration, and
+the folder of a function's code.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import types
 from urllib.parse import urlsplit, urlunsplit
 
+import botocore.client
 import pytest
 import requests
 from localstack.testing import config
@@ -49,8 +51,24 @@ def lead(session, request, **options):
 
 requests.Session.send = lead
 
+call = botocore.client.BaseClient._make_api_call
+
+
+def grant(client, operation, parameters):
+    """Lets whoever may call a function's URL invoke the function, too, which AWS asks for since October 2025: after the recordings."""
+    out = call(client, operation, parameters)
+    if operation == "AddPermission" and parameters.get("Action") == "lambda:InvokeFunctionUrl":
+        more = {k: v for k, v in parameters.items() if k != "FunctionUrlAuthType"}
+        call(client, operation, {**more, "Action": "lambda:InvokeFunction", "StatementId": parameters["StatementId"] + "-invoke"})
+    return out
+
+
+botocore.client.BaseClient._make_api_call = grant
+
 # What CloudFront adds in front of AWS's APIs, and which header lines it rewrites.
 EDGE = re.compile(r"^(Via|X-Cache|X-Amz-Cf-Id|X-Amz-Cf-Pop|CloudFront-.*|connection|user-agent)$", re.I)
+# Without a sandbox, the code of functions is in a folder of the server.
+CODE = re.compile(r"/[^\s\"]*/code/[0-9a-f]{64}/")
 ENUM = re.compile(r"(enum value set: )\[([^\]]*)\]")
 
 
@@ -61,7 +79,7 @@ def normal(value):
     if isinstance(value, list):
         return [normal(v) for v in value]
     if isinstance(value, str):
-        return ENUM.sub(lambda m: m[1] + "[" + ", ".join(sorted(m[2].split(", "))) + "]", value)
+        return ENUM.sub(lambda m: m[1] + "[" + ", ".join(sorted(m[2].split(", "))) + "]", CODE.sub("/var/task/", value))
     return value
 
 

@@ -311,6 +311,10 @@ func (p *peer) expand(text string) (string, error) {
 			sum := md5.Sum([]byte(s)) //nolint:gosec // as above
 			return base64.StdEncoding.EncodeToString(sum[:])
 		},
+		"md5hex": func(s string) string {
+			sum := md5.Sum([]byte(s)) //nolint:gosec // as above
+			return hex.EncodeToString(sum[:])
+		},
 		"b64":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 		"sha256": func(s string) string { return sigv4.Hash([]byte(s)) },
 		"in": func(d string) (string, error) {

@@ -114,6 +114,7 @@ func (i *importer) method(where string, r *aws.Resource, method string, operatio
 		i.methodResponse(where, status, operation, i.resolve(responses[status]), &m)
 	}
 	if extension := i.resolve(operation["x-amazon-apigateway-integration"]); extension != nil {
+		i.checkTexts(*r.Path, method, child(extension, "requestParameters"))
 		m.MethodIntegration = i.integration(where, *r.Id, extension)
 	}
 	return m
@@ -243,6 +244,15 @@ func (i *importer) integration(where, resource string, o object) *aws.Integratio
 	}
 	i.finish(where, resource, n)
 	return n
+}
+
+// checkTexts warns of request parameters that are no texts, and which are left out.
+func (i *importer) checkTexts(resource, method string, parameters object) {
+	for _, name := range sorted(parameters) {
+		if _, ok := parameters[name].(string); !ok {
+			i.warn("Invalid format for 'requestParameters'. Expected type string for property '%s' of resource '%s' and method '%s' but got '%s'", name, resource, method, text(parameters[name]))
+		}
+	}
 }
 
 // finish fills in the defaults of an integration and notes what is wrong with it.

@@ -76,7 +76,9 @@ func (x *exchange) contextValue(name string) string {
 	case "integrationErrorMessage":
 		return x.errorValue("cause")
 	case "isCanaryRequest":
-		return strconv.FormatBool(x.canary)
+		if x.stage.Stage.CanarySettings != nil {
+			return strconv.FormatBool(x.canary)
+		}
 	case "xrayTraceId":
 		return x.traceID
 	case "resourceId":
@@ -234,7 +236,9 @@ func (x *exchange) templateContext() *vtl.Map {
 		}
 	}
 	c.Put("requestTimeEpoch", x.now.UnixMilli())
-	c.Put("isCanaryRequest", x.canary)
+	if x.stage.Stage.CanarySettings != nil { // stages without a canary do not have it
+		c.Put("isCanaryRequest", x.canary)
+	}
 	identity := vtl.NewQuietMap()
 	for _, n := range identityNames() {
 		if v := x.identity(n); v != "" {

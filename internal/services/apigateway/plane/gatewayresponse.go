@@ -23,8 +23,9 @@ type failed struct {
 	validation string
 	// errorType takes the place of the type's own x-amzn-ErrorType.
 	errorType string
-	// err is the cause, for the log.
-	err error
+	// err is the cause, for the log; logged, when it is set, is what the execution log says of it, which is AWS's.
+	err    error
+	logged string
 }
 
 // standard is AWS's own gateway response of a type

@@ -2,6 +2,7 @@ package plane
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,8 @@ func mockStatus(body []byte) (int, error) {
 	return 0, errors.New(`the request template of a mock integration must render JSON with a statusCode, such as {"statusCode": 200}`)
 }
 
+var errNoHost = errors.New("it has no host")
+
 // callHTTP sends the request to an HTTP backend.
 func (x *exchange) callHTTP(ctx context.Context) *failed {
 	c := x.method.call
@@ -64,7 +67,7 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	}
 	target, err := url.Parse(c.uri.fill(out.path, x.variables))
 	if err != nil || target.Host == "" {
-		return &failed{kind: "API_CONFIGURATION_ERROR", message: "Invalid endpoint address", err: fmt.Errorf("the URI %q of the integration is none: %w", c.uri.text, err)}
+		return &failed{kind: "API_CONFIGURATION_ERROR", message: "Internal server error", logged: "Invalid endpoint address", err: fmt.Errorf("the URI %q of the integration is none: %w", c.uri.text, cmp.Or(err, errNoHost))}
 	}
 	method := deref(c.HttpMethod)
 	if method == "" || method == "ANY" {

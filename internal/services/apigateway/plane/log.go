@@ -78,6 +78,10 @@ func (l *executionLog) failed(f *failed) {
 	if l == nil {
 		return
 	}
+	if f.logged != "" {
+		l.add("Execution failed due to configuration error: " + f.logged)
+		return
+	}
 	text := "Execution failed due to " + f.kind + ": " + f.message
 	if f.validation != "" {
 		text += " " + f.validation

@@ -326,12 +326,20 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 	}
 }
 
+// segment is the tracing header of the answer: a client that names a trace alone is told of a parent, too.
+func (x *exchange) segment() string {
+	if strings.Contains(x.traceID, "Parent=") || len(x.id) < 18 {
+		return x.traceID
+	}
+	return x.traceID + ";Parent=" + x.id[:8] + x.id[9:13] + x.id[14:18] + ";Sampled=0"
+}
+
 // identifyTo sets the headers by which the client can ask about the request.
 func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
 	if x.called {
-		h["X-Amzn-Trace-Id"] = []string{x.traceID}
+		h["X-Amzn-Trace-Id"] = []string{x.segment()}
 	}
 	if x.trace != nil && x.trace.Whole {
 		h[trace.Answer] = []string{x.id}

@@ -100,6 +100,7 @@ func (p *Plane) TestMethod(ctx context.Context, t *Rehearsal, in *aws.TestInvoke
 	if f := x.rehearse(ctx, w); f != nil {
 		x.logger.failed(f)
 		x.refuse(w, f)
+		delete(w.header, "Content-Type") // which AWS does not show of its own answers
 	} else {
 		x.logger.tell("Successfully completed execution")
 	}
