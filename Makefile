@@ -13,7 +13,7 @@ DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-apigateway debian
+.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-samples compat-apigateway debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -238,6 +238,18 @@ $(APIGATEWAY_SUITE)/.done:
 	$(PYTHON) -m venv $(@D)/venv
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check 'localstack-core[runtime,test]==4.12.0' 'cbor2<5.8' localstack-snapshot==0.3.5 pytest==9.2.0 pytest-timeout==2.4.0 requests
 	touch $@
+
+# Public sample projects: from where, and which commit.
+SAMPLES      ?= https://github.com/aws-samples/serverless-patterns
+SAMPLES_HASH := fb7b5d06c27d8abb1bd35e52ab7523acf4baab7b
+
+.tools/samples/.done:
+	rm -rf $(@D) && git clone --quiet --filter=blob:none --no-checkout $(SAMPLES) $(@D) && git -C $(@D) checkout --quiet $(SAMPLES_HASH) -- $$(grep -v '^#' test/compat/samples/samples.txt)
+	touch $@
+
+compat-samples: .tools/samples/.done $(VENV)/.done ## public sample projects, each created, left, changed, replaced, rolled back and deleted
+	$(GO) build -o .tools/lambent ./cmd/lambent
+	$(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" "$(abspath .tools/samples)"
 
 compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
 	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \

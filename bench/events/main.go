@@ -36,8 +36,9 @@ func main() {
 	depth := flag.Int("depth", 1_000_000, "messages that wait in the deep queue")
 	waiters := flag.Int("waiters", 10_000, "receivers that wait")
 	schedules := flag.Int("schedules", 100_000, "schedules that are there beside those that are due")
+	built := flag.String("lambent", "", "the binary to measure; by default one is built")
 	flag.Parse()
-	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters, *schedules, *other); err != nil {
+	if err := run(context.Background(), *only, time.Duration(*seconds)*time.Second, *depth, *waiters, *schedules, *other, *built); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/events:", err)
 		os.Exit(1)
 	}
@@ -54,15 +55,17 @@ type bench struct {
 	other          string        // the URL of a server to compare with
 }
 
-func run(ctx context.Context, only string, round time.Duration, depth, waiters, schedules int, other string) (err error) {
+func run(ctx context.Context, only string, round time.Duration, depth, waiters, schedules int, other, binary string) (err error) {
 	dir, err := os.MkdirTemp("", "lambent-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binary := filepath.Join(dir, "lambent")
-	if err := lab.Build(ctx, binary, nil); err != nil {
-		return err
+	if binary == "" {
+		binary = filepath.Join(dir, "lambent")
+		if err := lab.Build(ctx, binary, nil); err != nil {
+			return err
+		}
 	}
 	b := &bench{dir: dir, round: round, depth: depth, waiters: waiters, schedules: schedules, other: other}
 	if b.raw, err = rawWrite(dir, round); err != nil {

@@ -131,14 +131,19 @@ func (p *Platform) Stop() error {
 
 // DynamoDB makes one signed call.
 func (p *Platform) DynamoDB(ctx context.Context, operation, body string) error {
+	return p.JSON(ctx, "dynamodb", "DynamoDB_20120810."+operation, body)
+}
+
+// JSON makes a signed call of a service whose protocol is JSON.
+func (p *Platform) JSON(ctx context.Context, service, target, body string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint+"/", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	r.Header.Set("X-Amz-Target", target)
 	sum := sha256.Sum256([]byte(body))
-	signer := sigv4.Signer{AccessKeyID: p.AccessKeyID, Secret: p.Secret, Region: p.Region, Service: "dynamodb"}
+	signer := sigv4.Signer{AccessKeyID: p.AccessKeyID, Secret: p.Secret, Region: p.Region, Service: service}
 	if err := signer.SignHTTP(r, hex.EncodeToString(sum[:]), time.Now()); err != nil {
 		return err
 	}

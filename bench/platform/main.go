@@ -24,7 +24,7 @@ import (
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "build,start,up,put,stream,api", "what to measure, separated by commas")
+	only := flag.String("only", "build,start,up,put,stream,queue,bus,api", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each kind")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
@@ -64,7 +64,7 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"start", b.start}, {"up", b.secondUp}, {"put", b.putToEntry}, {"stream", b.commitToEntry}, {"api", b.api}} {
+	}{{"start", b.start}, {"up", b.secondUp}, {"put", b.putToEntry}, {"stream", b.commitToEntry}, {"queue", b.sendToEntry}, {"bus", b.eventToEntry}, {"api", b.api}} {
 		if !slices.Contains(only, part.name) {
 			continue
 		}

@@ -46,6 +46,30 @@ func (b *bench) commitToEntry(ctx context.Context) (err error) {
 	})
 }
 
+// sendToEntry measures the time from the acknowledgement of a message to the entry of the function that its queue's mapping starts.
+func (b *bench) sendToEntry(ctx context.Context) (err error) {
+	p, outputs, err := b.application(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	return toEntry(ctx, p, "SendMessage acknowledged → function of the queue's mapping entered, warm, p50", 2*time.Millisecond, func(key string) error {
+		return p.JSON(ctx, "sqs", "AmazonSQS.SendMessage", fmt.Sprintf(`{"QueueUrl":%q,"MessageBody":%q}`, outputs["Jobs"], key))
+	})
+}
+
+// eventToEntry measures the time from the acknowledgement of an event to the entry of the function that a rule starts.
+func (b *bench) eventToEntry(ctx context.Context) (err error) {
+	p, _, err := b.application(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	return toEntry(ctx, p, "PutEvents acknowledged → function of the rule entered, warm, p50", 2*time.Millisecond, func(key string) error {
+		return p.JSON(ctx, "events", "AWSEvents.PutEvents", fmt.Sprintf(`{"Entries":[{"Source":"bench","DetailType":"write","Detail":"{\"key\":\"%s\"}"}]}`, key))
+	})
+}
+
 // toEntry measures the time from the end of write to the entry of the function that it starts, and prints the row.
 func toEntry(ctx context.Context, p *lab.Platform, what string, target time.Duration, write func(key string) error) error {
 	acknowledged := map[string]time.Time{}

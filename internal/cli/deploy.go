@@ -166,6 +166,9 @@ func upload(ctx context.Context, cl *client.Client, bucket string, application *
 		if kind == "tar" {
 			kind = "x-tar"
 		}
+		if kind == "yml" {
+			kind = "yaml"
+		}
 		if err := cl.PutFile(ctx, bucket, artifact.Key, http.Header{"Content-Type": {"application/" + kind}}, artifact.Path, sum); err != nil {
 			return fmt.Errorf("upload code: %w", err)
 		}

@@ -189,6 +189,13 @@ func (t *Target) Live() []string { return t.order }
 // Outputs evaluates the outputs whose condition holds.
 func (t *Target) outputs(env *template.Env) ([]OutputValue, error) {
 	var out []OutputValue
+	find := env.Resource
+	env = t.with(func(id, attribute string) (any, error) {
+		if _, live := t.deps[id]; !live {
+			return nil, template.Errorf("Unresolved resource dependencies [%s] in the Outputs block of the template", id)
+		}
+		return find(id, attribute)
+	})
 	for _, name := range slices.Sorted(maps.Keys(t.template.Outputs)) {
 		o := t.template.Outputs[name]
 		live, err := env.Condition(o.Condition)

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -89,6 +90,9 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		HTTP:  &x.seen,
 	}
 	x.seen = service.HTTPRequest{Method: r.Method, RawTarget: r.RequestURI, Host: r.Host, Header: r.Header.Get}
+	if r.TLS != nil {
+		x.seen.TLSVersion = strings.TrimPrefix(tls.VersionName(r.TLS.Version), "TLS ")
+	}
 	x.w = front.Record(w, &x.recorder)
 	var err error
 	defer func() { p.answered(x, err) }()

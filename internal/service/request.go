@@ -46,6 +46,8 @@ type HTTPRequest struct {
 	Header func(name string) string
 	// Presigned tells whether the request was authenticated by its query string.
 	Presigned bool
+	// TLSVersion is the version of TLS that the connection speaks, such as "1.3"; empty without TLS.
+	TLSVersion string
 }
 
 // FormUpload is an upload by an HTML form, whose caller is not proven yet.

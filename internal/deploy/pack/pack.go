@@ -57,7 +57,7 @@ type built struct {
 
 // Artifact is a zip file, or the tar file of a container image, to put into the bucket.
 type Artifact struct {
-	// Key is the object key: the hex SHA-256 of the content, and ".zip" or ".tar".
+	// Key is the object key: the hex SHA-256 of the content, and ".zip", ".tar" or what the file's name ends with.
 	Key string
 	// Path is the file.
 	Path string
@@ -138,7 +138,7 @@ func pack(ctx context.Context, o Options, kept map[string]built) (*Application, 
 		return nil, fmt.Errorf("read template %s: it is not a mapping", file)
 	}
 	app := &Application{Dir: filepath.Dir(file)}
-	p := &packer{Options: o, app: app, root: doc.Content[0], file: file, kept: kept}
+	p := &packer{Options: o, app: app, root: doc.Content[0], template: file, kept: kept}
 	app.built = map[string]built{}
 	if p.Progress == nil {
 		p.Progress = func(string, string, bool) {}
@@ -164,11 +164,11 @@ func pack(ctx context.Context, o Options, kept map[string]built) (*Application, 
 
 type packer struct {
 	Options
-	app     *Application
-	root    *yaml.Node
-	file    string
-	changed bool
-	kept    map[string]built // what need not be made again
+	app      *Application
+	root     *yaml.Node
+	template string
+	changed  bool
+	kept     map[string]built // what need not be made again
 }
 
 // location says where a resource type keeps the path of its code.
@@ -190,16 +190,20 @@ func locationOf(resourceType string) (location, bool) {
 func (p *packer) resources(ctx context.Context) error {
 	all := child(p.root, "Resources")
 	if all == nil || all.Kind != yaml.MappingNode {
-		return fmt.Errorf("%s: the template has no Resources", p.file)
+		return fmt.Errorf("%s: the template has no Resources", p.template)
 	}
 	var errs []error
 	for i := 0; i+1 < len(all.Content); i += 2 {
 		id, resource := all.Content[i].Value, all.Content[i+1]
-		if err := p.resource(ctx, id, resource); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %s: %w", p.file, all.Content[i].Line, id, err))
+		err := p.resource(ctx, id, resource)
+		if err == nil {
+			err = p.files(ctx, resource)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: %s: %w", p.template, all.Content[i].Line, id, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.includes(ctx, p.root))...)
 }
 
 func (p *packer) resource(ctx context.Context, id string, resource *yaml.Node) error {
@@ -221,6 +225,9 @@ func (p *packer) resource(ctx context.Context, id string, resource *yaml.Node) e
 	path := child(properties, loc.property)
 	if path == nil && loc.function {
 		path = child(p.global(), loc.property)
+	}
+	if path == nil && loc.function && child(properties, "ImageUri") == nil {
+		path = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "."} // as SAM takes it
 	}
 	if path == nil || path.Kind != yaml.ScalarNode || path.Tag != "!!str" || remote(path.Value) {
 		return nil // an object in S3, or something that the deploy will judge

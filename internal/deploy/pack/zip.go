@@ -162,9 +162,12 @@ func zipFiles(entries []zipEntry) ([]byte, error) {
 }
 
 // store keeps a zip in the cache folder under its content's name.
-func (p *packer) store(zip []byte) (Artifact, error) {
+func (p *packer) store(zip []byte) (Artifact, error) { return p.keep(zip, ".zip") }
+
+// keep puts the content of a file, whose name ends with extension, into the build cache.
+func (p *packer) keep(zip []byte, extension string) (Artifact, error) {
 	sum := sha256.Sum256(zip)
-	a := Artifact{Key: hex.EncodeToString(sum[:]) + ".zip"}
+	a := Artifact{Key: hex.EncodeToString(sum[:]) + extension}
 	a.Path = filepath.Join(p.CacheDir, a.Key)
 	if info, err := os.Stat(a.Path); err == nil && info.Size() == int64(len(zip)) {
 		return a, nil

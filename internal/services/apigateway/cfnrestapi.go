@@ -124,6 +124,10 @@ func (g *Gateway) createRestAPIResource(ctx context.Context, c service.ResourceC
 	switch {
 	case made != nil:
 		err = g.overlay(ctx, *made.Id, p, body)
+	case body != nil && text(p.Name) != "": // the document need not have a title
+		if made, err = g.createPlain(ctx, c, p); err == nil {
+			err = g.overlay(ctx, *made.Id, p, body)
+		}
 	case body != nil:
 		if made, err = call[aws.ImportRestApiOutput](ctx, g, "ImportRestApi", &aws.ImportRestApiInput{Body: body, Parameters: p.parameters(), FailOnWarnings: p.FailOnWarnings}); err != nil {
 			return service.Resource{}, err

@@ -43,7 +43,7 @@ func (s *Service) expand(ctx context.Context, text string, given map[string]stri
 		if env.Template, err = template.Values(d); err != nil {
 			return nil, visible(err)
 		}
-		env.Parameters = lenient(env.Template, given)
+		env.Parameters = lenient(env.Template, given, s.stored(ctx, map[string]string{}))
 		t := &transformer{s: s, env: &env}
 		if d, err = t.run(ctx, d); err != nil {
 			return nil, err
@@ -79,13 +79,19 @@ func (e *expanded) decode(d *template.Document) (err error) {
 	return nil
 }
 
-// lenient returns the values of parameters that transforms may use: a parameter without a value has none, and is refused later.
-func lenient(t *template.Template, given map[string]string) map[string]any {
+// lenient returns the values of parameters that transforms may use: a parameter without a value has none, and is refused later. stored returns the value of one
+// that names an entry of the Parameter Store.
+func lenient(t *template.Template, given map[string]string, stored func(parameter, name string) (string, error)) map[string]any {
 	out := map[string]any{}
 	for name, p := range t.Parameters {
 		text, ok := given[name]
 		if !ok && p.Default != nil {
 			text, ok = *p.Default, true
+		}
+		if p.Stored() && ok {
+			var err error
+			text, err = stored(name, text)
+			ok = err == nil
 		}
 		if !ok {
 			continue

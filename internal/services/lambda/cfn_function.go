@@ -1,12 +1,8 @@
 package lambda
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/service"
@@ -116,25 +112,9 @@ func (p *functionProperties) code() (*api.FunctionCode, error) {
 	if p.Code.ZipFile == nil {
 		return c, nil
 	}
-	ext := ".js"
-	if strings.HasPrefix(orZero(p.Runtime), "python") {
-		ext = ".py"
-	}
-	name, _, _ := strings.Cut(orZero(p.Handler), ".")
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, err := z.Create(name + ext)
-	if err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	if _, err := w.Write([]byte(*p.Code.ZipFile)); err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	c.ZipFile = b.Bytes()
-	return c, nil
+	var err error
+	c.ZipFile, err = inlineArchive(orZero(p.Runtime), orZero(p.Handler), *p.Code.ZipFile)
+	return c, err
 }
 
 // input is the properties as an update takes them. What a template does not have is nil.

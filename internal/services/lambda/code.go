@@ -171,7 +171,7 @@ func (l *Lambda) updateFunctionCode(ctx context.Context, in *api.UpdateFunctionC
 		return nil, err
 	}
 	fresh := version{Image: current.Image}
-	if err := fresh.setArchitecture(in.Architectures); err != nil {
+	if err := fresh.setArchitecture(in.Architectures, portable(current.Runtime)); err != nil {
 		return nil, err
 	}
 	src := codeSource{operation: "UpdateFunctionCode", zip: in.ZipFile, bucket: in.S3Bucket, key: in.S3Key, version: in.S3ObjectVersion, image: in.ImageUri}

@@ -216,7 +216,7 @@ func (l *Lambda) newFunction(ctx context.Context, r ref, in *api.CreateFunctionI
 	if err := checkPackage(in); err != nil {
 		return f, err
 	}
-	if err := v.setArchitecture(in.Architectures); err != nil {
+	if err := v.setArchitecture(in.Architectures, portable(in.Runtime)); err != nil {
 		return f, err
 	}
 	if v.Durable, err = durableConfig(in.DurableConfig); err != nil {

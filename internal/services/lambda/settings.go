@@ -198,12 +198,18 @@ func hostArchitecture() string {
 	return api.ArchitectureX8664
 }
 
-// setArchitecture sets the instruction set of the code, which must be this machine's.
-func (v *version) setArchitecture(list []string) error {
+// portable tells whether the code of a runtime runs on any instruction set: it is interpreted, or compiled when it runs. A native library in such a package may still
+// be for another one; the language says so when it loads it.
+func portable(runtime string) bool {
+	return slices.ContainsFunc([]string{"python", "nodejs", "ruby", "java", "dotnet"}, func(language string) bool { return strings.HasPrefix(runtime, language) })
+}
+
+// setArchitecture sets the instruction set of the code, which must be this machine's unless the code is portable.
+func (v *version) setArchitecture(list []string, portable bool) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if list[0] != hostArchitecture() {
+	if list[0] != hostArchitecture() && !portable {
 		return invalid("This machine runs %s code; %s cannot be run here. Build the function for %[1]s and set Architectures to it.", hostArchitecture(), list[0])
 	}
 	v.Architecture = list[0]

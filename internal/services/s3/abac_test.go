@@ -107,7 +107,7 @@ func TestTagsOfRequestsAreConditionKeys(t *testing.T) {
 	if err != nil || len(targets) != 1 || !slices.Equal(targets[0].Condition["aws:RequestTag/team"], []string{"blue"}) || !slices.Equal(targets[0].Condition["aws:TagKeys"], []string{"team"}) {
 		t.Errorf("TagResource needs %+v, %v", targets, err)
 	}
-	made := createTargets(&api.CreateBucketInput{Bucket: "b", CreateBucketConfiguration: &api.CreateBucketConfiguration{Tags: []api.Tag{{Key: "team", Value: "blue"}}}})
+	made := createTargets(t.Context(), &api.CreateBucketInput{Bucket: "b", CreateBucketConfiguration: &api.CreateBucketConfiguration{Tags: []api.Tag{{Key: "team", Value: "blue"}}}})
 	if !slices.Equal(made[0].Condition["aws:RequestTag/team"], []string{"blue"}) || !slices.Equal(made[0].Condition["aws:TagKeys"], []string{"team"}) {
 		t.Errorf("CreateBucket needs %+v", made)
 	}

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func (s *Service) bucketTarget(ctx context.Context, name string) (service.Target
 		return service.Target{}, err
 	}
 	policy, err = s.withGrants(ctx, b, policy, "", nil)
-	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account, Condition: b.conditions()}, err
+	return service.Target{ARN: b.arn(), Policy: policy, Owner: b.Account, Condition: requestKeys(ctx, b, policy)}, err
 }
 
 // guarded returns a bucket with its policy for the caller, unless the caller must pay and does not say so.
@@ -49,7 +50,7 @@ func (s *Service) objectTarget(ctx context.Context, bucketName, key string, id *
 	if err != nil {
 		return service.Target{}, err
 	}
-	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account, Condition: b.conditions()}
+	t := service.Target{ARN: b.arn() + "/" + key, Owner: b.Account, Condition: requestKeys(ctx, b, policy)}
 	if id != nil {
 		t.Condition = with(t.Condition, "s3:VersionId", *id)
 	}
@@ -178,6 +179,7 @@ func (s *Service) putTargets(ctx context.Context, q *request) ([]service.Target,
 	set("s3:object-lock-legal-hold", q.hold)
 	if q.until != nil {
 		set("s3:object-lock-retain-until-date", q.until.UTC().Format(time.RFC3339))
+		set("s3:object-lock-remaining-retention-days", s.remainingDays(*q.until))
 	}
 	tags, err := parseTagging(deref(q.tagging))
 	if err != nil {
@@ -201,6 +203,26 @@ func (s *Service) putTargets(ctx context.Context, q *request) ([]service.Target,
 	also("s3:PutObjectRetention", q.mode != "")
 	also("s3:PutObjectLegalHold", q.hold != "")
 	return out, nil
+}
+
+// remainingDays is how many days, begun ones counted, a retention lasts.
+func (s *Service) remainingDays(until time.Time) string {
+	return strconv.FormatInt(int64((until.Sub(s.now())+24*time.Hour-1)/(24*time.Hour)), 10)
+}
+
+// retentionAccess is the rule of a retention, whose end is a condition key.
+func (s *Service) retentionAccess(ctx context.Context, in *api.PutObjectRetentionInput) ([]service.Target, error) {
+	t, err := s.objectTarget(ctx, in.Bucket, in.Key, in.VersionId)
+	if r := in.Retention; err == nil && r != nil {
+		if r.Mode != "" {
+			t.Condition = with(t.Condition, "s3:object-lock-mode", r.Mode)
+		}
+		if r.RetainUntilDate != nil {
+			t.Condition = with(t.Condition, "s3:object-lock-retain-until-date", r.RetainUntilDate.UTC().Format(time.RFC3339))
+			t.Condition = with(t.Condition, "s3:object-lock-remaining-retention-days", s.remainingDays(*r.RetainUntilDate))
+		}
+	}
+	return []service.Target{t}, err
 }
 
 // listAccess adds the condition keys of listings.
@@ -230,8 +252,14 @@ func (s *Service) copyAccess(ctx context.Context, to []service.Target, err error
 }
 
 // createTargets is what the creation of a bucket needs. Its tags are condition keys, whether the bucket's authorisation will use them or not.
-func createTargets(in *api.CreateBucketInput) []service.Target {
+func createTargets(ctx context.Context, in *api.CreateBucketInput) []service.Target {
 	t := service.Target{ARN: "arn:aws:s3:::" + in.Bucket}
+	if r := service.RequestFrom(ctx); r.HTTP != nil && r.HTTP.Header != nil && r.Principal.Kind != service.Root {
+		t.Condition = sentKeys(r)
+	}
+	if c := in.CreateBucketConfiguration; c != nil && c.LocationConstraint != "" {
+		t.Condition = with(t.Condition, "s3:locationconstraint", c.LocationConstraint)
+	}
 	if c := in.CreateBucketConfiguration; c != nil && len(c.Tags) > 0 {
 		var keys []string
 		for _, tag := range c.Tags {
@@ -257,8 +285,8 @@ func (s *Service) access() map[string]service.Access {
 func (s *Service) rules() map[string]service.Access {
 	return map[string]service.Access{
 		"ListBuckets": service.OnAny("s3:ListAllMyBuckets"),
-		"CreateBucket": service.OnAll("s3:CreateBucket", func(_ context.Context, in *api.CreateBucketInput) ([]service.Target, error) {
-			return createTargets(in), nil
+		"CreateBucket": service.OnAll("s3:CreateBucket", func(ctx context.Context, in *api.CreateBucketInput) ([]service.Target, error) {
+			return createTargets(ctx, in), nil
 		}),
 		"DeleteBucket": onBucket(s, "s3:DeleteBucket", func(in *api.DeleteBucketInput) string { return in.Bucket }),
 		"HeadBucket":   onBucket(s, "s3:ListBucket", func(in *api.HeadBucketInput) string { return in.Bucket }),
@@ -346,7 +374,7 @@ func (s *Service) rules() map[string]service.Access {
 		"GetObjectTagging":    onVersion(s, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", func(in *api.GetObjectTaggingInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
 		"DeleteObjectTagging": onVersion(s, "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", func(in *api.DeleteObjectTaggingInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
 		"GetObjectRetention":  onVersion(s, "s3:GetObjectRetention", "s3:GetObjectRetention", func(in *api.GetObjectRetentionInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
-		"PutObjectRetention":  onVersion(s, "s3:PutObjectRetention", "s3:PutObjectRetention", func(in *api.PutObjectRetentionInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
+		"PutObjectRetention":  service.OnAll("s3:PutObjectRetention", s.retentionAccess),
 		"GetObjectLegalHold":  onVersion(s, "s3:GetObjectLegalHold", "s3:GetObjectLegalHold", func(in *api.GetObjectLegalHoldInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
 		"PutObjectLegalHold":  onVersion(s, "s3:PutObjectLegalHold", "s3:PutObjectLegalHold", func(in *api.PutObjectLegalHoldInput) named { return named{in.Bucket, in.Key, in.VersionId} }),
 		"RestoreObject":       onVersion(s, "s3:RestoreObject", "s3:RestoreObject", func(in *api.RestoreObjectInput) named { return named{in.Bucket, in.Key, in.VersionId} }),

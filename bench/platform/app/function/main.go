@@ -1,5 +1,5 @@
 // Command function is the function of the platform's benchmark. It speaks the Lambda runtime API by itself, so that what is measured is the
-// platform and not a client library. For an upload or an item it logs "entered KEY NANOSECONDS", the Unix time at which it was entered; everything else
+// platform and not a client library. For an upload, an item, a message or an event it logs "entered KEY NANOSECONDS", the Unix time at which it was entered; everything else
 // it answers with "ok".
 package main
 
@@ -37,8 +37,12 @@ func serve(base string) error {
 		return err
 	}
 	var event struct {
+		// Source and Detail are those of an event of a bus.
+		Source  string `json:"source"`
+		Detail  struct{ Key string }
 		Records []struct {
-			S3 struct {
+			Body string `json:"body"`
+			S3   struct {
 				Object struct {
 					Key string `json:"key"`
 				} `json:"object"`
@@ -53,8 +57,11 @@ func serve(base string) error {
 	if err := json.Unmarshal(body, &event); err != nil {
 		return err
 	}
+	if event.Source == "bench" {
+		fmt.Println("entered", event.Detail.Key, entered.UnixNano())
+	}
 	for _, r := range event.Records {
-		fmt.Println("entered", cmp.Or(r.S3.Object.Key, r.DynamoDB.Keys.ID.S), entered.UnixNano())
+		fmt.Println("entered", cmp.Or(r.S3.Object.Key, r.DynamoDB.Keys.ID.S, r.Body), entered.UnixNano())
 	}
 	answer, err := http.Post(base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json",
 		strings.NewReader(`{"statusCode":200,"headers":{"content-type":"text/plain"},"body":"ok"}`))
