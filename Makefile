@@ -210,7 +210,7 @@ FLOCI          ?= https://github.com/floci-io/floci
 FLOCI_HASH     := a2389e7733249102c9736cfb3698cf409f41bc4b
 EVENT_SUITES   := .tools/event-suites
 
-compat-events: $(EVENT_SUITES)/.done ## the public suites of SQS, SNS, EventBridge, Scheduler, Pipes, Kinesis and Firehose, fetched at pinned commits, against Lambent
+compat-events: $(EVENT_SUITES)/.done ## the public suites of SQS, SNS, EventBridge, Scheduler, Pipes, Kinesis, Firehose and networks of EC2, fetched at pinned commits, against Lambent
 	MINISTACK="$(abspath $(EVENT_SUITES))/ministack" FLOCI="$(abspath $(EVENT_SUITES))/floci" EVENTS_PYTHON="$(abspath $(EVENT_SUITES))/venv/bin/python" \
 	  $(GO) test -count=1 -timeout 30m -v ./test/compat/events
 

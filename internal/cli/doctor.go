@@ -85,7 +85,9 @@ func (a *app) checkSandbox(ctx context.Context) []check {
 	for _, l := range report.Layers {
 		checks = append(checks, check{Name: "isolation: " + l.Name, OK: l.Active, Detail: l.Detail})
 	}
-	return checks
+	return append(checks, check{
+		Name: "networks", OK: true, Detail: "VPCs, security groups and routes are kept as data and filter nothing: what separates functions is the isolation above (docs/networking.md)",
+	})
 }
 
 // checkRuntimes looks for the languages of functions.

@@ -58,7 +58,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
 	logService, sink := logs.New(p.deps)
-	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Arrivals: sources})
+	networkService, networks := ec2.New(p.deps)
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,6 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	streamService, streams := kinesis.New(p.deps, uses)
 	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
-	networkService, _ := ec2.New(p.deps)
 	endpoints := p.outside(s)
 	var services []service.Service
 	types := func() (all []service.ResourceType) {

@@ -26,7 +26,7 @@ import (
 // samples are applications that have every resource type, with all that their templates can say: those of scenarios, and others of the folder testdata/resources.
 func samples(t *testing.T) []string {
 	t.Helper()
-	names := []string{"event_types_change", "http_api_types_change", "lambda_types_change", "queues_and_topics", "rest_api_types_change", "secrets"}
+	names := []string{"event_types_change", "http_api_types_change", "lambda_types_change", "networks", "queues_and_topics", "rest_api_types_change", "secrets"}
 	files, err := filepath.Glob("testdata/resources/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,8 @@ func (c *contract) listed(typ *service.ResourceType, d *cloudformation.StackReso
 			if err := json.Unmarshal([]byte(*r.Properties), &parts); err != nil {
 				c.Fatal(err)
 			}
-			if is(parts, d) {
+			// The id of what is known by several parts is these together.
+			if is(parts, d) || *r.Identifier == *d.PhysicalResourceId {
 				return *r.Identifier
 			}
 		}

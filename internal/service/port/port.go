@@ -213,6 +213,13 @@ type Credentials struct {
 	Expires                                    time.Time
 }
 
+// Networks knows the networks of an account. Implemented by services/ec2.
+type Networks interface {
+	// Find returns the id of the network that subnets and security groups are in: all of them must be there, and in one network. The error says which is not,
+	// with the code and the message of EC2.
+	Find(ctx context.Context, subnets, groups []string) (vpc string, err error)
+}
+
 // Keys makes and opens the data keys under which services encrypt what they keep. A data key is stored wrapped, beside what it
 // encrypts, and is in the clear in memory only. Implemented by services/kms.
 //

@@ -229,6 +229,9 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	if err != nil {
 		return nil, visible(err)
 	}
+	if err := s.checkExist(ctx, t, resolved); err != nil {
+		return nil, err
+	}
 	p.deployment = deployment{
 		Kind: q.kind, Description: t.Description, Parameters: parameterRecords(t, given, stored), Capabilities: q.capabilities,
 		RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags), Expanded: len(p.expanded.transforms) > 0 || p.expanded.macros,

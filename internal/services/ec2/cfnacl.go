@@ -73,6 +73,9 @@ func (s *Service) aclTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *aclProperties) error {
 				return remove[api.DeleteNetworkAclOutput](ctx, s, "DeleteNetworkAcl", &api.DeleteNetworkAclInput{NetworkAclId: c.PhysicalID}, acls.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readACL, Missing: []string{acls.absent, acls.malformed},
+			List: lists[aclProperties](s, "DescribeNetworkAcls", func(next *string) any { return &api.DescribeNetworkAclsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeNetworkAclsOutput) ([]api.NetworkAcl, *string) { return o.NetworkAcls, o.NextToken }, func(v *api.NetworkAcl) service.Identifier { return only(v.NetworkAclId) }),
 		}),
 		service.NewResourceType("AWS::EC2::NetworkAclEntry", service.ResourceSpec[entryProperties]{
 			Attributes: []string{"Id"},
@@ -123,6 +126,9 @@ func (s *Service) aclTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *dhcpProperties) error {
 				return remove[api.DeleteDhcpOptionsOutput](ctx, s, "DeleteDhcpOptions", &api.DeleteDhcpOptionsInput{DhcpOptionsId: c.PhysicalID}, dhcpSets.absent)
 			},
+			Identifier: []string{"DhcpOptionsId"}, Read: s.readDHCP, Missing: []string{dhcpSets.absent, dhcpSets.malformed},
+			List: lists[dhcpProperties](s, "DescribeDhcpOptions", func(next *string) any { return &api.DescribeDhcpOptionsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeDhcpOptionsOutput) ([]api.DhcpOptions, *string) { return o.DhcpOptions, o.NextToken }, func(v *api.DhcpOptions) service.Identifier { return only(v.DhcpOptionsId) }),
 		}),
 		service.NewResourceType("AWS::EC2::VPCDHCPOptionsAssociation", service.ResourceSpec[dhcpAssociationProperties]{
 			Create: func(ctx context.Context, _ service.ResourceCall, p *dhcpAssociationProperties) (service.Resource, error) {

@@ -22,7 +22,7 @@ type addressAssociationProperties struct {
 type interfaceProperties struct {
 	SubnetID         string                `cfn:"SubnetId,required,createOnly"`
 	Description      *string               `cfn:"Description"`
-	GroupSet         []string              `cfn:"GroupSet"`
+	GroupSet         []string              `cfn:"GroupSet,unordered"`
 	PrivateIPAddress *string               `cfn:"PrivateIpAddress,createOnly"`
 	Secondary        *int64                `cfn:"SecondaryPrivateIpAddressCount,createOnly"`
 	SourceDestCheck  *bool                 `cfn:"SourceDestCheck"`
@@ -33,6 +33,9 @@ func (s *Service) addressTypes() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::EC2::EIP", service.ResourceSpec[addressProperties]{
 			Attributes: []string{"AllocationId", "PublicIp"}, Create: s.createAddressResource, Update: s.updateAddressResource, Delete: s.deleteAddressResource,
+			Identifier: []string{"PublicIp", "AllocationId"}, Read: s.readAddress, Missing: []string{"InvalidAddress.NotFound"},
+			List: lists[addressProperties](s, "DescribeAddresses", func(*string) any { return &api.DescribeAddressesInput{} },
+				func(o *api.DescribeAddressesOutput) ([]api.Address, *string) { return o.Addresses, nil }, func(v *api.Address) service.Identifier { return service.Identifier{*v.PublicIp, *v.AllocationId} }),
 		}),
 		service.NewResourceType("AWS::EC2::EIPAssociation", service.ResourceSpec[addressAssociationProperties]{
 			Attributes: []string{"Id"},
@@ -54,6 +57,13 @@ func (s *Service) addressTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *interfaceProperties) error {
 				return remove[api.DeleteNetworkInterfaceOutput](ctx, s, "DeleteNetworkInterface", &api.DeleteNetworkInterfaceInput{NetworkInterfaceId: c.PhysicalID}, interfaces.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readInterface, Missing: []string{interfaces.absent, interfaces.malformed},
+			List: lists[interfaceProperties](s, "DescribeNetworkInterfaces", func(next *string) any {
+				return &api.DescribeNetworkInterfacesInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeNetworkInterfacesOutput) ([]api.NetworkInterface, *string) {
+					return o.NetworkInterfaces, o.NextToken
+				}, func(v *api.NetworkInterface) service.Identifier { return only(v.NetworkInterfaceId) }),
 		}),
 	}
 }

@@ -15,9 +15,9 @@ type endpointProperties struct {
 	VpcEndpointType   *string               `cfn:"VpcEndpointType,createOnly"`
 	PolicyDocument    any                   `cfn:"PolicyDocument"`
 	PrivateDNSEnabled *bool                 `cfn:"PrivateDnsEnabled"`
-	RouteTableIDs     []string              `cfn:"RouteTableIds"`
-	SubnetIDs         []string              `cfn:"SubnetIds"`
-	SecurityGroupIDs  []string              `cfn:"SecurityGroupIds"`
+	RouteTableIDs     []string              `cfn:"RouteTableIds,unordered"`
+	SubnetIDs         []string              `cfn:"SubnetIds,unordered"`
+	SecurityGroupIDs  []string              `cfn:"SecurityGroupIds,unordered"`
 	Tags              []service.TagProperty `cfn:"Tags"`
 }
 
@@ -37,6 +37,11 @@ func (s *Service) endpointTypes() []service.ResourceType {
 				_, err := invoke[api.DeleteVpcEndpointsOutput](ctx, s, "DeleteVpcEndpoints", &api.DeleteVpcEndpointsInput{VpcEndpointIds: []string{c.PhysicalID}})
 				return err // one that is gone is told of in the answer
 			},
+			Identifier: []string{"Id"}, Read: s.readEndpoint, Missing: []string{endpoints.absent, endpoints.malformed},
+			List: lists[endpointProperties](s, "DescribeVpcEndpoints", func(next *string) any { return &api.DescribeVpcEndpointsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeVpcEndpointsOutput) ([]api.VpcEndpoint, *string) {
+					return o.VpcEndpoints, o.NextToken
+				}, func(v *api.VpcEndpoint) service.Identifier { return only(v.VpcEndpointId) }),
 		}),
 		service.NewResourceType("AWS::EC2::VPCPeeringConnection", service.ResourceSpec[peeringProperties]{
 			Attributes: []string{"Id"}, Create: s.createPeeringResource,
@@ -48,6 +53,13 @@ func (s *Service) endpointTypes() []service.ResourceType {
 				return remove[api.DeleteVpcPeeringConnectionOutput](ctx, s, "DeleteVpcPeeringConnection",
 					&api.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: c.PhysicalID}, peerings.absent, "InvalidStateTransition")
 			},
+			Identifier: []string{"Id"}, Read: s.readPeering, Missing: []string{peerings.absent, peerings.malformed},
+			List: lists[peeringProperties](s, "DescribeVpcPeeringConnections", func(next *string) any {
+				return &api.DescribeVpcPeeringConnectionsInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeVpcPeeringConnectionsOutput) ([]api.VpcPeeringConnection, *string) {
+					return o.VpcPeeringConnections, o.NextToken
+				}, func(v *api.VpcPeeringConnection) service.Identifier { return only(v.VpcPeeringConnectionId) }),
 		}),
 	}
 }

@@ -34,7 +34,7 @@ type natGatewayProperties struct {
 	AllocationID     *string               `cfn:"AllocationId,createOnly"`
 	ConnectivityType *string               `cfn:"ConnectivityType,createOnly"`
 	PrivateIPAddress *string               `cfn:"PrivateIpAddress,createOnly"`
-	MaxDrainSeconds  *int64                `cfn:"MaxDrainDurationSeconds"`
+	MaxDrainSeconds  *int64                `cfn:"MaxDrainDurationSeconds,writeOnly"`
 	Tags             []service.TagProperty `cfn:"Tags"`
 }
 
@@ -56,6 +56,13 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *internetGatewayProperties) error {
 				return remove[api.DeleteInternetGatewayOutput](ctx, s, "DeleteInternetGateway", &api.DeleteInternetGatewayInput{InternetGatewayId: c.PhysicalID}, internetGateways.absent)
 			},
+			Identifier: []string{"InternetGatewayId"}, Read: s.readInternetGateway, Missing: []string{internetGateways.absent, internetGateways.malformed},
+			List: lists[internetGatewayProperties](s, "DescribeInternetGateways", func(next *string) any {
+				return &api.DescribeInternetGatewaysInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeInternetGatewaysOutput) ([]api.InternetGateway, *string) {
+					return o.InternetGateways, o.NextToken
+				}, func(v *api.InternetGateway) service.Identifier { return only(v.InternetGatewayId) }),
 		}),
 		service.NewResourceType("AWS::EC2::EgressOnlyInternetGateway", service.ResourceSpec[egressGatewayProperties]{
 			Attributes: []string{"Id"},
@@ -82,6 +89,18 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, _ service.ResourceCall, p *attachmentProperties) error {
 				return s.detach(ctx, p)
 			},
+			Identifier: []string{"AttachmentType", "VpcId"}, Read: s.readAttachment, Missing: []string{vpcs.absent},
+			List: lists[attachmentProperties](s, "DescribeInternetGateways", func(next *string) any {
+				return &api.DescribeInternetGatewaysInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeInternetGatewaysOutput) ([]api.InternetGateway, *string) {
+					return o.InternetGateways, o.NextToken
+				}, func(v *api.InternetGateway) service.Identifier {
+					if len(v.Attachments) == 0 {
+						return nil
+					}
+					return service.Identifier{"IGW", *v.Attachments[0].VpcId}
+				}),
 		}),
 		service.NewResourceType("AWS::EC2::VPNGateway", service.ResourceSpec[vpnGatewayProperties]{
 			Attributes: []string{"VPNGatewayId"},
@@ -111,6 +130,9 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *natGatewayProperties) error {
 				return remove[api.DeleteNatGatewayOutput](ctx, s, "DeleteNatGateway", &api.DeleteNatGatewayInput{NatGatewayId: c.PhysicalID}, natGateways.absent)
 			},
+			Identifier: []string{"NatGatewayId"}, Read: s.readNATGateway, Missing: []string{natGateways.absent, natGateways.malformed},
+			List: lists[natGatewayProperties](s, "DescribeNatGateways", func(next *string) any { return &api.DescribeNatGatewaysInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeNatGatewaysOutput) ([]api.NatGateway, *string) { return o.NatGateways, o.NextToken }, func(v *api.NatGateway) service.Identifier { return only(v.NatGatewayId) }),
 		}),
 	}
 }

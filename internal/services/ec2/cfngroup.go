@@ -13,8 +13,8 @@ type groupProperties struct {
 	GroupDescription string                `cfn:"GroupDescription,required,createOnly"`
 	GroupName        *string               `cfn:"GroupName,createOnly"`
 	VpcID            *string               `cfn:"VpcId,createOnly"`
-	Ingress          []ruleProperties      `cfn:"SecurityGroupIngress"`
-	Egress           []ruleProperties      `cfn:"SecurityGroupEgress"`
+	Ingress          []ruleProperties      `cfn:"SecurityGroupIngress,unordered"`
+	Egress           []ruleProperties      `cfn:"SecurityGroupEgress,unordered"`
 	Tags             []service.TagProperty `cfn:"Tags"`
 }
 
@@ -116,6 +116,13 @@ func (s *Service) groupTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *groupProperties) error {
 				return remove[api.DeleteSecurityGroupOutput](ctx, s, "DeleteSecurityGroup", &api.DeleteSecurityGroupInput{GroupId: &c.PhysicalID}, groups.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readGroup, Missing: []string{groups.absent, groups.malformed},
+			List: lists[groupProperties](s, "DescribeSecurityGroups", func(next *string) any {
+				return &api.DescribeSecurityGroupsInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeSecurityGroupsOutput) ([]api.SecurityGroup, *string) {
+					return o.SecurityGroups, o.NextToken
+				}, func(v *api.SecurityGroup) service.Identifier { return only(v.GroupId) }),
 		}),
 		service.NewResourceType("AWS::EC2::SecurityGroupIngress", service.ResourceSpec[ingressProperties]{
 			Attributes: []string{"Id"},
@@ -140,6 +147,8 @@ func (s *Service) groupTypes() []service.ResourceType {
 					GroupId: p.GroupID, GroupName: p.GroupName, SecurityGroupRuleIds: []string{c.PhysicalID},
 				}, groups.absent, rules.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readIngress, Missing: []string{rules.absent, rules.malformed},
+			List: listRules[ingressProperties](s, false),
 		}),
 		service.NewResourceType("AWS::EC2::SecurityGroupEgress", service.ResourceSpec[egressProperties]{
 			Attributes: []string{"Id"},
@@ -164,6 +173,8 @@ func (s *Service) groupTypes() []service.ResourceType {
 					GroupId: p.GroupID, SecurityGroupRuleIds: []string{c.PhysicalID},
 				}, groups.absent, rules.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readEgress, Missing: []string{rules.absent, rules.malformed},
+			List: listRules[egressProperties](s, true),
 		}),
 	}
 }

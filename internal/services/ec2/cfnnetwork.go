@@ -54,6 +54,9 @@ func (s *Service) networkTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *vpcProperties) error {
 				return remove[api.DeleteVpcOutput](ctx, s, "DeleteVpc", &api.DeleteVpcInput{VpcId: c.PhysicalID}, vpcs.absent)
 			},
+			Identifier: []string{"VpcId"}, Read: s.readVPC, Missing: []string{vpcs.absent, vpcs.malformed},
+			List: lists[vpcProperties](s, "DescribeVpcs", func(next *string) any { return &api.DescribeVpcsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeVpcsOutput) ([]api.Vpc, *string) { return o.Vpcs, o.NextToken }, func(v *api.Vpc) service.Identifier { return only(v.VpcId) }),
 		}),
 		service.NewResourceType("AWS::EC2::Subnet", service.ResourceSpec[subnetProperties]{
 			Attributes: []string{"SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv6CidrBlocks", "NetworkAclAssociationId"},
@@ -61,6 +64,9 @@ func (s *Service) networkTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *subnetProperties) error {
 				return remove[api.DeleteSubnetOutput](ctx, s, "DeleteSubnet", &api.DeleteSubnetInput{SubnetId: c.PhysicalID}, subnets.absent)
 			},
+			Identifier: []string{"SubnetId"}, Read: s.readSubnet, Missing: []string{subnets.absent, subnets.malformed},
+			List: lists[subnetProperties](s, "DescribeSubnets", func(next *string) any { return &api.DescribeSubnetsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeSubnetsOutput) ([]api.Subnet, *string) { return o.Subnets, o.NextToken }, func(v *api.Subnet) service.Identifier { return only(v.SubnetId) }),
 		}),
 		service.NewResourceType("AWS::EC2::VPCCidrBlock", service.ResourceSpec[vpcBlockProperties]{
 			Attributes: []string{"Id", "Ipv6CidrBlock"}, Create: s.createVPCBlock,

@@ -15,8 +15,8 @@ import (
 type keyPairProperties struct {
 	KeyName           string                `cfn:"KeyName,required,createOnly"`
 	KeyType           *string               `cfn:"KeyType,createOnly"`
-	KeyFormat         *string               `cfn:"KeyFormat,createOnly"`
-	PublicKeyMaterial *string               `cfn:"PublicKeyMaterial,createOnly"`
+	KeyFormat         *string               `cfn:"KeyFormat,createOnly,writeOnly"`
+	PublicKeyMaterial *string               `cfn:"PublicKeyMaterial,createOnly,writeOnly"`
 	Tags              []service.TagProperty `cfn:"Tags,createOnly"`
 }
 
@@ -24,7 +24,7 @@ type prefixListProperties struct {
 	PrefixListName string                `cfn:"PrefixListName,required"`
 	AddressFamily  string                `cfn:"AddressFamily,required,createOnly"`
 	MaxEntries     *int64                `cfn:"MaxEntries"`
-	Entries        []listEntryProperties `cfn:"Entries"`
+	Entries        []listEntryProperties `cfn:"Entries,unordered"`
 	Tags           []service.TagProperty `cfn:"Tags"`
 }
 
@@ -55,9 +55,9 @@ type flowDestinationProperties struct {
 
 type launchTemplateProperties struct {
 	LaunchTemplateName *string                  `cfn:"LaunchTemplateName,createOnly"`
-	LaunchTemplateData any                      `cfn:"LaunchTemplateData,required"`
-	VersionDescription *string                  `cfn:"VersionDescription"`
-	TagSpecifications  []templateTagsProperties `cfn:"TagSpecifications,createOnly"`
+	LaunchTemplateData any                      `cfn:"LaunchTemplateData,required,writeOnly"`
+	VersionDescription *string                  `cfn:"VersionDescription,writeOnly"`
+	TagSpecifications  []templateTagsProperties `cfn:"TagSpecifications,createOnly,writeOnly"`
 }
 
 type templateTagsProperties struct {
@@ -69,12 +69,22 @@ func (s *Service) otherTypes() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::EC2::KeyPair", service.ResourceSpec[keyPairProperties]{
 			Attributes: []string{"KeyPairId", "KeyFingerprint"}, Create: s.createKeyResource, Delete: s.deleteKeyResource,
+			Identifier: []string{"KeyName"}, Read: s.readKey, Missing: []string{keyPairs.absent},
+			List: lists[keyPairProperties](s, "DescribeKeyPairs", func(*string) any { return &api.DescribeKeyPairsInput{} },
+				func(o *api.DescribeKeyPairsOutput) ([]api.KeyPairInfo, *string) { return o.KeyPairs, nil }, func(v *api.KeyPairInfo) service.Identifier { return only(v.KeyName) }),
 		}),
 		service.NewResourceType("AWS::EC2::PrefixList", service.ResourceSpec[prefixListProperties]{
 			Attributes: []string{"PrefixListId", "Arn", "OwnerId", "Version"}, Create: s.createListResource, Update: s.updateListResource,
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *prefixListProperties) error {
 				return remove[api.DeleteManagedPrefixListOutput](ctx, s, "DeleteManagedPrefixList", &api.DeleteManagedPrefixListInput{PrefixListId: c.PhysicalID}, prefixLists.absent)
 			},
+			Identifier: []string{"PrefixListId"}, Read: s.readList, Missing: []string{prefixLists.absent, prefixLists.malformed},
+			List: lists[prefixListProperties](s, "DescribeManagedPrefixLists", func(next *string) any {
+				return &api.DescribeManagedPrefixListsInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeManagedPrefixListsOutput) ([]api.ManagedPrefixList, *string) {
+					return o.PrefixLists, o.NextToken
+				}, func(v *api.ManagedPrefixList) service.Identifier { return only(v.PrefixListId) }),
 		}),
 		service.NewResourceType("AWS::EC2::FlowLog", service.ResourceSpec[flowLogProperties]{
 			Attributes: []string{"Id"}, Create: s.createFlowResource,
@@ -86,12 +96,22 @@ func (s *Service) otherTypes() []service.ResourceType {
 				_, err := invoke[api.DeleteFlowLogsOutput](ctx, s, "DeleteFlowLogs", &api.DeleteFlowLogsInput{FlowLogIds: []string{c.PhysicalID}})
 				return err // one that is gone is told of in the answer
 			},
+			Identifier: []string{"Id"}, Read: s.readFlowLog, Missing: []string{flowLogs.absent, flowLogs.malformed},
+			List: lists[flowLogProperties](s, "DescribeFlowLogs", func(next *string) any { return &api.DescribeFlowLogsInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeFlowLogsOutput) ([]api.FlowLog, *string) { return o.FlowLogs, o.NextToken }, func(v *api.FlowLog) service.Identifier { return only(v.FlowLogId) }),
 		}),
 		service.NewResourceType("AWS::EC2::LaunchTemplate", service.ResourceSpec[launchTemplateProperties]{
 			Attributes: []string{"LaunchTemplateId", "DefaultVersionNumber", "LatestVersionNumber"}, Create: s.createTemplateResource, Update: s.updateTemplateResource,
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *launchTemplateProperties) error {
 				return remove[api.DeleteLaunchTemplateOutput](ctx, s, "DeleteLaunchTemplate", &api.DeleteLaunchTemplateInput{LaunchTemplateId: &c.PhysicalID}, launchTemplates.absent)
 			},
+			Identifier: []string{"LaunchTemplateId"}, Read: s.readTemplate, Missing: []string{launchTemplates.absent, launchTemplates.malformed},
+			List: lists[launchTemplateProperties](s, "DescribeLaunchTemplates", func(next *string) any {
+				return &api.DescribeLaunchTemplatesInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeLaunchTemplatesOutput) ([]api.LaunchTemplate, *string) {
+					return o.LaunchTemplates, o.NextToken
+				}, func(v *api.LaunchTemplate) service.Identifier { return only(v.LaunchTemplateId) }),
 		}),
 	}
 }

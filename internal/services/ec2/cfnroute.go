@@ -61,9 +61,14 @@ func (s *Service) routeTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *routeTableProperties) error {
 				return remove[api.DeleteRouteTableOutput](ctx, s, "DeleteRouteTable", &api.DeleteRouteTableInput{RouteTableId: c.PhysicalID}, routeTables.absent)
 			},
+			Identifier: []string{"RouteTableId"}, Read: s.readRouteTable, Missing: []string{routeTables.absent, routeTables.malformed},
+			List: lists[routeTableProperties](s, "DescribeRouteTables", func(next *string) any { return &api.DescribeRouteTablesInput{NextToken: next, MaxResults: pageSize()} },
+				func(o *api.DescribeRouteTablesOutput) ([]api.RouteTable, *string) { return o.RouteTables, o.NextToken }, func(v *api.RouteTable) service.Identifier { return only(v.RouteTableId) }),
 		}),
 		service.NewResourceType("AWS::EC2::Route", service.ResourceSpec[routeProperties]{
 			Attributes: []string{"CidrBlock"}, Create: s.createRouteResource, Update: s.updateRouteResource, Delete: s.deleteRouteResource,
+			Identifier: []string{"RouteTableId", "CidrBlock"}, Read: s.readRoute, Missing: []string{routeTables.absent, routeTables.malformed}, ListBy: []string{"RouteTableId"},
+			List: s.listRoutes,
 		}),
 		service.NewResourceType("AWS::EC2::SubnetRouteTableAssociation", service.ResourceSpec[subnetAssociationProperties]{
 			Attributes: []string{"Id"},
@@ -72,6 +77,23 @@ func (s *Service) routeTypes() []service.ResourceType {
 			},
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *subnetAssociationProperties) error {
 				return s.deleteAssociation(ctx, c)
+			},
+			Identifier: []string{"Id"}, Read: s.readAssociation, Missing: []string{codeNoAssoc},
+			List: func(ctx context.Context, _ *subnetAssociationProperties, next string) (service.Page, error) {
+				out, err := invoke[api.DescribeRouteTablesOutput](ctx, s, "DescribeRouteTables", &api.DescribeRouteTablesInput{NextToken: service.NextToken(next), MaxResults: pageSize()})
+				if err != nil {
+					return service.Page{}, err
+				}
+				var all []api.RouteTableAssociation
+				for _, t := range out.RouteTables {
+					all = append(all, t.Associations...)
+				}
+				return service.NewPage(all, out.NextToken, func(a *api.RouteTableAssociation) service.Identifier {
+					if a.SubnetId == nil {
+						return nil
+					}
+					return only(a.RouteTableAssociationId)
+				}), nil
 			},
 		}),
 		service.NewResourceType("AWS::EC2::GatewayRouteTableAssociation", service.ResourceSpec[gatewayAssociationProperties]{

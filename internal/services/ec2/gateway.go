@@ -271,6 +271,7 @@ func (s *Service) describeVpnGateways(ctx context.Context, in *api.DescribeVpnGa
 // amazonASN is the number of the autonomous system that gateways have when none is given.
 const amazonASN = 64512
 
+// createVpnGateway makes a gateway. AWS takes a zone, and does not show it.
 func (s *Service) createVpnGateway(ctx context.Context, in *api.CreateVpnGatewayInput) (*api.CreateVpnGatewayOutput, error) {
 	asn := opt.Value(in.AmazonSideAsn)
 	if asn == 0 {
@@ -284,7 +285,7 @@ func (s *Service) createVpnGateway(ctx context.Context, in *api.CreateVpnGateway
 		}
 		if made == nil {
 			made = &vpnGateway{api.VpnGateway{
-				VpnGatewayId: &id, AmazonSideAsn: &asn, State: "available", Type: in.Type, AvailabilityZone: in.AvailabilityZone, VpcAttachments: []api.VpcAttachment{},
+				VpnGatewayId: &id, AmazonSideAsn: &asn, State: "available", Type: in.Type, VpcAttachments: []api.VpcAttachment{},
 			}}
 			if err := put(e, &vpnGateways, made); err != nil {
 				return err

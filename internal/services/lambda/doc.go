@@ -80,7 +80,7 @@
 // # What it is not, yet
 //
 // No file systems, customer keys. Each
-// is refused by name. A VPC is kept as data: there is no such network.
+// is refused by name. The subnets and security groups of a VPC must be there, and stay data: no traffic goes through them.
 // Code signatures are not verified; see signingConfig for what follows.
 //
 // # Locks

@@ -32,6 +32,8 @@ type Options struct {
 	Objects port.Objects
 	Logs    port.LogSink
 	Roles   port.Roles
+	// Networks has the subnets and security groups that functions name; nil refuses functions that name any.
+	Networks port.Networks
 	// Arrivals tells the event source mappings of new messages and records; nil means that there are no sources.
 	Arrivals port.Arrivals
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
-	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/runtimes"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -102,7 +102,8 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 			return nil, err
 		}
 	}
-	if err := checkVPC(s.vpc); err != nil {
+	attached, err := l.findVPC(ctx, s.vpc)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkDeadLetter(s.deadLetter); err != nil {
@@ -122,7 +123,7 @@ func (l *Lambda) change(ctx context.Context, r ref, s settings) (func(v *version
 		}
 		s.values(v)
 		if s.vpc != nil {
-			v.VPC = newVPC(r.scope, s.vpc)
+			v.VPC = attached
 		}
 		if s.layers != nil {
 			v.Layers = layers
@@ -278,20 +279,39 @@ type vpc struct {
 	IPv6           bool `json:",omitempty"`
 }
 
-func checkVPC(in *api.VpcConfig) error {
-	if in != nil && (len(in.SubnetIds) == 0) != (len(in.SecurityGroupIds) == 0) {
-		return invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
+// findVPC checks a VPC configuration, and returns the record of it: of one without subnets for a function that is in no network.
+func (l *Lambda) findVPC(ctx context.Context, in *api.VpcConfig) (*vpc, error) {
+	if in == nil {
+		return nil, nil
 	}
-	return nil
+	if (len(in.SubnetIds) == 0) != (len(in.SecurityGroupIds) == 0) {
+		return nil, invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
+	}
+	v := &vpc{Subnets: in.SubnetIds, SecurityGroups: in.SecurityGroupIds, IPv6: orZero(in.Ipv6AllowedForDualStack)}
+	if len(in.SubnetIds) == 0 {
+		return v, nil
+	}
+	if l.o.Networks == nil {
+		return nil, invalid("There are no networks here that a function can be in.")
+	}
+	var err error
+	if v.ID, err = l.o.Networks.Find(ctx, in.SubnetIds, in.SecurityGroupIds); err != nil {
+		return nil, networkError(err)
+	}
+	return v, nil
 }
 
-// newVPC is the record of a VPC configuration. The id is that of the one network that an account has in a region.
-func newVPC(s scope, in *api.VpcConfig) *vpc {
-	v := &vpc{Subnets: in.SubnetIds, SecurityGroups: in.SecurityGroupIds, IPv6: orZero(in.Ipv6AllowedForDualStack)}
-	if len(in.SubnetIds) > 0 {
-		v.ID = "vpc-" + hexOf(uuid.Of("vpc", s.account, s.region))[:17]
+// networkError is what Lambda makes of an error of EC2.
+func networkError(err error) error {
+	var e *service.Error
+	if !errors.As(err, &e) {
+		return err
 	}
-	return v
+	operation := "DescribeSubnets"
+	if strings.HasPrefix(e.Code, "InvalidGroup") {
+		operation = "DescribeSecurityGroups"
+	}
+	return invalid("Error occurred while %s. EC2 Error Code: %s. EC2 Error Message: %s", operation, e.Code, e.Message)
 }
 
 // hexOf is a UUID without its hyphens.

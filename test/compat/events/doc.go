@@ -1,4 +1,4 @@
-// Package events runs public suites for queues, topics, buses, schedules, pipes and data streams against Lambent. They are not part of this repository: `make
+// Package events runs public suites for queues, topics, buses, schedules, pipes and data streams against Lambent, and the one for networks that comes with them. They are not part of this repository: `make
 // compat-events` fetches them at pinned commits and runs them.
 //
 // MiniStack (ministackorg/ministack, MIT) and Floci (floci-io/floci, MIT) are emulators whose tests speak to a server through boto3. Neither checks permissions, so suite.py, a plugin of

@@ -169,6 +169,7 @@ func start(t *testing.T) *server.Server {
 func TestMiniStack(t *testing.T) {
 	suite{folder: ".", env: "MINISTACK_ENDPOINT", files: []string{
 		"tests/test_sqs.py", "tests/test_sns.py", "tests/test_eventbridge.py", "tests/test_scheduler.py", "tests/test_pipes.py", "tests/test_kinesis.py", "tests/test_firehose.py",
+		"tests/test_ec2.py",
 	}}.run(t, "MINISTACK", ministack)
 }
 
