@@ -21,9 +21,9 @@ func References(v any) ([]Reference, error) {
 	return refs, err
 }
 
-// References returns what a resource mentions in its properties and in what is waited for when it is made or updated.
+// References returns what a resource mentions in its properties and in what is waited for when it is made.
 func (r *Resource) References() ([]Reference, error) {
-	return References([]any{r.Properties, r.CreationPolicy, r.UpdatePolicy})
+	return References([]any{r.Properties, r.CreationPolicy})
 }
 
 func walkReferences(v any, local map[string]any, add func(Reference)) error {

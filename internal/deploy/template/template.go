@@ -32,8 +32,8 @@ type Resource struct {
 	// Policies are the expressions of those of the two that are no plain strings, see [Env.Policies].
 	Policies map[string]any
 	Metadata any
-	// CreationPolicy and UpdatePolicy are the expressions of these attributes, see [Env.Signals] and [Env.AliasUpdate]; nil without.
-	CreationPolicy, UpdatePolicy map[string]any
+	// CreationPolicy holds the expressions of this attribute, see [Env.Signals]; nil without.
+	CreationPolicy map[string]any
 }
 
 // Output is one entry of a template's Outputs.
@@ -169,11 +169,12 @@ func readResource(id string, v any) (Resource, error) {
 	if r.Type, _ = m["Type"].(string); r.Type == "" {
 		return r, Errorf("Template format error: [/Resources/%s] Every Resources object must contain a Type member.", id)
 	}
-	for k, into := range map[string]*map[string]any{"CreationPolicy": &r.CreationPolicy, "UpdatePolicy": &r.UpdatePolicy} {
-		if v := m[k]; v != nil {
-			if *into, ok = v.(map[string]any); !ok {
-				return r, Errorf("Template format error: %s must be an object (resource %s).", k, id)
-			}
+	if _, has := m["UpdatePolicy"]; has {
+		return r, Errorf("Template format error: Lambent does not support UpdatePolicy (resource %s). Leave it out.", id)
+	}
+	if v := m["CreationPolicy"]; v != nil {
+		if r.CreationPolicy, ok = v.(map[string]any); !ok {
+			return r, Errorf("Template format error: CreationPolicy must be an object (resource %s).", id)
 		}
 	}
 	switch p := m["Properties"].(type) {
