@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"time"
+
+	"lambent.dev/lambent/internal/clock"
 )
 
 // Drift is what a resource of a stack is, beside what it should be.
@@ -35,8 +37,6 @@ func (c *Client) DetectDrift(ctx context.Context, stack string) ([]Drift, error)
 	if err := c.query(ctx, "cloudformation", cloudformationVersion, "DetectStackDrift", url.Values{"StackName": {stack}}, &begun); err != nil {
 		return nil, err
 	}
-	tick := time.NewTicker(driftPoll)
-	defer tick.Stop()
 	for {
 		var out struct {
 			Status string `xml:"DescribeStackDriftDetectionStatusResult>DetectionStatus"`
@@ -47,10 +47,8 @@ func (c *Client) DetectDrift(ctx context.Context, stack string) ([]Drift, error)
 		if out.Status != "DETECTION_IN_PROGRESS" {
 			return c.drifts(ctx, stack)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := clock.Sleep(ctx, c.Clock, driftPoll); err != nil {
+			return nil, err
 		}
 	}
 }

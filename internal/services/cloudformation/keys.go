@@ -42,6 +42,7 @@ func (p place) drifts(stack string) key.Key     { return p.base("drift").Str(sta
 func (p place) drift(stack, logicalID string) key.Key {
 	return p.drifts(stack).Str(logicalID)
 }
+
 func (p place) signals(operation, logicalID string) key.Key {
 	return p.base("signal").Str(operation).Str(logicalID)
 }
