@@ -132,29 +132,36 @@ func (p *pending) failure() error {
 	return p.failed
 }
 
-// last returns the greatest version up to limit in the queue for which touches holds, or 0.
-func (p *pending) last(limit uint64, touches func(*commit) bool) uint64 {
+// last returns the greatest version up to limit in the queue for which touches holds, or 0. After fail, which empties the queue, nobody can tell any more what of
+// the applied commits is durable, so that there is an error.
+func (p *pending) last(limit uint64, touches func(*commit) bool) (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.failed != nil {
+		return 0, p.failed
+	}
 	for _, c := range slices.Backward(p.queue) {
 		if c.version <= limit && touches(c) {
-			return c.version
+			return c.version, nil
 		}
 	}
-	return 0
+	return 0, nil
 }
 
-// within returns the commits up to version limit that wrote in iv.
-func (p *pending) within(limit uint64, iv interval) []*commit {
+// within returns the commits up to version limit that wrote in iv. After fail there is an error, see last.
+func (p *pending) within(limit uint64, iv interval) ([]*commit, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.failed != nil {
+		return nil, p.failed
+	}
 	var out []*commit
 	for _, c := range p.queue {
 		if c.version <= limit && c.touches(iv) {
 			out = append(out, c)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // wait returns when version is durable.

@@ -101,6 +101,7 @@ type fence struct {
 	t       *txn
 	marks   []mark
 	reverse bool
+	err     error // the store had failed
 }
 
 func (t *txn) newFence(iv interval, reverse bool) *fence {
@@ -108,7 +109,9 @@ func (t *txn) newFence(iv interval, reverse bool) *fence {
 	if t.update || t.settled {
 		return f
 	}
-	for _, c := range t.s.pending.within(t.seen, iv) {
+	var commits []*commit
+	commits, f.err = t.s.pending.within(t.seen, iv)
+	for _, c := range commits {
 		i, _ := slices.BinarySearch(c.keys, iv.lo)
 		for ; i < len(c.keys) && c.keys[i] < iv.hi; i++ {
 			f.marks = append(f.marks, mark{c.keys[i], c.version})
@@ -135,6 +138,9 @@ func (t *txn) newFence(iv interval, reverse bool) *fence {
 
 // pass waits for what lies up to k in the direction of the scan; nil means to its end.
 func (f *fence) pass(k []byte) error {
+	if f.err != nil {
+		return f.err
+	}
 	var newest uint64
 	n := 0
 	for n < len(f.marks) && (k == nil || (f.reverse && f.marks[n].key >= string(k)) || (!f.reverse && f.marks[n].key <= string(k))) {

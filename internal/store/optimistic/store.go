@@ -208,10 +208,12 @@ func (s *Store) admit(ctx context.Context, n int) error {
 
 // endUnwritten answers a transaction that writes nothing: when all it read is durable.
 func (s *Store) endUnwritten(ctx context.Context, t *txn, outcome error) error {
-	if v := t.newestRead(); v > 0 {
-		if err := s.pending.wait(ctx, v); err != nil {
-			return err
-		}
+	v, err := t.newestRead()
+	if err != nil {
+		return err
+	}
+	if err := s.pending.wait(ctx, v); err != nil {
+		return err
 	}
 	if outcome != nil {
 		return outcome

@@ -244,11 +244,11 @@ func TestFailedSyncStopsTheStore(t *testing.T) {
 		defer w.Close()
 		first, second := set(s, "a"), set(s, "b")
 		synctest.Wait()
-		read := view(s, getting("a"))
+		read, scan := view(s, getting("a")), view(s, ranging(store.Span{}, -1))
 		eng.sync(1, errDisk)
 		synctest.Wait()
 		eng.sync(1, nil) // a late success does not revive it
-		for name, c := range map[string]<-chan error{"first": first, "second": second, "read": read} {
+		for name, c := range map[string]<-chan error{"first": first, "second": second, "read": read, "scan": scan} {
 			<-s.Failed()
 			if err := <-c; !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
 				t.Errorf("%s = %v, want ErrFailed with its cause", name, err)

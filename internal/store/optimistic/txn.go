@@ -211,7 +211,10 @@ func (t *txn) readPoint(k string) error {
 
 // awaitKey lets a view wait until what it read at k is durable.
 func (t *txn) awaitKey(k string) error {
-	v := t.s.pending.last(t.seen, func(c *commit) bool { return c.wrote(k) })
+	v, err := t.s.pending.last(t.seen, func(c *commit) bool { return c.wrote(k) })
+	if err != nil {
+		return err
+	}
 	return t.s.pending.wait(t.ctx, v)
 }
 
@@ -223,9 +226,9 @@ func (t *txn) checkReads() error {
 }
 
 // newestRead returns the greatest version in the queue that wrote something that t read, or 0.
-func (t *txn) newestRead() uint64 {
+func (t *txn) newestRead() (uint64, error) {
 	if t.settled || len(t.points)+len(t.spans) == 0 {
-		return 0
+		return 0, nil
 	}
 	return t.s.pending.last(t.seen, func(c *commit) bool {
 		for k := range t.points {
