@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -287,7 +287,13 @@ func scan(all iter.Seq2[event, error], limit int, out *api.FilterLogEventsOutput
 }
 
 // eventID returns a decimal id that is unique within its group and stream and grows with time.
-func eventID(e event) string { return strconv.FormatInt(e.ms, 10) + fmt.Sprintf("%020d", e.seq) }
+// eventID is a number, as on AWS, that no other event of the group has: of the time, the stream and the place in it. Streams of a group have events in the same
+// millisecond with the same sequence as a rule, since functions begin their logs alike.
+func eventID(e event) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(e.stream))
+	return fmt.Sprintf("%d%020d%020d", e.ms, h.Sum64(), e.seq)
+}
 
 func streamChoice(in *api.FilterLogEventsInput) func(string) bool {
 	switch {

@@ -75,12 +75,17 @@ func TestFollowingByFilterMissesAndDoublesNothing(t *testing.T) {
 	put(t, ctx, l, "b", "1", "2", "3", "4", "5")
 	var got []string
 	var next *string
+	ids := map[string]bool{} // events of two streams at the same time are two
 	for {
 		out, err := l.filterLogEvents(ctx, &api.FilterLogEventsInput{LogGroupName: ptr("g"), Limit: ptr(int32(3)), NextToken: next})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range out.Events {
+			if ids[*e.EventId] {
+				t.Errorf("%s of %s has the id of another event, %s", *e.Message, *e.LogStreamName, *e.EventId)
+			}
+			ids[*e.EventId] = true
 			got = append(got, *e.LogStreamName+*e.Message)
 		}
 		if next = out.NextToken; next == nil {
