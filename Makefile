@@ -11,6 +11,7 @@ DEBUGPY := debugpy==1.8.22
 DELVE   := github.com/go-delve/delve/cmd/dlv@v1.27.2
 DURABLE := aws-durable-execution-sdk-python==3.0.0 boto3==1.44.8
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
 .PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-samples compat-apigateway debian
@@ -21,7 +22,7 @@ build: ## the product, as it is released
 test: clients ## everything that must pass
 	$(GO) build ./...
 	$(GO) run ./tools/coverage -check
-	$(GO) test -timeout 20m ./...
+	$(GO) run $(SUM) --format pkgname --hide-summary skipped --rerun-fails=1 --rerun-fails-max-failures 3 --packages ./... -- -timeout 20m
 	cd examples/photoboard && $(GO) vet ./... && $(GO) test ./...
 
 check: generated lint race test ## what a change needs before it is proposed

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"lambent.dev/lambent/internal/backup"
 	"lambent.dev/lambent/internal/blob"
@@ -34,6 +35,8 @@ const (
 	originFile = "origin"
 	bodyFolder = "blobs"
 	nextFile   = "blobs/NEXT"
+
+	backupPatience = 5 * time.Second
 )
 
 var errNoBackup = errors.New("no backup is on its way: begin one, and what is there already is not copied twice")
@@ -46,6 +49,8 @@ type backups struct {
 	bodies *heldBodies
 	dir    string // the data folder
 	log    *slog.Logger
+	// patience is how long a backup waits for the one before it: that of a client that was just killed ends when the platform has seen the connection break.
+	patience time.Duration
 	// stopping is closed when the platform begins to stop.
 	stopping <-chan struct{}
 
@@ -81,7 +86,7 @@ func (b *backups) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The bodies of this Lambent are kept in another object store, and a backup of them is not supported. Use what that store has for backups, together with a copy of the data folder while Lambent is stopped.", http.StatusNotImplemented)
 		return
 	}
-	ended := b.hold()
+	ended := b.await(r.Context())
 	if ended == nil {
 		http.Error(w, "Another backup is on its way. Wait until it has ended.", http.StatusConflict)
 		return
@@ -103,16 +108,33 @@ func (b *backups) begin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// hold begins a backup and returns what is closed when it has ended; nil when another one is on its way.
-func (b *backups) hold() chan struct{} {
+// await begins a backup as hold does, and gives one that is on its way some time to end.
+func (b *backups) await(ctx context.Context) <-chan struct{} {
+	ctx, cancel := context.WithTimeout(ctx, b.patience)
+	defer cancel()
+	for {
+		ended, first := b.hold()
+		if first {
+			return ended
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// hold begins a backup unless one is on its way, and returns what is closed when that which is now on its way has ended.
+func (b *backups) hold() (ended <-chan struct{}, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.files != nil {
-		return nil
+		return b.ended, false
 	}
 	b.files, b.ended = map[string]string{}, make(chan struct{})
 	b.bodies.hold()
-	return b.ended
+	return b.ended, true
 }
 
 // end gives back what a backup holds. It is idempotent.

@@ -290,7 +290,7 @@ func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Log
 	s.onClose(func(context.Context) error { return blobs.Close() })
 	held := &heldBodies{Store: blobs, log: log}
 	local, _ := blobs.(*disk.Store)
-	s.backups = &backups{store: kv, local: local, bodies: held, dir: cfg.DataDir, log: log, stopping: s.stopping}
+	s.backups = &backups{store: kv, local: local, bodies: held, dir: cfg.DataDir, log: log, patience: backupPatience, stopping: s.stopping}
 	return kv, held, nil
 }
 
