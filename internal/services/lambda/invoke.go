@@ -59,7 +59,7 @@ func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName), tenant: orZero(in.TenantId)}
+	c := &call{ref: r, payload: in.Payload, at: l.deps.Clock.Now(), requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName), tenant: orZero(in.TenantId)}
 	if c.requestID == "" {
 		if c.requestID, err = l.newID(); err != nil {
 			return nil, err
@@ -143,7 +143,7 @@ func (l *Lambda) callFor(ctx context.Context, from port.Source, function string,
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: payload, requestID: id}
+	c := &call{ref: r, payload: payload, at: l.deps.Clock.Now(), requestID: id}
 	if err := l.load(ctx, c); err != nil {
 		return nil, err
 	}
