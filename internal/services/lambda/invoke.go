@@ -69,6 +69,9 @@ func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error
 		return nil, err
 	}
 	if err := l.load(ctx, c); err != nil {
+		if r.qualifier == "" && service.Code(err) == errNoFunction.Code {
+			return nil, functionNotFound(r.qualified()) // as on AWS, unlike elsewhere
+		}
 		return nil, err
 	}
 	if err := c.checkDurable(); err != nil {
