@@ -30,7 +30,7 @@ func TestInvocationsAreTakenAtTheirRate(t *testing.T) {
 			s := newSlots(tc.accountRate)
 			count := func(at time.Time) (n int, reason string) {
 				for n < 500 {
-					release, reason := s.take(ref{name: "f"}, poolKey{function: "f"}, tc.quota, at)
+					release, _, reason := s.take(ref{name: "f"}, poolKey{function: "f"}, tc.quota, at)
 					if reason != "" {
 						return n, reason
 					}
@@ -45,7 +45,7 @@ func TestInvocationsAreTakenAtTheirRate(t *testing.T) {
 			if n, _ := count(now.Add(time.Second)); n != tc.later {
 				t.Errorf("%d a second later, want %d", n, tc.later)
 			}
-			if _, reason := s.take(ref{name: "f"}, poolKey{function: "f"}, tc.quota, time.Time{}); reason == reasonCaller || reason == reasonReservedRate {
+			if _, _, reason := s.take(ref{name: "f"}, poolKey{function: "f"}, tc.quota, time.Time{}); reason == reasonCaller || reason == reasonReservedRate {
 				t.Errorf("a queued event is refused: %s", reason)
 			}
 		})

@@ -35,6 +35,10 @@
 //
 // One goroutine (agenda) sleeps until the first queue has something due: a message to become visible, to expire, or a deduplication id to forget.
 //
+// # Metrics
+//
+// What is done with a queue is counted after the commit; what it holds is measured once a minute, for six hours after its last use (metrics.go).
+//
 // # What it deliberately is not
 //
 // No throughput limits are imposed. It does not encrypt messages: what protects them is the disk that the data directory is on. The key that a queue names

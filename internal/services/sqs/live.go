@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/btree"
 
@@ -28,7 +29,10 @@ func (e entry) sequence() uint64 { return binary.BigEndian.Uint64([]byte(e.key[:
 
 // live is the memory of a queue. Everything in it can be made again from the store.
 type live struct {
-	s *Service
+	s      *Service
+	meters meters
+	// lastUse is when a message was last sent, received or deleted, in Unix milliseconds; 0 before.
+	lastUse atomic.Int64
 	// loading is held by the one who reads entries from the store.
 	loading sync.Mutex
 
@@ -54,7 +58,7 @@ type live struct {
 	cursors  cursors
 }
 
-func newLive(s *Service) *live { return &live{s: s, ready: newEntries()} }
+func newLive(s *Service, m meters) *live { return &live{s: s, meters: m, ready: newEntries()} }
 
 func newEntries() *btree.BTreeG[entry] {
 	return btree.NewBTreeGOptions(func(a, b entry) bool { return a.key < b.key }, btree.Options{NoLocks: true, Degree: 16})
