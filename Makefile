@@ -268,7 +268,7 @@ endef
 	rm -rf $(@D) && mkdir -p $(@D)
 	$(call checkout,$(CDK_SAMPLES),$(CDK_SAMPLES_HASH),test/compat/samples/cdk.txt)
 	$(call checkout,$(OSLS_SAMPLES),$(OSLS_SAMPLES_HASH),test/compat/samples/osls.txt)
-	cd $(@D) && $(NPM) init -y >/dev/null && $(NPM) install --silent aws-cdk@2.1148.1 aws-cdk-lib@2.276.0 constructs@10.8.1 osls@3.77.1 tsx@4.20.6 esbuild@0.25.12 @types/aws-lambda
+	cd $(@D) && $(NPM) init -y >/dev/null && $(NPM) install --silent aws-cdk@2.1148.1 aws-cdk-lib@2.276.0 constructs@10.8.1 osls@4.3.1 tsx@4.20.6 esbuild@0.25.12 @types/aws-lambda
 	touch $@
 
 compat-tools: .tools/deploy-samples/.done $(VENV)/.done ## public projects of the CDK and the Serverless Framework, deployed by these tools, changed, rolled back and removed

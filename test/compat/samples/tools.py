@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -79,10 +80,19 @@ class CDK(Npm):
 
 
 class Serverless(Npm):
-    """`osls deploy`, the Serverless Framework of version 3."""
+    """`osls deploy`, which goes on where version 3 of the Serverless Framework ended. It has version numbers of its own, and refuses runtimes that AWS has closed."""
+
+    renewed = {r"(?m)^frameworkVersion.*\n": "", r"nodejs1\d\.x": "nodejs20.x", r"python3\.\d\b": "python3.13"}
 
     def deploy(self, p, sample, stack):
         self.folder = self.copied(sample)
+        config = os.path.join(self.folder, "serverless.yml")
+        with open(config, encoding="utf-8") as f:
+            text = f.read()
+        for old, new in self.renewed.items():
+            text = re.sub(old, new, text)
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(text)
         run("create", ["osls", "deploy"], self.folder, self.env(p))
         return [s["StackName"] for s in p.cloudformation.describe_stacks()["Stacks"]]
 
