@@ -121,6 +121,7 @@ func (s *spawner) assignLocked(id uint64, a *Assignment) {
 	c := s.cells[id]
 	err := errors.New("the sandbox has ended")
 	if c != nil {
+		s.yieldLocked(c, false)
 		err = s.handOverLocked(c, a)
 	}
 	answer := event{Kind: evAssigned, ID: id}
@@ -132,6 +133,7 @@ func (s *spawner) assignLocked(id uint64, a *Assignment) {
 		return
 	}
 	if err == nil {
+		c.share.limits = a.Limits
 		if err = s.env.cgroups.setLimits(c.group, a.Limits); err == nil {
 			err = s.watchMemory(c, a.Limits)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,10 +57,6 @@ func detectCgroups() *cgroups {
 					continue
 				}
 				c.v1[ctl] = base
-				if ctl == "cpu" {
-					// All cells together weigh as much as a busy process on every processor.
-					_ = writeCgroup(filepath.Join(base, "cpu.shares"), strconv.Itoa(1024*runtime.NumCPU()))
-				}
 			}
 		}
 	}
@@ -165,6 +160,23 @@ func leaveForLeaf(own string) bool {
 	return true
 }
 
+// processorBase is the base folder in the hierarchy that schedules; empty without one.
+func (c *cgroups) processorBase() string {
+	if dir := c.v1["cpu"]; dir != "" || !slices.Contains(c.v2has, "cpu") {
+		return dir
+	}
+	return c.v2
+}
+
+// place is the folder of a cell. Where processor time is given out it lies beside the base and not in it, so that each cell competes with the platform and the
+// rest of the machine by itself: otherwise what one has used would count against all of them.
+func (c *cgroups) place(base, name string) string {
+	if base == c.processorBase() {
+		return base + "-" + name
+	}
+	return filepath.Join(base, name)
+}
+
 // cellCgroup is the place of one cell.
 type cellCgroup struct {
 	v2   string
@@ -177,12 +189,12 @@ func (c *cgroups) create(name string, l Limits) (*cellCgroup, error) {
 	g := &cellCgroup{v1: map[string]string{}}
 	for ctl := range c.v1 {
 		if c.v1[ctl] != "" {
-			g.v1[ctl] = filepath.Join(c.v1[ctl], name)
+			g.v1[ctl] = c.place(c.v1[ctl], name)
 			g.dirs = append(g.dirs, g.v1[ctl])
 		}
 	}
 	if c.v2 != "" {
-		g.v2 = filepath.Join(c.v2, name)
+		g.v2 = c.place(c.v2, name)
 		g.dirs = append(g.dirs, g.v2)
 	}
 	slices.Sort(g.dirs)
@@ -224,7 +236,7 @@ const (
 )
 
 // limits lists what to write. The kernel's memory limit has room for /tmp; memoryWatch holds a cell to its own. A function's quota is never below one processor: a small function that runs alone need not be
-// slow, and under contention its weight still gives it no more than its share.
+// slow, and one that uses more than its allowance yields to all others.
 func (c *cgroups) limits(g *cellCgroup, l Limits) []cgroupWrite {
 	memory := strconv.Itoa((l.MemoryMB + l.TmpMB + l.TmpMB/8 + kernelSlackMB) << 20)
 	pids := strconv.Itoa(l.PIDs + 1) // the init of the cell is one of them
@@ -241,7 +253,7 @@ func (c *cgroups) limits(g *cellCgroup, l Limits) []cgroupWrite {
 		case "pids":
 			add(dir, "pids.max", pids, false)
 		case "cpu":
-			add(dir, "cpu.shares", strconv.Itoa(max(l.MilliCPU*1024/1000, 2)), false)
+			add(dir, "cpu.shares", sharesV1(l), false)
 			add(dir, "cpu.cfs_quota_us", quota, true)
 		}
 	}
@@ -254,7 +266,7 @@ func (c *cgroups) limits(g *cellCgroup, l Limits) []cgroupWrite {
 		case "pids":
 			add(g.v2, "pids.max", pids, false)
 		case "cpu":
-			add(g.v2, "cpu.weight", strconv.Itoa(min(max(l.MilliCPU/10, 1), 10000)), false)
+			add(g.v2, "cpu.weight", weightV2(l), false)
 			add(g.v2, "cpu.max", quota+" 100000", true)
 		}
 	}
@@ -333,7 +345,8 @@ func removeStale(dir string) {
 		return
 	}
 	for _, e := range entries {
-		pid, err := strconv.Atoi(strings.TrimPrefix(e.Name(), cgroupPrefix))
+		number, _, _ := strings.Cut(strings.TrimPrefix(e.Name(), cgroupPrefix), "-")
+		pid, err := strconv.Atoi(number)
 		if !strings.HasPrefix(e.Name(), cgroupPrefix) || err != nil || unix.Kill(pid, 0) == nil {
 			continue
 		}

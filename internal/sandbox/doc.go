@@ -21,6 +21,11 @@
 // datagram that is laid out for the address of a buffer, which the child of a clone has where its parent had it. A parked cell runs nothing but
 // the platform's own code; an assigned one never goes back.
 //
+// # Processor time
+//
+// Cells compete with the platform and the rest of the machine by weight, each for itself. One that uses more than half a processor or half of its share yields: the spawner
+// puts it into the kernel's class of idle groups, until it gets less than that. Parked cells are made there.
+//
 // # Network
 //
 // A cell has a network namespace with nothing but a loopback device. Listeners of a cell (the Runtime API, the platform's

@@ -43,6 +43,8 @@ type spawner struct {
 	conn *net.UnixConn
 	env  *spawnEnv
 	null int
+	// born wakes what looks after cells when there is one.
+	born chan struct{}
 	// home is the spawner's own mount namespace, to come back to; -1 when it cannot leave it.
 	home int
 
@@ -58,6 +60,7 @@ type spawned struct {
 	group *cellCgroup
 	tmp   string
 	watch *memoryWatch
+	share share
 	// overMemory tells that the watch has ended the cell.
 	overMemory bool
 	// parked is what a cell needs for its assignment; nil for others and after it.
@@ -79,7 +82,7 @@ func runSpawner() error {
 	if err != nil {
 		return err
 	}
-	s := &spawner{conn: conn, env: env, null: null, home: -1, cells: map[uint64]*spawned{}}
+	s := &spawner{conn: conn, env: env, null: null, born: make(chan struct{}, 1), home: -1, cells: map[uint64]*spawned{}}
 	if env.root {
 		// Where a container's filter refuses this, cells cannot be parked, and there are no namespaces to enter either.
 		if s.home, err = freeToMove(); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSYS) {
@@ -97,6 +100,7 @@ func runSpawner() error {
 			s.reap()
 		}
 	}()
+	go s.balance()
 	greeting := env.hello()
 	greeting.Moves = s.home >= 0
 	if err := sendMessage(conn, event{Kind: evHello, Hello: greeting}); err != nil {
@@ -170,7 +174,7 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &spawned{id: id}
+	c := &spawned{id: id, share: share{limits: spec.Limits, at: monotonic()}}
 	group, err := s.env.cgroups.create(strconv.FormatUint(id, 10), spec.Limits)
 	if err != nil {
 		return err
@@ -185,6 +189,11 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 	}
 	defer func() { _ = unix.Close(gate) }()
 	s.cells[id] = c
+	s.yieldLocked(c, spec.Parked) // what is made ahead of need takes no time from what is needed
+	select {
+	case s.born <- struct{}{}:
+	default:
+	}
 	if c.parked == nil {
 		if err := s.watchMemory(c, spec.Limits); err != nil {
 			c.kill()

@@ -71,8 +71,8 @@ type Limits struct {
 	PIDs int
 	// Files is how many files a process may have open (1024).
 	Files int
-	// MilliCPU is the share of the processor: its weight under contention, and from 1000 upwards the most it may use. One
-	// processor is 1000 (MemoryMB / 1769 of a processor, as on AWS).
+	// MilliCPU is the share of the processor: from 1000 upwards its weight and the most it may use, and half of it is what it may use without giving way to
+	// others, if that is more than half a processor. One processor is 1000 (MemoryMB / 1769 of a processor, as on AWS).
 	MilliCPU int
 }
 

@@ -40,18 +40,18 @@ const (
 type Checker struct {
 	keys  port.Keys
 	clock clock.Clock
-	kept  *lru.Cache[question, time.Time] // until when a yes holds
+	kept  *lru.Cache[Question, time.Time] // until when a yes holds
 }
 
-// question is what was asked.
-type question struct {
+// Question is what was asked of a key: who wants to do what with it, for which service, place and encryption context. Questions are compared with ==.
+type Question struct {
 	right                                Right
 	caller, service, key, place, context string
 }
 
 // New returns a checker that asks keys.
 func New(keys port.Keys, c clock.Clock) *Checker {
-	return &Checker{keys: keys, clock: c, kept: lru.New[question, time.Time](maxKept)}
+	return &Checker{keys: keys, clock: c, kept: lru.New[Question, time.Time](maxKept)}
 }
 
 // Check returns nil when the principal of ctx has a right on a key. use.Key is not empty; reuse is for how long a yes is kept. Errors are those of [port.Keys].
@@ -59,7 +59,7 @@ func (c *Checker) Check(ctx context.Context, right Right, use port.KeyUse, reuse
 	if c == nil {
 		return nil
 	}
-	now, q := c.clock.Now(), questionOf(ctx, right, use)
+	now, q := c.clock.Now(), QuestionOf(ctx, right, use)
 	if until, ok := c.kept.Get(q); ok && now.Before(until) && until.Sub(now) <= reuse {
 		return nil
 	}
@@ -70,14 +70,15 @@ func (c *Checker) Check(ctx context.Context, right Right, use port.KeyUse, reuse
 	return nil
 }
 
-func questionOf(ctx context.Context, right Right, use port.KeyUse) question {
+// QuestionOf returns what the principal of ctx asks.
+func QuestionOf(ctx context.Context, right Right, use port.KeyUse) Question {
 	p := &service.RequestFrom(ctx).Principal
 	caller := strings.Join([]string{p.ARN, p.UserID, p.AccessKeyID, p.Service, p.SourceARN, p.SourceAccount}, " ")
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(use.Context)) {
 		b.WriteString(name + "=" + use.Context[name] + ";")
 	}
-	return question{right, caller, use.Service, use.Key, use.Account + "/" + use.Region, b.String()}
+	return Question{right, caller, use.Service, use.Key, use.Account + "/" + use.Region, b.String()}
 }
 
 func (c *Checker) ask(ctx context.Context, right Right, use port.KeyUse) error {

@@ -32,8 +32,10 @@ type Service struct {
 	log       *slog.Logger
 	functions port.Functions
 	keys      port.Keys
-	caches    caches
-	sender    *deliver.Sender
+	// bucketKeys are those of keys that many objects share.
+	bucketKeys *bucketKeys
+	caches     caches
+	sender     *deliver.Sender
 	// deliveries are the events for queues, topics and the event bus.
 	deliveries *deliver.Queue
 	baseURL    string
@@ -73,7 +75,7 @@ func New(d service.Deps, o Options) *Service {
 		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
-		functions: o.Functions, keys: o.Keys, sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+		functions: o.Functions, keys: o.Keys, bucketKeys: newBucketKeys(o.Keys, d.Clock), sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
 	s.records = newAccessLog(s)
 	return s

@@ -40,6 +40,8 @@ type encryption struct {
 	Key       string `json:"k,omitempty"`
 	Context   string `json:"c,omitempty"` // the caller's encryption context, as it was sent
 	BucketKey bool   `json:"bk,omitempty"`
+	// Salt makes the data key of a bucket key, which Wrapped then is; see [bucketKeys].
+	Salt []byte `json:"s,omitempty"`
 	// ARN is what the data key is bound to: the object, or the bucket.
 	ARN string `json:"arn,omitempty"`
 	// CustomerMD5 names the customer's key.
@@ -116,9 +118,9 @@ func (s *Service) seal(ctx context.Context, b *bucket, object string, in sealInp
 	}
 	if algorithm == "" && b.Encryption != nil {
 		algorithm, key = b.Encryption.Algorithm, b.Encryption.Key
-		if in.bucketKey == nil {
-			bucketKey = b.Encryption.BucketKey
-		}
+	}
+	if in.bucketKey == nil && b.Encryption != nil {
+		bucketKey = b.Encryption.BucketKey
 	}
 	e := &encryption{Algorithm: algorithm, ARN: b.arn()}
 	switch algorithm {
@@ -147,12 +149,7 @@ func (s *Service) seal(ctx context.Context, b *bucket, object string, in sealInp
 	if r := service.RequestFrom(ctx); key != "" && key != ownKey && r.Principal.Account != "" {
 		use.Account = r.Principal.Account // ids and aliases are those of the caller
 	}
-	made, err := s.keys.GenerateDataKey(ctx, use)
-	if err != nil {
-		return nil, err
-	}
-	e.Key, e.Wrapped = made.Key, made.Wrapped
-	return &sealing{e, made.Plain}, nil
+	return s.dataKey(ctx, e, use)
 }
 
 // use returns what a key service must know of the data key of e.
@@ -269,11 +266,15 @@ func (s *Service) unwrap(ctx context.Context, b *bucket, e *encryption, granted 
 		return nil, err
 	}
 	use.Granted = granted
-	key, err := s.keys.Decrypt(ctx, use, e.Wrapped)
+	open := s.keys.Decrypt
+	if e.BucketKey {
+		open = s.bucketKeys.open
+	}
+	key, err := open(ctx, use, e.Wrapped)
 	if err != nil {
 		return nil, err
 	}
-	return &sealing{e, key}, nil
+	return e.with(key)
 }
 
 // etag returns the entity tag of a body with the MD5 sum: keys that S3 does not keep alone must not let the sum of the content out.

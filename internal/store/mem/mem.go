@@ -76,6 +76,8 @@ func (i *iterator) within(ok bool) bool {
 	return ok && i.it.Item().key >= i.lo && i.it.Item().key < i.hi
 }
 
+func (i *iterator) SetBounds(lo, hi []byte) { i.lo, i.hi = string(lo), string(hi) }
+
 func (i *iterator) SeekGE(key []byte) bool {
 	return i.within(i.it.Seek(pair{key: max(string(key), i.lo)}))
 }

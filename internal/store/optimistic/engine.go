@@ -27,6 +27,8 @@ type Snapshot interface {
 
 // Iter walks the keys of a snapshot. Each move reports whether it arrived at a key.
 type Iter interface {
+	// SetBounds changes the keys to lo <= key < hi. A seek must follow.
+	SetBounds(lo, hi []byte)
 	SeekGE(key []byte) bool
 	SeekLT(key []byte) bool
 	Next() bool

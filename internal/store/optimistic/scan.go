@@ -29,11 +29,11 @@ func (t *txn) scan(span store.Span, yield func(store.Pair, error) bool) (err err
 	if !ok {
 		return nil
 	}
-	base, err := t.snap.Iter([]byte(iv.lo), []byte(iv.hi))
+	base, err := t.walk(iv, span.Reverse)
 	if err != nil {
 		return fmt.Errorf("open iterator: %w", err)
 	}
-	defer func() { _ = base.Close() }()
+	defer func() { t.walked(base) }()
 	m := merged{base: base, deleted: t.deleted, iv: iv, reverse: span.Reverse}
 	if t.writes != nil {
 		m.ownTree = t.writes.Copy()
@@ -73,6 +73,41 @@ func (t *txn) scan(span store.Span, yield func(store.Pair, error) bool) (err err
 	}
 	whole = true
 	return f.pass(nil)
+}
+
+// walker is an iterator over the keys of its bounds.
+type walker struct {
+	Iter
+
+	bounds interval
+}
+
+// walk returns an iterator for a scan of iv: that of a scan before, if there is one. Opening one costs several times as much as a seek, and a seek that goes
+// on within the bounds costs less than one after they changed, as it begins where the last one ended.
+func (t *txn) walk(iv interval, reverse bool) (*walker, error) {
+	w := t.spare
+	t.spare = nil
+	switch {
+	case w == nil:
+		it, err := t.snap.Iter([]byte(iv.lo), []byte(iv.hi))
+		if err != nil {
+			return nil, err
+		}
+		return &walker{it, iv}, nil
+	case reverse || iv.hi != w.bounds.hi || iv.lo < w.bounds.lo:
+		w.SetBounds([]byte(iv.lo), []byte(iv.hi))
+		w.bounds = iv
+	}
+	return w, nil
+}
+
+// walked keeps an iterator for the next scan, or closes it.
+func (t *txn) walked(w *walker) {
+	if t.ended || t.spare != nil || w.Err() != nil {
+		_ = w.Close()
+		return
+	}
+	t.spare = w
 }
 
 // cover returns what a scan of iv has covered: all of it, or what lies up to the key last, which is nil before the first.

@@ -27,6 +27,7 @@ type txn struct {
 	s       *Store
 	ctx     context.Context //nolint:containedctx // of the call that the transaction lives in
 	snap    Snapshot
+	spare   *walker // of a scan that has ended; nil when there is none
 	update  bool
 	started time.Time
 	steps   int
@@ -101,6 +102,10 @@ func (t *txn) end() {
 		t.s.activeMu.Lock()
 		t.s.removeActiveLocked(t)
 		t.s.activeMu.Unlock()
+	}
+	if t.spare != nil {
+		_ = t.spare.Close()
+		t.spare = nil
 	}
 	if t.snap != nil {
 		_ = t.snap.Close()

@@ -146,14 +146,15 @@ func (s *snapshot) Close() error {
 
 type iterator struct{ it *pebble.Iterator }
 
-func (i iterator) SeekGE(key []byte) bool { return i.it.SeekGE(key) }
-func (i iterator) SeekLT(key []byte) bool { return i.it.SeekLT(key) }
-func (i iterator) Next() bool             { return i.it.Next() }
-func (i iterator) Prev() bool             { return i.it.Prev() }
-func (i iterator) Key() []byte            { return i.it.Key() }
-func (i iterator) Value() ([]byte, error) { return i.it.ValueAndErr() }
-func (i iterator) Err() error             { return i.it.Error() }
-func (i iterator) Close() error           { return i.it.Close() }
+func (i iterator) SetBounds(lo, hi []byte) { i.it.SetBounds(lo, hi) }
+func (i iterator) SeekGE(key []byte) bool  { return i.it.SeekGE(key) }
+func (i iterator) SeekLT(key []byte) bool  { return i.it.SeekLT(key) }
+func (i iterator) Next() bool              { return i.it.Next() }
+func (i iterator) Prev() bool              { return i.it.Prev() }
+func (i iterator) Key() []byte             { return i.it.Key() }
+func (i iterator) Value() ([]byte, error)  { return i.it.ValueAndErr() }
+func (i iterator) Err() error              { return i.it.Error() }
+func (i iterator) Close() error            { return i.it.Close() }
 
 type batch struct {
 	e *engine

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -123,6 +126,70 @@ func (*suite) TestWritesInALoopAreNotYielded(t *testing.T, s store.Store) {
 		}
 		return err
 	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScansOneAfterTheOther reads many ranges in one view, forward and backward, whole and broken off, one within the other: none depends on those before.
+func (*suite) TestScansOneAfterTheOther(t *testing.T, s store.Store) {
+	var keys []string
+	update(t, s, func(tx store.Txn) error {
+		for i := range 100 {
+			k := fmt.Sprintf("k%02d", i)
+			keys = append(keys, k)
+			tx.Set([]byte(k), []byte("v"))
+		}
+		return nil
+	})
+	rnd := rand.New(rand.NewPCG(1, 2))
+	random := func() store.Span {
+		span := store.Span{Lo: fmt.Appendf(nil, "k%02d", rnd.IntN(100)), Reverse: rnd.IntN(3) == 0, Limit: rnd.IntN(4)}
+		if rnd.IntN(2) == 0 {
+			span.Hi = []byte("k90")
+		}
+		return span
+	}
+	want := func(span store.Span) string {
+		var out []string
+		for _, k := range keys {
+			if k >= string(span.Lo) && (span.Hi == nil || k < string(span.Hi)) {
+				out = append(out, k+"=v")
+			}
+		}
+		if span.Reverse {
+			slices.Reverse(out)
+		}
+		if span.Limit > 0 && len(out) > span.Limit {
+			out = out[:span.Limit]
+		}
+		return strings.Join(out, " ")
+	}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		for range 300 {
+			outer := random()
+			if got, err := scan(r, outer); got != want(outer) || err != nil {
+				t.Errorf("%+v: %q, want %q (%v)", outer, got, want(outer), err)
+			}
+			n := 0
+			for p, err := range r.Range(outer) {
+				if err != nil {
+					return err
+				}
+				if n++; !strings.Contains(want(outer), string(p.Key)) {
+					t.Errorf("%+v yields %s", outer, p.Key)
+				}
+				inner := random()
+				if got, err := scan(r, inner); got != want(inner) || err != nil {
+					t.Errorf("%+v within %+v: %q, want %q (%v)", inner, outer, got, want(inner), err)
+				}
+				if n == 2 {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
