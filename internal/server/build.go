@@ -57,14 +57,14 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.identities = auth.NewCache(directory)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
-	logService, sink := logs.New(p.deps)
+	sender := deliver.New(p.deps, roles)
+	logService, sink := logs.New(p.deps, logs.Options{Roles: roles, Sender: sender})
 	networkService, networks := ec2.New(p.deps)
 	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
 	keyService, keys := kms.New(p.deps, kms.Options{Ring: p.keys.Ring, Platform: datakey.New(p.keys.Ring, p.deps.Random)})
-	sender := deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	p.domains = domain.New(p.deps, buckets)
@@ -171,6 +171,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	o.FreezeIdle = p.cfg.IdleFunctions == config.IdleFrozen
 	o.SnapshotMemory = runtimes.PartOfMemory(snapshots)
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
+		return service.Service{}, nil, err
+	}
+	if o.InvocationRate, err = p.cfg.InvocationsASecond(o.Concurrency); err != nil {
 		return service.Service{}, nil, err
 	}
 	o.MaxEnvironments = o.Concurrency

@@ -10,8 +10,7 @@
 //
 //	mb id part         body, attributes and digests of a message, written once; part counts pieces of half a megabyte
 //	ms id              state of a message: where it is, until when, how often it was received
-//	mv id              a visible message of a standard queue
-//	mh due id          a delayed message or one in flight, by the time at which it becomes visible
+//	mh due lot         the ids of delayed messages or of ones in flight, by the time at which they become visible
 //	mg group id        a message of a FIFO group, in order
 //	mo group           a FIFO group that holds messages: its last sequence number, its first message, whether it is ready
 //	mr place group     a ready group: its first message is visible
