@@ -27,6 +27,8 @@ type dialect struct {
 	namesInput bool
 	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
 	openEnum string
+	// plainList is the path of a list whose values are answered for as a single value would be.
+	plainList string
 	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty; clients see other required ones empty.
 	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
@@ -43,6 +45,8 @@ type dialect struct {
 	bareErrors bool
 	// strictXML refuses documents with elements that the model does not know.
 	strictXML bool
+	// emptyNumbers takes an empty number in the query for none.
+	emptyNumbers bool
 	// noContent are operations without a status in the model that the service answers with 204.
 	noContent []string
 	// digests tells that every body is compared with the checksums that it comes with, also where the model does not speak of them.
@@ -99,13 +103,13 @@ func dialectOf(api *awsapi.API) dialect {
 		// The last event of a shard has no continuation: by that clients know it.
 		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}
 	case "lambda":
-		d.wholeLists, d.openEnum = true, "runtime"
+		d.wholeLists, d.openEnum, d.plainList = true, "runtime", "compatibleRuntimes"
 		// A function without a configuration for code signing is answered with an empty document.
 		d.unlessEmpty = []string{"CodeSigningConfigArn", "FunctionName"}
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
-		d.validates, d.bareErrors, d.strictXML = false, true, true
+		d.validates, d.bareErrors, d.strictXML, d.emptyNumbers = false, true, true, true
 		d.digests, d.sumsOfObject = true, "CompleteMultipartUpload"
 		// Tools that are older than the models send none, such as s3cmd, and S3 takes that for everything that it took before. The suite in
 		// test/compat/s3 tells which ones demand it.

@@ -7,38 +7,27 @@ import "time"
 const (
 	startBurst     = 1000
 	startsASecond  = 100
-	maxStartRates  = 1024 // functions that are looked after at least; more than that are forgotten when they have their full burst again
+	maxRates       = 1024 // rates that are looked after at least; more than that are forgotten when they are full again
 	refillDuration = startBurst / startsASecond * time.Second
 )
 
-// startRate is what a function has left of its burst.
-type startRate struct {
-	left float64
-	at   time.Time
-}
-
 // startRates are those of the functions that have started environments lately.
-type startRates map[string]startRate
+type startRates map[string]rate
 
 // take tells whether a function may start an environment now, and counts it.
 func (s startRates) take(function string, now time.Time) bool {
 	r, ok := s[function]
 	if !ok {
 		s.prune(now)
-		r = startRate{left: startBurst, at: now}
 	}
-	r.left, r.at = min(startBurst, r.left+max(now.Sub(r.at), 0).Seconds()*startsASecond), now
-	allowed := r.left >= 1
-	if allowed {
-		r.left--
-	}
+	allowed := r.take(startBurst, startsASecond, now)
 	s[function] = r
 	return allowed
 }
 
 // prune forgets the functions that have their whole burst again, when there are many.
 func (s startRates) prune(now time.Time) {
-	if len(s) < maxStartRates {
+	if len(s) < maxRates {
 		return
 	}
 	for function, r := range s {
