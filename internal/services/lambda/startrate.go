@@ -9,12 +9,17 @@ const (
 	startsASecond  = 100
 	maxStartRates  = 1024 // functions that are looked after at least; more than that are forgotten when they have their full burst again
 	refillDuration = startBurst / startsASecond * time.Second
+	// suspicion is how long an environment that has ended in the middle of an invocation has the function's next ones start behind everything else: what takes
+	// all memory or time that it gets, again and again, would otherwise hold up other functions whenever it starts anew.
+	suspicion = 10 * time.Second
 )
 
 // startRate is what a function has left of its burst.
 type startRate struct {
 	left float64
 	at   time.Time
+	// failed is when an environment ended last in the middle of an invocation.
+	failed time.Time
 }
 
 // startRates are those of the functions that have started environments lately.
@@ -34,6 +39,20 @@ func (s startRates) take(function string, now time.Time) bool {
 	}
 	s[function] = r
 	return allowed
+}
+
+// fail notes that an environment of a function has ended in the middle of an invocation. A function that is not looked after any more is forgiven.
+func (s startRates) fail(function string, now time.Time) {
+	if r, ok := s[function]; ok {
+		r.failed = now
+		s[function] = r
+	}
+}
+
+// suspect tells whether a function's environments have failed lately.
+func (s startRates) suspect(function string, now time.Time) bool {
+	r := s[function]
+	return !r.failed.IsZero() && now.Sub(r.failed) < suspicion
 }
 
 // prune forgets the functions that have their whole burst again, when there are many.
