@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/uuid"
@@ -50,6 +51,19 @@ func (s *Sender) Send(ctx context.Context, m *Message) error {
 	}
 	service.RequestFrom(ctx).Delivery = true
 	return send(ctx, &delivery{Message: m, sender: s, target: target, id: id})
+}
+
+// Try tells whether from may invoke a function, which is not run.
+func (s *Sender) Try(ctx context.Context, from port.Source, function string) error {
+	id, err := uuid.New(s.random)
+	if err != nil {
+		return err
+	}
+	if ctx, err = s.Caller(ctx, from, "", id, function); err != nil {
+		return err
+	}
+	_, err = s.door.Call(ctx, "lambda", "Invoke", &lambda.InvokeInput{FunctionName: function, InvocationType: lambda.InvocationTypeDryRun})
+	return err
 }
 
 // Caller returns a context for calls to the resource named by the ARN target, made by from.Service: as itself on behalf of from, or with a session of role

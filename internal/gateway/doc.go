@@ -7,6 +7,7 @@
 //   - respcache: responses that are answered again, bounded in bytes
 //   - integration: calls to functions, HTTP backends and services of this Lambent
 //   - domain: custom domain names, their mappings and rules, and mutual TLS
+//   - metrics: meters of stages, and what requests count
 //   - trace: what each stage of a request saw, and how long it took
 //
 // None of them knows an API's records: a plane compiles its own and calls these with what it found there.

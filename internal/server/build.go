@@ -57,14 +57,14 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.identities = auth.NewCache(directory)
 	directory.OnChange(p.identities.Forget)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory)
-	logService, sink := logs.New(p.deps)
+	sender := deliver.New(p.deps, roles)
+	logService, sink := logs.New(p.deps, logs.Options{Roles: roles, Sender: sender})
 	networkService, networks := ec2.New(p.deps)
 	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources})
 	if err != nil {
 		return nil, err
 	}
 	keyService, keys := kms.New(p.deps, kms.Options{Ring: p.keys.Ring, Platform: datakey.New(p.keys.Ring, p.deps.Random)})
-	sender := deliver.New(p.deps, roles)
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Sender: sender})
 	objects.Objects = buckets
 	p.domains = domain.New(p.deps, buckets)
@@ -88,7 +88,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, p.meters), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		iamService, stsService, keyService, logService, cloudwatch.New(p.deps), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
 		deliveryService, ecr.New(p.deps), networkService,

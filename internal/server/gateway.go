@@ -10,7 +10,6 @@ import (
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
-	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
@@ -27,7 +26,6 @@ type gateway struct {
 	rates     *throttle.Rates
 	access    *accesslog.Writer
 	logs      port.LogSink
-	meters    *meter.Registry
 	reach     *reach.Policy
 }
 
@@ -58,7 +56,6 @@ func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, se
 		reach:     reached,
 		access:    accesslog.NewWriter(logs, sender, p.deps.Log),
 		logs:      logs,
-		meters:    p.meters,
 	}
 	s.onClose(func(context.Context) error { g.access.Close(); return nil })
 	return g
@@ -67,7 +64,7 @@ func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, se
 // restAPIs builds the data plane of REST APIs. What is no REST API is served by httpAPIs, which answers under the same names.
 func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service.Service) *plane.Plane {
 	o := plane.Options{
-		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys, Meters: g.meters,
+		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys,
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	}
 	for _, r := range httpAPIs.Routes {
@@ -83,7 +80,7 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 // httpAPIs builds the service of HTTP and WebSocket APIs, and that by which applications reach their connections.
 func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
 	return apigatewayv2.New(p.deps, apigatewayv2.Options{
-		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Traces: s.traces, Meters: g.meters, Domains: p.domains,
+		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Traces: s.traces, Domains: p.domains,
 		Calls:  ownRequests{s},
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	})

@@ -238,8 +238,6 @@ type parts struct {
 	keys       *keyfile.Keys
 	identities *auth.Cache
 	domains    *domain.Domains
-	// meters count what the data planes do, for the service of metrics.
-	meters *meter.Registry
 	// authority is the platform's own certificate authority; nil where nothing is kept.
 	authority *localca.CA
 }
@@ -247,7 +245,7 @@ type parts struct {
 // open opens keys, store and bodies.
 func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) (*parts, error) {
 	c := m.clock
-	p := &parts{meters: &meter.Registry{}, cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
+	p := &parts{cfg: cfg, door: dispatch.NewDoor(c, rand.Reader, log)}
 	kv, blobs, err := s.openState(ctx, cfg, log, m)
 	if err != nil {
 		return nil, err
@@ -264,6 +262,7 @@ func (s *Server) open(ctx context.Context, cfg config.Config, log *slog.Logger, 
 	p.queue = events.New(kv, c, log)
 	p.deps = service.Deps{
 		Store: kv, Blobs: blobs, Door: p.door, Clock: c, Random: rand.Reader, Log: log, BaseURL: s.url, Account: cfg.Account, Region: cfg.Region,
+		Meters: &meter.Registry{},
 	}
 	return p, nil
 }

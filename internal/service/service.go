@@ -10,6 +10,7 @@ import (
 	"lambent.dev/lambent/internal/blob"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/store"
 )
 
@@ -63,4 +64,6 @@ type Deps struct {
 	Account string
 	// Region is the default region.
 	Region string
+	// Meters count what services do, for the metrics of CloudWatch; nil counts nothing.
+	Meters *meter.Registry
 }

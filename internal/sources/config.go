@@ -78,6 +78,8 @@ type Deps struct {
 	Caller func(ctx context.Context) (context.Context, error)
 	// Invoke hands an event to the function. An error means that the function was not run, and that another try may help. trace is a tracing header or empty.
 	Invoke func(ctx context.Context, payload []byte, trace string) (Answer, error)
+	// Age, when set, is told how long the last record of a stream's batch has waited when the batch is handed over.
+	Age func(time.Duration)
 	// Failed writes a document for the on-failure destination in tx; nil when there is none.
 	Failed func(ctx context.Context, tx store.Txn, f *Failure) error
 	// Result is told the last processing result, whenever it changes.

@@ -194,6 +194,9 @@ func (l *lane) giveUp(batch []*streamRecord, condition string, tries int, last *
 // hand calls the function until it has run. The answer is nil when all records became too old meanwhile; ok is false when the worker is to stop.
 func (l *lane) hand(batch []*streamRecord, members map[string]any, tries int) (answer *Answer, ok bool) {
 	for failures := 1; ; failures++ {
+		if l.Age != nil && len(batch) > 0 {
+			l.Age(l.Clock.Now().Sub(batch[len(batch)-1].arrived))
+		}
 		a, err := l.invoke(event(recordsOf(batch), members), "")
 		if err == nil {
 			return &a, true

@@ -68,7 +68,7 @@ var layers = []layer{
 	{"internal/wire", []string{"internal/service", "internal/awsapi", "internal/wire", "internal/lib"}},
 	{"internal/awsapi", []string{"internal/awsapi", "internal/lib"}},
 	{"internal/auth", []string{"internal/auth", "internal/service", "internal/lib", "internal/clock"}},
-	{"internal/service", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/clock"}},
+	{"internal/service", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/clock", "internal/lib/meter"}},
 	{"internal/services/lambda", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/sources", "internal/clock", "internal/lib", "internal/sandbox", "internal/runtimes", "internal/image", "internal/front", "internal/services/lambda", "internal/auth"}},
 	{"internal/services/apigateway", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/gateway", "internal/services/apigateway"}},
 	{"internal/services/apigatewayv2", []string{"internal/service", "internal/awsapi", "internal/store", "internal/blob", "internal/events", "internal/deliver", "internal/clock", "internal/lib", "internal/front", "internal/auth", "internal/gateway", "internal/services/apigatewayv2"}},

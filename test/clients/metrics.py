@@ -115,5 +115,27 @@ def apis():
     expect(value("Latency", "p99", {"ApiName": "counted"}) > 0, True, "latency")
 
 
+def queues():
+    sqs, cw = client("sqs"), client("cloudwatch")
+    url = sqs.create_queue(QueueName="counted")["QueueUrl"]
+    for body in ("four", "123456"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    got = sqs.receive_message(QueueUrl=url)["Messages"][0]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+
+    def value(name, stat):
+        out = cw.get_metric_statistics(
+            Namespace="AWS/SQS", MetricName=name, Dimensions=[{"Name": "QueueName", "Value": "counted"}],
+            StartTime=NOW - timedelta(hours=1), EndTime=NOW + timedelta(hours=1), Period=7200, Statistics=[stat],
+        )
+        return out["Datapoints"][0][stat]
+
+    expect(value("NumberOfMessagesSent", "Sum"), 2.0, "messages sent")
+    expect(value("SentMessageSize", "Average"), 5.0, "their size")
+    expect(value("NumberOfMessagesReceived", "Sum"), 1.0, "messages received")
+    expect(value("NumberOfMessagesDeleted", "Sum"), 1.0, "messages deleted")
+
+
 protocols()
 apis()
+queues()

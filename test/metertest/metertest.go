@@ -21,7 +21,7 @@ func Await(t testing.TB, r *meter.Registry, want map[string]string) {
 	t.Helper()
 	all, c := map[string]*meter.Samples{}, clock.System{}
 	for deadline := c.Now().Add(patience); ; {
-		for _, n := range r.Drain() {
+		for _, n := range r.Drain(t.Context(), c.Now()) {
 			name := named(&n)
 			if all[name] == nil {
 				all[name] = &meter.Samples{}

@@ -151,7 +151,7 @@ func (c *chunks) startChunk() error {
 		c.small = int64(n)
 	}
 	if int64(n) > c.p.Length-c.total {
-		return c.fail(Truncated, "The chunked body is longer than x-amz-decoded-content-length.")
+		return c.tooLong(int64(n))
 	}
 	if c.sum != nil {
 		sig, ok := strings.CutPrefix(ext, "chunk-signature=")
@@ -170,8 +170,31 @@ func (c *chunks) startChunk() error {
 	return c.finish()
 }
 
+// tooLong returns the error of a chunk of n bytes that goes beyond the announced length. A small one is read first: when it does not end where its size says, the
+// size is what is wrong.
+func (c *chunks) tooLong(n int64) error {
+	if n <= minChunk {
+		if _, err := io.CopyN(io.Discard, c.in, n); err != nil {
+			return c.broken(err)
+		}
+		if err := c.closeChunk(); err != nil {
+			return err
+		}
+	}
+	return c.fail(Truncated, "The chunked body is longer than x-amz-decoded-content-length.")
+}
+
 // endChunk reads the line end behind the data and proves the chunk.
 func (c *chunks) endChunk() error {
+	if err := c.closeChunk(); err != nil {
+		return err
+	}
+	c.inside = false
+	return c.prove()
+}
+
+// closeChunk reads the CRLF behind the data of a chunk.
+func (c *chunks) closeChunk() error {
 	var crlf [2]byte
 	if _, err := io.ReadFull(c.in, crlf[:]); err != nil {
 		return c.broken(err)
@@ -179,8 +202,7 @@ func (c *chunks) endChunk() error {
 	if crlf != [2]byte{'\r', '\n'} {
 		return c.fail(Chunk, "A chunk is longer than its size.")
 	}
-	c.inside = false
-	return c.prove()
+	return nil
 }
 
 // prove checks the signature of the chunk that was just read.

@@ -1,6 +1,7 @@
 package meter_test
 
 import (
+	"context"
 	"math"
 	"sync"
 	"testing"
@@ -57,7 +58,7 @@ func TestMinutesAreCountedApart(t *testing.T) {
 	m.Record(noon.Add(59*time.Second), 1, meter.Skip)
 	m.Record(noon.Add(time.Minute), 0, 7)
 	got := map[string]meter.Samples{}
-	for _, c := range r.Drain() {
+	for _, c := range r.Drain(t.Context(), noon) {
 		k := c.Minute.Format("15:04 ") + c.Measure.Name
 		if len(c.Dimensions) > 0 {
 			k += " " + c.Dimensions[0].Value
@@ -73,11 +74,11 @@ func TestMinutesAreCountedApart(t *testing.T) {
 			t.Errorf("%s is %+v", k, got[k])
 		}
 	}
-	if again := r.Drain(); len(again) != 0 {
+	if again := r.Drain(t.Context(), noon); len(again) != 0 {
 		t.Errorf("drained twice: %+v", again)
 	}
 	m.Record(noon, 1)
-	if again := r.Drain(); len(again) != 2 {
+	if again := r.Drain(t.Context(), noon); len(again) != 2 {
 		t.Errorf("after a drain: %+v", again)
 	}
 }
@@ -89,7 +90,7 @@ func TestNothingIsLostBetweenProcessors(t *testing.T) {
 	var wg sync.WaitGroup
 	total := 0.0
 	drain := func() {
-		for _, c := range r.Drain() {
+		for _, c := range r.Drain(t.Context(), noon) {
 			if c.Measure.Name == "Count" && c.Dimensions == nil {
 				total += c.Samples.Sum
 			}
@@ -112,8 +113,23 @@ func TestNothingIsLostBetweenProcessors(t *testing.T) {
 	}
 }
 
+func TestStatesAreSampledOnceAMinute(t *testing.T) {
+	var r meter.Registry
+	m := r.Meter(series())
+	r.Sample(func(_ context.Context, now time.Time) { m.Record(now, 7, meter.Skip) })
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 2}, {59 * time.Second, 0}, {time.Minute, 2}} {
+		if got := r.Drain(t.Context(), noon.Add(step.after)); len(got) != step.want {
+			t.Errorf("after %v: %+v", step.after, got)
+		}
+	}
+}
+
 func TestNoMeterCountsNothing(t *testing.T) {
 	var r *meter.Registry
+	r.Sample(nil)
 	r.Meter(series()).Record(noon, 1)
 }
 

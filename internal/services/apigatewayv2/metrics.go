@@ -5,30 +5,23 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/internal/gateway/metrics"
 	"lambent.dev/lambent/internal/lib/meter"
 )
 
-// The metrics of HTTP APIs (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html), in the order of [exchange.count], and of
-// WebSocket APIs (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html), in that of [message.count]. An error is counted as 1
-// and every other request as 0, so that the average is a rate.
+// measures are those of HTTP APIs or, in the order of [message.count], of WebSocket APIs
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html).
 func (t *table) measures() []meter.Measure {
-	if t.socket != nil {
-		return []meter.Measure{
-			{Name: "ConnectCount", Unit: "Count"},
-			{Name: "MessageCount", Unit: "Count"},
-			{Name: "IntegrationError", Unit: "Count"},
-			{Name: "ClientError", Unit: "Count"},
-			{Name: "ExecutionError", Unit: "Count"},
-			{Name: "IntegrationLatency", Unit: "Milliseconds"},
-		}
+	if t.socket == nil {
+		return metrics.OfRequests("4xx", "5xx", meter.Measure{Name: "DataProcessed", Unit: "Bytes"})
 	}
 	return []meter.Measure{
-		{Name: "Count", Unit: "Count"},
-		{Name: "4xx", Unit: "Count"},
-		{Name: "5xx", Unit: "Count"},
-		{Name: "Latency", Unit: "Milliseconds"},
+		{Name: "ConnectCount", Unit: "Count"},
+		{Name: "MessageCount", Unit: "Count"},
+		{Name: "IntegrationError", Unit: "Count"},
+		{Name: "ClientError", Unit: "Count"},
+		{Name: "ExecutionError", Unit: "Count"},
 		{Name: "IntegrationLatency", Unit: "Milliseconds"},
-		{Name: "DataProcessed", Unit: "Bytes"},
 	}
 }
 
@@ -67,16 +60,16 @@ func (t *table) compileMeters(r *meter.Registry, st *stage, c *config) {
 
 // newMeter returns a meter of the stage; with a route, under its dimensions, too.
 func (t *table) newMeter(r *meter.Registry, route string) *meter.Meter {
-	api, stage := meter.Dimension{Name: "ApiId", Value: t.api}, meter.Dimension{Name: "Stage", Value: t.stage}
-	sets := [][]meter.Dimension{{api}, {api, stage}}
+	var detail []meter.Dimension
 	switch method, path, ok := strings.Cut(route, " "); {
 	case route == "":
 	case t.socket != nil || !ok:
-		sets = append(sets, []meter.Dimension{api, {Name: "Route", Value: route}, stage})
+		detail = []meter.Dimension{{Name: "Route", Value: route}}
 	default:
-		sets = append(sets, []meter.Dimension{api, {Name: "Method", Value: method}, {Name: "Resource", Value: path}, stage})
+		detail = metrics.Method(method, path)
 	}
-	return r.Meter(meter.Series{Account: t.account, Region: t.region, Namespace: "AWS/ApiGateway", Sets: sets, Measures: t.measures()})
+	of := metrics.Stage{Account: t.account, Region: t.region, API: meter.Dimension{Name: "ApiId", Value: t.api}, Name: t.stage}
+	return of.Meter(r, t.measures(), detail...)
 }
 
 // count counts a request to an HTTP API that is over.
@@ -85,14 +78,8 @@ func (x *exchange) count() {
 	if x.route != nil {
 		m = x.meters.of(x.route.key)
 	}
-	if m == nil {
-		return
-	}
-	now, integration := x.gateway.deps.Clock.Now(), meter.Skip
-	if x.called {
-		integration = meter.Milliseconds(x.times.integration)
-	}
-	m.Record(now, 1, meter.One(x.status/100 == 4), meter.One(x.status/100 == 5), meter.Milliseconds(now.Sub(x.now)), integration, float64(len(x.body)+x.sent))
+	q := metrics.Request{Began: x.now, Ended: x.gateway.deps.Clock.Now(), Status: x.status, Called: x.called, Integration: x.times.integration}
+	q.Record(m, float64(len(x.body)+x.sent))
 }
 
 // end is how an event of a WebSocket API ended.

@@ -13,7 +13,7 @@ import (
 func TestRequestsAreCounted(t *testing.T) {
 	s := newSite(t, nil)
 	var counts meter.Registry
-	s.gateway.options.Meters = &counts
+	s.gateway.deps.Meters = &counts
 	s.route(&api.CreateRouteInput{RouteKey: "GET /a/{id}"}, proxy("f", "2.0"))
 	s.route(&api.CreateRouteInput{RouteKey: "POST /b"}, proxy("g", "2.0"))
 	s.stage(&api.CreateStageInput{
@@ -35,7 +35,7 @@ func TestRequestsAreCounted(t *testing.T) {
 func TestMessagesAreCounted(t *testing.T) {
 	c := newChat(t)
 	var counts meter.Registry
-	c.gateway.options.Meters = &counts
+	c.gateway.deps.Meters = &counts
 	c.route(t, "hello", toFunction("hello"), true)
 	c.route(t, "fail", toFunction("fail"), false)
 	c.route(t, connectRoute, toFunction("connect"), false)

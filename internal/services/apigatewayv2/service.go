@@ -15,7 +15,6 @@ import (
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
-	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
@@ -34,8 +33,6 @@ type Options struct {
 	Reach *reach.Policy
 	// Traces keeps what requests to HTTP APIs saw; nil keeps nothing, and the header that asks for it is not heard.
 	Traces *trace.Recorder
-	// Meters count requests and messages; nil counts nothing.
-	Meters *meter.Registry
 	// Domains are the custom domain names, which the service of REST APIs shares.
 	Domains *domain.Domains
 	// Caller proves who sent a request to a route with IAM authorization, whose whole body is given.

@@ -41,7 +41,7 @@ func newTables(s store.Store) *memo.Cache[struct{}, tableKey, *table] {
 
 // table returns the compiled stage, or nil when there is no such API or stage.
 func (g *Gateway) table(ctx context.Context, id, name string) (*table, error) {
-	return g.tables.Get(ctx, struct{}{}, tableKey{id, name}, func(r store.Reader) (*table, error) { return loadTable(r, id, name, g.options.Meters) })
+	return g.tables.Get(ctx, struct{}{}, tableKey{id, name}, func(r store.Reader) (*table, error) { return loadTable(r, id, name, g.deps.Meters) })
 }
 
 // loadTable reads and compiles a stage. It returns nil when there is no such API or stage: paths are asked for a stage's name first, so this is the usual answer.

@@ -53,7 +53,7 @@ func (m *Metrics) run(ctx context.Context) {
 func (m *Metrics) flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
-	counts := m.meters.Drain()
+	counts := m.deps.Meters.Drain(ctx, m.deps.Clock.Now())
 	for i := range counts {
 		c := &counts[i]
 		m.pending = append(m.pending, point{

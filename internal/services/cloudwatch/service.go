@@ -6,14 +6,12 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/cloudwatch"
 	"lambent.dev/lambent/internal/events"
-	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 )
 
 // Metrics is the service.
 type Metrics struct {
-	deps   service.Deps
-	meters *meter.Registry
+	deps service.Deps
 
 	flushing sync.Mutex // guards pending, and is held during a flush
 	// pending is what was counted and could not be written yet.
@@ -23,9 +21,9 @@ type Metrics struct {
 	done chan struct{}
 }
 
-// New returns the service of metrics, which keeps what the meters of a registry count.
-func New(deps service.Deps, meters *meter.Registry) service.Service {
-	m := newMetrics(deps, meters)
+// New returns the service of metrics, which keeps what the meters of deps count.
+func New(deps service.Deps) service.Service {
+	m := newMetrics(deps)
 	h := api.Handlers{
 		PutMetricData:       m.putMetricData,
 		GetMetricData:       m.getMetricData,
@@ -43,6 +41,6 @@ func New(deps service.Deps, meters *meter.Registry) service.Service {
 	}
 }
 
-func newMetrics(deps service.Deps, meters *meter.Registry) *Metrics {
-	return &Metrics{deps: deps, meters: meters, done: make(chan struct{})}
+func newMetrics(deps service.Deps) *Metrics {
+	return &Metrics{deps: deps, done: make(chan struct{})}
 }

@@ -45,6 +45,7 @@ type endpoint struct {
 	mu       sync.Mutex // guards the fields below
 	requests []string
 	statuses []int
+	down     int // the status of every answer; 0 means that of statuses
 	body     string
 }
 
@@ -61,10 +62,19 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	e.requests = append(e.requests, fmt.Sprintf("%s %s [%s] %s", r.Method, r.URL, strings.Join(header, ", "), body))
 	status := http.StatusOK
-	if len(e.statuses) > 0 {
+	if e.down != 0 {
+		status = e.down
+	} else if len(e.statuses) > 0 {
 		status, e.statuses = e.statuses[0], e.statuses[1:]
 	}
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(e.body)), Request: r}, nil
+}
+
+// answer has every answer be of a status; 0 is the end of it.
+func (e *endpoint) answer(status int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.down = status
 }
 
 func (e *endpoint) seen() []string {

@@ -111,6 +111,36 @@ func TestAPIDestinationThatFlapsGetsEachEventOnce(t *testing.T) {
 	})
 }
 
+func TestAPIDestinationThatIsDownForAnHourGetsEveryEventOrBuriesIt(t *testing.T) {
+	in(t, func(t *testing.T, h *harness) {
+		d := h.connect(`{"Name":"c","AuthorizationType":"API_KEY","AuthParameters":{"ApiKeyAuthParameters":{"ApiKeyName":"K","ApiKeyValue":"v"}}}`)
+		dead := h.queue("dead")
+		for source, age := range map[string]string{"patient": "86400", "hasty": "1800"} {
+			h.rule("default", source, `{"source":["`+source+`"]}`, `{"Id":"d","Arn":"`+d+`","RoleArn":"arn:aws:iam::`+account+`:role/r","HttpParameters":{"PathParameterValues":["p"]},
+				"DeadLetterConfig":{"Arn":"`+dead+`"},"RetryPolicy":{"MaximumRetryAttempts":185,"MaximumEventAgeInSeconds":`+age+`}}`)
+		}
+		h.endpoint.answer(500)
+		for minute := range 60 {
+			if minute%10 == 0 {
+				h.put("default", "patient", fmt.Sprintf(`{"n":%d}`, minute))
+			}
+			if minute == 5 {
+				h.put("default", "hasty", `{}`)
+			}
+			h.advance(time.Minute, 10*time.Second)
+		}
+		h.endpoint.seen()
+		h.endpoint.answer(0)
+		h.advance(time.Hour, 10*time.Second)
+		if got := h.endpoint.seen(); len(got) != 6 {
+			t.Errorf("%d requests when it is well again, want one for each of the 6 events that wait: %v", len(got), got)
+		}
+		if got := h.received("dead"); len(got) != 1 {
+			t.Errorf("%d dead letters, want the one event that does not wait half an hour", len(got))
+		}
+	})
+}
+
 // TestEventsGoRoundOnce has two buses whose rules send every event to the other.
 func TestEventsGoRoundOnce(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {

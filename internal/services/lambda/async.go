@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -77,13 +78,15 @@ func (j *asyncJob) enqueue(tx store.Txn, due time.Time) error {
 
 // EnqueueAsync implements [port.Functions]. Whether the source may invoke the function is decided when the job runs.
 func (l *Lambda) EnqueueAsync(ctx context.Context, tx store.Txn, from port.Source, function string, payload []byte) error {
-	if _, err := parseARN(function); err != nil {
+	r, err := parseARN(function)
+	if err != nil {
 		return err
 	}
 	if len(payload) > maxAsync {
 		return payloadTooLarge(maxAsync)
 	}
 	j := asyncJob{Ref: function, Source: &from, Trace: service.RequestFrom(ctx).Trace, First: l.deps.Clock.Now().UTC(), payload: payload}
+	tx.OnCommit(func() { l.metersOf(r, "").add(l.deps.Clock.Now(), asyncReceived, 1) })
 	return j.enqueue(tx, time.Time{})
 }
 
@@ -96,7 +99,10 @@ func (l *Lambda) accept(ctx context.Context, c *call) error {
 		Ref: c.ref.arn(), RequestID: c.requestID, ClientContext: c.clientContext, Tenant: c.tenant, Trace: service.RequestFrom(ctx).Trace,
 		First: l.deps.Clock.Now().UTC(), payload: c.payload,
 	}
-	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error { return j.enqueue(tx, time.Time{}) }))
+	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
+		tx.OnCommit(func() { l.metersOf(c.ref, "").add(j.First, asyncReceived, 1) })
+		return j.enqueue(tx, time.Time{})
+	}))
 }
 
 func (l *Lambda) asyncKind() events.Kind {
@@ -153,6 +159,8 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 	} else if err != nil {
 		return err
 	}
+	now := l.deps.Clock.Now()
+	c.meters.add(now, asyncAge, meter.Milliseconds(now.Sub(j.First)))
 	out, err := l.execute(ctx, c)
 	leave()
 	if err != nil {
@@ -197,7 +205,17 @@ func (l *Lambda) finish(r ref, end *result, condition string) error {
 			slog.String("condition", condition), slog.Int("invocations", end.job.Invocations), slog.String("on_failure", end.config.OnFailure),
 			slog.String("dead_letter", end.version.DeadLetter))
 	}
-	return events.Done(func(ctx context.Context, tx store.Txn) error { return l.deliver(ctx, tx, r, end) })
+	return events.Done(func(ctx context.Context, tx store.Txn) error {
+		if end.failed() {
+			l.dropped(tx, r)
+		}
+		return l.deliver(ctx, tx, r, end)
+	})
+}
+
+// dropped counts an event that was given up.
+func (l *Lambda) dropped(tx store.Txn, r ref) {
+	tx.OnCommit(func() { l.metersOf(r, "").add(l.deps.Clock.Now(), asyncDropped, 1) })
 }
 
 // dropAsync gives up an event that was never run: throttled or impossible to run for too long, or not allowed. Where the function still
@@ -228,5 +246,6 @@ func (l *Lambda) dropAsync(ctx context.Context, tx store.Txn, job events.Job, ca
 	if err != nil {
 		return err
 	}
+	l.dropped(tx, r)
 	return l.deliver(ctx, tx, r, &result{job: &j, config: a, version: &v, condition: conditionAge, trace: j.Trace, message: cause.Error()})
 }

@@ -22,6 +22,7 @@ import (
 	sqsapi "lambent.dev/lambent/internal/awsapi/sqs"
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -32,12 +33,13 @@ import (
 // stage is the service in virtual time, with functions that are Go code and a door that notes what goes through it.
 type stage struct {
 	*Lambda
-	t     *testing.T
-	store store.Store
-	queue *events.Queue
-	ctx   context.Context
-	clock setClock
-	log   *strings.Builder
+	t      *testing.T
+	store  store.Store
+	queue  *events.Queue
+	ctx    context.Context
+	clock  setClock
+	log    *strings.Builder
+	counts meter.Registry
 
 	mu     sync.Mutex // guards the fields below
 	began  time.Time
@@ -74,6 +76,7 @@ func (s *stage) start() {
 	_, s.Lambda = New(service.Deps{
 		Store: s.store, Blobs: blobmem.New(), Door: s, Clock: &s.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 		BaseURL: "http://127.0.0.1:4566", Account: "000000000000", Region: "us-east-1",
+		Meters: &s.counts,
 	}, Options{Roles: stageRoles{}})
 	s.execute = s.stand
 	s.queue = events.New(s.store, &s.clock, slog.New(slog.DiscardHandler))

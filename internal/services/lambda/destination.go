@@ -64,13 +64,30 @@ func (r *result) failed() bool { return r.condition != conditionSuccess }
 func (l *Lambda) destinationQueue() *deliver.Queue {
 	return &deliver.Queue{
 		Name: "lambda.destination", Sender: l.sender, MaxAge: maxEventAge,
-		Dropped: func(ctx context.Context, _ store.Txn, m *deliver.Message, attempts int, cause error) error {
+		Dropped: func(ctx context.Context, tx store.Txn, m *deliver.Message, attempts int, cause error) error {
 			l.deps.Log.WarnContext(ctx, "event not delivered to the destination of a function", slog.String("function", m.From.ARN),
 				slog.String("destination", m.Target), slog.Int("attempts", attempts), slog.Any("error", cause))
+			l.undelivered(tx, m)
 			return nil
 		},
 	}
 }
+
+// undelivered counts an event that its destination or dead-letter queue did not get.
+func (l *Lambda) undelivered(tx store.Txn, m *deliver.Message) {
+	r, err := parseARN(m.From.ARN)
+	if err != nil {
+		return // not of a function any more
+	}
+	measure := destinationFailures
+	if _, dead := m.Attributes[errorCode]; dead {
+		measure = deadLetterErrors
+	}
+	tx.OnCommit(func() { l.metersOf(r, "").add(l.deps.Clock.Now(), measure, 1) })
+}
+
+// errorCode is the attribute that events have in dead-letter queues alone.
+const errorCode = "ErrorCode"
 
 // deliver writes the deliveries of a finished event: to the destination for its condition, and for a failure also to the version's dead-letter queue.
 func (l *Lambda) deliver(ctx context.Context, tx store.Txn, ref ref, r *result) error {
@@ -98,6 +115,7 @@ func (l *Lambda) post(ctx context.Context, tx store.Txn, m *deliver.Message) err
 	if len(m.Body) > deliver.MaxBody {
 		l.deps.Log.WarnContext(ctx, "event not delivered to the destination of a function: it is too large", slog.String("function", m.From.ARN),
 			slog.String("destination", m.Target), slog.Int("bytes", len(m.Body)))
+		l.undelivered(tx, m)
 		return nil
 	}
 	return l.destinations.Enqueue(tx, m)
@@ -142,7 +160,7 @@ func (l *Lambda) deadLetter(ref ref, r *result) *deliver.Message {
 	}
 	m := l.message(ref, r, r.version.DeadLetter, r.job.payload)
 	m.Attributes = map[string]deliver.Attribute{
-		"RequestID": {Type: "String", Text: r.job.RequestID}, "ErrorCode": {Type: "Number", Text: "200"},
+		"RequestID": {Type: "String", Text: r.job.RequestID}, errorCode: {Type: "Number", Text: "200"},
 		"ErrorMessage": {Type: "String", Text: message},
 	}
 	return m

@@ -65,6 +65,11 @@
 //
 // Every invocation carries a tracing header whose lineage counts how often an event has come back to a function (lineage.go); a loop is ended.
 //
+// # Metrics
+//
+// What becomes of invocations and events is counted (metrics.go) under the function, its version or alias, and all functions together. The meters of an
+// invocation are part of its snapshot.
+//
 // # Durable functions
 //
 // A function with a DurableConfig is not run once by an invocation: that begins an execution (durable.go), which package durable keeps and drives. A caller that

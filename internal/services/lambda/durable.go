@@ -100,6 +100,9 @@ func (l *Lambda) acceptDurable(ctx context.Context, c *call) (durable.Ref, error
 		return durable.Ref{}, payloadTooLarge(maxAsync)
 	}
 	r, err := l.durable.Begin(ctx, c.start(true))
+	if err == nil {
+		c.meters.add(l.deps.Clock.Now(), asyncReceived, 1)
+	}
 	return r, unavailable(err)
 }
 

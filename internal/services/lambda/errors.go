@@ -59,8 +59,11 @@ const (
 	reasonSnapshots = "ConcurrentSnapshotCreateLimitExceeded"
 )
 
+// codeThrottled is the code of what found no concurrency left.
+const codeThrottled = "TooManyRequestsException"
+
 func throttled(reason string) *service.Error {
-	e := service.Errorf("TooManyRequestsException", "Rate Exceeded.").WithStatus(http.StatusTooManyRequests)
+	e := service.Errorf(codeThrottled, "Rate Exceeded.").WithStatus(http.StatusTooManyRequests)
 	return e.WithDetail(&api.TooManyRequestsException{Type: ptr("User"), Message: ptr("Rate Exceeded."), Reason: reason})
 }
 

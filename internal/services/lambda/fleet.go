@@ -367,6 +367,7 @@ func (l *Lambda) share(ctx context.Context, w *worker, c *call) (outcome, error)
 	case answer.Streamed:
 		out.contentType = answer.ContentType
 	}
+	out.took = r.duration
 	w.log.ended(&r)
 	if c.wantsTail {
 		out.tail = w.log.linesOf(c.requestID)

@@ -23,6 +23,7 @@ import (
 	blobmem "lambent.dev/lambent/internal/blob/mem"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -135,12 +136,13 @@ func (d *door) Allow(ctx context.Context, t service.Target) error {
 // fixture is a service on memory, with real sandboxes.
 type fixture struct {
 	*Lambda
-	svc   service.Service
-	host  *sandbox.Host
-	store store.Store
-	sink  *lines
-	door  *door
-	ctx   context.Context
+	svc    service.Service
+	host   *sandbox.Host
+	store  store.Store
+	sink   *lines
+	door   *door
+	ctx    context.Context
+	counts meter.Registry
 }
 
 func newFixture(t testing.TB, change func(o *Options)) *fixture {
@@ -173,6 +175,7 @@ func newFixtureAt(t testing.TB, clk clock.Clock, change func(o *Options)) *fixtu
 	f.svc, f.Lambda = New(service.Deps{
 		Store: f.store, Blobs: blobmem.New(), Door: f.door, Clock: clk, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		BaseURL: "http://127.0.0.1:4566", Account: "000000000000", Region: "us-east-1",
+		Meters: &f.counts,
 	}, o)
 	if err := f.svc.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -382,7 +385,7 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 	}
 	f.call(t, "slow", `0`)
 	slow := ref{scope: scopeOf(f.ctx), name: "slow"}
-	release, reason := f.slots.take(slow, poolKey{function: slow.function(), version: latest}, quota{reserved: ptr(1)})
+	release, _, reason := f.slots.take(slow, poolKey{function: slow.function(), version: latest}, quota{reserved: ptr(1)})
 	if reason != "" {
 		t.Fatal(reason)
 	}

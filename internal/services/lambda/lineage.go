@@ -41,6 +41,7 @@ func (c *call) trace(header string, now time.Time) error {
 		}
 	}
 	if visits >= maxHops && c.function.Recursion != api.RecursiveLoopAllow {
+		c.meters.add(now, loopsStopped, 1)
 		return errLoop(c.ref)
 	}
 	if root == "" {

@@ -167,7 +167,7 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 		if err != nil || out.failure != "" {
 			log.WarnContext(ctx, "function failed while it answered", slog.String("function_error", out.failure), slog.Any("error", err))
 		}
-	case service.Code(err) == "TooManyRequestsException":
+	case service.Code(err) == codeThrottled:
 		x.fail(w, http.StatusTooManyRequests, "Rate Exceeded.")
 	case service.Code(err) == "RequestTooLargeException":
 		x.fail(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")

@@ -43,6 +43,8 @@ type outcome struct {
 	tail    []byte
 	// execution is the ARN of a durable execution.
 	execution string
+	// took is how long the function ran.
+	took time.Duration
 }
 
 // load fills in what an invocation needs of the store.
@@ -63,7 +65,13 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	if c.version.Durable != nil && !c.replayed {
 		return l.runDurable(ctx, c)
 	}
-	ctx = context.WithoutCancel(ctx)
+	out, err := l.carryOut(context.WithoutCancel(ctx), c)
+	c.meters.ran(l.deps.Clock.Now(), &out, err)
+	return out, err
+}
+
+// carryOut finds or starts an environment for an invocation, and uses it.
+func (l *Lambda) carryOut(ctx context.Context, c *call) (outcome, error) {
 	if c.version.State.is(api.StateInactive) {
 		return outcome{}, l.wake(ctx, c.ref, &c.version)
 	}
@@ -81,11 +89,12 @@ func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	if c.version.Capacity != nil {
 		return l.runManaged(ctx, c)
 	}
-	release, reason := l.slots.take(c.ref, c.key, c.quota)
+	release, n, reason := l.slots.take(c.ref, c.key, c.quota)
 	if reason != "" {
 		return outcome{}, throttled(reason)
 	}
 	defer release()
+	c.meters.running(l.deps.Clock.Now(), &n)
 	if s := l.debugging.of(c.key); s != nil {
 		return s.run(ctx, c)
 	}
@@ -173,7 +182,7 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 		return l.failed(w, c, err, duration)
 	}
 	r := report{requestID: c.requestID, duration: duration, boot: w.takeBoot(), memory: c.version.Memory, peak: w.peakBytes(began), produced: len(answer.Body)}
-	out := outcome{payload: answer.Body}
+	out := outcome{payload: answer.Body, took: duration}
 	if answer.Streamed {
 		out.contentType = answer.ContentType
 	}
@@ -212,7 +221,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	} else {
 		l.pools.fail(w)
 	}
-	return outcome{failure: "Unhandled", payload: f.document, tail: w.log.lastLines()}
+	return outcome{failure: "Unhandled", payload: f.document, tail: w.log.lastLines(), took: r.duration}
 }
 
 // failure is what an invocation without an answer has come to.

@@ -9,6 +9,7 @@ import (
 
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/sources"
@@ -153,6 +154,11 @@ func (l *Lambda) workerDeps(s scope, e *eventSource) sources.Deps {
 		Caller: (&roleCache{l: l, function: function, target: e.Source}).context,
 		Invoke: func(ctx context.Context, payload []byte, trace string) (sources.Answer, error) {
 			return l.invokeMapped(ctx, function, payload, trace)
+		},
+		Age: func(waited time.Duration) {
+			if r, err := parseARN(function); err == nil {
+				l.metersOf(r, "").add(l.deps.Clock.Now(), iteratorAge, meter.Milliseconds(waited))
+			}
 		},
 		Result: func(result string) { l.setResult(context.WithoutCancel(l.runner.Context()), s, uuid, result) },
 	}

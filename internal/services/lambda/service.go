@@ -11,6 +11,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/lib/lru"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
@@ -69,6 +70,8 @@ type Lambda struct {
 	o     Options
 	slots *slots
 	pools *pools
+	// meters are those of the functions that were used last.
+	meters *lru.Cache[metered, *meters]
 	// snapshots are what the store says about functions that are invoked.
 	snapshots snapshots
 	runner    *runner
@@ -112,7 +115,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = 5 * time.Minute
 	}
-	l := &Lambda{deps: deps, o: o, slots: newSlots(), snapshots: newSnapshots(deps.Store)}
+	l := &Lambda{deps: deps, o: o, slots: newSlots(), meters: lru.New[metered, *meters](maxMeters), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
 	l.recorder = &recorder{limit: o.RecordedEvents}
 	l.execute = l.run

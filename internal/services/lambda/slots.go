@@ -10,6 +10,9 @@ type slots struct {
 	provisioned map[poolKey]int
 	functions   map[string]int
 	shared      map[scope]int
+	// all counts every invocation by its function, regions by account and region.
+	all     map[string]int
+	regions map[scope]int
 }
 
 // quota is how many invocations of a version may run at a time.
@@ -22,38 +25,60 @@ type quota struct {
 	unreserved int
 }
 
+// running is how many invocations run, with one that begins: of the function, of all functions of the account and region, and of those without
+// concurrency of their own.
+type running struct {
+	function, region, unreserved int
+	// provisioned are those that the version's provisioned concurrency covers, which is for allotted; covered tells that the one that begins is one of them.
+	provisioned, allotted int
+	covered               bool
+}
+
 func newSlots() *slots {
-	return &slots{provisioned: map[poolKey]int{}, functions: map[string]int{}, shared: map[scope]int{}}
+	return &slots{provisioned: map[poolKey]int{}, functions: map[string]int{}, shared: map[scope]int{}, all: map[string]int{}, regions: map[scope]int{}}
 }
 
 // take takes a slot for one invocation of a version: from what is provisioned for it, else from what its function has reserved, else from what is left
 // to all others. The caller calls release, or gets the reason why there is none.
-func (s *slots) take(r ref, version poolKey, q quota) (release func(), reason string) {
+func (s *slots) take(r ref, version poolKey, q quota) (release func(), n running, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n.covered = s.provisioned[version] < q.provisioned
 	switch {
-	case s.provisioned[version] < q.provisioned:
-		return takeFrom(s, s.provisioned, version), ""
+	case n.covered:
+		release = takeFrom(s, s.provisioned, version, r.scope, version.function)
 	case q.reserved != nil:
 		if s.functions[version.function] >= *q.reserved {
-			return nil, reasonReserved
+			return nil, n, reasonReserved
 		}
-		return takeFrom(s, s.functions, version.function), ""
+		release = takeFrom(s, s.functions, version.function, r.scope, version.function)
+	case s.shared[r.scope] >= q.unreserved:
+		return nil, n, reasonAccount
+	default:
+		release = takeFrom(s, s.shared, r.scope, r.scope, version.function)
 	}
-	if s.shared[r.scope] >= q.unreserved {
-		return nil, reasonAccount
-	}
-	return takeFrom(s, s.shared, r.scope), ""
+	n.function, n.region, n.unreserved = s.all[version.function], s.regions[r.scope], s.shared[r.scope]
+	n.provisioned, n.allotted = s.provisioned[version], q.provisioned
+	return release, n, ""
 }
 
-// takeFrom counts one invocation, and returns how to take that back. s.mu is held.
-func takeFrom[K comparable](s *slots, counts map[K]int, k K) (release func()) {
+// takeFrom counts one invocation of a function, and returns how to take that back. s.mu is held.
+func takeFrom[K comparable](s *slots, counts map[K]int, k K, of scope, function string) (release func()) {
 	counts[k]++
+	s.all[function]++
+	s.regions[of]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if counts[k]--; counts[k] == 0 {
-			delete(counts, k)
-		}
+		less(counts, k)
+		less(s.all, function)
+		less(s.regions, of)
+	}
+}
+
+// less takes one away.
+func less[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] == 0 {
+		delete(counts, k)
 	}
 }

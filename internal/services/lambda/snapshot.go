@@ -25,6 +25,8 @@ type snapshot struct {
 	quota quota
 	// arn is that which was invoked, with its qualifier.
 	arn string
+	// meters count what becomes of its invocations.
+	meters *meters
 	// key names the environments of the version.
 	key poolKey
 	// others get a share of an alias's invocations, in the order of their versions.
@@ -80,7 +82,7 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &snapshot{function: f, version: v, async: async, arn: r.arn(), key: keyOf(r, &v)}
+		s := &snapshot{function: f, version: v, async: async, arn: r.arn(), key: keyOf(r, &v), meters: l.metersOf(r, v.Number)}
 		if s.rehearsal, err = parseRehearsal(f.Tags); err != nil {
 			return nil, err // tags are checked when they are set
 		}
@@ -88,7 +90,7 @@ func (l *Lambda) snapshot(ctx context.Context, r ref) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s, s.addShares(rd, r, wants)
+		return s, l.addShares(rd, r, s, wants)
 	})
 }
 
@@ -116,7 +118,7 @@ func (l *Lambda) quotas(rd store.Reader, r ref, s *snapshot) (map[string]int, er
 }
 
 // addShares fills in the versions that get a share of the invocations of r, if that is an alias.
-func (s *snapshot) addShares(rd store.Reader, r ref, wants map[string]int) error {
+func (l *Lambda) addShares(rd store.Reader, r ref, s *snapshot, wants map[string]int) error {
 	if !isAlias(r.qualifier) {
 		return nil
 	}
@@ -131,7 +133,7 @@ func (s *snapshot) addShares(rd store.Reader, r ref, wants map[string]int) error
 		}
 		other := *s
 		other.version, other.key, other.others = v, keyOf(r, &v), nil
-		other.quota.provisioned = wants[number]
+		other.quota.provisioned, other.meters = wants[number], l.metersOf(r, number)
 		s.others = append(s.others, share{weight: a.Weights[number], to: &other})
 	}
 	return nil

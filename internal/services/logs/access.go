@@ -10,7 +10,7 @@ import (
 
 // access names what each operation needs
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html).
-func access() map[string]service.Access {
+func (l *Logs) access() map[string]service.Access {
 	return map[string]service.Access{
 		"CreateLogGroup": service.On("logs:CreateLogGroup", func(ctx context.Context, in *api.CreateLogGroupInput) string {
 			return groupTarget(ctx, in.LogGroupName)
@@ -19,8 +19,8 @@ func access() map[string]service.Access {
 			return groupTarget(ctx, in.LogGroupName)
 		}),
 		"DescribeLogGroups": service.On("logs:DescribeLogGroups", func(ctx context.Context, _ *api.DescribeLogGroupsInput) string { return groupTarget(ctx, "*") }),
-		"CreateLogStream": service.On("logs:CreateLogStream", func(ctx context.Context, in *api.CreateLogStreamInput) string {
-			return groupTarget(ctx, in.LogGroupName)
+		"CreateLogStream": service.OnAll("logs:CreateLogStream", func(ctx context.Context, in *api.CreateLogStreamInput) ([]service.Target, error) {
+			return l.shared(ctx, groupTarget(ctx, in.LogGroupName))
 		}),
 		"DeleteLogStream": service.On("logs:DeleteLogStream", func(ctx context.Context, in *api.DeleteLogStreamInput) string {
 			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
@@ -28,9 +28,21 @@ func access() map[string]service.Access {
 		"DescribeLogStreams": service.On("logs:DescribeLogStreams", func(ctx context.Context, in *api.DescribeLogStreamsInput) string {
 			return groupTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier))
 		}),
-		"PutLogEvents": service.On("logs:PutLogEvents", func(ctx context.Context, in *api.PutLogEventsInput) string {
-			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
+		"PutLogEvents": service.OnAll("logs:PutLogEvents", func(ctx context.Context, in *api.PutLogEventsInput) ([]service.Target, error) {
+			return l.shared(ctx, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
 		}),
+		"PutSubscriptionFilter": service.On("logs:PutSubscriptionFilter", func(ctx context.Context, in *api.PutSubscriptionFilterInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DescribeSubscriptionFilters": service.On("logs:DescribeSubscriptionFilters", func(ctx context.Context, in *api.DescribeSubscriptionFiltersInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DeleteSubscriptionFilter": service.On("logs:DeleteSubscriptionFilter", func(ctx context.Context, in *api.DeleteSubscriptionFilterInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"PutResourcePolicy":        service.OnAny("logs:PutResourcePolicy"),
+		"DescribeResourcePolicies": service.OnAny("logs:DescribeResourcePolicies"),
+		"DeleteResourcePolicy":     service.OnAny("logs:DeleteResourcePolicy"),
 		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
 			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
 		}),

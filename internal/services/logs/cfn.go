@@ -30,7 +30,7 @@ type streamProperties struct {
 }
 
 func (l *Logs) resources() []service.ResourceType {
-	return []service.ResourceType{
+	return append(l.subscriptionTypes(),
 		service.NewResourceType("AWS::Logs::LogGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn"},
 			Create:     l.createGroupResource, Update: l.updateGroupResource, Delete: l.deleteGroupResource,
@@ -40,7 +40,7 @@ func (l *Logs) resources() []service.ResourceType {
 			Create: l.createStreamResource, Delete: l.deleteStreamResource,
 			Identifier: []string{"LogGroupName", "LogStreamName"}, Read: l.readStreamResource, List: l.listStreamResources, ListBy: []string{"LogGroupName"}, Missing: []string{"ResourceNotFoundException"},
 		}),
-	}
+	)
 }
 
 func (l *Logs) call(ctx context.Context, operation string, in any) error {

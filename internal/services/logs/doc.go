@@ -11,6 +11,7 @@
 //	logs/<account>/<region>/s/<group id>/<stream>                  stream record
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
+//	logs/<account>/<region>/p/<name>                               resource policy
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
 // deleted and created group never shows old events and deletion is a few range deletes.
@@ -20,8 +21,13 @@
 // group has many streams. Readers merge them ([merge]), and begin 10 s before the time that they want.
 // Retention leaves a block until its last event must be past it.
 //
+// # Subscriptions
+//
+// A subscription filter is part of its group's record, so that writing events reads nothing more. The deliveries of the events that it wants are durable jobs
+// in the transaction that writes them: an event that is acknowledged reaches the function or the stream, once at least, within a day. A filter by which a function's log
+// events would come back to it is refused.
+//
 // # What it is not
 //
-// Metric and subscription filters, Logs Insights, anomaly detection and deliveries have no handler. Filter patterns
-// are terms, quoted phrases, ?alternatives and -exclusions; JSON and column patterns are refused by name.
+// Metric filters, destinations of other accounts, Logs Insights, anomaly detection and deliveries have no handler.
 package logs

@@ -50,7 +50,7 @@ func (l *Logs) putLogEvents(ctx context.Context, in *api.PutLogEventsInput) (*ap
 			return err
 		}
 		lines, rejected := sift(in.LogEvents, now, g.Retention)
-		if st, err = write(tx, s, g.ID, st, lines, now); err != nil {
+		if st, err = l.record(ctx, tx, s, g, st, lines, now); err != nil {
 			return err
 		}
 		out.NextSequenceToken, out.RejectedLogEventsInfo = ptr(sequenceToken(st)), rejected
@@ -264,7 +264,7 @@ func (l *Logs) filterLogEvents(ctx context.Context, in *api.FilterLogEventsInput
 // maxScan bounds the events that one call looks at; the next token goes on from there.
 const maxScan = 100_000
 
-func scan(all iter.Seq2[event, error], limit int, out *api.FilterLogEventsOutput, match func(string) bool) error {
+func scan(all iter.Seq2[event, error], limit int, out *api.FilterLogEventsOutput, match matcher) error {
 	size, seen := 0, 0
 	for e, err := range all {
 		if err != nil {
@@ -286,7 +286,6 @@ func scan(all iter.Seq2[event, error], limit int, out *api.FilterLogEventsOutput
 	return nil
 }
 
-// eventID returns a decimal id that is unique within its group and stream and grows with time.
 // eventID is a number, as on AWS, that no other event of the group has: of the time, the stream and the place in it. Streams of a group have events in the same
 // millisecond with the same sequence as a rule, since functions begin their logs alike.
 func eventID(e event) string {

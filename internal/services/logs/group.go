@@ -27,6 +27,8 @@ type group struct {
 	Class     string            `json:",omitempty"`
 	Tags      map[string]string `json:",omitempty"`
 	Protected bool              `json:",omitempty"`
+	// Subscriptions are the subscription filters by name.
+	Subscriptions []subscription `json:",omitempty"`
 }
 
 // retentions are the values that AWS accepts, in days

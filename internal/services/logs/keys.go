@@ -7,6 +7,12 @@ type scope struct{ account, region string }
 
 func (s scope) root(kind string) key.Key { return key.New("logs", s.account, s.region, kind) }
 
+func (s scope) policies() key.Key          { return s.root("p") }
+func (s scope) policy(name string) key.Key { return s.policies().Str(name) }
+
+// policyName returns the name in the key of a resource policy.
+func (s scope) policyName(k []byte) string { return key.Decode(k).Skip(s.policies()).Str() }
+
 func (s scope) groups() key.Key                    { return s.root("g") }
 func (s scope) group(name string) key.Key          { return s.groups().Str(name) }
 func (s scope) streams(group string) key.Key       { return s.root("s").Str(group) }

@@ -30,7 +30,7 @@ func setup(t *testing.T) (context.Context, *Logs, *clock.Fake) {
 	c := clock.NewFake(start)
 	s := mem.New()
 	seed := [32]byte{1}
-	svc, l := New(service.Deps{Store: s, Clock: c, Random: rand.NewChaCha8(seed), Log: slog.New(slog.DiscardHandler)})
+	svc, l := New(service.Deps{Store: s, Clock: c, Random: rand.NewChaCha8(seed), Log: slog.New(slog.DiscardHandler)}, Options{})
 	if err := svc.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +221,38 @@ func TestFilterPatterns(t *testing.T) {
 		{"?A ?B", "xCx", false},
 		{"ERROR -retry", "ERROR retry", false},
 		{"-retry", "fine", true},
+		{`%err(or)?s?%`, "two errs", true},
+		{`%^err$%`, "two errs", false},
+
+		{`{ $.level = "ERROR" }`, `{"level": "ERROR"}`, true},
+		{`{ $.level = ERR* }`, `{"level": "ERROR"}`, true},
+		{`{ $.level != "ERROR" }`, `{"level": "INFO"}`, true},
+		{`{ $.level != "ERROR" }`, `{"other": "INFO"}`, false},
+		{`{ $.level = "ERROR" }`, `no JSON`, false},
+		{`{ $.level = "ERROR" }`, `{"level": "ERROR"} and more`, false},
+		{`{ $.size > 100 && $.size <= 1e3 }`, `{"size": 1000}`, true},
+		{`{ $.size > 100 && $.size <= 1e3 }`, `{"size": 100}`, false},
+		{`{ $.size = 5 }`, `{"size": 5.0}`, true},
+		{`{ ($.a = 1 || $.b = 2) && $.c IS TRUE }`, `{"b": 2, "c": true}`, true},
+		{`{ ($.a = 1 || $.b = 2) && $.c IS TRUE }`, `{"b": 2, "c": false}`, false},
+		{`{ $.a IS NULL }`, `{"a": null}`, true},
+		{`{ $.a IS NULL }`, `{}`, false},
+		{`{ $.a NOT EXISTS }`, `{}`, true},
+		{`{ $.a NOT EXISTS }`, `{"a": null}`, false},
+		{`{ $.list[1].name = "x" }`, `{"list": [{}, {"name": "x"}]}`, true},
+		{`{ $.list[2].name = "x" }`, `{"list": [{}, {"name": "x"}]}`, false},
+		{`{ $["a b"].c = "x" }`, `{"a b": {"c": "x"}}`, true},
+		{`{ $.source = %10\.\d+% }`, `{"source": "10.22"}`, true},
+		{`{ $.a = "1" }`, `{"a": {"1": 1}}`, false},
+
+		{`[ip, user, when, request = "GET *", status = 4*, size > 1000]`, `127.0.0.1 ann [10/Oct/2026 13:55] "GET /a" 404 1534`, true},
+		{`[ip, user, when, request = "GET *", status = 4*, size > 1000]`, `127.0.0.1 ann [10/Oct/2026 13:55] "PUT /a" 404 1534`, false},
+		{`[ip, user, when, request, status = 4*, size > 1000]`, `127.0.0.1 ann [10/Oct/2026 13:55] "GET /a" 404 900`, false},
+		{`[..., status = 4* || status = 5*, size]`, `a b c 503 1`, true},
+		{`[first = a, ..., size = 1]`, `a 1`, true},
+		{`[first = a, ..., size = 1]`, `a b c 2`, false},
+		{`[a, b]`, `one`, false},
+		{`[a, b != x]`, `one y`, true},
 	} {
 		match, err := compilePattern(&c.pattern)
 		if err != nil {
@@ -230,13 +262,20 @@ func TestFilterPatterns(t *testing.T) {
 			t.Errorf("pattern %q on %q = %v, want %v", c.pattern, c.message, got, c.want)
 		}
 	}
-	if _, err := compilePattern(ptr("{ $.level = 1 }")); service.Code(err) != "InvalidParameterException" {
-		t.Errorf("JSON pattern: %v, want a refusal by name", err)
+	for _, bad := range []string{
+		"{ $.level }", "{ level = 1 }", "{ $.level = 1", "{ $.level > x }", "{ $. = 1 }", "{ $.a[x] = 1 }", "{ ($.a = 1 }", "{ $.a IS 1 }", "{ $.a = %(% }", "{ $.a = %x }",
+		"{ " + strings.Repeat("(", 40) + "$.a = 1" + strings.Repeat(")", 40) + " }", "[a, b", "[a ?]", "[..., ...]", `"open`, "?", "%open",
+	} {
+		if _, err := compilePattern(&bad); service.Code(err) != "InvalidParameterException" {
+			t.Errorf("pattern %q: %v, want a refusal", bad, err)
+		}
 	}
 }
 
 func FuzzFilterPattern(f *testing.F) {
 	f.Add(`?a -b "c \" d`, "message")
+	f.Add(`{ ($.a["b"][1] = "x*" || $.c > 1) && $.d NOT EXISTS }`, `{"a": {"b": [0, "xy"]}}`)
+	f.Add(`[a = %x%, ..., b != 1]`, `x "y z" [1]`)
 	f.Fuzz(func(t *testing.T, pattern, message string) {
 		match, err := compilePattern(&pattern)
 		if err == nil {

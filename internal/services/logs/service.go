@@ -2,19 +2,32 @@ package logs
 
 import (
 	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 )
+
+// Options are the ports to other services.
+type Options struct {
+	// Roles checks the roles of subscription filters.
+	Roles port.Roles
+	// Sender delivers log events to subscribers.
+	Sender *deliver.Sender
+}
 
 // Logs is the service's state: nothing but its dependencies and the sink's buffer.
 type Logs struct {
-	deps service.Deps
-	sink *sink
+	deps       service.Deps
+	options    Options
+	deliveries *deliver.Queue
+	sink       *sink
 }
 
 // New returns the service and itself as a sink for other services' lines.
-func New(deps service.Deps) (service.Service, *Logs) {
-	l := &Logs{deps: deps}
+func New(deps service.Deps, o Options) (service.Service, *Logs) {
+	l := &Logs{deps: deps, options: o}
+	l.deliveries = &deliver.Queue{Name: "logs.subscription", Sender: o.Sender, MaxAge: deliverFor, Dropped: l.dropped}
 	l.sink = newSink(l)
 	h := api.Handlers{
 		CreateLogGroup:        l.createLogGroup,
@@ -31,14 +44,21 @@ func New(deps service.Deps) (service.Service, *Logs) {
 		PutLogEvents:          l.putLogEvents,
 		GetLogEvents:          l.getLogEvents,
 		FilterLogEvents:       l.filterLogEvents,
+
+		PutSubscriptionFilter:       l.putSubscriptionFilter,
+		DescribeSubscriptionFilters: l.describeSubscriptionFilters,
+		DeleteSubscriptionFilter:    l.deleteSubscriptionFilter,
+		PutResourcePolicy:           l.putResourcePolicy,
+		DescribeResourcePolicies:    l.describeResourcePolicies,
+		DeleteResourcePolicy:        l.deleteResourcePolicy,
 	}
 	return service.Service{
 		API:            api.API,
 		Operations:     h.Bindings(),
-		Access:         access(),
+		Access:         l.access(),
 		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
 		Resources:      l.resources(),
-		Jobs:           []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}},
+		Jobs:           []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind()},
 		Start:          l.sink.start,
 		Close:          l.sink.close,
 	}, l

@@ -294,7 +294,7 @@ func (l *Logs) commit(ctx context.Context, parts []part) error {
 	now := l.nowMS()
 	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		for _, p := range parts {
-			if err := l.commitPart(tx, p, now); err != nil {
+			if err := l.commitPart(ctx, tx, p, now); err != nil {
 				return err
 			}
 		}
@@ -302,7 +302,7 @@ func (l *Logs) commit(ctx context.Context, parts []part) error {
 	})
 }
 
-func (l *Logs) commitPart(tx store.Txn, p part, now int64) error {
+func (l *Logs) commitPart(ctx context.Context, tx store.Txn, p part, now int64) error {
 	g, ok, err := record.Get[group](tx, p.scope.group(p.target.group))
 	if err != nil {
 		return err
@@ -322,6 +322,6 @@ func (l *Logs) commitPart(tx store.Txn, p part, now int64) error {
 	if !ok {
 		st = stream{Name: p.target.stream, Created: now}
 	}
-	_, err = write(tx, p.scope, g.ID, st, p.lines, now)
+	_, err = l.record(ctx, tx, p.scope, g, st, p.lines, now)
 	return err
 }

@@ -431,8 +431,12 @@ func (s *Service) putObjectAcl(ctx context.Context, in *api.PutObjectAclInput) (
 			return refused(err)
 		}
 		asked := aclInput{in.ACL, in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWrite, in.GrantWriteACP}
+		before := b.grantsOf(v)
 		if v.ACL, err = putGrants(tx, b, asked, in.AccessControlPolicy, b.ownerOf(v), true); err != nil {
 			return err
+		}
+		if slices.Equal(before, b.grantsOf(v)) {
+			return nil // there is nothing to tell
 		}
 		if err := putRow(tx, b, in.Key, v); err != nil {
 			return err

@@ -24,6 +24,8 @@ type bridgeDetail struct {
 	Reason    string       `json:"reason,omitempty"`
 	Deletion  string       `json:"deletion-type,omitempty"`
 	Class     string       `json:"destination-storage-class,omitempty"`
+	From      string       `json:"source-storage-class,omitempty"`
+	Restored  string       `json:"restore-expiry-time,omitempty"`
 }
 
 type bridgeBucket struct {
@@ -71,20 +73,12 @@ func (s *Service) notifyBus(ctx context.Context, tx store.Txn, b *bucket, c chan
 	req := service.RequestFrom(ctx)
 	d := bridgeDetail{
 		Version: "0", Bucket: bridgeBucket{b.Name}, RequestID: req.ID, Requester: req.Principal.Account, Reason: kind.reason, Deletion: kind.deletion,
-		Object: bridgeObject{Key: c.key, ETag: c.version.ETag, VersionID: c.id, Sequencer: sequencer(c.version)},
-	}
-	if c.id == "" && c.version.Versioned {
-		d.Object.VersionID = c.version.id()
-	}
-	if kind.deletion == "" {
-		d.Object.Size = &c.version.Size
-	}
-	if c.event == "LifecycleTransition" {
-		d.Class = c.version.Class
+		Object: bridgeObject{Key: c.key, ETag: c.etag(), VersionID: c.versionID(), Sequencer: sequencer(c.version)},
 	}
 	if req.SourceIP.IsValid() {
 		d.SourceIP = req.SourceIP.Unmap().String()
 	}
+	d.tell(c, kind)
 	if req.Principal.Kind == service.ServicePrincipal {
 		d.Requester = req.Principal.Service
 	}
@@ -96,6 +90,24 @@ func (s *Service) notifyBus(ctx context.Context, tx store.Txn, b *bucket, c chan
 		Target: "arn:aws:events:" + b.Region + ":" + b.Account + ":event-bus/default", From: b.source(), Trace: req.Trace, Body: body,
 		Event: &deliver.Event{Source: "aws.s3", DetailType: kind.detailType, Resources: []string{b.arn()}, Time: s.now()},
 	})
+}
+
+// tell sets what events of the kind have beside the others.
+func (d *bridgeDetail) tell(c change, kind bridgeKind) {
+	switch {
+	case c.is("ObjectTagging", "ObjectAcl"):
+		d.Object.Sequencer = ""
+	case c.is("ObjectRestore"):
+		d.Object.Sequencer, d.Object.Size, d.From = "", &c.version.Size, c.version.Class
+		if c.event == "ObjectRestore:Completed" {
+			d.SourceIP, d.Restored = "", c.version.Restored.UTC().Format(eventTime)
+		}
+	case kind.deletion == "":
+		d.Object.Size = &c.version.Size
+		if c.event == "LifecycleTransition" {
+			d.Class = c.version.Class
+		}
+	}
 }
 
 // sequencer orders the events of a key: of one width, so that it compares right as text.

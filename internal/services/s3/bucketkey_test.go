@@ -3,7 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -66,14 +66,14 @@ func TestABucketKeyServesManyObjects(t *testing.T) {
 	f, keys := withCountedKeys(t)
 	etags := map[string]bool{}
 	for i := range 20 {
-		out, err := f.putBy(f.ctx(), fmt.Sprint(i), []byte("the same body"))
+		out, err := f.putBy(f.ctx(), strconv.Itoa(i), []byte("the same body"))
 		if err != nil || !deref(out.BucketKeyEnabled) || out.ServerSideEncryption != sseKMS {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		etags[*out.ETag] = true
 	}
 	for i := range 20 {
-		f.wantBody(fmt.Sprint(i), []byte("the same body"))
+		f.wantBody(strconv.Itoa(i), []byte("the same body"))
 	}
 	if keys.made != 1 || keys.opened != 1 {
 		t.Errorf("20 objects were written with %d keys and read with %d, not one each", keys.made, keys.opened)
@@ -118,9 +118,9 @@ func TestABucketKeyIsOfOneCaller(t *testing.T) {
 func TestWithoutABucketKeyEachObjectAsks(t *testing.T) {
 	f, keys := withCountedKeys(t)
 	for i := range 3 {
-		_, err := f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: fmt.Sprint(i), Body: bytes.NewReader([]byte("b")), BucketKeyEnabled: ptr(false)})
+		_, err := f.putObject(f.ctx(), &api.PutObjectInput{Bucket: "pictures", Key: strconv.Itoa(i), Body: bytes.NewReader([]byte("b")), BucketKeyEnabled: ptr(false)})
 		code(t, err, "")
-		f.wantBody(fmt.Sprint(i), []byte("b"))
+		f.wantBody(strconv.Itoa(i), []byte("b"))
 	}
 	if keys.made != 3 || keys.opened != 3 || keys.contexts[2] != "arn:aws:s3:::pictures/2" {
 		t.Errorf("%d keys for %v, %d opened", keys.made, keys.contexts, keys.opened)

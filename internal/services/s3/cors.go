@@ -3,13 +3,16 @@ package s3
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"encoding/xml"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -93,76 +96,98 @@ func (s *Service) deleteBucketCors(ctx context.Context, in *api.DeleteBucketCors
 // CORS is the hook before authentication: it adds the fields of the CORS protocol (Fetch Standard, section 3.3) to the answer of
 // a request from a web page, and answers preflights. target is the raw path with the bucket as its first element.
 func (s *Service) CORS(w http.ResponseWriter, r *http.Request, target string) (answered bool) {
-	preflight := r.Method == http.MethodOptions
 	origin := r.Header.Get("Origin")
-	if origin == "" && !preflight {
+	// S3 looks at the fields of a preflight in other requests too.
+	method := r.Header.Get("Access-Control-Request-Method")
+	headers := splitList(r.Header.Get("Access-Control-Request-Headers"))
+	if r.Method == http.MethodOptions {
+		s.preflight(w, r, target, origin, method, headers)
+		return true
+	}
+	name, _ := corsTarget(target)
+	if origin == "" || !validBucketName(name) {
 		return false
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
-	name, _, _ = strings.Cut(name, "?")
-	if !preflight && !validBucketName(name) {
-		return false
+	rules, err := s.corsRules(r.Context(), name)
+	if err != nil || len(rules) == 0 {
+		return false // the operation itself tells the client more
 	}
-	method := r.Method
-	var headers []string
-	if preflight {
-		method = r.Header.Get("Access-Control-Request-Method")
-		headers = splitList(r.Header.Get("Access-Control-Request-Headers"))
-		if reason := badPreflight(origin, method, headers); reason != "" {
-			s.refusePreflight(w, http.StatusBadRequest, "BadRequest", reason)
-			return true
-		}
+	if rule, anyOrigin := matchingCORS(rules, origin, cmp.Or(method, r.Method), headers); rule != nil {
+		grantCORS(w.Header(), rule, origin, headers, anyOrigin)
+	} else {
+		w.Header().Add("Vary", corsVary)
 	}
-	var rules []api.CORSRule
-	err := s.store.View(r.Context(), func(rd store.Reader) error {
-		b, err := s.find(r.Context(), rd, name, nil)
+	return false
+}
+
+// corsTarget returns the bucket of a raw path, and whether an object is named.
+func corsTarget(target string) (bucket string, object bool) {
+	path, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "?")
+	bucket, key, _ := strings.Cut(path, "/")
+	return bucket, key != ""
+}
+
+func (s *Service) corsRules(ctx context.Context, bucket string) (rules []api.CORSRule, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		b, err := s.find(ctx, r, bucket, nil)
 		if err != nil {
 			return err
 		}
-		rules, _, err = record.Get[[]api.CORSRule](rd, b.confKey(corsConf))
+		rules, _, err = record.Get[[]api.CORSRule](r, b.confKey(corsConf))
 		return err
 	})
-	if e, known := asError(err); known && preflight {
-		s.refusePreflight(w, e.Status, e.Code, e.Message)
-		return true
+	return rules, err
+}
+
+// preflight answers a preflight, whose fields are those of the Fetch Standard, section 3.3.2. method is empty when none was named.
+func (s *Service) preflight(w http.ResponseWriter, r *http.Request, target, origin, method string, headers []string) {
+	name, object := corsTarget(target)
+	if reason := badPreflight(origin, method, r.Header.Get("Access-Control-Request-Headers")); reason != "" {
+		refusePreflight(w, fail("BadRequest", http.StatusBadRequest, "%s", reason))
+		return
 	}
-	if err != nil {
-		rules = nil // the operation itself tells the client more
+	rules, err := s.corsRules(r.Context(), name)
+	e, known := asError(err)
+	rule, anyOrigin := matchingCORS(rules, origin, method, headers)
+	switch {
+	case known && e.Code == "NoSuchBucket" && method == "":
+		refusePreflight(w, corsForbidden(http.MethodOptions, "BUCKET", "Bucket not found"))
+	case known:
+		refusePreflight(w, e)
+	case err != nil:
+		s.log.ErrorContext(r.Context(), "preflight failed", slog.String("bucket", name), slog.Any("error", err))
+		refusePreflight(w, fail("InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."))
+	case len(rules) == 0:
+		refusePreflight(w, corsForbidden(cmp.Or(method, http.MethodOptions), "BUCKET", "CORS is not enabled for this bucket."))
+	case method == "":
+		refusePreflight(w, fail("BadRequest", http.StatusBadRequest, "Invalid Access-Control-Request-Method: null"))
+	case rule != nil:
+		grantCORS(w.Header(), rule, origin, headers, anyOrigin)
+		w.WriteHeader(http.StatusOK)
+	case object:
+		refusePreflight(w, corsForbidden(method, "OBJECT", corsMismatch))
+	default:
+		refusePreflight(w, corsForbidden(method, "BUCKET", corsMismatch))
 	}
-	for _, rule := range rules {
-		if allowed, anyOrigin := matchCORS(rule, origin, method, headers); allowed {
-			grantCORS(w.Header(), rule, origin, headers, anyOrigin)
-			if preflight {
-				w.WriteHeader(http.StatusOK)
-			}
-			return preflight
-		}
-	}
-	if !preflight {
-		if len(rules) > 0 {
-			w.Header().Add("Vary", corsVary)
-		}
-		return false
-	}
-	if len(rules) == 0 {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
-	} else {
-		s.refusePreflight(w, http.StatusForbidden, "AccessForbidden", "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.")
-	}
-	return true
+}
+
+const corsMismatch = "This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
+
+func corsForbidden(method, resource, reason string) *service.Error {
+	return fail("AccessForbidden", http.StatusForbidden, "CORSResponse: %s", reason).WithDetail(&MethodOfResource{method, resource})
 }
 
 // badPreflight returns what is wrong with the head of a preflight, or "".
-func badPreflight(origin, method string, headers []string) string {
+func badPreflight(origin, method, headers string) string {
 	switch {
 	case origin == "":
 		return "Insufficient information. Origin request header needed."
-	case !slices.Contains(corsMethods(), method):
-		return "Invalid Access-Control-Request-Method: " + cmp.Or(method, "null")
+	case method != "" && !slices.Contains(corsMethods(), method):
+		return "Invalid Access-Control-Request-Method: " + method
 	}
-	for _, h := range headers {
-		if !token(h) {
-			return fmt.Sprintf("Access-Control-Request-Headers %q contains invalid character.", h)
+	for h := range strings.SplitSeq(headers, ",") {
+		if name := strings.TrimSpace(h); name != "" && !token(name) {
+			return `Access-Control-Request-Headers "` + h + `" contains invalid character.` // with its spaces, as it was sent
 		}
 	}
 	return ""
@@ -177,12 +202,32 @@ func token(s string) bool {
 
 const corsVary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 
-func (s *Service) refusePreflight(w http.ResponseWriter, status int, code, message string) {
-	writeXMLError(w, status, code, message)
+func refusePreflight(w http.ResponseWriter, e *service.Error) {
+	var b strings.Builder
+	b.WriteString(xml.Header + "<Error>")
+	for _, element := range errorElements(e) {
+		b.WriteString("<" + element[0] + ">")
+		_ = xml.EscapeText(&b, []byte(element[1])) // a strings.Builder takes every write
+		b.WriteString("</" + element[0] + ">")
+	}
+	b.WriteString("</Error>")
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(e.Status)
+	_, _ = io.WriteString(w, b.String()) // a client that has gone needs no answer
+}
+
+// matchingCORS returns the first rule that allows a request, nil when none does.
+func matchingCORS(rules []api.CORSRule, origin, method string, headers []string) (rule *api.CORSRule, anyOrigin bool) {
+	for i := range rules {
+		if allowed, anyOrigin := matchCORS(&rules[i], origin, method, headers); allowed {
+			return &rules[i], anyOrigin
+		}
+	}
+	return nil, false
 }
 
 // matchCORS tells whether a rule allows a request; anyOrigin tells that it allows all of them.
-func matchCORS(r api.CORSRule, origin, method string, headers []string) (allowed, anyOrigin bool) {
+func matchCORS(r *api.CORSRule, origin, method string, headers []string) (allowed, anyOrigin bool) {
 	i := slices.IndexFunc(r.AllowedOrigins, func(p string) bool { return wildcard(p, origin) })
 	if i < 0 || !slices.Contains(r.AllowedMethods, method) {
 		return false, false
@@ -207,7 +252,7 @@ func wildcard(pattern, s string) bool {
 	return len(s) >= len(before)+len(after) && strings.HasPrefix(s, before) && strings.HasSuffix(s, after)
 }
 
-func grantCORS(h http.Header, r api.CORSRule, origin string, headers []string, anyOrigin bool) {
+func grantCORS(h http.Header, r *api.CORSRule, origin string, headers []string, anyOrigin bool) {
 	if anyOrigin {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {

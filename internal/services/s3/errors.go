@@ -57,6 +57,23 @@ func methodNotAllowed() *service.Error {
 	return fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.")
 }
 
+// MethodOfResource is the detail of a method that a resource, a BUCKET or an OBJECT, does not take.
+type MethodOfResource struct{ Method, ResourceType string }
+
+// errorElements returns the elements of an error's document where no operation answers: code, message and what else S3 tells, in this order.
+func errorElements(e *service.Error) [][2]string {
+	out := [][2]string{{"Code", e.Code}, {"Message", e.Message}}
+	switch d := e.Detail.(type) {
+	case *NamedBucket:
+		out = append(out, [2]string{"BucketName", d.BucketName})
+	case *NamedKey:
+		out = append(out, [2]string{"Key", d.Key})
+	case *MethodOfResource:
+		out = append(out, [2]string{"Method", d.Method}, [2]string{"ResourceType", d.ResourceType})
+	}
+	return out
+}
+
 // Condition is the detail of a failed precondition: the header, or what else was not as it must be.
 type Condition struct{ Condition string }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"lambent.dev/lambent/internal/deliver"
@@ -37,6 +38,7 @@ type eventRecord struct {
 	RequestParameters eventRequest     `json:"requestParameters"`
 	ResponseElements  eventRequestID   `json:"responseElements"`
 	S3                eventDescription `json:"s3"`
+	Glacier           *glacierEvent    `json:"glacierEventData,omitempty"`
 }
 
 type eventIdentity struct {
@@ -70,7 +72,53 @@ type eventObject struct {
 	Size      *int64 `json:"size,omitempty"`
 	ETag      string `json:"eTag,omitempty"`
 	VersionID string `json:"versionId,omitempty"`
-	Sequencer string `json:"sequencer"`
+	Sequencer string `json:"sequencer,omitempty"`
+}
+
+// glacierEvent is what the end of a restoration tells beside the object.
+type glacierEvent struct {
+	Restore restoreEvent `json:"restoreEventData"`
+}
+
+type restoreEvent struct {
+	Expiry string `json:"lifecycleRestorationExpiryTime"`
+	Class  string `json:"lifecycleRestoreStorageClass"`
+}
+
+// emptyETag is the entity tag of an empty body, which events give delete markers.
+const emptyETag = "d41d8cd98f00b204e9800998ecf8427e"
+
+// is tells whether the event is of one of the kinds, such as "ObjectCreated".
+func (c *change) is(kinds ...string) bool {
+	kind, _, _ := strings.Cut(c.event, ":")
+	return slices.Contains(kinds, kind)
+}
+
+// schema is the version of the document of an event.
+func (c *change) schema() string {
+	switch {
+	case c.is("ObjectCreated", "ObjectRemoved"), c.event == "ObjectRestore:Post", c.event == "ObjectRestore:Completed":
+		return "2.1"
+	case c.is("Replication"):
+		return "2.2"
+	}
+	return "2.3"
+}
+
+// etag is the entity tag that an event tells, which is none when an object is gone.
+func (c *change) etag() string {
+	if c.version.Marker {
+		return emptyETag
+	}
+	return c.version.ETag
+}
+
+// versionID is the version id that an event tells.
+func (c *change) versionID() string {
+	if c.id == "" && c.version.Versioned {
+		return c.version.id()
+	}
+	return c.id
 }
 
 // notify queues a message for each destination of the bucket that the change matches, in the transaction of the change.
@@ -114,7 +162,7 @@ func (s *Service) notifyRule(ctx context.Context, tx store.Txn, b *bucket, r *ru
 func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) message {
 	req := service.RequestFrom(ctx)
 	rec := eventRecord{
-		EventVersion: "2.1", EventSource: "aws:s3", AWSRegion: b.Region, EventName: c.event,
+		EventVersion: c.schema(), EventSource: "aws:s3", AWSRegion: b.Region, EventName: c.event,
 		EventTime:         s.now().Format(eventTime),
 		UserIdentity:      eventIdentity{"AWS:" + req.Principal.UserID},
 		RequestParameters: eventRequest{"127.0.0.1"},
@@ -122,7 +170,7 @@ func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) me
 		S3: eventDescription{
 			SchemaVersion: "1.0", ConfigurationID: r.ID,
 			Bucket: eventBucket{b.Name, eventIdentity{canonicalID(b.Account)}, b.arn()},
-			Object: eventObject{Key: eventKey(c.key), Sequencer: sequencer(c.version)},
+			Object: eventObject{Key: eventKey(c.key), ETag: c.etag(), VersionID: c.versionID(), Sequencer: sequencer(c.version)},
 		},
 	}
 	if req.SourceIP.IsValid() {
@@ -134,15 +182,15 @@ func (s *Service) describe(ctx context.Context, b *bucket, r *rule, c change) me
 	case service.Anonymous:
 		rec.UserIdentity.PrincipalID = "Anonymous"
 	}
-	if rec.S3.Object.VersionID = c.id; c.id == "" && c.version.Versioned {
-		rec.S3.Object.VersionID = c.version.id()
+	if c.is("ObjectCreated", "ObjectRestore") {
+		rec.S3.Object.Size = &c.version.Size
 	}
-	switch {
-	case !strings.HasPrefix(c.event, "ObjectCreated:") && !strings.HasPrefix(c.event, "ObjectRemoved:"):
-		rec.EventVersion = "2.3"
-		rec.S3.Object.ETag = c.version.ETag
-	case strings.HasPrefix(c.event, "ObjectCreated:"):
-		rec.S3.Object.Size, rec.S3.Object.ETag = &c.version.Size, c.version.ETag
+	if c.is("ObjectTagging", "ObjectAcl") { // they change no version, and have no place in the order
+		rec.S3.Object.Sequencer = ""
+	}
+	if c.event == "ObjectRestore:Completed" {
+		rec.UserIdentity.PrincipalID = "AmazonCustomer:" + canonicalID(b.Account)
+		rec.Glacier = &glacierEvent{restoreEvent{c.version.Restored.UTC().Format(eventTime), c.version.Class}}
 	}
 	return message{Records: []eventRecord{rec}}
 }

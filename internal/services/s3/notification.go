@@ -189,6 +189,9 @@ func parseRule(r *rule, filter *api.NotificationConfigurationFilter) error {
 		return nil
 	}
 	for _, f := range filter.Key.FilterRules {
+		if f.Name == "" || f.Value == nil {
+			return malformedXML()
+		}
 		switch strings.ToLower(f.Name) {
 		case "prefix":
 			if r.HasPrefix {
@@ -201,7 +204,7 @@ func parseRule(r *rule, filter *api.NotificationConfigurationFilter) error {
 			}
 			r.Suffix, r.HasSuffix = deref(f.Value), true
 		default:
-			return invalidArgument("filter rule name must be either prefix or suffix")
+			return invalidValue("FilterRule.Name", f.Name, "filter rule name must be either prefix or suffix")
 		}
 	}
 	return nil

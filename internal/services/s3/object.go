@@ -253,6 +253,8 @@ type removal struct {
 	conditions removeConditions
 	// event is the name of the events; empty means that of a deletion by a caller.
 	event string
+	// always tells that a missing object has an event too, as in deletions of many.
+	always bool
 }
 
 // removed is what a deletion did.
@@ -279,11 +281,13 @@ func (s *Service) remove(ctx context.Context, tx store.Txn, b *bucket, policy st
 		return removed{}, preconditionFailed("If-Match")
 	}
 	if b.Versioning == "" {
-		if !exists {
+		if !exists && !r.always {
 			return removed{}, nil
 		}
-		if err := s.deleteVersion(tx, b, r.key, v); err != nil {
-			return removed{}, err
+		if exists {
+			if err := s.deleteVersion(tx, b, r.key, v); err != nil {
+				return removed{}, err
+			}
 		}
 		return removed{}, s.notify(ctx, tx, b, change{event: cmp.Or(r.event, "ObjectRemoved:Delete"), key: r.key, version: &version{Seq: s.nextSeq(v)}})
 	}
@@ -400,7 +404,7 @@ func (s *Service) deleteSome(ctx context.Context, in *api.DeleteObjectsInput, po
 		deleted, failed = nil, nil
 		for _, o := range objects {
 			done, err := s.remove(ctx, tx, b, policy, removal{
-				key: o.Key, id: o.VersionId, bypass: deref(in.BypassGovernanceRetention), conditions: removeConditions{o.ETag, o.Size, o.LastModifiedTime},
+				key: o.Key, id: o.VersionId, bypass: deref(in.BypassGovernanceRetention), conditions: removeConditions{o.ETag, o.Size, o.LastModifiedTime}, always: true,
 			})
 			switch {
 			case err != nil && service.Code(err) == "InternalFailure":

@@ -1,9 +1,9 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -65,17 +65,17 @@ func (p *websitePlane) visit(v *visit, name, path string) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		v.page(methodNotAllowed())
+		v.page(methodNotAllowed().WithDetail(&MethodOfResource{r.Method, "OBJECT"}), nil)
 		return
 	}
 	key, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
 	if err != nil {
-		v.page(fail("InvalidURI", http.StatusBadRequest, "Couldn't parse the specified URI."))
+		v.page(fail("InvalidURI", http.StatusBadRequest, "Couldn't parse the specified URI."), nil)
 		return
 	}
 	v.key = key
 	if err := v.find(name); err != nil {
-		v.page(err)
+		v.page(err, nil)
 		return
 	}
 	v.serve()
@@ -247,7 +247,7 @@ func (v *visit) object(a *answer, status int) {
 	if a.body != nil {
 		defer a.body.Close()
 	}
-	if to := a.Headers.Redirect; to != "" && status == http.StatusOK {
+	if to := a.Headers.Redirect; to != "" { // also that of an error document
 		if strings.HasPrefix(to, "/") {
 			to = v.base + to
 		}
@@ -303,39 +303,58 @@ func (v *visit) notModified(err error) {
 func (v *visit) fail(err error) {
 	e, known := asError(err)
 	if !known || v.conf.ErrorDocument == nil || e.Status < 400 || e.Status > 499 {
-		v.page(err)
+		v.page(err, nil)
 		return
 	}
 	v.code = e.Code
 	a, docErr := v.get(v.conf.ErrorDocument.Key, false)
 	if docErr != nil {
-		v.page(err)
+		v.page(err, docErr)
 		return
 	}
 	v.object(a, e.Status)
 }
 
-// page answers with an error as a page.
-func (v *visit) page(err error) {
+// page answers with an error as a page. document is why the site's error document could not be read, if it has one.
+func (v *visit) page(err, document error) {
+	e := v.shown(err)
+	status := cmp.Or(e.Status, http.StatusForbidden)
+	id := v.s.newID()
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	var b strings.Builder
+	b.WriteString("<html>\n<head><title>" + title + "</title></head>\n<body>\n<h1>" + title + "</h1>\n")
+	listElements(&b, append(errorElements(e), [2]string{"RequestId", id}))
+	if document != nil {
+		b.WriteString("<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>\n")
+		listElements(&b, errorElements(v.shown(document)))
+	}
+	b.WriteString("<hr/>\n</body>\n</html>\n")
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	h.Set("X-Amz-Error-Code", e.Code)
+	h.Set("X-Amz-Request-Id", id)
+	v.code = e.Code
+	v.w.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		_, _ = io.WriteString(v.w, b.String()) // a client that has gone needs no page
+	}
+}
+
+// shown returns an error as visitors see it.
+func (v *visit) shown(err error) *service.Error {
 	e, known := asError(err)
 	if !known {
 		v.s.log.ErrorContext(v.r.Context(), "website request failed", slog.Any("error", err))
 		e = fail("InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again.")
 	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusForbidden
+	return e
+}
+
+func listElements(b *strings.Builder, elements [][2]string) {
+	b.WriteString("<ul>\n")
+	for _, e := range elements {
+		b.WriteString("<li>" + e[0] + ": " + html.EscapeString(e[1]) + "</li>\n")
 	}
-	title := strconv.Itoa(status) + " " + http.StatusText(status)
-	body := fmt.Sprintf("<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<ul>\n<li>Code: %s</li>\n<li>Message: %s</li>\n</ul>\n<hr/>\n</body>\n</html>\n",
-		title, title, html.EscapeString(e.Code), html.EscapeString(e.Message))
-	h := v.w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Amz-Error-Code", e.Code)
-	v.code = e.Code
-	v.w.WriteHeader(status)
-	if v.r.Method != http.MethodHead {
-		_, _ = io.WriteString(v.w, body) // a client that has gone needs no page
-	}
+	b.WriteString("</ul>\n")
 }

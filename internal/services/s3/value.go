@@ -3,9 +3,7 @@ package s3
 import (
 	"context"
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,14 +81,3 @@ func asError(err error) (*service.Error, bool) {
 }
 
 func notFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
-
-// writeXMLError writes an error of S3 where no operation answers: a preflight.
-func writeXMLError(w http.ResponseWriter, status int, code, message string) {
-	var b strings.Builder
-	b.WriteString(xml.Header + "<Error><Code>" + code + "</Code><Message>")
-	_ = xml.EscapeText(&b, []byte(message)) // a strings.Builder takes every write
-	b.WriteString("</Message></Error>")
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(b.String())) // a client that has gone needs no answer
-}

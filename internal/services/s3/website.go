@@ -56,6 +56,9 @@ func checkWebsite(c *api.WebsiteConfiguration) error {
 	if c.ErrorDocument != nil && c.ErrorDocument.Key == "" {
 		return invalidArgument("The ErrorDocument Key is not well formed")
 	}
+	if c.RoutingRules != nil && len(c.RoutingRules) == 0 {
+		return malformedXML()
+	}
 	if len(c.RoutingRules) > 50 {
 		return invalidRequest("%d routing rules provided, the number of routing rules in a website configuration is limited to 50.", len(c.RoutingRules))
 	}
@@ -81,7 +84,7 @@ func checkRoutingRule(r api.RoutingRule) error {
 	case r.Redirect.ReplaceKeyWith != nil && r.Redirect.ReplaceKeyPrefixWith != nil:
 		return invalidRequest("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
 	case r.Condition != nil && r.Condition.KeyPrefixEquals == nil && r.Condition.HttpErrorCodeReturnedEquals == nil:
-		return malformedXML()
+		return invalidRequest("Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.")
 	}
 	if c := r.Redirect.HttpRedirectCode; c != nil {
 		if _, err := strconv.Atoi(*c); err != nil {

@@ -215,6 +215,48 @@ func TestEndpointThatFailsIsTriedAgainAndThenBuried(t *testing.T) {
 	})
 }
 
+func TestEndpointThatIsDownForAnHourGetsEveryMessageOrBuriesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{status: 200}
+		h := newHarness(t, e)
+		topic := h.topic(t, "t", nil)
+		dead := h.queue(t, "dead", nil)
+		h.subscribe(t, topic, "http", "http://example.com/in", map[string]string{
+			"RedrivePolicy":  `{"deadLetterTargetArn":"` + dead + `"}`,
+			"DeliveryPolicy": `{"healthyRetryPolicy":{"numRetries":30,"minDelayTarget":60,"maxDelayTarget":60}}`,
+		})
+		synctest.Wait()
+		_, body := e.last()
+		var c struct{ Token string }
+		if err := json.Unmarshal([]byte(body), &c); err != nil {
+			t.Fatal(err)
+		}
+		do[api.ConfirmSubscriptionOutput](t, h, "sns", "ConfirmSubscription", &api.ConfirmSubscriptionInput{TopicArn: topic, Token: c.Token})
+		e.answer(500)
+		for minute := range 60 {
+			if minute%10 == 5 {
+				h.publish(t, topic, "at "+strconv.Itoa(minute))
+			}
+			synctest.Wait()
+			h.clock.Advance(time.Minute)
+		}
+		synctest.Wait()
+		e.answer(200)
+		before := e.count()
+		for range 60 {
+			h.clock.Advance(time.Minute)
+			synctest.Wait()
+		}
+		// 31 tries are a minute apart: those of 5, 15 and 25 minutes past are over before the hour is.
+		if got := e.count() - before; got != 3 {
+			t.Errorf("%d posts when it is well again, want one for each of 3 messages", got)
+		}
+		if got := h.bodies(t, "dead"); len(got) != 3 {
+			t.Errorf("%d dead letters, want 3: %v", len(got), got)
+		}
+	})
+}
+
 func TestQueueThatDoesNotLetTheTopicInGetsNothing(t *testing.T) {
 	h := newHarness(t, nil)
 	topic := h.topic(t, "t", nil)

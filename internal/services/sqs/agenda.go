@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -230,35 +229,30 @@ func (s *Service) tendStep(ctx context.Context, known *queue, step func(w *work,
 func (w *work) showDue(q *queue) (int64, error) {
 	seen := q.live.at()
 	prefix := q.base("mh")
-	var due []id
+	var due []concealed
 	next := int64(0)
 	reached := w.now + 1
 	for p, err := range w.tx.Range(store.Span{Lo: prefix.Uint(uint64(seen.moved)), Hi: prefix.End(), Limit: tendBatch + 1}) {
 		if err != nil {
 			return 0, err
 		}
-		at := int64(key.Decode(p.Key).Skip(prefix).Uint())
+		at, number := lotAt(prefix, p.Key)
 		if at > w.now {
 			next = at
 			break
 		}
-		if len(due) == tendBatch {
+		if len(due) >= tendBatch {
 			next, reached = at, at
 			break
 		}
-		due = append(due, idAt(p.Key))
+		for id := range idsIn(p.Value) {
+			due = append(due, concealed{id, at, number})
+		}
+		w.tx.Delete(p.Key)
 	}
 	changed := newGroups(q)
-	for _, id := range due {
-		st, ok, err := q.state(w.tx, id)
-		if err != nil {
-			return 0, err
-		}
-		if !ok || st.where == visible || st.due > w.now {
-			return 0, fmt.Errorf("message %s of %s is listed as due, and is not", id, q.arn)
-		}
-		w.show(q, id, &st)
-		changed.add(st.group)
+	if err := w.reveal(q, due, changed); err != nil {
+		return 0, err
 	}
 	if err := changed.refresh(w); err != nil {
 		return 0, err

@@ -121,7 +121,7 @@ func (s *Service) onHandles(ctx context.Context, url string, all []handled) ([]e
 		if err != nil {
 			return err
 		}
-		changed := newGroups(q)
+		changed, deleted := newGroups(q), 0
 		for i, e := range all {
 			if failed[i] != nil {
 				continue
@@ -133,7 +133,11 @@ func (s *Service) onHandles(ctx context.Context, url string, all []handled) ([]e
 			if failed[i], err = w.onHandle(q, e, receipts[i], changed); err != nil {
 				return err
 			}
+			if failed[i] == nil && e.visibility == nil {
+				deleted++
+			}
 		}
+		w.tx.OnCommit(func() { q.live.countDeleted(w.s.clock.Now(), deleted) })
 		return changed.refresh(w)
 	})
 	return failed, err

@@ -10,8 +10,7 @@
 //
 //	mb id part         body, attributes and digests of a message, written once; part counts pieces of half a megabyte
 //	ms id              state of a message: where it is, until when, how often it was received
-//	mv id              a visible message of a standard queue
-//	mh due id          a delayed message or one in flight, by the time at which it becomes visible
+//	mh due lot         the ids of delayed messages or of ones in flight, by the time at which they become visible
 //	mg group id        a message of a FIFO group, in order
 //	mo group           a FIFO group that holds messages: its last sequence number, its first message, whether it is ready
 //	mr place group     a ready group: its first message is visible
@@ -34,6 +33,10 @@
 // Counters are exact. They are kept in stripes, and a transaction uses a stripe that no other transaction of this process uses, so counting causes no conflicts.
 //
 // One goroutine (agenda) sleeps until the first queue has something due: a message to become visible, to expire, or a deduplication id to forget.
+//
+// # Metrics
+//
+// What is done with a queue is counted after the commit; what it holds is measured once a minute, for six hours after its last use (metrics.go).
 //
 // # What it deliberately is not
 //

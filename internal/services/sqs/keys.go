@@ -31,7 +31,6 @@ func allQueues() key.Key                            { return key.New("sqs", "q")
 func (q *queue) base(letters string) key.Key        { return q.data.Raw([]byte(letters)) }
 func (q *queue) bodyKey(id id, part byte) []byte    { return append(q.withID("mb", id), part) }
 func (q *queue) stateKey(id id) key.Key             { return q.withID("ms", id) }
-func (q *queue) visibleKey(id id) key.Key           { return q.withID("mv", id) }
 func (q *queue) groupMessages(group string) key.Key { return q.base("mg").Str(group) }
 func (q *queue) groupMessage(group string, id id) key.Key {
 	return q.groupMessages(group).Raw(id[:])
@@ -49,14 +48,6 @@ func (q *queue) attemptKey(attempt string) key.Key { return q.base("da").Str(att
 // expiryKey returns the row that finds row, a key of the queue, when it expires (Unix milliseconds).
 func (q *queue) expiryKey(expires int64, row key.Key) key.Key {
 	return q.base("dx").Uint(uint64(expires)).Raw(row[len(q.data):])
-}
-
-// dueKey returns the row of a hidden message that becomes visible at due (Unix milliseconds).
-func (q *queue) dueKey(due int64, id id) key.Key {
-	b := make(key.Key, 0, len(q.data)+2+8+len(id))
-	b = append(append(b, q.data...), "mh"...)
-	b = binary.BigEndian.AppendUint64(b, uint64(due))
-	return append(b, id[:]...)
 }
 
 func (q *queue) withID(letters string, id id) key.Key {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/btree"
 
@@ -17,7 +18,7 @@ const (
 	loadSize = 2048
 )
 
-// entry is a visible message of a standard queue, or a ready group of a FIFO queue. Its key is the end of its row's key, behind "mv" or "mr".
+// entry is a visible message of a standard queue, or a ready group of a FIFO queue. Its key is the end of its row's key, behind "ms" or "mr".
 type entry struct {
 	key   string
 	group string
@@ -28,7 +29,10 @@ func (e entry) sequence() uint64 { return binary.BigEndian.Uint64([]byte(e.key[:
 
 // live is the memory of a queue. Everything in it can be made again from the store.
 type live struct {
-	s *Service
+	s      *Service
+	meters meters
+	// lastUse is when a message was last sent, received or deleted, in Unix milliseconds; 0 before.
+	lastUse atomic.Int64
 	// loading is held by the one who reads entries from the store.
 	loading sync.Mutex
 
@@ -54,7 +58,7 @@ type live struct {
 	cursors  cursors
 }
 
-func newLive(s *Service) *live { return &live{s: s, ready: newEntries()} }
+func newLive(s *Service, m meters) *live { return &live{s: s, meters: m, ready: newEntries()} }
 
 func newEntries() *btree.BTreeG[entry] {
 	return btree.NewBTreeGOptions(func(a, b entry) bool { return a.key < b.key }, btree.Options{NoLocks: true, Degree: 16})
@@ -203,10 +207,12 @@ func (q *queue) load(ctx context.Context) error {
 	l.reading = true
 	l.mu.Unlock()
 	var read []entry
+	var last string
+	var whole bool
 	var n counts
 	err := l.s.store.View(ctx, func(r store.Reader) error {
 		var err error
-		if read, err = q.readReady(r, horizon); err == nil && horizon == "" {
+		if read, last, whole, err = q.readReady(r, horizon); err == nil && horizon == "" {
 			n, err = q.count(r, l.s.nowMS())
 		}
 		return err
@@ -224,40 +230,48 @@ func (q *queue) load(ctx context.Context) error {
 	for _, e := range read {
 		l.ready.Set(e)
 	}
-	l.whole = len(read) < loadSize
-	if len(read) > 0 {
-		l.horizon = read[len(read)-1].key
+	l.whole = whole
+	if last != "" {
+		l.horizon = last
 	}
 	l.mergeAsideLocked()
 	l.trimLocked()
 	return nil
 }
 
-// readReady reads entries behind horizon.
-func (q *queue) readReady(r store.Reader, horizon string) ([]entry, error) {
-	prefix := q.base("mv")
+// readReady reads what is ready behind the horizon. It looks at some rows and returns the last of them; whole says that there are no more.
+func (q *queue) readReady(r store.Reader, horizon string) (out []entry, last string, whole bool, err error) {
+	prefix := q.base("ms")
 	if q.fifo {
 		prefix = q.base("mr")
 	}
 	span := prefix.Span()
 	if horizon != "" {
 		span.Lo = append(prefix.Raw([]byte(horizon)), 0)
+	} else if oldest := q.live.at().oldest; oldest != nil && !q.fifo {
+		span.Lo = oldest
 	}
 	span.Limit = loadSize
-	var out []entry
+	seen := 0
 	for p, err := range r.Range(span) {
 		if err != nil {
-			return nil, err
+			return nil, "", false, err
 		}
-		e := entry{key: string(p.Key[len(prefix):])}
+		seen++
+		last = string(p.Key[len(prefix):])
 		if q.fifo {
-			e.group = key.Decode([]byte(e.key[8:])).Str()
-		} else {
-			e.group = string(p.Value)
+			out = append(out, entry{key: last, group: key.Decode([]byte(last[8:])).Str()})
+			continue
 		}
-		out = append(out, e)
+		st, err := decodeState(p.Value)
+		if err != nil {
+			return nil, "", false, err
+		}
+		if st.where == visible {
+			out = append(out, entry{key: last, group: st.group})
+		}
 	}
-	return out, nil
+	return out, last, seen < loadSize, nil
 }
 
 // clear forgets all entries after a purge.

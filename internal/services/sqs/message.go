@@ -40,6 +40,8 @@ type state struct {
 	due, first int64
 	// received counts the receives; it names the last one in receipt handles.
 	received uint64
+	// lot is the lot of a message that is not visible.
+	lot uint64
 	// parts is how many pieces the content has.
 	parts byte
 	group string
@@ -48,18 +50,19 @@ type state struct {
 }
 
 func (st *state) encode() []byte {
-	b := make([]byte, 0, 32+len(st.group)+len(st.source))
+	b := make([]byte, 0, 40+len(st.group)+len(st.source))
 	b = append(b, byte(st.where), st.parts)
 	b = binary.AppendVarint(b, st.due)
 	b = binary.AppendVarint(b, st.first)
 	b = binary.AppendUvarint(b, st.received)
+	b = binary.AppendUvarint(b, st.lot)
 	return appendText(appendText(b, st.group), st.source)
 }
 
 func decodeState(b []byte) (st state, err error) {
 	d := decoder{rest: b}
 	st.where, st.parts = where(d.byte()), d.byte()
-	st.due, st.first, st.received = d.int(), d.int(), d.uint()
+	st.due, st.first, st.received, st.lot = d.int(), d.int(), d.uint(), d.uint()
 	st.group, st.source = d.text(), d.text()
 	return st, d.err
 }

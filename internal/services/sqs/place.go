@@ -6,14 +6,13 @@ package sqs
 // put adds a message to a queue: visible, or hidden until st.due.
 func (w *work) put(q *queue, id id, st state, content []byte) error {
 	st.parts = q.writeContent(w.tx, id, content)
+	if st.where != visible {
+		w.conceal(q, id, &st, st.due)
+	}
 	w.tx.Set(q.stateKey(id), st.encode())
 	w.count(q, st.where.counted(1))
 	w.dueAt(q, id.enqueued()+q.retention*1000)
 	w.at(q).lower(q.stateKey(id))
-	if st.where != visible {
-		w.tx.Set(q.dueKey(st.due, id), nil)
-		w.dueAt(q, st.due)
-	}
 	if q.fifo {
 		return w.join(q, id, st)
 	}
@@ -23,9 +22,8 @@ func (w *work) put(q *queue, id id, st state, content []byte) error {
 	return nil
 }
 
-// announce writes the row of a visible message of a standard queue, and tells of it after the commit.
+// announce tells of a visible message of a standard queue after the commit.
 func (w *work) announce(q *queue, id id, group string) {
-	w.tx.Set(q.visibleKey(id), []byte(group))
 	e := w.at(q)
 	e.ready = append(e.ready, entry{key: string(id[:]), group: group})
 }
@@ -34,9 +32,7 @@ func (w *work) announce(q *queue, id id, group string) {
 func (w *work) leave(q *queue, id id, st state) {
 	w.count(q, st.where.counted(-1))
 	if st.where != visible {
-		w.tx.Delete(q.dueKey(st.due, id))
-	} else if !q.fifo {
-		w.tx.Delete(q.visibleKey(id))
+		w.release(q, id, &st)
 	}
 	if st.where == inFlight {
 		e := w.at(q)
@@ -47,11 +43,10 @@ func (w *work) leave(q *queue, id id, st state) {
 // hide puts a message in flight until due. The caller refreshes the group of a FIFO queue.
 func (w *work) hide(q *queue, id id, st *state, due int64) {
 	w.leave(q, id, *st)
-	st.where, st.due = inFlight, due
+	st.where = inFlight
+	w.conceal(q, id, st, due)
 	w.tx.Set(q.stateKey(id), st.encode())
-	w.tx.Set(q.dueKey(due, id), nil)
 	w.count(q, st.where.counted(1))
-	w.dueAt(q, due)
 	e := w.at(q)
 	e.started = append(e.started, q.tenant(st.group))
 }
@@ -59,7 +54,7 @@ func (w *work) hide(q *queue, id id, st *state, due int64) {
 // show makes a hidden message visible. The caller refreshes the group of a FIFO queue.
 func (w *work) show(q *queue, id id, st *state) {
 	w.leave(q, id, *st)
-	st.where, st.due = visible, 0
+	st.where, st.due, st.lot = visible, 0, 0
 	w.tx.Set(q.stateKey(id), st.encode())
 	w.count(q, st.where.counted(1))
 	if !q.fifo {
@@ -86,6 +81,6 @@ func (w *work) transfer(from, to *queue, id id, st state, moved id) (int, error)
 		return 0, err
 	}
 	w.remove(from, id, st)
-	st.where, st.due = visible, 0
+	st.where, st.due, st.lot = visible, 0, 0
 	return len(content), w.put(to, moved, st, content)
 }

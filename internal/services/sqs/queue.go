@@ -130,7 +130,7 @@ func (s *Service) parsed(p place, recordKey, recordBytes []byte) (*queue, error)
 		c.byKey, c.byID = map[string]cachedQueue{}, map[uint64]*live{}
 	}
 	if q.live = c.byID[q.ID]; q.live == nil {
-		q.live = newLive(s)
+		q.live = newLive(s, s.newMeters(p, q.Name))
 		c.byID[q.ID] = q.live
 	}
 	if old := c.byKey[string(recordKey)]; old.queue == nil || q.Version >= old.queue.Version {

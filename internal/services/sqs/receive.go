@@ -57,6 +57,9 @@ func (s *Service) receiveMessage(ctx context.Context, in *api.ReceiveMessageInpu
 		return nil, err
 	}
 	got, err := s.await(ctx, q, r, wait)
+	if err == nil {
+		q.live.countReceived(s.clock.Now(), len(got))
+	}
 	if err != nil || len(got) == 0 {
 		return &api.ReceiveMessageOutput{}, err
 	}

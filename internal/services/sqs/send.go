@@ -388,6 +388,7 @@ func (s *Service) deliver(ctx context.Context, q *queue, all []*outgoing) ([]sen
 func (w *work) send(q *queue, m *outgoing) (sent, error) {
 	if q.fifo {
 		if d, ok, err := w.duplicate(q, m); err != nil || ok {
+			w.tx.OnCommit(func() { q.live.countRepeated(w.s.clock.Now()) })
 			return d, err
 		}
 	}
@@ -412,6 +413,7 @@ func (w *work) send(q *queue, m *outgoing) (sent, error) {
 	if q.fifo {
 		w.remember(q, m, id)
 	}
+	w.tx.OnCommit(func() { q.live.countSent(w.s.clock.Now(), m.size) })
 	return told(q, id), nil
 }
 

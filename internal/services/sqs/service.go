@@ -11,6 +11,7 @@ import (
 	"lambent.dev/lambent/internal/auth/keycheck"
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -24,6 +25,7 @@ type Service struct {
 	log     *slog.Logger
 	baseURL string
 	keys    *keycheck.Checker
+	meters  *meter.Registry
 
 	queues  queueCache
 	agenda  agenda
@@ -33,8 +35,9 @@ type Service struct {
 
 // New returns SQS on the given collaborators; keys decides about queues that name a key. The second value is what other services use of it past the door.
 func New(d service.Deps, keys *keycheck.Checker) (service.Service, *Service) {
-	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL, keys: keys}
+	s := &Service{store: d.Store, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log, baseURL: d.BaseURL, keys: keys, meters: d.Meters}
 	s.agenda.init(s)
+	s.meters.Sample(s.sample)
 	return s.describe(), s
 }
 

@@ -10,6 +10,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -28,6 +29,7 @@ type harness struct {
 	clock   *clock.Fake
 	jobs    *events.Queue
 	ctx     context.Context
+	meters  meter.Registry
 }
 
 func newHarness(t testing.TB) *harness {
@@ -57,6 +59,7 @@ func newHarness(t testing.TB) *harness {
 func (h *harness) restart() {
 	h.service, h.impl = New(service.Deps{
 		Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
+		Meters: &h.meters,
 	}, nil)
 	h.Services = []service.Service{h.service}
 	h.impl.agenda.openAll(h.ctx)

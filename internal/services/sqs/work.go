@@ -79,16 +79,20 @@ func (q *queue) count(r store.Reader, now int64) (counts, error) {
 	q.live.mu.Lock()
 	from := q.live.cursors.moved
 	q.live.mu.Unlock()
-	for p, err := range r.Range(store.Span{Lo: q.base("mh").Uint(uint64(from)), Hi: q.base("mh").Uint(uint64(now) + 1)}) {
+	hidden := q.base("mh")
+	for p, err := range r.Range(store.Span{Lo: hidden.Uint(uint64(from)), Hi: hidden.Uint(uint64(now) + 1)}) {
 		if err != nil {
 			return sum, err
 		}
-		st, ok, err := q.state(r, idAt(p.Key))
-		if err != nil {
-			return sum, err
-		}
-		if ok {
-			sum = sum.plus(counts{visible: 1}).plus(st.where.counted(-1))
+		_, number := lotAt(hidden, p.Key)
+		for id := range idsIn(p.Value) {
+			st, ok, err := q.state(r, id)
+			if err != nil {
+				return sum, err
+			}
+			if ok && st.in(number) {
+				sum = sum.plus(counts{visible: 1}).plus(st.where.counted(-1))
+			}
 		}
 	}
 	return sum, nil
@@ -113,6 +117,8 @@ type effect struct {
 	due int64
 	// lowest is the first state row that was written, nil for none.
 	lowest key.Key
+	// hidden and left are the lots that messages come into and leave.
+	hidden, left []lot
 	// started and ended are the tenants whose messages came in and out of flight.
 	started, ended []string
 }
@@ -191,6 +197,9 @@ func (w *work) dueAt(q *queue, ms int64) {
 // finish writes the counters and arranges what happens after the commit.
 func (w *work) finish() error {
 	for _, e := range w.on {
+		if err := w.settle(e); err != nil {
+			return err
+		}
 		if e.changed != (counts{}) {
 			k := e.q.counterKey(w.leases.of(e.q.live))
 			c, err := w.counterAt(k)

@@ -63,3 +63,49 @@ func BenchmarkViewGet(b *testing.B) {
 		b.Error(err)
 	}
 }
+
+// BenchmarkSkipScan goes through 1,000 groups of 500 keys, of each of which it reads the first.
+func BenchmarkSkipScan(b *testing.B) {
+	s, err := pebble.Open(b.TempDir(), pebble.Options{MemTableBytes: 1 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	for group := range 1000 {
+		if err := s.Update(b.Context(), func(tx store.Txn) error {
+			for i := range 500 {
+				tx.Set(fmt.Appendf(nil, "group/%04d/%04d", group, i), make([]byte, 100))
+			}
+			return nil
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		n, span := 0, store.Prefix([]byte("group/"))
+		err := s.View(b.Context(), func(r store.Reader) error {
+			for {
+				found := false
+				for p, err := range r.Range(span) {
+					if err != nil {
+						return err
+					}
+					found, span.Lo = true, store.PrefixEnd(p.Key[:len("group/0000/")])
+					n++
+					break
+				}
+				if !found {
+					return nil
+				}
+			}
+		})
+		if err != nil || n != 1000 {
+			b.Fatalf("%d groups, %v", n, err)
+		}
+	}
+}

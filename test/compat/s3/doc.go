@@ -3,8 +3,8 @@
 // # Recorded answers
 //
 // testdata/recorded.txtar states what the recordings of LocalStack's public tests of S3 state (Apache-2.0; see package recorded), as calls of boto3, and
-// testdata/recorded_expected.txt lists the cases that are not met, with reasons. Not in it are cases that send raw HTTP requests, that need other
-// services or bodies of megabytes, and those that compare nothing. The members that a case ignores are the default encryption of AWS's buckets, ETags of
+// testdata/recorded_expected.txt lists the cases that are not met, with reasons. Events are read from a queue that is their destination, or that of a topic or a rule.
+// Not in it are cases that send raw HTTP requests (those about CORS and websites are among the requests below), that need functions or bodies of megabytes, and those that compare nothing. The members that a case ignores are the default encryption of AWS's buckets, ETags of
 // encrypted objects, and bodies that the recording did not keep.
 //
 // # Requests

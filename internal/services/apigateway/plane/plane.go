@@ -19,7 +19,6 @@ import (
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
-	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
@@ -51,8 +50,6 @@ type Options struct {
 	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Keys opens the private keys of client certificates.
 	Keys port.Keys
-	// Meters count requests; nil counts nothing.
-	Meters *meter.Registry
 	// Next answers requests for what is no REST API; nil answers that there is no such API.
 	Next http.Handler
 }

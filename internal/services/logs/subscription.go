@@ -1,0 +1,332 @@
+package logs
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
+)
+
+const (
+	// servicePrincipal is as whom the service delivers log events.
+	servicePrincipal = "logs.amazonaws.com"
+	// maxSubscriptions is how many subscription filters a group has
+	// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
+	maxSubscriptions = 2
+	// deliverFor is how long a delivery is tried again
+	// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html).
+	deliverFor = 24 * time.Hour
+	// maxDelivered bounds the messages of one delivery, in bytes; one event may be larger.
+	maxDelivered = 512 << 10
+	// functionGroups begins the names of the groups that functions log to.
+	functionGroups = "/aws/lambda/"
+)
+
+// subscription is a subscription filter; it is part of its group's record.
+type subscription struct {
+	Name         string
+	Pattern      string `json:",omitempty"`
+	Destination  string
+	Role         string `json:",omitempty"`
+	Distribution string
+	Created      int64 // Unix milliseconds
+}
+
+func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) (*api.PutSubscriptionFilterOutput, error) {
+	sub, err := l.newSubscription(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	s := scopeOf(ctx)
+	err = l.deps.Store.View(ctx, func(r store.Reader) error {
+		g, err := getGroup(r, s, in.LogGroupName)
+		if err != nil {
+			return err
+		}
+		return checkLoop(r, s, g.Name, sub.Destination)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.try(ctx, s, in.LogGroupName, sub); err != nil {
+		return nil, err
+	}
+	return &api.PutSubscriptionFilterOutput{}, l.changeGroup(ctx, in.LogGroupName, func(_ store.Txn, _ scope, g *group) error {
+		i := slices.IndexFunc(g.Subscriptions, func(have subscription) bool { return have.Name == sub.Name })
+		switch {
+		case i >= 0:
+			sub.Created = g.Subscriptions[i].Created
+			g.Subscriptions[i] = sub
+			return nil
+		case len(g.Subscriptions) >= maxSubscriptions:
+			return service.Errorf("LimitExceededException", "Resource limit exceeded. A log group has at most %d subscription filters: delete one of %s first.", maxSubscriptions, g.Name)
+		}
+		g.Subscriptions = append(g.Subscriptions, sub)
+		slices.SortFunc(g.Subscriptions, func(a, b subscription) int { return cmp.Compare(a.Name, b.Name) })
+		return nil
+	})
+}
+
+// newSubscription checks what a filter is made of.
+func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilterInput) (subscription, error) {
+	sub := subscription{Name: in.FilterName, Pattern: in.FilterPattern, Destination: in.DestinationArn, Role: opt.Value(in.RoleArn), Distribution: cmp.Or(in.Distribution, "ByLogStream"), Created: l.nowMS()}
+	for name, given := range map[string]bool{
+		"applyOnTransformedLogs": opt.Value(in.ApplyOnTransformedLogs), "fieldSelectionCriteria": opt.Value(in.FieldSelectionCriteria) != "", "emitSystemFields": len(in.EmitSystemFields) > 0,
+	} {
+		if given {
+			return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", name)
+		}
+	}
+	if _, err := compilePattern(&sub.Pattern); err != nil {
+		return sub, err
+	}
+	to, err := arn.Parse(sub.Destination)
+	if err != nil {
+		return sub, invalid("destinationArn %q is not an ARN.", sub.Destination)
+	}
+	switch to.Service {
+	case "lambda":
+		if sub.Role != "" {
+			return sub, invalid("destinationArn for vendor lambda cannot be used with roleArn")
+		}
+		return sub, nil
+	case "kinesis", "firehose":
+		if sub.Role == "" {
+			return sub, invalid("destinationArn for vendor %s cannot be used without roleArn", to.Service)
+		}
+		return sub, l.options.Roles.CheckPassRole(ctx, sub.Role, servicePrincipal)
+	case "logs":
+		return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", "a destinationArn of CloudWatch Logs destinations")
+	}
+	return sub, invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor %s", to.Service)
+}
+
+// checkLoop refuses a filter by which events would go round without end: what a function logs about them comes back to it, by its own group or by those of other functions.
+func checkLoop(r store.Reader, s scope, groupName, destination string) error {
+	own, ok := strings.CutPrefix(groupName, functionGroups)
+	name, isFunction := functionName(destination)
+	if !ok || !isFunction {
+		return nil
+	}
+	if name == own {
+		return invalid("The log group provided is reserved for the function logs of the destination function.")
+	}
+	seen := []string{name}
+	for i := 0; i < len(seen); i++ {
+		g, err := getGroup(r, s, functionGroups+seen[i])
+		if service.Code(err) == "ResourceNotFoundException" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, sub := range g.Subscriptions {
+			next, ok := functionName(sub.Destination)
+			switch {
+			case ok && next == own:
+				return invalid("Log events of the function %s would come back to it without end: the logs of %s, to which this filter leads, are sent to %s by the filter %s of %s. Delete that filter first.", own, name, own, sub.Name, g.Name)
+			case ok && !slices.Contains(seen, next):
+				seen = append(seen, next)
+			}
+		}
+	}
+	return nil
+}
+
+// functionName returns the name in the ARN of a function.
+func functionName(destination string) (string, bool) {
+	_, rest, ok := strings.Cut(destination, ":function:")
+	name, _, _ := strings.Cut(rest, ":")
+	return name, ok && strings.HasPrefix(destination, "arn:aws:lambda:")
+}
+
+// try asks whether a destination takes what the filter would send: a stream gets a test message, as from AWS.
+func (l *Logs) try(ctx context.Context, s scope, groupName string, sub subscription) error {
+	m := l.message(s, groupName, sub)
+	if strings.HasPrefix(sub.Destination, "arn:aws:lambda:") {
+		if err := l.options.Sender.Try(ctx, m.From, m.Target); err != nil {
+			return refusedBy(err, "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.")
+		}
+		return nil
+	}
+	what := "Kinesis stream"
+	if strings.HasPrefix(sub.Destination, "arn:aws:firehose:") {
+		what = "Firehose stream"
+	}
+	body, err := json.Marshal(envelope{
+		Type: "CONTROL_MESSAGE", Owner: "CloudwatchLogs", Filters: []string{},
+		Events: []delivered{{Time: l.nowMS(), Message: "CWL CONTROL MESSAGE: Checking health of destination " + what + "."}},
+	})
+	if err != nil {
+		return err
+	}
+	m.Body = pack(body)
+	if err := l.options.Sender.Send(ctx, m); err != nil {
+		return refusedBy(err, "Could not deliver test message to specified "+what+". Check if the given "+strings.Replace(what, "K", "k", 1)+" is in ACTIVE state.")
+	}
+	return nil
+}
+
+// refusedBy tells what AWS tells, and behind it why.
+func refusedBy(err error, message string) error {
+	var known *service.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	return invalid("%s (%s: %s)", message, known.Code, known.Message)
+}
+
+func (l *Logs) describeSubscriptionFilters(ctx context.Context, in *api.DescribeSubscriptionFiltersInput) (*api.DescribeSubscriptionFiltersOutput, error) {
+	out := &api.DescribeSubscriptionFiltersOutput{SubscriptionFilters: []api.SubscriptionFilter{}}
+	limit := limitOf(in.Limit, 50)
+	err := l.deps.Store.View(ctx, func(r store.Reader) error {
+		g, err := getGroup(r, scopeOf(ctx), in.LogGroupName)
+		if err != nil {
+			return err
+		}
+		for _, sub := range g.Subscriptions {
+			if !strings.HasPrefix(sub.Name, opt.Value(in.FilterNamePrefix)) || sub.Name <= opt.Value(in.NextToken) {
+				continue
+			}
+			if len(out.SubscriptionFilters) == limit {
+				out.NextToken = out.SubscriptionFilters[limit-1].FilterName
+				return nil
+			}
+			out.SubscriptionFilters = append(out.SubscriptionFilters, api.SubscriptionFilter{
+				FilterName: ptr(sub.Name), LogGroupName: ptr(g.Name), FilterPattern: ptr(sub.Pattern), DestinationArn: ptr(sub.Destination), RoleArn: opt.Of(sub.Role),
+				Distribution: sub.Distribution, ApplyOnTransformedLogs: ptr(false), CreationTime: ptr(sub.Created),
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (l *Logs) deleteSubscriptionFilter(ctx context.Context, in *api.DeleteSubscriptionFilterInput) (*api.DeleteSubscriptionFilterOutput, error) {
+	err := l.changeGroup(ctx, in.LogGroupName, func(_ store.Txn, _ scope, g *group) error {
+		before := len(g.Subscriptions)
+		g.Subscriptions = slices.DeleteFunc(g.Subscriptions, func(have subscription) bool { return have.Name == in.FilterName })
+		if len(g.Subscriptions) == before {
+			return notFound("subscription filter")
+		}
+		return nil
+	})
+	return &api.DeleteSubscriptionFilterOutput{}, err
+}
+
+// envelope is what subscribers get
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample).
+type envelope struct {
+	Type    string      `json:"messageType"`
+	Owner   string      `json:"owner"`
+	Group   string      `json:"logGroup"`
+	Stream  string      `json:"logStream"`
+	Filters []string    `json:"subscriptionFilters"`
+	Events  []delivered `json:"logEvents"`
+}
+
+type delivered struct {
+	ID      string `json:"id"`
+	Time    int64  `json:"timestamp"`
+	Message string `json:"message"`
+}
+
+// message returns a message of a filter, without its body.
+func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Message {
+	return &deliver.Message{
+		Target: sub.Destination, Role: sub.Role,
+		From: port.Source{Service: servicePrincipal, ARN: groupARN(s, groupName) + ":*", Account: s.account},
+	}
+}
+
+// record writes events to a stream inside a transaction, and sends those on that the group's subscription filters want.
+func (l *Logs) record(ctx context.Context, tx store.Txn, s scope, g group, st stream, lines []line, now int64) (stream, error) {
+	for _, sub := range g.Subscriptions {
+		if err := l.publish(ctx, tx, s, g.Name, sub, st, lines); err != nil {
+			return st, err
+		}
+	}
+	return write(tx, s, g.ID, st, lines, now)
+}
+
+// publish enqueues deliveries of the events that a filter wants, several in one.
+func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line) error {
+	wanted, err := compilePattern(&sub.Pattern)
+	if err != nil {
+		return err
+	}
+	var some []delivered
+	size := 0
+	for i, e := range lines {
+		if !wanted(e.message) {
+			continue
+		}
+		if size += len(e.message); size > maxDelivered && len(some) > 0 {
+			if err := l.enqueue(ctx, tx, s, groupName, sub, st.Name, some); err != nil {
+				return err
+			}
+			some, size = nil, len(e.message)
+		}
+		at := event{position: position{e.ms, st.Name, st.Seq + uint64(i)}}
+		some = append(some, delivered{ID: eventID(at), Time: e.ms, Message: e.message})
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return l.enqueue(ctx, tx, s, groupName, sub, st.Name, some)
+}
+
+func (l *Logs) enqueue(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, streamName string, events []delivered) error {
+	body, err := json.Marshal(envelope{Type: "DATA_MESSAGE", Owner: s.account, Group: groupName, Stream: streamName, Filters: []string{sub.Name}, Events: events})
+	if err != nil {
+		return err
+	}
+	m := l.message(s, groupName, sub)
+	m.Body = pack(body)
+	if sub.Distribution == "ByLogStream" {
+		m.PartitionKey = streamName
+	}
+	if strings.HasPrefix(sub.Destination, "arn:aws:lambda:") {
+		m.Body = append(base64.StdEncoding.AppendEncode([]byte(`{"awslogs":{"data":"`), m.Body), `"}}`...)
+	}
+	if len(m.Body) > deliver.MaxBody {
+		l.deps.Log.WarnContext(ctx, "log events are too large for their subscription filter and are not delivered", slog.String("log_group", groupName),
+			slog.String("filter", sub.Name), slog.Int("bytes", len(m.Body)), slog.Int("limit", deliver.MaxBody))
+		return nil
+	}
+	return l.deliveries.Enqueue(tx, m)
+}
+
+// pack compresses a message as subscribers expect it.
+func pack(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
+}
+
+// dropped tells the operator of deliveries that were given up.
+func (l *Logs) dropped(ctx context.Context, _ store.Txn, m *deliver.Message, attempts int, cause error) error {
+	l.deps.Log.WarnContext(ctx, "log events could not be delivered to the destination of a subscription filter", slog.String("source", m.From.ARN),
+		slog.String("destination", m.Target), slog.Int("attempts", attempts), slog.Any("error", cause))
+	return nil
+}
