@@ -33,6 +33,7 @@ type Config struct {
 	SnapshotMemory   string
 	IdleFunctions    string
 	Concurrency      string
+	InvocationRate   string
 	RecordedEvents   string
 	StrictRuntimes   bool
 	Debuggers        string
@@ -143,6 +144,9 @@ func (c *Config) Validate() error {
 	if _, err := c.ConcurrencyLimit(0); err != nil {
 		refuse("concurrency", "%v", err)
 	}
+	if _, err := c.InvocationsASecond(0); err != nil {
+		refuse("invocation-rate", "%v", err)
+	}
 	if _, err := c.RecordedEventBytes(); err != nil {
 		refuse("recorded-events", "%v", err)
 	}
@@ -216,8 +220,10 @@ func PercentOfMemory(value string) (int, error) {
 const (
 	// ConcurrencyAuto is the value of the setting "concurrency" that leaves it to the machine's memory.
 	ConcurrencyAuto = "auto"
-	environmentSize = 16 << 20
-	concurrencyStep = 100
+	// InvocationRateAuto is the value of the setting "invocation-rate" that leaves it to the concurrency.
+	InvocationRateAuto = "auto"
+	environmentSize    = 16 << 20
+	concurrencyStep    = 100
 )
 
 // ConcurrencyLimit is the setting concurrency as a number, on a machine with that many bytes of memory; 0 means that it is not known.
@@ -229,6 +235,27 @@ func (c *Config) ConcurrencyLimit(memory int64) (int, error) {
 	n, err := strconv.Atoi(c.Concurrency)
 	if err != nil || n < 1 || n > 100_000 {
 		return 0, fmt.Errorf("%q is neither auto nor a number from 1 to 100000", c.Concurrency)
+	}
+	return n, nil
+}
+
+// Invocations of functions a second: for each unit of concurrency, and of an account in AWS that has its first quota of 1,000.
+const (
+	invocationsOfSlot  = 10
+	invocationsAtLeast = 10_000
+)
+
+// InvocationsASecond is the setting invocation-rate as a number of invocations a second, 0 for any, on a machine with that concurrency.
+func (c *Config) InvocationsASecond(concurrency int) (int, error) {
+	switch c.InvocationRate {
+	case InvocationRateAuto:
+		return max(concurrency*invocationsOfSlot, invocationsAtLeast), nil
+	case "unlimited":
+		return 0, nil
+	}
+	n, err := strconv.Atoi(c.InvocationRate)
+	if err != nil || n < 1 || n > unlimitedRate {
+		return 0, fmt.Errorf("%q is neither auto, nor unlimited, nor a number from 1 to %d", c.InvocationRate, unlimitedRate)
 	}
 	return n, nil
 }

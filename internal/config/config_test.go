@@ -58,6 +58,20 @@ func TestConcurrencyFollowsTheMemory(t *testing.T) {
 	}
 }
 
+func TestInvocationRateFollowsTheConcurrency(t *testing.T) {
+	for _, tc := range []struct {
+		setting           string
+		concurrency, want int
+		fails             bool
+	}{{"auto", 1500, 15_000, false}, {"auto", 100, 10_000, false}, {"20", 100, 20, false}, {"unlimited", 100, 0, false}, {"0", 100, 0, true}, {"fast", 100, 0, true}} {
+		c := Default()
+		c.InvocationRate = tc.setting
+		if n, err := c.InvocationsASecond(tc.concurrency); n != tc.want || (err != nil) != tc.fails {
+			t.Errorf("%s with a concurrency of %d: %d, %v; want %d", tc.setting, tc.concurrency, n, err, tc.want)
+		}
+	}
+}
+
 func TestLaterPlacesWin(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, FileName), "region: eu-west-1\naccount: 111111111111\nlog-level: warn\n")

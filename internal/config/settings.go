@@ -116,6 +116,10 @@ func Settings() []Setting {
 			"How many invocations run at a time: the limit of each account and region, as AWS's quota of concurrent executions, and the most sandboxes that "+
 				"this machine holds. auto: one for each 16 MiB of memory, in steps of 100, and at least 100. Set 1000 for what a new AWS account has.",
 			func(c *Config) *string { return &c.Concurrency }),
+		text("invocation-rate", InvocationRateAuto,
+			"How many invocations a second an account takes in a region of callers who wait for the answer, as AWS's quota of invocation requests. auto: 10 for each unit of concurrency, and at "+
+				"least 10000. unlimited: any number. Functions with reserved concurrency take 10 for each unit of it, as on AWS. Queued events and event sources do not count.",
+			func(c *Config) *string { return &c.InvocationRate }),
 		text("recorded-events", "32MiB",
 			"How much memory the events of past invocations may take, which `lambent replay` sends again. The last 4,096 at most are kept, until Lambent stops; "+
 				"only the root user can read them. 0MiB keeps none.",

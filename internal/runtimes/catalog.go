@@ -80,6 +80,8 @@ type MissingError struct {
 	ID, Package string
 	// Reason says what was found instead, if anything.
 	Reason string
+	// Withdrawn is set by a strict catalog for a runtime for which AWS creates no functions any more.
+	Withdrawn bool
 }
 
 // Error names the package to install.
@@ -109,6 +111,12 @@ func retired() []string {
 	return []string{
 		"nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x", "nodejs18.x", "python3.6", "python3.7", "python3.8", "python3.9", "java8", "ruby2.5", "ruby2.7", "dotnet6",
 	}
+}
+
+// withdrawn tells whether AWS creates no functions for a runtime any more: of the retired ones it goes on with some,
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html#runtime-support-policy.
+func withdrawn(id string) bool {
+	return slices.Contains(retired(), id) && !slices.Contains([]string{"nodejs16.x", "nodejs18.x", "python3.8", "python3.9", "dotnet6"}, id)
 }
 
 // Known tells whether id is one of AWS's identifiers.
@@ -259,7 +267,7 @@ func (c *Catalog) lookup(ctx context.Context, id string) (*Runtime, error) {
 	if !exact {
 		p, exact, ok = choose(c.programs(ctx, &l, ""), want, &l)
 	}
-	missing := &MissingError{ID: id, Package: l.debianPackage(want)}
+	missing := &MissingError{ID: id, Package: l.debianPackage(want), Withdrawn: c.o.Strict && withdrawn(id)}
 	if !ok {
 		return nil, missing
 	}

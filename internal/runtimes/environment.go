@@ -318,6 +318,9 @@ func (r *Runtime) workingDir() string {
 	return "/var/task"
 }
 
+// programPath is where AWS's runtimes look for programs, as it was recorded from them.
+const programPath = "PATH=/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
+
 // environ is the environment of the process: what AWS sets for the runtime, then what is given. See
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (r *Runtime) environ(given []string) []string {
@@ -328,33 +331,30 @@ func (r *Runtime) environ(given []string) []string {
 		"LANG=en_US.UTF-8", "TZ=:UTC",
 		"LAMBDA_TASK_ROOT=/var/task", "LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
-		"LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-	}
-	if r.root != "" { // AWS's images have their libraries there
-		env[len(env)-1] = strings.Replace(env[len(env)-1], "=", "=/var/lang/lib:", 1)
+		"LD_LIBRARY_PATH=/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
 	}
 	switch r.Family {
 	case FamilyDotnet:
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID)
+		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID)
 		env = append(env, r.dotnet.environ()...)
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
+		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task/node_modules", major))
 		if r.authority {
 			env = append(env, "NODE_EXTRA_CA_CERTS="+authorityFile)
 		}
 	case FamilyPython:
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
+		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"PYTHONPATH=/var/runtime", "PYTHONDONTWRITEBYTECODE=1")
 	case FamilyJava:
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
+		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3")
 	case FamilyRuby:
 		abi := r.minor() + ".0"
-		env = append(env, "PATH=/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin", "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
+		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
 			"GEM_PATH=/var/task/vendor/bundle/ruby/"+abi+":/opt/ruby/gems/"+abi, "RUBYLIB=/var/task:/var/runtime/lib:/opt/ruby/lib")
 	default:
-		env = append(env, "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin")
+		env = append(env, programPath)
 	}
 	return merge(env, given)
 }

@@ -173,6 +173,9 @@ func (p *parts) functions(ctx context.Context, s *Server, o lambda.Options) (ser
 	if o.Concurrency, err = p.cfg.ConcurrencyLimit(runtimes.PartOfMemory(100)); err != nil {
 		return service.Service{}, nil, err
 	}
+	if o.InvocationRate, err = p.cfg.InvocationsASecond(o.Concurrency); err != nil {
+		return service.Service{}, nil, err
+	}
 	o.MaxEnvironments = o.Concurrency
 	o.Stopping = s.stopping
 	if p.cfg.Debuggers != "" {

@@ -27,6 +27,8 @@ type dialect struct {
 	namesInput bool
 	// openEnum is the path of a member whose enumeration the service checks itself, in its own words.
 	openEnum string
+	// plainList is the path of a list whose values are answered for as a single value would be.
+	plainList string
 	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty; clients see other required ones empty.
 	unlessEmpty []string
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
@@ -99,7 +101,7 @@ func dialectOf(api *awsapi.API) dialect {
 		// The last event of a shard has no continuation: by that clients know it.
 		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}
 	case "lambda":
-		d.wholeLists, d.openEnum = true, "runtime"
+		d.wholeLists, d.openEnum, d.plainList = true, "runtime", "compatibleRuntimes"
 		// A function without a configuration for code signing is answered with an empty document.
 		d.unlessEmpty = []string{"CodeSigningConfigArn", "FunctionName"}
 	case "cloudfront":

@@ -29,6 +29,10 @@ func (v *validator) members(f *field, value reflect.Value) {
 	for i := range value.Len() {
 		if item, present := f.element.item(value.Index(i)); present && v.broken(f.element, item) {
 			rules := constraints(f.element.shape)
+			if v.path("") == v.dialect.plainList {
+				v.add(f.shape, showList(value), "%s", rules[0])
+				return
+			}
 			if !v.dialect.bareWhole {
 				rules = append(rules, "Member must not be null")
 			}

@@ -2,17 +2,14 @@ package clients
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
 func TestTokensAndPagesUseAnHTTPAPI(t *testing.T) {
-	modules := filepath.Join("..", "js", "node_modules", "jose")
-	if _, err := os.Stat(modules); err != nil {
-		t.Fatalf("the pinned clients are missing (%v); run: make clients", err)
-	}
+	module(t, "jose")
+	module(t, "openid-client")
 	s := start(t)
 	key := s.RootKey()
 	args := []string{filepath.Join("..", "js", "httpapi.mjs"), s.URL(), key.AccessKeyID, key.Secret}

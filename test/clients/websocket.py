@@ -1,6 +1,7 @@
-"""A chat over a WebSocket API: boto3 makes it and posts to its connections, the client library websockets talks to it."""
+"""A chat over a WebSocket API: boto3 makes it and posts to its connections, the client library websockets and the program wscat talk to it."""
 
 import json
+import subprocess
 import sys
 
 import boto3
@@ -41,6 +42,18 @@ with connect(api["ApiEndpoint"] + "/prod") as client:
         raise SystemExit("the connection is still open")
     except Exception as error:  # the library has one class for each way a connection ends
         assert "1000" in str(error), error
+
+# wscat sends its message when it is connected, and ends with its connection.
+with subprocess.Popen(
+    ["node", given["wscat"], "--connect", api["ApiEndpoint"] + "/prod", "--execute", json.dumps({"action": "who"}), "--wait", "60"],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+) as program:
+    answer = json.loads(program.stdout.readline())
+    assert answer["route"] == "who", answer
+    connections.post_to_connection(ConnectionId=answer["connectionId"], Data=b"news")
+    assert program.stdout.readline() == "news\n"
+    connections.delete_connection(ConnectionId=answer["connectionId"])
+    program.wait(timeout=20)
 
 try:
     connections.post_to_connection(ConnectionId="none", Data=b"x")

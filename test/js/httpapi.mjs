@@ -1,7 +1,8 @@
-// Uses an HTTP API with tokens of the library jose and from a page in Chromium: node httpapi.mjs ENDPOINT KEY SECRET [page]
+// Uses an HTTP API with tokens of the library jose, with those that openid-client gets from an issuer, and from a page in Chromium: node httpapi.mjs ENDPOINT KEY SECRET [page]
 import { createServer } from "node:http";
 import { ApiGatewayV2Client, CreateApiCommand, CreateAuthorizerCommand, CreateIntegrationCommand, CreateRouteCommand, CreateStageCommand } from "@aws-sdk/client-apigatewayv2";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
+import * as openid from "openid-client";
 
 const [endpoint, accessKeyId, secretAccessKey, inPage] = process.argv.slice(2);
 const check = (ok, what) => { if (!ok) throw new Error(what); };
@@ -12,7 +13,8 @@ const jwk = async (id) => ({ ...(await exportJWK(keys[id].publicKey)), kid: id, 
 let base;
 const server = createServer(async (request, response) => {
   const send = (type, body) => response.writeHead(200, { "Content-Type": type }).end(body);
-  if (request.url === "/issuer/.well-known/openid-configuration") return send("application/json", JSON.stringify({ issuer: `${base}/issuer`, jwks_uri: `${base}/issuer/keys` }));
+  if (request.url === "/issuer/.well-known/openid-configuration") return send("application/json", JSON.stringify({ issuer: `${base}/issuer`, jwks_uri: `${base}/issuer/keys`, token_endpoint: `${base}/issuer/token` }));
+  if (request.url === "/issuer/token") return send("application/json", JSON.stringify({ access_token: await token("ES256"), token_type: "Bearer", expires_in: 300 }));
   if (request.url === "/issuer/keys") return send("application/json", JSON.stringify({ keys: [await jwk("RS256"), await jwk("ES256")] }));
   if (request.url === "/page") return send("text/html", "<!doctype html><title>page</title>");
   return send("application/json", JSON.stringify({ method: request.method, url: request.url, sub: request.headers["x-sub"] ?? null }));
@@ -46,6 +48,12 @@ try {
     const body = await answer.json();
     check(answer.status === 200 && body.sub === "ann" && body.url === "/backend/a%20b", `${id}: ${answer.status} ${JSON.stringify(body)}`);
   }
+  const client = await openid.discovery(new URL(`${base}/issuer`), "app", "secret", undefined, { execute: [openid.allowInsecureRequests] });
+  const granted = await openid.clientCredentialsGrant(client, { scope: "read" });
+  const resource = await openid.fetchProtectedResource(client, granted.access_token, new URL(url), "GET");
+  check(resource.status === 200 && (await resource.json()).sub === "ann", `openid-client: ${resource.status}`);
+  const challenged = await openid.fetchProtectedResource(client, `${granted.access_token}x`, new URL(url), "GET").catch((e) => e);
+  check(challenged.status === 401 && challenged.cause?.[0]?.parameters?.error === "invalid_token", `openid-client with a broken token: ${challenged.status} ${JSON.stringify(challenged.cause)}`);
   const refused = {
     "no token": [undefined, 401, "Bearer"],
     "an expired token": [await token("RS256", { end: "-1m" }), 401, "expired"],

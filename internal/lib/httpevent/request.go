@@ -44,7 +44,7 @@ func AppendHeaders(b []byte, r *http.Request) []byte {
 	fields := make([]field, 0, len(r.Header)+5)
 	for name, values := range r.Header {
 		switch name {
-		case "Cookie", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto":
+		case "Connection", "Cookie", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto":
 			continue
 		}
 		fields = append(fields, field{strings.ToLower(name), strings.Join(values, ",")})

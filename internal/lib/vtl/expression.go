@@ -156,6 +156,10 @@ func (p *parser) number() (expr, error) {
 		}
 		p.at++
 	}
+	if n := exponent(p.text[p.at:]); n > 0 && p.at > start {
+		p.at += n
+		whole = false
+	}
 	text := p.text[start:p.at]
 	if whole {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -167,6 +171,22 @@ func (p *parser) number() (expr, error) {
 		return nil, p.fault("expected a number")
 	}
 	return constant{f}, nil
+}
+
+// exponent is the length of the exponent that a text begins with, such as e+3; 0 without one.
+func exponent(text string) int {
+	if text == "" || text[0] != 'e' && text[0] != 'E' {
+		return 0
+	}
+	n := 1
+	if n < len(text) && (text[n] == '+' || text[n] == '-') {
+		n++
+	}
+	digits := len(text[n:]) - len(strings.TrimLeft(text[n:], "0123456789"))
+	if digits == 0 {
+		return 0
+	}
+	return n + digits
 }
 
 func (p *parser) quoted() (expr, error) {

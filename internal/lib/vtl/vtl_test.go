@@ -105,9 +105,16 @@ func requestVars(body string) map[string]any {
 	}, context, pairs("table", "orders"))
 }
 
+// TestRendersAsAPIGateway runs testdata/renders.txt, our own facts, and testdata/velocity.txt, what API Gateway shares with Apache Velocity.
 func TestRendersAsAPIGateway(t *testing.T) {
+	for _, name := range []string{"renders.txt", "velocity.txt"} {
+		t.Run(name, func(t *testing.T) { runRenders(t, "testdata/"+name) })
+	}
+}
+
+func runRenders(t *testing.T, file string) {
 	const body = `{"b":[1,2.0,{"k":"v"}],"a":"é\"/","n":null,"big":12345678901234567890}`
-	data, err := os.ReadFile("testdata/renders.txt")
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +127,11 @@ func TestRendersAsAPIGateway(t *testing.T) {
 		if !ok {
 			t.Fatalf("no arrow: %s", line)
 		}
-		if got := render(t, strings.ReplaceAll(template, "␤", "\n"), requestVars(body)); got != strings.ReplaceAll(want, "␤", "\n") {
-			t.Errorf("%s\ngot  %q\nwant %q", template, got, want)
-		}
+		t.Run(template, func(t *testing.T) {
+			if got := render(t, strings.ReplaceAll(template, "␤", "\n"), requestVars(body)); got != strings.ReplaceAll(want, "␤", "\n") {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
 	}
 }
 

@@ -144,20 +144,29 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 		return l.finish(r, end, conditionLoop)
 	}
 	end.trace = c.traceID
-	switch reserved := c.function.Reserved; {
-	case reserved != nil && *reserved == 0:
+	if reserved := c.function.Reserved; reserved != nil && *reserved == 0 {
 		end.message = "The function's reserved concurrency is 0."
 		return l.finish(r, end, conditionDisabled)
-	case l.deps.Clock.Now().Sub(j.First) > c.async.maxAge():
-		end.message = fmt.Sprintf("The event is older than %v.", c.async.maxAge())
+	}
+	return l.runQueued(ctx, r, c, end)
+}
+
+// runQueued runs the event of end, when its function has a place for it.
+func (l *Lambda) runQueued(ctx context.Context, r ref, c *call, end *result) error {
+	j := end.job
+	if l.tooOld(end) {
 		return l.finish(r, end, conditionAge)
 	}
-	leave, err := l.ramp.enter(ctx, r.function())
+	leave, err := l.ramp.enter(ctx, r.function(), c.function.Reserved)
 	if errors.Is(err, errBusy) {
 		due := l.deps.Clock.Now().Add(putOff)
 		return events.Done(func(_ context.Context, tx store.Txn) error { return j.enqueue(tx, due) })
 	} else if err != nil {
 		return err
+	}
+	if l.tooOld(end) {
+		leave()
+		return l.finish(r, end, conditionAge)
 	}
 	now := l.deps.Clock.Now()
 	c.meters.add(now, asyncAge, meter.Milliseconds(now.Sub(j.First)))
@@ -172,6 +181,15 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 		return l.finish(r, end, conditionSuccess)
 	}
 	return l.retryAsync(r, end)
+}
+
+// tooOld tells whether an event is older than its function wants to have it, and says so.
+func (l *Lambda) tooOld(end *result) bool {
+	if l.deps.Clock.Now().Sub(end.job.First) <= end.config.maxAge() {
+		return false
+	}
+	end.message = fmt.Sprintf("The event is older than %v.", end.config.maxAge())
+	return true
 }
 
 // permanentIfDenied ends the job for errors that a client would see, and tries again for the platform's own.

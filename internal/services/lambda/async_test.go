@@ -331,6 +331,22 @@ func (s *stage) conditions() (out []string) {
 	return out
 }
 
+// Events that meet a function whose one place is taken are not throttled: they run as soon as it is free.
+func TestEventsWaitForWhatTheirFunctionHasReserved(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.function("f", func(f *function) { f.Reserved = ptr(int32(1)) })
+		s.answer = func(*call) (outcome, error) {
+			time.Sleep(20 * time.Second)
+			return outcome{payload: []byte("1")}, nil
+		}
+		for range 4 {
+			s.send(`{"n":1}`)
+		}
+		time.Sleep(2 * time.Minute)
+		s.wantRuns("+0s req-1", "+20s req-1", "+40s req-1", "+1m0s req-1")
+	})
+}
+
 func TestFunctionWithoutConcurrencyLosesItsEventsAtOnce(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.function("f", func(f *function) { f.Reserved = ptr(int32(0)); f.Latest.DeadLetter = queueARN("dead") })

@@ -221,7 +221,7 @@ func (l *Lambda) allowChained(ctx context.Context, caller, r ref) error {
 	if err != nil {
 		return err
 	}
-	as, err := l.o.Roles.SessionForService(service.As(ctx, service.ServiceCaller(servicePrincipal, caller.function(), caller.account)), servicePrincipal, s.version.Role, caller.name)
+	as, err := l.o.Roles.SessionForService(service.As(ctx, service.ServiceCaller(servicePrincipal, caller.function(), caller.account)), servicePrincipal, s.version.Role, sessionName(caller.name))
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ const (
 	reasonAccount  = "ConcurrentInvocationLimitExceeded"
 	reasonReserved = "ReservedFunctionConcurrentInvocationLimitExceeded"
 	reasonRate     = "FunctionInvocationRateLimitExceeded"
+	// reasonReservedRate is that of a function which is invoked more often than its reserved concurrency is good for, reasonCaller that of an account.
+	reasonReservedRate = "ReservedFunctionInvocationRateLimitExceeded"
+	reasonCaller       = "CallerRateLimitExceeded"
 	// reasonSnapshots is that of a version that is not published because too many snapshots are being made.
 	reasonSnapshots = "ConcurrentSnapshotCreateLimitExceeded"
 )

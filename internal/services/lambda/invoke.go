@@ -59,7 +59,7 @@ func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: in.Payload, requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName), tenant: orZero(in.TenantId)}
+	c := &call{ref: r, payload: in.Payload, at: l.deps.Clock.Now(), requestID: service.RequestFrom(ctx).ID, wantsTail: in.LogType == "Tail", durableName: orZero(in.DurableExecutionName), tenant: orZero(in.TenantId)}
 	if c.requestID == "" {
 		if c.requestID, err = l.newID(); err != nil {
 			return nil, err
@@ -69,6 +69,9 @@ func (l *Lambda) newCall(ctx context.Context, in *api.InvokeInput) (*call, error
 		return nil, err
 	}
 	if err := l.load(ctx, c); err != nil {
+		if r.qualifier == "" && service.Code(err) == errNoFunction.Code {
+			return nil, functionNotFound(r.qualified()) // as on AWS, unlike elsewhere
+		}
 		return nil, err
 	}
 	if err := c.checkDurable(); err != nil {
@@ -143,7 +146,7 @@ func (l *Lambda) callFor(ctx context.Context, from port.Source, function string,
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: payload, requestID: id}
+	c := &call{ref: r, payload: payload, at: l.deps.Clock.Now(), requestID: id}
 	if err := l.load(ctx, c); err != nil {
 		return nil, err
 	}

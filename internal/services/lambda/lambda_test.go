@@ -385,7 +385,7 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 	}
 	f.call(t, "slow", `0`)
 	slow := ref{scope: scopeOf(f.ctx), name: "slow"}
-	release, _, reason := f.slots.take(slow, poolKey{function: slow.function(), version: latest}, quota{reserved: ptr(1)})
+	release, _, reason := f.slots.take(slow, poolKey{function: slow.function(), version: latest}, quota{reserved: ptr(1)}, time.Time{})
 	if reason != "" {
 		t.Fatal(reason)
 	}

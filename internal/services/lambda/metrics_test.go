@@ -45,11 +45,11 @@ func TestInvocationsAreCounted(t *testing.T) {
 }
 
 func TestWhatRunsIsCountedByItsConcurrency(t *testing.T) {
-	s := newSlots()
+	s := newSlots(0)
 	one := ref{scope: scope{"000000000000", "us-east-1"}, name: "one"}
 	two := ref{scope: one.scope, name: "two"}
 	take := func(r ref, q quota) (func(), running) {
-		release, n, reason := s.take(r, poolKey{function: r.function(), version: "1"}, q)
+		release, n, reason := s.take(r, poolKey{function: r.function(), version: "1"}, q, time.Time{})
 		if reason != "" {
 			t.Fatal(reason)
 		}

@@ -146,7 +146,7 @@ const forbidden = "Forbidden. For troubleshooting Function URL authorization iss
 // answerURL invokes the function and writes what it answers.
 func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 	ctx := service.WithRequest(x.r.Context(), &x.request)
-	c := &call{ref: x.target, payload: x.event(), requestID: x.request.ID}
+	c := &call{ref: x.target, payload: x.event(), requestID: x.request.ID, at: x.request.Time}
 	if x.url.Mode == api.InvokeModeResponseStream {
 		c.stream = func(contentType string, body io.Reader) error { return x.pass(w, contentType, body) }
 	}

@@ -262,7 +262,7 @@ func TestFunctionGrowsByItsScalingRate(t *testing.T) {
 		now = now.Add(time.Second)
 		rates.take(strconv.Itoa(i), now)
 	}
-	if len(rates) > maxStartRates+1 {
+	if len(rates) > maxRates+1 {
 		t.Errorf("%d functions are kept", len(rates))
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 // ramp bounds how many queued events of one function run at the same time, so that a burst does not start more environments at once than the
 // machine can boot: a function begins with a few, and while more of its events wait the bound grows steadily. Callers that wait for an answer
-// are not held up.
+// are not held up. A function with reserved concurrency runs no more events at the same time than that: the others wait for a place instead of being throttled,
+// and follow at once.
 type ramp struct {
 	clock clock.Clock
 	// first is how many events of a function run at first, most how many at most; the bound grows by one every step.
@@ -25,14 +26,20 @@ type ramp struct {
 // climb is how far one function has come.
 type climb struct {
 	running, limit int
-	raised         time.Time
-	growing        bool // a timer for the next step runs
+	// most is how many events of this function run at most, by what it has reserved now.
+	most    int
+	raised  time.Time
+	growing bool // a timer for the next step runs
 	// waiting are those that wait for a place, the first to get one at the front. A place is given by closing the channel.
 	waiting []chan struct{}
 }
 
-// rampWaiters bounds the events of a function that wait in memory; further ones are put off for a while.
-const rampWaiters = 250
+// rampWaiters bounds the events of a function that wait in memory, waitersOfPlace those for each place of a function with reserved concurrency, which may wait for long;
+// further ones are put off for a while.
+const (
+	rampWaiters    = 250
+	waitersOfPlace = 16
+)
 
 // errBusy tells that too many events of a function wait already.
 var errBusy = errors.New("too many events of the function wait")
@@ -43,20 +50,27 @@ func newRamp(c clock.Clock, processors, most int) *ramp {
 	return &ramp{clock: c, first: max(4, 2*n), most: most, step: time.Second / time.Duration(8*n), functions: map[string]*climb{}}
 }
 
-// enter waits for a place for an event of a function. leave gives it back and must be called. It fails with errBusy, or with ctx.
-func (r *ramp) enter(ctx context.Context, function string) (leave func(), err error) {
+// enter waits for a place for an event of a function, of which there are as many as it has reserved; nil reserves nothing. leave gives it back and must be called. It fails
+// with errBusy, or with ctx.
+func (r *ramp) enter(ctx context.Context, function string, reserved *int32) (leave func(), err error) {
 	r.mu.Lock()
 	c := r.functions[function]
 	if c == nil {
 		c = &climb{limit: min(r.first, r.most), raised: r.clock.Now()}
 		r.functions[function] = c
 	}
+	waiters := rampWaiters
+	if c.most = r.most; reserved != nil {
+		c.most = max(min(c.most, int(*reserved)), 1)
+		waiters = min(waiters, waitersOfPlace*c.most)
+	}
+	r.fillLocked(c)
 	if r.roomLocked(c) && len(c.waiting) == 0 {
 		c.running++
 		r.mu.Unlock()
 		return func() { r.leave(function, c) }, nil
 	}
-	if len(c.waiting) >= rampWaiters {
+	if len(c.waiting) >= waiters {
 		r.mu.Unlock()
 		return nil, errBusy
 	}
@@ -69,10 +83,10 @@ func (r *ramp) enter(ctx context.Context, function string) (leave func(), err er
 
 // roomLocked tells whether another event may run; it raises the bound when it is time. r.mu is held.
 func (r *ramp) roomLocked(c *climb) bool {
-	if c.running < c.limit {
+	if c.running < min(c.limit, c.most) {
 		return true
 	}
-	if now := r.clock.Now(); c.limit < r.most && now.Sub(c.raised) >= r.step {
+	if now := r.clock.Now(); c.limit < c.most && now.Sub(c.raised) >= r.step {
 		c.limit, c.raised = c.limit+1, now
 		return true
 	}
@@ -91,7 +105,7 @@ func (r *ramp) wait(ctx context.Context, function string, c *climb, place chan s
 
 // growLocked sees to it that the bound grows while events wait. r.mu is held.
 func (r *ramp) growLocked(c *climb) {
-	if c.growing || len(c.waiting) == 0 || c.limit >= r.most {
+	if c.growing || len(c.waiting) == 0 || c.limit >= c.most {
 		return
 	}
 	c.growing = true

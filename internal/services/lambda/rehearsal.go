@@ -38,7 +38,7 @@ type rehearsal struct {
 // throttleReasons are those that the API's model knows.
 func throttleReasons() []string {
 	return []string{
-		reasonAccount, reasonRate, reasonReserved, "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded", "ConcurrentSnapshotCreateLimitExceeded",
+		reasonAccount, reasonRate, reasonReserved, reasonReservedRate, reasonCaller, reasonSnapshots,
 	}
 }
 

@@ -29,6 +29,8 @@ type call struct {
 	// durableName is the name of the execution of a durable function; replayed tells that the call is one of the invocations of an execution.
 	durableName string
 	replayed    bool
+	// at is when the call came of a caller who waits for the answer; zero for a queued event.
+	at time.Time
 	// stream takes the answer of a function that answers in parts, while it arrives; nil collects it in the outcome.
 	stream func(contentType string, body io.Reader) error
 }
@@ -89,7 +91,7 @@ func (l *Lambda) carryOut(ctx context.Context, c *call) (outcome, error) {
 	if c.version.Capacity != nil {
 		return l.runManaged(ctx, c)
 	}
-	release, n, reason := l.slots.take(c.ref, c.key, c.quota)
+	release, n, reason := l.slots.take(c.ref, c.key, c.quota, c.at)
 	if reason != "" {
 		return outcome{}, throttled(reason)
 	}

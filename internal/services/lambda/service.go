@@ -49,6 +49,8 @@ type Options struct {
 	Egress *sandbox.Egress
 	// Concurrency is how many invocations run at a time in an account and region; 0 means 1,000.
 	Concurrency int
+	// InvocationRate is how many invocations a second an account and region take of callers who wait for the answer; 0 for any number.
+	InvocationRate int
 	// Stopping is closed when the platform begins to stop, which ends debugging; nil never is.
 	Stopping <-chan struct{}
 	// RecordedEvents is how many bytes the events of past invocations may take in memory; 0 keeps none.
@@ -115,7 +117,7 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = 5 * time.Minute
 	}
-	l := &Lambda{deps: deps, o: o, slots: newSlots(), meters: lru.New[metered, *meters](maxMeters), snapshots: newSnapshots(deps.Store)}
+	l := &Lambda{deps: deps, o: o, slots: newSlots(o.InvocationRate), meters: lru.New[metered, *meters](maxMeters), snapshots: newSnapshots(deps.Store)}
 	l.pools = newPools(l)
 	l.recorder = &recorder{limit: o.RecordedEvents}
 	l.execute = l.run

@@ -240,13 +240,20 @@ func (l *Lambda) checkRuntime(ctx context.Context, id string) error {
 		return nil
 	case errors.As(err, &unknown):
 		if retired(id) {
-			return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", id)
+			return withdrawn(id)
 		}
 		return invalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", id, strings.Join(runtimes.Identifiers(), ", "))
+	case errors.As(err, &missing) && missing.Withdrawn:
+		return withdrawn(id)
 	case errors.As(err, &missing):
 		return invalid("%v", err)
 	}
 	return err
+}
+
+// withdrawn says in AWS's words that there are no new functions with a runtime.
+func withdrawn(id string) error {
+	return invalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", id)
 }
 
 // retired tells whether a runtime that is unknown here was one of Lambda's: the API's model still names it.

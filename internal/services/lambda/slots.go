@@ -1,8 +1,11 @@
 package lambda
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
-// slots counts running invocations.
+// slots counts running invocations, and how fast they come.
 type slots struct {
 	mu sync.Mutex // guards the fields below
 	// provisioned counts by version those that its provisioned concurrency covers, functions by function and shared by account and region the others:
@@ -13,6 +16,10 @@ type slots struct {
 	// all counts every invocation by its function, regions by account and region.
 	all     map[string]int
 	regions map[scope]int
+	rates       invokeRates
+
+	// accountRate is how many invocations a second an account takes in a region of callers who wait; 0 for any number.
+	accountRate int
 }
 
 // quota is how many invocations of a version may run at a time.
@@ -34,22 +41,29 @@ type running struct {
 	covered               bool
 }
 
-func newSlots() *slots {
-	return &slots{provisioned: map[poolKey]int{}, functions: map[string]int{}, shared: map[scope]int{}, all: map[string]int{}, regions: map[scope]int{}}
+func newSlots(accountRate int) *slots {
+	return &slots{provisioned: map[poolKey]int{}, functions: map[string]int{}, shared: map[scope]int{}, all: map[string]int{}, regions: map[scope]int{}, rates: newInvokeRates(), accountRate: accountRate}
 }
 
 // take takes a slot for one invocation of a version: from what is provisioned for it, else from what its function has reserved, else from what is left
-// to all others. The caller calls release, or gets the reason why there is none.
-func (s *slots) take(r ref, version poolKey, q quota) (release func(), n running, reason string) {
+// to all others. The caller calls release, or gets the reason why there is none. An invocation whose caller waits tells the time at which it came, and counts
+// against the rates of its account and of what it takes its slot from; the zero time stands for a queued one.
+func (s *slots) take(r ref, version poolKey, q quota, at time.Time) (release func(), n running, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n.covered = s.provisioned[version] < q.provisioned
+	if s.accountRate > 0 && !takeRate(s.rates.accounts, r.scope, s.accountRate, at) {
+		return nil, n, reasonCaller
+	}
+	n.covered = s.provisioned[version] < q.provisioned && takeRate(s.rates.provisioned, version, q.provisioned*invocationsASecond, at)
 	switch {
 	case n.covered:
 		release = takeFrom(s, s.provisioned, version, r.scope, version.function)
 	case q.reserved != nil:
 		if s.functions[version.function] >= *q.reserved {
 			return nil, n, reasonReserved
+		}
+		if !takeRate(s.rates.functions, version.function, *q.reserved*invocationsASecond, at) {
+			return nil, n, reasonReservedRate
 		}
 		release = takeFrom(s, s.functions, version.function, r.scope, version.function)
 	case s.shared[r.scope] >= q.unreserved:

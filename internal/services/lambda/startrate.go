@@ -7,17 +7,17 @@ import "time"
 const (
 	startBurst     = 1000
 	startsASecond  = 100
-	maxStartRates  = 1024 // functions that are looked after at least; more than that are forgotten when they have their full burst again
+	maxRates       = 1024 // rates that are looked after at least; more than that are forgotten when they are full again
 	refillDuration = startBurst / startsASecond * time.Second
 	// suspicion is how long an environment that has ended in the middle of an invocation has the function's next ones start behind everything else: what takes
 	// all memory or time that it gets, again and again, would otherwise hold up other functions whenever it starts anew.
 	suspicion = 10 * time.Second
 )
 
-// startRate is what a function has left of its burst.
+// startRate is what a function has left of its burst, and how its environments have fared.
 type startRate struct {
-	left float64
-	at   time.Time
+	rate
+
 	// failed is when an environment ended last in the middle of an invocation.
 	failed time.Time
 }
@@ -30,13 +30,8 @@ func (s startRates) take(function string, now time.Time) bool {
 	r, ok := s[function]
 	if !ok {
 		s.prune(now)
-		r = startRate{left: startBurst, at: now}
 	}
-	r.left, r.at = min(startBurst, r.left+max(now.Sub(r.at), 0).Seconds()*startsASecond), now
-	allowed := r.left >= 1
-	if allowed {
-		r.left--
-	}
+	allowed := r.take(startBurst, startsASecond, now)
 	s[function] = r
 	return allowed
 }
@@ -57,7 +52,7 @@ func (s startRates) suspect(function string, now time.Time) bool {
 
 // prune forgets the functions that have their whole burst again, when there are many.
 func (s startRates) prune(now time.Time) {
-	if len(s) < maxStartRates {
+	if len(s) < maxRates {
 		return
 	}
 	for function, r := range s {

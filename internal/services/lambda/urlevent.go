@@ -13,11 +13,7 @@ import (
 // event is what the function gets, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
 func (x *exchange) event() []byte {
 	r := x.r
-	path := front.RoutePath(r)
-	if path == "" {
-		path = "/"
-	}
-	path = httpevent.Unescape(path)
+	path := httpevent.Unescape("/" + strings.TrimLeft(front.RoutePath(r), "/")) // one slash, as on AWS: URLs end with one, and paths begin with one
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	b := make([]byte, 0, 2048+len(x.body))
 	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)

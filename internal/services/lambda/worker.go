@@ -195,13 +195,21 @@ func keyOf(r ref, v *version) poolKey {
 	return poolKey{function: r.function(), version: v.Number, revision: v.Revision}
 }
 
+// sessionName names a function's session of its role: by the function, and longer for one of a single letter, since names of sessions have two characters at least.
+func sessionName(function string) string {
+	if len(function) == 1 {
+		return function + "@lambda_function"
+	}
+	return function
+}
+
 // credentials are those of a function's role.
 func (l *Lambda) credentials(ctx context.Context, r ref, role string) (port.Credentials, error) {
 	if l.o.Roles == nil {
 		return port.Credentials{}, nil
 	}
 	ctx = service.As(ctx, service.ServiceCaller(servicePrincipal, r.function(), r.account))
-	c, err := l.o.Roles.AssumeForService(ctx, servicePrincipal, role, r.name, credentialLife)
+	c, err := l.o.Roles.AssumeForService(ctx, servicePrincipal, role, sessionName(r.name), credentialLife)
 	if err != nil {
 		var e *service.Error
 		if errors.As(err, &e) {

@@ -20,13 +20,19 @@ type meters struct{ done, holds *meter.Meter }
 func (s *Service) newMeters(p place, name string) meters {
 	series := meter.Series{Account: p.account, Region: p.region, Namespace: "AWS/SQS", Sets: [][]meter.Dimension{{{Name: "QueueName", Value: name}}}}
 	series.Measures = []meter.Measure{
-		{Name: "NumberOfMessagesSent", Unit: "Count"}, {Name: "SentMessageSize", Unit: "Bytes"}, {Name: "NumberOfDeduplicatedSentMessages", Unit: "Count"},
-		{Name: "NumberOfMessagesReceived", Unit: "Count"}, {Name: "NumberOfEmptyReceives", Unit: "Count"}, {Name: "NumberOfMessagesDeleted", Unit: "Count"},
+		{Name: "NumberOfMessagesSent", Unit: "Count"},
+		{Name: "SentMessageSize", Unit: "Bytes"},
+		{Name: "NumberOfDeduplicatedSentMessages", Unit: "Count"},
+		{Name: "NumberOfMessagesReceived", Unit: "Count"},
+		{Name: "NumberOfEmptyReceives", Unit: "Count"},
+		{Name: "NumberOfMessagesDeleted", Unit: "Count"},
 	}
 	m := meters{done: s.meters.Meter(series)}
 	series.Measures = []meter.Measure{
-		{Name: "ApproximateNumberOfMessagesVisible", Unit: "Count"}, {Name: "ApproximateNumberOfMessagesDelayed", Unit: "Count"},
-		{Name: "ApproximateNumberOfMessagesNotVisible", Unit: "Count"}, {Name: "ApproximateAgeOfOldestMessage", Unit: "Seconds"},
+		{Name: "ApproximateNumberOfMessagesVisible", Unit: "Count"},
+		{Name: "ApproximateNumberOfMessagesDelayed", Unit: "Count"},
+		{Name: "ApproximateNumberOfMessagesNotVisible", Unit: "Count"},
+		{Name: "ApproximateAgeOfOldestMessage", Unit: "Seconds"},
 	}
 	m.holds = s.meters.Meter(series)
 	return m

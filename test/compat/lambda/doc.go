@@ -13,7 +13,9 @@
 //
 // In an output <word> stands for a value that is not known beforehand; the same word is the same value everywhere in its case, and different
 // numbers of one word are different values. An input refers to the output of the n-th call of its case with ${n.path}. "@zip x" is a zip file,
-// "@text x" the bytes of a text, "@role" the ARN of a role that exists, "@repeat c n" the character c n times.
+// "@text x" the bytes of a text, "@role" the ARN of a role that exists, "@repeat c n" the character c n times. The values of an enumeration in a
+// message may stand in any order, and the product may know more of them: runtimes come and go. The group about retired runtimes is asked of a platform with
+// strict-runtimes; others accept them.
 //
 // Not here are the recordings about event source mappings and container images; SnapStart of runtimes that are not run (dotnet); those that need buckets, networks or packages of many
 // megabytes; those of updates while another one is going on, which takes no time here; and those that compare nothing.

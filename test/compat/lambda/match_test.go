@@ -80,12 +80,38 @@ func (b bindings) list(path string, want []any, got any) error {
 	return nil
 }
 
-// failure compares two errors. Where several constraints are broken their order does not count.
+// values are those of an enumeration in a message.
+var values = regexp.MustCompile(`enum value set: \[([^\[\]]*)\]`)
+
+// enumerations brings the values of the enumerations in two messages into one order. Values that the second has beyond those of the first are left out of it:
+// models and runtimes go on.
+func enumerations(want, got string) (string, string) {
+	sets := values.FindAllStringSubmatch(want, -1)
+	n := 0
+	got = values.ReplaceAllStringFunc(got, func(text string) string {
+		if n++; n > len(sets) {
+			return text
+		}
+		known := strings.Split(sets[n-1][1], ", ")
+		list := slices.DeleteFunc(strings.Split(values.FindStringSubmatch(text)[1], ", "), func(v string) bool { return !slices.Contains(known, v) })
+		slices.Sort(list)
+		return "enum value set: [" + strings.Join(list, ", ") + "]"
+	})
+	want = values.ReplaceAllStringFunc(want, func(text string) string {
+		list := strings.Split(values.FindStringSubmatch(text)[1], ", ")
+		slices.Sort(list)
+		return "enum value set: [" + strings.Join(list, ", ") + "]"
+	})
+	return want, got
+}
+
+// failure compares two errors. Where several constraints are broken their order does not count, and neither does that of the values of an enumeration.
 func (b bindings) failure(want, got string) error {
 	const detected = " validation errors detected: "
 	wantHead, wantTail, several := strings.Cut(want, detected)
 	gotHead, gotTail, _ := strings.Cut(got, detected)
 	if !several {
+		want, got = enumerations(want, got)
 		return b.text("error", want, got)
 	}
 	w, g := strings.Split(wantTail, "; Value "), strings.Split(gotTail, "; Value ")
@@ -93,7 +119,8 @@ func (b bindings) failure(want, got string) error {
 		list[0] = strings.TrimPrefix(list[0], "Value ")
 		slices.SortFunc(list, func(x, y string) int { return strings.Compare(member(x), member(y)) })
 	}
-	return b.text("error", wantHead+detected+strings.Join(w, "; Value "), gotHead+detected+strings.Join(g, "; Value "))
+	want, got = enumerations(wantHead+detected+strings.Join(w, "; Value "), gotHead+detected+strings.Join(g, "; Value "))
+	return b.text("error", want, got)
 }
 
 // member is the member that a broken constraint is about.

@@ -12,7 +12,7 @@ import (
 
 // TestSignedURLAdmitsWhoMayCallIt calls a function URL of the type AWS_IAM over HTTP, with signatures and without.
 func TestSignedURLAdmitsWhoMayCallIt(t *testing.T) {
-	c, role := start(t)
+	c, role := start(t, false)
 	made, err := c.call(t.Context(), "CreateFunction", map[string]any{
 		"FunctionName": "signed", "Runtime": "python3.12", "Handler": "handler.handler", "Role": role, "Code": map[string]any{"ZipFile": archive("signed")},
 	})

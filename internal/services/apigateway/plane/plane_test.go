@@ -136,6 +136,8 @@ func (f *fixture) Invoke(ctx context.Context, from port.Source, function string,
 	case answer == "hang":
 		<-ctx.Done()
 		return port.Invocation{}, ctx.Err()
+	case answer == "late":
+		return port.Invocation{}, context.DeadlineExceeded
 	case !ok:
 		return port.Invocation{}, service.Errorf("ResourceNotFoundException", "Function not found: %s", function).WithStatus(404)
 	}
