@@ -71,6 +71,11 @@ class Platform:
     def settled(self, stack):
         return settled(self, stack)
 
+    def fresh(self):
+        """Forgets everything: what templates retain is not the next sample's."""
+        self.close()
+        self.__init__(self.program, self.sdk)
+
     def left(self):
         """Names what there is of the kinds that stacks make, but for what outlives its stack on AWS too."""
         buckets = [b["Name"] for b in self.client("s3").list_buckets()["Buckets"] if not b["Name"].startswith(("lambent-artifacts-", "cdk-hnb659fds-"))]
@@ -205,8 +210,12 @@ def fivefold(p, tool, sample, stack):
         s = settled(p, stack)
         if s["StackStatus"] != "DELETE_COMPLETE":
             raise Unmet(f"delete {name}: {s['StackStatus']}: {why(p, stack)}")
-    if p.left():
-        raise Unmet("left behind: " + json.dumps(p.left()))
+    kept = {e["PhysicalResourceId"] for stack in made.values() for e in p.cloudformation.describe_stack_events(StackName=stack)["StackEvents"] if e["ResourceStatus"] == "DELETE_SKIPPED"}
+    left = {kind: [n for n in names if n not in kept] for kind, names in p.left().items()}
+    if any(left.values()):
+        raise Unmet("left behind: " + json.dumps(left))
+    if kept:
+        p.fresh()
 
 
 def read(name):
