@@ -82,7 +82,7 @@ class CDK(Npm):
 class Serverless(Npm):
     """`osls deploy`, which goes on where version 3 of the Serverless Framework ended. It has version numbers of its own, and refuses runtimes that AWS has closed."""
 
-    renewed = {r"(?m)^frameworkVersion.*\n": "", r"nodejs1\d\.x": "nodejs20.x", r"python3\.\d\b": "python3.13"}
+    renewed = {r"(?m)^(frameworkVersion|  lambdaHashingVersion).*\n": "", r"nodejs1\d\.x": "nodejs20.x", r"python3\.\d\b": "python3.13"}
 
     def deploy(self, p, sample, stack):
         self.folder = self.copied(sample)
