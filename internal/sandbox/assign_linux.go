@@ -140,7 +140,9 @@ func (s *spawner) assignLocked(id uint64, a *Assignment) {
 	}
 	if err != nil {
 		c.kill()
+		return
 	}
+	s.yieldLocked(c, a.Limits.Yields)
 }
 
 func (s *spawner) handOverLocked(c *spawned, a *Assignment) error {

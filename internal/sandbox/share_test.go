@@ -112,6 +112,20 @@ func TestCellYieldsWhileItUsesMoreThanItsAllowance(t *testing.T) {
 	}
 }
 
+func TestCellThatBeginsToYieldGoesOnWhileItUsesMuch(t *testing.T) {
+	s := &spawner{env: &spawnEnv{cgroups: fakeGroups(t)}, cells: map[uint64]*spawned{}}
+	c := fakeCell(t, s, 1)
+	s.yieldLocked(c, true)
+	c.setUsed(t, 49*time.Millisecond)
+	if s.look(50 * time.Millisecond); !c.share.yields {
+		t.Error("it no longer yields, though it uses a whole processor")
+	}
+	c.setUsed(t, 50*time.Millisecond)
+	if s.look(100 * time.Millisecond); c.share.yields {
+		t.Error("it yields, though it uses nothing")
+	}
+}
+
 func TestKernelTakesYielding(t *testing.T) {
 	c := detectCgroups()
 	t.Cleanup(c.close)

@@ -189,7 +189,7 @@ func (s *spawner) spawn(id uint64, spec *cellSpec, fds []int) error {
 	}
 	defer func() { _ = unix.Close(gate) }()
 	s.cells[id] = c
-	s.yieldLocked(c, spec.Parked) // what is made ahead of need takes no time from what is needed
+	s.yieldLocked(c, spec.Parked || spec.Limits.Yields) // what is made ahead of need takes no time from what is needed
 	select {
 	case s.born <- struct{}{}:
 	default:

@@ -74,6 +74,8 @@ type Limits struct {
 	// MilliCPU is the share of the processor: from 1000 upwards its weight and the most it may use, and half of it is what it may use without giving way to
 	// others, if that is more than half a processor. One processor is 1000 (MemoryMB / 1769 of a processor, as on AWS).
 	MilliCPU int
+	// Yields has the cell start as one that has used more than its allowance: until it uses less it gives way to everything else.
+	Yields bool
 }
 
 // Listen is an address inside the cell at which the daemon answers.

@@ -45,6 +45,8 @@ type dialect struct {
 	bareErrors bool
 	// strictXML refuses documents with elements that the model does not know.
 	strictXML bool
+	// emptyNumbers takes an empty number in the query for none.
+	emptyNumbers bool
 	// noContent are operations without a status in the model that the service answers with 204.
 	noContent []string
 	// digests tells that every body is compared with the checksums that it comes with, also where the model does not speak of them.
@@ -107,7 +109,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "cloudfront":
 		d.invalid, d.missing = "InvalidArgument", "InvalidArgument"
 	case "s3":
-		d.validates, d.bareErrors, d.strictXML = false, true, true
+		d.validates, d.bareErrors, d.strictXML, d.emptyNumbers = false, true, true, true
 		d.digests, d.sumsOfObject = true, "CompleteMultipartUpload"
 		// Tools that are older than the models send none, such as s3cmd, and S3 takes that for everything that it took before. The suite in
 		// test/compat/s3 tells which ones demand it.

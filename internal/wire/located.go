@@ -40,6 +40,9 @@ func (o *Operation) decodeLocated(req *Request, m *message, v reflect.Value, t *
 		case awsapi.Headers:
 			found = f.setHeaders(v, req.Header, f.WireName)
 		case awsapi.QueryString:
+			if number := f.kind == awsapi.Integer || f.kind == awsapi.Long; number && o.API.dialect.emptyNumbers && strings.Join(query[name], "") == "" {
+				continue
+			}
 			found, err = m.setQuery(f, v, query, name)
 		}
 		if err != nil {

@@ -220,6 +220,21 @@ func (p *pools) end(w *worker) {
 	p.free()
 }
 
+// fail ends an environment that has not answered an invocation, and frees its place.
+func (p *pools) fail(w *worker) {
+	p.mu.Lock()
+	p.starts.fail(w.key.function, p.l.deps.Clock.Now())
+	p.mu.Unlock()
+	p.end(w)
+}
+
+// suspect tells whether environments of a function have failed lately.
+func (p *pools) suspect(function string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.starts.suspect(function, p.l.deps.Clock.Now())
+}
+
 func (p *pools) free() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -221,7 +221,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	if f.keep {
 		l.pools.put(w)
 	} else {
-		l.pools.end(w)
+		l.pools.fail(w)
 	}
 	return outcome{failure: "Unhandled", payload: f.document, tail: w.log.lastLines(), took: r.duration}
 }

@@ -16,7 +16,7 @@ type slots struct {
 	// all counts every invocation by its function, regions by account and region.
 	all     map[string]int
 	regions map[scope]int
-	rates       invokeRates
+	rates   invokeRates
 
 	// accountRate is how many invocations a second an account takes in a region of callers who wait; 0 for any number.
 	accountRate int

@@ -9,10 +9,21 @@ const (
 	startsASecond  = 100
 	maxRates       = 1024 // rates that are looked after at least; more than that are forgotten when they are full again
 	refillDuration = startBurst / startsASecond * time.Second
+	// suspicion is how long an environment that has ended in the middle of an invocation has the function's next ones start behind everything else: what takes
+	// all memory or time that it gets, again and again, would otherwise hold up other functions whenever it starts anew.
+	suspicion = 10 * time.Second
 )
 
+// startRate is what a function has left of its burst, and how its environments have fared.
+type startRate struct {
+	rate
+
+	// failed is when an environment ended last in the middle of an invocation.
+	failed time.Time
+}
+
 // startRates are those of the functions that have started environments lately.
-type startRates map[string]rate
+type startRates map[string]startRate
 
 // take tells whether a function may start an environment now, and counts it.
 func (s startRates) take(function string, now time.Time) bool {
@@ -23,6 +34,20 @@ func (s startRates) take(function string, now time.Time) bool {
 	allowed := r.take(startBurst, startsASecond, now)
 	s[function] = r
 	return allowed
+}
+
+// fail notes that an environment of a function has ended in the middle of an invocation. A function that is not looked after any more is forgiven.
+func (s startRates) fail(function string, now time.Time) {
+	if r, ok := s[function]; ok {
+		r.failed = now
+		s[function] = r
+	}
+}
+
+// suspect tells whether a function's environments have failed lately.
+func (s startRates) suspect(function string, now time.Time) bool {
+	r := s[function]
+	return !r.failed.IsZero() && now.Sub(r.failed) < suspicion
 }
 
 // prune forgets the functions that have their whole burst again, when there are many.

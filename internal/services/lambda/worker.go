@@ -155,7 +155,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	}
 	spec := runtimes.Spec{
 		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, stream, how.kind), Output: w.log, Egress: l.o.Egress,
-		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp)},
+		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp), Yields: l.pools.suspect(r.function())},
 		Debugger: how.debugger, ExtensionOutput: extensionLog{w.log}, Telemetry: hub,
 	}
 	if how.kind == managedInstances {

@@ -57,7 +57,7 @@ func (s *Service) copyObject(ctx context.Context, in *api.CopyObjectInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	src, err := s.read(ctx, source{
+	src, err := s.readToCopy(ctx, source{
 		bucket: from.bucket, key: from.key, id: from.id, owner: in.ExpectedSourceBucketOwner,
 		customer: customerKey{in.CopySourceSSECustomerAlgorithm, in.CopySourceSSECustomerKey, in.CopySourceSSECustomerKeyMD5},
 	})
@@ -211,7 +211,7 @@ func (s *Service) uploadPartCopy(ctx context.Context, in *api.UploadPartCopyInpu
 	if err != nil {
 		return nil, err
 	}
-	src, err := s.read(ctx, source{
+	src, err := s.readToCopy(ctx, source{
 		bucket: from.bucket, key: from.key, id: from.id, owner: in.ExpectedSourceBucketOwner,
 		customer: customerKey{in.CopySourceSSECustomerAlgorithm, in.CopySourceSSECustomerKey, in.CopySourceSSECustomerKeyMD5},
 	})
@@ -258,6 +258,15 @@ func (s *Service) copyPart(ctx context.Context, in *api.UploadPartCopyInput, src
 		return part{}, err
 	}
 	return s.savePart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, body)
+}
+
+// readToCopy is read for the source of a copy, which is refused in words of its own when it names a delete marker.
+func (s *Service) readToCopy(ctx context.Context, from source) (*object, error) {
+	o, err := s.read(ctx, from)
+	if service.Code(err) == "MethodNotAllowed" {
+		return nil, invalidRequest("The source of a copy request may not specifically refer to a delete marker by version id.")
+	}
+	return o, err
 }
 
 // copyRange reads x-amz-copy-source-range, which is stricter than Range: both ends, within the source.

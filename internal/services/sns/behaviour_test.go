@@ -272,6 +272,38 @@ func TestQueueThatDoesNotLetTheTopicInGetsNothing(t *testing.T) {
 	}
 }
 
+func TestMessagesAreSignedBeforeTheirTransaction(t *testing.T) {
+	h := newHarness(t, nil)
+	fifo := map[string]string{"FifoTopic": "true"}
+	for name, c := range map[string]struct {
+		attributes, subscription map[string]string
+		want                     int
+	}{
+		"standard":      {want: 1},
+		"v2.fifo":       {attributes: map[string]string{"FifoTopic": "true", "SignatureVersion": "2"}, want: 1},
+		"unsigned.fifo": {attributes: fifo},
+		"raw":           {subscription: map[string]string{"RawMessageDelivery": "true"}},
+	} {
+		var queue map[string]string
+		if c.attributes != nil {
+			queue = map[string]string{"FifoQueue": "true"}
+		}
+		topic := h.topic(t, name, c.attributes)
+		h.subscribe(t, topic, "sqs", h.queue(t, name, queue), c.subscription)
+		viewed, err := h.impl.viewTopic(h.ctx, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans, err := h.impl.plan(h.ctx, viewed, []*message{{ID: "id", TopicARN: topic, Body: "hello"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(plans[0].m.byText); got != c.want {
+			t.Errorf("%s: %d signatures before the transaction, want %d", name, got, c.want)
+		}
+	}
+}
+
 func TestFunctionGetsAnEvent(t *testing.T) {
 	h := newHarness(t, nil)
 	topic := h.topic(t, "t", nil)

@@ -64,15 +64,35 @@ func (s *Service) plan(ctx context.Context, t *topic, all []*message) ([]*plan, 
 			}
 			p.to = append(p.to, d)
 		}
+		if err := p.sign(ctx); err != nil {
+			return nil, err
+		}
 		out = append(out, p)
 	}
 	return out, nil
 }
 
+// sign makes the signatures that the first transaction needs, a millisecond of work each, so that it does not make them while it holds what others want, or again after a conflict.
+func (p *plan) sign(ctx context.Context) error {
+	for i, d := range p.to {
+		if i == maxDeliveries {
+			return nil
+		}
+		signed := d.x.Protocol == protocolLambda || (d.x.Protocol == protocolSQS || d.x.Protocol == protocolFirehose) && !d.x.raw() && p.m.version != ""
+		if d.refused != nil || !signed {
+			continue
+		}
+		if _, _, err := p.m.signature(ctx, p.m.bodyFor(d.x.Protocol)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // decide asks whether the endpoint of a subscription lets the topic in.
 func (s *Service) decide(ctx context.Context, t *topic, x *subscriber) (delivery, error) {
 	d := delivery{x: x}
-	// The signing key must be there before the transaction, which cannot make it.
+	// The signing key must be there before the transaction, which cannot make it: dead letters are signed in it.
 	_, err := s.signer(ctx)
 	if err != nil {
 		return d, err

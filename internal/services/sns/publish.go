@@ -379,7 +379,10 @@ func (s *Service) commit(ctx context.Context, tx store.Txn, send sender, p *plan
 		if err != nil || !fresh {
 			return err
 		}
-		p.m = s.seal(p.t, p.m.message) // the closure may have run before, with another sequence number
+		// The closure may have run before, with another sequence number, which the signatures do not cover.
+		signed := p.m.byText
+		p.m = s.seal(p.t, p.m.message)
+		p.m.byText = signed
 	}
 	return s.deliver(ctx, tx, send, p)
 }
