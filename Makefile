@@ -14,7 +14,7 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-samples compat-apigateway debian
+.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-apigateway compat-h2 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -201,6 +201,12 @@ SAM_HASH := 7000d0a3b0e5e0d9fca014ce135850718aad1290
 	rm -rf $(@D) && git clone --quiet --no-checkout $(SAM) $(@D) && git -C $(@D) checkout --quiet $(SAM_HASH) -- tests/translator
 	touch $@
 
+H2SPEC := github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+compat-h2: ## h2spec, a public suite for HTTP/2, against the listener
+	GOBIN=$(abspath .tools) CGO_ENABLED=0 $(GO) install $(H2SPEC)
+	H2SPEC="$(abspath .tools)/h2spec" $(GO) test -count=1 -timeout 10m -v ./test/compat/h2spec
+
 compat-sam: .tools/sam/.done ## the test cases of AWS's transform of serverless templates, fetched at a pinned commit, against Lambent's
 	SAM_TRANSLATOR="$(abspath .tools/sam)" $(GO) test -count=1 -v ./test/compat/sam
 
@@ -255,6 +261,11 @@ compat-samples: .tools/samples/.done $(VENV)/.done ## public sample projects, ea
 compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
 	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
 	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/events
+
+compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
+	sed -i 's/^def skipped_v2_items\[T\](\*items: Iterable\[T\]) -> list\[T\]:/def skipped_v2_items(*items):/' $(APIGATEWAY_SUITE)/tests/tests/aws/services/cloudformation/conftest.py
+	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
+	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/cloudformation
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
 	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl

@@ -16,6 +16,7 @@
 //	create    forward                    on failure: rollback (delete what was made, in reverse order)
 //	update    forward, cleanup           on failure: rollback (earlier properties), cleanup of what was made
 //	delete    delete, in reverse order of dependencies
+//	import    forward                    on failure: rollback (the rows of what was taken are dropped, the resources stay)
 //
 // A replacement is made before what it replaces is deleted, in the cleanup phase, after everything that refers to it moved.
 //

@@ -17,6 +17,8 @@ const (
 	Add    Action = "Add"
 	Modify Action = "Modify"
 	Remove Action = "Remove"
+	// Take is the import of a resource that exists already.
+	Take Action = "Import"
 )
 
 // Replacement tells whether a modified resource is made anew.

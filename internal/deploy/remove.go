@@ -114,6 +114,9 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 	if r.op.RetainExceptOnCreate && policy == "Retain" && (r.op.Phase == Rollback || r.op.Phase == Discard) && row.Previous == nil {
 		policy = ""
 	}
+	if r.taken(row) {
+		return report("DELETE_SKIPPED", "")
+	}
 	if policy == "Retain" || policy == "RetainExceptOnCreate" && r.op.Phase != Rollback && r.op.Phase != Discard || slices.Contains(r.op.Retain, row.LogicalID) {
 		return report("DELETE_SKIPPED", "")
 	}

@@ -27,6 +27,8 @@ type Run struct {
 	Types Types
 	// Target is what to deploy; nil for a delete.
 	Target *Target
+	// Refused is why there is no target, such as the failure of a transform: the operation does nothing and is rolled back.
+	Refused string
 	// Journal keeps the rows.
 	Journal Journal
 	// Dynamic returns the value of a dynamic reference. Values are read when a resource type is called and are kept nowhere.
@@ -77,6 +79,8 @@ func (r *Run) phase(ctx context.Context) error {
 		return r.cleanup(ctx, r.removed(), Update+"_COMPLETE", "")
 	case r.op.Phase == Rollback && r.op.Kind == Create:
 		return r.unmake(ctx)
+	case r.op.Phase == Rollback && r.op.Kind == Import:
+		return r.release(ctx)
 	case r.op.Phase == Rollback:
 		return r.rollback(ctx)
 	case r.op.Phase == Discard:
@@ -131,6 +135,9 @@ func (r *Run) lookup(id, attribute string) (any, error) {
 }
 
 func (r *Run) forward(ctx context.Context) error {
+	if r.Refused != "" {
+		return r.failed(ctx, r.Refused+". ")
+	}
 	if id, why := r.guardRemovals(); id != "" {
 		row := r.row(id)
 		if err := r.Journal.Save(ctx, Save{Events: []Event{event(row, "UPDATE_FAILED", why)}}); err != nil {
@@ -164,8 +171,8 @@ func (r *Run) forward(ctx context.Context) error {
 		return err
 	}
 	s := Save{Outputs: outputs, SetOutputs: true, Events: r.warnings(ctx)}
-	if r.op.Kind == Create {
-		return r.next(ctx, Done, "CREATE_COMPLETE", "", s)
+	if r.op.Kind == Create || r.op.Kind == Import {
+		return r.next(ctx, Done, r.op.Kind+"_COMPLETE", "", s)
 	}
 	return r.next(ctx, Cleanup, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", s)
 }
@@ -181,15 +188,13 @@ func (r *Run) failures() string {
 		}
 	}
 	slices.Sort(ids)
-	verb := "create"
-	if r.op.Kind == Update {
-		verb = "update"
-	}
-	return fmt.Sprintf("The following resource(s) failed to %s: [%s]. ", verb, strings.Join(ids, ", "))
+	return fmt.Sprintf("The following resource(s) failed to %s: [%s]. ", strings.ToLower(r.op.Kind), strings.Join(ids, ", "))
 }
 
 func (r *Run) failed(ctx context.Context, reason string) error {
 	switch {
+	case r.op.Kind == Import: // which there is no status to stay in
+		return r.next(ctx, Rollback, "IMPORT_ROLLBACK_IN_PROGRESS", reason, Save{})
 	case r.op.KeepOnFailure:
 		return r.next(ctx, Done, r.op.Kind+"_FAILED", reason, Save{})
 	case r.op.Kind == Create:

@@ -19,7 +19,7 @@ type Resource struct {
 
 	// Operation is the id of the last operation that touched the resource.
 	Operation string
-	// Step is the call under way: "create", "update", "replace" or "", and Want the properties it aims at. "await" is the wait for signals after a resource was
+	// Step is the call under way: "create", "update", "replace", "import" or "", and Want the properties it aims at. "await" is the wait for signals after a resource was
 	// made, and Heard the unique ids of those that came.
 	Step  string
 	Heard []string       `json:",omitempty"`
@@ -73,6 +73,8 @@ const (
 	Create = "CREATE"
 	Update = "UPDATE"
 	Delete = "DELETE"
+	// Import takes existing resources into a stack, and does nothing else.
+	Import = "IMPORT"
 )
 
 // The phases of an operation.
@@ -90,6 +92,8 @@ type Operation struct {
 	ID, Kind, Phase string
 	// KeepOnFailure leaves what a failed operation did in place (the parameter DisableRollback).
 	KeepOnFailure bool
+	// Imports are the identifiers of the existing resources that the operation takes into the stack instead of making them, by logical id.
+	Imports map[string]service.Identifier `json:",omitempty"`
 	// Retain are logical ids whose resources a delete leaves alone.
 	Retain []string
 	// RetainExceptOnCreate deletes what a failed operation made even if its policy is Retain.

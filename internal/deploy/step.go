@@ -61,6 +61,8 @@ func (r *Run) begin(id string, cur *Resource, c Change, want map[string]any) (*R
 	row := &Resource{LogicalID: id, Type: t.Type}
 	status, why := "CREATE_IN_PROGRESS", ""
 	switch {
+	case cur == nil && r.op.Imports[id] != nil:
+		row.Step, status, why = importing, "IMPORT_IN_PROGRESS", "Resource import started."
 	case cur == nil:
 		row.Step = "create"
 	case c.Replacement == Always:
@@ -87,7 +89,7 @@ func (r *Run) begin(id string, cur *Resource, c Change, want map[string]any) (*R
 		row.Want, row.WantTags = nil, nil
 		return row, Event{}
 	}
-	if row.Step != "update" {
+	if row.Step != "update" && row.Step != importing {
 		row.NameSeed = r.seed(id)
 	}
 	row.Status, row.Reason = status, why
@@ -134,8 +136,11 @@ func (r *Run) unresolved(ctx context.Context, id string, row *Resource, err erro
 
 // finish makes the call of a step that is under way, again after a restart, and records its result.
 func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
-	if row.Step == awaiting {
+	switch row.Step {
+	case awaiting:
 		return r.await(ctx, row)
+	case importing:
+		return r.take(ctx, row)
 	}
 	made, err := r.invoke(ctx, row, again)
 	if ctx.Err() != nil {
@@ -156,10 +161,13 @@ func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
 	} else if made.PhysicalID != row.PhysicalID {
 		row.Garbage = append(row.Garbage, *row.Previous)
 	}
-	old := row.Step
+	old, done := row.Step, event(row, status, "")
+	done.PhysicalID, done.Properties = made.PhysicalID, row.Want
 	row.Snapshot, row.Step, row.Want, row.WantTags = next, "", nil, nil
 	if old == "create" {
-		events = append(events, event(row, "CREATE_IN_PROGRESS", "Resource creation Initiated"))
+		begun := event(row, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+		begun.Properties = next.Properties
+		events = append(events, begun)
 	}
 	if _, waits := r.Target.signals[row.LogicalID]; waits && old != "update" {
 		row.Step = awaiting
@@ -169,7 +177,7 @@ func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
 		return r.await(ctx, row)
 	}
 	row.Status, row.Reason = status, ""
-	return r.save(ctx, row, append(events, event(row, status, ""))...)
+	return r.save(ctx, row, append(events, done)...)
 }
 
 func (r *Run) stepFailed(ctx context.Context, row *Resource, made service.Resource, cause error) error {

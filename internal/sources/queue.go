@@ -194,7 +194,7 @@ type queueRecord struct {
 	Body              string                    `json:"body"`
 	Attributes        map[string]string         `json:"attributes"`
 	MessageAttributes map[string]queueAttribute `json:"messageAttributes"`
-	MD5OfAttributes   *string                   `json:"md5OfMessageAttributes,omitempty"`
+	MD5OfAttributes   *string                   `json:"md5OfMessageAttributes"`
 	MD5OfBody         string                    `json:"md5OfBody"`
 	EventSource       string                    `json:"eventSource"`
 	SourceARN         string                    `json:"eventSourceARN"`

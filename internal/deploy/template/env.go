@@ -180,6 +180,9 @@ func (e *Env) ref(argument any) (any, error) {
 		return list, nil
 	}
 	if v, ok := e.Parameters[name]; ok {
+		if v == "AWS::NoValue" { // which a parameter may stand for, too
+			return nil, ErrNoValue
+		}
 		return v, nil
 	}
 	if _, ok := e.Template.Resources[name]; ok && e.Resource != nil {

@@ -62,16 +62,18 @@ func split(_ *Env, args any) (any, error) {
 	return nil, Errorf("Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
 }
 
+const badSelect = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
+
 func selectItem(_ *Env, args any) (any, error) {
 	l, ok := args.([]any)
 	if !ok || len(l) != 2 {
-		return nil, Errorf("Template error: Fn::Select requires a list argument with two elements: an integer index and a list")
+		return nil, Errorf(badSelect)
 	}
 	text, _ := Text(l[0])
 	i, err := strconv.Atoi(text)
 	items, ok := l[1].([]any)
 	if err != nil || !ok {
-		return nil, Errorf("Template error: Fn::Select requires a list argument with two elements: an integer index and a list")
+		return nil, Errorf(badSelect)
 	}
 	if i < 0 || i >= len(items) {
 		return nil, Errorf("Template error: Fn::Select cannot select nonexistent value at index %d", i)
@@ -118,7 +120,7 @@ func (e *Env) findInMap(argument any) (any, error) {
 
 func zones(e *Env, args any) (any, error) {
 	region, ok := args.(string)
-	if !ok {
+	if !ok && args != nil {
 		return nil, Errorf("Template error: Fn::GetAZs requires the name of a region")
 	}
 	if region == "" {

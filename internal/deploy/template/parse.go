@@ -77,6 +77,11 @@ func (p *parser) parse(text []byte) (any, error) {
 	if v, yamlErr := p.yaml(text); yamlErr == nil {
 		return v, nil
 	}
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(text, new(json.RawMessage)), &syntax) {
+		at := newLineIndex(text).position(syntax.Offset)
+		return nil, Errorf("Template format error: JSON not well-formed. (line %d, column %d)", at.Line, at.Column+1)
+	}
 	return nil, Errorf("Template format error: JSON not well-formed. (%v)", err)
 }
 

@@ -185,7 +185,11 @@ func (t *Template) checkReferences() error {
 				missing[r.Name] = true
 			}
 		}
-		if err := t.checkCondition(o.Condition); err != nil {
+		err = t.checkCalls([]any{o.Value, o.Export})
+		if err == nil {
+			err = t.checkCondition(o.Condition)
+		}
+		if err != nil {
 			return t.Document.Locate(err, "Outputs", name)
 		}
 	}
@@ -216,7 +220,41 @@ func (t *Template) checkResource(r Resource, missing map[string]bool) error {
 			missing[d] = true
 		}
 	}
+	if err := t.checkCalls(r.Properties); err != nil {
+		return err
+	}
 	return t.checkCondition(r.Condition)
+}
+
+// checkCalls refuses uses of Fn::If whose condition the template does not have, and of Fn::Select that ask a list in the template for what it does not have.
+func (t *Template) checkCalls(v any) error {
+	switch x := v.(type) {
+	case []any:
+		for _, e := range x {
+			if err := t.checkCalls(e); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if l, ok := x["Fn::If"].([]any); ok && len(x) == 1 && len(l) > 0 {
+			name, isName := l[0].(string)
+			if _, has := t.Conditions[name]; isName && !has {
+				return Errorf("Template error: unresolved condition dependency %s in Fn::If", name)
+			}
+		}
+		if l, ok := x["Fn::Select"].([]any); ok && len(x) == 1 && len(l) == 2 {
+			index, isIndex := l[0].(int64)
+			if items, isList := l[1].([]any); isIndex && isList && (index < 0 || index >= int64(len(items))) {
+				return Errorf(badSelect)
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			if err := t.checkCalls(x[k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (t *Template) checkCondition(name string) error {

@@ -110,6 +110,9 @@ func Decode(d *Document) (*Template, error) {
 	if t.Conditions, err = section(d, "Conditions"); err != nil {
 		return nil, err
 	}
+	if err := t.checkMappings(); err != nil {
+		return nil, err
+	}
 	for _, read := range []func() error{t.readParameters, t.readResources, t.readOutputs, t.readRules, t.checkReferences} {
 		if err := read(); err != nil {
 			return nil, err
@@ -125,7 +128,33 @@ func section(d *Document, name string) (map[string]any, error) {
 	case map[string]any:
 		return v, nil
 	}
+	if name == "Resources" && d.Root[name] != nil {
+		return nil, d.at(Errorf("Template format error: Any Resources member must be an object."), name)
+	}
 	return nil, d.at(Errorf("Template format error: [/%s] 'null' values are not allowed in templates, and the section must be an object.", name), name)
+}
+
+// checkMappings refuses mappings that are not two levels of keys above texts and lists, see
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/mappings-section-structure.html.
+func (t *Template) checkMappings() error {
+	for _, name := range slices.Sorted(maps.Keys(t.Mappings)) {
+		first, ok := t.Mappings[name].(map[string]any)
+		if !ok {
+			return t.Document.at(Errorf("Template format error: Every Mappings member %s must be a map", name), "Mappings", name)
+		}
+		for _, key := range slices.Sorted(maps.Keys(first)) {
+			second, ok := first[key].(map[string]any)
+			if !ok {
+				return t.Document.at(Errorf("Template format error: Every Mappings member %s must be a map", key), "Mappings", name, key)
+			}
+			for _, attribute := range slices.Sorted(maps.Keys(second)) {
+				if _, deeper := second[attribute].(map[string]any); deeper {
+					return t.Document.at(Errorf("Template format error: Every Mappings attribute must be a String or a List."), "Mappings", name, key, attribute)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 var resourceKeys = []string{
@@ -163,7 +192,7 @@ func readResource(id string, v any) (Resource, error) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if !slices.Contains(resourceKeys, k) {
-			return r, Errorf("Template format error: Invalid template resource property '%s' of resource %s", k, id)
+			return r, Errorf("Invalid template resource property '%s'", k)
 		}
 	}
 	if r.Type, _ = m["Type"].(string); r.Type == "" {
@@ -311,13 +340,16 @@ func readOutput(name string, v any) (Output, error) {
 	if !ok {
 		return o, Errorf("Template format error: Any Outputs member must be an object (%s).", name)
 	}
+	if v, has := m["Value"]; has && v == nil {
+		return o, Errorf("[/Outputs/%s/Value] 'null' values are not allowed in templates", name)
+	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if !slices.Contains([]string{"Condition", "Description", "Export", "Value"}, k) {
 			return o, Errorf("Template format error: Invalid template output property %s (%s)", strconv.Quote(k), name)
 		}
 	}
-	if o.Value, ok = m["Value"]; !ok || o.Value == nil {
-		return o, Errorf("Template format error: Every Outputs member must contain a Value object (%s)", name)
+	if o.Value, ok = m["Value"]; !ok {
+		return o, Errorf("Template format error: Every Outputs member must contain a Value object")
 	}
 	o.Description, _ = m["Description"].(string)
 	o.Condition, _ = m["Condition"].(string)

@@ -123,7 +123,7 @@ func TestJSONAndYAMLReadTheSame(t *testing.T) {
 
 func TestErrorsNameTheLine(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"Resources:\n  A:\n    Type: X::Y\n    Typo: 1\n", "Invalid template resource property 'Typo' of resource A (line 2)"},
+		{"Resources:\n  A:\n    Type: X::Y\n    Typo: 1\n", "Invalid template resource property 'Typo' (line 2)"},
 		{"Resources:\n  A: {Type: X::Y}\n  A: {Type: X::Y}\n", "duplicate key \"A\". (line 3)"},
 		{"Resources: !Nope x\n", "unknown tag !Nope. (line 1)"},
 		{"Resources: {A: {Type: X::Y, Condition: C}}", "Unresolved condition dependency C in the Conditions block of the template (line 1)"},

@@ -32,21 +32,10 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	if err != nil && !isMissing(err) {
 		return nil, err
 	}
-	kind := deploy.Update
 	fresh := stack == nil || stack.Status == "REVIEW_IN_PROGRESS"
-	switch {
-	case in.ChangeSetType == deploy.Create && !fresh:
-		return nil, invalid("Stack [%s] already exists and cannot be created again with the changeSet [%s].", in.StackName, in.ChangeSetName)
-	case in.ChangeSetType == deploy.Create:
-		kind = deploy.Create
-	case stack == nil:
-		return nil, invalid("Stack [%s] does not exist", in.StackName)
-	case fresh:
-		return nil, invalid("Stack:%s is in REVIEW_IN_PROGRESS state and can not be updated.", stack.ID)
-	default:
-		if err := updatable(stack); err != nil {
-			return nil, err
-		}
+	kind, err := changeSetKind(in, stack, fresh)
+	if err != nil {
+		return nil, err
 	}
 	isNew := stack == nil
 	if isNew {
@@ -59,14 +48,15 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	if !fresh {
 		current = stack
 	}
-	proposal, err := s.propose(ctx, request{
+	q := request{
 		kind: kind, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnStackFailure,
 		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
-	}, current, stack.ID, stack.Name)
+	}
+	proposal, err := s.propose(ctx, q, current, stack.ID, stack.Name)
 	var failed *transformError
 	if errors.As(err, &failed) {
-		proposal, err = s.failedProposal(ctx, in.TemplateBody, in.TemplateURL)
+		proposal, err = s.failedProposal(ctx, q, current, failed)
 	}
 	if err != nil {
 		return nil, err
@@ -81,8 +71,16 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		StackID: stack.ID, StackName: stack.Name, Description: deref(in.Description), Created: s.Clock.Now(),
 		Status: "CREATE_COMPLETE", Execution: "AVAILABLE", Changes: proposal.plan.Changes, Deployment: proposal.deployment,
 	}
+	refused, err := s.importsOf(ctx, in, proposal, current)
+	if err != nil {
+		return nil, err
+	}
+	c.Deployment.Imports, c.ImportExisting = proposal.deployment.Imports, in.ImportExistingResources
 	if failed != nil {
-		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", failed.message
+		refused = failed.message
+	}
+	if refused != "" {
+		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", refused
 	} else if !fresh && len(c.Changes) == 0 && !proposal.outputs {
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", noChanges
 	}
@@ -100,7 +98,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 			if err := s.claimName(tx, p, stack); err != nil {
 				return err
 			}
-			if err := s.addStackEvent(tx, p, stack, "User Initiated", deref(in.ClientToken), s.Clock.Now().Truncate(time.Millisecond)); err != nil {
+			if err := s.addStackEvent(tx, p, stack, initiated, deref(in.ClientToken), s.Clock.Now().Truncate(time.Millisecond)); err != nil {
 				return err
 			}
 		}
@@ -111,6 +109,25 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		return nil, err
 	}
 	return &cloudformation.CreateChangeSetOutput{Id: &c.ID, StackId: &stack.ID}, nil
+}
+
+// changeSetKind returns the kind of the operation that a change set of a stack is for; fresh tells that the stack has no resources yet, and is nil or in review.
+func changeSetKind(in *cloudformation.CreateChangeSetInput, stack *stackRecord, fresh bool) (string, error) {
+	switch {
+	case in.ChangeSetType == deploy.Import && fresh:
+		return deploy.Import, nil
+	case in.ChangeSetType == deploy.Import:
+		return deploy.Import, updatable(stack)
+	case in.ChangeSetType == deploy.Create && !fresh:
+		return "", invalid("Stack [%s] already exists and cannot be created again with the changeSet [%s].", in.StackName, in.ChangeSetName)
+	case in.ChangeSetType == deploy.Create:
+		return deploy.Create, nil
+	case stack == nil:
+		return "", invalid("Stack [%s] does not exist", in.StackName)
+	case fresh:
+		return "", invalid("Stack:%s is in REVIEW_IN_PROGRESS state and can not be updated.", stack.ID)
+	}
+	return deploy.Update, updatable(stack)
 }
 
 // removalsFirst returns changes in the order in which CloudFormation shows them: what is removed first, then by logical ids.
@@ -138,12 +155,6 @@ func warnMissing(changes []deploy.Change, missing []string) string {
 		strings.Join(ids, ", ") + "] because: No export named " + strings.Join(missing, ", ")
 }
 
-// failedProposal is what a change set keeps whose transforms failed.
-func (s *Service) failedProposal(ctx context.Context, body, location *string) (*proposal, error) {
-	text, err := s.text(ctx, body, location)
-	return &proposal{text: text, expanded: &expanded{}, plan: &deploy.Plan{}}, err
-}
-
 func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 	tx.Set(p.template(id, "Original"), []byte(proposal.text))
 	tx.Set(p.template(id, "Processed"), []byte(proposal.expanded.processed))
@@ -151,9 +162,8 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
 	for parameter, given := range map[string]bool{
-		"ResourcesToImport":     len(in.ResourcesToImport) > 0,
 		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-		"DeploymentMode":        in.DeploymentMode != "", "ChangeSetType IMPORT": in.ChangeSetType == "IMPORT",
+		"DeploymentMode":        in.DeploymentMode != "",
 	} {
 		if given {
 			return unsupported("CreateChangeSet", parameter)
@@ -211,7 +221,8 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 		CreationTime: &c.Created, ExecutionStatus: c.Execution, Status: c.Status, StatusReason: optional(c.Reason),
 		Parameters: parameters(c.Deployment.Parameters), Capabilities: c.Deployment.Capabilities, Tags: tags(c.Deployment.Tags),
 		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: c.Deployment.Notify, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
-		Changes: []cloudformation.Change{},
+		ImportExistingResources: c.ImportExisting,
+		Changes:                 []cloudformation.Change{},
 	}
 	if c.Warning != "" && deref(in.IncludePropertyValues) {
 		out.StatusReason = &c.Warning
@@ -417,6 +428,7 @@ func (s *Service) listChangeSets(ctx context.Context, in *cloudformation.ListCha
 			out.Summaries = append(out.Summaries, cloudformation.ChangeSetSummary{
 				StackId: ptr(c.StackID), StackName: ptr(c.StackName), ChangeSetId: ptr(c.ID), ChangeSetName: ptr(c.Name), ExecutionStatus: c.Execution,
 				Status: c.Status, StatusReason: optional(c.Reason), CreationTime: ptr(c.Created), Description: optional(c.Description), IncludeNestedStacks: ptr(false),
+				ImportExistingResources: c.ImportExisting,
 			})
 		}
 		return err

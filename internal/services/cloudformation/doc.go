@@ -38,5 +38,5 @@
 //
 // # What it deliberately is not
 //
-// Stack sets, imports of existing resources are refused by name.
+// Stack sets are refused by name.
 package cloudformation

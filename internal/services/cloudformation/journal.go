@@ -102,12 +102,15 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 		st.Parameters, st.Tags, st.Capabilities, st.Description, st.RoleARN = op.Deployment.Parameters, op.Deployment.Tags, op.Deployment.Capabilities, op.Deployment.Description, op.Deployment.RoleARN
 		st.TemplateID = op.Deployment.TemplateID
 	}
+	if op.Kind == deploy.Create && v.Operation.Phase == deploy.Rollback {
+		st.Deleted = j.s.Clock.Now() // as CloudFormation has it: the stack is undone, though it stays until somebody deletes it
+	}
 	if v.SetOutputs {
 		if err := j.succeed(tx, st, op, v.Outputs, imports); err != nil {
 			return err
 		}
 	}
-	if v.Operation.Phase == deploy.Done && op.Kind == deploy.Update && !v.SetOutputs && st.TemplateID != op.Deployment.TemplateID {
+	if v.Operation.Phase == deploy.Done && (op.Kind == deploy.Update || op.Kind == deploy.Import) && !v.SetOutputs && st.TemplateID != op.Deployment.TemplateID {
 		dropTemplate(tx, j.p, op.Deployment.TemplateID)
 	}
 	if v.Operation.Phase == deploy.Done && op.Kind != deploy.Delete {

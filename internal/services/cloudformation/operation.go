@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/template"
 	"lambent.dev/lambent/internal/events"
@@ -40,7 +41,7 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 		if err != nil {
 			return err
 		}
-		if d.Kind == deploy.Update {
+		if d.Kind == deploy.Update || d.Kind == deploy.Import && st.TemplateID != "" {
 			if err := updatable(st); err != nil {
 				return err
 			}
@@ -59,7 +60,7 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 		}
 		st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
 		op := operationRecord{
-			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate},
+			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate, Imports: d.Imports},
 			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
 		}
 		if d.Timeout > 0 {
@@ -112,6 +113,9 @@ func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operation
 	st.forgetDrift(tx, p)
 	if op.Entry.Type == "" {
 		op.Entry = operationEntry{op.ID, op.Kind + "_STACK"}
+		if op.Kind == deploy.Import { // which the API has no name of its own for
+			op.Entry.Type = cloudformation.OperationTypeUpdateStack
+		}
 	}
 	st.Last = op.Entry
 	tx.Set(p.ran(op.Entry.ID), []byte(st.ID))
@@ -120,7 +124,7 @@ func (s *Service) enqueueAs(tx store.Txn, p place, st *stackRecord, op operation
 	if err != nil {
 		return err
 	}
-	if err := s.addStackEvent(tx, p, st, "User Initiated", op.Token, at); err != nil {
+	if err := s.addStackEvent(tx, p, st, initiated, op.Token, at); err != nil {
 		return err
 	}
 	if err := record.Set(tx, p.stack(st.ID), st); err != nil {
@@ -193,7 +197,8 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		return err
 	}
 	run.Ended, run.EndReason = end.reached, end.reason
-	if op.Kind != deploy.Delete && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
+	run.Refused = op.Deployment.Refused
+	if op.Kind != deploy.Delete && run.Refused == "" && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
 			return fail(err)
 		}
@@ -208,6 +213,8 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 // stuck is the status of a stack whose operation cannot go on.
 func stuck(op deploy.Operation) string {
 	switch {
+	case op.Kind == deploy.Import:
+		return cloudformation.StackStatusImportRollbackFailed
 	case op.Phase == deploy.Rollback && op.Kind == deploy.Create:
 		return "ROLLBACK_FAILED"
 	case op.Phase == deploy.Rollback:

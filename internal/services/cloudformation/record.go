@@ -64,6 +64,10 @@ type deployment struct {
 	RetainExceptOnCreate bool `json:",omitempty"`
 	// Timeout is how long the making of a stack may take, in minutes; 0 is as long as it likes.
 	Timeout int32 `json:",omitempty"`
+	// Imports are the existing resources that become part of the stack, see [deploy.Operation].
+	Imports map[string]service.Identifier `json:",omitempty"`
+	// Refused is why the template has no resources: the failure of a transform, see [deploy.Run].
+	Refused string `json:",omitempty"`
 	// Expanded tells that transforms made the processed template from the original one.
 	Expanded bool
 }
@@ -73,9 +77,11 @@ type changeSetRecord struct {
 	Created                                   time.Time
 	Status, Reason, Execution                 string
 	// Warning is shown as the reason with the values of properties.
-	Warning    string `json:",omitempty"`
-	Changes    []deploy.Change
-	Deployment deployment
+	Warning string `json:",omitempty"`
+	// ImportExisting is the parameter ImportExistingResources; nil when it was not given.
+	ImportExisting *bool `json:",omitempty"`
+	Changes        []deploy.Change
+	Deployment     deployment
 }
 
 // wasExecuted tells that the stack has what the change set describes.

@@ -79,7 +79,7 @@ func (s *Service) claimName(tx store.Txn, p place, stack *stackRecord) error {
 // updatable refuses updates that a stack's status does not allow.
 func updatable(st *stackRecord) error {
 	switch st.Status {
-	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED":
+	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "CREATE_FAILED", "UPDATE_FAILED", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE":
 		return nil
 	}
 	return invalid("Stack:%s is in %s state and can not be updated.", st.ID, st.Status)
@@ -120,7 +120,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 		capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnFailure, direct: true,
 		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
-	proposal, err := s.propose(ctx, q, nil, stack.ID, stack.Name)
+	proposal, err := s.proposed(ctx, q, nil, stack.ID, stack.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +164,11 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), direct: true,
 		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
 	}
-	proposal, err := s.propose(ctx, q, stack, stack.ID, stack.Name)
+	proposal, err := s.proposed(ctx, q, stack, stack.ID, stack.Name)
 	if err != nil {
 		return nil, err
 	}
-	if len(proposal.plan.Changes) == 0 && !proposal.outputs {
+	if len(proposal.plan.Changes) == 0 && !proposal.outputs && proposal.deployment.Refused == "" {
 		return nil, invalid(noUpdates)
 	}
 	if proposal.deployment.SetPolicy, err = s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicyURL and StackPolicyBody"); err != nil {
@@ -297,6 +297,9 @@ func (s *Service) listStacks(ctx context.Context, in *cloudformation.ListStacksI
 	return out, err
 }
 
+// initiated is the reason of the first status of a stack.
+const initiated = "User Initiated"
+
 func stackShape(st *stackRecord) cloudformation.Stack {
 	out := cloudformation.Stack{
 		StackId: ptr(st.ID), StackName: st.Name, Description: optional(st.Description), CreationTime: st.Created,
@@ -314,11 +317,17 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 	if st.Timeout > 0 {
 		out.TimeoutInMinutes = ptr(st.Timeout)
 	}
+	if strings.HasPrefix(st.Status, "ROLLBACK_") {
+		out.ChangeSetId = nil
+	}
 	if st.Status == "DELETE_COMPLETE" {
 		out.EnableTerminationProtection = nil
 	}
 	if st.Parent != nil {
 		out.ParentId, out.RootId = ptr(st.Parent.ID), ptr(st.Parent.Root)
+	}
+	if st.Status == "REVIEW_IN_PROGRESS" {
+		out.StackStatusReason = ptr(initiated)
 	}
 	if !st.Updated.IsZero() {
 		out.LastUpdatedTime = ptr(st.Updated)

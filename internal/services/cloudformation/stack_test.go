@@ -93,7 +93,7 @@ func newEnvAt(t testing.TB, now clock.Clock) *env {
 	c := &cloud{things: map[string]thing{}}
 	st := mem.New()
 	deps := service.Deps{Store: st, Clock: now, Log: slog.New(slog.DiscardHandler)}
-	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ()} }, Roles: roles{cloud: c}})
+	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: roles{cloud: c}})
 	q := events.New(st, clock.System{}, deps.Log)
 	if err := q.Register(svc.Jobs...); err != nil {
 		t.Fatal(err)

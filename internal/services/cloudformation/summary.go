@@ -76,9 +76,15 @@ func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.Get
 		CapabilitiesReason: because2(because), Parameters: []cloudformation.ParameterDeclaration{}, ResourceTypes: []string{},
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.template.Resources)) {
-		if t := e.template.Resources[id].Type; !slices.Contains(out.ResourceTypes, t) {
+		t := e.template.Resources[id].Type
+		i := slices.Index(out.ResourceTypes, t)
+		if i < 0 {
+			i = len(out.ResourceTypes)
 			out.ResourceTypes = append(out.ResourceTypes, t)
+			out.ResourceIdentifierSummaries = append(out.ResourceIdentifierSummaries, s.identifiers(t))
 		}
+		of := &out.ResourceIdentifierSummaries[i]
+		of.LogicalResourceIds = append(of.LogicalResourceIds, id)
 	}
 	if e.template.Metadata != nil {
 		b, err := json.Marshal(e.template.Metadata)
@@ -94,6 +100,15 @@ func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.Get
 		out.Parameters = append(out.Parameters, d)
 	}
 	return out, nil
+}
+
+// identifiers tells which keys identify a resource of a type to import; none for a type that cannot be imported.
+func (s *Service) identifiers(name string) cloudformation.ResourceIdentifierSummary {
+	out := cloudformation.ResourceIdentifierSummary{ResourceType: ptr(name)}
+	if typ, _ := s.types().Of(name); typ.Read != nil {
+		out.ResourceIdentifiers = typ.Identifier
+	}
+	return out
 }
 
 func because2(types []string) *string {

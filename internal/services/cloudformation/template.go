@@ -210,10 +210,6 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		}
 		return nil
 	})
-	var failed *transformError
-	if q.direct && errors.As(err, &failed) {
-		err = invalid("%s", failed.message)
-	}
 	if err != nil {
 		return nil, err
 	}

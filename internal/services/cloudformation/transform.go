@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/lambda"
+	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/sam"
 	"lambent.dev/lambent/internal/deploy/template"
 	"lambent.dev/lambent/internal/service"
@@ -45,6 +46,29 @@ func (f *transformError) Error() string { return f.message }
 
 func transformFailed(format string, args ...any) error {
 	return &transformError{fmt.Sprintf(format, args...)}
+}
+
+// proposed is [Service.propose] for a call that deploys at once: a transform that fails makes an operation that is rolled back, not a refusal.
+func (s *Service) proposed(ctx context.Context, q request, stack *stackRecord, stackID, stackName string) (*proposal, error) {
+	p, err := s.propose(ctx, q, stack, stackID, stackName)
+	var failed *transformError
+	if errors.As(err, &failed) {
+		return s.failedProposal(ctx, q, stack, failed)
+	}
+	return p, err
+}
+
+// failedProposal is what is kept of a call whose transforms failed.
+func (s *Service) failedProposal(ctx context.Context, q request, stack *stackRecord, failed *transformError) (*proposal, error) {
+	text, err := s.text(ctx, q.body, q.location)
+	if err == nil && q.usePrevious {
+		text, err = s.storedTemplate(ctx, stack.TemplateID, "Original")
+	}
+	if err == nil {
+		err = s.checkRole(ctx, q.roleARN)
+	}
+	d := deployment{Kind: q.kind, Refused: failed.message, Capabilities: q.capabilities, RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags)}
+	return &proposal{text: text, expanded: &expanded{}, plan: &deploy.Plan{}, deployment: d}, err
 }
 
 // usesMacros tells whether a template needs more than the transforms that are part of Lambent.
@@ -223,7 +247,11 @@ func (t *transformer) include(ctx context.Context, arguments, fragment map[strin
 	if !ok {
 		return nil, transformFailed("Transform AWS::Include failed with: The location parameter is not a string.")
 	}
-	text, err := t.s.text(ctx, nil, &location)
+	text, err := t.s.object(ctx, location)
+	if service.Code(err) == "NoSuchBucket" {
+		bucket, _, _, _ := objectOf(location)
+		return nil, transformFailed("Transform AWS::Include failed with: S3 bucket [%s] does not exist.", bucket)
+	}
 	if err != nil {
 		return nil, transformFailed("Transform AWS::Include failed with: The specified S3 object's content should be valid Yaml/JSON. (%v)", err)
 	}
@@ -303,7 +331,7 @@ func (t *transformer) invoke(ctx context.Context, m macro, fragment map[string]a
 	}
 	switch {
 	case !strings.EqualFold(answer.Status, "success") && answer.ErrorMessage != "":
-		return nil, transformFailed("Transform %s failed with: %s.", full, answer.ErrorMessage)
+		return nil, transformFailed("Transform %s failed with: %s", full, answer.ErrorMessage)
 	case !strings.EqualFold(answer.Status, "success"):
 		return nil, transformFailed("Transform %s failed without an error message.", full)
 	}

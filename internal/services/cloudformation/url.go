@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/service"
 )
 
 // objectOf returns the bucket and key that a URL names, whatever its host: an s3:// URL, one of AWS's S3 hosts in path or virtual-host
@@ -42,31 +43,42 @@ func virtualBucket(host string) (string, bool) {
 	return "", false
 }
 
-// text returns the template that a call brings with it, or "" when it brings none.
+// text returns the template that a call brings with it, or "" when it brings none. As with CloudFormation, a URL of a template is not of the form s3://.
 func (s *Service) text(ctx context.Context, body, location *string) (string, error) {
 	switch {
 	case deref(body) != "" && deref(location) != "":
 		return "", invalid("You can only specify one of TemplateBody or TemplateURL")
 	case deref(location) == "":
 		return deref(body), nil
-	case s.options.Objects == nil:
+	}
+	if bucket, isS3 := strings.CutPrefix(*location, "s3://"); isS3 {
+		bucket, _, _ = strings.Cut(bucket, "/")
+		return "", invalid("S3 error: Domain name specified in %s is not a valid S3 domain", bucket)
+	}
+	text, err := s.object(ctx, *location)
+	if err != nil && service.Code(err) != "ValidationError" {
+		err = invalid("S3 error: the template %s cannot be read: %v", *location, err)
+	}
+	return text, err
+}
+
+// object returns the text of the object that a URL names.
+func (s *Service) object(ctx context.Context, location string) (string, error) {
+	if s.options.Objects == nil {
 		return "", invalid("TemplateURL needs S3, which this server does not run. Use TemplateBody.")
 	}
-	bucket, key, version, ok := objectOf(*location)
+	bucket, key, version, ok := objectOf(location)
 	if !ok {
 		return "", invalid("TemplateURL must be a supported URL.")
 	}
 	r, size, err := s.options.Objects.OpenObject(ctx, bucket, key, version)
 	if err != nil {
-		return "", invalid("S3 error: the template %s cannot be read: %v", *location, err)
+		return "", err
 	}
 	defer func() { _ = r.Close() }()
 	if size > template.MaxBytes {
 		return "", invalid("Template may not exceed %d bytes in size.", template.MaxBytes)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, template.MaxBytes+1))
-	if err != nil {
-		return "", invalid("S3 error: the template %s cannot be read: %v", *location, err)
-	}
-	return string(text), nil
+	return string(text), err
 }

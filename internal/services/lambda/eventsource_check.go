@@ -56,6 +56,9 @@ func (l *Lambda) newEventSource(ctx context.Context, in *api.CreateEventSourceMa
 		UUID: id, Source: source, Modified: now, Created: now, Revision: id, State: stateCreating, Enabled: in.Enabled == nil || *in.Enabled,
 		BatchSize: queueBatch, Tags: in.Tags,
 	}
+	if e.ofQueue() && !e.Enabled {
+		e.State = stateDisabled // as it was recorded of queues
+	}
 	if !e.ofQueue() {
 		e.BatchSize, e.Parallel, e.Retries, e.MaxAge = streamBatch, 1, sources.Forever, sources.Forever
 		if err := e.startAt(in); err != nil {

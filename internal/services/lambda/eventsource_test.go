@@ -654,6 +654,7 @@ func TestMissingPermissionShowsInTheResult(t *testing.T) {
 func TestMappingsAnswerAsRecorded(t *testing.T) {
 	onSource(t, func(r *reader) {
 		r.function("slow", func(f *function) { f.Latest.Timeout = 60 })
+		r.function("g", func(*function) {})
 		unknown := api.CreateEventSourceMappingInput{FunctionName: "none", EventSourceArn: ptr(testQueue)}
 		for _, tc := range []struct {
 			name, want string
@@ -677,7 +678,11 @@ func TestMappingsAnswerAsRecorded(t *testing.T) {
 		}
 		q := r.create(api.CreateEventSourceMappingInput{EventSourceArn: ptr(testQueue)})
 		k := r.create(api.CreateEventSourceMappingInput{EventSourceArn: ptr(testStream), StartingPosition: "LATEST"})
-		_, err := r.createEventSourceMapping(r.ctx, &api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue)})
+		off, err := r.createEventSourceMapping(r.ctx, &api.CreateEventSourceMappingInput{FunctionName: "g", EventSourceArn: ptr(testQueue), Enabled: ptr(false)})
+		if err != nil || *off.State != stateDisabled {
+			t.Errorf("one that is not enabled: %+v, %v", off, err)
+		}
+		_, err = r.createEventSourceMapping(r.ctx, &api.CreateEventSourceMappingInput{FunctionName: "f", EventSourceArn: ptr(testQueue)})
 		want := `ResourceConflictException: An event source mapping with SQS arn (" ` + testQueue + ` ") and function (" f ") already exists. Please update or delete the existing mapping with UUID ` + *q.UUID
 		if errorText(err) != want {
 			t.Errorf("a second mapping of a queue: %v", err)

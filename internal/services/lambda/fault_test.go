@@ -43,6 +43,7 @@ id=$(curl -sD- -o/dev/null $api/invocation/next | tr -d '\r' | sed -n 's/^lambda
 		"python, raises at import":  python(faulty{source: "raise ValueError('never')\n", payload: `"errorType": "ValueError"`, log: "ValueError: never"}),
 		"python, syntax":            python(faulty{source: "def handler(:\n", payload: `"errorType": "Runtime.UserCodeSyntaxError"`}),
 		"python, exits at import":   python(faulty{source: "import os\nos._exit(7)\n", payload: exited, log: "Error Type: Runtime.ExitError"}),
+		"python, leaves at import":  python(faulty{source: "import sys\nsys.exit(0)\n", payload: "Error: Runtime exited without providing a reason", log: "Error Type: Runtime.ExitError"}),
 		"python, sys.exit":          python(faulty{source: "import sys\ndef handler(e, c): sys.exit(4)\n", payload: exited, log: "Error Type: Runtime.ExitError"}),
 		"python, segmentation":      python(faulty{source: "import ctypes\ndef handler(e, c): ctypes.string_at(0)\n", payload: "signal: segmentation fault", log: "Error Type: Runtime.ExitError"}),
 		"python, a byte too large":  python(faulty{source: "def handler(e, c): return 'x' * (6291556 - 1)\n", payload: tooLarge}),

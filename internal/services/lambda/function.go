@@ -347,7 +347,7 @@ func (l *Lambda) getFunction(ctx context.Context, in *api.GetFunctionInput) (*ap
 	if out.Code, err = l.codeLocation(ctx, &v); err != nil {
 		return nil, err
 	}
-	if len(f.Tags) > 0 {
+	if len(f.Tags) > 0 && v.Number == latest { // versions have no tags
 		if out.TagsError, err = l.hidesTags(ctx, r); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	at, id := f.url(t, &api.CreateFunctionUrlConfigInput{FunctionName: "f", AuthType: "NONE"})
 	f.door.open()
 
-	got := ask(t, http.MethodPost, at+"/a%20b/c?x=1&x=2&y=%C3%A9", "hello", "Cookie", "one=1; two=2", "X-Twice", "v", "Content-Type", "text/plain")
+	got := ask(t, http.MethodPost, at+"/a%20b/c?x=1&x=2&y=%C3%A9", "hello", "Cookie", "one=1; two=2", "Connection", "keep-alive", "X-Twice", "v", "Content-Type", "text/plain")
 	if got.status != 201 || got.header.Get("X-Own") != "yes" || len(got.header["Set-Cookie"]) != 2 || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("answer %d %v", got.status, got.header)
 	}
@@ -99,7 +99,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if e.Version != "2.0" || e.RouteKey != "$default" || e.RawPath != "/a b/c" || e.RawQueryString != "x=1&x=2&y=%C3%A9" || e.Body != "hello" || e.IsBase64Encoded {
 		t.Errorf("event %+v", e)
 	}
-	if strings.Join(e.Cookies, "|") != "one=1|two=2" || e.Headers["x-twice"] != "v" || e.QueryStringParameters["x"] != "1,2" || e.QueryStringParameters["y"] != "é" {
+	if strings.Join(e.Cookies, "|") != "one=1|two=2" || e.Headers["x-twice"] != "v" || e.Headers["connection"] != "" || e.QueryStringParameters["x"] != "1,2" || e.QueryStringParameters["y"] != "é" {
 		t.Errorf("event %+v", e)
 	}
 	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != http.MethodPost || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
@@ -107,6 +107,9 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	}
 	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("without a status: %+v", got)
+	}
+	if got := ask(t, http.MethodGet, at+"//plain", "", "Connection", "keep-alive"); got.status != 200 || got.body != `{"seen":null}` {
+		t.Errorf("with two slashes: %+v", got)
 	}
 	if got := ask(t, http.MethodGet, at+"/raise", ""); got.status != 502 || got.body != "Internal Server Error" {
 		t.Errorf("function that fails: %+v", got)

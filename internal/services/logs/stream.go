@@ -122,9 +122,10 @@ func (l *Logs) describeLogStreams(ctx context.Context, in *api.DescribeLogStream
 func describeStream(s scope, g group, st stream) api.LogStream {
 	out := api.LogStream{
 		LogStreamName: ptr(st.Name), CreationTime: ptr(st.Created), StoredBytes: ptr(int64(0)),
-		Arn: ptr(groupARN(s, g.Name) + ":log-stream:" + st.Name), UploadSequenceToken: ptr(sequenceToken(st)),
+		Arn: ptr(groupARN(s, g.Name) + ":log-stream:" + st.Name),
 	}
 	if st.LastIngested > 0 {
+		out.UploadSequenceToken = ptr(sequenceToken(st))
 		out.FirstEventTimestamp, out.LastEventTimestamp, out.LastIngestionTime = ptr(st.First), ptr(st.Last), ptr(st.LastIngested)
 	}
 	return out

@@ -389,7 +389,7 @@ def main():
         if at := os.environ.pop("LAMBENT_DEBUGGER", ""):
             open_debugger(at)
         handler = load(os.environ.get("_HANDLER", ""))
-    except (Exception, SystemExit) as e:
+    except Exception as e:  # one that asks for the end gets it
         give_up(connection, e, "init/error", status=1)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         snapshot(connection)

@@ -1,0 +1,76 @@
+"""A plugin of pytest with which LocalStack's tests of CloudFormation run against a Lambent.
+
+It comes on top of suite.py of the tests of API Gateway, which leads the calls to the Lambent, and of recorded.py of those of events, by which an IAM user makes them. A test is compared with its recording as LocalStack's own runs do it: without the parts that
+its marker skip_snapshot_verify names, most of which the recording has otherwise than the test of today asks. Beside these, what AWS answers only since the recordings is left out. A test
+that LocalStack skips and that has a recording runs.
+"""
+
+import json
+import os
+import re
+
+import pytest
+from localstack_snapshot.pytest import snapshot
+from localstack_snapshot.snapshots.prototype import SnapshotSession
+
+snapshot.is_aws = lambda: False
+
+# What AWS tells of only since the recordings, and what Lambent adds to messages: the line of the fault.
+LATER = {"LastOperations", "WarmThroughput"}
+LINE = re.compile(r" \(line \d+\)$")
+# Lists whose order says nothing: AWS has them in that of a hash.
+SETS = {"AttachedPolicies", "AttributeDefinitions", "GlobalSecondaryIndexes", "Parameters", "ResourceIdentifierSummaries", "ResourceTypes", "Tags"}
+# The addresses of queues.
+QUEUE = re.compile(r"http://(127\.0\.0\.1|localhost):\d+/(?=\d{12}/)")
+
+transform, assert_all = SnapshotSession._transform, SnapshotSession._assert_all
+
+
+def order(value):
+    """Is what a list is sorted by: the members that tell its elements apart before all others."""
+    if isinstance(value, dict):
+        return json.dumps([value.get(k, "") for k in ("Key", "ParameterKey", "AttributeName", "IndexName", "PolicyName", "ResourceType")], default=str)
+    return json.dumps(value, default=str)
+
+
+def normal(value):
+    """Is a value without what is left out."""
+    if isinstance(value, dict):
+        return {k: sorted(normal(v), key=order) if k in SETS and isinstance(v, list) else normal(v) for k, v in value.items() if k not in LATER}
+    if isinstance(value, list):
+        return [normal(v) for v in value]
+    if isinstance(value, str):
+        return QUEUE.sub("https://sqs.<region>.amazonaws.com/", LINE.sub("", value))
+    return value
+
+
+def transformed(session, state):
+    """Takes what is left out from what was observed."""
+    return normal(transform(session, state))
+
+
+def compare(session, verify=True, paths=None):
+    """Compares in any case, also where a marker without paths says that nothing counts."""
+    session.recorded_state = normal(session.recorded_state or {})
+    return assert_all(session, verify or not paths, paths)
+
+
+SnapshotSession._transform, SnapshotSession._assert_all = transformed, compare
+
+
+def recordings(item):
+    """Is the names of the tests of a file that have a recording."""
+    name = os.path.splitext(str(item.path))[0] + ".snapshot.json"
+    if not os.path.exists(name):
+        return ()
+    with open(name, encoding="utf-8") as f:
+        return json.load(f)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Lets tests run that have a recording."""
+    for item in items:
+        if item.nodeid in recordings(item):
+            for node in item.listchain():
+                node.own_markers = [m for m in node.own_markers if m.name not in ("skip", "skipif")]
