@@ -14,7 +14,7 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-sam compat-samples compat-apigateway debian
+.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-h2 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -201,6 +201,12 @@ SAM_HASH := 7000d0a3b0e5e0d9fca014ce135850718aad1290
 	rm -rf $(@D) && git clone --quiet --no-checkout $(SAM) $(@D) && git -C $(@D) checkout --quiet $(SAM_HASH) -- tests/translator
 	touch $@
 
+H2SPEC := github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+compat-h2: ## h2spec, a public suite for HTTP/2, against the listener
+	GOBIN=$(abspath .tools) CGO_ENABLED=0 $(GO) install $(H2SPEC)
+	H2SPEC="$(abspath .tools)/h2spec" $(GO) test -count=1 -timeout 10m -v ./test/compat/h2spec
+
 compat-sam: .tools/sam/.done ## the test cases of AWS's transform of serverless templates, fetched at a pinned commit, against Lambent's
 	SAM_TRANSLATOR="$(abspath .tools/sam)" $(GO) test -count=1 -v ./test/compat/sam
 
@@ -250,11 +256,39 @@ SAMPLES_HASH := fb7b5d06c27d8abb1bd35e52ab7523acf4baab7b
 
 compat-samples: .tools/samples/.done $(VENV)/.done ## public sample projects, each created, left, changed, replaced, rolled back and deleted
 	$(GO) build -o .tools/lambent ./cmd/lambent
-	$(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" "$(abspath .tools/samples)"
+	$(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" lambent "$(abspath .tools/samples)"
+
+# Public projects of the CDK and of the Serverless Framework: from where, and which commit.
+CDK_SAMPLES       ?= https://github.com/aws-samples/aws-cdk-examples
+CDK_SAMPLES_HASH  := bccff1d2775e4b0bf777721c6b41c0107e122f73
+OSLS_SAMPLES      ?= https://github.com/serverless/examples
+OSLS_SAMPLES_HASH := 22865199326008b9f863cb1ad28bfdddae9a7473
+
+# checkout FROM HASH LIST puts the folders of a list into the folder of the target.
+define checkout
+	git clone --quiet --filter=blob:none --no-checkout $(1) $(@D)/clone && git -C $(@D)/clone checkout --quiet $(2) -- $$(grep -v '^#' $(3))
+	rm -rf $(@D)/clone/.git && cp -r $(@D)/clone/. $(@D) && rm -rf $(@D)/clone
+endef
+
+.tools/deploy-samples/.done: test/compat/samples/cdk.txt test/compat/samples/osls.txt
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(call checkout,$(CDK_SAMPLES),$(CDK_SAMPLES_HASH),test/compat/samples/cdk.txt)
+	$(call checkout,$(OSLS_SAMPLES),$(OSLS_SAMPLES_HASH),test/compat/samples/osls.txt)
+	cd $(@D) && $(NPM) init -y >/dev/null && $(NPM) install --silent aws-cdk@2.1148.1 aws-cdk-lib@2.276.0 constructs@10.8.1 osls@4.3.1 tsx@4.20.6 esbuild@0.25.12 @types/aws-lambda
+	touch $@
+
+compat-tools: .tools/deploy-samples/.done $(VENV)/.done ## public projects of the CDK and the Serverless Framework, deployed by these tools, changed, rolled back and removed
+	$(GO) build -o .tools/lambent ./cmd/lambent
+	for tool in cdk osls; do $(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" $$tool "$(abspath .tools/deploy-samples)" || exit 1; done
 
 compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
 	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
 	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/events
+
+compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
+	sed -i 's/^def skipped_v2_items\[T\](\*items: Iterable\[T\]) -> list\[T\]:/def skipped_v2_items(*items):/' $(APIGATEWAY_SUITE)/tests/tests/aws/services/cloudformation/conftest.py
+	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
+	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/cloudformation
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
 	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl

@@ -1,7 +1,7 @@
 // Command edge measures the front doors: processor time per request of the platform, from a client's request through API Gateway and back, with nginx's
 // proxy_pass in front of a Go backend as the measure, in rounds that alternate. Access log, throttles and authorisation are on.
 //
-//	go run ./bench/edge [-lambent bin/lambent] [-rounds 20] [-only rest,restgo,http,httpgo,template,proxy,cache,latency]
+//	go run ./bench/edge [-lambent bin/lambent] [-rounds 20] [-only rest,restgo,http,httpgo,template,proxy,cache,latency,sockets,tokens,render]
 //
 // It prints the rows of bench/README.md. Everything runs on loopback, in temporary folders.
 package main
@@ -46,7 +46,7 @@ func rows() []row {
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "rest,restgo,http,httpgo,template,proxy,cache,latency,sockets", "what to measure, separated by commas")
+	only := flag.String("only", "rest,restgo,http,httpgo,template,proxy,cache,latency,sockets,tokens,render", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds of each kind")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
@@ -101,6 +101,16 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 	}
 	if slices.Contains(only, "latency") {
 		if err := b.latency(ctx, g); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(only, "tokens") {
+		if err := b.tokens(ctx, g, theirs.Backend); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(only, "render") {
+		if err := b.render(); err != nil {
 			return err
 		}
 	}

@@ -76,10 +76,11 @@ func (t Types) Read(ctx context.Context, name string, id service.Identifier) (*A
 	return &Actual{Resource: state.Resource, Properties: shape.Encode(state.Properties)}, nil
 }
 
-// Identify returns what identifies a resource outside of its stack: each part is a property that the template sets, an attribute, or the physical id.
+// Identify returns what identifies a resource outside of its stack: each part is a property that the template sets, an attribute, or the physical id, or that one's part in the same place.
 func (t Types) Identify(name string, s Snapshot) service.Identifier {
 	typ, _ := t.Of(name)
 	id := make(service.Identifier, len(typ.Identifier))
+	parts := strings.Split(s.PhysicalID, "|")
 	for i, part := range typ.Identifier {
 		if text, ok := template.Text(s.Properties[part]); ok && s.Properties[part] != nil && text != "" {
 			id[i] = text
@@ -89,7 +90,9 @@ func (t Types) Identify(name string, s Snapshot) service.Identifier {
 			id[i] = text
 			continue
 		}
-		id[i] = s.PhysicalID
+		if id[i] = s.PhysicalID; len(parts) == len(id) {
+			id[i] = parts[i]
+		}
 	}
 	return id
 }
@@ -128,7 +131,7 @@ func (r *Reader) Compare(ctx context.Context, row *Resource) (*Compared, error) 
 	}
 	properties, _ := live.(map[string]any)
 	c := &Compared{Expected: shape.Readable(properties)}
-	if typ.Read != nil {
+	if typ.Reread == nil {
 		var actual *Actual
 		if actual, err = r.Types.Read(ctx, row.Type, r.Types.Identify(row.Type, row.Snapshot)); err == nil {
 			c.Model = actual.Properties

@@ -240,3 +240,41 @@ func (c *contract) model(typ *service.ResourceType, id string) {
 		c.Errorf("%s %s: the model has what can only be written: %v", typ.Name, id, m)
 	}
 }
+
+// TestUnreadableTypesAreKnown holds testdata/unreadable.txt against the types: every one whose resources cannot be read by an identifier, so that neither Cloud Control nor an import has them, stands
+// there with its reason, and none that can be read does.
+func TestUnreadableTypesAreKnown(t *testing.T) {
+	text, err := os.ReadFile("testdata/unreadable.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, reason, ok := strings.Cut(line, ": ")
+		if !ok || reason == "" {
+			t.Errorf("%q has no reason", line)
+		}
+		known[name] = true
+	}
+	types, err := ResourceTypes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range types {
+		switch r := &types[i]; {
+		case r.Read == nil && !known[r.Name]:
+			t.Errorf("%s cannot be read: write its Read, or its reason into testdata/unreadable.txt", r.Name)
+		case r.Read != nil && known[r.Name]:
+			t.Errorf("%s can be read: take it out of testdata/unreadable.txt", r.Name)
+		case r.Read != nil && len(r.Identifier) == 0:
+			t.Errorf("%s can be read and has no identifier", r.Name)
+		}
+		delete(known, types[i].Name)
+	}
+	for name := range known {
+		t.Errorf("%s of testdata/unreadable.txt is no type", name)
+	}
+}

@@ -279,6 +279,9 @@ func (s *Server) openState(ctx context.Context, cfg config.Config, log *slog.Log
 		return nil, nil, fmt.Errorf("open the data folder %s: %w", cfg.DataDir, err)
 	}
 	s.onClose(func(context.Context) error { return kv.Close() })
+	if err := checkFormat(ctx, kv, cfg.DataDir); err != nil {
+		return nil, nil, err
+	}
 	if err := os.RemoveAll(filepath.Join(cfg.DataDir, backupFolder)); err != nil {
 		return nil, nil, fmt.Errorf("remove what a backup left: %w", err)
 	}

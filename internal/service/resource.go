@@ -45,6 +45,21 @@ func NewPage[T any](items []T, next *string, id func(item *T) Identifier) Page {
 	return p
 }
 
+// Pages returns the List of a type whose resources a listing operation answers in pages: in makes its input, out takes the items and the token of the next page from its answer, and
+// id identifies an item, or is nil for one that is not of the type.
+func Pages[P, Out, A any](
+	door Door, api, operation string, in func(model *P, next *string) any, out func(answer *Out) ([]A, *string), id func(model *P, item *A) Identifier,
+) func(ctx context.Context, model *P, next string) (Page, error) {
+	return func(ctx context.Context, model *P, next string) (Page, error) {
+		answer, err := Call[Out](ctx, door, api, operation, in(model, NextToken(next)))
+		if err != nil {
+			return Page{}, err
+		}
+		items, token := out(answer)
+		return NewPage(items, token, func(item *A) Identifier { return id(model, item) }), nil
+	}
+}
+
 // NextToken returns the token of a page for an input that takes a pointer.
 func NextToken(next string) *string {
 	if next == "" {
@@ -77,8 +92,8 @@ type ResourceType struct {
 	Identifier []string
 	// Read returns a resource as it is now, or an error that wraps [ErrGone]. Nil for a type whose resources cannot be read by an identifier.
 	Read func(ctx context.Context, id Identifier) (State, error)
-	// Reread returns what the properties that a stack recorded are now, in the same form, or an error that wraps [ErrGone]. It serves types without Read, such as policies
-	// that one resource puts on many.
+	// Reread returns what the properties that a stack recorded are now, in the same form, or an error that wraps [ErrGone]. It serves the drift of types without Read, such as policies
+	// that one resource puts on many, and of those whose properties can say one thing in several ways.
 	Reread func(ctx context.Context, c ResourceCall, recorded any) (any, error)
 	// List returns the resources of the type, a page at a time; next is empty for the first. model has properties that narrow the list, such as the API whose routes are wanted.
 	List func(ctx context.Context, model any, next string) (Page, error)

@@ -3,7 +3,6 @@ package httpevent
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -152,9 +151,7 @@ func (s *scanner) text() ([]byte, bool) {
 			raw := s.b[from:s.i]
 			s.i++
 			if escaped {
-				var text string
-				err := json.Unmarshal(s.b[from-1:s.i], &text)
-				return []byte(text), err == nil
+				return unescape(s.b[from-1 : s.i])
 			}
 			return raw, utf8.Valid(raw)
 		case c < ' ':

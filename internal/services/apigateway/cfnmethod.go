@@ -20,14 +20,14 @@ type tlsProperties struct {
 }
 
 type integrationProperties struct {
-	CacheKeyParameters    []string                        `cfn:"CacheKeyParameters"`
+	CacheKeyParameters    []string                        `cfn:"CacheKeyParameters,unordered"`
 	CacheNamespace        *string                         `cfn:"CacheNamespace"`
 	ConnectionId          *string                         `cfn:"ConnectionId"`
 	ConnectionType        *string                         `cfn:"ConnectionType"`
 	ContentHandling       *string                         `cfn:"ContentHandling"`
 	Credentials           *string                         `cfn:"Credentials"`
 	IntegrationHttpMethod *string                         `cfn:"IntegrationHttpMethod"`
-	IntegrationResponses  []integrationResponseProperties `cfn:"IntegrationResponses"`
+	IntegrationResponses  []integrationResponseProperties `cfn:"IntegrationResponses,unordered"`
 	IntegrationTarget     *string                         `cfn:"IntegrationTarget"`
 	PassthroughBehavior   *string                         `cfn:"PassthroughBehavior"`
 	RequestParameters     map[string]string               `cfn:"RequestParameters"`
@@ -48,12 +48,12 @@ type methodResponseProperties struct {
 // methodProperties are those of AWS::ApiGateway::Method.
 type methodProperties struct {
 	ApiKeyRequired      *bool                      `cfn:"ApiKeyRequired"`
-	AuthorizationScopes []string                   `cfn:"AuthorizationScopes"`
+	AuthorizationScopes []string                   `cfn:"AuthorizationScopes,unordered"`
 	AuthorizationType   *string                    `cfn:"AuthorizationType"`
 	AuthorizerId        *string                    `cfn:"AuthorizerId"`
 	HttpMethod          string                     `cfn:"HttpMethod,required,createOnly"`
 	Integration         *integrationProperties     `cfn:"Integration"`
-	MethodResponses     []methodResponseProperties `cfn:"MethodResponses"`
+	MethodResponses     []methodResponseProperties `cfn:"MethodResponses,unordered"`
 	OperationName       *string                    `cfn:"OperationName"`
 	RequestModels       map[string]string          `cfn:"RequestModels"`
 	RequestParameters   map[string]bool            `cfn:"RequestParameters"`

@@ -112,7 +112,7 @@ type authorizerProperties struct {
 	IdentitySource               *string  `cfn:"IdentitySource"`
 	IdentityValidationExpression *string  `cfn:"IdentityValidationExpression"`
 	Name                         string   `cfn:"Name,required"`
-	ProviderARNs                 []string `cfn:"ProviderARNs"`
+	ProviderARNs                 []string `cfn:"ProviderARNs,unordered"`
 	RestApiId                    string   `cfn:"RestApiId,required,createOnly"`
 	Type                         string   `cfn:"Type,required"`
 }

@@ -19,9 +19,9 @@ type keyProperties struct {
 	CustomerId         *string               `cfn:"CustomerId"`
 	Description        *string               `cfn:"Description"`
 	Enabled            *bool                 `cfn:"Enabled"`
-	GenerateDistinctId *bool                 `cfn:"GenerateDistinctId,createOnly"`
+	GenerateDistinctId *bool                 `cfn:"GenerateDistinctId,createOnly,writeOnly"`
 	Name               *string               `cfn:"Name,createOnly"`
-	StageKeys          []stageKeyProperties  `cfn:"StageKeys"`
+	StageKeys          []stageKeyProperties  `cfn:"StageKeys,unordered"`
 	Tags               []service.TagProperty `cfn:"Tags"`
 	Value              *string               `cfn:"Value,createOnly"`
 }
@@ -103,7 +103,7 @@ func (p *planStageProperties) name() string { return text(p.ApiId) + ":" + text(
 
 // planProperties are those of AWS::ApiGateway::UsagePlan.
 type planProperties struct {
-	ApiStages     []planStageProperties `cfn:"ApiStages"`
+	ApiStages     []planStageProperties `cfn:"ApiStages,unordered"`
 	Description   *string               `cfn:"Description"`
 	Quota         *quotaProperties      `cfn:"Quota"`
 	Tags          []service.TagProperty `cfn:"Tags"`

@@ -13,7 +13,7 @@ import (
 // endpointProperties are an EndpointConfiguration.
 type endpointProperties struct {
 	Types          []string `cfn:"Types"`
-	VpcEndpointIds []string `cfn:"VpcEndpointIds"`
+	VpcEndpointIds []string `cfn:"VpcEndpointIds,unordered"`
 	IpAddressType  *string  `cfn:"IpAddressType"`
 }
 
@@ -34,19 +34,19 @@ type bodyLocation struct {
 // restAPIProperties are those of AWS::ApiGateway::RestApi.
 type restAPIProperties struct {
 	ApiKeySourceType          *string               `cfn:"ApiKeySourceType"`
-	BinaryMediaTypes          []string              `cfn:"BinaryMediaTypes"`
-	Body                      any                   `cfn:"Body"`
-	BodyS3Location            *bodyLocation         `cfn:"BodyS3Location"`
-	CloneFrom                 *string               `cfn:"CloneFrom"`
+	BinaryMediaTypes          []string              `cfn:"BinaryMediaTypes,unordered"`
+	Body                      any                   `cfn:"Body,writeOnly"`
+	BodyS3Location            *bodyLocation         `cfn:"BodyS3Location,writeOnly"`
+	CloneFrom                 *string               `cfn:"CloneFrom,writeOnly"`
 	Description               *string               `cfn:"Description"`
 	DisableExecuteApiEndpoint *bool                 `cfn:"DisableExecuteApiEndpoint"`
 	EndpointAccessMode        *string               `cfn:"EndpointAccessMode"`
 	EndpointConfiguration     *endpointProperties   `cfn:"EndpointConfiguration"`
-	FailOnWarnings            *bool                 `cfn:"FailOnWarnings"`
+	FailOnWarnings            *bool                 `cfn:"FailOnWarnings,writeOnly"`
 	MinimumCompressionSize    *int32                `cfn:"MinimumCompressionSize"`
-	Mode                      *string               `cfn:"Mode"`
+	Mode                      *string               `cfn:"Mode,writeOnly"`
 	Name                      *string               `cfn:"Name"`
-	Parameters                map[string]string     `cfn:"Parameters"`
+	Parameters                map[string]string     `cfn:"Parameters,writeOnly"`
 	Policy                    any                   `cfn:"Policy"`
 	SecurityPolicy            *string               `cfn:"SecurityPolicy"`
 	Tags                      []service.TagProperty `cfn:"Tags"`

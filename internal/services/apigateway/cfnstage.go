@@ -99,7 +99,7 @@ type stageProperties struct {
 	DeploymentId         *string               `cfn:"DeploymentId"`
 	Description          *string               `cfn:"Description"`
 	DocumentationVersion *string               `cfn:"DocumentationVersion"`
-	MethodSettings       []settingProperties   `cfn:"MethodSettings"`
+	MethodSettings       []settingProperties   `cfn:"MethodSettings,unordered"`
 	RestApiId            string                `cfn:"RestApiId,required,createOnly"`
 	StageName            *string               `cfn:"StageName,createOnly"`
 	Tags                 []service.TagProperty `cfn:"Tags"`
@@ -236,11 +236,11 @@ type deploymentCanary struct {
 
 // deploymentProperties are those of AWS::ApiGateway::Deployment.
 type deploymentProperties struct {
-	DeploymentCanarySettings *deploymentCanary `cfn:"DeploymentCanarySettings,createOnly"`
+	DeploymentCanarySettings *deploymentCanary `cfn:"DeploymentCanarySettings,createOnly,writeOnly"`
 	Description              *string           `cfn:"Description"`
 	RestApiId                string            `cfn:"RestApiId,required,createOnly"`
-	StageDescription         *stageDescription `cfn:"StageDescription"`
-	StageName                *string           `cfn:"StageName"`
+	StageDescription         *stageDescription `cfn:"StageDescription,writeOnly"`
+	StageName                *string           `cfn:"StageName,writeOnly"`
 }
 
 func (g *Gateway) createDeploymentResource(ctx context.Context, c service.ResourceCall, p *deploymentProperties) (service.Resource, error) {

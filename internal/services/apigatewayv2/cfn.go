@@ -16,21 +16,21 @@ import (
 // apiProperties are the properties of AWS::ApiGatewayV2::Api.
 type apiProperties struct {
 	ApiKeySelectionExpression *string
-	BasePath                  *string
-	Body                      any
+	BasePath                  *string `cfn:"BasePath,writeOnly"`
+	Body                      any     `cfn:"Body,writeOnly"`
 	CorsConfiguration         *api.Cors
-	CredentialsArn            *string
+	CredentialsArn            *string `cfn:"CredentialsArn,writeOnly"`
 	Description               *string
 	DisableExecuteApiEndpoint *bool
-	DisableSchemaValidation   *bool
-	FailOnWarnings            *bool
+	DisableSchemaValidation   *bool `cfn:"DisableSchemaValidation,writeOnly"`
+	FailOnWarnings            *bool `cfn:"FailOnWarnings,writeOnly"`
 	IpAddressType             *string
 	Name                      *string
 	ProtocolType              *string `cfn:"ProtocolType,createOnly"`
-	RouteKey                  *string
+	RouteKey                  *string `cfn:"RouteKey,writeOnly"`
 	RouteSelectionExpression  *string
 	Tags                      map[string]string
-	Target                    *string
+	Target                    *string `cfn:"Target,writeOnly"`
 	Version                   *string
 }
 
@@ -39,43 +39,128 @@ func (g *Gateway) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::ApiGatewayV2::Api", service.ResourceSpec[apiProperties]{
 			Attributes: []string{"ApiEndpoint", "ApiId"}, Create: g.createAPIResource, Update: g.updateAPIResource, Delete: g.deleteAPIResource,
-			Warnings: g.warnings,
+			Warnings:   g.warnings,
+			Identifier: []string{"ApiId"}, Read: g.readAPIResource, Missing: []string{codeMissing},
+			List: pages(g, "GetApis", func(_ *apiProperties, next *string) any { return &api.GetApisInput{NextToken: next} },
+				func(o *api.GetApisOutput) ([]api.Api, *string) { return o.Items, o.NextToken }, func(p *apiProperties, v *api.Api) service.Identifier { return service.Identifier{value(v.ApiId)} }),
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::ApiMapping", service.ResourceSpec[mappingProperties]{
 			Attributes: []string{"ApiMappingId"}, Create: g.createMappingResource, Update: g.updateMappingResource, Delete: g.deleteMappingResource,
+			Identifier: []string{"ApiMappingId", "DomainName"}, Read: g.readMappingResource, Missing: []string{codeMissing},
+			List: pages(g, "GetApiMappings", func(p *mappingProperties, next *string) any {
+				return &api.GetApiMappingsInput{DomainName: p.DomainName, NextToken: next}
+			},
+				func(o *api.GetApiMappingsOutput) ([]api.ApiMapping, *string) { return o.Items, o.NextToken }, func(p *mappingProperties, v *api.ApiMapping) service.Identifier {
+					return service.Identifier{value(v.ApiMappingId), p.DomainName}
+				}), ListBy: []string{"DomainName"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Authorizer", service.ResourceSpec[authorizerProperties]{
 			Attributes: []string{"AuthorizerId"}, Create: g.createAuthorizerResource, Update: g.updateAuthorizerResource, Delete: g.deleteAuthorizerResource,
+			Identifier: []string{"AuthorizerId", "ApiId"}, Read: g.readAuthorizerResource, Missing: []string{codeMissing},
+			List: pages(g, "GetAuthorizers", func(p *authorizerProperties, next *string) any {
+				return &api.GetAuthorizersInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetAuthorizersOutput) ([]api.Authorizer, *string) { return o.Items, o.NextToken }, func(p *authorizerProperties, v *api.Authorizer) service.Identifier {
+					return service.Identifier{value(v.AuthorizerId), p.ApiId}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Deployment", service.ResourceSpec[deploymentProperties]{
 			Attributes: []string{"DeploymentId"}, Create: g.createDeploymentResource, Delete: g.deleteDeploymentResource,
+			Identifier: []string{"ApiId", "DeploymentId"}, Read: g.readDeploymentResource, Missing: []string{codeMissing},
+			List: pages(g, "GetDeployments", func(p *deploymentProperties, next *string) any {
+				return &api.GetDeploymentsInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetDeploymentsOutput) ([]api.Deployment, *string) { return o.Items, o.NextToken }, func(p *deploymentProperties, v *api.Deployment) service.Identifier {
+					return service.Identifier{p.ApiId, value(v.DeploymentId)}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::DomainName", service.ResourceSpec[domainProperties]{
 			Attributes: []string{"DomainNameArn", "RegionalDomainName", "RegionalHostedZoneId"}, Create: g.createDomainResource, Update: g.updateDomainResource, Delete: g.deleteDomainResource,
+			Identifier: []string{"DomainName"}, Read: g.readDomainResource, Missing: []string{codeMissing},
+			List: pages(g, "GetDomainNames", func(p *domainProperties, next *string) any { return &api.GetDomainNamesInput{NextToken: next} },
+				func(o *api.GetDomainNamesOutput) ([]api.DomainName, *string) { return o.Items, o.NextToken }, func(p *domainProperties, v *api.DomainName) service.Identifier {
+					return service.Identifier{v.DomainName}
+				}),
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Integration", service.ResourceSpec[integrationProperties]{
 			Attributes: []string{"IntegrationId"}, Create: g.createIntegrationResource, Update: g.updateIntegrationResource, Delete: g.deleteIntegrationResource,
+			Identifier: []string{"ApiId", "IntegrationId"}, Read: g.readIntegrationResource, Missing: []string{codeMissing},
+			List: pages(g, "GetIntegrations", func(p *integrationProperties, next *string) any {
+				return &api.GetIntegrationsInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetIntegrationsOutput) ([]api.Integration, *string) { return o.Items, o.NextToken }, func(p *integrationProperties, v *api.Integration) service.Identifier {
+					return service.Identifier{p.ApiId, value(v.IntegrationId)}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::IntegrationResponse", service.ResourceSpec[integrationResponseProperties]{
 			Attributes: []string{"IntegrationResponseId"}, Create: g.createIntegrationResponseResource, Update: g.updateIntegrationResponseResource, Delete: g.deleteIntegrationResponseResource,
+			Identifier: []string{"ApiId", "IntegrationId", "IntegrationResponseId"}, Read: g.readIntegrationResponseResource, Missing: []string{codeMissing},
+			List: pages(g, "GetIntegrationResponses", func(p *integrationResponseProperties, next *string) any {
+				return &api.GetIntegrationResponsesInput{IntegrationId: p.IntegrationId, ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetIntegrationResponsesOutput) ([]api.IntegrationResponse, *string) {
+					return o.Items, o.NextToken
+				}, func(p *integrationResponseProperties, v *api.IntegrationResponse) service.Identifier {
+					return service.Identifier{p.ApiId, p.IntegrationId, value(v.IntegrationResponseId)}
+				}), ListBy: []string{"ApiId", "IntegrationId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Model", service.ResourceSpec[modelProperties]{
 			Attributes: []string{"ModelId"}, Create: g.createModelResource, Update: g.updateModelResource, Delete: g.deleteModelResource,
+			Identifier: []string{"ApiId", "ModelId"}, Read: g.readModelResource, Missing: []string{codeMissing},
+			List: pages(g, "GetModels", func(p *modelProperties, next *string) any {
+				return &api.GetModelsInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetModelsOutput) ([]api.Model, *string) { return o.Items, o.NextToken }, func(p *modelProperties, v *api.Model) service.Identifier {
+					return service.Identifier{p.ApiId, value(v.ModelId)}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Route", service.ResourceSpec[routeProperties]{
 			Attributes: []string{"RouteId"}, Create: g.createRouteResource, Update: g.updateRouteResource, Delete: g.deleteRouteResource,
+			Identifier: []string{"ApiId", "RouteId"}, Read: g.readRouteResource, Missing: []string{codeMissing},
+			List: pages(g, "GetRoutes", func(p *routeProperties, next *string) any {
+				return &api.GetRoutesInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetRoutesOutput) ([]api.Route, *string) { return o.Items, o.NextToken }, func(p *routeProperties, v *api.Route) service.Identifier {
+					return service.Identifier{p.ApiId, value(v.RouteId)}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::RouteResponse", service.ResourceSpec[routeResponseProperties]{
 			Attributes: []string{"RouteResponseId"}, Create: g.createRouteResponseResource, Update: g.updateRouteResponseResource, Delete: g.deleteRouteResponseResource,
+			Identifier: []string{"ApiId", "RouteId", "RouteResponseId"}, Read: g.readRouteResponseResource, Missing: []string{codeMissing},
+			List: pages(g, "GetRouteResponses", func(p *routeResponseProperties, next *string) any {
+				return &api.GetRouteResponsesInput{RouteId: p.RouteId, ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetRouteResponsesOutput) ([]api.RouteResponse, *string) { return o.Items, o.NextToken }, func(p *routeResponseProperties, v *api.RouteResponse) service.Identifier {
+					return service.Identifier{p.ApiId, p.RouteId, value(v.RouteResponseId)}
+				}), ListBy: []string{"ApiId", "RouteId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::RoutingRule", service.ResourceSpec[ruleProperties]{
 			Attributes: []string{"RoutingRuleArn", "RoutingRuleId"}, Create: g.createRuleResource, Update: g.updateRuleResource, Delete: g.deleteRuleResource,
+			Identifier: []string{"RoutingRuleArn"}, Read: g.readRuleResource, Missing: []string{codeMissing},
+			List: pages(g, "ListRoutingRules", func(p *ruleProperties, next *string) any {
+				return &api.ListRoutingRulesInput{DomainName: p.domain(), NextToken: next}
+			},
+				func(o *api.ListRoutingRulesOutput) ([]api.RoutingRule, *string) { return o.RoutingRules, o.NextToken }, func(p *ruleProperties, v *api.RoutingRule) service.Identifier {
+					return service.Identifier{value(v.RoutingRuleArn)}
+				}), ListBy: []string{"DomainNameArn"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Stage", service.ResourceSpec[stageProperties]{
 			Create: g.createStageResource, Update: g.updateStageResource, Delete: g.deleteStageResource,
+			Identifier: []string{"ApiId", "StageName"}, Read: g.readStageResource, Missing: []string{codeMissing},
+			List: pages(g, "GetStages", func(p *stageProperties, next *string) any {
+				return &api.GetStagesInput{ApiId: p.ApiId, NextToken: next}
+			},
+				func(o *api.GetStagesOutput) ([]api.Stage, *string) { return o.Items, o.NextToken }, func(p *stageProperties, v *api.Stage) service.Identifier {
+					return service.Identifier{p.ApiId, v.StageName}
+				}), ListBy: []string{"ApiId"},
 		}),
 		service.NewResourceType("AWS::ApiGatewayV2::VpcLink", service.ResourceSpec[linkProperties]{
 			Attributes: []string{"VpcLinkId"}, Create: g.createLinkResource, Update: g.updateLinkResource, Delete: g.deleteLinkResource,
+			Identifier: []string{"VpcLinkId"}, Read: g.readLinkResource, Missing: []string{codeMissing},
+			List: pages(g, "GetVpcLinks", func(p *linkProperties, next *string) any { return &api.GetVpcLinksInput{NextToken: next} },
+				func(o *api.GetVpcLinksOutput) ([]api.VpcLink, *string) { return o.Items, o.NextToken }, func(p *linkProperties, v *api.VpcLink) service.Identifier {
+					return service.Identifier{v.VpcLinkId}
+				}),
 		}),
 	}
 }

@@ -32,7 +32,7 @@ type integrationProperties struct {
 
 // responseParameters are the changes to answers of one status, as templates write them: a list of what is changed and to what.
 type responseParameters struct {
-	ResponseParameters []responseParameter
+	ResponseParameters []responseParameter `cfn:"ResponseParameters,unordered"`
 }
 
 type responseParameter struct {

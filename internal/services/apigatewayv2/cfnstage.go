@@ -79,7 +79,7 @@ func (g *Gateway) deleteStageResource(ctx context.Context, c service.ResourceCal
 type deploymentProperties struct {
 	ApiId       string  `cfn:"ApiId,required,createOnly"`
 	Description *string `cfn:"Description,createOnly"`
-	StageName   *string `cfn:"StageName,createOnly"`
+	StageName   *string `cfn:"StageName,createOnly,writeOnly"`
 }
 
 func (g *Gateway) createDeploymentResource(ctx context.Context, _ service.ResourceCall, p *deploymentProperties) (service.Resource, error) {

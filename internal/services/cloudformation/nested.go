@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/reshape"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -17,7 +19,7 @@ import (
 // stackProperties are the properties of AWS::CloudFormation::Stack, see
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stack.html.
 type stackProperties struct {
-	TemplateURL      string                `cfn:"TemplateURL,required"`
+	TemplateURL      string                `cfn:"TemplateURL,required,writeOnly"`
 	Parameters       map[string]string     `cfn:"Parameters"`
 	Tags             []service.TagProperty `cfn:"Tags"`
 	TimeoutInMinutes *int32                `cfn:"TimeoutInMinutes"`
@@ -34,6 +36,7 @@ func (s *Service) nestedType() service.ResourceType {
 	return service.NewResourceType("AWS::CloudFormation::Stack", service.ResourceSpec[stackProperties]{
 		Attributes: []string{"Outputs.*"}, Always: true,
 		Create: s.createNested, Update: s.updateNested, Delete: s.deleteNested,
+		Identifier: []string{"StackId"}, Read: s.readNested,
 	})
 }
 
@@ -101,6 +104,30 @@ func (s *Service) deleteNested(ctx context.Context, c service.ResourceCall, _ *s
 	}
 	_, err := s.settled(ctx, c.PhysicalID, "DELETE_COMPLETE")
 	return err
+}
+
+// readNested reads a stack by its id. One that is not there, or deleted, is gone.
+func (s *Service) readNested(ctx context.Context, id service.Identifier) (*stackProperties, service.Resource, error) {
+	out, err := service.Call[cloudformation.DescribeStacksOutput](ctx, s.Door, "cloudformation", "DescribeStacks", &cloudformation.DescribeStacksInput{StackName: &id[0]})
+	if isMissing(err) || err == nil && (len(out.Stacks) == 0 || out.Stacks[0].StackStatus == cloudformation.StackStatusDeleteComplete) {
+		return nil, service.Resource{}, service.ErrGone
+	}
+	if err != nil {
+		return nil, service.Resource{}, err
+	}
+	st := &out.Stacks[0]
+	p := reshape.To[stackProperties](map[string]any{"Tags": st.Tags, "NotificationARNs": st.NotificationARNs, "TimeoutInMinutes": st.TimeoutInMinutes})
+	for _, v := range st.Parameters {
+		if p.Parameters == nil {
+			p.Parameters = map[string]string{}
+		}
+		p.Parameters[*v.ParameterKey] = opt.Value(v.ParameterValue)
+	}
+	r := service.Resource{PhysicalID: *st.StackId, Attributes: map[string]any{}}
+	for _, o := range st.Outputs {
+		r.Attributes["Outputs."+*o.OutputKey] = opt.Value(o.OutputValue)
+	}
+	return p, r, nil
 }
 
 // settled waits until nothing works on a stack, and returns it as a resource when its status is one of good. A nested stack ends in its own time: it has a limit of

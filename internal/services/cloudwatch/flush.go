@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -26,13 +27,18 @@ func (m *Metrics) start(context.Context) error {
 	return nil
 }
 
-// close makes what was counted durable.
+// close makes what was counted durable. On a full disk it is lost, as that keeps nothing from ending in order.
 func (m *Metrics) close(ctx context.Context) error {
 	if m.stop != nil {
 		m.stop()
 		<-m.done
 	}
-	return m.flush(ctx)
+	err := m.flush(ctx)
+	if errors.Is(err, store.ErrFull) {
+		m.deps.Log.WarnContext(ctx, "metrics are lost: there is no room for them", slog.Int("counts", len(m.pending)), slog.Any("error", err))
+		return nil
+	}
+	return err
 }
 
 // run flushes on every full minute.

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
 	"lambent.dev/lambent/internal/lib/opt"
@@ -100,13 +102,15 @@ func (s *Service) aclTypes() []service.ResourceType {
 					NetworkAclId: in.NetworkAclId, RuleNumber: in.RuleNumber, Egress: in.Egress,
 				}, acls.absent, "InvalidNetworkAclEntry.NotFound")
 			},
+			Identifier: []string{"Id"}, Reread: s.rereadEntry, Missing: []string{acls.absent},
 		}),
 		service.NewResourceType("AWS::EC2::SubnetNetworkAclAssociation", service.ResourceSpec[subnetACLProperties]{
 			Attributes: []string{"AssociationId"},
 			Create: func(ctx context.Context, c service.ResourceCall, p *subnetACLProperties) (service.Resource, error) {
 				return s.putUnderACL(ctx, c, p.SubnetID, p.NetworkAclID)
 			},
-			Delete: s.deleteACLAssociation,
+			Delete:     s.deleteACLAssociation,
+			Identifier: []string{"AssociationId"}, Read: s.readACLAssociation, Missing: []string{acls.absent},
 		}),
 		service.NewResourceType("AWS::EC2::DHCPOptions", service.ResourceSpec[dhcpProperties]{
 			Attributes: []string{"DhcpOptionsId"},
@@ -137,10 +141,8 @@ func (s *Service) aclTypes() []service.ResourceType {
 			Update: func(ctx context.Context, _ service.ResourceCall, _, p *dhcpAssociationProperties) (service.Resource, error) {
 				return s.useDHCP(ctx, p.VpcID, p.DhcpOptionsID)
 			},
-			Delete: func(ctx context.Context, _ service.ResourceCall, p *dhcpAssociationProperties) error {
-				_, err := s.useDHCP(ctx, p.VpcID, noDHCP)
-				return service.Unless(err, vpcs.absent)
-			},
+			Delete:     s.deleteDHCPAssociation,
+			Identifier: []string{"DhcpOptionsId", "VpcId"}, Read: s.readDHCPAssociation, Missing: []string{vpcs.absent, vpcs.malformed},
 		}),
 	}
 }
@@ -231,6 +233,18 @@ func (p *dhcpProperties) configurations() []api.NewDhcpConfiguration {
 		add("ipv6-address-preferred-lease-time", numeral(*p.LeaseTime))
 	}
 	return out
+}
+
+// deleteDHCPAssociation lets a network use no options, unless it uses others by now: an update has given it those already.
+func (s *Service) deleteDHCPAssociation(ctx context.Context, c service.ResourceCall, p *dhcpAssociationProperties) error {
+	options, _, _ := strings.Cut(c.PhysicalID, "|")
+	_, _, err := s.readDHCPAssociation(ctx, service.Identifier{options, p.VpcID})
+	if err == nil {
+		_, err = s.useDHCP(ctx, p.VpcID, noDHCP)
+	} else if errors.Is(err, service.ErrGone) {
+		err = nil
+	}
+	return service.Unless(err, vpcs.absent)
 }
 
 func (s *Service) useDHCP(ctx context.Context, vpcID, options string) (service.Resource, error) {

@@ -51,6 +51,7 @@ func (s *Service) addressTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *addressAssociationProperties) error {
 				return remove[api.DisassociateAddressOutput](ctx, s, "DisassociateAddress", &api.DisassociateAddressInput{AssociationId: &c.PhysicalID}, codeNoAssoc)
 			},
+			Identifier: []string{"Id"}, Read: s.readAddressAssociation, Missing: []string{"InvalidAddress.NotFound"},
 		}),
 		service.NewResourceType("AWS::EC2::NetworkInterface", service.ResourceSpec[interfaceProperties]{
 			Attributes: []string{"Id", "PrimaryPrivateIpAddress", "SecondaryPrivateIpAddresses", "VpcId"}, Create: s.createInterfaceResource, Update: s.updateInterfaceResource,

@@ -83,6 +83,13 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 				return remove[api.DeleteEgressOnlyInternetGatewayOutput](ctx, s, "DeleteEgressOnlyInternetGateway",
 					&api.DeleteEgressOnlyInternetGatewayInput{EgressOnlyInternetGatewayId: c.PhysicalID}, egressGateways.absent)
 			},
+			Identifier: []string{"Id"}, Read: s.readEgressGateway, Missing: []string{egressGateways.absent, egressGateways.malformed},
+			List: lists[egressGatewayProperties](s, "DescribeEgressOnlyInternetGateways", func(next *string) any {
+				return &api.DescribeEgressOnlyInternetGatewaysInput{NextToken: next, MaxResults: pageSize()}
+			},
+				func(o *api.DescribeEgressOnlyInternetGatewaysOutput) ([]api.EgressOnlyInternetGateway, *string) {
+					return o.EgressOnlyInternetGateways, o.NextToken
+				}, func(v *api.EgressOnlyInternetGateway) service.Identifier { return only(v.EgressOnlyInternetGatewayId) }),
 		}),
 		service.NewResourceType("AWS::EC2::VPCGatewayAttachment", service.ResourceSpec[attachmentProperties]{
 			Attributes: []string{"AttachmentType"}, Create: s.createAttachment, Update: s.updateAttachment,
@@ -90,17 +97,7 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 				return s.detach(ctx, p)
 			},
 			Identifier: []string{"AttachmentType", "VpcId"}, Read: s.readAttachment, Missing: []string{vpcs.absent},
-			List: lists[attachmentProperties](s, "DescribeInternetGateways", func(next *string) any {
-				return &api.DescribeInternetGatewaysInput{NextToken: next, MaxResults: pageSize()}
-			},
-				func(o *api.DescribeInternetGatewaysOutput) ([]api.InternetGateway, *string) {
-					return o.InternetGateways, o.NextToken
-				}, func(v *api.InternetGateway) service.Identifier {
-					if len(v.Attachments) == 0 {
-						return nil
-					}
-					return service.Identifier{"IGW", *v.Attachments[0].VpcId}
-				}),
+			List: s.listAttachments,
 		}),
 		service.NewResourceType("AWS::EC2::VPNGateway", service.ResourceSpec[vpnGatewayProperties]{
 			Attributes: []string{"VPNGatewayId"},
@@ -120,6 +117,9 @@ func (s *Service) gatewayTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *vpnGatewayProperties) error {
 				return remove[api.DeleteVpnGatewayOutput](ctx, s, "DeleteVpnGateway", &api.DeleteVpnGatewayInput{VpnGatewayId: c.PhysicalID}, vpnGateways.absent)
 			},
+			Identifier: []string{"VPNGatewayId"}, Read: s.readVPNGateway, Missing: []string{vpnGateways.absent, vpnGateways.malformed},
+			List: lists[vpnGatewayProperties](s, "DescribeVpnGateways", func(*string) any { return &api.DescribeVpnGatewaysInput{} },
+				func(o *api.DescribeVpnGatewaysOutput) ([]api.VpnGateway, *string) { return o.VpnGateways, nil }, func(v *api.VpnGateway) service.Identifier { return only(v.VpnGatewayId) }),
 		}),
 		service.NewResourceType("AWS::EC2::NatGateway", service.ResourceSpec[natGatewayProperties]{
 			Attributes: []string{"NatGatewayId", "EniId"}, Create: s.createNATResource,

@@ -74,6 +74,7 @@ func (s *Service) networkTypes() []service.ResourceType {
 				return remove[api.DisassociateVpcCidrBlockOutput](ctx, s, "DisassociateVpcCidrBlock",
 					&api.DisassociateVpcCidrBlockInput{AssociationId: c.PhysicalID}, "InvalidCidrBlockAssociationID.NotFound")
 			},
+			Identifier: []string{"Id", "VpcId"}, Read: s.readVPCBlock, Missing: []string{vpcs.absent, vpcs.malformed},
 		}),
 		service.NewResourceType("AWS::EC2::SubnetCidrBlock", service.ResourceSpec[subnetBlockProperties]{
 			Attributes: []string{"Id"}, Create: s.createSubnetBlock,
@@ -81,6 +82,7 @@ func (s *Service) networkTypes() []service.ResourceType {
 				return remove[api.DisassociateSubnetCidrBlockOutput](ctx, s, "DisassociateSubnetCidrBlock",
 					&api.DisassociateSubnetCidrBlockInput{AssociationId: c.PhysicalID}, "InvalidSubnetCidrBlockAssociationID.NotFound")
 			},
+			Identifier: []string{"Id"}, Read: s.readSubnetBlock, Missing: []string{subnets.absent},
 		}),
 	}
 }

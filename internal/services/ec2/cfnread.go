@@ -25,14 +25,7 @@ func one[Out, A any](ctx context.Context, s *Service, operation string, in any, 
 
 // lists is the list of a type whose objects a describing call answers in pages.
 func lists[P, Out, A any](s *Service, operation string, in func(next *string) any, out func(*Out) ([]A, *string), id func(*A) service.Identifier) func(ctx context.Context, _ *P, next string) (service.Page, error) {
-	return func(ctx context.Context, _ *P, next string) (service.Page, error) {
-		answer, err := invoke[Out](ctx, s, operation, in(service.NextToken(next)))
-		if err != nil {
-			return service.Page{}, err
-		}
-		items, token := out(answer)
-		return service.NewPage(items, token, id), nil
-	}
+	return service.Pages(s.deps.Door, "ec2", operation, func(_ *P, next *string) any { return in(next) }, out, func(_ *P, item *A) service.Identifier { return id(item) })
 }
 
 // pageSize is how many objects a list asks for at a time.
@@ -154,6 +147,32 @@ func (s *Service) readAttachment(ctx context.Context, id service.Identifier) (*a
 	}
 	p.InternetGatewayID = g.InternetGatewayId
 	return p, p.resource(), nil
+}
+
+// listAttachments lists the attachments of private gateways, which are answered at once, with the first page of those of internet gateways.
+func (s *Service) listAttachments(ctx context.Context, _ *attachmentProperties, next string) (service.Page, error) {
+	out, err := invoke[api.DescribeInternetGatewaysOutput](ctx, s, "DescribeInternetGateways", &api.DescribeInternetGatewaysInput{NextToken: service.NextToken(next), MaxResults: pageSize()})
+	if err != nil {
+		return service.Page{}, err
+	}
+	var found []attachmentProperties
+	for _, g := range out.InternetGateways {
+		for _, a := range g.Attachments {
+			found = append(found, attachmentProperties{VpcID: *a.VpcId, InternetGatewayID: g.InternetGatewayId})
+		}
+	}
+	if next == "" {
+		private, err := invoke[api.DescribeVpnGatewaysOutput](ctx, s, "DescribeVpnGateways", &api.DescribeVpnGatewaysInput{})
+		if err != nil {
+			return service.Page{}, err
+		}
+		for _, g := range private.VpnGateways {
+			for _, a := range g.VpcAttachments {
+				found = append(found, attachmentProperties{VpcID: *a.VpcId, VpnGatewayID: g.VpnGatewayId})
+			}
+		}
+	}
+	return service.NewPage(found, out.NextToken, func(p *attachmentProperties) service.Identifier { return strings.Split(p.resource().PhysicalID, "|") }), nil
 }
 
 func (s *Service) readNATGateway(ctx context.Context, id service.Identifier) (*natGatewayProperties, service.Resource, error) {

@@ -37,7 +37,7 @@ type gatewayAssociationProperties struct {
 }
 
 type propagationProperties struct {
-	RouteTableIDs []string `cfn:"RouteTableIds,required"`
+	RouteTableIDs []string `cfn:"RouteTableIds,required,unordered"`
 	VpnGatewayID  string   `cfn:"VpnGatewayId,required"`
 }
 
@@ -113,6 +113,7 @@ func (s *Service) routeTypes() []service.ResourceType {
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *gatewayAssociationProperties) error {
 				return s.deleteAssociation(ctx, c)
 			},
+			Identifier: []string{"GatewayId"}, Read: s.readGatewayAssociation,
 		}),
 		service.NewResourceType("AWS::EC2::VPNGatewayRoutePropagation", service.ResourceSpec[propagationProperties]{
 			Attributes: []string{"Id"},
@@ -126,6 +127,7 @@ func (s *Service) routeTypes() []service.ResourceType {
 				_, err := s.propagate(ctx, c.PhysicalID, p, &propagationProperties{})
 				return err
 			},
+			Identifier: []string{"Id"}, Reread: s.rereadPropagation, Missing: []string{routeTables.absent},
 		}),
 	}
 }

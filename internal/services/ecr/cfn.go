@@ -13,7 +13,7 @@ import (
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html).
 type repositoryProperties struct {
 	RepositoryName             *string               `cfn:"RepositoryName,createOnly"`
-	EmptyOnDelete              *bool                 `cfn:"EmptyOnDelete"`
+	EmptyOnDelete              *bool                 `cfn:"EmptyOnDelete,writeOnly"`
 	EncryptionConfiguration    *encryptionProperties `cfn:"EncryptionConfiguration,createOnly"`
 	ImageScanningConfiguration *scanningProperties   `cfn:"ImageScanningConfiguration"`
 	ImageTagMutability         *string               `cfn:"ImageTagMutability"`
@@ -47,6 +47,16 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::ECR::Repository", service.ResourceSpec[repositoryProperties]{
 			Attributes: []string{"Arn", "RepositoryUri"},
 			Create:     s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+			Identifier: []string{"RepositoryName"}, Read: s.readResource, Missing: []string{codeNoRepo},
+			List: service.Pages(s.deps.Door, "ecr", "DescribeRepositories", func(_ *repositoryProperties, next *string) any {
+				return &api.DescribeRepositoriesInput{NextToken: next}
+			},
+				func(o *api.DescribeRepositoriesOutput) ([]api.Repository, *string) {
+					return o.Repositories, o.NextToken
+				},
+				func(_ *repositoryProperties, v *api.Repository) service.Identifier {
+					return service.Identifier{opt.Value(v.RepositoryName)}
+				}),
 		}),
 	}
 }

@@ -16,7 +16,7 @@ import (
 type busProperties struct {
 	Name             string                `cfn:"Name,required,createOnly"`
 	Description      *string               `cfn:"Description"`
-	EventSourceName  *string               `cfn:"EventSourceName,createOnly"`
+	EventSourceName  *string               `cfn:"EventSourceName,createOnly,writeOnly"`
 	KmsKeyIdentifier *string               `cfn:"KmsKeyIdentifier"`
 	DeadLetterConfig *deadLetterProperty   `cfn:"DeadLetterConfig"`
 	LogConfig        *logProperty          `cfn:"LogConfig"`
@@ -52,9 +52,9 @@ type busPolicyProperties struct {
 	EventBusName *string            `cfn:"EventBusName,createOnly"`
 	StatementID  string             `cfn:"StatementId,required,createOnly"`
 	Statement    any                `cfn:"Statement"`
-	Action       *string            `cfn:"Action"`
-	Principal    *string            `cfn:"Principal"`
-	Condition    *conditionProperty `cfn:"Condition"`
+	Action       *string            `cfn:"Action,writeOnly"`
+	Principal    *string            `cfn:"Principal,writeOnly"`
+	Condition    *conditionProperty `cfn:"Condition,writeOnly"`
 }
 
 type conditionProperty struct {
@@ -78,17 +78,29 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Events::EventBus", service.ResourceSpec[busProperties]{
 			Attributes: []string{"Arn", "Name", "Policy"},
 			Create:     s.createBusResource, Update: s.updateBusResource, Delete: s.deleteBusResource,
+			Identifier: []string{"Name"}, Read: s.readBusResource, Missing: []string{codeNotFound},
+			List: pages(s, "ListEventBuses", func(_ *busProperties, next *string) any { return &api.ListEventBusesInput{NextToken: next} },
+				func(o *api.ListEventBusesOutput) ([]api.EventBus, *string) { return o.EventBuses, o.NextToken }, func(_ *busProperties, v *api.EventBus) service.Identifier {
+					return service.Identifier{opt.Value(v.Name)}
+				}),
 		}),
 		service.NewResourceType("AWS::Events::EventBusPolicy", service.ResourceSpec[busPolicyProperties]{
 			Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
+			Identifier: []string{"EventBusName", "StatementId"}, Read: s.readPolicyResource, Missing: []string{codeNotFound}, Reread: s.rereadPolicyResource,
 		}),
 		service.NewResourceType("AWS::Events::Rule", service.ResourceSpec[ruleProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createRuleResource, Update: s.updateRuleResource, Delete: s.deleteRuleResource,
+			Identifier: []string{"Arn"}, Read: s.readRuleResource, Missing: []string{codeNotFound},
 		}),
 		service.NewResourceType("AWS::Events::Archive", service.ResourceSpec[archiveProperties]{
 			Attributes: []string{"Arn", "ArchiveName"},
 			Create:     s.createArchiveResource, Update: s.updateArchiveResource, Delete: s.deleteArchiveResource,
+			Identifier: []string{"ArchiveName"}, Read: s.readArchiveResource, Missing: []string{codeNotFound},
+			List: pages(s, "ListArchives", func(_ *archiveProperties, next *string) any { return &api.ListArchivesInput{NextToken: next} },
+				func(o *api.ListArchivesOutput) ([]api.Archive, *string) { return o.Archives, o.NextToken }, func(_ *archiveProperties, v *api.Archive) service.Identifier {
+					return service.Identifier{opt.Value(v.ArchiveName)}
+				}),
 		}),
 		s.endpointType(),
 	}, s.callResources()...)

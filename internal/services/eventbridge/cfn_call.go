@@ -33,9 +33,9 @@ type authProperty struct {
 			Secret string `cfn:"ClientSecret,required,writeOnly"`
 		} `cfn:"ClientParameters,required"`
 		Method string                  `cfn:"HttpMethod,required"`
-		HTTP   *connectionHTTPProperty `cfn:"OAuthHttpParameters"`
+		HTTP   *connectionHTTPProperty `cfn:"OAuthHttpParameters,writeOnly"`
 	} `cfn:"OAuthParameters"`
-	HTTP *connectionHTTPProperty `cfn:"InvocationHttpParameters"`
+	HTTP *connectionHTTPProperty `cfn:"InvocationHttpParameters,writeOnly"`
 }
 
 type connectionHTTPProperty struct {
@@ -128,10 +128,24 @@ func (s *Service) callResources() []service.ResourceType {
 		service.NewResourceType("AWS::Events::Connection", service.ResourceSpec[connectionProperties]{
 			Attributes: []string{"Arn", "ArnForPolicy", "SecretArn"},
 			Create:     s.createConnectionResource, Update: s.updateConnectionResource, Delete: s.deleteConnectionResource,
+			Identifier: []string{"Name"}, Read: s.readConnectionResource, Missing: []string{codeNotFound},
+			List: pages(s, "ListConnections", func(_ *connectionProperties, next *string) any { return &api.ListConnectionsInput{NextToken: next} },
+				func(o *api.ListConnectionsOutput) ([]api.Connection, *string) { return o.Connections, o.NextToken }, func(_ *connectionProperties, v *api.Connection) service.Identifier {
+					return service.Identifier{opt.Value(v.Name)}
+				}),
 		}),
 		service.NewResourceType("AWS::Events::ApiDestination", service.ResourceSpec[destinationProperties]{
 			Attributes: []string{"Arn", "ArnForPolicy"},
 			Create:     s.createDestinationResource, Update: s.updateDestinationResource, Delete: s.deleteDestinationResource,
+			Identifier: []string{"Name"}, Read: s.readDestinationResource, Missing: []string{codeNotFound},
+			List: pages(s, "ListApiDestinations", func(_ *destinationProperties, next *string) any {
+				return &api.ListApiDestinationsInput{NextToken: next}
+			},
+				func(o *api.ListApiDestinationsOutput) ([]api.ApiDestination, *string) {
+					return o.ApiDestinations, o.NextToken
+				}, func(_ *destinationProperties, v *api.ApiDestination) service.Identifier {
+					return service.Identifier{opt.Value(v.Name)}
+				}),
 		}),
 	}
 }

@@ -36,6 +36,11 @@ func (s *Service) endpointType() service.ResourceType {
 	return service.NewResourceType("AWS::Events::Endpoint", service.ResourceSpec[endpointProperties]{
 		Attributes: []string{"Arn", "EndpointId", "EndpointUrl", "State"},
 		Create:     s.createEndpointResource, Update: s.updateEndpointResource, Delete: s.deleteEndpointResource,
+		Identifier: []string{"Name"}, Read: s.readEndpointResource, Missing: []string{codeNotFound},
+		List: pages(s, "ListEndpoints", func(_ *endpointProperties, next *string) any { return &api.ListEndpointsInput{NextToken: next} },
+			func(o *api.ListEndpointsOutput) ([]api.Endpoint, *string) { return o.Endpoints, o.NextToken }, func(_ *endpointProperties, v *api.Endpoint) service.Identifier {
+				return service.Identifier{opt.Value(v.Name)}
+			}),
 	})
 }
 

@@ -20,7 +20,7 @@ type ruleProperties struct {
 	State              *string               `cfn:"State"`
 	RoleArn            *string               `cfn:"RoleArn"`
 	Tags               []service.TagProperty `cfn:"Tags"`
-	Targets            []targetProperty      `cfn:"Targets"`
+	Targets            []targetProperty      `cfn:"Targets,unordered"`
 }
 
 // targetProperty is a target of a rule. Parameters of targets that rules do not reach here are not among its members.

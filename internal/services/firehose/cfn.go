@@ -15,9 +15,9 @@ import (
 type streamProperties struct {
 	DeliveryStreamName                         *string               `cfn:"DeliveryStreamName,createOnly"`
 	DeliveryStreamType                         *string               `cfn:"DeliveryStreamType,createOnly"`
-	KinesisStreamSourceConfiguration           *sourceProperty       `cfn:"KinesisStreamSourceConfiguration,createOnly"`
+	KinesisStreamSourceConfiguration           *sourceProperty       `cfn:"KinesisStreamSourceConfiguration,createOnly,writeOnly"`
 	DeliveryStreamEncryptionConfigurationInput *encryptionProperty   `cfn:"DeliveryStreamEncryptionConfigurationInput"`
-	S3DestinationConfiguration                 *destinationProperty  `cfn:"S3DestinationConfiguration"`
+	S3DestinationConfiguration                 *destinationProperty  `cfn:"S3DestinationConfiguration,writeOnly"`
 	ExtendedS3DestinationConfiguration         *extendedProperty     `cfn:"ExtendedS3DestinationConfiguration"`
 	HTTPEndpointDestinationConfiguration       *endpointProperty     `cfn:"HttpEndpointDestinationConfiguration"`
 	Tags                                       []service.TagProperty `cfn:"Tags"`
@@ -28,7 +28,7 @@ type endpointProperty struct {
 	Endpoint struct {
 		URL  string  `cfn:"Url,required"`
 		Name *string `cfn:"Name"`
-		Key  *string `cfn:"AccessKey"`
+		Key  *string `cfn:"AccessKey,writeOnly"`
 	} `cfn:"EndpointConfiguration,required"`
 	Hints   *hintsProperty   `cfn:"BufferingHints"`
 	Logging *loggingProperty `cfn:"CloudWatchLoggingOptions"`
@@ -131,6 +131,7 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::KinesisFirehose::DeliveryStream", service.ResourceSpec[streamProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+			Identifier: []string{"DeliveryStreamName"}, Read: s.readResource, List: s.listResources, Missing: []string{codeNotFound},
 		}),
 	}
 }

@@ -17,11 +17,11 @@ type pipeProperties struct {
 	Description          *string           `cfn:"Description"`
 	DesiredState         *string           `cfn:"DesiredState"`
 	Source               string            `cfn:"Source,required,createOnly"`
-	SourceParameters     any               `cfn:"SourceParameters"`
+	SourceParameters     any               `cfn:"SourceParameters,writeOnly"`
 	Enrichment           *string           `cfn:"Enrichment"`
 	EnrichmentParameters any               `cfn:"EnrichmentParameters"`
 	Target               string            `cfn:"Target,required"`
-	TargetParameters     any               `cfn:"TargetParameters"`
+	TargetParameters     any               `cfn:"TargetParameters,writeOnly"`
 	RoleArn              string            `cfn:"RoleArn,required"`
 	LogConfiguration     any               `cfn:"LogConfiguration"`
 	KmsKeyIdentifier     *string           `cfn:"KmsKeyIdentifier"`
@@ -33,6 +33,10 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Pipes::Pipe", service.ResourceSpec[pipeProperties]{
 			Attributes: []string{"Arn", "CreationTime", "CurrentState", "LastModifiedTime", "StateReason"},
 			Create:     s.createPipeResource, Update: s.updatePipeResource, Delete: s.deletePipeResource,
+			Identifier: []string{"Name"}, Read: s.readPipeResource, Missing: []string{codeNotFound},
+			List: service.Pages(s.deps.Door, "pipes", "ListPipes", func(_ *pipeProperties, next *string) any { return &api.ListPipesInput{NextToken: next} },
+				func(o *api.ListPipesOutput) ([]api.Pipe, *string) { return o.Pipes, o.NextToken },
+				func(_ *pipeProperties, v *api.Pipe) service.Identifier { return service.Identifier{opt.Value(v.Name)} }),
 		}),
 	}
 }

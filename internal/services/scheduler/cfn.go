@@ -86,7 +86,7 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::Scheduler::Schedule", service.ResourceSpec[scheduleProperties]{
 			Attributes: []string{"Arn"},
 			Create:     s.createScheduleResource, Update: s.updateScheduleResource, Delete: s.deleteScheduleResource,
-			Identifier: []string{"Name"}, Reread: s.rereadScheduleResource, Missing: []string{codeNotFound},
+			Identifier: []string{"Name"}, Read: s.readScheduleResource, Reread: s.rereadScheduleResource, Missing: []string{codeNotFound},
 		}),
 		service.NewResourceType("AWS::Scheduler::ScheduleGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn", "CreationDate", "LastModificationDate", "State"},

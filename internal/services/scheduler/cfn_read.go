@@ -18,16 +18,29 @@ func dateText(t *time.Time) *string {
 	return new(t.UTC().Format(time.RFC3339))
 }
 
-// rereadScheduleResource reads a schedule, whose group only its stack knows: the identifier of the type is its name alone.
+// readScheduleResource reads a schedule of the default group: the identifier of the type is a name alone.
+func (s *Service) readScheduleResource(ctx context.Context, id service.Identifier) (*scheduleProperties, service.Resource, error) {
+	out, err := call[api.GetScheduleOutput](ctx, s, "GetSchedule", &api.GetScheduleInput{Name: id[0]})
+	if err != nil {
+		return nil, service.Resource{}, err
+	}
+	return schedulePropertiesOf(out), service.Resource{PhysicalID: id[0], Attributes: map[string]any{"Arn": opt.Value(out.Arn)}}, nil
+}
+
+// rereadScheduleResource reads a schedule of the group that its stack recorded.
 func (s *Service) rereadScheduleResource(ctx context.Context, c service.ResourceCall, recorded *scheduleProperties) (*scheduleProperties, error) {
 	out, err := call[api.GetScheduleOutput](ctx, s, "GetSchedule", &api.GetScheduleInput{Name: c.PhysicalID, GroupName: recorded.GroupName})
 	if err != nil {
 		return nil, err
 	}
+	return schedulePropertiesOf(out), nil
+}
+
+func schedulePropertiesOf(out *api.GetScheduleOutput) *scheduleProperties {
 	p := reshape.To[scheduleProperties](out)
 	p.Target.Input = out.Target.Input
 	p.StartDate, p.EndDate = dateText(out.StartDate), dateText(out.EndDate)
-	return p, nil
+	return p
 }
 
 func (s *Service) readGroupResource(ctx context.Context, id service.Identifier) (*groupProperties, service.Resource, error) {

@@ -46,19 +46,42 @@ func (s *Service) resources() []service.ResourceType {
 		service.NewResourceType("AWS::EventSchemas::Registry", service.ResourceSpec[registryProperties]{
 			Attributes: []string{"RegistryArn", "RegistryName"},
 			Create:     s.createRegistryResource, Update: s.updateRegistryResource, Delete: s.deleteRegistryResource,
+			Identifier: []string{"RegistryArn"}, Read: s.readRegistryResource, Missing: []string{codeNotFound},
+			List: service.Pages(s.deps.Door, "schemas", "ListRegistries", func(_ *registryProperties, next *string) any { return &api.ListRegistriesInput{NextToken: next} },
+				func(o *api.ListRegistriesOutput) ([]api.RegistrySummary, *string) { return o.Registries, o.NextToken },
+				func(_ *registryProperties, v *api.RegistrySummary) service.Identifier {
+					return service.Identifier{opt.Value(v.RegistryArn)}
+				}),
 		}),
 		service.NewResourceType("AWS::EventSchemas::Schema", service.ResourceSpec[schemaProperties]{
 			Attributes: []string{"LastModified", "SchemaArn", "SchemaName", "SchemaVersion", "VersionCreatedDate"},
 			Create:     s.createSchemaResource, Update: s.updateSchemaResource, Delete: s.deleteSchemaResource,
+			Identifier: []string{"SchemaArn"}, Read: s.readSchemaResource, Missing: []string{codeNotFound}, ListBy: []string{"RegistryName"},
+			List: service.Pages(s.deps.Door, "schemas", "ListSchemas", func(p *schemaProperties, next *string) any {
+				return &api.ListSchemasInput{RegistryName: p.RegistryName, NextToken: next}
+			},
+				func(o *api.ListSchemasOutput) ([]api.SchemaSummary, *string) { return o.Schemas, o.NextToken },
+				func(_ *schemaProperties, v *api.SchemaSummary) service.Identifier {
+					return service.Identifier{opt.Value(v.SchemaArn)}
+				}),
 		}),
 		service.NewResourceType("AWS::EventSchemas::Discoverer", service.ResourceSpec[discovererProperties]{
 			Attributes: []string{"CrossAccount", "DiscovererArn", "DiscovererId", "State"},
 			Create:     s.createDiscovererResource, Update: s.updateDiscovererResource, Delete: s.deleteDiscovererResource,
+			Identifier: []string{"DiscovererArn"}, Read: s.readDiscovererResource, Missing: []string{codeNotFound},
+			List: service.Pages(s.deps.Door, "schemas", "ListDiscoverers", func(_ *discovererProperties, next *string) any { return &api.ListDiscoverersInput{NextToken: next} },
+				func(o *api.ListDiscoverersOutput) ([]api.DiscovererSummary, *string) {
+					return o.Discoverers, o.NextToken
+				},
+				func(_ *discovererProperties, v *api.DiscovererSummary) service.Identifier {
+					return service.Identifier{opt.Value(v.DiscovererArn)}
+				}),
 		}),
 		service.NewPolicyType("AWS::EventSchemas::RegistryPolicy", service.PolicySpec[policyProperties]{
 			Policy: func(p *policyProperties) any { return p.Policy },
 			On:     func(p *policyProperties) []string { return []string{p.RegistryName} },
-			Set:    s.setPolicy, Gone: codeNotFound, Inline: true,
+			Set:    s.setPolicy, Get: s.getPolicy, Gone: codeNotFound, Inline: true, Identifier: "Id",
+			Fill: func(p *policyProperties, policy any, on []string) { p.Policy, p.RegistryName = policy, on[0] },
 		}),
 	}
 }

@@ -37,7 +37,7 @@ type secretProperties struct {
 	GenerateSecretString *generateProperties   `cfn:"GenerateSecretString,writeOnly"`
 	KmsKeyID             *string               `cfn:"KmsKeyId"`
 	Name                 *string               `cfn:"Name,createOnly"`
-	ReplicaRegions       []replicaProperties   `cfn:"ReplicaRegions"`
+	ReplicaRegions       []replicaProperties   `cfn:"ReplicaRegions,unordered"`
 	SecretString         *string               `cfn:"SecretString,writeOnly"`
 	Tags                 []service.TagProperty `cfn:"Tags"`
 }
@@ -57,7 +57,7 @@ type rulesProperties struct {
 
 // rotationProperties are the properties of AWS::SecretsManager::RotationSchedule.
 type rotationProperties struct {
-	RotateImmediatelyOnUpdate *bool            `cfn:"RotateImmediatelyOnUpdate"`
+	RotateImmediatelyOnUpdate *bool            `cfn:"RotateImmediatelyOnUpdate,writeOnly"`
 	RotationLambdaARN         *string          `cfn:"RotationLambdaARN"`
 	RotationRules             *rulesProperties `cfn:"RotationRules"`
 	SecretID                  string           `cfn:"SecretId,required,createOnly"`
@@ -67,6 +67,12 @@ func (s *Service) resources() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::SecretsManager::Secret", service.ResourceSpec[secretProperties]{
 			Attributes: []string{"Id"}, Create: s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+			Identifier: []string{"Id"}, Read: s.readResource, Missing: []string{codeNotFound},
+			List: service.Pages(s.deps.Door, "secretsmanager", "ListSecrets", func(_ *secretProperties, next *string) any { return &api.ListSecretsInput{NextToken: next} },
+				func(o *api.ListSecretsOutput) ([]api.SecretListEntry, *string) { return o.SecretList, o.NextToken },
+				func(_ *secretProperties, v *api.SecretListEntry) service.Identifier {
+					return service.Identifier{opt.Value(v.ARN)}
+				}),
 		}),
 		service.NewPolicyType("AWS::SecretsManager::ResourcePolicy", service.PolicySpec[policyProperties]{
 			Policy: func(p *policyProperties) any { return p.ResourcePolicy }, On: func(p *policyProperties) []string {
@@ -75,16 +81,19 @@ func (s *Service) resources() []service.ResourceType {
 				}
 				return []string{p.SecretID}
 			},
-			Set: s.setPolicy, Gone: codeNotFound, Inline: true,
+			Set: s.setPolicy, Get: s.getPolicy, Gone: codeNotFound, Inline: true, Identifier: "Id",
+			Fill: func(p *policyProperties, policy any, on []string) { p.ResourcePolicy, p.SecretID = policy, on[0] },
 		}),
 		service.NewResourceType("AWS::SecretsManager::RotationSchedule", service.ResourceSpec[rotationProperties]{
 			Create: s.createRotation, Update: s.updateRotation, Delete: s.deleteRotation,
+			Identifier: []string{"Id"}, Read: s.readRotation, Reread: s.rereadRotation, Missing: []string{codeNotFound},
 		}),
 		service.NewResourceType("AWS::SecretsManager::SecretTargetAttachment", service.ResourceSpec[targetProperties]{
 			Create: s.attach, Update: func(ctx context.Context, c service.ResourceCall, _, p *targetProperties) (service.Resource, error) {
 				return s.attach(ctx, c, p)
 			},
-			Delete: s.detach,
+			Delete:     s.detach,
+			Identifier: []string{"Id"}, Read: s.readAttachment, Reread: s.rereadAttachment, Missing: []string{codeNotFound},
 		}),
 	}
 }

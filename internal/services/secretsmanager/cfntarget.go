@@ -18,10 +18,16 @@ type targetProperties struct {
 	TargetType string `cfn:"TargetType,required"`
 }
 
+// The types of databases that a secret can be for.
+const (
+	targetInstance = "AWS::RDS::DBInstance"
+	targetCluster  = "AWS::RDS::DBCluster"
+)
+
 // connection returns what a secret is told of its database.
 func (s *Service) connection(ctx context.Context, p *targetProperties) (map[string]any, error) {
 	switch p.TargetType {
-	case "AWS::RDS::DBInstance":
+	case targetInstance:
 		out, err := service.Call[rds.DescribeDBInstancesOutput](ctx, s.deps.Door, "rds", "DescribeDBInstances", &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &p.TargetID})
 		if err != nil {
 			return nil, err
@@ -33,7 +39,7 @@ func (s *Service) connection(ctx context.Context, p *targetProperties) (map[stri
 		return map[string]any{
 			"engine": opt.Value(d.Engine), "host": opt.Value(d.Endpoint.Address), "port": opt.Value(d.Endpoint.Port), "dbname": opt.Value(d.DBName), "dbInstanceIdentifier": p.TargetID,
 		}, nil
-	case "AWS::RDS::DBCluster":
+	case targetCluster:
 		out, err := service.Call[rds.DescribeDBClustersOutput](ctx, s.deps.Door, "rds", "DescribeDBClusters", &rds.DescribeDBClustersInput{DBClusterIdentifier: &p.TargetID})
 		if err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-// Package deploy runs the tools that people deploy with, unmodified, against a server in this process: the CDK CLI, the Serverless Framework (osls) and the SAM CLI.
+// Package deploy runs the tools that people deploy with, unmodified, against a server in this process: the CDK CLI, the Serverless Framework (osls), the SAM CLI and, where it is installed, Terraform.
 // Each script of testdata is a project and what is done with it. `make test-clients-deploy` installs the tools, pinned, and runs them.
 package deploy
 
@@ -63,7 +63,7 @@ func TestTools(t *testing.T) {
 				"NODE_PATH="+filepath.Join(tools, "js", "node_modules"), "NODE_NO_WARNINGS=1", "TOOLS="+tools, "HOME="+env.WorkDir,
 				"AWS_ENDPOINT_URL="+s.URL(), "AWS_ACCESS_KEY_ID="+key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+key.Secret, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
 				"CDK_DISABLE_CLI_TELEMETRY=1", "SAM_CLI_TELEMETRY=0", "SLS_TELEMETRY_DISABLED=1")
-			for _, v := range []string{"GOPROXY", "PIP_INDEX_URL", "PIP_TRUSTED_HOST", "npm_config_registry", "SSL_CERT_FILE"} { // where packages come from
+			for _, v := range []string{"GOPROXY", "PIP_INDEX_URL", "PIP_TRUSTED_HOST", "npm_config_registry", "SSL_CERT_FILE", "TF_CLI_CONFIG_FILE"} { // where packages come from
 				if value, ok := os.LookupEnv(v); ok {
 					env.Vars = append(env.Vars, v+"="+value)
 				}

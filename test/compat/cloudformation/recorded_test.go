@@ -1,4 +1,3 @@
-// Package cloudformation replays what was recorded of AWS CloudFormation: stacks and change sets of many templates, on a whole platform.
 package cloudformation
 
 import (

@@ -1,16 +1,17 @@
 """Deploys public sample projects five times each and deletes them.
 
-    samples.py LAMBENT FOLDER-OF-SAMPLES [SAMPLE ...]
+    samples.py LAMBENT TOOL FOLDER-OF-SAMPLES [SAMPLE ...]
 
-Each sample of samples.txt is created by `lambent deploy`, deployed again without a change, changed in place, changed so that a resource is replaced, changed so
-that a resource fails and everything is rolled back, and deleted. Then nothing may be left of it. Samples that do not come through are in unmet.txt, each with its
-reason; one that does although it is listed fails the run.
+TOOL is lambent (the samples of samples.txt), cdk (cdk.txt) or osls (osls.txt). Each sample is created by the tool, deployed again without a change, changed in place, changed so that a
+resource is replaced, changed so that a resource fails and everything is rolled back, and deleted by the tool. Then nothing may be left of it. Samples that do not come through are in
+unmet.txt, each with its reason; one that does although it is listed fails the run.
 """
 
 import copy
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ import boto3
 from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from tools import CDK, Lambent, Serverless, Unmet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NO_CHANGES = "didn't contain changes"
@@ -37,19 +40,19 @@ REPLACING = [
 ]
 
 
-class Unmet(Exception):
-    """A step did not end as it should."""
-
-
 class Platform:
-    """A Lambent of its own, in memory."""
+    """A Lambent of its own: in memory, or with the data folder that has the SDK for functions when there is one."""
 
-    def __init__(self, program):
-        self.program, self.folder = program, tempfile.mkdtemp()
-        log = os.path.join(self.folder, "log")
+    def __init__(self, program, sdk=None):
+        self.program, self.folder, self.sdk = program, tempfile.mkdtemp(), sdk
+        log, where = os.path.join(self.folder, "log"), ["--ephemeral"]
+        if sdk:
+            data = os.path.join(self.folder, "data")
+            shutil.copytree(sdk, data, symlinks=True)
+            where = ["--data-dir", data]
         with open(log, "w") as errors:
             self.process = subprocess.Popen(
-                [program, "up", "--ephemeral", "--listen", "127.0.0.1:0", "--sandbox", "off"], cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
+                [program, "up", *where, "--listen", "127.0.0.1:0", "--sandbox", "off"], cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
         ready = self.process.stdout.readline().split()
         if ready[:2] != ["lambent", "ready"]:
             raise RuntimeError("Lambent did not start: see " + log)
@@ -63,19 +66,23 @@ class Platform:
     def close(self):
         self.process.terminate()
         self.process.wait()
+        shutil.rmtree(self.folder)
 
-    def deploy(self, folder, stack):
-        done = subprocess.run([self.program, "deploy", folder, "--stack", stack, "--endpoint", self.url], capture_output=True, text=True, timeout=180)
-        if done.returncode:
-            raise Unmet("create: " + done.stderr.strip().splitlines()[-1][:400])
+    def settled(self, stack):
+        return settled(self, stack)
+
+    def fresh(self):
+        """Forgets everything: what templates retain is not the next sample's."""
+        self.close()
+        self.__init__(self.program, self.sdk)
 
     def left(self):
         """Names what there is of the kinds that stacks make, but for what outlives its stack on AWS too."""
-        buckets = [b["Name"] for b in self.client("s3").list_buckets()["Buckets"] if not b["Name"].startswith("lambent-artifacts-")]
+        buckets = [b["Name"] for b in self.client("s3").list_buckets()["Buckets"] if not b["Name"].startswith(("lambent-artifacts-", "cdk-hnb659fds-"))]
         out = {
             "functions": [f["FunctionName"] for f in self.client("lambda").list_functions()["Functions"]],
             "mappings": [m["UUID"] for m in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]],
-            "roles": [r["RoleName"] for r in self.client("iam").list_roles()["Roles"] if not r["Path"].startswith("/aws-service-role/")],
+            "roles": [r["RoleName"] for r in self.client("iam").list_roles()["Roles"] if not r["Path"].startswith("/aws-service-role/") and not r["RoleName"].startswith("cdk-hnb659fds-")],
             "queues": self.client("sqs").list_queues().get("QueueUrls", []),
             "topics": [t["TopicArn"] for t in self.client("sns").list_topics()["Topics"]],
             "tables": self.client("dynamodb").list_tables()["TableNames"],
@@ -171,33 +178,44 @@ def replaced(p, stack, template):
     return template
 
 
-def fivefold(p, folder, stack):
-    p.deploy(folder, stack)
-    made = p.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+def four(p, stack):
+    """Deploys a stack that is there without a change, with one in place, with one that replaces and with one that fails."""
     body = p.cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     template = json.loads(json.dumps(yaml_parse(body) if isinstance(body, str) else body, default=str))
+    change(p, stack, template, None)
+    mutable = altered(template, MUTABLE)
+    if mutable:
+        change(p, stack, mutable, "UPDATE_COMPLETE")
+    last = replaced(p, stack, mutable or template)
+    failing = copy.deepcopy(last)
+    failing["Resources"]["Fails"] = {
+        "Type": "AWS::SSM::Parameter", "DependsOn": [n for n, r in last["Resources"].items() if "Condition" not in r and not r["Type"].startswith("AWS::Serverless::")],
+        "Properties": {"Name": "/aws/reserved", "Type": "String", "Value": "x"}}
+    for r in failing["Resources"].values():
+        if r["Type"] in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
+            r.setdefault("Properties", {})["MemorySize"] = 320
+    change(p, stack, failing, "UPDATE_ROLLBACK_COMPLETE")
+    change(p, stack, last, None)
+
+
+def fivefold(p, tool, sample, stack):
+    stacks = tool.deploy(p, sample, stack)
+    made = {s: p.cloudformation.describe_stacks(StackName=s)["Stacks"][0]["StackId"] for s in stacks}
     try:
-        change(p, stack, template, None)
-        mutable = altered(template, MUTABLE)
-        if mutable:
-            change(p, stack, mutable, "UPDATE_COMPLETE")
-        last = replaced(p, stack, mutable or template)
-        failing = copy.deepcopy(last)
-        failing["Resources"]["Fails"] = {
-            "Type": "AWS::SSM::Parameter", "DependsOn": [n for n, r in last["Resources"].items() if "Condition" not in r and not r["Type"].startswith("AWS::Serverless::")],
-            "Properties": {"Name": "/aws/reserved", "Type": "String", "Value": "x"}}
-        for r in failing["Resources"].values():
-            if r["Type"] in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
-                r.setdefault("Properties", {})["MemorySize"] = 320
-        change(p, stack, failing, "UPDATE_ROLLBACK_COMPLETE")
-        change(p, stack, last, None)
+        for s in stacks:
+            four(p, s)
     finally:
-        p.cloudformation.delete_stack(StackName=stack)
-        s = settled(p, made)
-    if s["StackStatus"] != "DELETE_COMPLETE":
-        raise Unmet(f"delete: {s['StackStatus']}: {why(p, s['StackId'])}")
-    if p.left():
-        raise Unmet("left behind: " + json.dumps(p.left()))
+        tool.delete(p, [made[s] for s in stacks])
+    for name, stack in made.items():
+        s = settled(p, stack)
+        if s["StackStatus"] != "DELETE_COMPLETE":
+            raise Unmet(f"delete {name}: {s['StackStatus']}: {why(p, stack)}")
+    kept = {e["PhysicalResourceId"] for stack in made.values() for e in p.cloudformation.describe_stack_events(StackName=stack)["StackEvents"] if e["ResourceStatus"] == "DELETE_SKIPPED"}
+    left = {kind: [n for n in names if n not in kept] for kind, names in p.left().items()}
+    if any(left.values()):
+        raise Unmet("left behind: " + json.dumps(left))
+    if kept:
+        p.fresh()
 
 
 def read(name):
@@ -205,19 +223,29 @@ def read(name):
         return [line.strip() for line in f if line.strip() and not line.startswith("#")]
 
 
+def with_sdk(program):
+    """Returns a data folder with the SDK that functions of Node.js have on AWS."""
+    folder = os.path.join(tempfile.mkdtemp(), "data")
+    subprocess.run([program, "runtime", "sdk", "nodejs", "--data-dir", folder], check=True, capture_output=True)
+    return folder
+
+
 def main():
-    program, root, only = sys.argv[1], sys.argv[2], sys.argv[3:]
+    program, kind, root, only = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+    kinds = {"lambent": (Lambent, "samples.txt"), "cdk": (CDK, "cdk.txt"), "osls": (Serverless, "osls.txt")}
+    tool = kinds[kind][0](root)
+    sdk = with_sdk(program) if tool.sdk else None
     unmet = dict(line.split(": ", 1) for line in read("unmet.txt"))
-    passed, expected, wrong, p = 0, 0, 0, Platform(program)
-    for sample in only or read("samples.txt"):
+    passed, expected, wrong, p = 0, 0, 0, Platform(program, sdk)
+    for sample in only or read(kinds[kind][1]):
         stack = re.sub("[^A-Za-z0-9-]", "-", "s-" + sample)[:40].strip("-")
         try:
-            fivefold(p, os.path.join(root, sample), stack)
+            fivefold(p, tool, sample, stack)
             failure = None
         except (Unmet, ClientError, subprocess.TimeoutExpired) as e:
             failure = str(e)
             p.close()  # what it left is not the next one's
-            p = Platform(program)
+            p = Platform(program, sdk)
         if failure is None and sample in unmet:
             print(f"{sample}: passes, and is listed in unmet.txt", flush=True)
             wrong += 1
@@ -229,6 +257,8 @@ def main():
             print(f"{sample}: {failure}", flush=True)
             wrong += 1
     p.close()
+    if sdk:
+        shutil.rmtree(os.path.dirname(sdk))
     print(f"{passed} samples pass, {expected} fail as listed, {wrong} otherwise")
     sys.exit(1 if wrong else 0)
 
