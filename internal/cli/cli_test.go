@@ -22,6 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.MaybeChild()
+	maybeTool()
 	os.Exit(m.Run())
 }
 

@@ -29,7 +29,10 @@ const inlineTemplate = 51_200
 
 // deployment is one deploy of an application to a running Lambent.
 type deployment struct {
+	// dir is what was named. The stack of a project that a tool deploys is empty unless it was named.
 	dir, stack, stage string
+	project           project
+	missing           error // why there is no project
 	cacheDir          string
 	parameters        map[string]string
 	debug             bool // build programs for a debugger
@@ -42,15 +45,19 @@ func (a *app) deployCommand() *cobra.Command {
 	var parameters []string
 	c := &cobra.Command{
 		Use: "deploy [DIR]", Short: "Deploy an application to the running Lambent",
-		Long: "Deploy builds the functions of the SAM or CloudFormation application in DIR (the working folder by default), deploys its\ntemplate, and copies its web folders.",
+		Long: "Deploy builds the functions of the SAM or CloudFormation application in DIR (the working folder by default), deploys its\ntemplate, and copies its web folders. " +
+			"A folder with cdk.json or serverless.yml is deployed by the project's own CDK CLI or\nServerless Framework.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := d.fill(args, parameters); err != nil {
+			if err := d.begin(args, parameters); err != nil {
 				return err
 			}
 			cl, err := a.client()
 			if err != nil {
 				return err
+			}
+			if d.project.tool != nil {
+				return a.deployWithTool(cmd.Context(), cl, &d)
 			}
 			stack, err := a.deploy(cmd.Context(), cl, d)
 			if err != nil {
@@ -71,7 +78,18 @@ func (d *deployment) flags(c *cobra.Command, parameters *[]string) {
 
 var notInStackName = regexp.MustCompile(`[^A-Za-z0-9-]+`)
 
-// fill completes a deployment from arguments and flags.
+// begin completes the deployment of a project that has to be there.
+func (d *deployment) begin(args, parameters []string) error {
+	if err := d.fill(args, parameters); err != nil {
+		return err
+	}
+	if d.missing != nil {
+		return usage{d.missing}
+	}
+	return nil
+}
+
+// fill completes a deployment from arguments and flags. A folder without a project is for the caller to judge, by missing.
 func (d *deployment) fill(args, parameters []string) error {
 	d.dir = "."
 	if len(args) == 1 {
@@ -84,6 +102,9 @@ func (d *deployment) fill(args, parameters []string) error {
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
 		abs = filepath.Dir(abs)
 	}
+	if d.project, d.missing = detect(d.dir); d.project.tool != nil {
+		return d.fillParameters(parameters)
+	}
 	if d.stack == "" {
 		d.stack = strings.Trim(notInStackName.ReplaceAllString(filepath.Base(abs), "-"), "-")
 		if d.stack == "" || d.stack[0] >= '0' && d.stack[0] <= '9' {
@@ -93,6 +114,13 @@ func (d *deployment) fill(args, parameters []string) error {
 	if d.cacheDir == "" {
 		d.cacheDir = filepath.Join(abs, dataFolder, "build")
 	}
+	if err := d.fillParameters(parameters); err != nil {
+		return err
+	}
+	return d.enterStage(abs)
+}
+
+func (d *deployment) fillParameters(parameters []string) error {
 	d.parameters = map[string]string{}
 	for _, p := range parameters {
 		name, value, ok := strings.Cut(p, "=")
@@ -101,7 +129,7 @@ func (d *deployment) fill(args, parameters []string) error {
 		}
 		d.parameters[name] = value
 	}
-	return d.enterStage(abs)
+	return nil
 }
 
 // deploy builds, uploads, deploys and syncs, with progress on the terminal.

@@ -26,13 +26,17 @@ func (a *app) devCommand() *cobra.Command {
 		Long: "Dev is up for while you write: it watches the sources of the application. New code of a function runs at the next request, a web\n" +
 			"folder is copied, and a change of the template or of a layer is deployed. When it ends, the stack is deployed as it is then.\n\n" +
 			"With --debug FUNCTION the debugger of a function's language is open all the time: each new environment of the function waits for it.\n" +
-			"Go functions are built for the debugger then, without optimisations.",
+			"Go functions are built for the debugger then, without optimisations.\n\n" +
+			"A folder with cdk.json is followed by cdk watch.",
 	}, func(ctx context.Context, cfg config.Config, d deployment, _ bool) error {
-		file, err := pack.FindTemplate(d.dir)
-		if err != nil {
-			return usage{err}
+		if d.missing != nil {
+			return usage{d.missing}
 		}
-		if file, err = filepath.Abs(file); err != nil {
+		if d.project.tool != nil {
+			return a.devWithTool(ctx, cfg, d, debug)
+		}
+		file, err := filepath.Abs(d.project.file)
+		if err != nil {
 			return err
 		}
 		d.dir = file

@@ -27,19 +27,7 @@ func dev(t *testing.T, dir string) (said func(part string) string, stop func() i
 		})
 		writer.Close()
 	}()
-	lines := bufio.NewScanner(reader)
-	said = func(part string) string {
-		t.Helper()
-		var all []string
-		for lines.Scan() {
-			all = append(all, lines.Text())
-			if strings.Contains(lines.Text(), part) {
-				return lines.Text()
-			}
-		}
-		t.Fatalf("dev ended without %q:\n%s", part, strings.Join(all, "\n"))
-		return ""
-	}
+	said = listen(t, reader)
 	ended := false
 	stop = func() int {
 		if ended {
@@ -52,6 +40,23 @@ func dev(t *testing.T, dir string) (said func(part string) string, stop func() i
 	}
 	t.Cleanup(func() { stop() })
 	return said, stop
+}
+
+// listen returns what waits for a line with a part of a command's talk, and returns that line.
+func listen(t *testing.T, talk io.Reader) func(part string) string {
+	lines := bufio.NewScanner(talk)
+	return func(part string) string {
+		t.Helper()
+		var all []string
+		for lines.Scan() {
+			all = append(all, lines.Text())
+			if strings.Contains(lines.Text(), part) {
+				return lines.Text()
+			}
+		}
+		t.Fatalf("the command ended without %q:\n%s", part, strings.Join(all, "\n"))
+		return ""
+	}
 }
 
 func write(t *testing.T, path, text string) {

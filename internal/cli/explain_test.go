@@ -92,8 +92,8 @@ func TestInitBeginsProjectsThatDeployUnchanged(t *testing.T) {
 func TestInitAsksThreeQuestions(t *testing.T) {
 	var talk strings.Builder
 	a := &app{Process: Process{Stdin: strings.NewReader("here\nnode\n\n"), Term: &term.Terminal{Out: &talk, Err: &talk}}}
-	var p project
-	if err := a.ask(&p, false); err != nil || p != (project{"here", "node", "api"}) {
+	var p beginning
+	if err := a.ask(&p, false); err != nil || p != (beginning{"here", "node", "api"}) {
 		t.Errorf("the project is %+v, %v", p, err)
 	}
 	lines := bufio.NewScanner(strings.NewReader(talk.String()))
@@ -104,7 +104,7 @@ func TestInitAsksThreeQuestions(t *testing.T) {
 	if n != 3 {
 		t.Errorf("asked %d questions:\n%s", n, talk.String())
 	}
-	p = project{kind: "nothing"}
+	p = beginning{kind: "nothing"}
 	if err := a.ask(&p, true); err == nil || !strings.Contains(err.Error(), "none of api, queue, schedule") {
 		t.Errorf("an unknown kind: %v", err)
 	}

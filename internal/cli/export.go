@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"lambent.dev/lambent/internal/deploy/pack"
 	"lambent.dev/lambent/internal/deploy/property"
 	"lambent.dev/lambent/internal/deploy/registry"
 	"lambent.dev/lambent/internal/deploy/sam"
@@ -79,10 +78,14 @@ type comparison struct {
 }
 
 func (a *app) differences(ctx context.Context, dir string) ([]difference, error) {
-	file, err := pack.FindTemplate(dir)
+	p, err := detect(dir)
 	if err != nil {
-		return nil, err
+		return nil, usage{err}
 	}
+	if p.tool != nil {
+		return nil, usage{fmt.Errorf("export reads a template, and %s makes that of %s; %s", p.tool.title, p.dir, p.tool.template)}
+	}
+	file := p.file
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

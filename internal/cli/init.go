@@ -30,11 +30,11 @@ var (
 	kinds     = []string{"api", "queue", "schedule"}
 )
 
-// project is what a person wants to begin with.
-type project struct{ dir, language, kind string }
+// beginning is what a person wants to begin with.
+type beginning struct{ dir, language, kind string }
 
 func (a *app) initCommand() *cobra.Command {
-	var p project
+	var p beginning
 	var silent bool
 	c := &cobra.Command{
 		Use: "init [DIR]", Short: "Begin a project that runs",
@@ -62,7 +62,7 @@ func (a *app) initCommand() *cobra.Command {
 }
 
 // ask completes a project by asking for what is not known yet. An empty answer is the first choice.
-func (a *app) ask(p *project, silent bool) error {
+func (a *app) ask(p *beginning, silent bool) error {
 	in := bufio.NewReader(a.Stdin)
 	for _, q := range []struct {
 		text, otherwise string
@@ -96,7 +96,7 @@ func (a *app) ask(p *project, silent bool) error {
 }
 
 // write makes the files of the project.
-func (p project) write() error {
+func (p beginning) write() error {
 	l := languages[p.language]
 	files := map[string]string{"template.yaml": "template.yaml", l.File: filepath.Join("src", l.File)}
 	for _, name := range slices.Sorted(maps.Keys(files)) {

@@ -21,11 +21,14 @@ func (a *app) planCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan [DIR]", Short: "Show what a deploy would change",
 		Long: "Plan builds the application in DIR (the working folder by default) and shows what a deploy of it would add, change, replace and\nremove. It changes nothing. " +
-			"Resources that would be replaced or removed are shown in red, with the property that forces\nit and the data that would be lost.",
+			"Resources that would be replaced or removed are shown in red, with the property that forces\nit and the data that would be lost. Of a folder with cdk.json it shows what cdk diff says.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := d.fill(args, parameters); err != nil {
+			if err := d.begin(args, parameters); err != nil {
 				return err
+			}
+			if d.project.tool != nil {
+				return a.planWithTool(cmd.Context(), &d)
 			}
 			cl, err := a.client()
 			if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 
 	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/config"
-	"lambent.dev/lambent/internal/deploy/pack"
 )
 
 // closeLimit is how long a clean stop may take before the process ends anyway; what was acknowledged is on disk.
@@ -26,7 +26,7 @@ const closeLimit = 20 * time.Second
 func (a *app) upCommand() *cobra.Command {
 	return a.platformCommand(&cobra.Command{
 		Use: "up [DIR]", Short: "Start Lambent, and deploy the application in DIR",
-		Long: "Up starts the platform and, when there is a template in DIR (the working folder by default), deploys that application. It stays\n" +
+		Long: "Up starts the platform and, when there is an application in DIR (the working folder by default), deploys it. It stays\n" +
 			"up until Ctrl-C. Everything is kept in DIR/.lambent, so that starting again finds it all.",
 	}, func(ctx context.Context, cfg config.Config, d deployment, named bool) error {
 		return a.up(ctx, cfg, d, named, a.serve)
@@ -43,7 +43,7 @@ func (a *app) platformCommand(c *cobra.Command, run func(ctx context.Context, cf
 		if err := d.fill(args, parameters); err != nil {
 			return err
 		}
-		cfg, err := config.Load(config.Source{Dir: projectDir(d.dir), File: file, Environ: a.Environ, Flags: changedSettings(cmd.Flags())})
+		cfg, err := config.Load(config.Source{Dir: cmp.Or(d.project.dir, d.dir), File: file, Environ: a.Environ, Flags: changedSettings(cmd.Flags())})
 		if err != nil {
 			return usage{err}
 		}
@@ -94,13 +94,6 @@ func changedSettings(flags *pflag.FlagSet) map[string]string {
 	return changed
 }
 
-func projectDir(path string) string {
-	if file, err := pack.FindTemplate(path); err == nil {
-		return filepath.Dir(file)
-	}
-	return path
-}
-
 // up starts a platform and runs serve until that returns, which it does when ctx ends.
 func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named bool, serve func(ctx context.Context, where *running, d deployment, began time.Time) error) (err error) {
 	began := a.Clock.Now()
@@ -113,8 +106,8 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 		}
 		defer release()
 	}
-	if _, err := pack.FindTemplate(d.dir); err != nil && named {
-		return usage{err}
+	if d.missing != nil && named {
+		return usage{d.missing}
 	}
 	platform, err := a.Start(ctx, cfg, a.logger(cfg))
 	if err != nil {
@@ -181,12 +174,15 @@ func attend(ctx context.Context, platform Platform, end context.CancelCauseFunc)
 
 // serve deploys the application of a platform that has started, and waits for its end.
 func (a *app) serve(ctx context.Context, where *running, d deployment, began time.Time) error {
-	if _, err := pack.FindTemplate(d.dir); err == nil {
+	switch {
+	case d.missing == nil:
 		if err := a.deployUp(ctx, where, d, began); unlessStopped(ctx, err) != nil {
 			// The platform stays: what was deployed before still serves, and the next deploy may mend it.
 			a.complain(err)
 			a.Term.Say("Lambent stays up. Mend it and run: lambent deploy %s", d.dir)
 		}
+	case !errors.Is(d.missing, errNoProject):
+		a.Term.Say("Nothing is deployed: %s", d.missing)
 	}
 	if where.dataDir != "" {
 		a.Term.Say("Ctrl-C stops it; starting again finds everything.")
@@ -216,6 +212,9 @@ func (a *app) deployUp(ctx context.Context, where *running, d deployment, began 
 	cl, err := a.clientOf(where)
 	if err != nil {
 		return err
+	}
+	if d.project.tool != nil {
+		return a.deployWithTool(ctx, cl, &d)
 	}
 	stack, err := a.deploy(ctx, cl, d)
 	if err != nil {

@@ -25,6 +25,8 @@ type Stack struct {
 	Created string   `xml:"CreationTime" json:"created"`
 	Updated string   `xml:"LastUpdatedTime" json:"updated,omitempty"`
 	Outputs []Output `xml:"Outputs>member" json:"outputs"`
+	// Parent is the id of the stack that this one is nested in.
+	Parent string `xml:"ParentId" json:"-"`
 	// Parameters are the names of the stack's parameters.
 	Parameters []string `xml:"Parameters>member>ParameterKey" json:"-"`
 }

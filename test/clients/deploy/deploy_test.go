@@ -1,5 +1,5 @@
 // Package deploy runs the tools that people deploy with, unmodified, against a server in this process: the CDK CLI, the Serverless Framework (osls), the SAM CLI and, where it is installed, Terraform.
-// Each script of testdata is a project and what is done with it. `make test-clients-deploy` installs the tools, pinned, and runs them.
+// Each script of testdata is a project and what is done with it; lambent.txtar has `lambent deploy` run the tools. `make test-clients-deploy` installs the tools, pinned, and runs them.
 package deploy
 
 import (
