@@ -82,7 +82,6 @@ class CDK(Npm):
 class Serverless(Npm):
     """`osls deploy`, which goes on where version 3 of the Serverless Framework ended. It has version numbers of its own, and refuses runtimes that AWS has closed."""
 
-    stage = ["--stage", "dev"]  # which was the default once, and samples name it
     renewed = {r"(?m)^(frameworkVersion|  lambdaHashingVersion).*\n": "", r"nodejs1\d\.x": "nodejs20.x", r"python3\.\d\b": "python3.13"}
 
     def deploy(self, p, sample, stack):
@@ -94,9 +93,9 @@ class Serverless(Npm):
             text = re.sub(old, new, text)
         with open(config, "w", encoding="utf-8") as f:
             f.write(text)
-        run("create", ["osls", "deploy", *self.stage], self.folder, self.env(p))
+        run("create", ["osls", "deploy"], self.folder, self.env(p))
         return [s["StackName"] for s in p.cloudformation.describe_stacks()["Stacks"]]
 
     def delete(self, p, stacks):
-        run("delete", ["osls", "remove", *self.stage], self.folder, self.env(p))
+        run("delete", ["osls", "remove"], self.folder, self.env(p))
         shutil.rmtree(self.folder)
