@@ -18,6 +18,8 @@
 //	delete    delete, in reverse order of dependencies
 //	import    forward                    on failure: rollback (the rows of what was taken are dropped, the resources stay)
 //
+// What is refused because something else still needs it is deleted in a later round of its phase (ADR 0146).
+//
 // A replacement is made before what it replaces is deleted, in the cleanup phase, after everything that refers to it moved.
 //
 // # Locks

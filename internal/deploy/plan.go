@@ -61,7 +61,8 @@ type Plan struct {
 // the deploy itself works with what the update returns.
 func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error) {
 	p := &Plan{}
-	fresh, touched := map[string]bool{}, map[string]bool{}
+	fresh, touched, consumer := map[string]bool{}, map[string]bool{}, ""
+	moving := func(id string) bool { return fresh[id] || touched[id] }
 	env := t.with(func(id, attribute string) (any, error) {
 		cur := current[id]
 		if cur == nil || cur.PhysicalID == "" || fresh[id] {
@@ -70,13 +71,14 @@ func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error)
 			}
 			return template.Unknown{Resource: id, Attribute: attribute}, nil
 		}
-		if v, ok := cur.value(attribute); ok {
+		if v, ok := cur.value(attribute); ok && !t.unsettled(id, attribute, consumer, moving) {
 			return v, nil
 		}
 		return template.Unknown{Resource: id, Attribute: attribute}, nil
 	})
 	var faults []error
 	for _, id := range t.order {
+		consumer = id
 		want, err := t.properties(env, id)
 		if err != nil {
 			faults = append(faults, err)
@@ -117,6 +119,7 @@ func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error)
 			p.Changes = append(p.Changes, Change{Action: Remove, LogicalID: id, PhysicalID: r.PhysicalID, Type: r.Type, Policy: keepOrDelete(r.DeletionPolicy), Replacement: Never, Before: r.Properties})
 		}
 	}
+	consumer = ""
 	var err error
 	p.Outputs, err = t.outputs(env)
 	return p, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lambent.dev/lambent/internal/service"
 )
 
 // removed are the rows that the target no longer has.
@@ -58,12 +60,12 @@ func (r *Run) order(rows map[string]bool, garbage bool) map[string][]string {
 
 // cleanup deletes rows and garbage. What cannot be deleted is reported and left behind, as CloudFormation does.
 func (r *Run) cleanup(ctx context.Context, rows map[string]bool, status, why string) error {
-	err := parallel(ctx, r.order(rows, true), false, func(ctx context.Context, id string) error {
+	err := r.rounds(ctx, rows, func(ctx context.Context, id string) error {
 		if err := r.sweep(ctx, id); err != nil || !rows[id] {
 			return err
 		}
 		row := r.row(id)
-		if err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy); err != nil && !errors.Is(err, errStep) {
+		if err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy); errors.Is(err, errHeld) || err != nil && !errors.Is(err, errStep) {
 			return err
 		}
 		return r.drop(ctx, id)
@@ -80,17 +82,24 @@ func (r *Run) sweep(ctx context.Context, id string) error {
 	if len(row.Garbage) == 0 {
 		return nil
 	}
+	var held []Snapshot
 	for _, g := range row.Garbage {
 		policy := g.UpdateReplacePolicy
 		if r.op.Phase == Discard {
 			policy = ""
 		}
-		if err := r.remove(ctx, row, g, policy); err != nil && !errors.Is(err, errStep) {
+		switch err := r.remove(ctx, row, g, policy); {
+		case errors.Is(err, errHeld):
+			held = append(held, g)
+		case err != nil && !errors.Is(err, errStep):
 			return err
 		}
 	}
-	row.Garbage = nil
-	return r.save(ctx, row)
+	row.Garbage = held
+	if err := r.save(ctx, row); err != nil || len(held) == 0 {
+		return err
+	}
+	return errHeld
 }
 
 // drop forgets a row.
@@ -123,8 +132,10 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 	if s.PhysicalID == "" {
 		return report("DELETE_COMPLETE", "")
 	}
-	if err := report("DELETE_IN_PROGRESS", ""); err != nil {
-		return err
+	if !r.deletions.isHeld(e) {
+		if err := report("DELETE_IN_PROGRESS", ""); err != nil {
+			return err
+		}
 	}
 	typ, properties, err := r.former(ctx, row.Type, s.Properties)
 	if err == nil {
@@ -136,7 +147,11 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 		return ctx.Err()
 	}
 	if err == nil {
+		r.deletions.succeeded()
 		return report("DELETE_COMPLETE", "")
+	}
+	if service.IsInUse(err) && r.deletions.hold(e) {
+		return errHeld
 	}
 	if saveErr := report("DELETE_FAILED", reason(err)); saveErr != nil {
 		return saveErr
@@ -159,27 +174,7 @@ func (r *Run) tearDown(ctx context.Context, good, bad string) error {
 	for id := range r.rows {
 		all[id] = true
 	}
-	err := parallel(ctx, r.order(all, true), true, func(ctx context.Context, id string) error {
-		if err := r.sweep(ctx, id); err != nil {
-			return err
-		}
-		row := r.row(id)
-		err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy)
-		if errors.Is(err, errStep) && r.op.Force {
-			return r.drop(ctx, id)
-		}
-		if errors.Is(err, errStep) {
-			row.Status, row.Failed, row.Operation = "DELETE_FAILED", true, r.op.ID
-			if err := r.save(ctx, row); err != nil {
-				return err
-			}
-			return errStep
-		}
-		if err != nil {
-			return err
-		}
-		return r.drop(ctx, id)
-	})
+	err := r.rounds(ctx, all, r.takeDown)
 	if err != nil && !errors.Is(err, errStep) {
 		return err
 	}
@@ -188,10 +183,38 @@ func (r *Run) tearDown(ctx context.Context, good, bad string) error {
 	}
 	var left []string
 	for id, row := range r.rows {
-		if row.Failed && row.Operation == r.op.ID && row.Status == "DELETE_FAILED" {
+		if r.undeletable(row) {
 			left = append(left, id)
 		}
 	}
 	slices.Sort(left)
 	return r.next(ctx, Done, bad, fmt.Sprintf("The following resource(s) failed to delete: [%s]. ", strings.Join(left, ", ")), Save{})
+}
+
+// undeletable tells whether the operation tried to delete a resource in vain.
+func (r *Run) undeletable(row *Resource) bool {
+	return row.Failed && row.Operation == r.op.ID && row.Status == "DELETE_FAILED"
+}
+
+// takeDown deletes one resource of a stack that goes, and what is left of its earlier ones.
+func (r *Run) takeDown(ctx context.Context, id string) error {
+	if r.undeletable(r.row(id)) {
+		return errStep
+	}
+	if err := r.sweep(ctx, id); err != nil {
+		return err
+	}
+	row := r.row(id)
+	err := r.remove(ctx, row, row.Snapshot, row.DeletionPolicy)
+	switch {
+	case err == nil, !errors.Is(err, errHeld) && errors.Is(err, errStep) && r.op.Force:
+		return r.drop(ctx, id)
+	case errors.Is(err, errHeld), !errors.Is(err, errStep):
+		return err
+	}
+	row.Status, row.Failed, row.Operation = "DELETE_FAILED", true, r.op.ID
+	if err := r.save(ctx, row); err != nil {
+		return err
+	}
+	return errStep
 }

@@ -48,6 +48,8 @@ type Run struct {
 	mu   sync.Mutex
 	op   Operation
 	rows map[string]*Resource
+
+	deletions deletions
 }
 
 // Do runs the operation from its current phase to its end, with the rows that the journal holds. It returns an error only when it
@@ -121,17 +123,24 @@ func (r *Run) row(id string) *Resource {
 	return nil
 }
 
-// lookup gives expressions the values of resources as they are now.
-func (r *Run) lookup(id, attribute string) (any, error) {
-	row := r.row(id)
-	if row == nil || row.PhysicalID == "" {
-		return nil, template.Errorf("Template format error: Unresolved resource dependencies [%s] in the Resources block of the template", id)
+// lookup returns what gives expressions the values of resources as they are now.
+func (r *Run) lookup(ctx context.Context) func(id, attribute string) (any, error) {
+	return func(id, attribute string) (any, error) {
+		row := r.row(id)
+		if row == nil || row.PhysicalID == "" {
+			return nil, template.Errorf("Template format error: Unresolved resource dependencies [%s] in the Resources block of the template", id)
+		}
+		if r.Types.changing(row.Type, attribute) {
+			if err := r.refresh(ctx, row); err != nil {
+				return nil, err
+			}
+		}
+		v, ok := row.value(attribute)
+		if !ok {
+			return nil, template.Errorf("Template error: resource %s has no value for the attribute %s", id, attribute)
+		}
+		return v, nil
 	}
-	v, ok := row.value(attribute)
-	if !ok {
-		return nil, template.Errorf("Template error: resource %s has no value for the attribute %s", id, attribute)
-	}
-	return v, nil
 }
 
 func (r *Run) forward(ctx context.Context) error {
@@ -155,7 +164,7 @@ func (r *Run) forward(ctx context.Context) error {
 	if err != nil {
 		return r.failed(ctx, r.failures())
 	}
-	outputs, err := r.Target.outputs(r.Target.with(r.lookup))
+	outputs, err := r.Target.outputs(r.Target.with(r.lookup(ctx)))
 	if err == nil && r.CheckOutputs != nil {
 		err = r.CheckOutputs(ctx, outputs)
 	}

@@ -29,7 +29,16 @@ type world struct {
 	refuse       string
 	tokens       map[string]bool
 	surprise     string // the logical id of a create that was repeated without saying so
+	events       []string
+	kinds        Types // instead of those of the method types
+	reads        int   // of resources
+	// held is told of each refusal to delete a thing that another names; release, when it is not nil, is waited for before a thing that names another is deleted.
+	held    func()
+	release chan struct{}
 }
+
+// names begins the value of a thing that names another by its value, which cannot be deleted before it.
+const names = "names "
 
 var errDied = errors.New("the process died")
 
@@ -53,6 +62,9 @@ func (w *world) Save(_ context.Context, s Save) error {
 	}
 	for _, id := range s.Remove {
 		delete(w.rows, id)
+	}
+	for _, e := range s.Events {
+		w.events = append(w.events, e.LogicalID+" "+e.Status)
 	}
 	if s.Operation != nil {
 		w.op, w.status = *s.Operation, s.Status
@@ -80,6 +92,13 @@ type thingProperties struct {
 	Count *int64   `cfn:"Count"`
 }
 
+func (w *world) resourceTypes() Types {
+	if w.kinds != nil {
+		return w.kinds
+	}
+	return w.types()
+}
+
 func (w *world) types() Types {
 	put := func(id string, p *thingProperties) (service.Resource, error) {
 		w.mu.Lock()
@@ -104,9 +123,20 @@ func (w *world) types() Types {
 		Update: func(_ context.Context, c service.ResourceCall, _, p *thingProperties) (service.Resource, error) {
 			return put(c.PhysicalID, p)
 		},
-		Delete: func(_ context.Context, c service.ResourceCall, _ *thingProperties) error {
+		Delete: func(_ context.Context, c service.ResourceCall, p *thingProperties) error {
+			if strings.HasPrefix(p.Value, names) && w.release != nil {
+				<-w.release
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			for _, v := range w.things {
+				if v == names+p.Value {
+					if w.held != nil {
+						w.held()
+					}
+					return service.Errorf("ConflictException", "%s is named", p.Value)
+				}
+			}
 			delete(w.things, c.PhysicalID)
 			return nil
 		},
@@ -123,7 +153,7 @@ func (w *world) target(t *testing.T, text string) *Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := NewTarget(template.Env{Template: tpl, StackName: "s", StackID: "id"}, w.types(), Stack{ID: "id", Name: "s"})
+	target, err := NewTarget(template.Env{Template: tpl, StackName: "s", StackID: "id"}, w.resourceTypes(), Stack{ID: "id", Name: "s"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +165,7 @@ func (w *world) run(t *testing.T, kind, id, text string, dieAt int) {
 	t.Helper()
 	w.op, w.saves, w.dieAt = Operation{ID: id, Kind: kind, Phase: Forward}, 0, dieAt
 	for range 100 {
-		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.types(), Journal: w}
+		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.resourceTypes(), Journal: w}
 		if kind != Delete {
 			r.Target = w.target(t, text)
 		}
@@ -216,6 +246,85 @@ func TestFailedCreateLeavesNothingWhereverTheProcessDies(t *testing.T) {
 	}
 }
 
+// naming has two resources that name others in ways that a template does not show.
+const naming = `
+Resources:
+  Api: {Type: Test::Thing, Properties: {Value: api}}
+  Model: {Type: Test::Thing, Properties: {Value: model}, DependsOn: Api}
+  Route: {Type: Test::Thing, Properties: {Value: names model}, DependsOn: Api}
+`
+
+// namingWorld returns a world in which the first deletion of the model comes before that of the route.
+func namingWorld(t *testing.T) (w *world, refusals *int) {
+	t.Helper()
+	w, refusals = newWorld(), new(int)
+	w.run(t, Create, "op1", naming, 0)
+	w.events, w.release = nil, make(chan struct{})
+	w.held = func() {
+		if *refusals++; *refusals == 1 {
+			close(w.release)
+		}
+	}
+	return w, refusals
+}
+
+func TestDeletionWaitsForWhatNamesTheResource(t *testing.T) {
+	for _, c := range []struct {
+		name, kind, text, status string
+		events                   []string
+	}{
+		{"delete", Delete, "", "DELETE_COMPLETE", []string{"Api DELETE_COMPLETE", "Api DELETE_IN_PROGRESS", "Model DELETE_COMPLETE", "Model DELETE_IN_PROGRESS", "Route DELETE_COMPLETE", "Route DELETE_IN_PROGRESS"}},
+		{
+			"removal by an update", Update, `Resources: {Api: {Type: Test::Thing, Properties: {Value: api}}}`, "UPDATE_COMPLETE",
+			[]string{"Model DELETE_COMPLETE", "Model DELETE_IN_PROGRESS", "Route DELETE_COMPLETE", "Route DELETE_IN_PROGRESS"},
+		},
+		{
+			"replacement by an update", Update, strings.ReplaceAll(strings.ReplaceAll(naming, "model}", "model, Name: new}"), "names model", "names other"), "UPDATE_COMPLETE",
+			[]string{"Model DELETE_COMPLETE", "Model DELETE_IN_PROGRESS", "Model UPDATE_COMPLETE", "Model UPDATE_IN_PROGRESS", "Route DELETE_COMPLETE", "Route DELETE_IN_PROGRESS", "Route UPDATE_COMPLETE", "Route UPDATE_IN_PROGRESS"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, refusals := namingWorld(t)
+			w.run(t, c.kind, "op2", c.text, 0)
+			slices.Sort(w.events)
+			if diff := cmp.Diff(c.events, w.events); diff != "" {
+				t.Errorf("events: %s", diff)
+			}
+			if w.status != c.status || *refusals != 1 {
+				t.Errorf("status is %s after %d refusals, want %s after 1", w.status, *refusals, c.status)
+			}
+		})
+	}
+}
+
+func TestDeletionIsRefusedWhenNothingElseCanGo(t *testing.T) {
+	w, refusals := namingWorld(t)
+	w.things["outside"] = names + "model"
+	w.run(t, Delete, "op2", "", 0)
+	if diff := cmp.Diff([]string{"api", "model", "names model"}, w.values()); diff != "" {
+		t.Error(diff)
+	}
+	if w.status != "DELETE_FAILED" || *refusals != 3 || !slices.Contains(w.events, "Model DELETE_FAILED") {
+		t.Errorf("status is %s after %d refusals, events %v; want DELETE_FAILED after 3", w.status, *refusals, w.events)
+	}
+	delete(w.things, "outside")
+	w.run(t, Delete, "op3", "", 0)
+	if w.status != "DELETE_COMPLETE" || len(w.things) != 0 {
+		t.Errorf("the second deletion: %s, things %v", w.status, w.things)
+	}
+}
+
+func TestHeldDeletionSurvivesADeathAtAnySave(t *testing.T) {
+	for dieAt := range 20 {
+		w := newWorld()
+		w.run(t, Create, "op1", naming, 0)
+		w.run(t, Delete, "op2", "", dieAt)
+		if w.status != "DELETE_COMPLETE" || len(w.things) != 0 || len(w.rows) != 0 {
+			t.Errorf("death at save %d: %s, things %v, rows %v", dieAt, w.status, w.things, w.rows)
+		}
+	}
+}
+
 func TestRetainedResourcesStay(t *testing.T) {
 	w := newWorld()
 	w.run(t, Create, "op1", `Resources: {A: {Type: Test::Thing, DeletionPolicy: Retain, Properties: {Value: a}}, B: {Type: Test::Thing, Properties: {Value: b}}}`, 0)
@@ -286,7 +395,7 @@ func BenchmarkCreateThirty(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		target, err := NewTarget(template.Env{Template: tpl}, w.types(), Stack{ID: "id", Name: "s"})
+		target, err := NewTarget(template.Env{Template: tpl}, w.resourceTypes(), Stack{ID: "id", Name: "s"})
 		if err != nil {
 			b.Fatal(err)
 		}

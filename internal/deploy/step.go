@@ -31,7 +31,7 @@ func (r *Run) step(ctx context.Context, id string) error {
 	if row != nil && row.PhysicalID == "" {
 		row = nil // an earlier operation failed to make it
 	}
-	want, err := r.Target.properties(r.Target.with(r.lookup), id)
+	want, err := r.Target.properties(r.Target.with(r.lookup(ctx)), id)
 	if err != nil {
 		return r.unresolved(ctx, id, row, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Error is an error that a client sees. Services build them in their errors.go; an error of any
@@ -62,6 +63,12 @@ func Code(err error) string {
 		return e.Code
 	}
 	return "InternalFailure"
+}
+
+// IsInUse reports whether err refuses to change or delete something because something else needs it or works on it, by the names that AWS's services have for this.
+func IsInUse(err error) bool {
+	code := Code(err)
+	return code == "DependencyViolation" || code == "DeleteConflict" || strings.HasSuffix(code, "ConflictException") || strings.HasSuffix(code, "InUseException") || strings.HasSuffix(code, "InUse")
 }
 
 // Unless returns nil for an error with one of the codes, and err otherwise: to delete what is gone already is no failure.

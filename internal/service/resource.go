@@ -79,6 +79,8 @@ type ResourceType struct {
 	NewProperties func() any
 	// Attributes are the names that Fn::GetAtt accepts. One that ends with * stands for all that begin with the rest.
 	Attributes []string
+	// Changing are those attributes whose values other resources change later, such as the blocks of a network. They are taken from Read whenever they are needed.
+	Changing []string
 	// Always tells that every update of a stack calls Update, whether a property differs or not: what a property names may have changed.
 	Always bool
 	// Create makes the resource. It is called again after a crash with the same token and must then find what the first call made.
@@ -141,6 +143,7 @@ type Resource struct {
 // boolean are accepted for fields of that type, as CloudFormation does.
 type ResourceSpec[P any] struct {
 	Attributes []string
+	Changing   []string
 	Always     bool
 	Create     func(ctx context.Context, c ResourceCall, p *P) (Resource, error)
 	Update     func(ctx context.Context, c ResourceCall, old, p *P) (Resource, error)
@@ -160,6 +163,7 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 	t := ResourceType{
 		Name:          name,
 		Attributes:    s.Attributes,
+		Changing:      s.Changing,
 		Always:        s.Always,
 		Warnings:      s.Warnings,
 		NewProperties: func() any { return new(P) },

@@ -102,7 +102,7 @@ func (l *lane) process(batch []*streamRecord) bool {
 			tries = slices.Insert(tries, 0, n, n)
 		default:
 			todo, tries = slices.Insert(todo, 0, rest), slices.Insert(tries, 0, failed)
-			if !l.pause(failed) {
+			if !l.pause(max(failed, 1)) {
 				return false
 			}
 		}
@@ -135,7 +135,7 @@ func (l *lane) attempt(batch []*streamRecord, tries int) (rest []*streamRecord, 
 	l.report(problem + "Function call failed")
 	l.Log.Info("function failed on records", slog.String("request_id", answer.RequestID), slog.String("shard", l.id), slog.Int("records", len(rest)))
 	if tries++; len(rest) < len(batch) {
-		tries = 1 // there was progress: what is left is another batch
+		tries = 0 // there was progress: what is left is another batch, with all of its retries
 	}
 	if l.Retries != Forever && tries > l.Retries && (!l.Bisect || len(rest) == 1) {
 		l.giveUp(rest, conditionRetries, tries, answer)

@@ -126,7 +126,7 @@ func TestRecordsHaveTheirShapes(t *testing.T) {
 			`"messageAttributes":{"kind":{"stringValue":"a","stringListValues":[],"binaryListValues":[],"dataType":"String"},"raw":{"binaryValue":"eA==","stringListValues":[],"binaryListValues":[],"dataType":"Binary"}},` +
 			`"md5OfMessageAttributes":"md5","md5OfBody":"md5","eventSource":"aws:sqs","eventSourceARN":"` + queueARN + `","awsRegion":"eu-west-1"}`},
 		{"table", string(tableRow(t, workerOf(t, tableARN, ""), json.RawMessage(`{"id":{"S":"1"},"n":{"N":"5"}}`)).json), `{"eventID":"event-1","eventName":"INSERT","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"eu-west-1",` +
-			`"dynamodb":{"ApproximateCreationDateTime":1795953600,"Keys":{"id":{"S":"1"},"n":{"N":"5"}},"NewImage":{"id":{"S":"1"},"n":{"N":"5"}},"SequenceNumber":"100","SizeBytes":10,"StreamViewType":"NEW_IMAGE"},"eventSourceARN":"` + tableARN + `"}`},
+			`"dynamodb":{"ApproximateCreationDateTime":1795953600.0,"Keys":{"id":{"S":"1"},"n":{"N":"5"}},"NewImage":{"id":{"S":"1"},"n":{"N":"5"}},"SequenceNumber":"100","SizeBytes":10,"StreamViewType":"NEW_IMAGE"},"eventSourceARN":"` + tableARN + `"}`},
 		{"stream", string(streamRow(t, workerOf(t, streamARN, ""), "hello").json), `{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"test","sequenceNumber":"100","data":"aGVsbG8=","approximateArrivalTimestamp":1795953600.25},` +
 			`"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000000:100","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::111111111111:role/r","awsRegion":"eu-west-1","eventSourceARN":"` + streamARN + `"}`},
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -87,13 +88,21 @@ type tableRecord struct {
 }
 
 type tableChange struct {
-	Created  int64  `json:"ApproximateCreationDateTime"`
-	Keys     any    `json:"Keys"`
-	New      any    `json:"NewImage,omitempty"`
-	Old      any    `json:"OldImage,omitempty"`
-	Sequence string `json:"SequenceNumber"`
-	Size     int64  `json:"SizeBytes"`
-	View     string `json:"StreamViewType"`
+	Created  seconds `json:"ApproximateCreationDateTime"`
+	Keys     any     `json:"Keys"`
+	New      any     `json:"NewImage,omitempty"`
+	Old      any     `json:"OldImage,omitempty"`
+	Sequence string  `json:"SequenceNumber"`
+	Size     int64   `json:"SizeBytes"`
+	View     string  `json:"StreamViewType"`
+}
+
+// seconds are since 1970. AWS writes them with a point, by which languages that tell numbers apart read them.
+type seconds int64
+
+// MarshalJSON implements [json.Marshaler].
+func (s seconds) MarshalJSON() ([]byte, error) {
+	return append(strconv.AppendInt(nil, int64(s), 10), ".0"...), nil
 }
 
 // tableDelete names the service that deleted an item.
@@ -125,7 +134,7 @@ func (t *tableStream) record(r *dynamodbstreams.Record) (*streamRecord, error) {
 	}
 	rec := tableRecord{
 		ID: r.EventID, Name: r.EventName, Version: r.EventVersion, Source: r.EventSource, Region: r.AwsRegion, SourceARN: t.Source.String(),
-		Change: tableChange{Created: d.ApproximateCreationDateTime.Unix(), Keys: d.Keys, Sequence: *d.SequenceNumber, View: d.StreamViewType},
+		Change: tableChange{Created: seconds(d.ApproximateCreationDateTime.Unix()), Keys: d.Keys, Sequence: *d.SequenceNumber, View: d.StreamViewType},
 	}
 	if d.NewImage != nil {
 		rec.Change.New = d.NewImage

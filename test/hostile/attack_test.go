@@ -35,6 +35,8 @@ type battle struct {
 	shared string
 	// mark is a number in the arguments of the processes that it leaves.
 	mark int
+	// listener is a neighbour of all of them.
+	listener *listener
 }
 
 // attack is one thing that is tried. It reports what it could do.
@@ -51,6 +53,7 @@ func attacks() []attack {
 		{"see and signal other processes", reachProcesses},
 		{"make dangerous calls", makeCalls},
 		{"reach the admin side, the machine and its metadata", reachNetwork},
+		{"reach a neighbour's sockets and its Runtime API", reachListener},
 		{"open files without end", func(b *battle) { b.exhaust("files", `refused after \d{2,4}\b`) }},
 		{"fork without end", func(b *battle) { b.exhaust("fork", `refused after \d+`) }},
 		{"allocate without end", func(b *battle) { b.exhaust("memory", "") }},
@@ -71,11 +74,13 @@ func TestAttacksHarmNobody(t *testing.T) {
 	role := p.role()
 	shared := hostFile(t)
 	host := append(dataFolder(p), shared)
-	for i, a := range attackers() {
+	all := attackers()
+	neighbour := listen(p, role, all[len(all)-1].archive(t))
+	for i, a := range all {
 		t.Run(a.language, func(t *testing.T) {
 			t.Parallel()
 			p := p.with(t)
-			b := &battle{evil: a.language + "-evil", greedy: a.language + "-greedy", good: a.language + "-good", host: host, shared: shared, mark: 90_000 + 10*os.Geteuid() + i}
+			b := &battle{evil: a.language + "-evil", greedy: a.language + "-greedy", good: a.language + "-good", host: host, shared: shared, mark: 90_000 + 10*os.Geteuid() + i, listener: neighbour}
 			code := a.archive(t)
 			for name, seconds := range map[string]int{b.evil: 1, b.greedy: 25, b.good: 25} {
 				p.must(p.createAs(map[string]any{

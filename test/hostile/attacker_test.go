@@ -97,7 +97,7 @@ type deed struct {
 // act has a function do something.
 func (p *platform) act(function, act string, args ...string) deed {
 	p.Helper()
-	a := p.must(p.send(p.as("lambda"), p.request("POST", "/2015-03-31/functions/"+function+"/invocations"),
+	a := p.must(p.send(p.as("lambda"), p.request("POST", invocations(function)),
 		[]byte(jsonOf(map[string]any{"Act": act, "Args": args})), time.Now()))
 	d := deed{failure: a.header.Get("X-Amz-Function-Error"), text: a.body}
 	if d.failure == "" {

@@ -50,6 +50,7 @@ func (s *Service) networkTypes() []service.ResourceType {
 	return []service.ResourceType{
 		service.NewResourceType("AWS::EC2::VPC", service.ResourceSpec[vpcProperties]{
 			Attributes: []string{"VpcId", "CidrBlock", "CidrBlockAssociations", "DefaultNetworkAcl", "DefaultSecurityGroup", "Ipv6CidrBlocks"},
+			Changing:   []string{"CidrBlockAssociations", "Ipv6CidrBlocks"},
 			Create:     s.createVPCResource, Update: s.updateVPCResource,
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *vpcProperties) error {
 				return remove[api.DeleteVpcOutput](ctx, s, "DeleteVpc", &api.DeleteVpcInput{VpcId: c.PhysicalID}, vpcs.absent)
@@ -60,6 +61,7 @@ func (s *Service) networkTypes() []service.ResourceType {
 		}),
 		service.NewResourceType("AWS::EC2::Subnet", service.ResourceSpec[subnetProperties]{
 			Attributes: []string{"SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv6CidrBlocks", "NetworkAclAssociationId"},
+			Changing:   []string{"Ipv6CidrBlocks", "NetworkAclAssociationId"},
 			Create:     s.createSubnetResource, Update: s.updateSubnetResource,
 			Delete: func(ctx context.Context, c service.ResourceCall, _ *subnetProperties) error {
 				return remove[api.DeleteSubnetOutput](ctx, s, "DeleteSubnet", &api.DeleteSubnetInput{SubnetId: c.PhysicalID}, subnets.absent)

@@ -128,7 +128,7 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 			return permanentIfDenied(err)
 		}
 	}
-	c := &call{ref: r, payload: j.payload, requestID: j.RequestID, clientContext: j.ClientContext, tenant: j.Tenant}
+	c := &call{ref: r, payload: j.payload, requestID: j.RequestID, clientContext: j.ClientContext, tenant: j.Tenant, again: true}
 	if err := l.load(ctx, c); err != nil {
 		return permanentIfDenied(err)
 	}

@@ -176,7 +176,7 @@ func failureDocument(f *durable.Failure) ([]byte, error) {
 func (l *Lambda) invokeDurable(ctx context.Context, d *durable.Call) (durable.Answer, error) {
 	c := &call{
 		ref:     ref{scope: scope{d.Account, d.Region}, name: d.Function, qualifier: d.Version},
-		payload: d.Payload, requestID: d.RequestID, replayed: true, tenant: d.Tenant,
+		payload: d.Payload, requestID: d.RequestID, replayed: true, again: true, tenant: d.Tenant,
 	}
 	if err := l.load(ctx, c); err != nil {
 		return durable.Answer{}, err

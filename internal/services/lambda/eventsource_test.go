@@ -540,6 +540,25 @@ func TestReportedRecordsAreTriedFromTheFirst(t *testing.T) {
 	})
 }
 
+// TestRestOfABatchHasAllItsRetries is as recorded: what is behind the records that were dealt with is a batch of its own, which is handed over once and retried as often as it is set.
+func TestRestOfABatchHasAllItsRetries(t *testing.T) {
+	onSource(t, func(r *reader) {
+		r.reply = func([]string) (outcome, error) {
+			return outcome{payload: []byte(`{"batchItemFailures":[{"itemIdentifier":"102"}]}`)}, nil
+		}
+		r.sources.put("x/1", "x/2", "x/3")
+		r.create(api.CreateEventSourceMappingInput{
+			EventSourceArn: ptr(testStream), StartingPosition: "TRIM_HORIZON", FunctionResponseTypes: []string{"ReportBatchItemFailures"},
+			MaximumRetryAttempts: ptr(int32(3)), DestinationConfig: destination("", queueARN("dead")),
+		})
+		time.Sleep(time.Minute)
+		r.want("+0s x/1 x/2 x/3", "+500ms x/3", "+1s x/3", "+2s x/3", "+4s x/3")
+		if got := r.bodies(); len(got) != 1 || !strings.Contains(got[0], `"approximateInvokeCount":4`) {
+			t.Errorf("told of as given up: %q", got)
+		}
+	})
+}
+
 func TestRecordsThatAreTooOldAreGivenUp(t *testing.T) {
 	onSource(t, func(r *reader) {
 		r.sources.put("x/old")

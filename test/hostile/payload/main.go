@@ -72,6 +72,8 @@ func acts() map[string]func(args []string) []string {
 		"calls":     calls,
 		"connect":   func(args []string) []string { return could(args, connect) },
 		"http":      get,
+		"listen":    func(args []string) []string { return could(args, listen) },
+		"forge":     forge,
 		"sign":      sign,
 		"spawn":     spawn,
 		"sleep":     func([]string) []string { time.Sleep(time.Hour); return nil },
@@ -161,7 +163,7 @@ func calls(args []string) (out []string) {
 }
 
 func connect(address string) bool {
-	c, err := net.DialTimeout("tcp4", address, time.Second)
+	c, err := net.DialTimeout(network(address), address, time.Second)
 	if err != nil {
 		return false
 	}
@@ -170,6 +172,48 @@ func connect(address string) bool {
 	_, _ = io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
 	n, _ := c.Read(make([]byte, 1))
 	return n > 0
+}
+
+// network returns that of an address: one that begins with @ is an abstract socket's name.
+func network(address string) string {
+	if strings.HasPrefix(address, "@") {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// listen listens at an address for as long as the environment lives, and greets who comes.
+func listen(address string) bool {
+	l, err := net.Listen(network(address), address)
+	if err != nil {
+		return false
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "hello")
+			_ = c.Close()
+		}
+	}()
+	return true
+}
+
+// forge answers and fails invocations of others at the Runtime API.
+func forge(ids []string) (out []string) {
+	for _, id := range ids {
+		for _, end := range []string{"response", "error"} {
+			answer, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/invocation/"+id+"/"+end, "application/json", strings.NewReader("{}"))
+			if err != nil {
+				return []string{err.Error()}
+			}
+			_ = answer.Body.Close()
+			out = append(out, fmt.Sprint(end, " ", answer.StatusCode))
+		}
+	}
+	return out
 }
 
 // get asks the platform for paths, without a signature.
