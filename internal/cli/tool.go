@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/cli/client"
+	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/config"
 )
 
@@ -31,6 +32,8 @@ type tool struct {
 	deploy, plan, dev func(d *deployment) ([]string, error)
 	// prepare, when set, returns the arguments of a run that has to come before the first deploy; none when it was done.
 	prepare func(ctx context.Context, cl *client.Client, p project) ([]string, error)
+	// caution, when set, returns what people should know before a deploy; "" is nothing.
+	caution func(p project) string
 }
 
 // toolGrace is how long a tool may take to end at Ctrl-C.
@@ -114,10 +117,20 @@ func serverlessTool() tool {
 			return nil, errors.New("the Serverless Framework does not plan; write its template with: lambent exec -- npx osls package, and then: " +
 				"lambent plan .serverless/cloudformation-template-update-stack.json --stack SERVICE-STAGE")
 		},
+		caution: dataInPackages,
 		dev: func(*deployment) ([]string, error) {
 			return nil, errors.New("the Serverless Framework does not follow sources; use: lambent up, and after a change: lambent exec -- npx osls deploy function -f FUNCTION")
 		},
 	}
+}
+
+// dataInPackages warns of a data folder in a service, because the Serverless Framework packs everything in its folder, folders with a dot too, unless patterns leave it out.
+func dataInPackages(p project) string {
+	text, err := os.ReadFile(p.file)
+	if err != nil || !isThere(filepath.Join(p.dir, dataFolder)) || strings.Contains(string(text), dataFolder) {
+		return ""
+	}
+	return fmt.Sprintf("%s, which holds data and keys, is packed with the functions unless package.patterns in %s leaves it out: add '!%[1]s/**'", dataFolder, filepath.Base(p.file))
 }
 
 // program finds the tool's program for a project: in node_modules of its folder or of one above, then in PATH.
@@ -191,6 +204,11 @@ func (a *app) deployWithTool(ctx context.Context, cl *client.Client, d *deployme
 	}
 	if err := a.prepareTool(ctx, cl, d.project); err != nil {
 		return err
+	}
+	if d.project.tool.caution != nil {
+		if said := d.project.tool.caution(d.project); said != "" {
+			a.Term.Say("%s %s", a.Term.Paint(term.Yellow, "warning:"), said)
+		}
 	}
 	before, err := cl.Stacks(ctx, "")
 	if err != nil {

@@ -123,6 +123,23 @@ func TestServerlessProjectsAreDeployedByTheirOwnTool(t *testing.T) {
 	}
 }
 
+func TestDataFolderInAServiceIsNamedUntilItIsLeftOut(t *testing.T) {
+	dir := toolProject(t, "serverless.yml", "osls")
+	upElsewhere(t)
+	const warning = "package.patterns in serverless.yml leaves it out: add '!.lambent/**'"
+	deploys := func(want bool) {
+		t.Helper()
+		if code, _, talk := run(t, os.Environ(), "deploy", dir); code != 0 || strings.Contains(talk, warning) != want {
+			t.Errorf("deploy = %d, want the warning: %v\n%s", code, want, talk)
+		}
+	}
+	deploys(false)
+	write(t, filepath.Join(dir, ".lambent", "running.json"), "{}")
+	deploys(true)
+	write(t, filepath.Join(dir, "serverless.yml"), "package: {patterns: ['!.lambent/**']}")
+	deploys(false)
+}
+
 func TestUpAndDevRunTheTool(t *testing.T) {
 	dir := toolProject(t, "cdk.json", "cdk")
 	t.Chdir(dir)
