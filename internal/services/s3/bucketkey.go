@@ -27,7 +27,7 @@ const (
 
 // bucketKeys are data keys of the key service that are used for many objects (S3 Bucket Keys): each object has a key that follows from its bucket's and a salt, so
 // that the key service is asked once in [bucketKeyLife] and not for each object. Every caller has bucket keys of their own, and so the right to use the key of the key
-// service is asked of each; who loses it can go on for that long, as on AWS. It is safe for concurrent use.
+// service is asked of each; who loses it can go on for that long, as on AWS. A key that is switched off is not used any more. It is safe for concurrent use.
 type bucketKeys struct {
 	keys  port.Keys
 	clock clock.Clock
@@ -51,7 +51,7 @@ func newBucketKeys(keys port.Keys, c clock.Clock) *bucketKeys {
 
 // generate returns the key for new objects of a bucket. Errors are those of [port.Keys].
 func (k *bucketKeys) generate(ctx context.Context, use port.KeyUse) (port.DataKey, error) {
-	return k.get(bucketKeyUse{Question: keycheck.QuestionOf(ctx, keycheck.Write, use)}, func() (port.DataKey, error) {
+	return k.get(ctx, use, bucketKeyUse{Question: keycheck.QuestionOf(ctx, keycheck.Write, use)}, func() (port.DataKey, error) {
 		return k.keys.GenerateDataKey(ctx, use)
 	})
 }
@@ -60,24 +60,31 @@ func (k *bucketKeys) generate(ctx context.Context, use port.KeyUse) (port.DataKe
 func (k *bucketKeys) open(ctx context.Context, use port.KeyUse, wrapped []byte) ([]byte, error) {
 	ask := func() (port.DataKey, error) {
 		plain, err := k.keys.Decrypt(ctx, use, wrapped)
-		return port.DataKey{Plain: plain}, err
+		return port.DataKey{Key: use.Key, Plain: plain}, err
 	}
 	if use.Granted { // nobody's right was asked
 		made, err := ask()
 		return made.Plain, err
 	}
-	made, err := k.get(bucketKeyUse{keycheck.QuestionOf(ctx, keycheck.Read, use), string(wrapped)}, ask)
+	made, err := k.get(ctx, use, bucketKeyUse{keycheck.QuestionOf(ctx, keycheck.Read, use), string(wrapped)}, ask)
 	return made.Plain, err
 }
 
-func (k *bucketKeys) get(use bucketKeyUse, ask func() (port.DataKey, error)) (port.DataKey, error) {
+// get returns the key that is held for what, or asks for one. A key of the key service that was switched off, or an alias that names another one now, counts at once.
+func (k *bucketKeys) get(ctx context.Context, use port.KeyUse, what bucketKeyUse, ask func() (port.DataKey, error)) (port.DataKey, error) {
 	now := k.clock.Now()
-	if held, ok := k.held.Get(use); ok && now.Before(held.until) {
-		return held.DataKey, nil
+	if held, ok := k.held.Get(what); ok && now.Before(held.until) {
+		name, err := k.keys.CheckKey(ctx, use)
+		if err != nil {
+			return port.DataKey{}, err
+		}
+		if name == held.Key {
+			return held.DataKey, nil
+		}
 	}
 	made, err := ask()
 	if err == nil {
-		k.held.Put(use, bucketKey{made, now.Add(bucketKeyLife)})
+		k.held.Put(what, bucketKey{made, now.Add(bucketKeyLife)})
 	}
 	return made, err
 }

@@ -19,6 +19,14 @@ type countedKeys struct {
 	made, opened int
 	contexts     []string
 	refused      error
+	disabled     error
+}
+
+func (k *countedKeys) CheckKey(ctx context.Context, use port.KeyUse) (string, error) {
+	if k.disabled != nil {
+		return "", k.disabled
+	}
+	return k.Keys.CheckKey(ctx, use)
 }
 
 func (k *countedKeys) GenerateDataKey(ctx context.Context, use port.KeyUse) (port.DataKey, error) {
@@ -113,6 +121,22 @@ func TestABucketKeyIsOfOneCaller(t *testing.T) {
 	f.clock.Advance(bucketKeyLife)
 	_, err = f.putBy(f.by("ann"), "k", []byte("body"))
 	code(t, err, "AccessDenied")
+}
+
+func TestADisabledKeyCountsAtOnce(t *testing.T) {
+	f, keys := withCountedKeys(t)
+	f.put("k", []byte("body"))
+	f.wantBody("k", []byte("body"))
+	keys.disabled = accessDenied("disabled")
+	_, err := f.putBy(f.ctx(), "more", []byte("body"))
+	code(t, err, "AccessDenied")
+	_, err = f.getObject(f.ctx(), &api.GetObjectInput{Bucket: "pictures", Key: "k"})
+	code(t, err, "AccessDenied")
+	keys.disabled = nil
+	f.wantBody("k", []byte("body"))
+	if keys.made != 1 || keys.opened != 1 {
+		t.Errorf("%d keys made, %d opened", keys.made, keys.opened)
+	}
 }
 
 func TestWithoutABucketKeyEachObjectAsks(t *testing.T) {
