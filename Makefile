@@ -22,7 +22,7 @@ build: ## the product, as it is released
 test: clients ## everything that must pass
 	$(GO) build ./...
 	$(GO) run ./tools/coverage -check
-	$(GO) run $(SUM) --format pkgname --hide-summary skipped --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
+	$(GO) run $(SUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
 	cd examples/photoboard && $(GO) vet ./... && $(GO) test ./...
 
 check: generated lint race test ## what a change needs before it is proposed
