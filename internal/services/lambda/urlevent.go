@@ -13,7 +13,7 @@ import (
 // event is what the function gets, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
 func (x *exchange) event() []byte {
 	r := x.r
-	path := httpevent.Unescape("/" + strings.TrimLeft(front.RoutePath(r), "/")) // one slash, as on AWS: URLs end with one, and paths begin with one
+	path := "/" + strings.TrimLeft(front.RoutePath(r), "/") // one slash, as on AWS: URLs end with one, and paths begin with one
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	b := make([]byte, 0, 2048+len(x.body))
 	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)
@@ -23,7 +23,7 @@ func (x *exchange) event() []byte {
 	b = httpevent.AppendCookies(b, r)
 	b = httpevent.AppendHeaders(b, r)
 	b = httpevent.AppendQuery(b, query)
-	b = x.context(b, path)
+	b = x.context(b, httpevent.Unescape(path)) // rawPath is as it was sent, the path of the context decoded
 	b = httpevent.AppendBody(b, r.Header.Get("Content-Type"), x.body)
 	return append(b, '}')
 }

@@ -156,8 +156,6 @@ func (x *exchange) proxied() *response {
 		switch {
 		case lower == "transfer-encoding" || lower == "keep-alive" || lower == "x-amzn-requestid" || lower == "x-amz-apigw-id":
 			continue
-		case lower == "connection" && !function:
-			continue
 		case remapped(lower, true):
 			f.name = "x-amzn-Remapped-" + f.name
 		case lower == "content-type":
