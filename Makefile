@@ -22,8 +22,8 @@ build: ## the product, as it is released
 test: clients ## everything that must pass
 	$(GO) build ./...
 	$(GO) run ./tools/coverage -check
-	$(GO) run $(SUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
 	cd examples/photoboard && $(GO) vet ./... && $(GO) test ./...
+	$(GO) run $(SUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
 
 check: generated lint race test ## what a change needs before it is proposed
 
