@@ -106,8 +106,8 @@ bench-deploy: .tools/sam/.done $(SAM_PEER)/.done ## the rows of bench/README.md 
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
-bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
-	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
+bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw and MINIO=path/to/minio add these comparisons
+	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))") $(if $(MINIO),-minio "$(abspath $(MINIO))")
 
 # The public suites of DynamoDB: from where, and which commit. Their own lock files name tarballs that are gone.
 CONFORMANCE      ?= https://github.com/nubo-db/dynamodb-conformance
