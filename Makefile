@@ -14,7 +14,7 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-h2 debian
+.PHONY: gvisor test scenarios test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-h2 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -50,6 +50,9 @@ $(MODELS):
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
 	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
 	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
+
+scenarios: clients ## long: the scripts of test/scenario with boto3, the AWS CLI and the AWS SDK for JavaScript
+	$(GO) test -count=1 -timeout 30m ./test/scenario -args -sdk boto3,cli,js
 
 attacks: ## long: every attack of test/hostile in every language, with and without the rights of root (needs root)
 	$(GO) test -count=1 -timeout 20m -v -run Attacks ./test/hostile -args -long
