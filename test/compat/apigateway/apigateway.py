@@ -79,6 +79,8 @@ def to_echo(client, operation, parameters):
     """Leads integrations with httpbin.org to the server above, and shows them as they were asked for."""
     if client.meta.service_model.service_name != "apigateway":
         return call(client, operation, parameters)
+    if operation in ("ImportRestApi", "PutRestApi") and "stageVariables" in str(parameters["body"]):
+        parameters = {**parameters, "body": parameters["body"].replace("https://$", "http://$")}  # function URLs are plain HTTP here
     return replaced(call(client, operation, replaced(parameters, HTTPBIN, OURS)), OURS, HTTPBIN)
 
 
