@@ -283,7 +283,7 @@ compat-tools: .tools/deploy-samples/.done $(VENV)/.done ## public projects of th
 
 compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
 	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
-	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/events
+	  $(GO) test -count=1 -timeout 60m -v -run 'LocalStack/$(SERVICE)' ./test/compat/events
 
 compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
 	sed -i 's/^def skipped_v2_items\[T\](\*items: Iterable\[T\]) -> list\[T\]:/def skipped_v2_items(*items):/' $(APIGATEWAY_SUITE)/tests/tests/aws/services/cloudformation/conftest.py
