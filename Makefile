@@ -14,7 +14,12 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-lambda compat-h2 debian
+.PHONY: build check clients debian fuzz fuzz-long generate generated java-client lint race test
+.PHONY: attacks crash gvisor scenarios test-dynamodb
+.PHONY: bench bench-deploy bench-edge bench-events bench-functions bench-s3
+.PHONY: test-clients-deploy test-clients-dynamodb test-clients-events test-clients-functions test-clients-s3
+.PHONY: compat-apigateway compat-bodies compat-events compat-h2 compat-kcl compat-lambda compat-recorded-cloudformation compat-recorded-events
+.PHONY: compat-s3 compat-sam compat-samples compat-tools
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -50,6 +55,9 @@ $(MODELS):
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
 	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
 	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
+
+scenarios: clients ## long: the scripts of test/scenario with boto3, the AWS CLI and the AWS SDK for JavaScript
+	$(GO) test -count=1 -timeout 30m ./test/scenario -args -sdk boto3,cli,js
 
 attacks: ## long: every attack of test/hostile in every language, with and without the rights of root (needs root)
 	$(GO) test -count=1 -timeout 20m -v -run Attacks ./test/hostile -args -long
@@ -106,8 +114,8 @@ bench-deploy: .tools/sam/.done $(SAM_PEER)/.done ## the rows of bench/README.md 
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
-bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
-	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
+bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw and MINIO=path/to/minio add these comparisons
+	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))") $(if $(MINIO),-minio "$(abspath $(MINIO))")
 
 # The public suites of DynamoDB: from where, and which commit. Their own lock files name tarballs that are gone.
 CONFORMANCE      ?= https://github.com/nubo-db/dynamodb-conformance
@@ -242,7 +250,7 @@ compat-lambda: $(APIGATEWAY_SUITE)/.plain .tools/lambda-sdk/.done ## LocalStack'
 	LAMBDA_SDK="$(abspath .tools/lambda-sdk)" $(RECORDED) -timeout 60m -run LocalStack ./test/compat/lambda
 
 compat-recorded-events: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
-	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/events
+	$(RECORDED) -timeout 60m -run 'LocalStack/$(SERVICE)' ./test/compat/events
 
 compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
 	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/cloudformation
