@@ -14,7 +14,7 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-h2 debian
+.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-cfn-lint compat-tools compat-apigateway compat-h2 debian
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -245,6 +245,18 @@ $(APIGATEWAY_SUITE)/.done:
 	$(PYTHON) -m venv $(@D)/venv
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check 'localstack-core[runtime,test]==4.12.0' 'cbor2<5.8' localstack-snapshot==0.3.5 pytest==9.2.0 pytest-timeout==2.4.0 requests
 	touch $@
+
+# cfn-lint, for its bad templates: from where, and which commit.
+CFN_LINT      ?= https://github.com/aws-cloudformation/cfn-lint
+CFN_LINT_HASH := 217397c819d2cebe4c1e836c9ab18fafd0e10135
+
+.tools/cfn-lint/.done:
+	rm -rf $(@D) && git clone --quiet --filter=blob:none --no-checkout $(CFN_LINT) $(@D) && git -C $(@D) checkout --quiet $(CFN_LINT_HASH) -- test/fixtures/templates/bad
+	touch $@
+
+compat-cfn-lint: .tools/cfn-lint/.done $(VENV)/.done ## the bad templates of cfn-lint, fetched at a pinned commit: each is refused when it is planned, or listed with its reason
+	$(GO) build -o .tools/lambent ./cmd/lambent
+	$(VENV)/bin/python test/compat/cfnlint/cfnlint.py "$(abspath .tools/lambent)" "$(abspath .tools/cfn-lint)/test/fixtures/templates/bad"
 
 # Public sample projects: from where, and which commit.
 SAMPLES      ?= https://github.com/aws-samples/serverless-patterns
