@@ -14,7 +14,12 @@ LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM     := gotest.tools/gotestsum@v1.13.0
 MODELS  := .tools/models
 
-.PHONY: gvisor test test-clients-deploy test-clients-functions bench-deploy bench-edge bench-events bench-functions build check lint race generate generated bench bench-s3 attacks java-client crash fuzz fuzz-long clients test-clients-dynamodb test-clients-events test-clients-s3 test-dynamodb compat-s3 compat-bodies compat-kcl compat-events compat-recorded-events compat-recorded-cloudformation compat-sam compat-samples compat-tools compat-apigateway compat-h2 debian
+.PHONY: build check clients debian fuzz fuzz-long generate generated java-client lint race test
+.PHONY: attacks crash gvisor scenarios test-dynamodb
+.PHONY: bench bench-deploy bench-edge bench-events bench-functions bench-s3
+.PHONY: test-clients-deploy test-clients-dynamodb test-clients-events test-clients-functions test-clients-s3
+.PHONY: compat-apigateway compat-bodies compat-events compat-h2 compat-kcl compat-lambda compat-recorded-cloudformation compat-recorded-events
+.PHONY: compat-s3 compat-sam compat-samples compat-tools
 
 build: ## the product, as it is released
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/lambent ./cmd/lambent
@@ -22,8 +27,8 @@ build: ## the product, as it is released
 test: clients ## everything that must pass
 	$(GO) build ./...
 	$(GO) run ./tools/coverage -check
-	$(GO) run $(SUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
 	cd examples/photoboard && $(GO) vet ./... && $(GO) test ./...
+	$(GO) run $(SUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures 5 --packages ./... -- -timeout 20m
 
 check: generated lint race test ## what a change needs before it is proposed
 
@@ -50,6 +55,9 @@ $(MODELS):
 crash: ## long: simulated power loss at every sync point, and kill -9 in a loop
 	$(GO) test -count=1 -timeout 30m -run 'Crash|Power|Kill' ./internal/store/... ./internal/blob/... ./internal/events/... ./internal/services/...
 	$(GO) test -count=1 -timeout 30m -v ./test/crash -args -long
+
+scenarios: clients ## long: the scripts of test/scenario with boto3, the AWS CLI and the AWS SDK for JavaScript
+	$(GO) test -count=1 -timeout 30m ./test/scenario -args -sdk boto3,cli,js
 
 attacks: ## long: every attack of test/hostile in every language, with and without the rights of root (needs root)
 	$(GO) test -count=1 -timeout 20m -v -run Attacks ./test/hostile -args -long
@@ -106,8 +114,8 @@ bench-deploy: .tools/sam/.done $(SAM_PEER)/.done ## the rows of bench/README.md 
 bench-functions: ## the rows of bench/README.md about functions
 	$(GO) run ./bench/functions
 
-bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw adds that comparison
-	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))")
+bench-s3: ## the object store's numbers; VERSITYGW=path/to/versitygw and MINIO=path/to/minio add these comparisons
+	$(GO) run ./bench/s3 $(if $(VERSITYGW),-versitygw "$(abspath $(VERSITYGW))") $(if $(MINIO),-minio "$(abspath $(MINIO))")
 
 # The public suites of DynamoDB: from where, and which commit. Their own lock files name tarballs that are gone.
 CONFORMANCE      ?= https://github.com/nubo-db/dynamodb-conformance
@@ -229,14 +237,27 @@ $(EVENT_SUITES)/.done:
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check $(BOTO3) pytest==9.2.0 pytest-timeout==2.4.0 pytest-xdist cryptography requests cbor2
 	touch $@
 
-# The tests of API Gateway whose answers were recorded of AWS: from where, and which commit.
+# LocalStack's tests, whose answers were recorded of AWS: from where, and which commit. What they have of a newer syntax of Python is written in the old one.
 LOCALSTACK       ?= https://github.com/localstack/localstack
 LOCALSTACK_HASH  := 8b9a79f05846835cf4dff63ab7eefdde9df83783
 APIGATEWAY_SUITE := .tools/apigateway-suite
+RECORDED         := LOCALSTACK_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" LOCALSTACK_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" $(GO) test -count=1 -v
 
-compat-apigateway: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of API Gateway, fetched at a pinned commit, against Lambent
-	APIGATEWAY_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" APIGATEWAY_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
-	  $(GO) test -count=1 -timeout 40m -v ./test/compat/apigateway
+compat-apigateway: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of API Gateway, recorded of AWS and fetched at a pinned commit, against Lambent
+	$(RECORDED) -timeout 40m ./test/compat/apigateway
+
+compat-lambda: $(APIGATEWAY_SUITE)/.plain .tools/lambda-sdk/.done ## LocalStack's tests of Lambda, recorded of AWS and fetched at a pinned commit, against Lambent (needs root)
+	LAMBDA_SDK="$(abspath .tools/lambda-sdk)" $(RECORDED) -timeout 60m -run LocalStack ./test/compat/lambda
+
+compat-recorded-events: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
+	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/events
+
+compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
+	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/cloudformation
+
+$(APIGATEWAY_SUITE)/.plain: $(APIGATEWAY_SUITE)/.done
+	cd $(@D)/tests/tests/aws/services && sed -i -E 's/^def ([a-z_0-9]+)\[T\]\((\*?[a-z]+):.*$$/def \1(\2):/' cloudformation/conftest.py lambda_/test_lambda.py
+	touch $@
 
 $(APIGATEWAY_SUITE)/.done:
 	rm -rf $(@D) && mkdir -p $(@D)
@@ -244,6 +265,11 @@ $(APIGATEWAY_SUITE)/.done:
 	mkdir -p $(@D)/tests && mv $(@D)/clone/tests $(@D)/tests/tests && rm -rf $(@D)/clone
 	$(PYTHON) -m venv $(@D)/venv
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check 'localstack-core[runtime,test]==4.12.0' 'cbor2<5.8' localstack-snapshot==0.3.5 pytest==9.2.0 pytest-timeout==2.4.0 requests
+	touch $@
+
+# The SDK that AWS's runtimes of Python have.
+.tools/lambda-sdk/.done:
+	rm -rf $(@D) && $(GO) run ./cmd/lambent runtime sdk python --data-dir $(@D)
 	touch $@
 
 # Public sample projects: from where, and which commit.
@@ -280,15 +306,6 @@ endef
 compat-tools: .tools/deploy-samples/.done $(VENV)/.done ## public projects of the CDK and the Serverless Framework, deployed by these tools, changed, rolled back and removed
 	$(GO) build -o .tools/lambent ./cmd/lambent
 	for tool in cdk osls; do $(VENV)/bin/python test/compat/samples/samples.py "$(abspath .tools/lambent)" $$tool "$(abspath .tools/deploy-samples)" || exit 1; done
-
-compat-recorded-events: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
-	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
-	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/events
-
-compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.done ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
-	sed -i 's/^def skipped_v2_items\[T\](\*items: Iterable\[T\]) -> list\[T\]:/def skipped_v2_items(*items):/' $(APIGATEWAY_SUITE)/tests/tests/aws/services/cloudformation/conftest.py
-	RECORDED_SUITE="$(abspath $(APIGATEWAY_SUITE))/tests" RECORDED_PYTHON="$(abspath $(APIGATEWAY_SUITE))/venv/bin/python" \
-	  $(GO) test -count=1 -timeout 60m -v -run LocalStack ./test/compat/cloudformation
 
 compat-kcl: ## the Kinesis Client Library against Lambent (needs Maven and a JDK 17)
 	KCL=1 $(GO) test -count=1 -timeout 20m -v ./test/compat/kcl

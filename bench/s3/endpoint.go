@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,7 @@ func (e *endpoint) listFolders(ctx context.Context) error {
 // start runs a server of another project until it listens.
 func start(ctx context.Context, addr string, name string, args ...string) (*exec.Cmd, func() error, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+peerID, "MINIO_ROOT_PASSWORD="+peerSecret, "MINIO_BROWSER=off")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, nil, fmt.Errorf("start %s: %w", name, err)
@@ -167,20 +169,42 @@ http {
 	return &endpoint{url: "http://" + addr, pid: cmd.Process.Pid, http: b.platform.http}, stop, nil
 }
 
-// startVersitygw starts versitygw on a folder, with kept connections.
-func (b *bench) startVersitygw(ctx context.Context) (*endpoint, func() error, error) {
+// peer is a server of another project that speaks S3.
+type peer struct {
+	// what it is, and how many times its rate is the target.
+	what, program string
+	target        float64
+	// args are the arguments of its program, for an address and a folder.
+	args func(addr, root string) []string
+}
+
+// peerID and peerSecret are the key of each peer.
+const peerID, peerSecret = "bench", "benchbench"
+
+// peers returns the servers that the command was given.
+func (b *bench) peers() []peer {
+	return slices.DeleteFunc([]peer{
+		{"versitygw, which does not sync", b.versitygw, 2, func(addr, root string) []string {
+			return []string{"--access", peerID, "--secret", peerSecret, "--port", addr, "--keep-alive", "--quiet", "posix", root}
+		}},
+		{"MinIO", b.minio, 8, func(addr, root string) []string { return []string{"server", "--quiet", "--address", addr, root} }},
+	}, func(p peer) bool { return p.program == "" })
+}
+
+// startPeer starts a peer on a folder, with kept connections.
+func (b *bench) startPeer(ctx context.Context, p peer) (*endpoint, func() error, error) {
 	addr, err := lab.FreeAddress()
 	if err != nil {
 		return nil, nil, err
 	}
-	root := filepath.Join(b.dir, "versitygw")
+	root := filepath.Join(b.dir, filepath.Base(p.program))
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, nil, err
 	}
-	cmd, stop, err := start(ctx, addr, b.versitygw, "--access", "bench", "--secret", "benchbench", "--port", addr, "--keep-alive", "--quiet", "posix", root)
+	cmd, stop, err := start(ctx, addr, p.program, p.args(addr, root)...)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &endpoint{url: "http://" + addr, pid: cmd.Process.Pid, id: "bench", secret: "benchbench", http: b.platform.http}
+	e := &endpoint{url: "http://" + addr, pid: cmd.Process.Pid, id: peerID, secret: peerSecret, http: b.platform.http}
 	return e, stop, e.makeBucket(ctx)
 }

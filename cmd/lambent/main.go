@@ -14,5 +14,8 @@ var version = "development"
 func main() {
 	// The sandbox starts its helpers from this same program; they never come back from here.
 	sandbox.MaybeChild()
-	os.Exit(cli.Main(version))
+	stop := profiled()
+	code := cli.Main(version)
+	stop()
+	os.Exit(code)
 }

@@ -69,7 +69,8 @@ func (a *app) installSDK(ctx context.Context, dir string, s *runtimes.SDK) error
 	return moveSDK(work, target)
 }
 
-// moveSDK moves what was installed into target, readable for functions, which run as another user. What a package manager notes for itself stays behind.
+// moveSDK moves what was installed into target, readable for functions, which run as another user: packages, which are folders, and modules of one file, as Python has
+// them. What a package manager notes for itself stays behind.
 func moveSDK(work, target string) error {
 	if err := filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink != 0 {
@@ -92,7 +93,7 @@ func moveSDK(work, target string) error {
 		return fmt.Errorf("read what was installed: %w", err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() || e.Name() == "bin" {
+		if e.Name() == "bin" || !e.IsDir() && filepath.Ext(e.Name()) != ".py" {
 			continue
 		}
 		to := filepath.Join(target, e.Name())

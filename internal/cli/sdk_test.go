@@ -10,7 +10,7 @@ import (
 	"lambent.dev/lambent/internal/runtimes"
 )
 
-// wheel writes a Python package of one module.
+// wheel writes a Python package of a module that is a folder, and one that is a file.
 func wheel(t *testing.T, dir, name, version string) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, name+"-"+version+"-py3-none-any.whl"))
@@ -22,6 +22,7 @@ func wheel(t *testing.T, dir, name, version string) {
 	info := name + "-" + version + ".dist-info/"
 	for path, text := range map[string]string{
 		name + "/__init__.py": "version = '" + version + "'\n",
+		"one_file.py":         "version = '" + version + "'\n",
 		info + "METADATA":     "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n",
 		info + "WHEEL":        "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 		info + "RECORD":       "",
@@ -56,13 +57,16 @@ func TestSDKIsInstalledBesideTheRuntimeClient(t *testing.T) {
 		if code, _, talk := run(t, environ, "runtime", "sdk", "python", "--data-dir", dir); code != 0 || !strings.Contains(talk, "python functions now have boto3") {
 			t.Fatalf("sdk = %d %s", code, talk)
 		}
-		module := filepath.Join(dir, "runtimes", "clients", "python", "boto3", "__init__.py")
-		raw, err := os.ReadFile(module)
-		if err != nil || string(raw) != "version = '"+version+"'\n" {
-			t.Errorf("the module is %q, %v", raw, err)
-		}
-		if info, err := os.Stat(module); err != nil || info.Mode().Perm()&0o444 != 0o444 {
-			t.Errorf("functions cannot read the module: %v, %v", info.Mode(), err)
+		for _, file := range []string{"boto3/__init__.py", "one_file.py"} {
+			module := filepath.Join(dir, "runtimes", "clients", "python", filepath.FromSlash(file))
+			raw, err := os.ReadFile(module)
+			if err != nil || string(raw) != "version = '"+version+"'\n" {
+				t.Errorf("%s is %q, %v", file, raw, err)
+				continue
+			}
+			if info, err := os.Stat(module); err != nil || info.Mode().Perm()&0o444 != 0o444 {
+				t.Errorf("functions cannot read %s: %v, %v", file, info, err)
+			}
 		}
 	}
 	if !sdk.Installed(filepath.Join(dir, "runtimes")) {

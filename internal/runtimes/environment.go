@@ -340,7 +340,7 @@ func (r *Runtime) environ(given []string) []string {
 	case FamilyNode:
 		major, _, _ := strings.Cut(r.Version, ".")
 		env = append(env, programPath, "AWS_EXECUTION_ENV=AWS_Lambda_"+r.ID, runtimeFD+"=3",
-			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/task/node_modules", major))
+			fmt.Sprintf("NODE_PATH=/opt/nodejs/node%s/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task", major))
 		if r.authority {
 			env = append(env, "NODE_EXTRA_CA_CERTS="+authorityFile)
 		}

@@ -24,8 +24,8 @@ const (
 	runtimeShare         = 600 * time.Millisecond
 )
 
-// wrapperVariable names a program of the function's that starts the runtime.
-const wrapperVariable = "AWS_LAMBDA_EXEC_WRAPPER"
+// WrapperVariable is the variable that names a program of the function's that starts the runtime, unless that is the function's own.
+const WrapperVariable = "AWS_LAMBDA_EXEC_WRAPPER"
 
 // extensionFolder is where layers bring extensions that are programs of their own.
 const extensionFolder = "extensions"
@@ -49,7 +49,7 @@ func (s *Spec) command() []string {
 	if s.Debugger != nil && s.Runtime.Family == FamilyProvided {
 		argv = s.Debugger.command(argv)
 	}
-	if wrapper := s.variable(wrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided && s.Runtime.Family != FamilyImage {
+	if wrapper := s.variable(WrapperVariable); wrapper != "" && s.Runtime.Family != FamilyProvided && s.Runtime.Family != FamilyImage {
 		argv = append([]string{wrapper}, argv...)
 	}
 	if s.hasExtensions() {

@@ -64,7 +64,7 @@ func TestAWSLibraryForGoRunsUnmodified(t *testing.T) {
 func (b *bench) official(t *testing.T, id, handler, client, wrapper string, files map[string]string) (*Environment, *output) {
 	t.Helper()
 	files["start"] = "#!/bin/sh\n" + wrapper + "\n"
-	s, out := b.spec(t, id, handler, nil, wrapperVariable+"=/var/task/start", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
+	s, out := b.spec(t, id, handler, nil, WrapperVariable+"=/var/task/start", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
 	s.Code = t.TempDir()
 	if err := errors.Join(os.Chmod(s.Code, 0o755), os.CopyFS(s.Code, os.DirFS(client))); err != nil {
 		t.Fatalf("AWS's client is missing (%v); run: make clients", err)

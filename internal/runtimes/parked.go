@@ -47,7 +47,7 @@ func kindOf(s *Spec) (kind, bool) {
 		if k.root == "" {
 			k.runtime = ""
 		}
-	case !s.Runtime.ours() || s.Concurrency > 0 || s.hasExtensions() || s.variable(wrapperVariable) != "":
+	case !s.Runtime.ours() || s.Concurrency > 0 || s.hasExtensions() || s.variable(WrapperVariable) != "":
 		k.held = true
 	case s.bootVariables():
 		if k.own = s.ownBoot(); k.own == "" {

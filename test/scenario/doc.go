@@ -20,5 +20,5 @@
 //	crash                         kill -9 the platform and start it again on the same data
 //
 // The clients live as resident processes (package driver), because starting one for each call costs a hundred times more. They do not retry, so that a
-// failure looks like what it is. They are boto3, the AWS CLI and the AWS SDK for JavaScript; -args -sdk js runs the scripts with that one alone.
+// failure looks like what it is. They are boto3 and the AWS SDK for JavaScript, and with -args -sdk boto3,cli,js (make scenarios) the AWS CLI.
 package scenario

@@ -105,14 +105,26 @@ func (g *Gateway) createAPI(ctx context.Context, in *api.CreateApiInput) (*api.C
 	return g.view(&a), nil
 }
 
+// quickKind is the type of the integration that quick create makes for a target.
+func quickKind(target string) string {
+	if _, err := functionOf(target); err == nil {
+		return kindAWSProxy
+	}
+	return kindHTTPProxy
+}
+
+// quickDefaults are the payload format and the method of the integration that quick create makes for a target.
+func quickDefaults(target string) (version, method string) {
+	if quickKind(target) == kindAWSProxy {
+		return "2.0", "POST"
+	}
+	return "1.0", "ANY"
+}
+
 // quickCreate adds an integration with the target, its route and a $default stage that deploys by itself, all managed by API Gateway.
 func (g *Gateway) quickCreate(a *gatewayAPI, s *settings) (*stage, error) {
-	in := api.CreateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials, IntegrationType: kindHTTPProxy, PayloadFormatVersion: ptr("1.0")}
-	if _, err := functionOf(*s.target); err == nil {
-		in.IntegrationType, in.PayloadFormatVersion = kindAWSProxy, ptr("2.0")
-	} else {
-		in.IntegrationMethod = ptr("ANY")
-	}
+	version, method := quickDefaults(*s.target)
+	in := api.CreateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials, IntegrationType: quickKind(*s.target), PayloadFormatVersion: &version, IntegrationMethod: &method}
 	i, err := g.newIntegration(a, &in)
 	if err != nil {
 		return nil, err
@@ -303,11 +315,8 @@ func (a *gatewayAPI) updateQuick(s *settings) error {
 func (a *gatewayAPI) updateManaged(managed *integration, s *settings) error {
 	in := api.UpdateIntegrationInput{IntegrationUri: s.target, CredentialsArn: s.credentials}
 	if s.target != nil {
-		in.IntegrationType, in.IntegrationMethod = kindHTTPProxy, ptr("ANY")
-		in.PayloadFormatVersion = ptr("1.0")
-		if _, err := functionOf(*s.target); err == nil {
-			in.IntegrationType, in.IntegrationMethod, in.PayloadFormatVersion = kindAWSProxy, ptr("POST"), ptr("2.0")
-		}
+		version, method := quickDefaults(*s.target)
+		in.IntegrationType, in.PayloadFormatVersion, in.IntegrationMethod = quickKind(*s.target), &version, &method
 	}
 	return a.changeIntegration(managed, &in)
 }

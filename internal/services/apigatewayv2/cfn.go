@@ -44,6 +44,10 @@ func (g *Gateway) resources() []service.ResourceType {
 			List: pages(g, "GetApis", func(_ *apiProperties, next *string) any { return &api.GetApisInput{NextToken: next} },
 				func(o *api.GetApisOutput) ([]api.Api, *string) { return o.Items, o.NextToken }, func(p *apiProperties, v *api.Api) service.Identifier { return service.Identifier{value(v.ApiId)} }),
 		}),
+		service.NewResourceType("AWS::ApiGatewayV2::ApiGatewayManagedOverrides", service.ResourceSpec[managedProperties]{
+			Attributes: []string{"Id"}, Create: g.createManagedResource, Update: g.updateManagedResource, Delete: g.deleteManagedResource,
+			Identifier: []string{"ApiId"}, Read: g.readManagedResource, Missing: []string{codeMissing},
+		}),
 		service.NewResourceType("AWS::ApiGatewayV2::ApiMapping", service.ResourceSpec[mappingProperties]{
 			Attributes: []string{"ApiMappingId"}, Create: g.createMappingResource, Update: g.updateMappingResource, Delete: g.deleteMappingResource,
 			Identifier: []string{"ApiMappingId", "DomainName"}, Read: g.readMappingResource, Missing: []string{codeMissing},

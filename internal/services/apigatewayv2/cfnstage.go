@@ -47,28 +47,32 @@ func (g *Gateway) updateStageResource(ctx context.Context, c service.ResourceCal
 	if err := p.check(); err != nil {
 		return r, err
 	}
+	p.AutoDeploy = orDefault(p.AutoDeploy, false)
+	if err := g.changeStageResource(ctx, old, p); err != nil {
+		return r, err
+	}
+	return r, g.tag(ctx, "/apis/"+p.ApiId+"/stages/"+p.StageName, c, p.Tags)
+}
+
+// changeStageResource gives a stage the properties p in the place of old.
+func (g *Gateway) changeStageResource(ctx context.Context, old, p *stageProperties) error {
 	for key := range old.RouteSettings {
 		if _, ok := p.RouteSettings[key]; !ok {
 			if err := drop[api.DeleteRouteSettingsOutput](ctx, g, "DeleteRouteSettings", &api.DeleteRouteSettingsInput{ApiId: p.ApiId, StageName: p.StageName, RouteKey: key}); err != nil {
-				return r, err
+				return err
 			}
 		}
 	}
 	if old.AccessLogSettings != nil && p.AccessLogSettings == nil {
 		if err := drop[api.DeleteAccessLogSettingsOutput](ctx, g, "DeleteAccessLogSettings", &api.DeleteAccessLogSettingsInput{ApiId: p.ApiId, StageName: p.StageName}); err != nil {
-			return r, err
+			return err
 		}
 	}
 	in := &api.UpdateStageInput{}
 	members.Copy(in, p)
-	in.AutoDeploy = orDefault(p.AutoDeploy, false)
-	if in.StageVariables == nil {
-		in.StageVariables = map[string]string{}
-	}
-	if _, err := call[api.UpdateStageOutput](ctx, g, "UpdateStage", in); err != nil {
-		return r, err
-	}
-	return r, g.tag(ctx, "/apis/"+p.ApiId+"/stages/"+p.StageName, c, p.Tags)
+	in.StageVariables = cleared(old.StageVariables, p.StageVariables)
+	_, err := call[api.UpdateStageOutput](ctx, g, "UpdateStage", in)
+	return err
 }
 
 func (g *Gateway) deleteStageResource(ctx context.Context, c service.ResourceCall, p *stageProperties) error {

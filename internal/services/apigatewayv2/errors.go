@@ -18,3 +18,8 @@ func conflict(format string, args ...any) *service.Error {
 func unsupported(operation, parameter string) error {
 	return service.Unsupported("BadRequestException", operation, parameter)
 }
+
+// errManaged refuses to delete what quick create made: it goes with its API.
+func errManaged(what, id string) error {
+	return badRequest("%s %s is managed by API Gateway: it can be changed, and is deleted with its API.", what, id)
+}

@@ -329,6 +329,9 @@ func (g *Gateway) deleteIntegration(ctx context.Context, in *api.DeleteIntegrati
 				return conflict("Cannot delete Integration '%s' due to it being referenced by a Route '%s'.", in.IntegrationId, routeID(r))
 			}
 		}
+		if i, err := a.Config.integration(in.IntegrationId); err == nil && value(i.ApiGatewayManaged) {
+			return errManaged("Integration", in.IntegrationId)
+		}
 		a.Config.Integrations, err = without(a.Config.Integrations, in.IntegrationId, "Integration", integrationID)
 		return err
 	})

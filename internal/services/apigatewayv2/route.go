@@ -249,6 +249,9 @@ func (g *Gateway) updateRoute(ctx context.Context, in *api.UpdateRouteInput) (*a
 
 func (g *Gateway) deleteRoute(ctx context.Context, in *api.DeleteRouteInput) (*api.DeleteRouteOutput, error) {
 	_, err := g.change(ctx, in.ApiId, func(_ store.Txn, a *gatewayAPI) (err error) {
+		if r, err := a.Config.route(in.RouteId); err == nil && value(r.ApiGatewayManaged) {
+			return errManaged("Route", in.RouteId)
+		}
 		a.Config.Routes, err = without(a.Config.Routes, in.RouteId, "Route", routeID)
 		return err
 	})

@@ -213,8 +213,9 @@ func (g *Gateway) updateStage(ctx context.Context, in *api.UpdateStageInput) (*a
 		if value(in.AutoDeploy) {
 			st.DeploymentId = nil
 		}
-		settings, throttles := st.RouteSettings, st.DefaultRouteSettings
+		settings, throttles, variables := st.RouteSettings, st.DefaultRouteSettings, st.StageVariables
 		members.Copy(&st.Stage, in)
+		st.StageVariables = merged(variables, in.StageVariables) // an empty value takes a variable away
 		st.RouteSettings = maps.Clone(settings)
 		for key, s := range in.RouteSettings {
 			before := settings[key]
@@ -239,8 +240,12 @@ func (g *Gateway) updateStage(ctx context.Context, in *api.UpdateStageInput) (*a
 func (g *Gateway) deleteStage(ctx context.Context, in *api.DeleteStageInput) (*api.DeleteStageOutput, error) {
 	s := scopeOf(ctx)
 	err := g.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if _, err := loadStage(tx, s, in.ApiId, in.StageName); err != nil {
+		st, err := loadStage(tx, s, in.ApiId, in.StageName)
+		switch {
+		case err != nil:
 			return err
+		case value(st.ApiGatewayManaged):
+			return errManaged("Stage", in.StageName)
 		}
 		tx.Delete(s.stage(in.ApiId, in.StageName))
 		return nil

@@ -164,6 +164,12 @@ func (l *Lambda) runQueued(ctx context.Context, r ref, c *call, end *result) err
 	} else if err != nil {
 		return err
 	}
+	// It may have waited: what the function is by now counts.
+	if err := l.load(ctx, c); err != nil {
+		leave()
+		return permanentIfDenied(err)
+	}
+	end.config, end.version = c.async, &c.version
 	if l.tooOld(end) {
 		leave()
 		return l.finish(r, end, conditionAge)

@@ -347,6 +347,30 @@ func TestEventsWaitForWhatTheirFunctionHasReserved(t *testing.T) {
 	})
 }
 
+// TestEventsThatWaitRunTheFunctionOfTheirTurn updates a function while its events wait, as recorded in LocalStack's test_async_invoke_queue_upon_function_update.
+func TestEventsThatWaitRunTheFunctionOfTheirTurn(t *testing.T) {
+	onStage(t, func(s *stage) {
+		variant := func(name string) {
+			s.function("f", func(f *function) { f.Reserved, f.Latest.Env = ptr(int32(1)), map[string]string{"VARIANT": name} })
+		}
+		var ran []string
+		s.answer = func(c *call) (outcome, error) {
+			ran = append(ran, c.version.Env["VARIANT"])
+			time.Sleep(20 * time.Second)
+			return outcome{payload: []byte("1")}, nil
+		}
+		variant("one")
+		s.send(`{"n":1}`)
+		s.send(`{"n":2}`)
+		variant("two")
+		s.send(`{"n":3}`)
+		time.Sleep(2 * time.Minute)
+		if d := cmp.Diff([]string{"one", "two", "two"}, ran); d != "" {
+			t.Errorf("variants that ran (-want +got):\n%s", d)
+		}
+	})
+}
+
 func TestFunctionWithoutConcurrencyLosesItsEventsAtOnce(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.function("f", func(f *function) { f.Reserved = ptr(int32(0)); f.Latest.DeadLetter = queueARN("dead") })

@@ -348,6 +348,20 @@ func TestBrokenInitialisationIsReported(t *testing.T) {
 	if out := f.call(t, "sdk", `{}`); !strings.Contains(tailOf(t, out), "LAMBENT WARNING: AWS's runtimes bring boto3 along; here functions have it in their package, or from: lambent runtime sdk python") {
 		t.Errorf("the log does not say where boto3 comes from: %s", tailOf(t, out))
 	}
+	f.python(t, "raises", "raise Exception('Runtime ' + 'startup fails')\n", nil)
+	out = f.call(t, "raises", `{}`)
+	for _, want := range []string{`, in import_module\n    return _bootstrap._gcd_import(name[level:], package, level)\n", `, `in _call_with_frames_removed\n`, `app.py\", line 1, in <module>\n    raise Exception('Runtime ' + 'startup fails')\n"]`} {
+		if !strings.Contains(string(out.Payload), want) {
+			t.Errorf("payload %s\nwant %s", out.Payload, want)
+		}
+	}
+	f.create(t, "wrapped", "python3.12", "app.handler", map[string]string{"app.py": "def handler(e, c): pass\n"}, func(in *api.CreateFunctionInput) {
+		in.Environment = &api.Environment{Variables: map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": "/nowhere.sh"}}
+	})
+	out = f.call(t, "wrapped", `{}`)
+	if want := `Error: Runtime exited with error: exit status 127"`; !strings.Contains(string(out.Payload), want) || !strings.Contains(tailOf(t, out), "AWS_LAMBDA_EXEC_WRAPPER names did not start") {
+		t.Errorf("payload %s\nlog %s\nwant %s", out.Payload, tailOf(t, out), want)
+	}
 	f.create(t, "nothing", "provided.al2023", "x", map[string]string{"readme": "no bootstrap"}, nil)
 	out = f.call(t, "nothing", `{}`)
 	if want := `"errorType":"Runtime.InvalidEntrypoint"`; !strings.Contains(string(out.Payload), want) {

@@ -40,8 +40,8 @@ func (l *Lambda) serveURL(w http.ResponseWriter, r *http.Request) {
 		l.deps.Log.ErrorContext(r.Context(), "function url could not be loaded", slog.Any("error", err))
 		x.fail(w, http.StatusInternalServerError, "Internal Server Error")
 		return
-	case !found: // not told from one that nobody may call
-		x.fail(w, http.StatusForbidden, forbidden)
+	case !found: // AWS gives no message here
+		x.fail(w, http.StatusForbidden, nil)
 		return
 	case x.cors.Preflight(w, r):
 		return
@@ -143,19 +143,23 @@ func (l *Lambda) refuse(w http.ResponseWriter, x *exchange, err error) {
 // forbidden is AWS's answer to who may not call a URL.
 const forbidden = "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 
+// traceHeader names the trace that a request belongs to.
+const traceHeader = "X-Amzn-Trace-Id"
+
 // answerURL invokes the function and writes what it answers.
 func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 	ctx := service.WithRequest(x.r.Context(), &x.request)
-	c := &call{ref: x.target, payload: x.event(), requestID: x.request.ID, at: x.request.Time}
+	c := &call{ref: x.target, requestID: x.request.ID, at: x.request.Time}
 	if x.url.Mode == api.InvokeModeResponseStream {
 		c.stream = func(contentType string, body io.Reader) error { return x.pass(w, contentType, body) }
 	}
 	err := l.load(ctx, c)
 	if err == nil {
-		err = c.checkPayload()
+		err = c.trace(x.r.Header.Get(traceHeader), x.request.Time)
 	}
 	if err == nil {
-		err = c.trace(x.r.Header.Get("X-Amzn-Trace-Id"), x.request.Time)
+		c.payload = x.event(c.traceID)
+		err = c.checkPayload()
 	}
 	var out outcome
 	if err == nil {
@@ -226,9 +230,9 @@ func (x *exchange) badGateway(w http.ResponseWriter) {
 	x.send(w, http.StatusBadGateway, "text/plain", []byte(text))
 }
 
-// fail answers in the platform's own words.
-func (x *exchange) fail(w http.ResponseWriter, status int, message string) {
-	body, err := json.Marshal(map[string]string{"Message": message})
+// fail answers in the platform's own words; a message of nil is null.
+func (x *exchange) fail(w http.ResponseWriter, status int, message any) {
+	body, err := json.Marshal(map[string]any{"Message": message})
 	if err != nil {
 		body = []byte("{}")
 	}

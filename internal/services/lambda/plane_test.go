@@ -1,10 +1,12 @@
 package lambda
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -102,8 +104,15 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if strings.Join(e.Cookies, "|") != "one=1|two=2" || e.Headers["x-twice"] != "v" || e.Headers["connection"] != "" || e.QueryStringParameters["x"] != "1,2" || e.QueryStringParameters["y"] != "é" {
 		t.Errorf("event %+v", e)
 	}
+	if h := e.Headers; !strings.HasPrefix(h["x-amzn-trace-id"], "Root=1-") || h["x-amzn-tls-version"] != "" {
+		t.Errorf("headers %v", h)
+	}
 	if c := e.RequestContext; c.AccountID != "anonymous" || c.APIID != id || c.DomainPrefix != id || c.Stage != "$default" || c.HTTP.Method != http.MethodPost || c.HTTP.SourceIP != "127.0.0.1" || c.RequestID == "" {
 		t.Errorf("context %+v", c)
+	}
+	got = ask(t, http.MethodPost, at+"/b", "", traceHeader, "Root=1-0-1;Sampled=1")
+	if !strings.Contains(got.body, `"x-amzn-trace-id": "Root=1-0-1;Sampled=1"`) {
+		t.Errorf("with a trace of the caller's: %s", got.body)
 	}
 	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("without a status: %+v", got)
@@ -121,7 +130,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	if got := ask(t, http.MethodGet, root+"/plain", "", "Host", id+".lambda-url.eu-west-1.on.aws"); got.status != 403 {
 		t.Errorf("by the host of another region: %+v", got)
 	}
-	if got := ask(t, http.MethodGet, root+urlPath+"nothing/", ""); got.status != 403 {
+	if got := ask(t, http.MethodGet, root+urlPath+"nothing/", ""); got.status != 403 || got.body != `{"Message":null}` {
 		t.Errorf("a URL that does not exist: %+v", got)
 	}
 	if _, err := f.deleteFunctionUrlConfig(f.ctx, &api.DeleteFunctionUrlConfigInput{FunctionName: "f"}); err != nil {
@@ -239,5 +248,16 @@ func TestFunctionURLOfAnAliasRunsItsVersion(t *testing.T) {
 	}
 	if got := ask(t, http.MethodGet, at, ""); got.status != 403 {
 		t.Errorf("after the alias: %+v", got)
+	}
+}
+
+func TestEventOfAURLTellsOfItsTLS(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://id.lambda-url.us-east-1.on.aws/", nil)
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}
+	event := string((&exchange{r: r}).event("Root=1-0-1;Parent=2"))
+	for _, want := range []string{`"x-amzn-tls-version":"TLSv1.3"`, `"x-amzn-tls-cipher-suite":"TLS_AES_128_GCM_SHA256"`, `"x-amzn-trace-id":"Root=1-0-1"`} {
+		if !strings.Contains(event, want) {
+			t.Errorf("event %s has no %s", event, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"time"
@@ -267,6 +268,9 @@ func (l *Lambda) failure(w *worker, c *call, cause error, r *report) failure {
 			l.deps.Log.Warn("a function does not find the AWS SDK", slog.String("function", c.ref.function()), slog.String("warning", advice))
 		}
 	case errors.As(cause, &exit):
+		if exit.Exit.Err != nil && c.version.wrapper() != "" {
+			w.log.warn(fmt.Sprintf("the program that %s names did not start: %v", runtimes.WrapperVariable, exit.Exit.Err))
+		}
 		r.errorType, f.document = exitDocument(c, exit)
 	default:
 		r.errorType = "Runtime.ExitError"
@@ -281,12 +285,30 @@ func exitDocument(c *call, e *runtimes.ExitError) (kind string, doc []byte) {
 	switch {
 	case e.BadWorkingDir():
 		kind = "Runtime.InvalidWorkingDir"
+	case e.Exit.Err != nil && c.version.wrapper() != "":
+		message = fmt.Sprintf("Runtime exited with error: exit status %d", shellStatus(e.Exit.Err))
 	case e.Exit.Err != nil:
 		kind, message = "Runtime.InvalidEntrypoint", entrypointMessage(&c.version, e)
 	case e.Exit.OutOfMemory:
 		kind, message = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed"
 	}
 	return kind, errorDocument(kind, fmt.Sprintf("RequestId: %s Error: %s", c.requestID, message))
+}
+
+// shellStatus is the status with which a shell ends that cannot start a program: AWS's runtimes have one start the wrapper.
+func shellStatus(err error) int {
+	if errors.Is(err, fs.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
+
+// wrapper is the program that starts the function's runtime; empty when there is none.
+func (v *version) wrapper() string {
+	if v.Image != nil || strings.HasPrefix(v.Runtime, runtimes.FamilyProvided) {
+		return ""
+	}
+	return v.Env[runtimes.WrapperVariable]
 }
 
 func entrypointMessage(v *version, e *runtimes.ExitError) string {

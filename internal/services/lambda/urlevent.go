@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"crypto/tls"
 	"strconv"
 	"strings"
 
@@ -10,9 +11,17 @@ import (
 	"lambent.dev/lambent/internal/lib/jsonenc"
 )
 
-// event is what the function gets, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
-func (x *exchange) event() []byte {
+// event is what the function gets of a request in a trace, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
+func (x *exchange) event(trace string) []byte {
 	r := x.r
+	if r.Header.Get(traceHeader) == "" {
+		root, _, _ := strings.Cut(trace, ";")
+		r.Header.Set(traceHeader, root)
+	}
+	if r.TLS != nil {
+		r.Header.Set("X-Amzn-Tls-Version", strings.ReplaceAll(tls.VersionName(r.TLS.Version), "TLS ", "TLSv"))
+		r.Header.Set("X-Amzn-Tls-Cipher-Suite", tls.CipherSuiteName(r.TLS.CipherSuite))
+	}
 	path := httpevent.Unescape("/" + strings.TrimLeft(front.RoutePath(r), "/")) // one slash, as on AWS: URLs end with one, and paths begin with one
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	b := make([]byte, 0, 2048+len(x.body))

@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -56,6 +58,8 @@ type bucket struct {
 
 	// via is the access point through which a call named the bucket; nil when it named the bucket itself.
 	via *accessPoint
+	// encoded is what the store keeps of the bucket.
+	encoded []byte
 }
 
 // publicAccessBlock is a bucket's protection against being made public by mistake:
@@ -79,15 +83,29 @@ func owner(account string) *api.Owner { return &api.Owner{ID: ptr(canonicalID(ac
 
 // findBucket returns the bucket name. expected is the x-amz-expected-bucket-owner header.
 func findBucket(r store.Reader, name string, expected *string) (*bucket, error) {
+	return readBucket(r, name, expected, nil)
+}
+
+// readBucket is findBucket for callers that may have the bucket decoded: kept, which may be nil, is given out when the store still has what it was made of.
+func readBucket(r store.Reader, name string, expected *string, kept *bucket) (*bucket, error) {
 	if err := checkOwner(expected); err != nil {
 		return nil, err
 	}
-	b, ok, err := record.Get[bucket](r, nameKey(name))
+	encoded, err := r.Get(nameKey(name))
+	if notFound(err) {
+		return nil, noSuchBucket(name)
+	}
 	if err != nil {
 		return nil, wrap("read bucket", err)
 	}
-	if !ok {
-		return nil, noSuchBucket(name)
+	var b bucket
+	if kept != nil && bytes.Equal(kept.encoded, encoded) {
+		b = *kept
+	} else {
+		if err := json.Unmarshal(encoded, &b); err != nil {
+			return nil, wrap("decode bucket", err)
+		}
+		b.encoded = bytes.Clone(encoded)
 	}
 	return &b, b.expect(expected)
 }

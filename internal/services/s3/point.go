@@ -108,7 +108,8 @@ func findPoint(r store.Reader, region, name string) (*accessPoint, error) {
 // find returns the bucket that name names: its own name, or an access point's alias, ARN or host label. expected is the x-amz-expected-bucket-owner header.
 func (s *Service) find(ctx context.Context, r store.Reader, name string, expected *string) (*bucket, error) {
 	if !namesPoint(name) {
-		b, err := findBucket(r, name, expected)
+		kept, _ := s.caches.buckets.Peek(struct{}{}, name)
+		b, err := readBucket(r, name, expected, kept)
 		if service.Code(err) != "NoSuchBucket" {
 			return b, err
 		}

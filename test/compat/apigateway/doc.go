@@ -3,8 +3,7 @@
 //
 //	make compat-apigateway
 //
-// fetches the tests at a pinned commit, and their framework. They run as they run against AWS: suite.py, a plugin of pytest, leads every host under amazonaws.com to the
-// Lambent, and leaves out of the comparison what CloudFront adds and what order an enumeration is named in.
+// fetches the tests at a pinned commit, and their framework. They run as they run against AWS (see test/pytest/localstack).
 //
 // unmet.txt lists the tests that fail, each with the reason. A test that fails and is not listed fails the run, and so does a listed one that passes.
 //

@@ -207,10 +207,10 @@ def load(name):
 
 
 def own_frames(trace):
-    """The frames of the function, without those of this file and of the import machinery."""
+    """The frames below this file: of the function and, where it is loaded, of the import machinery. As on AWS without marks under their lines."""
     frames = traceback.extract_tb(trace)
-    kept = [f for f in frames if f.filename != __file__ and not f.filename.startswith("<frozen importlib")]
-    return traceback.format_list(kept)
+    first = next((i for i, f in enumerate(frames) if f.filename != __file__), len(frames))
+    return traceback.format_list([(f.filename, f.lineno, f.name, f.line) for f in frames[first:]])
 
 
 def describe(error, request_id):

@@ -1,16 +1,13 @@
 """A plugin of pytest with which LocalStack's tests of CloudFormation run against a Lambent.
 
-It comes on top of suite.py of the tests of API Gateway, which leads the calls to the Lambent, and of recorded.py of those of events, by which an IAM user makes them. A test is compared with its recording as LocalStack's own runs do it: without the parts that
-its marker skip_snapshot_verify names, most of which the recording has otherwise than the test of today asks. Beside these, what AWS answers only since the recordings is left out. A test
-that LocalStack skips and that has a recording runs.
+It comes on top of suite.py of test/pytest/localstack. A test is compared with its recording as LocalStack's own runs do it: without the parts that
+its marker skip_snapshot_verify names, most of which the recording has otherwise than the test of today asks. Beside these, what AWS answers only since the recordings is left out.
 """
 
 import json
-import os
 import re
 
 import boto3
-import pytest
 from localstack_snapshot.pytest import snapshot
 from localstack_snapshot.snapshots.prototype import SnapshotSession
 
@@ -74,21 +71,3 @@ def pytest_sessionstart(session):
         iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
         allowed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}
         iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=json.dumps(allowed))
-
-
-def recordings(item):
-    """Is the names of the tests of a file that have a recording."""
-    name = os.path.splitext(str(item.path))[0] + ".snapshot.json"
-    if not os.path.exists(name):
-        return ()
-    with open(name, encoding="utf-8") as f:
-        return json.load(f)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Lets tests run that have a recording."""
-    for item in items:
-        if item.nodeid in recordings(item):
-            for node in item.listchain():
-                node.own_markers = [m for m in node.own_markers if m.name not in ("skip", "skipif")]
