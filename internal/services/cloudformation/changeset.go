@@ -203,7 +203,11 @@ func (s *Service) findChangeSet(ctx context.Context, name string, stack *string)
 				return nil
 			}
 		}
-		return nil
+		c, ok, err := record.Get[changeSetRecord](r, p.pastChangeSet(name))
+		if ok {
+			found = &c
+		}
+		return err
 	})
 	if err == nil && found == nil {
 		err = noChangeSet(name)
@@ -384,6 +388,11 @@ func endChangeSets(tx store.Txn, p place, stackID string, all bool, keep []strin
 	for _, c := range rows {
 		if c.wasExecuted() {
 			tx.Delete(p.changeSet(stackID, executedName))
+			if all { // a deleted stack's can still be described
+				if err := record.Set(tx, p.pastChangeSet(c.ID), c); err != nil {
+					return err
+				}
+			}
 			continue // the stack has its template
 		}
 		kept := slices.Contains(keep, c.Deployment.TemplateID)

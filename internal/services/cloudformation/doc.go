@@ -14,6 +14,7 @@
 //	resource stack-id logical-id        deploy.Resource
 //	event stack-id stamp                [eventRecord], in the order of commits
 //	changeset stack-id name             [changeSetRecord]
+//	pastchangeset changeset-id          [changeSetRecord], the last one that a deleted stack executed
 //	operation stack-id                  [operationRecord], the last one
 //	detection detection-id              [detectionRecord]
 //	drift stack-id logical-id           [driftRecord]

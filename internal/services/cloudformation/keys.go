@@ -34,6 +34,7 @@ func (p place) changeSet(stack, name string) key.Key {
 	return p.changeSets(stack).Str(name)
 }
 func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str(stack) }
+func (p place) pastChangeSet(id string) key.Key { return p.base("pastchangeset").Str(id) }
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
 func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }

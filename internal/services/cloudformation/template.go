@@ -45,7 +45,7 @@ func (s *Service) expand(ctx context.Context, text string, given map[string]stri
 		if env.Template, err = template.Values(d); err != nil {
 			return nil, visible(err)
 		}
-		env.Parameters = lenient(env.Template, given, s.stored(ctx, map[string]string{}))
+		env.Parameters = lenient(env.Template, given, s.stored(ctx, env.Template, map[string]string{}))
 		t := &transformer{s: s, env: &env}
 		if d, err = t.run(ctx, d); err != nil {
 			return nil, err
@@ -229,7 +229,7 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		return nil, err
 	}
 	stored := map[string]string{}
-	resolved, err := t.Values(given, s.stored(ctx, stored))
+	resolved, err := t.Values(given, s.stored(ctx, t, stored))
 	if err != nil {
 		return nil, visible(err)
 	}

@@ -171,6 +171,15 @@ func TestAStackInReviewIsCreatedOverItsChangeSets(t *testing.T) {
 	if _, err := find(*set.ChangeSetId); service.Code(err) != "ChangeSetNotFound" {
 		t.Errorf("after the next change: %v", err)
 	}
+	// What was executed last can be described when the stack is gone.
+	last := deref(e.want("s", "UPDATE_COMPLETE").ChangeSetId)
+	if _, err := call[cloudformation.DeleteStackOutput](e, "DeleteStack", &cloudformation.DeleteStackInput{StackName: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	e.want(*set.StackId, "DELETE_COMPLETE")
+	if out, err := find(last); err != nil || out.ExecutionStatus != "EXECUTE_COMPLETE" {
+		t.Errorf("of a deleted stack: %+v, %v", out, err)
+	}
 }
 
 func TestRollbackTriggersAreRefused(t *testing.T) {
