@@ -62,6 +62,12 @@ type FunctionError struct {
 // Error tells what the function said.
 func (f *FunctionError) Error() string { return "the function failed: " + string(f.Document) }
 
+// Deployments lets the makers of deployments wait for them. Implemented by services/codedeploy.
+type Deployments interface {
+	// Await waits until the deployment has ended, and with it the one that rolls it back, and returns nil or why it did not succeed.
+	Await(ctx context.Context, deployment string) error
+}
+
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.
 type Arrivals interface {
@@ -253,6 +259,30 @@ type KeyUse struct {
 	Context map[string]string
 	// Granted tells that the service was given the use of the key when it was named, and now works by itself: nobody is asked for permission.
 	Granted bool
+}
+
+// Secrets keeps what services hide for an account as secrets of Secrets Manager that the service owns: users see and read them, and only the owner changes them.
+// Values are encrypted outside of transactions, with the right of the principal of ctx when a key is named, and written in the owner's own. Implemented by services/secretsmanager.
+type Secrets interface {
+	// NewSecret returns the ARN of a new secret, and what makes it in a transaction.
+	NewSecret(ctx context.Context, secret OwnedSecret, value string) (arn string, create func(tx store.Txn) error, err error)
+	// ChangeSecret returns what gives a secret a new value in a transaction, under a key as in [OwnedSecret].
+	ChangeSecret(ctx context.Context, arn, key, value string) (change func(tx store.Txn) error, err error)
+	// ReadSecret returns the value of a secret; nobody is asked for permission.
+	ReadSecret(ctx context.Context, arn string) (string, error)
+	// DeleteSecret deletes a secret, if it is there.
+	DeleteSecret(tx store.Txn, arn string) error
+}
+
+// OwnedSecret is a secret that a service owns.
+type OwnedSecret struct {
+	// Owner is the service, such as "events".
+	Owner           string
+	Account, Region string
+	Name            string
+	Description     string
+	// Key is the id, ARN or alias of a key; empty means that of Secrets Manager.
+	Key string
 }
 
 // DataKey is a new data key.
