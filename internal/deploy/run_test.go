@@ -27,6 +27,7 @@ type world struct {
 	// saves counts; the run dies after the save of that number when dieAt is not 0.
 	saves, dieAt int
 	refuse       string
+	imports      map[string]service.Identifier // of an import
 	tokens       map[string]bool
 	surprise     string // the logical id of a create that was repeated without saying so
 	events       []string
@@ -86,10 +87,11 @@ func (w *world) load(t *testing.T) map[string]*Resource {
 }
 
 type thingProperties struct {
-	Name  string   `cfn:"Name,createOnly"`
-	Value string   `cfn:"Value,required"`
-	List  []string `cfn:"List"`
-	Count *int64   `cfn:"Count"`
+	Name  string                `cfn:"Name,createOnly"`
+	Value string                `cfn:"Value,required"`
+	List  []string              `cfn:"List"`
+	Count *int64                `cfn:"Count"`
+	Tags  []service.TagProperty `cfn:"Tags"`
 }
 
 func (w *world) resourceTypes() Types {
@@ -111,6 +113,16 @@ func (w *world) types() Types {
 	}
 	return NewTypes(service.NewResourceType("Test::Thing", service.ResourceSpec[thingProperties]{
 		Attributes: []string{"Arn"},
+		Identifier: []string{"Name"},
+		Read: func(_ context.Context, id service.Identifier) (*thingProperties, service.Resource, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			value, ok := w.things[id[0]]
+			if !ok {
+				return nil, service.Resource{}, service.ErrGone
+			}
+			return &thingProperties{Name: id[0], Value: value}, service.Resource{PhysicalID: id[0]}, nil
+		},
 		Create: func(_ context.Context, c service.ResourceCall, p *thingProperties) (service.Resource, error) {
 			w.mu.Lock()
 			if w.tokens[c.Token] && !c.Retry {
@@ -163,7 +175,7 @@ func (w *world) target(t *testing.T, text string) *Target {
 // run carries an operation out, and again after each death of the process, with what the journal holds then.
 func (w *world) run(t *testing.T, kind, id, text string, dieAt int) {
 	t.Helper()
-	w.op, w.saves, w.dieAt = Operation{ID: id, Kind: kind, Phase: Forward}, 0, dieAt
+	w.op, w.saves, w.dieAt = Operation{ID: id, Kind: kind, Phase: Forward, Imports: w.imports}, 0, dieAt
 	for range 100 {
 		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.resourceTypes(), Journal: w}
 		if kind != Delete {
@@ -230,6 +242,50 @@ func TestOperationsSurviveADeathAtAnySave(t *testing.T) {
 				if diff := cmp.Diff(calm.values(), w.values()); diff != "" {
 					t.Errorf("death at save %d: %s", dieAt, diff)
 				}
+			}
+		})
+	}
+}
+
+// found has a thing that is made and two that are there already, the second of which needs the first.
+const found = `
+Resources:
+  A: {Type: Test::Thing, Properties: {Name: old, Value: wanted, Tags: [{Key: k, Value: v}]}}
+  B: {Type: Test::Thing, Properties: {Name: older, Value: !Ref A}}
+`
+
+func TestAnImportSurvivesADeathAtAnySave(t *testing.T) {
+	for _, c := range []struct {
+		name, older, status string
+		rows                []string
+	}{
+		{"import", "as it was", "IMPORT_COMPLETE", []string{"A", "B"}},
+		{"failed import", "", "IMPORT_ROLLBACK_COMPLETE", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			attempt := func(dieAt int) (saves int) {
+				w := newWorld()
+				w.things["old"] = "as it is"
+				if c.older != "" {
+					w.things["older"] = c.older
+				}
+				w.imports = map[string]service.Identifier{"A": {"old"}, "B": {"older"}}
+				calm := maps.Clone(w.things)
+				w.run(t, Import, "op1", found, dieAt)
+				if rows := slices.Sorted(maps.Keys(w.rows)); w.status != c.status || !slices.Equal(rows, c.rows) {
+					t.Errorf("death at save %d: %s, rows %v\n%s", dieAt, w.status, rows, strings.Join(w.events, "\n"))
+				}
+				if diff := cmp.Diff(calm, w.things); diff != "" { // the rollback drops rows and touches no resource
+					t.Errorf("death at save %d: %s", dieAt, diff)
+				}
+				if completed := strings.Count(strings.Join(w.events, "\n"), "A IMPORT_COMPLETE"); completed != 1 {
+					t.Errorf("death at save %d: A was imported %d times", dieAt, completed)
+				}
+				return w.saves
+			}
+			total := attempt(0)
+			for dieAt := 1; dieAt <= total; dieAt++ {
+				attempt(dieAt)
 			}
 		})
 	}

@@ -65,10 +65,14 @@ func Code(err error) string {
 	return "InternalFailure"
 }
 
-// IsInUse reports whether err refuses to change or delete something because something else needs it or works on it, by the names that AWS's services have for this.
+// ErrInUse is the cause of an [Error] that refuses to delete something because something else needs it, where the error's code does not say so.
+var ErrInUse = errors.New("something else needs it")
+
+// IsInUse reports whether err refuses to change or delete something because something else needs it or works on it: by the names that AWS's services have for this,
+// or because [ErrInUse] is its cause.
 func IsInUse(err error) bool {
 	code := Code(err)
-	return code == "DependencyViolation" || code == "DeleteConflict" || strings.HasSuffix(code, "ConflictException") || strings.HasSuffix(code, "InUseException") || strings.HasSuffix(code, "InUse")
+	return errors.Is(err, ErrInUse) || code == "DependencyViolation" || code == "DeleteConflict" || strings.HasSuffix(code, "ConflictException") || strings.HasSuffix(code, "InUseException") || strings.HasSuffix(code, "InUse")
 }
 
 // Unless returns nil for an error with one of the codes, and err otherwise: to delete what is gone already is no failure.

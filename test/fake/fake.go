@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"lambent.dev/lambent/internal/service"
@@ -83,6 +84,11 @@ func (Roles) SessionForService(ctx context.Context, name, role, session string) 
 	return service.Principal{
 		Kind: service.AssumedRole, ARN: role + "/" + session, RoleARN: role, Service: name, Account: service.RequestFrom(ctx).Account,
 	}, nil
+}
+
+// SessionForPrincipal implements [port.Roles].
+func (Roles) SessionForPrincipal(_ context.Context, role, session string) (service.Principal, error) {
+	return service.Principal{Kind: service.AssumedRole, ARN: role + "/" + session, RoleARN: role, Account: strings.Split(role, ":")[4]}, nil
 }
 
 // Functions stands for Lambda: it remembers what it was asked to run later.

@@ -7,6 +7,7 @@ package port
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -203,12 +204,17 @@ type LogLine struct {
 	Message string
 }
 
+// ErrUntrusted is in the errors of [Roles] about a role that is not there, or whose trust policy does not let the service assume it.
+var ErrUntrusted = errors.New("the service cannot assume the role")
+
 // Roles hands out credentials of roles to services. Implemented by services/sts.
 type Roles interface {
 	// AssumeForService returns session credentials of role for service (such as "lambda.amazonaws.com"), when the role's trust policy allows it.
 	AssumeForService(ctx context.Context, service, role, session string, lifetime time.Duration) (Credentials, error)
 	// SessionForService returns the principal of a session of role for service, for calls inside the process, when the role's trust policy allows it.
 	SessionForService(ctx context.Context, service, role, session string) (service.Principal, error)
+	// SessionForPrincipal returns the principal of a session of role, which the principal of ctx assumes: what he may do and the role's trust policy must allow it.
+	SessionForPrincipal(ctx context.Context, role, session string) (service.Principal, error)
 	// CheckPassRole tells whether the principal of ctx may pass role to service, and whether the role's trust policy lets the service assume it.
 	CheckPassRole(ctx context.Context, role, service string) error
 }

@@ -149,7 +149,7 @@ func (g *Gateway) deleteCertificate(ctx context.Context, in *aws.DeleteClientCer
 			}
 			for _, st := range stages {
 				if text(st.ClientCertificateId) == in.ClientCertificateId {
-					return badRequest("Client certificate %s is in use by stage %s of API %s", in.ClientCertificateId, *st.StageName, row.Value.ID)
+					return inUse("Client certificate %s is in use by stage %s of API %s", in.ClientCertificateId, *st.StageName, row.Value.ID)
 				}
 			}
 		}

@@ -246,7 +246,7 @@ func (g *Gateway) deleteDeployment(ctx context.Context, in *aws.DeleteDeployment
 		}
 		for _, st := range stages {
 			if text(st.DeploymentId) == d.ID || st.CanarySettings != nil && text(st.CanarySettings.DeploymentId) == d.ID {
-				return badRequest("Active stages pointing to this deployment must be moved or deleted")
+				return inUse("Active stages pointing to this deployment must be moved or deleted")
 			}
 		}
 		tx.Delete(s.Deployment(id, d.ID))

@@ -14,6 +14,11 @@ func notFound(format string, args ...any) error {
 
 func badRequest(format string, args ...any) error { return api.BadRequest(format, args...) }
 
+// inUse refuses to delete what something else needs: some operations have BadRequestException for it.
+func inUse(format string, args ...any) error {
+	return &service.Error{Code: "BadRequestException", Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Err: service.ErrInUse}
+}
+
 func conflict(format string, args ...any) error { return api.Conflict(format, args...) }
 
 func limitExceeded(format string, args ...any) error {

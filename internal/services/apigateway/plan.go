@@ -301,7 +301,7 @@ func (g *Gateway) deletePlan(ctx context.Context, in *aws.DeleteUsagePlanInput) 
 			return err
 		}
 		if len(p.ApiStages) > 0 {
-			return badRequest("Cannot delete Usage Plan %s because it still has API Stages associated with it: %s", *p.Id, stageNames(&p))
+			return inUse("Cannot delete Usage Plan %s because it still has API Stages associated with it: %s", *p.Id, stageNames(&p))
 		}
 		for row, err := range record.Range[api.PlanKey](tx, s.PlanKeys(*p.Id).Span()) {
 			if err != nil {

@@ -118,7 +118,7 @@ func (g *Gateway) deleteLink(ctx context.Context, in *aws.DeleteVpcLinkInput) (*
 			return err
 		}
 		if user != "" {
-			return badRequest("Cannot delete vpc link. Vpc link '%s', is referenced in [%s].", in.VpcLinkId, user)
+			return inUse("Cannot delete vpc link. Vpc link '%s', is referenced in [%s].", in.VpcLinkId, user)
 		}
 		tx.Delete(s.Link(in.VpcLinkId))
 		return nil

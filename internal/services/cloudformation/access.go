@@ -13,6 +13,7 @@ import (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html.
 func access() map[string]service.Access {
 	all := driftAccess()
+	maps.Copy(all, setAccess())
 	maps.Copy(all, map[string]service.Access{
 		"CreateChangeSet":   on("CreateChangeSet", func(in *cloudformation.CreateChangeSetInput) string { return in.StackName }),
 		"DescribeChangeSet": on("DescribeChangeSet", func(in *cloudformation.DescribeChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
@@ -57,6 +58,41 @@ func driftAccess() map[string]service.Access {
 		"DescribeStackResourceDrifts":       on("DescribeStackResourceDrifts", func(in *cloudformation.DescribeStackResourceDriftsInput) string { return in.StackName }),
 		"DescribeStackDriftDetectionStatus": service.OnAny("cloudformation:DescribeStackDriftDetectionStatus"),
 	}
+}
+
+// setAccess says what the operations on stack sets need.
+func setAccess() map[string]service.Access {
+	return map[string]service.Access{
+		"CreateStackSet":                    service.OnAny("cloudformation:CreateStackSet"),
+		"ListStackSets":                     service.OnAny("cloudformation:ListStackSets"),
+		"UpdateStackSet":                    onSet("UpdateStackSet", func(in *cloudformation.UpdateStackSetInput) string { return in.StackSetName }),
+		"DeleteStackSet":                    onSet("DeleteStackSet", func(in *cloudformation.DeleteStackSetInput) string { return in.StackSetName }),
+		"DescribeStackSet":                  onSet("DescribeStackSet", func(in *cloudformation.DescribeStackSetInput) string { return in.StackSetName }),
+		"CreateStackInstances":              onSet("CreateStackInstances", func(in *cloudformation.CreateStackInstancesInput) string { return in.StackSetName }),
+		"UpdateStackInstances":              onSet("UpdateStackInstances", func(in *cloudformation.UpdateStackInstancesInput) string { return in.StackSetName }),
+		"DeleteStackInstances":              onSet("DeleteStackInstances", func(in *cloudformation.DeleteStackInstancesInput) string { return in.StackSetName }),
+		"DescribeStackInstance":             onSet("DescribeStackInstance", func(in *cloudformation.DescribeStackInstanceInput) string { return in.StackSetName }),
+		"ListStackInstances":                onSet("ListStackInstances", func(in *cloudformation.ListStackInstancesInput) string { return in.StackSetName }),
+		"ListStackInstanceResourceDrifts":   onSet("ListStackInstanceResourceDrifts", func(in *cloudformation.ListStackInstanceResourceDriftsInput) string { return in.StackSetName }),
+		"DescribeStackSetOperation":         onSet("DescribeStackSetOperation", func(in *cloudformation.DescribeStackSetOperationInput) string { return in.StackSetName }),
+		"ListStackSetOperations":            onSet("ListStackSetOperations", func(in *cloudformation.ListStackSetOperationsInput) string { return in.StackSetName }),
+		"ListStackSetOperationResults":      onSet("ListStackSetOperationResults", func(in *cloudformation.ListStackSetOperationResultsInput) string { return in.StackSetName }),
+		"StopStackSetOperation":             onSet("StopStackSetOperation", func(in *cloudformation.StopStackSetOperationInput) string { return in.StackSetName }),
+		"DetectStackSetDrift":               onSet("DetectStackSetDrift", func(in *cloudformation.DetectStackSetDriftInput) string { return in.StackSetName }),
+		"ImportStacksToStackSet":            onSet("ImportStacksToStackSet", func(in *cloudformation.ImportStacksToStackSetInput) string { return in.StackSetName }),
+		"ListStackSetAutoDeploymentTargets": onSet("ListStackSetAutoDeploymentTargets", func(in *cloudformation.ListStackSetAutoDeploymentTargetsInput) string { return in.StackSetName }),
+	}
+}
+
+func onSet[In any](operation string, set func(in *In) string) service.Access {
+	return service.On("cloudformation:"+operation, func(ctx context.Context, in *In) string {
+		name := set(in)
+		if !strings.Contains(name, ":") {
+			name += ":*"
+		}
+		p := placeOf(ctx)
+		return "arn:aws:cloudformation:" + p.region + ":" + p.account + ":stackset/" + name
+	})
 }
 
 func on[In any](operation string, stack func(in *In) string) service.Access {

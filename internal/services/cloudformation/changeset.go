@@ -88,8 +88,9 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		c.Warning = warnMissing(c.Changes, proposal.missing)
 	}
 	err = s.Store.Update(ctx, func(tx store.Txn) error {
-		if have, err := record.Has(tx, p.changeSet(stack.ID, c.Name)); err != nil || have {
-			if have {
+		old, found, err := record.Get[changeSetRecord](tx, p.changeSet(stack.ID, c.Name))
+		if err != nil || found && old.Execution != obsolete {
+			if err == nil {
 				return service.Errorf("AlreadyExistsException", "ChangeSet %s cannot be created due to a mismatch with existing attribute Name", c.ID).WithStatus(400)
 			}
 			return err
@@ -102,6 +103,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 				return err
 			}
 		}
+		dropTemplate(tx, p, old.Deployment.TemplateID)
 		saveTemplate(tx, p, id, proposal)
 		return record.Set(tx, p.changeSet(stack.ID, c.Name), c)
 	})
@@ -161,13 +163,11 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 }
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
-	for parameter, given := range map[string]bool{
-		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-		"DeploymentMode":        in.DeploymentMode != "",
-	} {
-		if given {
-			return unsupported("CreateChangeSet", parameter)
-		}
+	if err := checkRollback("CreateChangeSet", in.RollbackConfiguration); err != nil {
+		return err
+	}
+	if in.DeploymentMode != "" {
+		return unsupported("CreateChangeSet", "DeploymentMode")
 	}
 	return checkTopics(in.NotificationARNs)
 }
@@ -189,7 +189,7 @@ func (s *Service) findChangeSet(ctx context.Context, name string, stack *string)
 				return err
 			}
 			c, ok, err := record.Get[changeSetRecord](r, p.changeSet(st.ID, name))
-			if ok {
+			if ok && c.Execution != obsolete {
 				found = &c
 			}
 			return err
@@ -203,7 +203,11 @@ func (s *Service) findChangeSet(ctx context.Context, name string, stack *string)
 				return nil
 			}
 		}
-		return nil
+		c, ok, err := record.Get[changeSetRecord](r, p.pastChangeSet(name))
+		if ok {
+			found = &c
+		}
+		return err
 	})
 	if err == nil && found == nil {
 		err = noChangeSet(name)
@@ -335,7 +339,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 			return err
 		}
 		stack.ChangeSetID, stack.Updated = c.ID, s.Clock.Now()
-		if err := dropChangeSets(tx, p, c.StackID, c.Deployment.TemplateID, stack.TemplateID); err != nil {
+		if err := retireChangeSets(tx, p, c.StackID, c.Deployment.TemplateID, stack.TemplateID); err != nil {
 			return err
 		}
 		c.Execution = "EXECUTE_IN_PROGRESS"
@@ -363,20 +367,45 @@ func executed(tx store.Txn, p place, st *stackRecord, ok bool) error {
 	return record.Set(tx, p.changeSet(st.ID, executedName), c)
 }
 
+// obsolete is what becomes of the change sets of a stack that is changed otherwise, until it is changed again: their names are free, and their ARNs still lead to them.
+const obsolete = cloudformation.ExecutionStatusObsolete
+
+// retireChangeSets makes the change sets of a stack obsolete and removes those that were, with their templates but those to keep.
+func retireChangeSets(tx store.Txn, p place, stackID string, keep ...string) error {
+	return endChangeSets(tx, p, stackID, false, keep)
+}
+
 // dropChangeSets removes the change sets of a stack, and their templates but those to keep.
 func dropChangeSets(tx store.Txn, p place, stackID string, keep ...string) error {
-	all, err := record.List[changeSetRecord](tx, p.changeSets(stackID).Span())
+	return endChangeSets(tx, p, stackID, true, keep)
+}
+
+func endChangeSets(tx store.Txn, p place, stackID string, all bool, keep []string) error {
+	rows, err := record.List[changeSetRecord](tx, p.changeSets(stackID).Span())
 	if err != nil {
 		return err
 	}
-	for _, c := range all {
+	for _, c := range rows {
 		if c.wasExecuted() {
 			tx.Delete(p.changeSet(stackID, executedName))
+			if all { // a deleted stack's can still be described
+				if err := record.Set(tx, p.pastChangeSet(c.ID), c); err != nil {
+					return err
+				}
+			}
 			continue // the stack has its template
 		}
-		tx.Delete(p.changeSet(stackID, c.Name))
-		if !slices.Contains(keep, c.Deployment.TemplateID) {
-			dropTemplate(tx, p, c.Deployment.TemplateID)
+		kept := slices.Contains(keep, c.Deployment.TemplateID)
+		if all || kept || c.Execution == obsolete {
+			tx.Delete(p.changeSet(stackID, c.Name))
+			if !kept {
+				dropTemplate(tx, p, c.Deployment.TemplateID)
+			}
+			continue
+		}
+		c.Execution = obsolete
+		if err := record.Set(tx, p.changeSet(stackID, c.Name), c); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -422,7 +451,7 @@ func (s *Service) listChangeSets(ctx context.Context, in *cloudformation.ListCha
 		all, err := record.List[changeSetRecord](r, placeOf(ctx).changeSets(stack.ID).Span())
 		slices.SortFunc(all, func(a, b changeSetRecord) int { return a.Created.Compare(b.Created) })
 		for _, c := range all {
-			if c.wasExecuted() {
+			if c.wasExecuted() || c.Execution == obsolete {
 				continue
 			}
 			out.Summaries = append(out.Summaries, cloudformation.ChangeSetSummary{

@@ -14,12 +14,18 @@
 //	resource stack-id logical-id        deploy.Resource
 //	event stack-id stamp                [eventRecord], in the order of commits
 //	changeset stack-id name             [changeSetRecord]
+//	pastchangeset changeset-id          [changeSetRecord], the last one that a deleted stack executed
 //	operation stack-id                  [operationRecord], the last one
 //	detection detection-id              [detectionRecord]
 //	drift stack-id logical-id           [driftRecord]
 //	export name                         [exportRecord]
 //	import name stack-id                the name of the stack that imports it
 //	macro name                          [macroRecord]
+//	setname name                        the id of the stack set that has the name now
+//	set set-id                          [stackSetRecord]
+//	instance set-id account region      [instanceRecord]
+//	setoperation set-id operation-id    [setOperationRecord], the last [keptOperations]
+//	setresult set-id operation-id account region   [setResultRecord], a step of the operation
 //	ran operation-id                    the id of the stack of an operation, for its events
 //	cancel operation-id                 there when the operation was cancelled
 //	signal operation-id logical-id unique-id   [signalRecord], as long as the operation goes on
@@ -32,11 +38,18 @@
 // A step that waits (for a custom resource, a signal, a nested stack) keeps its operation's job until it is answered: up to [maxOperations] stacks at a time. A restart runs the job
 // again, and the step finds what was answered meanwhile. Nothing polls: [board] wakes those who wait.
 //
+// # Stack sets
+//
+// An operation on a stack set is a job ([setKind]) of its own, one at a time for a stack set. Each of its stacks is a step: a row says that it begins before the stack is touched, and what came of it after.
+// What happens within a step is a stack's own operation with its own journal. It carries the id of the set's operation as its token, so that a step that is repeated after a crash finds
+// what it did: it asks for a stack's operation once (ADR 0139). The calls are those of the execution role of the stack's account, which the administration role assumes.
+//
 // # Secrets
 //
 // Rows keep dynamic references as they stand in the template. Their values are read when a resource type is called, as the principal that deploys.
 //
 // # What it deliberately is not
 //
-// Stack sets are refused by name.
+// Stack sets of an organisation (SERVICE_MANAGED) are refused by name: the accounts of this platform form none. So are rollback triggers, the registry of
+// extensions, stack refactors and generated templates.
 package cloudformation

@@ -185,6 +185,7 @@ func (s *Service) settle(tx store.Txn, p place, d detectionRecord, found []drift
 		d.Status = "DETECTION_FAILED"
 		d.Reason = "Failed to detect drift on resource [" + strings.Join(unread, ", ") + "]"
 	}
+	tx.OnCommit(func() { s.board.tell(d.ID) })
 	st.Drift = stackDrift{Status: d.Drift, Checked: s.Clock.Now(), Detection: d.ID}
 	if err := record.Set(tx, p.stack(st.ID), st); err != nil {
 		return err

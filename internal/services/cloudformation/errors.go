@@ -37,6 +37,25 @@ func lacking(capabilities []string) error {
 	return service.Errorf("InsufficientCapabilitiesException", "Requires capabilities : [%s]", strings.Join(capabilities, ", ")).WithStatus(400)
 }
 
+func noStackSet(name string) error {
+	return service.Errorf("StackSetNotFoundException", "StackSet %s not found", name).WithStatus(404)
+}
+
+// isNoSet tells whether err says that a stack set does not exist.
+func isNoSet(err error) bool { return service.Code(err) == "StackSetNotFoundException" }
+
+func noInstance(set string, t setTarget) error {
+	return service.Errorf("StackInstanceNotFoundException", "Stack instance for account %s in region %s of StackSet %s not found", t.Account, t.Region, set).WithStatus(404)
+}
+
+func noSetOperation(id string) error {
+	return service.Errorf("OperationNotFoundException", "Operation %s not found", id).WithStatus(404)
+}
+
+func badOperation(format string, args ...any) error {
+	return service.Errorf("InvalidOperationException", format, args...).WithStatus(400)
+}
+
 func exists(name string) error {
 	return service.Errorf("AlreadyExistsException", "Stack [%s] already exists", name).WithStatus(400)
 }

@@ -34,6 +34,7 @@ func (p place) changeSet(stack, name string) key.Key {
 	return p.changeSets(stack).Str(name)
 }
 func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str(stack) }
+func (p place) pastChangeSet(id string) key.Key { return p.base("pastchangeset").Str(id) }
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
 func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }
@@ -49,6 +50,24 @@ func (p place) signals(operation, logicalID string) key.Key {
 
 func (p place) waiting(operation, logicalID string) key.Key {
 	return p.base("waiting").Str(operation).Str(logicalID)
+}
+func (p place) setName(name string) key.Key  { return p.base("setname").Str(name) }
+func (p place) set(id string) key.Key        { return p.base("set").Str(id) }
+func (p place) instances(set string) key.Key { return p.base("instance").Str(set) }
+func (p place) instance(set string, t setTarget) key.Key {
+	return p.instances(set).Str(t.Account).Str(t.Region)
+}
+func (p place) setOperations(set string) key.Key { return p.base("setoperation").Str(set) }
+func (p place) setOperation(set, operation string) key.Key {
+	return p.setOperations(set).Str(operation)
+}
+
+func (p place) setResults(set, operation string) key.Key {
+	return p.base("setresult").Str(set).Str(operation)
+}
+
+func (p place) setResult(set, operation string, t setTarget) key.Key {
+	return p.setResults(set, operation).Str(t.Account).Str(t.Region)
 }
 func (p place) ran(operation string) key.Key  { return p.base("ran").Str(operation) }
 func (p place) export(name string) key.Key    { return p.base("export").Str(name) }

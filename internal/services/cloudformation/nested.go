@@ -152,23 +152,29 @@ func (s *Service) readNested(ctx context.Context, id service.Identifier) (*stack
 // settled waits until nothing works on a stack, and returns it as a resource when its status is one of good. A nested stack ends in its own time: it has a limit of
 // its own, if any.
 func (s *Service) settled(ctx context.Context, id string, good ...string) (service.Resource, error) {
+	st, err := s.quiet(ctx, id)
+	if err != nil {
+		return service.Resource{}, err
+	}
+	if slices.Contains(good, st.Status) {
+		return st.resource(), nil
+	}
+	return st.resource(), fmt.Errorf("Embedded stack %s was not successfully %s: %s", st.ID, verb(good), st.why())
+}
+
+// quiet waits until nothing works on a stack and returns it.
+func (s *Service) quiet(ctx context.Context, id string) (*stackRecord, error) {
 	told, stop := s.board.watch(id)
 	defer stop()
 	for {
 		st, err := s.findStack(ctx, id)
-		if err != nil {
-			return service.Resource{}, err
-		}
-		if slices.Contains(good, st.Status) {
-			return st.resource(), nil
-		}
-		if !strings.HasSuffix(st.Status, "_IN_PROGRESS") {
-			return st.resource(), fmt.Errorf("Embedded stack %s was not successfully %s: %s", st.ID, verb(good), st.why())
+		if err != nil || !strings.HasSuffix(st.Status, "_IN_PROGRESS") {
+			return st, err
 		}
 		select {
 		case <-told:
 		case <-ctx.Done():
-			return service.Resource{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

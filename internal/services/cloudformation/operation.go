@@ -176,7 +176,7 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	}
 	as, err := s.deployer(ctx, op)
 	if refused := (*service.Error)(nil); errors.As(err, &refused) { // the role is gone, or does not trust this service any more
-		return fail(err)
+		return fail(service.Errorf(refused.Code, "%s", refused.Message)) // its cause is not for the client
 	}
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type stackRecord struct {
 	Notify *notifyRecord `json:",omitempty"`
 	// Parent is set for a nested stack.
 	Parent *parentRecord `json:",omitempty"`
+	// StackSet is the id of the stack set that the stack belongs to, or empty.
+	StackSet string `json:",omitempty"`
 	// Last is the last operation.
 	Last operationEntry `json:",omitzero"`
 	// Timeout is that of the stack's creation, in minutes; 0 without one.

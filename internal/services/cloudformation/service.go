@@ -19,6 +19,9 @@ import (
 // maxOperations is how many stacks are worked on at a time. An operation may wait for an hour for a custom resource or a nested stack.
 const maxOperations = 256
 
+// maxSetOperations is how many stack sets are worked on at a time. Their stacks count for [maxOperations].
+const maxSetOperations = 64
+
 // Options are the ports that the service uses.
 type Options struct {
 	// Types returns every resource type of the platform; it is called when the first template is read, after all services are built.
@@ -69,10 +72,16 @@ func New(deps service.Deps, options Options) service.Service {
 		DescribeStackDriftDetectionStatus: s.describeStackDriftDetectionStatus, DescribeStackResourceDrifts: s.describeStackResourceDrifts,
 		DescribeAccountLimits: s.describeAccountLimits,
 		ListExports:           s.listExports, ListImports: s.listImports,
+		CreateStackSet: s.createStackSet, UpdateStackSet: s.updateStackSet, DeleteStackSet: s.deleteStackSet, DescribeStackSet: s.describeStackSet, ListStackSets: s.listStackSets,
+		CreateStackInstances: s.createStackInstances, UpdateStackInstances: s.updateStackInstances, DeleteStackInstances: s.deleteStackInstances,
+		DescribeStackInstance: s.describeStackInstance, ListStackInstances: s.listStackInstances, ListStackInstanceResourceDrifts: s.listStackInstanceResourceDrifts,
+		DescribeStackSetOperation: s.describeStackSetOperation, ListStackSetOperations: s.listStackSetOperations, ListStackSetOperationResults: s.listStackSetOperationResults,
+		StopStackSetOperation: s.stopStackSetOperation, DetectStackSetDrift: s.detectStackSetDrift, ImportStacksToStackSet: s.importStacksToStackSet,
+		ListStackSetAutoDeploymentTargets: s.listStackSetAutoDeploymentTargets,
 	}
 	return service.Service{
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
-		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, s.notifyJobs()},
+		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, {Name: setKind, Handle: s.operateSet, Concurrency: maxSetOperations}, s.notifyJobs()},
 		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
 	}
 }

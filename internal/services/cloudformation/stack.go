@@ -64,13 +64,14 @@ func (s *Service) newStack(ctx context.Context, name string) (*stackRecord, erro
 	return &stackRecord{ID: "arn:aws:cloudformation:" + p.region + ":" + p.account + ":stack/" + name + "/" + id, Name: name, Created: s.Clock.Now()}, nil
 }
 
-// claimName writes a new stack under its name.
+// claimName writes a new stack under its name, which may be the one that it has in review.
 func (s *Service) claimName(tx store.Txn, p place, stack *stackRecord) error {
-	if have, err := record.Has(tx, p.name(stack.Name)); err != nil || have {
-		if have {
-			return exists(stack.Name)
-		}
+	have, err := lookup(tx, p, stack.Name)
+	switch {
+	case err != nil && !isMissing(err):
 		return err
+	case err == nil && (have.ID != stack.ID || have.Status != cloudformation.StackStatusReviewInProgress):
+		return exists(stack.Name)
 	}
 	tx.Set(p.name(stack.Name), []byte(stack.ID))
 	return record.Set(tx, p.stack(stack.ID), stack)
@@ -86,23 +87,13 @@ func updatable(st *stackRecord) error {
 }
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
-	for parameter, given := range map[string]bool{
-		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-	} {
-		if given {
-			return nil, unsupported("CreateStack", parameter)
-		}
+	if err := checkRollback("CreateStack", in.RollbackConfiguration); err != nil {
+		return nil, err
 	}
 	if err := checkTopics(in.NotificationARNs); err != nil {
 		return nil, err
 	}
-	if _, err := s.findStack(ctx, in.StackName); !isMissing(err) {
-		if err == nil {
-			err = exists(in.StackName)
-		}
-		return nil, err
-	}
-	stack, err := s.newStack(ctx, in.StackName)
+	stack, err := s.toCreate(ctx, in.StackName)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +105,9 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	stack.Policy = deref(policy)
 	if parent, ok := ctx.Value(parentKey{}).(parentRecord); ok {
 		stack.Parent = &parent
+	}
+	if of, ok := ctx.Value(setTemplateKey{}).(setTemplate); ok {
+		stack.StackSet = of.set
 	}
 	q := request{
 		kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters,
@@ -135,16 +129,26 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 	return &cloudformation.CreateStackOutput{StackId: &stack.ID}, nil
 }
 
+// toCreate returns the stack that CreateStack makes: a new one, or one in review, whose change sets become obsolete.
+func (s *Service) toCreate(ctx context.Context, name string) (*stackRecord, error) {
+	st, err := s.findStack(ctx, name)
+	switch {
+	case isMissing(err):
+		return s.newStack(ctx, name)
+	case err != nil:
+		return nil, err
+	case st.Status != cloudformation.StackStatusReviewInProgress:
+		return nil, exists(name)
+	}
+	return st, nil
+}
+
 // noUpdates is the message that command line tools look for.
 const noUpdates = "No updates are to be performed."
 
 func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
-	for parameter, given := range map[string]bool{
-		"RollbackConfiguration": in.RollbackConfiguration != nil && len(in.RollbackConfiguration.RollbackTriggers) > 0,
-	} {
-		if given {
-			return nil, unsupported("UpdateStack", parameter)
-		}
+	if err := checkRollback("UpdateStack", in.RollbackConfiguration); err != nil {
+		return nil, err
 	}
 	stack, err := s.findStack(ctx, in.StackName)
 	if err != nil {
@@ -200,7 +204,7 @@ func (s *Service) begin(ctx context.Context, stackID string, proposal *proposal,
 		}
 		return nil
 	}, func(tx store.Txn, p place, st *stackRecord) error {
-		return dropChangeSets(tx, p, stackID, id, st.TemplateID)
+		return retireChangeSets(tx, p, stackID, id, st.TemplateID)
 	})
 }
 

@@ -13,9 +13,12 @@ import (
 )
 
 // stored reads the values of parameters that name entries of the Parameter Store, as the caller, and notes them in values.
-func (s *Service) stored(ctx context.Context, values map[string]string) func(parameter, name string) (string, error) {
+func (s *Service) stored(ctx context.Context, t *template.Template, values map[string]string) func(parameter, name string) (string, error) {
 	return func(parameter, name string) (string, error) {
 		out, err := service.Call[ssm.GetParameterOutput](ctx, s.Door, "ssm", "GetParameter", &ssm.GetParameterInput{Name: name})
+		if missingParameter(err) && t.Parameters[parameter].Default == nil { // in which case CloudFormation says no more
+			return "", template.Errorf("Parameter %s should either have input value or default value", parameter)
+		}
 		if missingParameter(err) {
 			return "", template.Errorf("Unable to fetch parameters [%s] from parameter store for this account.", name)
 		}

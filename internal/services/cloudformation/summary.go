@@ -47,12 +47,18 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformation.GetTemplat
 }
 
 func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformation.GetTemplateSummaryInput) (*cloudformation.GetTemplateSummaryOutput, error) {
-	if deref(in.StackSetName) != "" {
-		return nil, unsupported("GetTemplateSummary", "StackSetName")
-	}
 	text, err := s.text(ctx, in.TemplateBody, in.TemplateURL)
 	if err != nil {
 		return nil, err
+	}
+	if deref(in.StackSetName) != "" {
+		set, err := s.readSet(ctx, *in.StackSetName, in.CallAs)
+		if err != nil {
+			return nil, err
+		}
+		if text, err = s.storedTemplate(ctx, set.TemplateID, "Original"); err != nil {
+			return nil, err
+		}
 	}
 	if text == "" && deref(in.StackName) != "" {
 		st, err := s.findStack(ctx, *in.StackName)

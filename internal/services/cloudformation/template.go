@@ -12,6 +12,8 @@ import (
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -43,13 +45,19 @@ func (s *Service) expand(ctx context.Context, text string, given map[string]stri
 		if env.Template, err = template.Values(d); err != nil {
 			return nil, visible(err)
 		}
-		env.Parameters = lenient(env.Template, given, s.stored(ctx, map[string]string{}))
+		env.Parameters = lenient(env.Template, given, s.stored(ctx, env.Template, map[string]string{}))
 		t := &transformer{s: s, env: &env}
 		if d, err = t.run(ctx, d); err != nil {
 			return nil, err
 		}
 	}
-	return e, e.decode(d)
+	if err := e.decode(d); err != nil {
+		return nil, err
+	}
+	if len(e.transforms) == 0 && !e.macros {
+		e.processed = text // nothing was processed: YAML stays YAML
+	}
+	return e, nil
 }
 
 // declared reads which transforms a template asks for.
@@ -221,7 +229,7 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 		return nil, err
 	}
 	stored := map[string]string{}
-	resolved, err := t.Values(given, s.stored(ctx, stored))
+	resolved, err := t.Values(given, s.stored(ctx, t, stored))
 	if err != nil {
 		return nil, visible(err)
 	}
@@ -332,7 +340,11 @@ func (s *Service) checkRole(ctx context.Context, role string) error {
 	if s.options.Roles == nil {
 		return unsupported("CreateChangeSet", "RoleARN")
 	}
-	return s.options.Roles.CheckPassRole(ctx, role, stackService)
+	err := s.options.Roles.CheckPassRole(ctx, role, stackService)
+	if errors.Is(err, port.ErrUntrusted) {
+		return &service.Error{Code: "ValidationError", Status: 400, Message: "Role " + role + " is invalid or cannot be assumed", Err: err}
+	}
+	return err
 }
 
 // env returns the environment of a stack's template, without the template and its values; imported, when not nil, learns the names of the exports that are used.

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -121,10 +122,75 @@ func TestTemplatesAreKeptAsWrittenAndAsExpanded(t *testing.T) {
 	e := newEnv(t)
 	e.create("s", twoThings)
 	e.want("s", "CREATE_COMPLETE")
-	for stage, want := range map[string]string{"Original": twoThings, "Processed": `"Fn::GetAtt":["A","Arn"]`} {
+	for stage, want := range map[string]string{"Original": twoThings, "Processed": twoThings} { // without a transform nothing is expanded
 		out, err := call[cloudformation.GetTemplateOutput](e, "GetTemplate", &cloudformation.GetTemplateInput{StackName: ptr("s"), TemplateStage: stage})
 		if err != nil || !strings.Contains(*out.TemplateBody, want) {
 			t.Errorf("%s: %+v, %v", stage, out, err)
+		}
+	}
+}
+
+func TestABodyHasALimitAndAnObjectAnother(t *testing.T) {
+	e := newEnv(t)
+	body := twoThings + strings.Repeat("#", maxBody-len(twoThings))
+	e.create("s", body)
+	body += "#"
+	_, err := call[cloudformation.CreateStackOutput](e, "CreateStack", &cloudformation.CreateStackInput{StackName: "t", TemplateBody: &body})
+	want := "1 validation error detected: Value '" + body + "' at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200"
+	var refused *service.Error
+	if !errors.As(err, &refused) || refused.Code != "ValidationError" || refused.Message != want {
+		t.Errorf("a byte too many: %.200v", err)
+	}
+}
+
+func TestAStackInReviewIsCreatedOverItsChangeSets(t *testing.T) {
+	e := newEnv(t)
+	body := twoThings
+	set := e.propose(&cloudformation.CreateChangeSetInput{StackName: "s", ChangeSetName: "c", ChangeSetType: "CREATE", TemplateBody: &body})
+	e.create("s", body)
+	if s := e.want("s", "CREATE_COMPLETE"); *s.StackId != *set.StackId {
+		t.Errorf("the stack is %s, and was %s in review", *s.StackId, *set.StackId)
+	}
+	find := func(name string) (*cloudformation.DescribeChangeSetOutput, error) {
+		return call[cloudformation.DescribeChangeSetOutput](e, "DescribeChangeSet", &cloudformation.DescribeChangeSetInput{StackName: ptr("s"), ChangeSetName: name})
+	}
+	if out, err := find(*set.ChangeSetId); err != nil || out.ExecutionStatus != "OBSOLETE" {
+		t.Errorf("by its id: %+v, %v", out, err)
+	}
+	if _, err := find("c"); service.Code(err) != "ChangeSetNotFound" {
+		t.Errorf("by its name: %v", err)
+	}
+	if _, err := call[cloudformation.CreateStackOutput](e, "CreateStack", &cloudformation.CreateStackInput{StackName: "s", TemplateBody: &body}); service.Code(err) != "AlreadyExistsException" {
+		t.Errorf("creating it again: %v", err)
+	}
+	// The name is free, and the next change ends what is obsolete.
+	changed := strings.Replace(body, "Value: one", "Value: uno", 1)
+	e.propose(&cloudformation.CreateChangeSetInput{StackName: "s", ChangeSetName: "c", ChangeSetType: "UPDATE", TemplateBody: &changed})
+	e.execute("s")
+	e.want("s", "UPDATE_COMPLETE")
+	if _, err := find(*set.ChangeSetId); service.Code(err) != "ChangeSetNotFound" {
+		t.Errorf("after the next change: %v", err)
+	}
+	// What was executed last can be described when the stack is gone.
+	last := deref(e.want("s", "UPDATE_COMPLETE").ChangeSetId)
+	if _, err := call[cloudformation.DeleteStackOutput](e, "DeleteStack", &cloudformation.DeleteStackInput{StackName: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	e.want(*set.StackId, "DELETE_COMPLETE")
+	if out, err := find(last); err != nil || out.ExecutionStatus != "EXECUTE_COMPLETE" {
+		t.Errorf("of a deleted stack: %+v, %v", out, err)
+	}
+}
+
+func TestRollbackTriggersAreRefused(t *testing.T) {
+	for _, c := range []struct{ arn, typ, want string }{
+		{"x", "Another", "Rollback Trigger Type not supported"},
+		{"arn:aws:cloudwatch:us-east-1:123456789012:example-name", "AWS::CloudWatch::Alarm", "RelativeId of a Rollback Trigger's ARN is incorrect"},
+		{"arn:aws:cloudwatch:us-east-1:123456789012:alarm:a", "AWS::CloudWatch::Alarm", "does not support the parameter RollbackConfiguration"},
+	} {
+		err := checkRollback("CreateStack", &cloudformation.RollbackConfiguration{RollbackTriggers: []cloudformation.RollbackTrigger{{Arn: c.arn, Type: c.typ}}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.arn, err)
 		}
 	}
 }

@@ -43,11 +43,20 @@ func virtualBucket(host string) (string, bool) {
 	return "", false
 }
 
+// maxBody is the longest template that a call brings with it, in bytes, see
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html. A longer one comes from S3.
+const maxBody = 51_200
+
 // text returns the template that a call brings with it, or "" when it brings none. As with CloudFormation, a URL of a template is not of the form s3://.
 func (s *Service) text(ctx context.Context, body, location *string) (string, error) {
+	of, brought := ctx.Value(setTemplateKey{}).(setTemplate)
 	switch {
+	case brought:
+		return of.text, nil
 	case deref(body) != "" && deref(location) != "":
 		return "", invalid("You can only specify one of TemplateBody or TemplateURL")
+	case len(deref(body)) > maxBody:
+		return "", invalid("1 validation error detected: Value '%s' at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to %d", *body, maxBody)
 	case deref(location) == "":
 		return deref(body), nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/iam"
 	"lambent.dev/lambent/internal/service"
@@ -46,11 +47,11 @@ func (s *IAM) putAll(ctx context.Context, name, doc string, old, now []holder) e
 	return nil
 }
 
-// policyResource is named by its stack, because the policy itself has no id.
+// policyResource is named by its stack, because the policy itself has no id. As recorded of AWS, the id has the beginnings of both names: "stack-fnSe-3OZPF82JL41D".
 func policyResource(c service.ResourceCall) service.Resource {
 	id := c.PhysicalID
 	if id == "" {
-		id = c.Name(128, nil)
+		id = c.StackName[:min(5, len(c.StackName))] + "-" + c.LogicalID[:min(4, len(c.LogicalID))] + "-" + c.NameSeed[strings.LastIndexByte(c.NameSeed, '-')+1:]
 	}
 	return service.Resource{PhysicalID: id, Attributes: map[string]any{"Id": id}}
 }

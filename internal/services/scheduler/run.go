@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"hash/fnv"
@@ -134,17 +135,26 @@ const (
 	defaultAge     = 86_400 // seconds
 )
 
-func (r *scheduleRecord) retry() *deliver.Retry {
-	attempts, age := int32(defaultRetries), int32(defaultAge)
-	if p := r.Target.RetryPolicy; p != nil {
-		if p.MaximumRetryAttempts != nil {
-			attempts = *p.MaximumRetryAttempts
-		}
-		if p.MaximumEventAgeInSeconds != nil {
-			age = *p.MaximumEventAgeInSeconds
-		}
+// retryPolicy returns the retry policy that counts, with the default of what was not given.
+func (r *scheduleRecord) retryPolicy() *api.RetryPolicy {
+	p := api.RetryPolicy{MaximumRetryAttempts: new(int32(defaultRetries)), MaximumEventAgeInSeconds: new(int32(defaultAge))}
+	if given := r.Target.RetryPolicy; given != nil {
+		p.MaximumRetryAttempts = cmp.Or(given.MaximumRetryAttempts, p.MaximumRetryAttempts)
+		p.MaximumEventAgeInSeconds = cmp.Or(given.MaximumEventAgeInSeconds, p.MaximumEventAgeInSeconds)
 	}
-	return &deliver.Retry{Attempts: int(attempts), Age: time.Duration(age) * time.Second}
+	return &p
+}
+
+func (r *scheduleRecord) retry() *deliver.Retry {
+	p := r.retryPolicy()
+	return &deliver.Retry{Attempts: int(*p.MaximumRetryAttempts), Age: time.Duration(*p.MaximumEventAgeInSeconds) * time.Second}
+}
+
+// shownTarget is the target as GetSchedule tells it: AWS shows the retry policy also when it was not given.
+func (r *scheduleRecord) shownTarget() *api.Target {
+	t := r.Target
+	t.RetryPolicy = r.retryPolicy()
+	return &t
 }
 
 // dropped notes a delivery that was given up.

@@ -178,7 +178,7 @@ func (s *Service) getSchedule(ctx context.Context, in *api.GetScheduleInput) (*a
 	return &api.GetScheduleOutput{
 		ActionAfterCompletion: r.After, Arn: new(p.scheduleARN(r.Group, r.Name)), CreationDate: &r.Created, Description: opt.Of(r.Description), EndDate: shownTime(r.End),
 		FlexibleTimeWindow: &r.Window, GroupName: &r.Group, KmsKeyArn: opt.Of(r.KMSKey), LastModificationDate: &r.Modified, Name: &r.Name, ScheduleExpression: &r.Expression,
-		ScheduleExpressionTimezone: &r.Zone, StartDate: shownTime(r.Start), State: r.State, Target: &r.Target,
+		ScheduleExpressionTimezone: &r.Zone, StartDate: shownTime(r.Start), State: r.State, Target: r.shownTarget(),
 	}, nil
 }
 

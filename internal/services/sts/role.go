@@ -2,6 +2,7 @@ package sts
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -131,6 +132,23 @@ func (s *STS) SessionForService(ctx context.Context, svc, roleARN, session strin
 	return auth.SessionPrincipal(sess), nil
 }
 
+// SessionForPrincipal implements [port.Roles].
+func (s *STS) SessionForPrincipal(ctx context.Context, roleARN, session string) (service.Principal, error) {
+	if _, err := s.deps.Door.Call(ctx, "sts", "AssumeRole", &api.AssumeRoleInput{RoleArn: roleARN, RoleSessionName: session}); err != nil {
+		return service.Principal{}, err
+	}
+	role, err := s.roles.Role(ctx, roleARN)
+	if err == nil && role == nil {
+		err = denied("The role %s does not exist.", roleARN)
+	}
+	if err != nil {
+		return service.Principal{}, err
+	}
+	sess := roleSession(role, session)
+	sess.Issued = s.deps.Clock.Now().Unix()
+	return auth.SessionPrincipal(sess), nil
+}
+
 // trusted returns the role if its trust policy lets the service assume it.
 func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, error) {
 	role, err := s.roles.Role(ctx, roleARN)
@@ -138,14 +156,16 @@ func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, err
 		return nil, err
 	}
 	if role == nil {
-		return nil, denied("The role %s does not exist.", roleARN)
+		e := denied("The role %s does not exist.", roleARN)
+		e.Err = port.ErrUntrusted
+		return nil, e
 	}
 	r := service.RequestFrom(ctx)
 	caller := service.ServiceCaller(svc, r.Principal.SourceARN, r.Principal.SourceAccount)
 	err = s.deps.Door.Allow(service.As(ctx, caller), service.Target{Action: "sts:AssumeRole", ARN: role.ARN, Policy: role.Trust, Owner: role.Account})
 	if service.Code(err) == "AccessDenied" || service.Code(err) == "AccessDeniedException" {
 		e := denied("The role %s cannot be assumed by %s: its trust policy does not allow sts:AssumeRole to that service principal.", role.ARN, svc)
-		e.Err = err
+		e.Err = errors.Join(port.ErrUntrusted, err)
 		return nil, e
 	}
 	return role, err

@@ -7,16 +7,19 @@ its marker skip_snapshot_verify names, most of which the recording has otherwise
 import json
 import re
 
+import boto3
 from localstack_snapshot.pytest import snapshot
 from localstack_snapshot.snapshots.prototype import SnapshotSession
 
 snapshot.is_aws = lambda: False
 
 # What AWS tells of only since the recordings, and what Lambent adds to messages: the line of the fault.
-LATER = {"LastOperations", "WarmThroughput"}
+LATER = {"LastOperations", "WarmThroughput", "ServiceRegion", "deletionProtectionEnabled"}
 LINE = re.compile(r" \(line \d+\)$")
 # Lists whose order says nothing: AWS has them in that of a hash.
 SETS = {"AttachedPolicies", "AttributeDefinitions", "GlobalSecondaryIndexes", "Parameters", "ResourceIdentifierSummaries", "ResourceTypes", "Tags"}
+# Names with a random end that a recording has as they were.
+NAME = re.compile(r"\b(stack|role)-[0-9a-f]{8}\b(-Function-\w+)?")
 # The addresses of queues.
 QUEUE = re.compile(r"http://(127\.0\.0\.1|localhost):\d+/(?=\d{12}/)")
 
@@ -37,7 +40,7 @@ def normal(value):
     if isinstance(value, list):
         return [normal(v) for v in value]
     if isinstance(value, str):
-        return QUEUE.sub("https://sqs.<region>.amazonaws.com/", LINE.sub("", value))
+        return NAME.sub("<a name>", QUEUE.sub("https://sqs.<region>.amazonaws.com/", LINE.sub("", value)))
     return value
 
 
@@ -53,3 +56,18 @@ def compare(session, verify=True, paths=None):
 
 
 SnapshotSession._transform, SnapshotSession._assert_all = transformed, compare
+
+
+def pytest_sessionstart(session):
+    """Makes the roles of stack sets, which whoever recorded the tests had in his account."""
+    iam = boto3.client("iam")
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    for name, principal, action in (
+        ("Administration", {"Service": "cloudformation.amazonaws.com"}, "sts:AssumeRole"),
+        ("Execution", {"AWS": account}, "*"),
+    ):
+        role = f"AWSCloudFormationStackSet{name}Role"
+        trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}}
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
+        allowed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}
+        iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=json.dumps(allowed))
