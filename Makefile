@@ -65,7 +65,7 @@ attacks: ## long: every attack of test/hostile in every language, with and witho
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s -fuzzminimizetime 1s $$p || exit 1; \
 	  done; done
 
 fuzz-long: ## what DynamoDB reads from the network, an hour each
