@@ -54,14 +54,14 @@ func scopeOf(ctx context.Context) scope {
 
 // parseRef reads the name of a function in the forms that the API accepts: a name, a partial ARN (account:function:name) or an ARN,
 // each with or without a qualifier behind a colon (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html). The qualifier parameter must
-// not contradict. As on AWS, the last word of an ARN without a name is taken for the name.
+// not contradict. As on AWS, the word function may be missing in an ARN, and the last word of an ARN without a name is taken for the name.
 func parseRef(ctx context.Context, name string, qualifier *string) (ref, error) {
 	here := scopeOf(ctx)
 	r := ref{scope: here}
 	parts := strings.Split(name, ":")
 	switch {
 	case parts[0] == "arn":
-		if len(parts) < 6 || parts[2] != "lambda" || parts[5] != "function" {
+		if len(parts) < 6 || parts[2] != "lambda" || parts[5] != "function" && len(parts) > 6 {
 			return r, badName(name)
 		}
 		if parts[3] != here.region && here.region != "" {

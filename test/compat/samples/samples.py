@@ -43,16 +43,18 @@ REPLACING = [
 class Platform:
     """A Lambent of its own: in memory, or with the data folder that has the SDK for functions when there is one."""
 
-    def __init__(self, program, sdk=None):
-        self.program, self.folder, self.sdk = program, tempfile.mkdtemp(), sdk
+    def __init__(self, program, tool, sdk=None):
+        self.program, self.folder, self.tool, self.sdk = program, tempfile.mkdtemp(), tool, sdk
         log, where = os.path.join(self.folder, "log"), ["--ephemeral"]
+        if not tool.sandbox:
+            where += ["--sandbox", "off"]
         if sdk:
             data = os.path.join(self.folder, "data")
             shutil.copytree(sdk, data, symlinks=True)
-            where = ["--data-dir", data]
+            where[:1] = ["--data-dir", data]
         with open(log, "w") as errors:
             self.process = subprocess.Popen(
-                [program, "up", *where, "--listen", "127.0.0.1:0", "--sandbox", "off"], cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
+                [program, "up", *where, "--listen", "127.0.0.1:0"], cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
         ready = self.process.stdout.readline().split()
         if ready[:2] != ["lambent", "ready"]:
             raise RuntimeError("Lambent did not start: see " + log)
@@ -74,7 +76,7 @@ class Platform:
     def fresh(self):
         """Forgets everything: what templates retain is not the next sample's."""
         self.close()
-        self.__init__(self.program, self.sdk)
+        self.__init__(self.program, self.tool, self.sdk)
 
     def left(self):
         """Names what there is of the kinds that stacks make, but for what outlives its stack on AWS too."""
@@ -236,7 +238,7 @@ def main():
     tool = kinds[kind][0](root)
     sdk = with_sdk(program) if tool.sdk else None
     unmet = dict(line.split(": ", 1) for line in read("unmet.txt"))
-    passed, expected, wrong, p = 0, 0, 0, Platform(program, sdk)
+    passed, expected, wrong, p = 0, 0, 0, Platform(program, tool, sdk)
     for sample in only or read(kinds[kind][1]):
         stack = re.sub("[^A-Za-z0-9-]", "-", "s-" + sample)[:40].strip("-")
         try:
@@ -245,7 +247,7 @@ def main():
         except (Unmet, ClientError, subprocess.TimeoutExpired) as e:
             failure = str(e)
             p.close()  # what it left is not the next one's
-            p = Platform(program, sdk)
+            p = Platform(program, tool, sdk)
         if failure is None and sample in unmet:
             print(f"{sample}: passes, and is listed in unmet.txt", flush=True)
             wrong += 1

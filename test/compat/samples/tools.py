@@ -24,7 +24,7 @@ def run(what, command, folder, env, seconds=300):
 class Lambent:
     """`lambent deploy` builds the folder of a SAM template and deploys it."""
 
-    sdk = False
+    sdk = sandbox = False
 
     def __init__(self, root):
         self.root = root
@@ -42,7 +42,7 @@ class Lambent:
 class Npm:
     """A tool of the folder node_modules beside the samples. A sample is copied, since tools leave files in it."""
 
-    sdk = True
+    sdk, sandbox = True, False
 
     def __init__(self, root):
         self.root = root
@@ -62,7 +62,9 @@ class Npm:
 
 
 class CDK(Npm):
-    """`cdk bootstrap` and `cdk deploy --all` of an application."""
+    """`cdk bootstrap` and `cdk deploy --all` of an application. The functions that the CDK brings along answer to port 443, which is the platform inside of a sandbox alone."""
+
+    sandbox = True
 
     def deploy(self, p, sample, stack):
         self.folder = self.copied(sample)
