@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"lambent.dev/lambent/internal/cli/client"
 	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/clock"
+	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/pack"
 )
 
@@ -36,6 +38,7 @@ type deployment struct {
 	cacheDir          string
 	parameters        map[string]string
 	debug             bool // build programs for a debugger
+	stubs             stubsFlag
 	// packed, when set, is told what was deployed.
 	packed func(*pack.Application)
 }
@@ -73,7 +76,33 @@ func (a *app) deployCommand() *cobra.Command {
 func (d *deployment) flags(c *cobra.Command, parameters *[]string) {
 	c.Flags().StringVar(&d.stack, "stack", "", "name of the stack (default: the name of the folder)")
 	c.Flags().StringVar(&d.stage, "stage", "", "a stage, such as qa: deploys the stack STACK-STAGE with the parameters of parameters.STAGE.yaml")
+	c.Flags().Var(&d.stubs, "stub-unknown", "record resources of types that Lambent does not have as stubs, which do nothing; the stack keeps this until --stub-unknown=false")
+	c.Flags().Lookup("stub-unknown").NoOptDefVal = "true"
 	c.Flags().StringArrayVarP(parameters, "parameter", "p", nil, "a template parameter as NAME=VALUE; repeat for more")
+}
+
+// stubsFlag is the flag --stub-unknown: "true", "false", or "" when it is not given.
+type stubsFlag string
+
+func (f *stubsFlag) String() string { return string(*f) }
+
+// Type is what the help shows as the flag's value.
+func (f *stubsFlag) Type() string { return "bool" }
+
+// Set takes a boolean.
+func (f *stubsFlag) Set(text string) error {
+	v, err := strconv.ParseBool(text)
+	*f = stubsFlag(strconv.FormatBool(v))
+	return err
+}
+
+// apply sets the tag of a stack that allows stubs, or takes it away.
+func (f *stubsFlag) apply(tags map[string]string) {
+	if *f == "true" {
+		tags[deploy.StubTag] = "true"
+	} else {
+		delete(tags, deploy.StubTag)
+	}
 }
 
 var notInStackName = regexp.MustCompile(`[^A-Za-z0-9-]+`)
@@ -225,6 +254,15 @@ func (a *app) propose(ctx context.Context, cl *client.Client, d deployment, buck
 	}
 	if !in.Create {
 		in.KeepParameters = kept(current[0].Parameters, application.Parameters, d.parameters)
+	}
+	if d.stubs != "" {
+		in.Tags = map[string]string{}
+		for _, s := range current {
+			for _, t := range s.Tags {
+				in.Tags[t.Key] = t.Value
+			}
+		}
+		d.stubs.apply(in.Tags)
 	}
 	p.create = in.Create
 	if len(in.Template) > inlineTemplate {

@@ -16,6 +16,7 @@ import (
 	"lambent.dev/lambent/internal/cli/client"
 	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deploy"
 )
 
 // tool deploys projects of its own form. Lambent runs it as it is, with the environment of `lambent exec`.
@@ -32,7 +33,7 @@ type tool struct {
 	deploy, plan, dev func(d *deployment) ([]string, error)
 	// prepare, when set, returns the arguments of a run that has to come before the first deploy; none when it was done.
 	prepare func(ctx context.Context, cl *client.Client, p project) ([]string, error)
-	// caution, when set, returns what people should know before a deploy; "" is nothing.
+	// caution returns what people should know of a project, before a deploy or after it; "" is nothing.
 	caution func(p project) string
 }
 
@@ -56,6 +57,7 @@ func cdkTool() tool {
 			return cdkArguments(d, []string{"watch"}, "**")
 		},
 		prepare: bootstrap,
+		caution: dataInAssets,
 	}
 }
 
@@ -66,6 +68,9 @@ func cdkArguments(d *deployment, args []string, all string) ([]string, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.parameters)) {
 		args = append(args, "--parameters", name+"="+d.parameters[name])
+	}
+	if d.stubs != "" {
+		return nil, fmt.Errorf("--stub-unknown is for applications with a template; a stack of the CDK has stubs when it has the tag %s: Tags.of(stack).add('%[1]s', 'true')", deploy.StubTag)
 	}
 	if d.stack != "" {
 		all = d.stack
@@ -104,6 +109,9 @@ func serverlessTool() tool {
 			if d.stack != "" {
 				return nil, errors.New("a Serverless Framework service names its stack itself, so --stack has no meaning for it; set provider.stackName, or use --stage")
 			}
+			if d.stubs != "" {
+				return nil, fmt.Errorf("--stub-unknown is for applications with a template; a service has stubs when provider.stackTags in its serverless.yml has %s: 'true'", deploy.StubTag)
+			}
 			args := []string{"deploy"}
 			if d.stage != "" {
 				args = append(args, "--stage", d.stage)
@@ -122,6 +130,28 @@ func serverlessTool() tool {
 			return nil, errors.New("the Serverless Framework does not follow sources; use: lambent up, and after a change: lambent exec -- npx osls deploy function -f FUNCTION")
 		},
 	}
+}
+
+// dataInAssets warns of assets of the CDK that hold a data folder. The CDK copies the folder of an asset, folders with a dot too, into its output, where this is seen.
+func dataInAssets(p project) string {
+	settings := struct {
+		Output string `json:"output"`
+	}{"cdk.out"}
+	text, err := os.ReadFile(p.file)
+	if err != nil || json.Unmarshal(text, &settings) != nil {
+		return ""
+	}
+	folder, err := filepath.Abs(p.dir)
+	if err != nil {
+		return ""
+	}
+	for _, below := range []string{dataFolder, filepath.Join(filepath.Base(folder), dataFolder)} {
+		if found, _ := filepath.Glob(filepath.Join(p.dir, settings.Output, "asset.*", below)); len(found) > 0 {
+			return fmt.Sprintf("%s, which holds data and keys, is part of the asset %s. Add exclude: ['%s'] to the asset in the application, and remove the folder %s",
+				dataFolder, filepath.Base(strings.TrimSuffix(found[0], below)), below, settings.Output)
+		}
+	}
+	return ""
 }
 
 // dataInPackages warns of a data folder in a service, because the Serverless Framework packs everything in its folder, folders with a dot too, unless patterns leave it out.
@@ -205,17 +235,16 @@ func (a *app) deployWithTool(ctx context.Context, cl *client.Client, d *deployme
 	if err := a.prepareTool(ctx, cl, d.project); err != nil {
 		return err
 	}
-	if d.project.tool.caution != nil {
-		if said := d.project.tool.caution(d.project); said != "" {
-			a.Term.Say("%s %s", a.Term.Paint(term.Yellow, "warning:"), said)
-		}
-	}
+	warned := a.cautionOf(d.project)
 	before, err := cl.Stacks(ctx, "")
 	if err != nil {
 		return err
 	}
 	if err := a.runTool(ctx, cl, d.project, args); err != nil {
 		return err
+	}
+	if !warned {
+		a.cautionOf(d.project)
 	}
 	after, err := cl.Stacks(ctx, "")
 	if err != nil {
@@ -232,6 +261,15 @@ func (a *app) deployWithTool(ctx context.Context, cl *client.Client, d *deployme
 		}
 	}
 	return nil
+}
+
+// cautionOf says what people should know of a project, and tells whether there is anything.
+func (a *app) cautionOf(p project) bool {
+	said := p.tool.caution(p)
+	if said != "" {
+		a.Term.Say("%s %s", a.Term.Paint(term.Yellow, "warning:"), said)
+	}
+	return said != ""
 }
 
 // planWithTool shows what a project's tool says would change.

@@ -140,6 +140,43 @@ func TestDataFolderInAServiceIsNamedUntilItIsLeftOut(t *testing.T) {
 	deploys(false)
 }
 
+func TestDataFolderInAnAssetOfTheCDKIsNamed(t *testing.T) {
+	dir := toolProject(t, "cdk.json", "cdk")
+	upElsewhere(t)
+	const warning = "is part of the asset asset.1f. Add exclude: ['.lambent'] to the asset"
+	deploys := func(want bool) {
+		t.Helper()
+		if code, _, talk := run(t, os.Environ(), "deploy", dir); code != 0 || strings.Contains(talk, warning) != want {
+			t.Errorf("deploy = %d, want the warning: %v\n%s", code, want, talk)
+		}
+	}
+	write(t, filepath.Join(dir, "cdk.out", "asset.1f", "index.js"), "")
+	deploys(false)
+	write(t, filepath.Join(dir, "cdk.out", "asset.1f", ".lambent", "running.json"), "{}")
+	deploys(true)
+}
+
+func TestStubsAreAskedForInATemplatesOwnDeploy(t *testing.T) {
+	dir, url := t.TempDir(), upElsewhere(t)
+	write(t, filepath.Join(dir, "template.yaml"), "Resources: {Cache: {Type: AWS::CloudFront::CachePolicy}, Broker: {Type: AWS::AmazonMQ::Broker}}")
+	for _, step := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"deploy"}, ExitFailed, "Unrecognized resource types: [AWS::AmazonMQ::Broker, AWS::CloudFront::CachePolicy]"},
+		{[]string{"plan", "--stub-unknown"}, 0, "Lambent::Stub::AWS::AmazonMQ::Broker"},
+		{[]string{"deploy", "--stub-unknown"}, 0, "this is a stub, and does nothing: Lambent does not have the type AWS::AmazonMQ::Broker"},
+		{[]string{"deploy"}, 0, "unchanged"},
+		{[]string{"deploy", "--stub-unknown=false"}, ExitFailed, "Unrecognized resource types"},
+	} {
+		code, out, talk := run(t, os.Environ(), append(step.args, dir, "--stack", "s", "--endpoint", url)...)
+		if code != step.code || !strings.Contains(out+talk, step.want) {
+			t.Errorf("%q = %d, want %d and %q\n%s\n%s", step.args, code, step.code, step.want, out, talk)
+		}
+	}
+}
+
 func TestUpAndDevRunTheTool(t *testing.T) {
 	dir := toolProject(t, "cdk.json", "cdk")
 	t.Chdir(dir)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"lambent.dev/lambent/internal/deploy/property"
 	"lambent.dev/lambent/internal/deploy/template"
@@ -61,6 +62,9 @@ type Plan struct {
 // the deploy itself works with what the update returns.
 func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error) {
 	p := &Plan{}
+	if err := t.sameTypes(current); err != nil {
+		return nil, err
+	}
 	fresh, touched, consumer := map[string]bool{}, map[string]bool{}, ""
 	moving := func(id string) bool { return fresh[id] || touched[id] }
 	env := t.with(func(id, attribute string) (any, error) {
@@ -71,7 +75,7 @@ func (t *Target) Plan(current map[string]*Resource, before *Past) (*Plan, error)
 			}
 			return template.Unknown{Resource: id, Attribute: attribute}, nil
 		}
-		if v, ok := cur.value(attribute); ok && !t.unsettled(id, attribute, consumer, moving) {
+		if v, ok := cur.value(t.stack, attribute); ok && !t.unsettled(id, attribute, consumer, moving) {
 			return v, nil
 		}
 		return template.Unknown{Resource: id, Attribute: attribute}, nil
@@ -132,6 +136,25 @@ func keepOrDelete(policy string) string {
 	return policy
 }
 
+// sameTypes refuses another type for a resource that is there.
+func (t *Target) sameTypes(current map[string]*Resource) error {
+	var other []string
+	hint := ""
+	for _, id := range slices.Sorted(slices.Values(t.order)) {
+		cur := current[id]
+		if cur == nil || cur.PhysicalID == "" || cur.Type == t.template.Resources[id].Type {
+			continue
+		}
+		if other = append(other, id); strings.HasPrefix(cur.Type, StubPrefix) {
+			hint = ". A stub is taken out of the template in one deploy, and its resource is put there in the next"
+		}
+	}
+	if other == nil {
+		return nil
+	}
+	return template.Errorf("Update of resource type is not permitted. The new template modifies resource type of the following resources: [%s]%s", strings.Join(other, ", "), hint)
+}
+
 // compare decides what a resource needs so that it has the wanted properties.
 func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change, bool) {
 	r := t.template.Resources[id]
@@ -143,9 +166,6 @@ func (t *Target) compare(id string, cur *Resource, want map[string]any) (Change,
 	c.PhysicalID, c.Policy = cur.PhysicalID, keepOrDelete(r.UpdateReplacePolicy)
 	shape := t.shapes[r.Type]
 	c.Differences = shape.Diff(cur.Properties, want)
-	if cur.Type != r.Type {
-		c.Scope, c.Replacement = append(c.Scope, "Properties"), Always
-	}
 	for _, d := range c.Differences {
 		switch {
 		case !d.Replaces && t.types.update(r.Type):

@@ -135,7 +135,7 @@ func (r *Run) lookup(ctx context.Context) func(id, attribute string) (any, error
 				return nil, err
 			}
 		}
-		v, ok := row.value(attribute)
+		v, ok := row.value(r.Stack, attribute)
 		if !ok {
 			return nil, template.Errorf("Template error: resource %s has no value for the attribute %s", id, attribute)
 		}

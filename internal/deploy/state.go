@@ -156,6 +156,9 @@ func (t Types) Of(name string) (service.ResourceType, bool) {
 	if strings.HasPrefix(name, "Custom::") {
 		name = CustomResource
 	}
+	if strings.HasPrefix(name, StubPrefix) {
+		name = stubType
+	}
 	typ, ok := t[name]
 	return typ, ok
 }
@@ -170,6 +173,8 @@ func (t Types) update(name string) bool {
 type Stack struct {
 	ID, Name string
 	Tags     map[string]string
+	// Stub tells whether resources of a type that this version does not have are recorded as stubs, and which attributes they then have; nil refuses them all.
+	Stub func(typ string) (attributes []string, ok bool)
 }
 
 // tags returns the tags that a resource of the stack is given.

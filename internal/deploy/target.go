@@ -52,6 +52,11 @@ func (t *Target) checkTypes() error {
 	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
 		r := t.template.Resources[id]
 		typ, ok := t.types.Of(r.Type)
+		if name, stub := t.stubbed(r.Type); !ok && stub {
+			r.Type = name
+			t.template.Resources[id] = r
+			typ, ok = t.types.Of(name)
+		}
 		if !ok {
 			if !slices.Contains(unknown, r.Type) {
 				unknown = append(unknown, r.Type)
@@ -93,7 +98,7 @@ func (t *Target) checkAttributes(expr any) error {
 		if !ok || ref.Attribute == "" {
 			continue
 		}
-		if typ, _ := t.types.Of(r.Type); !hasAttribute(typ.Attributes, ref.Attribute) {
+		if !hasAttribute(t.attributes(r.Type), ref.Attribute) {
 			return template.Errorf("Template error: resource %s does not support attribute type %s in Fn::GetAtt", ref.Name, ref.Attribute)
 		}
 	}

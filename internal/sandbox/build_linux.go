@@ -181,6 +181,10 @@ func (b *builder) landlockRules() []landlockRule {
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ssl", "/etc/alternatives", "/sys/fs/cgroup"} {
 		rules = append(rules, landlockRule{dir, landlockExec})
 	}
+	// What the C library reads to find a user, a host or the hour; a cell with a root of its own has files of its own there.
+	for _, file := range []string{"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"} {
+		rules = append(rules, landlockRule{file, unix.LANDLOCK_ACCESS_FS_READ_FILE})
+	}
 	for _, m := range b.spec.Mounts {
 		if info, err := os.Stat(m.Source); err == nil && info.IsDir() {
 			rules = append(rules, landlockRule{m.Source, landlockExec})

@@ -688,6 +688,15 @@ func TestWithoutUserNamespacesCellsArePlainProcesses(t *testing.T) {
 	}
 }
 
+func TestPlainCellsKnowTheUsersOfTheHost(t *testing.T) {
+	h := openHost(t, Options{Plain: true})
+	for what, argv := range map[string][]string{"a user's name": {"/usr/bin/id", "-un"}, "a host's name": {"/usr/bin/getent", "hosts", "localhost"}} {
+		if out, exit := runAct(t, h, Spec{Name: "id", Argv: argv}); exit.Code != 0 || strings.TrimSpace(out) == "" {
+			t.Errorf("%s: exit code %d, output %q", what, exit.Code, out)
+		}
+	}
+}
+
 // TestRootNeedsNoUserNamespace holds the fallback of root to the same promises.
 func TestRootNeedsNoUserNamespace(t *testing.T) {
 	h := isolatedHost(t)

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,8 +29,15 @@ type Stack struct {
 	Outputs []Output `xml:"Outputs>member" json:"outputs"`
 	// Parent is the id of the stack that this one is nested in.
 	Parent string `xml:"ParentId" json:"-"`
+	Tags   []Tag  `xml:"Tags>member" json:"-"`
 	// Parameters are the names of the stack's parameters.
 	Parameters []string `xml:"Parameters>member>ParameterKey" json:"-"`
+}
+
+// Tag is a tag of a stack.
+type Tag struct {
+	Key   string `xml:"Key"`
+	Value string `xml:"Value"`
 }
 
 // Output is an output of a stack.
@@ -112,6 +121,8 @@ type ChangeSet struct {
 	Parameters            map[string]string
 	// KeepParameters are names of parameters that keep their values.
 	KeepParameters []string
+	// Tags are the stack's tags; nil leaves those that it has.
+	Tags map[string]string
 }
 
 // CreateChangeSet starts the making of a change set and returns its id.
@@ -140,6 +151,14 @@ func (c *Client) CreateChangeSet(ctx context.Context, in ChangeSet) (string, err
 		prefix := member()
 		params.Set(prefix+"ParameterKey", name)
 		params.Set(prefix+"UsePreviousValue", "true")
+	}
+	for i, name := range slices.Sorted(maps.Keys(in.Tags)) {
+		prefix := "Tags.member." + strconv.Itoa(i+1) + "."
+		params.Set(prefix+"Key", name)
+		params.Set(prefix+"Value", in.Tags[name])
+	}
+	if in.Tags != nil && len(in.Tags) == 0 {
+		params.Set("Tags", "")
 	}
 	var out struct {
 		ID string `xml:"CreateChangeSetResult>Id"`

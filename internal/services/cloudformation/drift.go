@@ -201,7 +201,11 @@ func (s *Service) compare(ctx context.Context, st *stackRecord, row *deploy.Reso
 			r.Context = append(r.Context, cloudformation.PhysicalResourceIdContextKeyValuePair{Key: typ.Identifier[i], Value: part})
 		}
 	}
-	reader := deploy.Reader{Types: s.types(), Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: st.Tags}, Dynamic: s.dynamic}
+	stack, err := s.deployStack(st.ID, st.Name, st.Tags)
+	if err != nil {
+		return r, err
+	}
+	reader := deploy.Reader{Types: s.types(), Stack: stack, Dynamic: s.dynamic}
 	c, err := reader.Compare(ctx, row)
 	if ctx.Err() != nil {
 		return r, ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/reshape"
 	"lambent.dev/lambent/internal/service"
@@ -51,8 +52,18 @@ func (p *stackProperties) parameters() []cloudformation.Parameter {
 	return out
 }
 
-func (p *stackProperties) tags(c service.ResourceCall) []cloudformation.Tag {
-	return tags(c.UserTags(p.Tags))
+// nestedTags are the tags of a nested stack. It has stubs when its parent has.
+func (s *Service) nestedTags(ctx context.Context, c service.ResourceCall, p *stackProperties) ([]cloudformation.Tag, error) {
+	var op operationRecord
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		op, _, err = record.Get[operationRecord](r, placeOf(ctx).operation(c.StackID))
+		return err
+	})
+	own := c.UserTags(p.Tags)
+	if v, asked := op.Deployment.Tags[deploy.StubTag]; asked {
+		own[deploy.StubTag] = v
+	}
+	return append([]cloudformation.Tag{}, tags(own)...), err // without any, those that the stack has go
 }
 
 func (s *Service) createNested(ctx context.Context, c service.ResourceCall, p *stackProperties) (service.Resource, error) {
@@ -70,8 +81,12 @@ func (s *Service) createNested(ctx context.Context, c service.ResourceCall, p *s
 	} else if err != nil && !isMissing(err) {
 		return service.Resource{}, err
 	}
+	given, err := s.nestedTags(ctx, c, p)
+	if err != nil {
+		return service.Resource{}, err
+	}
 	out, err := service.Call[cloudformation.CreateStackOutput](context.WithValue(ctx, parentKey{}, parentRecord{parent.ID, root, c.LogicalID}), s.Door, "cloudformation", "CreateStack", &cloudformation.CreateStackInput{
-		StackName: name, TemplateURL: &p.TemplateURL, Parameters: p.parameters(), Tags: p.tags(c), Capabilities: allCapabilities, TimeoutInMinutes: p.TimeoutInMinutes,
+		StackName: name, TemplateURL: &p.TemplateURL, Parameters: p.parameters(), Tags: given, Capabilities: allCapabilities, TimeoutInMinutes: p.TimeoutInMinutes,
 		NotificationARNs: p.NotificationARNs, DisableRollback: ptr(parent.DisableRollback), ClientRequestToken: ptr(c.Token),
 	})
 	if err != nil {
@@ -86,8 +101,12 @@ func (s *Service) updateNested(ctx context.Context, c service.ResourceCall, _, p
 		return service.Resource{}, err
 	}
 	if !strings.HasSuffix(st.Status, "_IN_PROGRESS") {
+		given, err := s.nestedTags(ctx, c, p)
+		if err != nil {
+			return service.Resource{}, err
+		}
 		_, err = service.Call[cloudformation.UpdateStackOutput](ctx, s.Door, "cloudformation", "UpdateStack", &cloudformation.UpdateStackInput{
-			StackName: c.PhysicalID, TemplateURL: &p.TemplateURL, Parameters: p.parameters(), Tags: p.tags(c), Capabilities: allCapabilities, ClientRequestToken: ptr(c.Token),
+			StackName: c.PhysicalID, TemplateURL: &p.TemplateURL, Parameters: p.parameters(), Tags: given, Capabilities: allCapabilities, ClientRequestToken: ptr(c.Token),
 			NotificationARNs: p.NotificationARNs,
 		})
 		var e *service.Error

@@ -182,8 +182,12 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		return err
 	}
 	ctx = service.As(ctx, as)
+	stack, err := s.deployStack(st.ID, st.Name, op.Deployment.Tags)
+	if err != nil {
+		return fail(err)
+	}
 	run := &deploy.Run{
-		Stack: deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags}, Types: s.types(), Journal: jr,
+		Stack: stack, Types: s.types(), Journal: jr,
 		Dynamic:      s.dynamic,
 		Await:        s.awaitSignals,
 		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
@@ -199,7 +203,7 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	run.Ended, run.EndReason = end.reached, end.reason
 	run.Refused = op.Deployment.Refused
 	if op.Kind != deploy.Delete && run.Refused == "" && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
-		if run.Target, err = s.target(ctx, st, op, jr); err != nil {
+		if run.Target, err = s.target(ctx, st, stack, op, jr); err != nil {
 			return fail(err)
 		}
 	}
@@ -234,7 +238,7 @@ func (s *Service) deployer(ctx context.Context, op operationRecord) (service.Pri
 	return s.options.Roles.SessionForService(ctx, stackService, op.Deployment.RoleARN, "AWSCloudFormation")
 }
 
-func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecord, jr *journal) (*deploy.Target, error) {
+func (s *Service) target(ctx context.Context, st *stackRecord, stack deploy.Stack, op operationRecord, jr *journal) (*deploy.Target, error) {
 	stage := "Original" // whose text has the lines that people know
 	if op.Deployment.Expanded {
 		stage = "Processed"
@@ -261,7 +265,7 @@ func (s *Service) target(ctx context.Context, st *stackRecord, op operationRecor
 	if env.Parameters, err = env.Template.Values(given, resolvedIn(op.Deployment.Parameters)); err != nil {
 		return nil, err
 	}
-	return deploy.NewTarget(env, s.types(), deploy.Stack{ID: st.ID, Name: st.Name, Tags: op.Deployment.Tags})
+	return deploy.NewTarget(env, s.types(), stack)
 }
 
 // rows returns the resources of a stack.

@@ -10,6 +10,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/deploy/registry"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
@@ -33,6 +34,8 @@ type Service struct {
 	service.Deps
 	options Options
 	types   func() deploy.Types
+	// registry has AWS's types, for stubs.
+	registry func() (registry.Registry, error)
 	// board wakes those who wait for an answer or for a stack.
 	board board
 	// endings are the early ends of the operations under way, by operation id.
@@ -41,10 +44,10 @@ type Service struct {
 
 // New returns the service.
 func New(deps service.Deps, options Options) service.Service {
-	s := &Service{Deps: deps, options: options}
+	s := &Service{Deps: deps, options: options, registry: sync.OnceValues(registry.Load)}
 	s.types = sync.OnceValue(func() deploy.Types {
 		types := deploy.NewTypes(options.Types()...)
-		for _, t := range s.ownTypes() {
+		for _, t := range append(s.ownTypes(), deploy.StubType()) {
 			types[t.Name] = t
 		}
 		return types

@@ -252,7 +252,11 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	if err := env.CheckRules(); err != nil {
 		return nil, visible(err)
 	}
-	target, err := deploy.NewTarget(env, s.types(), deploy.Stack{ID: stackID, Name: stackName, Tags: p.deployment.Tags})
+	as, err := s.deployStack(stackID, stackName, p.deployment.Tags)
+	if err != nil {
+		return nil, err
+	}
+	target, err := deploy.NewTarget(env, s.types(), as)
 	if err != nil {
 		return nil, visible(err)
 	}
