@@ -250,7 +250,7 @@ compat-lambda: $(APIGATEWAY_SUITE)/.plain .tools/lambda-sdk/.done ## LocalStack'
 	LAMBDA_SDK="$(abspath .tools/lambda-sdk)" $(RECORDED) -timeout 60m -run LocalStack ./test/compat/lambda
 
 compat-recorded-events: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
-	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/events
+	$(RECORDED) -timeout 60m -run 'LocalStack/$(SERVICE)' ./test/compat/events
 
 compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent
 	$(RECORDED) -timeout 60m -run LocalStack ./test/compat/cloudformation

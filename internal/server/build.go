@@ -83,7 +83,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys, Transport: endpoints})
 	schemaService, discovery := schemas.New(p.deps)
-	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Keys: keys, Caller: s.caller, Transport: endpoints})
+	secretService, secrets := secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions})
+	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Secrets: secrets, Caller: s.caller, Transport: endpoints})
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
@@ -94,7 +95,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		deliveryService, ecr.New(p.deps), networkService,
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
-		ssm.New(p.deps, ssm.Options{Keys: keys}), secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions}),
+		ssm.New(p.deps, ssm.Options{Keys: keys}), secretService,
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
 		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
 		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),

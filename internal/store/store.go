@@ -87,6 +87,9 @@ type Store interface {
 type Reader interface {
 	// Get returns the value of key, or ErrNotFound.
 	Get(key []byte) ([]byte, error)
+	// Prefetch reads many keys at once, which costs less than to read each by itself, so that the calls of Get for them find their values read. It is a hint: Get
+	// says what is there, and only Get makes a transaction depend on a key.
+	Prefetch(keys ...[]byte)
 	// Range yields the pairs of span in order. It ends after the first error. Breaking out of
 	// the loop releases what it holds. Writes made while the loop runs do not change what it yields.
 	Range(span Span) iter.Seq2[Pair, error]

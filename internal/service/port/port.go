@@ -249,6 +249,30 @@ type KeyUse struct {
 	Granted bool
 }
 
+// Secrets keeps what services hide for an account as secrets of Secrets Manager that the service owns: users see and read them, and only the owner changes them.
+// Values are encrypted outside of transactions, with the right of the principal of ctx when a key is named, and written in the owner's own. Implemented by services/secretsmanager.
+type Secrets interface {
+	// NewSecret returns the ARN of a new secret, and what makes it in a transaction.
+	NewSecret(ctx context.Context, secret OwnedSecret, value string) (arn string, create func(tx store.Txn) error, err error)
+	// ChangeSecret returns what gives a secret a new value in a transaction, under a key as in [OwnedSecret].
+	ChangeSecret(ctx context.Context, arn, key, value string) (change func(tx store.Txn) error, err error)
+	// ReadSecret returns the value of a secret; nobody is asked for permission.
+	ReadSecret(ctx context.Context, arn string) (string, error)
+	// DeleteSecret deletes a secret, if it is there.
+	DeleteSecret(tx store.Txn, arn string) error
+}
+
+// OwnedSecret is a secret that a service owns.
+type OwnedSecret struct {
+	// Owner is the service, such as "events".
+	Owner           string
+	Account, Region string
+	Name            string
+	Description     string
+	// Key is the id, ARN or alias of a key; empty means that of Secrets Manager.
+	Key string
+}
+
 // DataKey is a new data key.
 type DataKey struct {
 	// Key is the ARN of the key that wrapped it.

@@ -88,10 +88,10 @@ func (s *Service) callDestination(ctx context.Context, m *deliver.Message, a arn
 	if err != nil {
 		return nil, storeError(err)
 	}
-	if !c.usable() {
+	if !c.usable() || c.Secret == "" {
 		return nil, service.Errorf("ConnectionNotAuthorized", "The connection %s is not authorised. Give it its parameters again with UpdateConnection.", c.Name).WithStatus(400)
 	}
-	hidden, err := s.openSecrets(ctx, at, &c)
+	hidden, err := s.hidden(ctx, &c)
 	if err != nil {
 		return nil, err
 	}

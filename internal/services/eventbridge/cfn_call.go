@@ -170,7 +170,7 @@ func (s *Service) connectionResource(ctx context.Context, name string) (service.
 		return service.Resource{}, err
 	}
 	return service.Resource{PhysicalID: name, Attributes: map[string]any{
-		"Arn": *got.ConnectionArn, "ArnForPolicy": placeOf(ctx).arn("connection/" + name), "SecretArn": *got.SecretArn,
+		"Arn": *got.ConnectionArn, "ArnForPolicy": placeOf(ctx).arn("connection/" + name), "SecretArn": opt.Value(got.SecretArn),
 	}}, nil
 }
 

@@ -2,24 +2,17 @@ package eventbridge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/opt"
-	"lambent.dev/lambent/internal/lib/seal"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
-	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
-// connectionRecord is how API destinations are authorised. What is secret lies sealed beside what is shown.
+// connectionRecord is how API destinations are authorised. What is secret is kept by Secrets Manager.
 type connectionRecord struct {
 	Name, ID    string
 	Description string `json:",omitempty"`
@@ -28,15 +21,9 @@ type connectionRecord struct {
 	KMSKey      string `json:",omitempty"`
 	// Shown is what answers tell: everything but the secrets.
 	Shown api.ConnectionAuthResponseParameters
-	// Sealed are the secrets under a data key, which is kept wrapped.
-	Sealed, Wrapped               []byte
+	// Secret is the ARN of the secret; empty for a connection that was deauthorised.
+	Secret                        string `json:",omitempty"`
 	Created, Modified, Authorized time.Time
-}
-
-// secrets are what a connection hides.
-type secrets struct {
-	Password, APIKey, ClientSecret string                        `json:",omitempty"`
-	HTTP, OAuthHTTP                *api.ConnectionHttpParameters `json:",omitempty"`
 }
 
 // usable tells whether calls can be made with the connection.
@@ -50,14 +37,6 @@ func noConnection(name string) error {
 
 func (p place) connectionARN(c *connectionRecord) string {
 	return p.arn("connection/" + c.Name + "/" + c.ID)
-}
-
-// secretARN names the secret that holds what a connection hides on AWS. It has an id of its own.
-func (p place) secretARN(c *connectionRecord) string {
-	sum := sha256.Sum256([]byte("secret of connection " + c.ID))
-	x := hex.EncodeToString(sum[:])
-	id := strings.Join([]string{x[:8], x[8:12], x[12:16], x[16:20], x[20:32]}, "-")
-	return "arn:aws:secretsmanager:" + p.region + ":" + p.account + ":secret:events!connection/" + c.Name + "/" + id + "-" + x[32:38]
 }
 
 func (s *Service) createConnection(ctx context.Context, in *api.CreateConnectionInput) (*api.CreateConnectionOutput, error) {
@@ -81,7 +60,8 @@ func (s *Service) createConnection(ctx context.Context, in *api.CreateConnection
 	if err := c.set(&hidden, in.AuthParameters); err != nil {
 		return nil, err
 	}
-	if err := s.sealSecrets(ctx, p, &c, &hidden); err != nil {
+	hide, err := s.hide(ctx, p, &c, &hidden)
+	if err != nil {
 		return nil, err
 	}
 	err = s.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -89,6 +69,9 @@ func (s *Service) createConnection(ctx context.Context, in *api.CreateConnection
 			if there {
 				err = exists("Connection %s already exists.", in.Name)
 			}
+			return err
+		}
+		if err := hide(tx); err != nil {
 			return err
 		}
 		return record.Set(tx, p.connection(in.Name), c)
@@ -165,41 +148,6 @@ func split(in *api.ConnectionHttpParameters) (shown, used *api.ConnectionHttpPar
 	return shown, in
 }
 
-func (s *Service) keyUse(p place, c *connectionRecord) port.KeyUse {
-	return port.KeyUse{Service: "events", Key: c.KMSKey, Account: p.account, Region: p.region, Context: map[string]string{"aws:events:connection": p.connectionARN(c)}}
-}
-
-// sealSecrets encrypts the secrets of a connection under a new data key.
-func (s *Service) sealSecrets(ctx context.Context, p place, c *connectionRecord, hidden *secrets) error {
-	k, err := s.options.Keys.GenerateDataKey(ctx, s.keyUse(p, c))
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(hidden)
-	if err != nil {
-		return err
-	}
-	c.Wrapped = k.Wrapped
-	c.Sealed, err = seal.Value(k.Plain, text)
-	return err
-}
-
-// openSecrets returns the secrets of a connection.
-func (s *Service) openSecrets(ctx context.Context, p place, c *connectionRecord) (*secrets, error) {
-	use := s.keyUse(p, c)
-	use.Granted = true // by whoever named the key
-	plain, err := s.options.Keys.Decrypt(ctx, use, c.Wrapped)
-	if err != nil {
-		return nil, err
-	}
-	text, err := seal.OpenValue(plain, c.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("open the secrets of %s: %w", p.connectionARN(c), err)
-	}
-	var out secrets
-	return &out, json.Unmarshal(text, &out)
-}
-
 func (s *Service) updateConnection(ctx context.Context, in *api.UpdateConnectionInput) (*api.UpdateConnectionOutput, error) {
 	p := placeOf(ctx)
 	if in.InvocationConnectivityParameters != nil {
@@ -210,7 +158,7 @@ func (s *Service) updateConnection(ctx context.Context, in *api.UpdateConnection
 		return nil, err
 	}
 	before := c.Modified
-	hidden, err := s.openSecrets(ctx, p, &c)
+	hidden, err := s.hidden(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -228,16 +176,17 @@ func (s *Service) updateConnection(ctx context.Context, in *api.UpdateConnection
 			return nil, err
 		}
 	}
-	if err := s.sealSecrets(ctx, p, &c, hidden); err != nil {
+	hide, err := s.hide(ctx, p, &c, hidden)
+	if err != nil {
 		return nil, err
 	}
 	c.State, c.Modified, c.Authorized = api.ConnectionStateAuthorized, s.now(), s.now()
-	err = change(ctx, s, p.connection(in.Name), noConnection(in.Name), func(_ store.Txn, v *connectionRecord) error {
+	err = change(ctx, s, p.connection(in.Name), noConnection(in.Name), func(tx store.Txn, v *connectionRecord) error {
 		if !v.Modified.Equal(before) {
 			return service.Errorf(codeModified, "Connection %s was changed at the same time. Try again.", in.Name).WithStatus(400)
 		}
 		*v = c
-		return nil
+		return hide(tx)
 	})
 	s.oauth.forget(p.connectionARN(&c))
 	return &api.UpdateConnectionOutput{
@@ -322,7 +271,7 @@ func (s *Service) describeConnection(ctx context.Context, in *api.DescribeConnec
 		return nil, err
 	}
 	return &api.DescribeConnectionOutput{
-		ConnectionArn: new(p.connectionARN(&c)), Name: &c.Name, Description: opt.Of(c.Description), ConnectionState: c.State, AuthorizationType: c.Type, SecretArn: new(p.secretARN(&c)),
+		ConnectionArn: new(p.connectionARN(&c)), Name: &c.Name, Description: opt.Of(c.Description), ConnectionState: c.State, AuthorizationType: c.Type, SecretArn: opt.Of(c.Secret),
 		KmsKeyIdentifier: opt.Of(c.KMSKey), AuthParameters: &c.Shown, CreationTime: &c.Created, LastModifiedTime: &c.Modified, LastAuthorizedTime: &c.Authorized,
 	}, nil
 }
@@ -352,7 +301,7 @@ func (s *Service) deleteConnection(ctx context.Context, in *api.DeleteConnection
 			return err
 		}
 		tx.Delete(p.connection(in.Name))
-		return nil
+		return s.forget(tx, &c)
 	})
 	s.oauth.forget(p.connectionARN(&c))
 	return &api.DeleteConnectionOutput{
@@ -363,15 +312,12 @@ func (s *Service) deleteConnection(ctx context.Context, in *api.DeleteConnection
 // deauthorizeConnection takes the secrets of a connection away; an update gives it new ones.
 func (s *Service) deauthorizeConnection(ctx context.Context, in *api.DeauthorizeConnectionInput) (*api.DeauthorizeConnectionOutput, error) {
 	p := placeOf(ctx)
-	c, err := view[connectionRecord](ctx, s, p.connection(in.Name), noConnection(in.Name))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.sealSecrets(ctx, p, &c, &secrets{}); err != nil {
-		return nil, err
-	}
-	err = change(ctx, s, p.connection(in.Name), noConnection(in.Name), func(_ store.Txn, v *connectionRecord) error {
-		v.State, v.Modified, v.Sealed, v.Wrapped = api.ConnectionStateDeauthorized, s.now(), c.Sealed, c.Wrapped
+	var c connectionRecord
+	err := change(ctx, s, p.connection(in.Name), noConnection(in.Name), func(tx store.Txn, v *connectionRecord) error {
+		if err := s.forget(tx, v); err != nil {
+			return err
+		}
+		v.State, v.Modified, v.Secret = api.ConnectionStateDeauthorized, s.now(), ""
 		c = *v
 		return nil
 	})

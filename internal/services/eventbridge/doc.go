@@ -15,7 +15,7 @@
 //	"v", archive, time, id       an archived event: the time at which it came in, and the event's id
 //	"n", archive, stamp          a change of an archive's counters that was not added to its record yet
 //	"p", replay                  a replay (record)
-//	"c", connection              a connection (record); its secrets are sealed under a data key
+//	"c", connection              a connection (record); what it hides is a secret of Secrets Manager, which commits with it
 //	"d", destination             an API destination (record)
 //	"e", endpoint                a global endpoint (record)
 //

@@ -23,6 +23,7 @@ import (
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/services/secretsmanager"
 	"lambent.dev/lambent/internal/services/sqs"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/test/fake"
@@ -31,13 +32,13 @@ import (
 // harness is EventBridge and SQS on a store in memory and a clock that stands still.
 type harness struct {
 	fake.Door
-	t             testing.TB
-	buses, queues service.Service
-	impl          *Service
-	functions     *fake.Functions
-	endpoint      *endpoint
-	clock         *clock.Fake
-	ctx           context.Context
+	t                      testing.TB
+	buses, queues, secrets service.Service
+	impl                   *Service
+	functions              *fake.Functions
+	endpoint               *endpoint
+	clock                  *clock.Fake
+	ctx                    context.Context
 }
 
 // endpoint stands for the world outside: it notes requests and answers with statuses.
@@ -103,8 +104,10 @@ func newHarness(t testing.TB) *harness {
 	deps := service.Deps{Store: st, Door: h, Clock: h.clock, Random: rand.Reader, Log: log, BaseURL: "http://127.0.0.1:4566"}
 	var queues *sqs.Service
 	h.queues, queues = sqs.New(deps, nil)
+	var secrets *secretsmanager.Service
+	h.secrets, secrets = secretsmanager.New(deps, secretsmanager.Options{Keys: fake.Keys{}, Functions: h.functions})
 	h.impl = newService(deps, Options{
-		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Keys: fake.Keys{}, Transport: h.endpoint,
+		Queues: queues, Functions: h.functions, Sender: deliver.New(deps, fake.Roles{}), Roles: fake.Roles{}, Secrets: secrets, Transport: h.endpoint,
 	})
 	h.buses = h.impl.describe()
 	jobs := events.New(st, h.clock, log)
@@ -114,7 +117,7 @@ func newHarness(t testing.TB) *harness {
 	if err := jobs.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.Services = []service.Service{h.buses, h.queues}
+	h.Services = []service.Service{h.buses, h.queues, h.secrets}
 	h.ctx = fake.Root(t.Context(), account, "eu-west-1")
 	t.Cleanup(func() {
 		if err := errors.Join(h.buses.Close(context.Background()), jobs.Close(), st.Close()); err != nil {

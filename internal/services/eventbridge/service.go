@@ -23,8 +23,8 @@ type Options struct {
 	// Sender delivers to the other targets.
 	Sender *deliver.Sender
 	Roles  port.Roles
-	// Keys seal the secrets of connections.
-	Keys port.Keys
+	// Secrets keeps what connections hide.
+	Secrets port.Secrets
 	// Caller proves who sent a request to the endpoint for CloudEvents, which is signed for the service named api.
 	Caller func(r *http.Request, api string, body []byte) (service.Principal, error)
 	// Transport reaches API destinations, and where they get their tokens; nil means [http.DefaultTransport].

@@ -3,6 +3,7 @@ package eventbridge
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/jsonpath"
-	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -147,27 +147,34 @@ func (s *Service) removeTargets(ctx context.Context, in *api.RemoveTargetsInput)
 	return out, nil
 }
 
+// listTargetsByRule lists targets in the order in which they were put.
 func (s *Service) listTargetsByRule(ctx context.Context, in *api.ListTargetsByRuleInput) (*api.ListTargetsByRuleOutput, error) {
 	p, busName := busNamed(ctx, in.EventBusName)
 	r, err := view[ruleRecord](ctx, s, p.rule(busName, in.Rule), noRule(busName, in.Rule))
 	if err != nil {
 		return nil, s.missingRule(ctx, p, busName, err)
 	}
-	after, err := base64.RawURLEncoding.DecodeString(opt.Value(in.NextToken))
+	first, err := firstTarget(in.NextToken)
 	if err != nil {
-		return nil, invalid("Parameter NextToken is not valid.")
+		return nil, err
 	}
-	slices.SortFunc(r.Targets, func(a, b api.Target) int { return strings.Compare(a.Id, b.Id) })
-	out := &api.ListTargetsByRuleOutput{Targets: []api.Target{}}
-	for _, t := range r.Targets {
-		if in.NextToken != nil && t.Id <= string(after) {
-			continue
-		}
-		if in.Limit != nil && len(out.Targets) == int(*in.Limit) {
-			out.NextToken = new(base64.RawURLEncoding.EncodeToString([]byte(out.Targets[len(out.Targets)-1].Id)))
-			break
-		}
-		out.Targets = append(out.Targets, t)
+	out := &api.ListTargetsByRuleOutput{Targets: append([]api.Target{}, r.Targets[min(first, len(r.Targets)):]...)}
+	if in.Limit != nil && len(out.Targets) > int(*in.Limit) {
+		out.Targets = out.Targets[:*in.Limit]
+		out.NextToken = new(base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(nil, uint64(first+len(out.Targets)))))
 	}
 	return out, nil
+}
+
+// firstTarget returns which target a page begins with.
+func firstTarget(token *string) (int, error) {
+	if token == nil {
+		return 0, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(*token)
+	n, size := binary.Uvarint(b)
+	if err != nil || size != len(b) || n > maxTargets {
+		return 0, invalid("Parameter NextToken is not valid.")
+	}
+	return int(n), nil
 }

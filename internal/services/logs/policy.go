@@ -146,15 +146,26 @@ func (l *Logs) shared(ctx context.Context, target string) ([]service.Target, err
 	return []service.Target{t}, err
 }
 
-// statementsOf returns the statements of a policy document, which may be one or a list.
+// statementsOf returns the statements of a policy document, which may be one or a list, without their ids: two documents may have the same.
 func statementsOf(document string) ([]json.RawMessage, error) {
 	var d struct{ Statement json.RawMessage }
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		return nil, err
 	}
-	var all []json.RawMessage
-	if json.Unmarshal(d.Statement, &all) == nil {
-		return all, nil
+	var all []map[string]json.RawMessage
+	if json.Unmarshal(d.Statement, &all) != nil {
+		all = make([]map[string]json.RawMessage, 1)
+		if err := json.Unmarshal(d.Statement, &all[0]); err != nil {
+			return nil, err
+		}
 	}
-	return []json.RawMessage{d.Statement}, nil
+	out := make([]json.RawMessage, len(all))
+	for i, statement := range all {
+		delete(statement, "Sid")
+		var err error
+		if out[i], err = json.Marshal(statement); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/iam"
 	kinesisapi "lambent.dev/lambent/internal/awsapi/kinesis"
 	lambdaapi "lambent.dev/lambent/internal/awsapi/lambda"
 	api "lambent.dev/lambent/internal/awsapi/logs"
@@ -269,7 +270,7 @@ func TestSubscriptionFiltersAreListedAndDeleted(t *testing.T) {
 
 func TestResourcePoliciesOpenGroupsToServicesAlone(t *testing.T) {
 	ctx, l, _ := setup(t)
-	document := `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}}`
+	document := `{"Version": "2012-10-17", "Statement": {"Sid": "Same", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}}`
 	if _, err := l.putResourcePolicy(ctx, &api.PutResourcePolicyInput{PolicyName: ptr("p"), PolicyDocument: ptr("{")}); service.Code(err) != "InvalidParameterException" {
 		t.Errorf("a malformed document: %v", err)
 	}
@@ -292,6 +293,9 @@ func TestResourcePoliciesOpenGroupsToServicesAlone(t *testing.T) {
 	targets, err := l.shared(asService, "group")
 	if err != nil || strings.Count(targets[0].Policy, "logs:PutLogEvents") != maxPolicies {
 		t.Errorf("target for a service: %+v, %v", targets, err)
+	}
+	if _, err := iam.Parse(targets[0].Policy, iam.ResourceBased); err != nil {
+		t.Errorf("the policies together: %v", err)
 	}
 	own := service.As(ctx, service.Principal{Kind: service.User, Account: "000000000000"})
 	if targets, err = l.shared(own, "group"); err != nil || targets[0].Policy != "" {

@@ -27,6 +27,11 @@
 // A replica is a secret of its own in another region, with the same name and suffix, whose values are sealed under a key of that region. Every change of the primary secret
 // is written to its replicas in the same transaction.
 //
+// # Secrets of services
+//
+// Another service may own a secret ([port.Secrets]): it makes, changes and deletes it in its own transactions. Users see and read it with the rights that secrets need, and change
+// nothing but its tags and its policy.
+//
 // # What it is not
 //
 // Secrets of other vendors that Secrets Manager manages (Type, ExternalSecretRotation…) and AWS's own rotation functions (HostedRotationLambda) are refused.

@@ -97,12 +97,28 @@ func (f *found) primary() error {
 	return nil
 }
 
-// changeable returns the error of a secret that cannot be changed here and now.
-func (f *found) changeable() error {
+// unowned refuses secrets that another service manages.
+func (f *found) unowned() error {
+	if f.Owner != "" {
+		return badRequest("You can't perform this operation on the secret because it is managed by another service (%s). Use that service to change it.", f.Owner)
+	}
+	return nil
+}
+
+// reachable returns the error of a secret about which nothing can be noted here and now.
+func (f *found) reachable() error {
 	if err := f.alive(); err != nil {
 		return err
 	}
 	return f.primary()
+}
+
+// changeable returns the error of a secret that cannot be changed here and now.
+func (f *found) changeable() error {
+	if err := f.reachable(); err != nil {
+		return err
+	}
+	return f.unowned()
 }
 
 // change loads the secret that id names, lets fn change it and saves it, and what its replicas have of it.

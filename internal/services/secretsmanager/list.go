@@ -45,6 +45,8 @@ func has(f *found, key, want string) bool {
 		return anyPrefix(values...)
 	case api.FilterNameStringTypePrimaryRegion:
 		return anyPrefix(f.Primary)
+	case api.FilterNameStringTypeOwningService:
+		return anyPrefix(f.Owner)
 	case api.FilterNameStringTypeAll:
 		return words(append(append([]string{f.Name, f.Description}, keys...), values...)...)
 	}

@@ -59,7 +59,7 @@ func (s *Service) putResourcePolicy(ctx context.Context, in *api.PutResourcePoli
 	}
 	f, err := s.change(ctx, in.SecretId, func(_ store.Txn, f *found) error {
 		f.Policy = in.ResourcePolicy
-		return f.changeable()
+		return f.reachable()
 	})
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (s *Service) getResourcePolicy(ctx context.Context, in *api.GetResourcePoli
 func (s *Service) deleteResourcePolicy(ctx context.Context, in *api.DeleteResourcePolicyInput) (*api.DeleteResourcePolicyOutput, error) {
 	f, err := s.change(ctx, in.SecretId, func(_ store.Txn, f *found) error {
 		f.Policy = ""
-		return f.changeable()
+		return f.reachable()
 	})
 	if err != nil {
 		return nil, err

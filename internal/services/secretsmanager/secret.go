@@ -18,7 +18,9 @@ import (
 
 // secretRecord is a secret without its values.
 type secretRecord struct {
-	Name, Suffix        string
+	Name, Suffix string
+	// Owner is the service that manages the secret, such as "events"; empty for one of the account's own.
+	Owner               string `json:",omitempty"`
 	Description, KMSKey string `json:",omitempty"`
 	// Tags is nil for a secret that never had any.
 	Tags    map[string]string
@@ -234,7 +236,7 @@ func (s *Service) describeSecret(ctx context.Context, in *api.DescribeSecretInpu
 		ARN: e.ARN, Name: e.Name, Description: e.Description, KmsKeyId: e.KmsKeyId, RotationEnabled: e.RotationEnabled, RotationLambdaARN: e.RotationLambdaARN,
 		RotationRules: e.RotationRules, LastRotatedDate: e.LastRotatedDate, LastChangedDate: e.LastChangedDate, LastAccessedDate: e.LastAccessedDate, DeletedDate: e.DeletedDate,
 		NextRotationDate: e.NextRotationDate, Tags: e.Tags, VersionIdsToStages: e.SecretVersionsToStages, CreatedDate: e.CreatedDate, PrimaryRegion: e.PrimaryRegion,
-		ReplicationStatus: f.replication(),
+		ReplicationStatus: f.replication(), OwningService: e.OwningService,
 	}, nil
 }
 
@@ -250,6 +252,7 @@ func (f *found) entry() api.SecretListEntry {
 	e := api.SecretListEntry{
 		ARN: new(f.arn()), Name: &f.Name, Description: opt.Of(f.Description), KmsKeyId: opt.Of(f.KMSKey), CreatedDate: &f.Created, LastChangedDate: timeOf(f.Changed),
 		LastAccessedDate: timeOf(f.Accessed), DeletedDate: timeOf(f.Deleted), PrimaryRegion: opt.Of(f.Primary),
+		OwningService: opt.Of(f.Owner),
 	}
 	if f.Tags != nil {
 		e.Tags = tagList(f.Tags)
@@ -272,7 +275,7 @@ func (f *found) entry() api.SecretListEntry {
 
 func (s *Service) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
 	_, err := s.change(ctx, in.SecretId, func(_ store.Txn, f *found) (err error) {
-		if err := f.changeable(); err != nil {
+		if err := f.reachable(); err != nil {
 			return err
 		}
 		f.Tags, err = withTags(f.Tags, in.Tags)
@@ -283,7 +286,7 @@ func (s *Service) tagResource(ctx context.Context, in *api.TagResourceInput) (*a
 
 func (s *Service) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
 	_, err := s.change(ctx, in.SecretId, func(_ store.Txn, f *found) error {
-		if err := f.changeable(); err != nil {
+		if err := f.reachable(); err != nil {
 			return err
 		}
 		for _, k := range in.TagKeys {
@@ -376,6 +379,9 @@ func (f *found) deletable(force bool) error {
 		}
 	}
 	if err := f.primary(); err != nil {
+		return err
+	}
+	if err := f.unowned(); err != nil {
 		return err
 	}
 	if len(f.Replicas) > 0 {

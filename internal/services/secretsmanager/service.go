@@ -23,8 +23,11 @@ type Service struct {
 	options Options
 }
 
-// New returns Secrets Manager on the given collaborators.
-func New(d service.Deps, o Options) service.Service { return newService(d, o).describe() }
+// New returns Secrets Manager on the given collaborators, and what keeps the secrets of services.
+func New(d service.Deps, o Options) (service.Service, *Service) {
+	s := newService(d, o)
+	return s.describe(), s
+}
 
 func newService(d service.Deps, o Options) *Service { return &Service{deps: d, options: o} }
 

@@ -33,6 +33,8 @@ type plan struct {
 	to []delivery
 	// done is how many of the deliveries the transaction made; others were left to jobs.
 	done int
+	// repeats is what a FIFO topic keeps of the message that this one repeats, whose id and number the publisher is told; nil for a new message.
+	repeats *fifoRow
 }
 
 // delivery is a message for one subscription.

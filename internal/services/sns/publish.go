@@ -349,7 +349,7 @@ func (s *Service) send(ctx context.Context, t *topic, all []*message) error {
 				return errChanged
 			}
 			for _, p := range plans {
-				p.done = 0
+				p.done, p.repeats = 0, nil // the closure may have run before
 				if err := s.commit(ctx, tx, send, p); err != nil {
 					return err
 				}
@@ -358,6 +358,9 @@ func (s *Service) send(ctx context.Context, t *topic, all []*message) error {
 		})
 		if err == nil {
 			for _, p := range plans {
+				if p.repeats != nil {
+					p.m.ID, p.m.Sequence = p.repeats.ID, p.repeats.Sequence
+				}
 				s.tellAll(ctx, p)
 			}
 			return nil
@@ -375,8 +378,8 @@ func (s *Service) send(ctx context.Context, t *topic, all []*message) error {
 // commit writes one message of a publish: what a FIFO topic keeps of it, and its deliveries.
 func (s *Service) commit(ctx context.Context, tx store.Txn, send sender, p *plan) error {
 	if p.t.fifo() {
-		fresh, err := s.enter(tx, p.t, p.m.message)
-		if err != nil || !fresh {
+		before, err := s.enter(tx, p.t, p.m.message)
+		if p.repeats = before; err != nil || before != nil {
 			return err
 		}
 		// The closure may have run before, with another sequence number, which the signatures do not cover.
@@ -393,8 +396,8 @@ type fifoRow struct {
 	ID, Sequence string
 }
 
-// enter gives a message of a FIFO topic its sequence number, and reports false for one that was published before.
-func (s *Service) enter(tx store.Txn, t *topic, m *message) (bool, error) {
+// enter gives a message of a FIFO topic its sequence number, or returns what is kept of the message that it repeats.
+func (s *Service) enter(tx store.Txn, t *topic, m *message) (*fifoRow, error) {
 	scope := "t"
 	if t.Attributes["FifoThroughputScope"] == "MessageGroup" {
 		scope = "g" + m.Group
@@ -403,25 +406,24 @@ func (s *Service) enter(tx store.Txn, t *topic, m *message) (bool, error) {
 	now := s.nowMS()
 	row, ok, err := record.Get[fifoRow](tx, k)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if ok && row.Expires > now {
-		m.ID, m.Sequence = row.ID, row.Sequence
-		return false, nil
+		return &row, nil
 	}
 	sequence, err := s.nextSequence(tx, t, uint64(now))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	m.Sequence = fmt.Sprintf("%020d", sequence+firstSequence)
 	row = fifoRow{now + dedupWindow, m.ID, m.Sequence}
 	if err := record.Set(tx, k, row); err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := record.Set(tx, t.place.dedups(t.Name).Str("x").Uint(sequence), []byte(k)); err != nil {
-		return false, err
+		return nil, err
 	}
-	return true, s.keep(tx, t, sequence, m, now)
+	return nil, s.keep(tx, t, sequence, m, now)
 }
 
 // nextSequence returns the next sequence number of a FIFO topic: the time, and a counter.

@@ -121,6 +121,7 @@ func (s *Service) onHandles(ctx context.Context, url string, all []handled) ([]e
 		if err != nil {
 			return err
 		}
+		w.prefetch(q, receipts)
 		changed, deleted := newGroups(q), 0
 		for i, e := range all {
 			if failed[i] != nil {
@@ -141,6 +142,17 @@ func (s *Service) onHandles(ctx context.Context, url string, all []handled) ([]e
 		return changed.refresh(w)
 	})
 	return failed, err
+}
+
+// prefetch reads the states of messages at once.
+func (w *work) prefetch(q *queue, receipts []receipt) {
+	keys := make([][]byte, 0, len(receipts))
+	for _, r := range receipts {
+		if r.queue == q.ID {
+			keys = append(keys, q.stateKey(r.id))
+		}
+	}
+	w.tx.Prefetch(keys...)
 }
 
 // onHandle does what one entry asks for. Its first result is the client's error, the second one of the store.

@@ -230,6 +230,9 @@ func (t *taking) run(w *work, known *queue) error {
 	if err != nil {
 		return err
 	}
+	if !q.fifo {
+		t.prefetch(w, q)
+	}
 	err = t.each(func(e entry) error {
 		if q.fifo {
 			return t.runGroup(w, q, dead, e)
@@ -269,6 +272,16 @@ func (t *taking) lacking() int {
 		return 1
 	}
 	return t.max - len(t.got)
+}
+
+// prefetch reads the states and contents of the claimed messages at once.
+func (t *taking) prefetch(w *work, q *queue) {
+	keys := make([][]byte, 0, 2*len(t.claimed))
+	for _, e := range t.claimed {
+		id := idAt([]byte(e.key))
+		keys = append(keys, q.stateKey(id), q.bodyKey(id, 0))
+	}
+	w.tx.Prefetch(keys...)
 }
 
 func (t *taking) runMessage(w *work, q, dead *queue, e entry) error {

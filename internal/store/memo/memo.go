@@ -174,6 +174,9 @@ func (f *fence) Get(key []byte) ([]byte, error) {
 	return nil, fmt.Errorf("memo: key %q is below none of the prefixes that the cache watches", key)
 }
 
+// Prefetch implements [store.Reader].
+func (f *fence) Prefetch(keys ...[]byte) { f.r.Prefetch(keys...) }
+
 // Range implements [store.Reader].
 func (f *fence) Range(span store.Span) iter.Seq2[store.Pair, error] {
 	for _, p := range f.prefixes {

@@ -40,6 +40,8 @@ type txn struct {
 
 	points map[string]struct{}
 	spans  []interval
+	// fetched holds what the snapshot has at the keys that were asked for in advance.
+	fetched map[string]fetched
 
 	writes   *btree.BTreeG[write] // nil until the first write; an entry wins over deleted
 	deleted  intervals
@@ -175,7 +177,7 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 			return w.value, nil
 		}
 	}
-	v, ok, err := t.snap.Get(key)
+	v, ok, err := t.read(key)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
@@ -192,6 +194,14 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 		return nil, store.ErrNotFound
 	}
 	return v, nil
+}
+
+// read returns what the snapshot has at key.
+func (t *txn) read(key []byte) ([]byte, bool, error) {
+	if f, ok := t.fetched[string(key)]; ok {
+		return f.value, f.there, nil
+	}
+	return t.snap.Get(key)
 }
 
 // own returns what t itself wrote at k.

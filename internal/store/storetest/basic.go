@@ -70,6 +70,73 @@ func (*suite) TestSpans(t *testing.T, s store.Store) {
 	}
 }
 
+// TestPrefetch reads keys in advance, which changes nothing of what is read: not what the transaction writes itself, and not what it depends on.
+func (*suite) TestPrefetch(t *testing.T, s store.Store) {
+	put(t, s, "a", "1", "b", "", "d", "4", "e", "5")
+	keys := [][]byte{[]byte("e"), []byte("b"), []byte("c"), {}, []byte("\xff"), []byte("a"), []byte("d"), []byte("a")}
+	read := func(r store.Reader) (out string) {
+		for _, k := range keys {
+			v, err := r.Get(k)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%q: %v", k, err)
+			}
+			out += fmt.Sprintf("%q=%q,%t ", k, v, err == nil)
+		}
+		return out
+	}
+	view := func(ahead bool) (out string) {
+		err := s.View(t.Context(), func(r store.Reader) error {
+			if ahead {
+				r.Prefetch(keys...)
+				r.Prefetch(keys[0])
+				r.Prefetch()
+			}
+			out = read(r)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return out
+	}
+	if got, want := view(true), view(false); got != want {
+		t.Errorf("with keys read in advance %s, want %s", got, want)
+	}
+	tries := 0
+	update(t, s, func(tx store.Txn) error {
+		tx.Set([]byte("a"), []byte("own"))
+		tx.Prefetch(keys...)
+		tx.Delete([]byte("d"))
+		if got, want := read(tx), `"e"="5",true "b"="",true "c"="",false ""="",false "\xff"="",false "a"="own",true "d"="",false "a"="own",true `; got != want {
+			t.Errorf("its own writes: %s, want %s", got, want)
+		}
+		if tries++; tries == 1 {
+			put(t, s, "f", "6") // nobody depends on it
+		}
+		return nil
+	})
+	update(t, s, func(tx store.Txn) error {
+		tx.Prefetch(keys...)
+		if tries++; tries == 2 {
+			put(t, s, "e", "6") // was read in advance, and not by Get
+		}
+		tx.Set([]byte("g"), nil)
+		return nil
+	})
+	update(t, s, func(tx store.Txn) error {
+		tx.Prefetch(keys...)
+		v, err := tx.Get([]byte("e"))
+		if tries++; tries == 3 {
+			put(t, s, "e", "7") // was read: the transaction begins again
+		}
+		tx.Set([]byte("h"), v)
+		return err
+	})
+	if got := get(t, s, "h"); got != "7" || tries != 4 {
+		t.Errorf("read %q in %d tries, want 7 in 4", got, tries)
+	}
+}
+
 // TestReadYourWrites merges the writes of a transaction into its reads.
 func (*suite) TestReadYourWrites(t *testing.T, s store.Store) {
 	put(t, s, "a", "1", "b", "2", "c", "3", "d", "4", "e", "5")

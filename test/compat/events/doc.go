@@ -7,6 +7,6 @@
 // LocalStack's tests (localstack/localstack, Apache-2.0) of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose compare what is answered with what was recorded of AWS. `make
 // compat-recorded-events` runs them as they run against AWS (see test/pytest/localstack). What the recordings say without the rest of a test is replayed by the tests of the services themselves.
 //
-// ministack.txt, floci.txt and localstack.txt list the tests that are expected to fail, each with its reason; a name may end with * for all tests of one reason. A test that fails and is not listed fails the run, and
+// ministack.txt, floci.txt and those of folder localstack, one a service, list the tests that are expected to fail, each with its reason; a name may end with * for all tests of one reason. A test that fails and is not listed fails the run, and
 // so does a listed one that passes, so that the lists only get shorter.
 package events
