@@ -18,7 +18,7 @@ MODELS  := .tools/models
 .PHONY: attacks crash gvisor scenarios test-dynamodb
 .PHONY: bench bench-deploy bench-edge bench-events bench-functions bench-s3
 .PHONY: test-clients-deploy test-clients-dynamodb test-clients-events test-clients-functions test-clients-s3
-.PHONY: compat-apigateway compat-bodies compat-events compat-h2 compat-kcl compat-lambda compat-recorded-cloudformation compat-recorded-events
+.PHONY: compat-apigateway compat-bodies compat-cfn-lint compat-events compat-h2 compat-kcl compat-lambda compat-recorded-cloudformation compat-recorded-events
 .PHONY: compat-s3 compat-sam compat-samples compat-tools
 
 build: ## the product, as it is released
@@ -65,7 +65,7 @@ attacks: ## long: every attack of test/hostile in every language, with and witho
 fuzz: ## every fuzz target for a minute
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s -fuzzminimizetime 1s $$p || exit 1; \
 	  done; done
 
 fuzz-long: ## what DynamoDB reads from the network, an hour each
@@ -266,6 +266,18 @@ $(APIGATEWAY_SUITE)/.done:
 	$(PYTHON) -m venv $(@D)/venv
 	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check 'localstack-core[runtime,test]==4.12.0' 'cbor2<5.8' localstack-snapshot==0.3.5 pytest==9.2.0 pytest-timeout==2.4.0 requests
 	touch $@
+
+# cfn-lint, for its bad templates: from where, and which commit.
+CFN_LINT      ?= https://github.com/aws-cloudformation/cfn-lint
+CFN_LINT_HASH := 217397c819d2cebe4c1e836c9ab18fafd0e10135
+
+.tools/cfn-lint/.done:
+	rm -rf $(@D) && git clone --quiet --filter=blob:none --no-checkout $(CFN_LINT) $(@D) && git -C $(@D) checkout --quiet $(CFN_LINT_HASH) -- test/fixtures/templates/bad
+	touch $@
+
+compat-cfn-lint: .tools/cfn-lint/.done $(VENV)/.done ## the bad templates of cfn-lint, fetched at a pinned commit: each is refused when it is planned, or listed with its reason
+	$(GO) build -o .tools/lambent ./cmd/lambent
+	$(VENV)/bin/python test/compat/cfnlint/cfnlint.py "$(abspath .tools/lambent)" "$(abspath .tools/cfn-lint)/test/fixtures/templates/bad"
 
 # The SDK that AWS's runtimes of Python have.
 .tools/lambda-sdk/.done:

@@ -216,8 +216,25 @@ func (r *Run) invoke(ctx context.Context, row *Resource, again bool) (service.Re
 	}
 	c := r.call(row, row.PhysicalID, row.Step)
 	c.Retry = again
+	if c.UpdatePolicy, err = r.updatePolicy(ctx, row.LogicalID); err != nil {
+		return service.Resource{}, err
+	}
 	c.Tags = merged(c.Tags, row.WantTags)
 	return r.kept(row.Snapshot)(r.checked(typ.Update(ctx, c, old, want)))
+}
+
+// updatePolicy evaluates the update policy of a resource.
+func (r *Run) updatePolicy(ctx context.Context, id string) (map[string]any, error) {
+	policy := r.Target.template.Resources[id].UpdatePolicy
+	if policy == nil {
+		return nil, nil
+	}
+	v, err := r.Target.with(r.lookup(ctx)).Resolve(policy)
+	if err != nil {
+		return nil, r.Target.template.Document.Locate(err, "Resources", id, "UpdatePolicy")
+	}
+	m, _ := v.(map[string]any)
+	return m, nil
 }
 
 func merged(a, b map[string]string) map[string]string {

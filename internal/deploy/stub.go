@@ -55,8 +55,8 @@ func (t *Target) stubbed(name string) (string, bool) {
 
 // attributes are the names that Fn::GetAtt accepts for a type.
 func (t *Target) attributes(name string) []string {
-	if real, is := strings.CutPrefix(name, StubPrefix); is && t.stack.Stub != nil {
-		list, _ := t.stack.Stub(real)
+	if wanted, is := strings.CutPrefix(name, StubPrefix); is && t.stack.Stub != nil {
+		list, _ := t.stack.Stub(wanted)
 		return list
 	}
 	typ, _ := t.types.Of(name)

@@ -18,7 +18,7 @@ func (p *Plane) ServeRequest(w http.ResponseWriter, r *http.Request, c *port.Ser
 	path, query, _ := strings.Cut(r.URL.RequestURI(), "?")
 	x := &exchange{http: r, wire: wire.Request{
 		Method: r.Method, RawPath: path, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
-		ID: c.Caller.ID, HostID: c.Caller.ID,
+		ID: c.Caller.ID,
 	}}
 	x.request = c.Caller
 	x.request.Time, x.request.Secure, x.request.HTTP = p.Clock.Now(), true, &x.seen

@@ -82,7 +82,7 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := NewRequestID(p.Random)
 	x := &exchange{http: r, wire: wire.Request{
 		Method: r.Method, RawPath: m.Rest, RawQuery: query, Host: r.Host, Header: r.Header, Body: r.Body, ContentLength: r.ContentLength,
-		ID: id, HostID: id,
+		ID: id,
 	}}
 	x.request = service.Request{
 		ID: id, Account: p.Account, Region: p.Region, Time: p.Clock.Now(), SourceIP: front.Peer(r), UserAgent: r.UserAgent(), Secure: front.Secure(r) || p.Loopback,

@@ -46,7 +46,8 @@ type direct struct {
 	out    *sock.Writer
 	server *directServer
 	remote string
-	r      *bufio.Reader
+	in     *sock.Reader
+	r      *bufio.Reader // of in; nil while the watch waits without a buffer
 	// taken is what was read of the request that net/http has to take.
 	taken []byte
 	// deadline is when reading ends; it is moved seldom, since a minute more or less does not matter.
@@ -69,6 +70,7 @@ type directServer struct {
 	pause   time.Duration // of a body, see Options
 	log     *slog.Logger
 	buffers buffers
+	readers readers
 	date    date
 
 	closing atomic.Bool
@@ -90,7 +92,8 @@ func (s *directServer) serve(c *headConn) net.Conn {
 	if replay, ok := c.Conn.(*replayConn); ok {
 		d.raw, pending = replay.Conn, replay.pending
 	}
-	d.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(pending), sock.NewReader(d.raw)), directBuffer)
+	d.in = sock.NewReader(d.raw)
+	d.r = s.readers.get(pending, d.in)
 	d.out = sock.NewWriter(d.raw)
 	if !s.enter(d) {
 		_ = c.Close()
@@ -103,6 +106,28 @@ func (s *directServer) serve(c *headConn) net.Conn {
 	}
 	rest, _ := d.r.Peek(d.r.Buffered())
 	return &headConn{Conn: &replayConn{Conn: d.raw, pending: slices.Concat(d.taken, rest)}, sandboxed: c.sandboxed}
+}
+
+// readers is the pool of the read buffers of one server.
+type readers struct{ pool sync.Pool }
+
+// get returns a reader of what is pending, and of in behind it.
+func (p *readers) get(pending []byte, in io.Reader) *bufio.Reader {
+	if len(pending) > 0 {
+		in = io.MultiReader(bytes.NewReader(pending), in)
+	}
+	r, ok := p.pool.Get().(*bufio.Reader)
+	if !ok {
+		return bufio.NewReaderSize(in, directBuffer)
+	}
+	r.Reset(in)
+	return r
+}
+
+// put takes a reader back that holds nothing.
+func (p *readers) put(r *bufio.Reader) {
+	r.Reset(nil)
+	p.pool.Put(r)
 }
 
 // enter counts a connection in; false means that the server is shutting down.
@@ -294,6 +319,20 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 	}()
 	d.server.handler.ServeHTTP(w, r.WithContext(ctx))
 	return true
+}
+
+// awaitByte waits for more bytes of the connection, or its end. When nothing is buffered it waits without a buffer, since what waits long may be thousands.
+func (d *direct) awaitByte() error {
+	if n := d.r.Buffered(); n > 0 {
+		_, err := d.r.Peek(n + 1)
+		return err
+	}
+	d.server.readers.put(d.r)
+	d.r = nil
+	var first [1]byte
+	n, err := d.in.Read(first[:])
+	d.r = d.server.readers.get(first[:n], d.in)
+	return err
 }
 
 // awaitBody sets the deadline for more of a body, unless there is time enough; it is moved seldom.

@@ -255,6 +255,40 @@ func TestRequestBehindASlowOneIsNotLost(t *testing.T) {
 	}
 }
 
+// Thousands of requests may wait for something to happen.
+func TestRequestThatWaitsHoldsNoBufferForItsAnswer(t *testing.T) {
+	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		inner := w
+		for {
+			u, ok := inner.(interface{ Unwrap() http.ResponseWriter })
+			if !ok {
+				break
+			}
+			inner = u.Unwrap()
+		}
+		direct, ok := inner.(*response)
+		if !ok || direct.out != nil {
+			t.Errorf("before the answer: %T, %t", inner, ok)
+		}
+		if _, err := io.WriteString(w, "late"); err != nil || ok && cap(direct.body) == 0 {
+			t.Errorf("with the answer: %v", err)
+		}
+	})
+	c, r := dial(t, addr)
+	for range 2 { // the second meets what the first left behind
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "late" {
+			t.Errorf("answer %q, %v", body, err)
+		}
+	}
+}
+
 func TestShutdownWaitsForTheRunningRequest(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

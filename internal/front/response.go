@@ -23,7 +23,7 @@ type response struct {
 	header  http.Header
 	status  int // 0 until WriteHeader
 
-	out     []byte // not sent yet: the head without its end, and after begin what follows it
+	out     []byte // not sent yet: the head without its end, and after begin what follows it; nil before the head, so that requests that wait need no buffer
 	body    []byte // the beginning of a body whose length is not known, until begin
 	begun   bool   // the head is whole
 	typed   bool   // the head has a Content-Type, or needs none
@@ -58,11 +58,13 @@ func (w *response) reset(d *direct, r *http.Request) {
 		header = make(http.Header, 8)
 	}
 	clear(header)
-	*w = response{d: d, request: r, header: header, out: d.server.buffers.get(), length: -1, closes: r.Close}
+	*w = response{d: d, request: r, header: header, length: -1, closes: r.Close}
 }
 
 func (w *response) release() {
-	w.d.server.buffers.put(w.out)
+	if w.out != nil {
+		w.d.server.buffers.put(w.out)
+	}
 	if w.body != nil {
 		w.d.server.buffers.put(w.body)
 	}
@@ -269,6 +271,9 @@ func (w *response) finish(reusable bool) (keep bool) {
 
 // appendStatus appends the status line.
 func (w *response) appendStatus(status int) {
+	if w.out == nil {
+		w.out = w.d.server.buffers.get()
+	}
 	w.out = strconv.AppendInt(append(w.out, "HTTP/1.1 "...), int64(status), 10)
 	w.out = append(w.out, ' ')
 	if text := http.StatusText(status); text != "" {

@@ -92,7 +92,7 @@ func (w *watch) look(d *direct) (again bool) {
 // request and stays in the buffer.
 func (w *watch) read(d *direct, cancel context.CancelFunc, done chan<- struct{}) {
 	defer close(done)
-	_, err := d.r.Peek(d.r.Buffered() + 1)
+	err := d.awaitByte()
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, bufio.ErrBufferFull) {
 		return
 	}

@@ -35,6 +35,10 @@
 // behalf if the [Egress] policy allows the address. Nothing in the host's network configuration is touched, it works without
 // privileges, and neither the host's own addresses nor link-local metadata services can be reached.
 // TCP over IPv4 and DNS pass; other UDP, ICMP and IPv6 do not.
+// A destination that the policy refuses is a connection that opens and is reset at once (ECONNRESET at the first read or write, where a firewall would give
+// ECONNREFUSED): the cell's kernel completes the handshake with the redirected listener before the daemon learns where the connection was meant to go, and Linux gives a
+// listener no way to look at a connection before it answers it. What could refuse the handshake itself is rules in the cell, which cannot know what the policy says of
+// the host's addresses as they change, or a TCP stack of the daemon's own in the place of the kernel's.
 //
 // # Where the kernel refuses
 //

@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/cloudfront"
 	"lambent.dev/lambent/internal/awsapi/cloudfrontkeyvaluestore"
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
+	"lambent.dev/lambent/internal/awsapi/codedeploy"
 	"lambent.dev/lambent/internal/awsapi/cognitoidentity"
 	"lambent.dev/lambent/internal/awsapi/cognitoidp"
 	"lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -55,7 +56,7 @@ import (
 func APIs() []*awsapi.API {
 	return []*awsapi.API{
 		acm.API, acmpca.API, apigateway.API, apigatewaymanagementapi.API, apigatewayv2.API, applicationautoscaling.API, apprunner.API, appsync.API,
-		cloudcontrol.API, cloudformation.API, cloudfront.API, cloudfrontkeyvaluestore.API, cloudwatch.API, cognitoidentity.API, cognitoidp.API,
+		cloudcontrol.API, cloudformation.API, cloudfront.API, cloudfrontkeyvaluestore.API, cloudwatch.API, codedeploy.API, cognitoidentity.API, cognitoidp.API,
 		dynamodb.API, dynamodbstreams.API, ec2.API, ecr.API, ecs.API, efs.API, elasticbeanstalk.API, elbv2.API, events.API, firehose.API, iam.API, kinesis.API, kms.API,
 		lambda.API, logs.API, pipes.API, rds.API, rdsdata.API, resourcegroupstaggingapi.API, route53.API, s3.API, s3control.API, scheduler.API, schemas.API, secretsmanager.API,
 		servicediscovery.API, sns.API, sqs.API, ssm.API, stepfunctions.API, sts.API, xray.API,

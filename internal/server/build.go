@@ -26,6 +26,7 @@ import (
 	"lambent.dev/lambent/internal/services/cloudcontrol"
 	"lambent.dev/lambent/internal/services/cloudformation"
 	"lambent.dev/lambent/internal/services/cloudwatch"
+	"lambent.dev/lambent/internal/services/codedeploy"
 	"lambent.dev/lambent/internal/services/dynamodb"
 	"lambent.dev/lambent/internal/services/ec2"
 	"lambent.dev/lambent/internal/services/ecr"
@@ -60,7 +61,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	sender := deliver.New(p.deps, roles)
 	logService, sink := logs.New(p.deps, logs.Options{Roles: roles, Sender: sender})
 	networkService, networks := ec2.New(p.deps)
-	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources})
+	deploymentService, deployments := codedeploy.New(p.deps, codedeploy.Options{Roles: roles})
+	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources, Deployments: deployments})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +94,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		iamService, stsService, keyService, logService, cloudwatch.New(p.deps), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
-		deliveryService, ecr.New(p.deps), networkService,
+		deliveryService, ecr.New(p.deps), networkService, deploymentService,
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretService,

@@ -123,6 +123,8 @@ type ResourceCall struct {
 	NameSeed string
 	// Tags are the stack's tags plus aws:cloudformation:*.
 	Tags map[string]string
+	// UpdatePolicy is the resource's attribute of that name, for an Update that brings what a template says; nil for one that brings back what was.
+	UpdatePolicy map[string]any
 }
 
 // Resource is what a type's functions return.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +137,18 @@ func TestRecordsHaveTheirShapes(t *testing.T) {
 	}
 	if m.trace != "Root=1-2" {
 		t.Errorf("trace %q", m.trace)
+	}
+}
+
+// TestRecordsWithoutAttributesSayNothingOfTheirSum follows the recordings of LocalStack's tests: those of mappings with a batching window have a null.
+func TestRecordsWithoutAttributesSayNothingOfTheirSum(t *testing.T) {
+	for window, want := range map[time.Duration]bool{0: false, time.Second: true} {
+		w := workerOf(t, queueARN, "")
+		w.Window = window
+		m, _, err := (&queueReader{Worker: w}).message(&sqs.Message{Body: new(string)})
+		if got := strings.Contains(string(m.record), `"md5OfMessageAttributes":null`); err != nil || got != want || strings.Contains(string(m.record), "md5OfMessageAttributes") != want {
+			t.Errorf("window %v: %s, %v", window, m.record, err)
+		}
 	}
 }
 

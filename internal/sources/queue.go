@@ -194,7 +194,7 @@ type queueRecord struct {
 	Body              string                    `json:"body"`
 	Attributes        map[string]string         `json:"attributes"`
 	MessageAttributes map[string]queueAttribute `json:"messageAttributes"`
-	MD5OfAttributes   *string                   `json:"md5OfMessageAttributes"`
+	MD5OfAttributes   **string                  `json:"md5OfMessageAttributes,omitempty"` // null or absent without attributes, see message
 	MD5OfBody         string                    `json:"md5OfBody"`
 	EventSource       string                    `json:"eventSource"`
 	SourceARN         string                    `json:"eventSourceARN"`
@@ -213,7 +213,10 @@ type queueAttribute struct {
 func (r *queueReader) message(m *sqs.Message) (message, bool, error) {
 	rec := queueRecord{
 		ID: opt.Value(m.MessageId), Handle: opt.Value(m.ReceiptHandle), Body: opt.Value(m.Body), Attributes: m.Attributes, MessageAttributes: map[string]queueAttribute{},
-		MD5OfAttributes: m.MD5OfMessageAttributes, MD5OfBody: opt.Value(m.MD5OfBody), EventSource: "aws:sqs", SourceARN: r.Source.String(), Region: r.Source.Region,
+		MD5OfBody: opt.Value(m.MD5OfBody), EventSource: "aws:sqs", SourceARN: r.Source.String(), Region: r.Source.Region,
+	}
+	if m.MD5OfMessageAttributes != nil || r.Window > 0 { // all recordings of mappings with a window have the null, and none without
+		rec.MD5OfAttributes = &m.MD5OfMessageAttributes
 	}
 	for name, a := range m.MessageAttributes {
 		q := queueAttribute{Text: a.StringValue, Texts: []string{}, Binaries: []string{}, Type: a.DataType}

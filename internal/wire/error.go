@@ -279,11 +279,8 @@ func (a *answer) encodeErrorXML(e failure) error {
 		return err
 	}
 	if a.api.dialect.bareErrors {
-		if resource := a.req.RawPath; resource != "" && (e.shape == nil || e.shape.Member("Resource") == nil) {
-			x.leaf("Resource", resource)
-		}
 		x.leaf("RequestId", a.req.ID)
-		x.leaf("HostId", a.req.HostID)
+		x.leaf("HostId", a.req.hostID())
 		x.close("Error")
 	} else {
 		if a.api.dialect.emptyDetail {

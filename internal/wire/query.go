@@ -107,6 +107,9 @@ func (d *queryDecoder) structure(n *node, v reflect.Value, p *parameter) error {
 	for i := range n.fields {
 		f := &n.fields[i]
 		child := p.children[d.name(f)]
+		if child == nil && !d.ec2 && f.flat() { // SQS takes MessageAttributes.1 for MessageAttribute.1, too
+			child = p.children[f.Name]
+		}
 		if child == nil {
 			continue
 		}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -37,8 +38,8 @@ type Request struct {
 	// MaxBody bounds a buffered body in bytes, after decompression too; 0
 	// stands for DefaultMaxBody.
 	MaxBody int64
-	// ID is the request id that answers carry. HostID is S3's second one.
-	ID, HostID string
+	// ID is the request id that answers carry.
+	ID string
 
 	// Protocol is set by Match.
 	Protocol awsapi.Protocol
@@ -52,6 +53,9 @@ type Request struct {
 	plain      bool // the body was decompressed
 	violations []violation
 }
+
+// hostID is the second id of S3's answers: the request's id in another form.
+func (r *Request) hostID() string { return base64.StdEncoding.EncodeToString([]byte(r.ID)) }
 
 // ReadBody returns the whole body, reading it on the first call.
 func (r *Request) ReadBody() ([]byte, error) {

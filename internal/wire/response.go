@@ -320,7 +320,7 @@ func (a *answer) identify() {
 	header := a.w.Header()
 	if a.api.dialect.bareErrors {
 		header.Set("X-Amz-Request-Id", a.req.ID)
-		header.Set("X-Amz-Id-2", a.req.HostID)
+		header.Set("X-Amz-Id-2", a.req.hostID())
 		return
 	}
 	header.Set("X-Amzn-Requestid", a.req.ID)

@@ -202,18 +202,20 @@ func TestStreamingBodyIsPassedOn(t *testing.T) {
 
 func TestSQSAnswersQueryAndJSON(t *testing.T) {
 	a := wire.New(sqs.API, (&sqs.Handlers{}).Bindings())
-	form := "Action=SendMessageBatch&Version=2012-11-05&QueueUrl=q" +
-		"&SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=x" +
-		"&SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=n&SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.DataType=String"
-	_, in, err := decode(t, a, formRequest(form))
-	if err != nil {
-		t.Fatal(err)
+	for _, attributes := range []string{"MessageAttribute", "MessageAttributes"} { // AWS takes both names
+		form := "Action=SendMessageBatch&Version=2012-11-05&QueueUrl=q" +
+			"&SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=x" +
+			"&SendMessageBatchRequestEntry.1." + attributes + ".1.Name=n&SendMessageBatchRequestEntry.1." + attributes + ".1.Value.DataType=String"
+		_, in, err := decode(t, a, formRequest(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries := in.(*sqs.SendMessageBatchInput).Entries
+		if len(entries) != 1 || entries[0].Id != "a" || entries[0].MessageAttributes["n"].DataType != "String" {
+			t.Errorf("query with %s: %+v", attributes, entries)
+		}
 	}
-	entries := in.(*sqs.SendMessageBatchInput).Entries
-	if len(entries) != 1 || entries[0].Id != "a" || entries[0].MessageAttributes["n"].DataType != "String" {
-		t.Errorf("query: %+v", entries)
-	}
-	_, in, err = decode(t, a, jsonRequest("AmazonSQS.SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"a","MessageBody":"x"}]}`))
+	_, in, err := decode(t, a, jsonRequest("AmazonSQS.SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"a","MessageBody":"x"}]}`))
 	if err != nil || len(in.(*sqs.SendMessageBatchInput).Entries) != 1 {
 		t.Errorf("json: %+v, %v", in, err)
 	}

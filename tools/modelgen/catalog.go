@@ -34,6 +34,7 @@ func catalog() []api {
 		{model: "sts", name: "sts"},
 		{model: "cloudformation", name: "cloudformation"},
 		{model: "cloudcontrol", name: "cloudcontrol"},
+		{model: "codedeploy", name: "codedeploy"},
 		{model: "logs", name: "logs"},
 		{model: "cloudwatch", name: "cloudwatch"},
 		{model: "sqs", name: "sqs", patch: patchSQS},

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -88,10 +89,13 @@ func (e *Env) equal(list []any) (bool, error) {
 		}
 	}
 	a, err := e.Resolve(list[0])
-	if err != nil {
-		return false, err
+	var b any
+	if err == nil {
+		b, err = e.Resolve(list[1])
 	}
-	b, err := e.Resolve(list[1])
+	if errors.Is(err, ErrNoValue) {
+		err = Errorf("Template error: every Fn::Equals object requires a list of 2 string parameters")
+	}
 	if err != nil {
 		return false, err
 	}

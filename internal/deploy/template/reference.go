@@ -23,7 +23,7 @@ func References(v any) ([]Reference, error) {
 
 // References returns what a resource mentions in its properties and in what is waited for when it is made.
 func (r *Resource) References() ([]Reference, error) {
-	return References([]any{r.Properties, r.CreationPolicy})
+	return References([]any{r.Properties, r.CreationPolicy, r.UpdatePolicy})
 }
 
 func walkReferences(v any, local map[string]any, add func(Reference)) error {

@@ -34,6 +34,8 @@ type Resource struct {
 	Metadata any
 	// CreationPolicy holds the expressions of this attribute, see [Env.Signals]; nil without.
 	CreationPolicy map[string]any
+	// UpdatePolicy holds the expressions of this attribute; nil without.
+	UpdatePolicy map[string]any
 }
 
 // Output is one entry of a template's Outputs.
@@ -172,6 +174,9 @@ func (t *Template) readResources() error {
 	}
 	t.Resources = make(map[string]Resource, len(m))
 	for _, id := range slices.Sorted(maps.Keys(m)) {
+		if _, taken := t.Parameters[id]; taken { // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
+			return d.at(Errorf("Template format error: %s is the name of a parameter and of a resource. Names must be unique in a template", id), "Resources", id)
+		}
 		r, err := readResource(id, m[id])
 		if err != nil {
 			return d.Locate(err, "Resources", id)
@@ -179,6 +184,12 @@ func (t *Template) readResources() error {
 		t.Resources[id] = r
 	}
 	return nil
+}
+
+// updatePolicies are what an UpdatePolicy may hold, see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html. A type that one is
+// not for ignores it, as on AWS.
+var updatePolicies = []string{
+	"AutoScalingReplacingUpdate", "AutoScalingRollingUpdate", "AutoScalingScheduledAction", "CodeDeployLambdaAliasUpdate", "EnableVersionUpgrade", "UseOnlineResharding",
 }
 
 func readResource(id string, v any) (Resource, error) {
@@ -198,8 +209,15 @@ func readResource(id string, v any) (Resource, error) {
 	if r.Type, _ = m["Type"].(string); r.Type == "" {
 		return r, Errorf("Template format error: [/Resources/%s] Every Resources object must contain a Type member.", id)
 	}
-	if _, has := m["UpdatePolicy"]; has {
-		return r, Errorf("Template format error: Lambent does not support UpdatePolicy (resource %s). Leave it out.", id)
+	if v := m["UpdatePolicy"]; v != nil {
+		if r.UpdatePolicy, ok = v.(map[string]any); !ok {
+			return r, Errorf("Template format error: UpdatePolicy must be an object (resource %s).", id)
+		}
+		for _, k := range slices.Sorted(maps.Keys(r.UpdatePolicy)) {
+			if !slices.Contains(updatePolicies, k) {
+				return r, Errorf("Template format error: Unrecognized UpdatePolicy %s for resource %s", k, id)
+			}
+		}
 	}
 	if v := m["CreationPolicy"]; v != nil {
 		if r.CreationPolicy, ok = v.(map[string]any); !ok {

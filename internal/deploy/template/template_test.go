@@ -133,6 +133,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 		{"Resources: {A: {Type: X::Y, Condition: C}}", "Unresolved condition dependency C in the Conditions block of the template (line 1)"},
 		{"Resources: {A: {Type: X::Y, Properties: {B: !GetAtt C.D}}}", "instance of Fn::GetAtt references undefined resource C"},
 		{"Rules: {R: {}}\nResources: {A: {Type: X::Y}}", "the rule R needs a list of Assertions. (line 1)"},
+		{"Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X::Y}", "A is the name of a parameter and of a resource. Names must be unique in a template (line 3)"},
+		{"Resources: {A: {Type: X::Y, UpdatePolicy: {Nope: {}}}}", "Unrecognized UpdatePolicy Nope for resource A (line 1)"},
 		{"Foo: {}\nResources: {A: {Type: X::Y}}", "Invalid template property or properties [Foo]"},
 		{"Parameters: {P: {Type: \"AWS::SSM::Parameter::Value<Nope>\"}}\nResources: {A: {Type: X::Y}}", "Unrecognized parameter type: Nope"},
 		{"- a", "unsupported structure"},
@@ -174,6 +176,21 @@ func TestParameterConstraints(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("%s = %s: got %v, want %s", c.parameter, c.value, err, c.want)
 		}
+	}
+}
+
+func TestConditionsCompareNoMissingValues(t *testing.T) {
+	d, err := Parse([]byte("Conditions: {C: !Equals [!Ref 'AWS::NoValue', a]}\nResources: {A: {Type: X::Y}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tpl, err := Decode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Template error: every Fn::Equals object requires a list of 2 string parameters"
+	if _, err := (&Env{Template: tpl}).Condition("C"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

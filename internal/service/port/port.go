@@ -61,6 +61,12 @@ type FunctionError struct {
 // Error tells what the function said.
 func (f *FunctionError) Error() string { return "the function failed: " + string(f.Document) }
 
+// Deployments lets the makers of deployments wait for them. Implemented by services/codedeploy.
+type Deployments interface {
+	// Await waits until the deployment has ended, and with it the one that rolls it back, and returns nil or why it did not succeed.
+	Await(ctx context.Context, deployment string) error
+}
+
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.
 type Arrivals interface {

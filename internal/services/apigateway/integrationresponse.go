@@ -85,7 +85,9 @@ func (g *Gateway) deleteIntegrationResponse(ctx context.Context, in *aws.DeleteI
 		if _, ok := i.IntegrationResponses[in.StatusCode]; !ok {
 			return noStatus()
 		}
-		delete(i.IntegrationResponses, in.StatusCode)
+		if delete(i.IntegrationResponses, in.StatusCode); len(i.IntegrationResponses) == 0 {
+			i.IntegrationResponses = nil // an integration whose last response was deleted shows none
+		}
 		return nil
 	})
 	if isNotFound(err) && strings.Contains(err.Error(), "Method identifier") {

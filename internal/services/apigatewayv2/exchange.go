@@ -124,6 +124,9 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *refusal {
 
 // find finds the route.
 func (x *exchange) find() *refusal {
+	if _, ok := decodePath(x.to.Path); !ok {
+		return &refusal{status: http.StatusBadRequest, message: "Bad Request", err: errors.New("the percent-encoding of the path is broken, or that of what it encodes is")}
+	}
 	x.route, x.params = x.table.find(x.request.Method, x.to.Path)
 	if x.route == nil || x.route.integration == nil {
 		x.route = nil

@@ -1,9 +1,9 @@
 package apigatewayv2
 
 import (
+	"net/url"
 	"strings"
 
-	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/jsonenc"
 )
 
@@ -49,10 +49,28 @@ func (x *exchange) rawQuery() string {
 	return query
 }
 
+// decodePath decodes a raw path as HTTP APIs do: once as the path of the request, and what comes out as a URL again, which ends at its first question mark and whose
+// encoding must be whole. AWS shows /a%2Fb and /a%252Fb as /a/b, /a%3Fb as /a, and answers /a%25b with 400; ok is false for that.
+func decodePath(path string) (decoded string, ok bool) {
+	if !strings.Contains(path, "%") {
+		return path, true
+	}
+	once, err := url.PathUnescape(path)
+	if err != nil {
+		return path, false
+	}
+	once, _, _ = strings.Cut(once, "?")
+	twice, err := url.PathUnescape(once)
+	if err != nil {
+		return once, false
+	}
+	return twice, true
+}
+
 // shownPath is a raw path within the stage as events show it: decoded, with the stage in front unless it is $default, or with the base path of a custom
 // domain name.
 func (x *exchange) shownPath(path string) string {
-	path = httpevent.Unescape(path)
+	path, _ = decodePath(path)
 	switch {
 	case x.to.BasePath != "":
 		return "/" + x.to.BasePath + path

@@ -130,15 +130,6 @@ func TestCreationPoliciesAreChecked(t *testing.T) {
 	}
 }
 
-func TestUpdatePoliciesAreRefusedByName(t *testing.T) {
-	e := newEnv(t)
-	body := "Resources: {A: {Type: Test::Thing, UpdatePolicy: {CodeDeployLambdaAliasUpdate: {ApplicationName: a}}}}"
-	_, err := call[cloudformation.CreateStackOutput](e, "CreateStack", &cloudformation.CreateStackInput{StackName: "s", TemplateBody: &body})
-	if err == nil || !strings.Contains(err.Error(), "Lambent does not support UpdatePolicy (resource A)") {
-		t.Error(err)
-	}
-}
-
 func TestEventsNameTheirOperation(t *testing.T) {
 	e := newEnv(t)
 	e.create("s", oneThing)

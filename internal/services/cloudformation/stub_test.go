@@ -107,3 +107,20 @@ func TestATypeOfAResourceCannotChange(t *testing.T) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 }
+
+func TestUpdatePoliciesAreReadAndDependOnWhatTheyName(t *testing.T) {
+	e := newEnv(t)
+	const policy = `Resources:
+  A: {Type: Test::Thing, UpdatePolicy: {CodeDeployLambdaAliasUpdate: {ApplicationName: !Ref B, DeploymentGroupName: g}}, Properties: {Value: one}}
+  B: {Type: Test::Thing, Properties: {Value: two}}
+`
+	e.create("s", policy)
+	e.want("s", "CREATE_COMPLETE")
+	if got := strings.Join(e.calls, ", "); got != "create B two, create A one" {
+		t.Errorf("the calls are %s", got)
+	}
+	err := e.update("s", strings.Replace(policy, "CodeDeployLambdaAliasUpdate", "Other", 1))
+	if err == nil || !strings.Contains(err.Error(), "Unrecognized UpdatePolicy Other for resource A") {
+		t.Errorf("error %v", err)
+	}
+}

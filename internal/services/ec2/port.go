@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"slices"
 
 	"lambent.dev/lambent/internal/service/port"
 )
@@ -12,6 +13,15 @@ func (s *Service) Find(ctx context.Context, subnetIDs, groupIDs []string) (vpcID
 		return "", err
 	}
 	err = s.view(ctx, func(v *view) error {
+		vpcID = "" // the closure may run again
+		groupVPC := make([]string, len(groupIDs))
+		for i, id := range groupIDs { // first, as Lambda does
+			g, err := get(v, &groups, id)
+			if err != nil {
+				return err
+			}
+			groupVPC[i] = *g.VpcId
+		}
 		for _, id := range subnetIDs {
 			sub, err := get(v, &subnets, id)
 			if err != nil {
@@ -24,14 +34,8 @@ func (s *Service) Find(ctx context.Context, subnetIDs, groupIDs []string) (vpcID
 				return invalid("Subnets %s and %s belong to different networks", subnetIDs[0], id)
 			}
 		}
-		for _, id := range groupIDs {
-			g, err := get(v, &groups, id)
-			if err != nil {
-				return err
-			}
-			if *g.VpcId != vpcID {
-				return refuse("InvalidGroup.NotFound", "The security group '%s' does not exist in VPC '%s'", id, vpcID)
-			}
+		if i := slices.IndexFunc(groupVPC, func(of string) bool { return of != vpcID }); i >= 0 {
+			return refuse("InvalidGroup.NotFound", "The security group '%s' does not exist in VPC '%s'", groupIDs[i], vpcID)
 		}
 		return nil
 	})

@@ -165,7 +165,7 @@ func TestTargetsAreListedInTheirOrder(t *testing.T) {
 			if out.NextToken == nil {
 				break
 			}
-			token = `,"NextToken":"`+*out.NextToken+`"`
+			token = `,"NextToken":"` + *out.NextToken + `"`
 		}
 		if want := []string{"b", "c", "end", "a", "end"}; !slices.Equal(got, want) {
 			t.Errorf("pages %q, want %q", got, want)

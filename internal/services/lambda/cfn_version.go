@@ -154,7 +154,10 @@ func aliasResource(ctx context.Context, p *aliasProperties) service.Resource {
 	return service.Resource{PhysicalID: arn, Attributes: map[string]any{"AliasArn": arn}}
 }
 
-func (l *Lambda) updateAliasResource(ctx context.Context, _ service.ResourceCall, old, p *aliasProperties) (service.Resource, error) {
+func (l *Lambda) updateAliasResource(ctx context.Context, c service.ResourceCall, old, p *aliasProperties) (service.Resource, error) {
+	if err := l.shiftAlias(ctx, c, old, p); err != nil {
+		return aliasResource(ctx, p), err
+	}
 	err := l.do(ctx, "UpdateAlias", &api.UpdateAliasInput{
 		FunctionName: p.FunctionName, Name: p.Name, FunctionVersion: &p.FunctionVersion, Description: p.Description, RoutingConfig: p.routing(),
 	})

@@ -64,6 +64,8 @@ func (l *Lambda) newEventSource(ctx context.Context, in *api.CreateEventSourceMa
 		if err := e.startAt(in); err != nil {
 			return nil, err
 		}
+	} else if err := noDestination(in.DestinationConfig); err != nil {
+		return nil, err // before the function is looked for, as recorded
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
@@ -210,10 +212,22 @@ func (e *eventSource) setBatch(in *api.UpdateEventSourceMappingInput) error {
 	return setNumber(&e.Window, in.MaximumBatchingWindowInSeconds, 0, 300, "maximumBatchingWindowInSeconds")
 }
 
+// noDestination refuses destinations of a mapping whose source has none: a queue redrives its messages itself.
+func noDestination(d *api.DestinationConfig) error {
+	if d != nil && (d.OnFailure != nil || d.OnSuccess != nil) {
+		return errNoDestination()
+	}
+	return nil
+}
+
+func errNoDestination() error {
+	return invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
+}
+
 // changeQueue sets what is for queues only.
 func (e *eventSource) changeQueue(in *api.UpdateEventSourceMappingInput) error {
-	if d := in.DestinationConfig; d != nil && (d.OnFailure != nil || d.OnSuccess != nil) {
-		return invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
+	if err := noDestination(in.DestinationConfig); err != nil {
+		return err
 	}
 	for name, set := range map[string]bool{
 		"BisectBatchOnFunctionError": in.BisectBatchOnFunctionError != nil, "MaximumRecordAgeInSeconds": in.MaximumRecordAgeInSeconds != nil,
@@ -279,7 +293,7 @@ func (l *Lambda) changeStream(ctx context.Context, e *eventSource, in *api.Updat
 		return nil
 	}
 	if d.OnSuccess != nil && orZero(d.OnSuccess.Destination) != "" {
-		return invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
+		return errNoDestination()
 	}
 	if e.OnFailure = ""; d.OnFailure != nil {
 		e.OnFailure = orZero(d.OnFailure.Destination)

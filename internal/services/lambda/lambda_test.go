@@ -93,8 +93,12 @@ func (s *lines) PutLog(_ context.Context, account, region, group, stream string,
 	}
 	where := account + " " + region + " " + group + " " + stream
 	for _, l := range list {
-		s.all = append(s.all, l.Message)
-		s.streams[where] = append(s.streams[where], l.Message)
+		text, ended := strings.CutSuffix(l.Message, "\n")
+		if !ended {
+			return fmt.Errorf("the event %q does not end with a newline", l.Message)
+		}
+		s.all = append(s.all, text)
+		s.streams[where] = append(s.streams[where], text)
 	}
 	if s.told != nil {
 		close(s.told)
@@ -463,7 +467,13 @@ func TestBadInputIsRefusedByName(t *testing.T) {
 		"climb":   {func(in *api.CreateFunctionInput) { in.Code.ZipFile = zipOf(t, map[string]string{"../x": ""}) }, "InvalidParameterValueException", "leaves the folder"},
 		"key":     {func(in *api.CreateFunctionInput) { in.KMSKeyArn = ptr("arn") }, "InvalidParameterValueException", "parameter KMSKeyArn of CreateFunction"},
 		"vpc":     {func(in *api.CreateFunctionInput) { in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"s"}} }, "InvalidParameterValueException", "must coexist"},
-		"image":   {func(in *api.CreateFunctionInput) { in.ImageConfig = &api.ImageConfig{} }, "InvalidParameterValueException", "packageType Image"},
+		"subnet": {func(in *api.CreateFunctionInput) {
+			in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"bad-format"}, SecurityGroupIds: []string{"sg-1"}}
+		}, "ValidationException", "1 validation error detected: Value '[bad-format]' at 'vpcConfig.subnetIds' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: subnet-[0-9a-z]*]"},
+		"group": {func(in *api.CreateFunctionInput) {
+			in.VpcConfig = &api.VpcConfig{SubnetIds: []string{"subnet-1"}, SecurityGroupIds: []string{"bad-format"}}
+		}, "ValidationException", "at 'vpcConfig.securityGroupIds' failed to satisfy constraint"},
+		"image": {func(in *api.CreateFunctionInput) { in.ImageConfig = &api.ImageConfig{} }, "InvalidParameterValueException", "packageType Image"},
 		"dlq": {
 			func(in *api.CreateFunctionInput) {
 				in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: ptr("arn:aws:s3:::b")}

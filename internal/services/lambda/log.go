@@ -137,7 +137,7 @@ func (w *logWriter) flush() {
 	w.flushLocked()
 }
 
-// addLocked adds one line. The runtime clients separate the lines of one event by CR.
+// addLocked adds one line, whose event ends with its newline, as on AWS. The runtime clients separate the lines of one event by CR.
 func (w *logWriter) addLocked(line string) {
 	line = strings.TrimSuffix(line, "\r")
 	if line == "" {
@@ -147,7 +147,7 @@ func (w *logWriter) addLocked(line string) {
 	if w.held == nil {
 		w.held = make([]port.LogLine, 0, 4)
 	}
-	w.held = append(w.held, port.LogLine{Time: w.l.deps.Clock.Now(), Message: line})
+	w.held = append(w.held, port.LogLine{Time: w.l.deps.Clock.Now(), Message: line + "\n"})
 	w.tail = append(append(w.tail, line...), '\n')
 	if len(w.tail) > 4*maxTail {
 		w.tail = append(w.tail[:0], w.tail[len(w.tail)-maxTail:]...)

@@ -40,8 +40,8 @@ func (l *Lambda) serveURL(w http.ResponseWriter, r *http.Request) {
 		l.deps.Log.ErrorContext(r.Context(), "function url could not be loaded", slog.Any("error", err))
 		x.fail(w, http.StatusInternalServerError, "Internal Server Error")
 		return
-	case !found: // AWS gives no message here
-		x.fail(w, http.StatusForbidden, nil)
+	case !found: // not told from one that nobody may call
+		x.fail(w, http.StatusForbidden, forbidden)
 		return
 	case x.cors.Preflight(w, r):
 		return
@@ -230,9 +230,9 @@ func (x *exchange) badGateway(w http.ResponseWriter) {
 	x.send(w, http.StatusBadGateway, "text/plain", []byte(text))
 }
 
-// fail answers in the platform's own words; a message of nil is null.
-func (x *exchange) fail(w http.ResponseWriter, status int, message any) {
-	body, err := json.Marshal(map[string]any{"Message": message})
+// fail answers in the platform's own words.
+func (x *exchange) fail(w http.ResponseWriter, status int, message string) {
+	body, err := json.Marshal(map[string]string{"Message": message})
 	if err != nil {
 		body = []byte("{}")
 	}

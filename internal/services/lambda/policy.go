@@ -201,6 +201,9 @@ func (l *Lambda) changePolicy(ctx context.Context, r ref, revision *string, chan
 		if err != nil {
 			return err
 		}
+		if revision != nil && *revision == p.Revision {
+			revision = nil // a version that was published since has given the function a new one, and not the policy
+		}
 		if err := change(tx, &p); err != nil {
 			return err
 		}

@@ -113,6 +113,7 @@ func TestRampKeepsToWhatAFunctionHasReserved(t *testing.T) {
 			t.Errorf("%d run when three places are reserved", in.Load())
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(r.functions) != 0 {
 			t.Error("a function without events is remembered")
 		}

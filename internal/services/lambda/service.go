@@ -37,6 +37,8 @@ type Options struct {
 	Networks port.Networks
 	// Arrivals tells the event source mappings of new messages and records; nil means that there are no sources.
 	Arrivals port.Arrivals
+	// Deployments waits for the deployments by which templates move aliases; nil refuses those.
+	Deployments port.Deployments
 	// Serve answers the calls that functions make to the platform, on a listener inside of their sandbox, until that is closed. Nil leaves
 	// functions without the platform.
 	Serve func(l net.Listener)

@@ -294,6 +294,11 @@ func (l *Lambda) findVPC(ctx context.Context, in *api.VpcConfig) (*vpc, error) {
 	if (len(in.SubnetIds) == 0) != (len(in.SecurityGroupIds) == 0) {
 		return nil, invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
 	}
+	for _, err := range []error{checkIDs("subnetIds", "subnet-[0-9a-z]*", in.SubnetIds), checkIDs("securityGroupIds", "sg-[0-9a-zA-Z]*", in.SecurityGroupIds)} {
+		if err != nil {
+			return nil, err
+		}
+	}
 	v := &vpc{Subnets: in.SubnetIds, SecurityGroups: in.SecurityGroupIds, IPv6: orZero(in.Ipv6AllowedForDualStack)}
 	if len(in.SubnetIds) == 0 {
 		return v, nil
@@ -306,6 +311,17 @@ func (l *Lambda) findVPC(ctx context.Context, in *api.VpcConfig) (*vpc, error) {
 		return nil, networkError(err)
 	}
 	return v, nil
+}
+
+// checkIDs checks ids of a VPC configuration, as the API's own model does.
+func checkIDs(member, form string, ids []string) error {
+	for _, id := range ids {
+		if len(id) > 1024 || !regexp.MustCompile("^"+form+"$").MatchString(id) {
+			return validation("Value '[%s]' at 'vpcConfig.%s' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 1024, "+
+				"Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: %s]", strings.Join(ids, ", "), member, form)
+		}
+	}
+	return nil
 }
 
 // networkError is what Lambda makes of an error of EC2.

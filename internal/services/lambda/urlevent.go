@@ -22,7 +22,7 @@ func (x *exchange) event(trace string) []byte {
 		r.Header.Set("X-Amzn-Tls-Version", strings.ReplaceAll(tls.VersionName(r.TLS.Version), "TLS ", "TLSv"))
 		r.Header.Set("X-Amzn-Tls-Cipher-Suite", tls.CipherSuiteName(r.TLS.CipherSuite))
 	}
-	path := httpevent.Unescape("/" + strings.TrimLeft(front.RoutePath(r), "/")) // one slash, as on AWS: URLs end with one, and paths begin with one
+	path := "/" + strings.TrimLeft(front.RoutePath(r), "/") // one slash, as on AWS: URLs end with one, and paths begin with one
 	_, query, _ := strings.Cut(r.RequestURI, "?")
 	b := make([]byte, 0, 2048+len(x.body))
 	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)
@@ -32,7 +32,7 @@ func (x *exchange) event(trace string) []byte {
 	b = httpevent.AppendCookies(b, r)
 	b = httpevent.AppendHeaders(b, r)
 	b = httpevent.AppendQuery(b, query)
-	b = x.context(b, path)
+	b = x.context(b, httpevent.Unescape(path)) // rawPath is as it was sent, the path of the context decoded
 	b = httpevent.AppendBody(b, r.Header.Get("Content-Type"), x.body)
 	return append(b, '}')
 }

@@ -135,14 +135,14 @@ func (l *Lambda) publishVersion(ctx context.Context, in *api.PublishVersionInput
 
 // deleteVersion deletes a published version that no alias points to. A version that does not exist is no error, as on AWS.
 func (l *Lambda) deleteVersion(ctx context.Context, r ref) error {
-	if !isPublished(r.qualifier) {
-		return invalid("Deletion of aliases is not currently supported.")
-	}
 	var unused unusedBlobs
 	err := l.deps.Store.Update(ctx, func(tx store.Txn) error {
 		unused = nil
 		if _, err := loadFunction(tx, r.with("")); err != nil {
 			return err
+		}
+		if !isPublished(r.qualifier) {
+			return invalid("Deletion of aliases is not currently supported.")
 		}
 		gone, ok, err := record.Get[version](tx, r.scope.version(r.name, r.qualifier))
 		if err != nil || !ok {

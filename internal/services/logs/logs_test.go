@@ -258,8 +258,10 @@ func TestFilterPatterns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := match(c.message); got != c.want {
-			t.Errorf("pattern %q on %q = %v, want %v", c.pattern, c.message, got, c.want)
+		for _, message := range []string{c.message, c.message + "\n"} {
+			if got := match(message); got != c.want {
+				t.Errorf("pattern %q on %q = %v, want %v", c.pattern, message, got, c.want)
+			}
 		}
 	}
 	for _, bad := range []string{

@@ -9,20 +9,25 @@ import (
 // matcher tells whether a message meets a filter pattern.
 type matcher func(message string) bool
 
-// compilePattern compiles a filter pattern. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
+// compilePattern compiles a filter pattern; the newline that ends a message plays no part. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).
 func compilePattern(pattern *string) (matcher, error) {
 	if pattern == nil || strings.TrimSpace(*pattern) == "" {
 		return func(string) bool { return true }, nil
 	}
 	p := strings.TrimSpace(*pattern)
+	compile := compileTerms
 	switch p[0] {
 	case '{':
-		return compileJSON(p)
+		compile = compileJSON
 	case '[':
-		return compileColumns(p)
+		compile = compileColumns
 	}
-	return compileTerms(p)
+	m, err := compile(p)
+	if err != nil {
+		return nil, err
+	}
+	return func(message string) bool { return m(strings.TrimSuffix(message, "\n")) }, nil
 }
 
 // compileTerms compiles an unstructured pattern: every plain term, quoted phrase and %regular expression% must be in the message, at least one of

@@ -74,15 +74,16 @@ func (*suite) TestSpans(t *testing.T, s store.Store) {
 func (*suite) TestPrefetch(t *testing.T, s store.Store) {
 	put(t, s, "a", "1", "b", "", "d", "4", "e", "5")
 	keys := [][]byte{[]byte("e"), []byte("b"), []byte("c"), {}, []byte("\xff"), []byte("a"), []byte("d"), []byte("a")}
-	read := func(r store.Reader) (out string) {
+	read := func(r store.Reader) string {
+		var out strings.Builder
 		for _, k := range keys {
 			v, err := r.Get(k)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%q: %v", k, err)
 			}
-			out += fmt.Sprintf("%q=%q,%t ", k, v, err == nil)
+			_, _ = fmt.Fprintf(&out, "%q=%q,%t ", k, v, err == nil)
 		}
-		return out
+		return out.String()
 	}
 	view := func(ahead bool) (out string) {
 		err := s.View(t.Context(), func(r store.Reader) error {

@@ -20,11 +20,11 @@
 // Not here are the recordings about event source mappings and container images; SnapStart of runtimes that are not run (dotnet); those that need buckets, networks or packages of many
 // megabytes; those of updates while another one is going on, which takes no time here; and those that compare nothing.
 //
-// localstack.txt lists the tests that fail when LocalStack's tests of Lambda themselves run against a Lambent, with the reasons:
+// The lists of folder localstack name the tests that fail when LocalStack's tests of Lambda themselves run against a Lambent, with the reasons:
 //
 //	make compat-lambda
 //
-// What goes wrong in them for want of a program that AWS's images have, or because the machine has other versions of a language, is listed as well.
+// What goes wrong for want of AWS's images, or of a version of a language that this machine does not have, is listed as well.
 //
 // unmet.txt lists the answers that are not met, each under its reason. One that is not met and not listed fails the test, and so does
 // a listed one that is met, so that the list only gets shorter.

@@ -24,7 +24,7 @@ type Suite struct {
 	Folders []string // or files, in that of all services: "sqs", "lambda_/test_lambda.py"
 	Account string   // in which the tests run
 	Sandbox string   // the setting: how functions are isolated
-	Data    string   // a folder with which the data folder begins; may be empty
+	Data    string   // a folder with which the data folder begins; without one everything is kept in memory
 	Plugins []string // of pytest, besides suite.py: "recordings", or in the folder of the caller
 	Timeout string   // of one test, in seconds
 }
@@ -38,7 +38,7 @@ func Run(t *testing.T, s Suite) pytest.Report {
 		t.Skip("LOCALSTACK_SUITE is not set: run make " + s.Target)
 	}
 	cfg := config.Default()
-	cfg.DataDir, cfg.Ephemeral, cfg.Sandbox, cfg.Account = t.TempDir(), true, s.Sandbox, s.Account
+	cfg.DataDir, cfg.Ephemeral, cfg.Sandbox, cfg.Account = t.TempDir(), s.Data == "", s.Sandbox, s.Account
 	if s.Data != "" {
 		if err := os.CopyFS(cfg.DataDir, os.DirFS(s.Data)); err != nil {
 			t.Fatal(err)

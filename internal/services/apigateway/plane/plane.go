@@ -209,7 +209,7 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 		}
 	}
 	x.path = "/" + strings.TrimLeft(rest, "/")
-	x.shown, x.full = httpevent.Unescape(x.path), full
+	x.shown, x.full = x.path, full
 	if x.basePath != "" { // functions see the base path of a custom domain name
 		x.shown = "/" + x.basePath + x.shown
 	}
@@ -315,11 +315,25 @@ func (x *exchange) send(w http.ResponseWriter, status int, body []byte) {
 		body = x.compress(h, body)
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
+	keepType(h)
 	w.WriteHeader(status)
 	if !bodiless(status) && x.http.Method != http.MethodHead {
 		// The client knows best that it has gone.
 		n, _ := w.Write(body)
 		x.sent = n
+	}
+}
+
+// keepType has the standard library add no type of its own beside one whose name a function spelled another way, such as content-type.
+func keepType(h http.Header) {
+	if _, ok := h["Content-Type"]; ok {
+		return
+	}
+	for name := range h {
+		if strings.EqualFold(name, "Content-Type") {
+			h["Content-Type"] = nil
+			return
+		}
 	}
 }
 
@@ -335,7 +349,7 @@ func (x *exchange) segment() string {
 func (x *exchange) identifyTo(h http.Header) {
 	h["x-amzn-RequestId"] = []string{x.id}
 	h["x-amz-apigw-id"] = []string{x.extended}
-	if x.called {
+	if x.called && x.method.call.Type != "HTTP_PROXY" { // a client of a backend gets what that says of its traces
 		h["X-Amzn-Trace-Id"] = []string{x.segment()}
 	}
 	if x.trace != nil && x.trace.Whole {

@@ -357,7 +357,8 @@ func runFile(t *testing.T, archive *txtar.Archive) {
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("X-Backend", "yes")
-	w.Header()["Date"] = []string{"today"}
+	w.Header()["Date"], w.Header()["Connection"] = []string{"today"}, []string{"keep-alive"}
+	w.Header()["X-Amzn-Requestid"] = []string{"backend"}
 	if status := r.URL.Query().Get("status"); status == "404" {
 		w.WriteHeader(http.StatusNotFound)
 	}

@@ -65,7 +65,7 @@ func (p *Plane) newRehearsal(ctx context.Context, t *Rehearsal, in *rehearsed) (
 	x.stage, x.tree, x.variables = st, tree, in.variables
 	x.fields = canonicalFields(r)[1:]
 	x.path, _, _ = strings.Cut(in.target, "?")
-	x.shown, x.full = u.Path, "/"+testStage+x.path
+	x.shown, x.full = x.path, "/"+testStage+x.path
 	x.query = parseQuery(u.RawQuery)
 	x.body = []byte(in.body)
 	x.logger = &executionLog{id: x.id, info: true, data: true, now: p.o.Clock.Now, plain: true}

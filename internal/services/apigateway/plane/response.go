@@ -154,11 +154,9 @@ func (x *exchange) proxied() *response {
 	for _, f := range a.fields {
 		lower := lowerName(f.name)
 		switch {
-		case lower == "transfer-encoding" || lower == "keep-alive" || lower == "x-amzn-requestid" || lower == "x-amz-apigw-id":
+		case lower == "transfer-encoding" || lower == "keep-alive" || function && lower == "x-amzn-requestid" || lower == "x-amz-apigw-id":
 			continue
-		case lower == "connection" && !function:
-			continue
-		case remapped(lower, true):
+		case remapped(lower, true) || lower == "x-amzn-requestid": // of a backend that is an AWS service's
 			f.name = "x-amzn-Remapped-" + f.name
 		case lower == "content-type":
 			typed = true

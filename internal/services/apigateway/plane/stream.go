@@ -123,6 +123,7 @@ func (x *exchange) writeStream(ctx context.Context, w http.ResponseWriter, out *
 	maps.Copy(w.Header(), out.header)
 	x.status = out.status
 	x.identifyTo(w.Header())
+	keepType(w.Header())
 	w.WriteHeader(out.status)
 	if bodiless(out.status) || x.http.Method == http.MethodHead {
 		return true
