@@ -151,15 +151,19 @@ func document(backend string) map[string]any {
 	good := func(template string) map[string]any {
 		return map[string]any{"default": map[string]any{"statusCode": "200", "responseTemplates": map[string]any{"application/json": template}}}
 	}
+	mapped := func(function string) map[string]any {
+		return map[string]any{"post": method(map[string]any{
+			"type": "aws", "httpMethod": "POST", "uri": uri(function), "requestTemplates": map[string]any{"application/json": template()}, "responses": good(template()),
+		})}
+	}
 	return map[string]any{
 		"swagger": "2.0", "info": map[string]any{"title": "bench", "version": "1"},
 		"paths": map[string]any{
-			"/fn":     map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-entry")})},
-			"/python": map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-python")})},
-			"/template": map[string]any{"post": method(map[string]any{
-				"type": "aws", "httpMethod": "POST", "uri": uri("bench-entry"), "requestTemplates": map[string]any{"application/json": template()}, "responses": good(template()),
-			})},
-			"/backend": map[string]any{"post": method(map[string]any{"type": "http_proxy", "httpMethod": "POST", "uri": "http://" + backend + "/answer"})},
+			"/fn":          map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-entry")})},
+			"/python":      map[string]any{"post": method(map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": uri("bench-python")})},
+			"/template":    mapped("bench-python"),
+			"/template-go": mapped("bench-entry"),
+			"/backend":     map[string]any{"post": method(map[string]any{"type": "http_proxy", "httpMethod": "POST", "uri": "http://" + backend + "/answer"})},
 			"/cached": map[string]any{"get": method(map[string]any{
 				"type": "mock", "requestTemplates": map[string]any{"application/json": `{"statusCode":200}`}, "responses": good(`{"ok":true}`),
 			})},

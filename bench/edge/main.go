@@ -1,7 +1,7 @@
 // Command edge measures the front doors: processor time per request of the platform, from a client's request through API Gateway and back, with nginx's
 // proxy_pass in front of a Go backend as the measure, in rounds that alternate. Access log, throttles and authorisation are on.
 //
-//	go run ./bench/edge [-lambent bin/lambent] [-rounds 20] [-only rest,restgo,http,httpgo,template,proxy,cache,latency,sockets,tokens,render]
+//	go run ./bench/edge [-lambent bin/lambent] [-rounds 20] [-only rest,restgo,http,httpgo,template,templatego,proxy,cache,latency,sockets,tokens,render]
 //
 // It prints the rows of bench/README.md. Everything runs on loopback, in temporary folders.
 package main
@@ -38,7 +38,8 @@ func rows() []row {
 		{"restgo", "REST API, Lambda proxy → warm Go function", 3.5, func(g *gates) *lab.Target { return g.rest("POST", "/fn") }},
 		{"http", "HTTP API → warm Python function", 3, func(g *gates) *lab.Target { return g.http("/python") }},
 		{"httpgo", "HTTP API → warm Go function", 3, func(g *gates) *lab.Target { return g.http("/answer") }},
-		{"template", "REST API, a 5 KB mapping template both ways → warm Go function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template") }},
+		{"template", "REST API, a 5 KB mapping template both ways → warm Python function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template") }},
+		{"templatego", "REST API, a 5 KB mapping template both ways → warm Go function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template-go") }},
 		{"proxy", "REST API, HTTP_PROXY to a backend", 2, func(g *gates) *lab.Target { return g.rest("POST", "/backend") }},
 		{"cache", "REST API, response cache hit", 1.5, func(g *gates) *lab.Target { return g.rest("GET", "/cached") }},
 	}
@@ -46,7 +47,7 @@ func rows() []row {
 
 func main() {
 	b := &bench{}
-	only := flag.String("only", "rest,restgo,http,httpgo,template,proxy,cache,latency,sockets,tokens,render", "what to measure, separated by commas")
+	only := flag.String("only", "rest,restgo,http,httpgo,template,templatego,proxy,cache,latency,sockets,tokens,render", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds of each kind")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")

@@ -68,13 +68,18 @@ type Door interface {
 
 // Call makes a typed call through a door.
 func Call[Out any](ctx context.Context, d Door, api, operation string, in any) (*Out, error) {
+	return call[*Out](ctx, d, api, operation, in)
+}
+
+// call is Call for a pointer to the output, so that the compiler makes its code once.
+func call[Out any](ctx context.Context, d Door, api, operation string, in any) (typed Out, err error) {
 	out, err := d.Call(ctx, api, operation, in)
 	if err != nil {
-		return nil, err
+		return typed, err
 	}
-	typed, ok := out.(*Out)
+	typed, ok := out.(Out)
 	if !ok {
-		return nil, fmt.Errorf("call %s %s: output is %T, not %T", api, operation, out, typed)
+		return typed, fmt.Errorf("call %s %s: output is %T, not %T", api, operation, out, typed)
 	}
 	return typed, nil
 }

@@ -168,47 +168,54 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 		Changing:      s.Changing,
 		Always:        s.Always,
 		Warnings:      s.Warnings,
+		Identifier:    s.Identifier,
+		ListBy:        s.ListBy,
 		NewProperties: func() any { return new(P) },
-		Create: func(ctx context.Context, c ResourceCall, p any) (Resource, error) {
-			return s.Create(ctx, c, p.(*P))
-		},
-		Delete: func(ctx context.Context, c ResourceCall, p any) error {
-			return s.Delete(ctx, c, p.(*P))
-		},
 	}
-	if s.Update != nil {
-		t.Update = func(ctx context.Context, c ResourceCall, old, p any) (Resource, error) {
-			return s.Update(ctx, c, old.(*P), p.(*P))
-		}
-	}
-	s.readers(&t)
+	typed[*P]{s.Create, s.Update, s.Delete, s.Read, s.Reread, s.List, s.Missing}.put(&t)
 	return t
 }
 
-// readers sets the functions that read resources.
-func (s ResourceSpec[P]) readers(t *ResourceType) {
-	t.Identifier, t.ListBy = s.Identifier, s.ListBy
-	if s.Read != nil {
+// typed are the functions of a resource type whose properties are pointers of type P. It is a type of its own because the compiler makes code for each struct type,
+// and only once for all pointers.
+type typed[P any] struct {
+	create  func(ctx context.Context, c ResourceCall, p P) (Resource, error)
+	update  func(ctx context.Context, c ResourceCall, old, p P) (Resource, error)
+	delete  func(ctx context.Context, c ResourceCall, p P) error
+	read    func(ctx context.Context, id Identifier) (P, Resource, error)
+	reread  func(ctx context.Context, c ResourceCall, recorded P) (P, error)
+	list    func(ctx context.Context, model P, next string) (Page, error)
+	missing []string
+}
+
+// put sets the functions of t.
+func (f typed[P]) put(t *ResourceType) {
+	t.Create = func(ctx context.Context, c ResourceCall, p any) (Resource, error) { return f.create(ctx, c, p.(P)) }
+	t.Delete = func(ctx context.Context, c ResourceCall, p any) error { return f.delete(ctx, c, p.(P)) }
+	if f.update != nil {
+		t.Update = func(ctx context.Context, c ResourceCall, old, p any) (Resource, error) {
+			return f.update(ctx, c, old.(P), p.(P))
+		}
+	}
+	if f.read != nil {
 		t.Read = func(ctx context.Context, id Identifier) (State, error) {
-			p, r, err := s.Read(ctx, id)
-			return State{Resource: r, Properties: p}, s.gone(err)
+			p, r, err := f.read(ctx, id)
+			return State{Resource: r, Properties: p}, f.gone(err)
 		}
 	}
-	if s.Reread != nil {
+	if f.reread != nil {
 		t.Reread = func(ctx context.Context, c ResourceCall, recorded any) (any, error) {
-			p, err := s.Reread(ctx, c, recorded.(*P))
-			return p, s.gone(err)
+			p, err := f.reread(ctx, c, recorded.(P))
+			return p, f.gone(err)
 		}
 	}
-	if s.List != nil {
-		t.List = func(ctx context.Context, model any, next string) (Page, error) {
-			return s.List(ctx, model.(*P), next)
-		}
+	if f.list != nil {
+		t.List = func(ctx context.Context, model any, next string) (Page, error) { return f.list(ctx, model.(P), next) }
 	}
 }
 
-func (s ResourceSpec[P]) gone(err error) error {
-	if err == nil || errors.Is(err, ErrGone) || !slices.Contains(s.Missing, Code(err)) {
+func (f typed[P]) gone(err error) error {
+	if err == nil || errors.Is(err, ErrGone) || !slices.Contains(f.missing, Code(err)) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrGone, err)

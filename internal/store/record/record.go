@@ -23,17 +23,23 @@ type Row[T any] struct {
 // Get returns the record at key, and whether there is one.
 func Get[T any](r store.Reader, key []byte) (T, bool, error) {
 	var v T
+	ok, err := get(r, key, &v)
+	return v, ok, err
+}
+
+// get decodes the record at key into v. It is not generic, so that the compiler makes its code once.
+func get(r store.Reader, key []byte, v any) (bool, error) {
 	b, err := r.Get(key)
 	if errors.Is(err, store.ErrNotFound) {
-		return v, false, nil
+		return false, nil
 	}
 	if err != nil {
-		return v, false, err
+		return false, err
 	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return v, false, fmt.Errorf("decode record %q: %w", key, err)
+	if err := json.Unmarshal(b, v); err != nil {
+		return false, fmt.Errorf("decode record %q: %w", key, err)
 	}
-	return v, true, nil
+	return true, nil
 }
 
 // Has reports whether there is a value at key.
@@ -46,7 +52,9 @@ func Has(r store.Reader, key []byte) (bool, error) {
 }
 
 // Set writes v at key.
-func Set[T any](tx store.Txn, key []byte, v T) error {
+func Set[T any](tx store.Txn, key []byte, v T) error { return set(tx, key, v) }
+
+func set(tx store.Txn, key []byte, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode record %q: %w", key, err)
@@ -56,7 +64,9 @@ func Set[T any](tx store.Txn, key []byte, v T) error {
 }
 
 // Append writes v at prefix and the stamp of the commit; see [store.Txn].
-func Append[T any](tx store.Txn, prefix []byte, v T) error {
+func Append[T any](tx store.Txn, prefix []byte, v T) error { return add(tx, prefix, v) }
+
+func add(tx store.Txn, prefix []byte, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode record under %q: %w", prefix, err)
