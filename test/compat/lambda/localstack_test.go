@@ -16,6 +16,7 @@ var lists embed.FS
 // TestLocalStack runs the tests whose answers were recorded of AWS, as they run against AWS: each part against a server of its own. They take accounts of zeros for another
 // thing in the names of shards.
 func TestLocalStack(t *testing.T) {
+	t.Parallel()
 	for name, part := range map[string]struct {
 		files []string
 		test  func(pytest.Case) string
