@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lambent.dev/lambent/internal/lib/mail"
 )
 
 // Config is the settings of one Lambent. Make one with [Default] or [Load]; the meaning of each field is
@@ -42,6 +44,9 @@ type Config struct {
 	RegistryConfig   string
 	Backends         string
 	APIRate          string
+	MailServer       string
+	MailFrom         string
+	MailPassword     string
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -160,6 +165,7 @@ func (c *Config) Validate() error {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
 	}
 	c.validateBodies(refuse)
+	c.validateMail(refuse)
 	if c.TestClock && !c.Loopback() {
 		refuse("test-clock", "is for tests on loopback alone")
 	}
@@ -203,6 +209,18 @@ func (c *Config) validateBodies(refuse func(setting, format string, args ...any)
 	}
 	if c.BodiesRegion == "" {
 		refuse("bodies-region", "is empty; us-east-1 suits most object stores")
+	}
+}
+
+func (c *Config) validateMail(refuse func(setting, format string, args ...any)) {
+	if c.MailServer == "" {
+		if c.MailFrom != "" || c.MailPassword != "" {
+			refuse("mail-server", "is not set, and mail-from or mail-password is; set it to smtp://user@host:587, or unset them")
+		}
+		return
+	}
+	if _, err := mail.Parse(c.MailServer, c.MailFrom, ""); err != nil {
+		refuse("mail-server", "with mail-from: %v", err)
 	}
 }
 
