@@ -55,8 +55,8 @@ func (a *app) queueCommand() *cobra.Command {
 func (a *app) outboxCommand() *cobra.Command {
 	limit := 10
 	c := a.jsonFlag(&cobra.Command{
-		Use: "outbox", Short: "Show mails and text messages that topics would have sent",
-		Long: "Outbox shows the newest mails, text messages and pushes of topics. They are kept here instead of being sent. The mail that asks for the\nconfirmation of a subscription has the link to confirm it.",
+		Use: "outbox", Short: "Show the mails and text messages of topics",
+		Long: "Outbox shows the newest mails, text messages and pushes of topics. They are kept here and not sent, save mails when the setting mail-server names\na server for them. The mail that asks for the confirmation of a subscription has the link to confirm it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := a.rootClient()

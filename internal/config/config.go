@@ -42,6 +42,9 @@ type Config struct {
 	RegistryConfig   string
 	Backends         string
 	APIRate          string
+	MailServer       string
+	MailFrom         string
+	MailPassword     string
 	LogLevel         string
 	LogFormat        string
 	AccessLog        string
@@ -160,6 +163,7 @@ func (c *Config) Validate() error {
 		refuse("tls-cert", "needs tls-key, and tls-key needs tls-cert; set both or none")
 	}
 	c.validateBodies(refuse)
+	c.validateMail(refuse)
 	if c.TestClock && !c.Loopback() {
 		refuse("test-clock", "is for tests on loopback alone")
 	}
@@ -203,6 +207,16 @@ func (c *Config) validateBodies(refuse func(setting, format string, args ...any)
 	}
 	if c.BodiesRegion == "" {
 		refuse("bodies-region", "is empty; us-east-1 suits most object stores")
+	}
+}
+
+// validateMail looks for settings that are of no use alone. Their form is checked by who uses them.
+func (c *Config) validateMail(refuse func(setting, format string, args ...any)) {
+	switch {
+	case c.MailServer == "" && (c.MailFrom != "" || c.MailPassword != ""):
+		refuse("mail-server", "is not set, and mail-from or mail-password is; set it to smtp://user@host:587, or unset them")
+	case c.MailServer != "" && c.MailFrom == "":
+		refuse("mail-from", "is not set, and mail-server is; set it to the address of the sender, such as orders@example.com")
 	}
 }
 

@@ -44,7 +44,7 @@ func Load(src Source) (Config, error) {
 			return c, fmt.Errorf("flag --%s: %w", name, err)
 		}
 	}
-	paths := []*string{&c.DataDir, &c.TLSCert, &c.TLSKey}
+	paths := []*string{&c.DataDir, &c.TLSCert, &c.TLSKey, &c.MailPassword}
 	if c.BodiesKeys != KeysFromEnvironment {
 		paths = append(paths, &c.BodiesKeys)
 	}

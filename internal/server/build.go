@@ -76,6 +76,10 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	tables := dynamodb.New(p.deps, streams)
 	sources["dynamodb"], sources["sqs"], sources["kinesis"] = tables, queues, streams
 	endpoints := p.outside(s)
+	mails, err := mailServer(p.cfg)
+	if err != nil {
+		return nil, err
+	}
 	var services []service.Service
 	types := func() (all []service.ResourceType) {
 		for i := range services {
@@ -93,7 +97,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	services = []service.Service{
 		iamService, stsService, keyService, logService, cloudwatch.New(p.deps), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
-		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Transport: endpoints}),
+		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Mails: mails, Transport: endpoints}),
 		deliveryService, ecr.New(p.deps), networkService, deploymentService,
 		busService, schemaService,
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),

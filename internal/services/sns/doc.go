@@ -13,7 +13,7 @@
 //	"e", topic, protocol, endpoint      the id of the subscription of an endpoint
 //	"d", topic, scope, id               a deduplication id of a FIFO topic, with its expiry
 //	"a", topic, sequence                an archived message of a FIFO topic
-//	"o", time, id                       the outbox: mails and text messages that the platform keeps instead of sending them
+//	"o", time, id                       the outbox: mails, text messages and pushes, kept for whoever wants to look
 //	"p", "app"/"end"/"sms"/"box", …     platform applications, their endpoints, the settings of text messages, the numbers of their sandbox
 //
 // # Caches
@@ -28,5 +28,5 @@
 //
 // # What it deliberately is not
 //
-// Text messages, mails and mobile push are kept in the outbox and shown, not sent; so are the passwords of the sandbox of text messages, which holds no message back. Data protection policies are stored and not applied.
+// Text messages, mails and mobile push are kept in the outbox and shown, and not sent, save mails when there is a server for them; so are the passwords of the sandbox of text messages, which holds no message back. Data protection policies are stored and not applied.
 package sns

@@ -89,7 +89,11 @@ func (s *Service) askToConfirm(tx store.Txn, p place, r *topicRecord, x *subscri
 	}
 	timestamp := s.deps.Clock.Now().UTC().Format(timestampFormat)
 	if x.Protocol == protocolEmail || x.Protocol == protocolEmailJSON {
-		return s.outbox(tx, p, &outgoing{Kind: x.Protocol, To: x.Endpoint, Subject: "AWS Notification - Subscription Confirmation", Body: text + "\n" + url, Time: timestamp})
+		o := &outgoing{Kind: x.Protocol, To: x.Endpoint, Subject: "AWS Notification - Subscription Confirmation", Body: text + "\n" + url, Time: timestamp}
+		if err := s.outbox(tx, p, o); err != nil {
+			return err
+		}
+		return s.mailLater(tx, &mailJob{Account: p.account, Region: p.region, TopicID: arn, Mail: o})
 	}
 	version := r.Attributes["SignatureVersion"]
 	if version == "" {
@@ -163,18 +167,20 @@ func (s *Service) post(ctx context.Context, job events.Job) error {
 		return err
 	}
 	s.deps.Log.InfoContext(ctx, "message given up", slog.String("topic", j.TopicID), slog.String("endpoint", j.Endpoint), slog.Int("attempts", j.Attempt), slog.String("reason", err.Error()))
-	if j.Dead == "" {
+	return s.buryLate(ctx, place{j.Account, j.Region}, j.TopicID, j.Dead, j.DeadMessage)
+}
+
+// buryLate sends a message that was given up after its publish to a dead-letter queue; dead is empty when there is none.
+func (s *Service) buryLate(ctx context.Context, p place, topic, dead string, m *port.QueueMessage) error {
+	if dead == "" {
 		return nil
 	}
-	inside := s.inside(ctx, place{j.Account, j.Region})
-	from := port.Source{Service: "sns.amazonaws.com", ARN: j.TopicID, Account: j.Account}
-	if denied := s.options.Queues.CheckSend(inside, from, j.Dead); denied != nil {
-		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", j.TopicID), slog.String("dead_letter_queue", j.Dead), slog.String("reason", denied.Error()))
+	inside := s.inside(ctx, p)
+	if denied := s.options.Queues.CheckSend(inside, port.Source{Service: "sns.amazonaws.com", ARN: topic, Account: p.account}, dead); denied != nil {
+		s.deps.Log.InfoContext(ctx, "message dropped", slog.String("topic", topic), slog.String("dead_letter_queue", dead), slog.String("reason", denied.Error()))
 		return nil
 	}
-	return s.options.Queues.Send(inside, func(_ store.Txn, send func(string, *port.QueueMessage) error) error {
-		return send(j.Dead, j.DeadMessage)
-	})
+	return s.options.Queues.Send(inside, func(_ store.Txn, send func(string, *port.QueueMessage) error) error { return send(dead, m) })
 }
 
 // tellPost logs how a post ended, when the topic asks for it.

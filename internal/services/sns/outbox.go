@@ -86,7 +86,7 @@ func (s *Service) outbox(tx store.Txn, p place, o *outgoing) error {
 	return nil
 }
 
-// keepInOutbox delivers a message to the outbox.
+// keepInOutbox delivers a message to the outbox, and to the server for mails when there is one.
 func (s *Service) keepInOutbox(ctx context.Context, tx store.Txn, m *sealed, x *subscriber) (int, error) {
 	o := &outgoing{Kind: x.Protocol, To: x.Endpoint, Body: m.bodyFor(x.Protocol), Time: m.Timestamp}
 	if m.Subject != nil {
@@ -98,5 +98,15 @@ func (s *Service) keepInOutbox(ctx context.Context, tx store.Txn, m *sealed, x *
 			return 0, err
 		}
 	}
-	return len(o.Body), s.outbox(tx, m.t.place, o)
+	if err := s.outbox(tx, m.t.place, o); err != nil || o.Kind != protocolEmail && o.Kind != protocolEmailJSON {
+		return len(o.Body), err
+	}
+	j := &mailJob{Account: m.t.place.account, Region: m.t.place.region, TopicID: m.TopicARN, Mail: o, Dead: x.dead}
+	if x.dead != "" {
+		var err error
+		if j.DeadMessage, err = m.queueMessage(ctx, x); err != nil {
+			return 0, err
+		}
+	}
+	return len(o.Body), s.mailLater(tx, j)
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Logs port.LogSink
 	// Keys decides about topics that name a key.
 	Keys *keycheck.Checker
+	// Mails sends the mails of subscriptions, beside keeping them in the outbox. Nil sends none.
+	Mails Mails
 	// Transport reaches the endpoints of HTTP and HTTPS subscriptions; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
 }
@@ -65,6 +67,7 @@ func (s *Service) describe() service.Service {
 		Jobs: []events.Kind{
 			{Name: fanoutKind, Handle: s.goOn},
 			{Name: httpKind, Handle: s.post, Concurrency: 64},
+			{Name: mailKind, Handle: s.sendMail, Backoff: mailWait},
 			{Name: replayKind, Handle: s.replayNext},
 		},
 	}
