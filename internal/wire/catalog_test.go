@@ -23,6 +23,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/cloudfront"
 	"lambent.dev/lambent/internal/awsapi/cloudfrontkeyvaluestore"
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
+	"lambent.dev/lambent/internal/awsapi/codedeploy"
 	"lambent.dev/lambent/internal/awsapi/cognitoidentity"
 	"lambent.dev/lambent/internal/awsapi/cognitoidp"
 	"lambent.dev/lambent/internal/awsapi/dynamodb"
@@ -74,6 +75,7 @@ func everyAPI() []*API {
 		New(cloudfront.API, (&cloudfront.Handlers{}).Bindings()),
 		New(cloudfrontkeyvaluestore.API, (&cloudfrontkeyvaluestore.Handlers{}).Bindings()),
 		New(cloudwatch.API, (&cloudwatch.Handlers{}).Bindings()),
+		New(codedeploy.API, (&codedeploy.Handlers{}).Bindings()),
 		New(cognitoidentity.API, (&cognitoidentity.Handlers{}).Bindings()),
 		New(cognitoidp.API, (&cognitoidp.Handlers{}).Bindings()),
 		New(dynamodb.API, (&dynamodb.Handlers{}).Bindings()),
