@@ -206,5 +206,11 @@ func (b *bench) startPeer(ctx context.Context, p peer) (*endpoint, func() error,
 		return nil, nil, err
 	}
 	e := &endpoint{url: "http://" + addr, pid: cmd.Process.Pid, id: peerID, secret: peerSecret, http: b.platform.http}
-	return e, stop, e.makeBucket(ctx)
+	for range 100 { // MinIO listens before it serves
+		if err = e.makeBucket(ctx); err == nil {
+			return e, stop, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil, nil, errors.Join(err, stop())
 }

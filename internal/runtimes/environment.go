@@ -46,6 +46,8 @@ type Spec struct {
 	Listen []sandbox.Listen
 	// Egress is the way to the internet; nil for none.
 	Egress *sandbox.Egress
+	// Fresh has the environment start in a sandbox of its own, though one may be parked for it.
+	Fresh bool
 	// Debugger reaches the process; nil for none. The environment is started in a sandbox of its own then.
 	Debugger *Debugger
 	// Output takes everything that the function writes to its standard streams. ExtensionOutput, when set together with Telemetry, takes what programs in

@@ -58,7 +58,7 @@ func NewLauncher(o LauncherOptions) *Launcher {
 // Start starts an environment. Its initialisation goes on after Start has returned; see [Environment.WaitReady].
 func (l *Launcher) Start(ctx context.Context, s Spec) (*Environment, error) {
 	k, ok := kindOf(&s)
-	if ok && s.Debugger == nil && l.o.MaxParked > 0 && l.o.Host.CanPark() {
+	if ok && !s.Fresh && s.Debugger == nil && l.o.MaxParked > 0 && l.o.Host.CanPark() {
 		p := l.take(k, &s)
 		if p == nil && k.own != "" {
 			k = k.general()

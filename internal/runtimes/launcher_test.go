@@ -45,11 +45,12 @@ func filled(t testing.TB, l *Launcher, n int) {
 	}
 }
 
-func TestSecondStartTakesAParkedCell(t *testing.T) {
+func TestSecondStartTakesAParkedCellUnlessAFreshOneIsWanted(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
 	l := b.launcher(t, 1<<30)
 	s, out := b.spec(t, "python3.11", "app.handler", map[string]string{"app.py": "import os\ndef handler(e, c): return os.environ.get('WHO')\n"}, "WHO=me")
-	for i := range 2 {
+	for i := range 3 {
+		s.Fresh = i == 2
 		e, err := l.Start(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)

@@ -228,11 +228,11 @@ func (p *pools) fail(w *worker) {
 	p.end(w)
 }
 
-// suspect tells whether environments of a function have failed lately.
-func (p *pools) suspect(function string) bool {
+// failures returns how many environments of a function have failed lately, one after the other.
+func (p *pools) failures(function string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.starts.suspect(function, p.l.deps.Clock.Now())
+	return p.starts.failures(function, p.l.deps.Clock.Now())
 }
 
 func (p *pools) free() {

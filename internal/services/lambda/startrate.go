@@ -12,14 +12,17 @@ const (
 	// suspicion is how long an environment that has ended in the middle of an invocation has the function's next ones start behind everything else: what takes
 	// all memory or time that it gets, again and again, would otherwise hold up other functions whenever it starts anew.
 	suspicion = 10 * time.Second
+	// forgiven is how many such ends one after the other leave a function a claim to parked sandboxes, which it would else use up as fast as they can be made, for itself and for others.
+	forgiven = 1
 )
 
 // startRate is what a function has left of its burst, and how its environments have fared.
 type startRate struct {
 	rate
 
-	// failed is when an environment ended last in the middle of an invocation.
-	failed time.Time
+	// failed is when an environment ended last in the middle of an invocation, failures how many did, each within suspicion of the one before.
+	failed   time.Time
+	failures int
 }
 
 // startRates are those of the functions that have started environments lately.
@@ -39,15 +42,18 @@ func (s startRates) take(function string, now time.Time) bool {
 // fail notes that an environment of a function has ended in the middle of an invocation. A function that is not looked after any more is forgiven.
 func (s startRates) fail(function string, now time.Time) {
 	if r, ok := s[function]; ok {
-		r.failed = now
+		r.failed, r.failures = now, s.failures(function, now)+1
 		s[function] = r
 	}
 }
 
-// suspect tells whether a function's environments have failed lately.
-func (s startRates) suspect(function string, now time.Time) bool {
+// failures returns how many environments of a function have failed lately.
+func (s startRates) failures(function string, now time.Time) int {
 	r := s[function]
-	return !r.failed.IsZero() && now.Sub(r.failed) < suspicion
+	if now.Sub(r.failed) >= suspicion {
+		return 0
+	}
+	return r.failures
 }
 
 // prune forgets the functions that have their whole burst again, when there are many.

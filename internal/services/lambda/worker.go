@@ -153,9 +153,11 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 		w.log.telemetry = hub
 		w.log.initialising(v, how.kind)
 	}
+	failures := l.pools.failures(r.function())
 	spec := runtimes.Spec{
 		Name: r.name, Account: r.account, Runtime: rt, Code: folder, Layers: layers, Env: l.environment(r, v, stream, how.kind), Output: w.log, Egress: l.o.Egress,
-		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp), Yields: l.pools.suspect(r.function())},
+		Limits:   sandbox.Limits{MemoryMB: int(v.Memory), TmpMB: int(v.Tmp), Yields: failures > 0},
+		Fresh:    failures > forgiven,
 		Debugger: how.debugger, ExtensionOutput: extensionLog{w.log}, Telemetry: hub,
 	}
 	if how.kind == managedInstances {
