@@ -251,8 +251,8 @@ func TestOversizedRequestsAreRefused(t *testing.T) {
 		headers    []string
 		status     int
 	}{
-		{"/b", large, nil, 413},
-		{"/b", large[:10<<20], nil, 500}, // the backend answers more than an API passes on
+		{"/b", large, []string{"Expect", "100-continue"}, 413}, // else the client may still be sending when the connection is closed
+		{"/b", large[:10<<20], nil, 500},                       // the backend answers more than an API passes on
 		{"/f", large[:6<<20], nil, 413},
 		{"/f", "x", []string{"X-Long", strings.Repeat("y", 10241)}, 431},
 	} {
