@@ -73,7 +73,8 @@ func (s *Server) Send(ctx context.Context, m Message) (err error) {
 	if err != nil {
 		return fmt.Errorf("reach the mail server: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what waits for the server then ends
+	raw := conn
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // what waits for the server then ends
 	defer stop()
 	if s.tls {
 		conn = tls.Client(conn, s.config)
@@ -114,7 +115,7 @@ func hand(c *smtp.Client, from, to string, text []byte) error {
 		return fmt.Errorf("the mail server does not take mails from %s: %w", from, err)
 	}
 	if err := c.Rcpt(to); err != nil {
-		return fmt.Errorf("the mail server does not take mails to %s: %w", to, err)
+		return fmt.Errorf("the mail server does not take mails to %s: %w", to, final(err))
 	}
 	w, err := c.Data()
 	if err == nil {
@@ -122,7 +123,7 @@ func hand(c *smtp.Client, from, to string, text []byte) error {
 		err = errors.Join(err, w.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("hand in a mail: %w", err)
+		return fmt.Errorf("hand in a mail: %w", final(err))
 	}
 	return nil
 }
@@ -156,8 +157,15 @@ func (s *Server) compose(m Message) ([]byte, error) {
 
 var errNever = errors.New("it will never be sent")
 
-// Refused tells whether an error of Send is final: the server has refused the mail for good (RFC 5321, section 4.2.1: an answer of 5yz), or it is none.
-func Refused(err error) bool {
+// final marks an answer of a server that is final (RFC 5321, section 4.2.1: 5yz).
+func final(err error) error {
 	var answer *textproto.Error
-	return errors.Is(err, errNever) || errors.As(err, &answer) && answer.Code >= 500
+	if errors.As(err, &answer) && answer.Code >= 500 {
+		return fmt.Errorf("%w: %w", errNever, err)
+	}
+	return err
 }
+
+// Refused tells whether an error of Send is final: the server does not take this mail or its receiver, or the mail is none. What it has against the sender or the
+// password is no such error: settings can be mended.
+func Refused(err error) bool { return errors.Is(err, errNever) }

@@ -99,11 +99,12 @@ func TestRefusalsForGoodAreToldFromOthers(t *testing.T) {
 		answers map[string]string
 		refused bool
 	}{
-		"no such user":         {map[string]string{"RCPT": "550 no such user"}, true},
-		"message refused":      {map[string]string{"END": "554 no"}, true},
-		"greylisted":           {map[string]string{"RCPT": "451 later"}, false},
-		"full":                 {map[string]string{"END": "452 full"}, false},
-		"password without TLS": {map[string]string{"EHLO": "250 AUTH PLAIN", "AUTH": "535 wrong"}, true},
+		"no such user":    {map[string]string{"RCPT": "550 no such user"}, true},
+		"message refused": {map[string]string{"END": "554 no"}, true},
+		"greylisted":      {map[string]string{"RCPT": "451 later"}, false},
+		"full":            {map[string]string{"END": "452 full"}, false},
+		"wrong password":  {map[string]string{"EHLO": "250 AUTH PLAIN", "AUTH": "535 wrong"}, false},
+		"sender refused":  {map[string]string{"MAIL": "550 not you"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr, got := server(t, test.answers)

@@ -3,7 +3,6 @@ package sns
 import (
 	"context"
 	"errors"
-	"net/textproto"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +41,19 @@ func (m *mails) fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err, m.tries = err, 0
+}
+
+// refusal is the error for a mail that can never be sent.
+func refusal(t *testing.T) error {
+	t.Helper()
+	server, err := mail.Parse("smtp://127.0.0.1:25", "app@example.com", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = server.Send(t.Context(), mail.Message{To: "no address"}); !mail.Refused(err) {
+		t.Fatalf("a mail to nobody: %v", err)
+	}
+	return err
 }
 
 func TestMailsAreSentWhenThereIsAServer(t *testing.T) {
@@ -87,7 +99,7 @@ func TestMailsAreSentWhenThereIsAServer(t *testing.T) {
 			t.Fatalf("a mail was not sent when the server was back: %+v", sent)
 		}
 
-		server.fail(&textproto.Error{Code: 550, Msg: "no such user"})
+		server.fail(refusal(t))
 		text = "poison"
 		publish()
 		if _, tries := server.state(); tries != 1 {
