@@ -57,6 +57,7 @@ func (m *Metrics) service() service.Service {
 		API:            api.API,
 		Operations:     h.Bindings(),
 		Access:         access(),
+		Resources:      m.resources(),
 		DataOperations: []string{"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics"},
 		Jobs:           m.jobs(),
 		Start:          m.start,
