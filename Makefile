@@ -18,7 +18,7 @@ MODELS  := .tools/models
 .PHONY: attacks crash gvisor scenarios test-dynamodb
 .PHONY: bench bench-deploy bench-edge bench-events bench-functions bench-s3
 .PHONY: test-clients-deploy test-clients-dynamodb test-clients-events test-clients-functions test-clients-s3
-.PHONY: compat-apigateway compat-bodies compat-cfn-lint compat-events compat-h2 compat-kcl compat-lambda compat-recorded-cloudformation compat-recorded-events
+.PHONY: compat-apigateway compat-bodies compat-cfn-lint compat-events compat-h2 compat-kcl compat-lambda compat-language-extensions compat-recorded-cloudformation compat-recorded-events
 .PHONY: compat-s3 compat-sam compat-samples compat-tools
 
 build: ## the product, as it is released
@@ -277,7 +277,20 @@ CFN_LINT_HASH := 217397c819d2cebe4c1e836c9ab18fafd0e10135
 
 compat-cfn-lint: .tools/cfn-lint/.done $(VENV)/.done ## the bad templates of cfn-lint, fetched at a pinned commit: each is refused when it is planned, or listed with its reason
 	$(GO) build -o .tools/lambent ./cmd/lambent
-	$(VENV)/bin/python test/compat/cfnlint/cfnlint.py "$(abspath .tools/lambent)" "$(abspath .tools/cfn-lint)/test/fixtures/templates/bad"
+	$(VENV)/bin/python test/compat/templates/cfnlint.py "$(abspath .tools/lambent)" "$(abspath .tools/cfn-lint)/test/fixtures/templates/bad"
+
+# The SAM CLI, for its test cases of AWS::LanguageExtensions: from where, and which commit.
+SAM_CLI       ?= https://github.com/aws/aws-sam-cli
+SAM_CLI_HASH  := fe8f8dbb1160abce8ae13e0a4c5f8b456658afd3
+EXTENSIONS    := tests/unit/lib/cfn_language_extensions/compatibility
+
+.tools/sam-cli/.done:
+	rm -rf $(@D) && git clone --quiet --filter=blob:none --no-checkout $(SAM_CLI) $(@D) && git -C $(@D) checkout --quiet $(SAM_CLI_HASH) -- $(EXTENSIONS)
+	touch $@
+
+compat-language-extensions: .tools/sam-cli/.done $(VENV)/.done ## the templates with which the SAM CLI tests AWS::LanguageExtensions, fetched at a pinned commit, against Lambent
+	$(GO) build -o .tools/lambent ./cmd/lambent
+	$(VENV)/bin/python test/compat/templates/extensions.py "$(abspath .tools/lambent)" "$(abspath .tools/sam-cli)/$(EXTENSIONS)"
 
 # The SDK that AWS's runtimes of Python have.
 .tools/lambda-sdk/.done:

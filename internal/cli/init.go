@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/spf13/cobra"
 )
@@ -95,28 +94,17 @@ func (a *app) ask(p *beginning, silent bool) error {
 	return nil
 }
 
-// write makes the files of the project.
+// write makes the files of the project, with the language in place of the names in double braces.
 func (p beginning) write() error {
 	l := languages[p.language]
+	inLanguage := strings.NewReplacer("{{runtime}}", l.Runtime, "{{handler}}", l.Handler)
 	files := map[string]string{"template.yaml": "template.yaml", l.File: filepath.Join("src", l.File)}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		b, err := starters.ReadFile("starter/" + p.kind + "/" + name)
 		if err != nil {
 			return err
 		}
-		var text strings.Builder
-		if name == "template.yaml" {
-			t, err := template.New(name).Parse(string(b))
-			if err != nil {
-				return err
-			}
-			if err := t.Execute(&text, l); err != nil {
-				return err
-			}
-		} else {
-			text.Write(b)
-		}
-		if err := writeNew(filepath.Join(p.dir, files[name]), text.String()); err != nil {
+		if err := writeNew(filepath.Join(p.dir, files[name]), inLanguage.Replace(string(b))); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"lambent.dev/lambent/internal/cli/term"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/lib/resident"
 )
 
 // closeLimit is how long a clean stop may take before the process ends anyway; what was acknowledged is on disk.
@@ -129,6 +130,9 @@ func (a *app) up(ctx context.Context, cfg config.Config, d deployment, named boo
 	defer attend(ctx, platform, cancel)()
 	a.Term.Print("lambent ready %s (%d ms)", platform.URL(), a.Clock.Now().Sub(began).Milliseconds())
 	a.greet(cfg, platform.URL())
+	if err := resident.Trim(); err != nil {
+		a.Term.Say("the memory of the start is kept: %v", err)
+	}
 	where := &running{URL: platform.URL(), Local: cfg.LocalCredentials}
 	if !cfg.Ephemeral {
 		where.dataDir = cfg.DataDir

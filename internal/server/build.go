@@ -95,7 +95,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
 	services = []service.Service{
-		iamService, stsService, keyService, logService, cloudwatch.New(p.deps), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, sender), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Mails: mails, Transport: endpoints}),
 		deliveryService, ecr.New(p.deps), networkService, deploymentService,

@@ -149,6 +149,22 @@ func TestNoAWSSDKIsLinked(t *testing.T) {
 	}
 }
 
+// TestMethodsCanBeLeftOut holds that the linker may leave out the methods that nothing calls. A template calls methods by names that are known only when it
+// runs, and so keeps every exported method of every type in the program.
+func TestMethodsCanBeLeftOut(t *testing.T) {
+	for _, p := range packages(t) {
+		path, ok := strings.CutPrefix(p.ImportPath, module)
+		if !ok || !strings.HasPrefix(path, "internal/") && !strings.HasPrefix(path, "cmd/") {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if imported == "text/template" || imported == "html/template" {
+				t.Errorf("%s imports %s, which keeps the methods of all types in the program (docs/adr/0141-methods-that-are-left-out.md)", path, imported)
+			}
+		}
+	}
+}
+
 // banned are calls that only the named packages may make.
 var banned = []struct {
 	call   string

@@ -64,13 +64,16 @@ func (e *Env) truth(expr any) (bool, error) {
 		if len(list) < 2 || len(list) > 10 {
 			return false, Errorf("Template error: %s requires a list argument with two to ten elements", name)
 		}
+		// All are evaluated, so that a mistake or a cycle is found whatever the values.
+		some, all := false, true
 		for _, x := range list {
 			v, err := e.truth(x)
-			if err != nil || v == (name == "Fn::Or") {
-				return v, err
+			if err != nil {
+				return false, err
 			}
+			some, all = some || v, all && v
 		}
-		return name == "Fn::And", nil
+		return name == "Fn::Or" && some || name == "Fn::And" && all, nil
 	}
 	return false, Errorf("Template error: every condition must be an Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition")
 }
@@ -103,6 +106,11 @@ func (e *Env) equal(list []any) (bool, error) {
 	y, ok2 := Text(b)
 	if ok1 && ok2 {
 		return x == y, nil
+	}
+	for _, v := range []any{a, b} {
+		if _, isMap := v.(map[string]any); isMap {
+			return false, Errorf("Template error: every Fn::Equals object requires a list of 2 string parameters")
+		}
 	}
 	return reflect.DeepEqual(a, b), nil
 }

@@ -1,133 +1,12 @@
 package template
 
 import (
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 )
-
-// LanguageExtensions is the name of the transform that [Extend] carries out.
-const LanguageExtensions = "AWS::LanguageExtensions"
-
-// Extend carries out the transform AWS::LanguageExtensions: it unrolls Fn::ForEach and evaluates what needs no resource. env has the values that
-// these may use: parameters, mappings and pseudo parameters. See
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html.
-func Extend(d *Document, env *Env) (*Document, error) {
-	x := &extension{env: env}
-	root, err := x.value(d.Root, nil)
-	if err != nil {
-		return nil, err
-	}
-	return d.WithRoot(root.(map[string]any)), nil
-}
-
-// MaxNodesExtended is how many values a template may have after its loops are unrolled.
-const MaxNodesExtended = MaxNodes
-
-type extension struct {
-	env   *Env
-	nodes int
-}
-
-func tooLarge() error {
-	return Errorf("Template format error: more than %d values after Fn::ForEach; check the collections.", MaxNodesExtended)
-}
-
-// value copies v with its loops unrolled; loop has the values of the identifiers of the loops around it.
-func (x *extension) value(v any, loop map[string]string) (any, error) {
-	if x.nodes++; x.nodes > MaxNodesExtended {
-		return nil, tooLarge()
-	}
-	switch t := v.(type) {
-	case string:
-		return substitute(t, loop), nil
-	case []any:
-		out := make([]any, 0, len(t))
-		for _, e := range t {
-			r, err := x.value(e, loop)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, r)
-		}
-		return out, nil
-	case map[string]any:
-		return x.mapping(t, loop)
-	}
-	return v, nil
-}
-
-func (x *extension) mapping(m map[string]any, loop map[string]string) (any, error) {
-	if name, ok := m["Ref"].(string); ok && len(m) == 1 {
-		if v, isLoop := loop[name]; isLoop {
-			return v, nil
-		}
-	}
-	out := make(map[string]any, len(m))
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if name, isLoop := strings.CutPrefix(k, "Fn::ForEach::"); isLoop {
-			if err := x.each(out, name, m[k], loop); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		v, err := x.value(m[k], loop)
-		if err != nil {
-			return nil, err
-		}
-		if err := put(out, substitute(k, loop), v); err != nil {
-			return nil, err
-		}
-	}
-	return x.reduce(out)
-}
-
-// reduce evaluates what the transform's own functions say when no resource is needed for it, and what is the same whatever the stack.
-func (x *extension) reduce(m map[string]any) (any, error) {
-	name, _, ok := function(m)
-	if !ok {
-		return m, nil
-	}
-	refs, err := References(m)
-	if err != nil {
-		return nil, err
-	}
-	switch name {
-	case "Fn::Length", "Fn::ToJsonString", "Fn::FindInMap":
-		if slices.ContainsFunc(refs, func(r Reference) bool {
-			_, has := x.env.Parameters[r.Name]
-			return !has && !slices.Contains(pseudoParameters, r.Name)
-		}) {
-			return m, nil
-		}
-	case "Fn::Sub", "Fn::Join", "Fn::Select", "Fn::Split":
-		if len(refs) > 0 || calls(m[name]) {
-			return m, nil
-		}
-	default:
-		return m, nil
-	}
-	return x.env.Resolve(m)
-}
-
-// calls tells whether a value holds the call of a function.
-func calls(v any) bool {
-	switch t := v.(type) {
-	case []any:
-		return slices.ContainsFunc(t, calls)
-	case map[string]any:
-		if _, _, is := function(t); is {
-			return true
-		}
-		for _, e := range t {
-			if calls(e) {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 func put(out map[string]any, k string, v any) error {
 	if _, twice := out[k]; twice {
@@ -149,9 +28,11 @@ func (x *extension) each(out map[string]any, name string, v any, loop map[string
 	if !ok || !ok2 || identifier == "" {
 		return layout
 	}
-	if _, taken := loop[identifier]; taken {
-		return Errorf("Template error: Fn::ForEach::%s uses the identifier %s of a loop around it.", name, identifier)
+	if err := x.checkLoop(name, identifier, loop); err != nil {
+		return err
 	}
+	x.around = append(x.around, name)
+	defer func() { x.around = x.around[:len(x.around)-1] }()
 	items, err := x.collection(name, args[1], loop)
 	if err != nil {
 		return err
@@ -159,12 +40,8 @@ func (x *extension) each(out map[string]any, name string, v any, loop map[string
 	for _, item := range items {
 		inner := map[string]string{identifier: item}
 		maps.Copy(inner, loop)
-		made, err := x.mapping(body, inner)
-		if err != nil {
-			return err
-		}
-		for k, v := range made.(map[string]any) {
-			if err := put(out, k, v); err != nil {
+		for _, k := range slices.Sorted(maps.Keys(body)) {
+			if err := x.member(out, k, body[k], inner); err != nil {
 				return err
 			}
 		}
@@ -172,18 +49,54 @@ func (x *extension) each(out map[string]any, name string, v any, loop map[string
 	return nil
 }
 
+// checkLoop refuses the names of a loop that mean something else already. The name of a loop is unique beside logical ids, parameters, identifiers and the loops around it, see
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html.
+func (x *extension) checkLoop(name, identifier string, loop map[string]string) error {
+	_, parameter := x.parameters[name]
+	if parameter || x.taken[name] || x.identifiers[name] || slices.Contains(x.around, name) {
+		return Errorf("Template error: the name of Fn::ForEach::%s is that of something else in the template.", name)
+	}
+	_, parameter = x.parameters[identifier]
+	if _, around := loop[identifier]; parameter || around || x.taken[identifier] {
+		return Errorf("Template error: the identifier %s of Fn::ForEach::%s is the name of something else in the template.", identifier, name)
+	}
+	return nil
+}
+
+// loopName returns the name of a loop whose key k is.
+func loopName(k string) (string, bool) { return strings.CutPrefix(k, "Fn::ForEach::") }
+
+// identifiers collects the identifiers of the loops in a value.
+func identifiers(v any, into map[string]bool) {
+	switch t := v.(type) {
+	case []any:
+		for _, e := range t {
+			identifiers(e, into)
+		}
+	case map[string]any:
+		for k, e := range t {
+			identifiers(e, into)
+			if args, isList := e.([]any); isList && len(args) > 0 {
+				if name, ok := args[0].(string); ok && strings.HasPrefix(k, "Fn::ForEach::") {
+					into[name] = true
+				}
+			}
+		}
+	}
+}
+
 // collection evaluates what a loop runs over.
 func (x *extension) collection(name string, v any, loop map[string]string) ([]string, error) {
 	v, err := x.value(v, loop)
-	if err != nil {
-		return nil, err
-	}
-	if v, err = x.env.Resolve(v); err != nil {
-		return nil, err
+	if err == nil {
+		v, err = x.env.Resolve(v)
 	}
 	list, ok := v.([]any)
-	if !ok {
+	if errors.Is(err, ErrNoValue) || err == nil && !ok {
 		return nil, Errorf("Template error: the collection of Fn::ForEach::%s is not a list.", name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	var out []string
 	for _, e := range list {

@@ -194,7 +194,7 @@ var updatePolicies = []string{
 
 func readResource(id string, v any) (Resource, error) {
 	r := Resource{LogicalID: id}
-	if id == "" || strings.ContainsFunc(id, func(c rune) bool { return !alphanumeric(c) }) {
+	if invalidName(id) {
 		return r, Errorf("Template format error: Resource name %s is non alphanumeric.", id)
 	}
 	m, ok := v.(map[string]any)
@@ -304,6 +304,11 @@ func policy(v any, id, name string, allowed ...string) (string, error) {
 	return s, nil
 }
 
+// invalidName tells whether a text cannot be the name of something in a template.
+func invalidName(name string) bool {
+	return name == "" || strings.ContainsFunc(name, func(c rune) bool { return !alphanumeric(c) })
+}
+
 func alphanumeric(c rune) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
@@ -354,6 +359,9 @@ func (t *Template) readOutputs() error {
 
 func readOutput(name string, v any) (Output, error) {
 	o := Output{Name: name}
+	if invalidName(name) {
+		return o, Errorf("Template format error: Output name %s is non alphanumeric.", name)
+	}
 	m, ok := v.(map[string]any)
 	if !ok {
 		return o, Errorf("Template format error: Any Outputs member must be an object (%s).", name)

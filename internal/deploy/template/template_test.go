@@ -179,33 +179,39 @@ func TestParameterConstraints(t *testing.T) {
 	}
 }
 
-func TestConditionsCompareNoMissingValues(t *testing.T) {
-	d, err := Parse([]byte("Conditions: {C: !Equals [!Ref 'AWS::NoValue', a]}\nResources: {A: {Type: X::Y}}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tpl, err := Decode(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = "Template error: every Fn::Equals object requires a list of 2 string parameters"
-	if _, err := (&Env{Template: tpl}).Condition("C"); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
+func TestConditionsCompareTexts(t *testing.T) {
+	for _, compared := range []string{"[!Ref 'AWS::NoValue', a]", "[{k: [1]}, 0]"} {
+		d, err := Parse([]byte("Conditions: {C: !Equals " + compared + "}\nResources: {A: {Type: X::Y}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tpl, err := Decode(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "Template error: every Fn::Equals object requires a list of 2 string parameters"
+		if _, err := (&Env{Template: tpl}).Condition("C"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", compared, err, want)
+		}
 	}
 }
 
 func TestCircularConditionsAreRefused(t *testing.T) {
-	d, err := Parse([]byte("Conditions: {A: !Not [!Condition B], B: !Not [!Condition A]}\nResources: {R: {Type: X::Y}}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tpl, err := Decode(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &Env{Template: tpl}
-	if _, err := e.Condition("A"); err == nil || !strings.Contains(err.Error(), "circular condition dependency") {
-		t.Errorf("got %v", err)
+	for _, conditions := range []string{
+		"{A: !Not [!Condition B], B: !Not [!Condition A]}", "{A: !And [!Equals [a, b], !Condition B], B: !Not [!Condition A]}", "{A: !Or [!Equals [a, a], !Condition A]}",
+	} {
+		d, err := Parse([]byte("Conditions: " + conditions + "\nResources: {R: {Type: X::Y}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tpl, err := Decode(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &Env{Template: tpl}
+		if _, err := e.Condition("A"); err == nil || !strings.Contains(err.Error(), "circular condition dependency") {
+			t.Errorf("%s: got %v", conditions, err)
+		}
 	}
 }
 

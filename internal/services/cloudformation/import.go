@@ -125,8 +125,18 @@ func onlyImports(p *proposal, wanted map[string]service.Identifier, stack *stack
 	return nil
 }
 
+// reading returns the context in which the resources to import are read: they are read as whoever will deploy the stack.
+func (s *Service) reading(ctx context.Context, p *proposal) (context.Context, error) {
+	as, err := s.deployer(ctx, p.deployment, service.RequestFrom(ctx).Principal)
+	return service.As(ctx, as), err
+}
+
 // takeAll reads the resources to import and makes their lines of the plan imports. It returns why one cannot be imported.
 func (s *Service) takeAll(ctx context.Context, p *proposal, wanted map[string]service.Identifier) (refused string, err error) {
+	reading, err := s.reading(ctx, p)
+	if err != nil {
+		return "", err
+	}
 	for i := range p.plan.Changes {
 		c := &p.plan.Changes[i]
 		id := wanted[c.LogicalID]
@@ -134,7 +144,7 @@ func (s *Service) takeAll(ctx context.Context, p *proposal, wanted map[string]se
 			continue
 		}
 		typ, _ := s.types().Of(c.Type)
-		state, err := typ.Read(ctx, id)
+		state, err := typ.Read(reading, id)
 		if errors.Is(err, service.ErrGone) {
 			return fmt.Sprintf("Resource of type '%s' with identifier '%s' was not found, so %s cannot be imported.", c.Type, id, c.LogicalID), nil
 		}
@@ -185,6 +195,10 @@ func (s *Service) owner(ctx context.Context, typ, physicalID string) (string, er
 // importExisting turns what a plan adds into imports where a resource of that name exists already, and no stack has it.
 func (s *Service) importExisting(ctx context.Context, p *proposal) (refused string, err error) {
 	found := map[string]service.Identifier{}
+	reading, err := s.reading(ctx, p)
+	if err != nil {
+		return "", err
+	}
 	var unkept []string
 	for i := range p.plan.Changes {
 		c := &p.plan.Changes[i]
@@ -193,7 +207,7 @@ func (s *Service) importExisting(ctx context.Context, p *proposal) (refused stri
 		if id == nil {
 			continue
 		}
-		state, err := typ.Read(ctx, id)
+		state, err := typ.Read(reading, id)
 		if errors.Is(err, service.ErrGone) {
 			continue
 		}

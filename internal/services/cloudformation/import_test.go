@@ -30,9 +30,10 @@ func (c *cloud) readable() service.ResourceType {
 			delete(c.things, call.PhysicalID)
 			return nil
 		},
-		Read: func(_ context.Context, id service.Identifier) (*readable, service.Resource, error) {
+		Read: func(ctx context.Context, id service.Identifier) (*readable, service.Resource, error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
+			c.reader = service.RequestFrom(ctx).Principal.RoleARN
 			have, ok := c.things[id[0]]
 			if !ok {
 				return nil, service.Resource{}, service.ErrGone
@@ -160,6 +161,20 @@ func TestAnImportNeedsAResourceThatIsThereAndFree(t *testing.T) {
 	e.want("owner", "CREATE_COMPLETE")
 	if out := e.propose(importing("t", oneReadable, "R", "old")); out.Status != "FAILED" || !strings.Contains(deref(out.StatusReason), "old already exists in stack arn:aws:cloudformation:") {
 		t.Errorf("%s: %s", out.Status, deref(out.StatusReason))
+	}
+}
+
+func TestAnImportReadsAsTheRoleOfItsStack(t *testing.T) {
+	e := newEnv(t)
+	e.things["old"] = thing{Name: "old"}
+	in := importing("s", oneReadable, "R", "old")
+	in.RoleARN = new(deployRole)
+	if out := e.propose(in); out.Status != "CREATE_COMPLETE" || e.reader != deployRole {
+		t.Errorf("%s: read as %q", out.Status, e.reader)
+	}
+	in = &cloudformation.CreateChangeSetInput{StackName: "t", ChangeSetName: "c", ChangeSetType: "CREATE", TemplateBody: ptr(oneReadable), ImportExistingResources: ptr(true)}
+	if out := e.propose(in); out.Status != "CREATE_COMPLETE" || e.reader != "" {
+		t.Errorf("%s: read as %q", out.Status, e.reader)
 	}
 }
 

@@ -174,7 +174,7 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	fail := func(reason error) error {
 		return jr.Save(ctx, deploy.Save{Operation: &deploy.Operation{ID: op.ID, Kind: op.Kind, Phase: deploy.Done}, Status: stuck(op.Operation), Reason: reason.Error()})
 	}
-	as, err := s.deployer(ctx, op)
+	as, err := s.deployer(ctx, op.Deployment, op.Principal)
 	if refused := (*service.Error)(nil); errors.As(err, &refused) { // the role is gone, or does not trust this service any more
 		return fail(service.Errorf(refused.Code, "%s", refused.Message)) // its cause is not for the client
 	}
@@ -230,12 +230,12 @@ func stuck(op deploy.Operation) string {
 // stackService is who assumes the roles of stacks.
 const stackService = "cloudformation.amazonaws.com"
 
-// deployer returns the identity that an operation runs as: whoever asked for it, or a session of the role that was passed.
-func (s *Service) deployer(ctx context.Context, op operationRecord) (service.Principal, error) {
-	if op.Deployment.RoleARN == "" {
-		return op.Principal, nil
+// deployer returns the identity that a deployment is carried out as: whoever asked for it, or a session of the role that was passed.
+func (s *Service) deployer(ctx context.Context, d deployment, asker service.Principal) (service.Principal, error) {
+	if d.RoleARN == "" {
+		return asker, nil
 	}
-	return s.options.Roles.SessionForService(ctx, stackService, op.Deployment.RoleARN, "AWSCloudFormation")
+	return s.options.Roles.SessionForService(ctx, stackService, d.RoleARN, "AWSCloudFormation")
 }
 
 func (s *Service) target(ctx context.Context, st *stackRecord, stack deploy.Stack, op operationRecord, jr *journal) (*deploy.Target, error) {

@@ -26,6 +26,7 @@ type cloud struct {
 	stuck  string // a logical id that cannot be deleted
 	// sessions are the errors of the next sessions of roles.
 	sessions []error
+	reader   string // the role that read a thing last
 	// held, when not nil, is told of each update, which then waits for a value from it.
 	held chan struct{}
 }

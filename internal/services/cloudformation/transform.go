@@ -132,7 +132,10 @@ func (t *transformer) whole(ctx context.Context, d *template.Document, use templ
 		return out, visible(err)
 	case template.LanguageExtensions:
 		out, err := template.Extend(d, t.env)
-		return out, visible(err)
+		if e, refused := errors.AsType[*template.Error](err); refused {
+			return nil, transformFailed("Transform %s failed with: %s", use.Name, e.Error())
+		}
+		return out, err
 	}
 	v, err := t.apply(ctx, macro{use.Name, use.Parameters}, d.Root)
 	if err != nil {

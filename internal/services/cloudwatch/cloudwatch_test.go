@@ -39,7 +39,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, clock: clock.NewFake(noon.Add(90 * time.Second)), meters: &meter.Registry{}}
 	s := mem.New()
-	b.Metrics = newMetrics(service.Deps{Store: s, Clock: b.clock, Log: slog.New(slog.DiscardHandler), Meters: b.meters})
+	b.Metrics = newMetrics(service.Deps{Store: s, Clock: b.clock, Log: slog.New(slog.DiscardHandler), Meters: b.meters}, nil)
 	if err := b.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,31 @@ func invalid(format string, args ...any) *service.Error {
 	return service.Errorf("ValidationError", format, args...)
 }
 
+func invalidFormat(format string, args ...any) *service.Error {
+	return service.Errorf("InvalidFormatFault", format, args...)
+}
+
+func missingParameter(name string) *service.Error {
+	return service.Errorf("MissingRequiredParameterException", "The parameter %s is required.", name)
+}
+
+// inUse is the error of an alarm that composite alarms need.
+func inUse(format string, args ...any) *service.Error {
+	err := invalid(format, args...)
+	err.Err = service.ErrInUse
+	return err
+}
+
+func badToken() *service.Error {
+	return service.Errorf("InvalidNextToken", "The token is not one that this operation returned.")
+}
+
+// codeNoAlarm is the code of the error of an alarm that is not there.
+const codeNoAlarm = "ResourceNotFound"
+
+// noAlarm has no message, as on AWS.
+func noAlarm() *service.Error { return service.Errorf(codeNoAlarm, "") }
+
 // unsupported is the error of what this version does not do.
 func unsupported(operation, parameter string) *service.Error {
 	return service.Unsupported("InvalidParameterValueException", operation, parameter)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store/key"
@@ -21,6 +22,53 @@ func scopeOf(ctx context.Context) scope {
 func (s scope) root(kind string) key.Key { return key.New("cloudwatch", s.account, s.region, kind) }
 func (s scope) metrics() key.Key         { return s.root("m") }
 func (s scope) swept() key.Key           { return s.root("e") }
+func (s scope) alarms() key.Key          { return s.root("a") }
+func (s scope) dashboards() key.Key      { return s.root("b") }
+
+func (s scope) alarm(name string) key.Key     { return s.alarms().Str(name) }
+func (s scope) dashboard(name string) key.Key { return s.dashboards().Str(name) }
+
+// evaluations are the names of the metric alarms of a cadence; evaluating tells that the timer of the cadence runs.
+func (s scope) evaluations(cadence time.Duration) key.Key {
+	return s.root("v").Int(int64(cadence))
+}
+
+func (s scope) evaluated(cadence time.Duration, name string) key.Key {
+	return s.evaluations(cadence).Str(name)
+}
+
+func (s scope) evaluating(cadence time.Duration) key.Key { return s.root("t").Int(int64(cadence)) }
+
+// watchers are the names of the alarms on a metric.
+func (s scope) watchers(d digest) key.Key             { return s.root("w").Raw(d[:]) }
+func (s scope) watcher(d digest, name string) key.Key { return s.watchers(d).Str(name) }
+
+// parents are the names of the composite alarms whose rules name an alarm, and suppressed those whose actions it suppresses.
+func (s scope) parents(child string) key.Key            { return s.root("c").Str(child) }
+func (s scope) parent(child, name string) key.Key       { return s.parents(child).Str(name) }
+func (s scope) suppressed(suppressor string) key.Key    { return s.root("s").Str(suppressor) }
+func (s scope) suppresses(suppressor, n string) key.Key { return s.suppressed(suppressor).Str(n) }
+
+// histories are the history items of an alarm; agedHistories are all of the account and region by time, without their content.
+func (s scope) histories(name string) key.Key { return s.root("h").Str(name) }
+func (s scope) agedHistories() key.Key        { return s.root("i") }
+
+func (s scope) history(name string, at time.Time, kind, detail string) key.Key {
+	return s.histories(name).Time(at).Str(kind).Str(detail)
+}
+
+func (s scope) agedHistory(name string, at time.Time, kind, detail string) key.Key {
+	return s.agedHistories().Time(at).Str(name).Str(kind).Str(detail)
+}
+
+func (s scope) alarmARN(name string) string {
+	return arn.New("cloudwatch", s.region, s.account, "alarm:"+name).String()
+}
+
+// dashboardARN names no region: an account's dashboards are the same in all.
+func (s scope) dashboardARN(name string) string {
+	return arn.New("cloudwatch", "", s.account, "dashboard/"+name).String()
+}
 
 func (s scope) metric(namespace, name string, d digest) key.Key {
 	return s.metrics().Str(namespace).Str(name).Raw(d[:])

@@ -5,13 +5,17 @@ import (
 	"sync"
 
 	api "lambent.dev/lambent/internal/awsapi/cloudwatch"
+	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 )
 
 // Metrics is the service.
 type Metrics struct {
-	deps service.Deps
+	deps   service.Deps
+	sender *deliver.Sender
+	// actions carries the actions and the events of alarms.
+	actions *deliver.Queue
 
 	flushing sync.Mutex // guards pending, and is held during a flush
 	// pending is what was counted and could not be written yet.
@@ -21,26 +25,54 @@ type Metrics struct {
 	done chan struct{}
 }
 
-// New returns the service of metrics, which keeps what the meters of deps count.
-func New(deps service.Deps) service.Service {
-	m := newMetrics(deps)
+// New returns the service of metrics and alarms, which keeps what the meters of deps count, and carries actions with sender.
+func New(deps service.Deps, sender *deliver.Sender) service.Service {
+	return newMetrics(deps, sender).service()
+}
+
+func (m *Metrics) service() service.Service {
 	h := api.Handlers{
-		PutMetricData:       m.putMetricData,
-		GetMetricData:       m.getMetricData,
-		GetMetricStatistics: m.getMetricStatistics,
-		ListMetrics:         m.listMetrics,
+		DeleteAlarms:            m.deleteAlarms,
+		DeleteDashboards:        m.deleteDashboards,
+		DescribeAlarmHistory:    m.describeAlarmHistory,
+		DescribeAlarms:          m.describeAlarms,
+		DescribeAlarmsForMetric: m.describeAlarmsForMetric,
+		DisableAlarmActions:     m.disableAlarmActions,
+		EnableAlarmActions:      m.enableAlarmActions,
+		GetDashboard:            m.getDashboard,
+		GetMetricData:           m.getMetricData,
+		GetMetricStatistics:     m.getMetricStatistics,
+		ListDashboards:          m.listDashboards,
+		ListMetrics:             m.listMetrics,
+		ListTagsForResource:     m.listTagsForResource,
+		PutCompositeAlarm:       m.putCompositeAlarm,
+		PutDashboard:            m.putDashboard,
+		PutMetricAlarm:          m.putMetricAlarm,
+		PutMetricData:           m.putMetricData,
+		SetAlarmState:           m.setAlarmState,
+		TagResource:             m.tagResource,
+		UntagResource:           m.untagResource,
 	}
 	return service.Service{
 		API:            api.API,
 		Operations:     h.Bindings(),
 		Access:         access(),
 		DataOperations: []string{"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics"},
-		Jobs:           []events.Kind{{Name: sweepKind, Handle: m.sweep, Concurrency: 1, MakesRoom: true}},
+		Jobs:           m.jobs(),
 		Start:          m.start,
 		Close:          m.close,
 	}
 }
 
-func newMetrics(deps service.Deps) *Metrics {
-	return &Metrics{deps: deps, done: make(chan struct{})}
+func newMetrics(deps service.Deps, sender *deliver.Sender) *Metrics {
+	m := &Metrics{deps: deps, sender: sender, done: make(chan struct{})}
+	m.actions = &deliver.Queue{Name: actionQueue, Sender: sender, MaxAge: actionAge, Send: m.send, Dropped: m.dropped}
+	return m
+}
+
+// jobs are the kinds of durable work.
+func (m *Metrics) jobs() []events.Kind {
+	return []events.Kind{
+		{Name: sweepKind, Handle: m.sweep, Concurrency: 1, MakesRoom: true}, {Name: evaluateKind, Handle: m.evaluate}, {Name: releaseKind, Handle: m.release}, m.actions.Kind(),
+	}
 }

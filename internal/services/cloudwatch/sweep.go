@@ -33,12 +33,15 @@ func (m *Metrics) enqueueSweep(tx store.Txn, s scope) error {
 	return events.Enqueue(tx, events.Job{Kind: sweepKind, Payload: key.New(s.account, s.region), NotBefore: m.deps.Clock.Now().Add(sweepEvery)})
 }
 
-// sweep removes the points of an account and region that are past their time, and metrics without any. It schedules the next sweep while there are metrics.
+// sweep removes the points and the history of an account and region that are past their time, and metrics without any. It schedules the next sweep while there are metrics or history.
 func (m *Metrics) sweep(ctx context.Context, job events.Job) error {
 	d := key.Decode(job.Payload)
 	s := scope{d.Str(), d.Str()}
 	if err := d.Done(); err != nil {
 		return events.Permanent(err)
+	}
+	if err := m.sweepHistory(ctx, s); err != nil {
+		return err
 	}
 	for from := []byte(s.metrics()); from != nil; {
 		err := m.deps.Store.Update(ctx, func(tx store.Txn) (err error) {
@@ -68,11 +71,13 @@ func (m *Metrics) sweepPart(tx store.Txn, s scope, from []byte) (next []byte, er
 	if n == sweepMetrics {
 		return next, nil
 	}
-	for _, err := range tx.Range(store.Span{Lo: s.metrics(), Hi: s.metrics().End(), Limit: 1}) {
-		if err != nil {
-			return nil, err
+	for _, rest := range []key.Key{s.metrics(), s.agedHistories()} {
+		for _, err := range tx.Range(store.Span{Lo: rest, Hi: rest.End(), Limit: 1}) {
+			if err != nil {
+				return nil, err
+			}
+			return nil, m.enqueueSweep(tx, s)
 		}
-		return nil, m.enqueueSweep(tx, s)
 	}
 	tx.Delete(s.swept())
 	return nil, nil

@@ -8,6 +8,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/regions"
 )
 
 // zone is an availability zone. Every region has three, those that templates get from Fn::GetAZs.
@@ -23,12 +24,6 @@ var (
 	optionalRegions = []string{
 		"af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1",
 		"eu-south-2", "il-central-1", "me-central-1", "me-south-1", "mx-central-1",
-	}
-	regionTitles = map[string]string{
-		"ap-northeast-1": "Asia Pacific (Tokyo)", "ap-northeast-2": "Asia Pacific (Seoul)", "ap-northeast-3": "Asia Pacific (Osaka)", "ap-south-1": "Asia Pacific (Mumbai)",
-		"ap-southeast-1": "Asia Pacific (Singapore)", "ap-southeast-2": "Asia Pacific (Sydney)", "ca-central-1": "Canada (Central)", "eu-central-1": "Europe (Frankfurt)",
-		"eu-north-1": "Europe (Stockholm)", "eu-west-1": "Europe (Ireland)", "eu-west-2": "Europe (London)", "eu-west-3": "Europe (Paris)", "sa-east-1": "South America (Sao Paulo)",
-		"us-east-1": "US East (N. Virginia)", "us-east-2": "US East (Ohio)", "us-west-1": "US West (N. California)", "us-west-2": "US West (Oregon)",
 	}
 	directions = map[string]string{
 		"north": "n", "south": "s", "east": "e", "west": "w", "central": "c", "northeast": "ne", "southeast": "se", "northwest": "nw", "southwest": "sw",
@@ -56,13 +51,9 @@ func zonesOf(region string) []zone {
 	if region == "us-east-1" {
 		numbers = []int{6, 1, 2}
 	}
-	title := regionTitles[region]
-	if title == "" {
-		title = region
-	}
 	var out []zone
 	for i, n := range numbers {
-		out = append(out, zone{name: region + string(rune('a'+i)), id: shortRegion(region) + "-az" + strconv.Itoa(n), group: region + "-zg-1", title: title + " 1"})
+		out = append(out, zone{name: region + string(rune('a'+i)), id: shortRegion(region) + "-az" + strconv.Itoa(n), group: region + "-zg-1", title: regions.Title(region) + " 1"})
 	}
 	return out
 }

@@ -64,13 +64,6 @@ type policyProperties struct {
 	Groups         []string `cfn:"Groups,unordered"`
 }
 
-// rolePolicyProperties are the properties of AWS::IAM::RolePolicy.
-type rolePolicyProperties struct {
-	PolicyName     string `cfn:"PolicyName,required,createOnly"`
-	RoleName       string `cfn:"RoleName,required,createOnly"`
-	PolicyDocument any    `cfn:"PolicyDocument"`
-}
-
 // managedProperties are the properties of AWS::IAM::ManagedPolicy.
 type managedProperties struct {
 	ManagedPolicyName *string  `cfn:"ManagedPolicyName,createOnly"`
@@ -114,10 +107,7 @@ func (s *IAM) resources() []service.ResourceType {
 			Attributes: []string{"Id"}, Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
 			Identifier: []string{"Id"}, Reread: s.rereadPolicyResource, Missing: []string{missing},
 		}),
-		service.NewResourceType("AWS::IAM::RolePolicy", service.ResourceSpec[rolePolicyProperties]{
-			Create: s.createRolePolicyResource, Update: s.updateRolePolicyResource, Delete: s.deleteRolePolicyResource,
-			Identifier: []string{"PolicyName", "RoleName"}, Read: s.readRolePolicyResource, Missing: []string{missing},
-		}),
+		s.rolePolicyType(), s.userPolicyType(), s.groupPolicyType(), s.additionType(), s.linkedType(),
 		service.NewResourceType("AWS::IAM::ManagedPolicy", service.ResourceSpec[managedProperties]{
 			Attributes: []string{"PolicyArn", "PolicyId"}, Create: s.createManagedResource, Update: s.updateManagedResource, Delete: s.deleteManagedResource,
 			Identifier: []string{"PolicyArn"}, Read: s.readManagedResource, Missing: []string{missing}, List: s.listManagedResources,

@@ -76,23 +76,6 @@ func (s *IAM) deletePolicyResource(ctx context.Context, _ service.ResourceCall, 
 	return s.putAll(ctx, p.PolicyName, "", holders(p.Roles, p.Users, p.Groups), nil)
 }
 
-func (s *IAM) createRolePolicyResource(ctx context.Context, c service.ResourceCall, p *rolePolicyProperties) (service.Resource, error) {
-	doc, err := document(p.PolicyDocument)
-	if err != nil {
-		return service.Resource{}, err
-	}
-	id := p.PolicyName + "|" + p.RoleName
-	return service.Resource{PhysicalID: id}, s.callPut(ctx, role, p.RoleName, p.PolicyName, doc)
-}
-
-func (s *IAM) updateRolePolicyResource(ctx context.Context, c service.ResourceCall, _, p *rolePolicyProperties) (service.Resource, error) {
-	return s.createRolePolicyResource(ctx, c, p)
-}
-
-func (s *IAM) deleteRolePolicyResource(ctx context.Context, _ service.ResourceCall, p *rolePolicyProperties) error {
-	return gone(s.callDelete(ctx, role, p.RoleName, p.PolicyName))
-}
-
 // attachAll attaches a managed policy to every holder, and detaches it from the others of old.
 func (s *IAM) attachAll(ctx context.Context, arn string, old, now []holder) error {
 	for _, h := range now {

@@ -253,11 +253,6 @@ func (s *IAM) rereadPolicyResource(ctx context.Context, _ service.ResourceCall, 
 	return p, nil
 }
 
-func (s *IAM) readRolePolicyResource(ctx context.Context, id service.Identifier) (*rolePolicyProperties, service.Resource, error) {
-	doc, err := s.inlineDocument(ctx, role, id[1], id[0])
-	return &rolePolicyProperties{PolicyName: id[0], RoleName: id[1], PolicyDocument: doc}, service.Resource{PhysicalID: id.String()}, err
-}
-
 func (s *IAM) readManagedResource(ctx context.Context, id service.Identifier) (*managedProperties, service.Resource, error) {
 	out, err := ask[api.GetPolicyOutput](ctx, s, "GetPolicy", &api.GetPolicyInput{PolicyArn: id[0]})
 	if err != nil {

@@ -127,15 +127,30 @@ func (s *IAM) get(ctx context.Context, k kind, name string) (*entity, error) {
 	return e, err
 }
 
-// change reads an entity, lets fn change it and writes it back.
+// change reads an entity, lets fn change it and writes it back. A service-linked role is AWS's to change.
 func (s *IAM) change(ctx context.Context, k kind, name string, fn func(tx store.Txn, e *entity) error) error {
+	return s.amend(ctx, k, name, func(tx store.Txn, e *entity) error {
+		if err := e.modifiable(); err != nil {
+			return err
+		}
+		return fn(tx, e)
+	})
+}
+
+// modifiable refuses service-linked roles.
+func (e *entity) modifiable() error {
+	if e.Service == "" {
+		return nil
+	}
+	return fail("UnmodifiableEntity", 400, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
+}
+
+// amend is change for what may be changed of every entity.
+func (s *IAM) amend(ctx context.Context, k kind, name string, fn func(tx store.Txn, e *entity) error) error {
 	return s.update(ctx, func(tx store.Txn) error {
 		e, err := find(tx, account(ctx), k, name)
 		if err != nil {
 			return err
-		}
-		if e.Service != "" {
-			return fail("UnmodifiableEntity", 400, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
 		}
 		if err := fn(tx, e); err != nil {
 			return err

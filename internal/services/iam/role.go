@@ -123,7 +123,7 @@ func (s *IAM) updateRole(ctx context.Context, in *api.UpdateRoleInput) (*api.Upd
 
 func (s *IAM) updateRoleDescription(ctx context.Context, in *api.UpdateRoleDescriptionInput) (*api.UpdateRoleDescriptionOutput, error) {
 	out := &api.UpdateRoleDescriptionOutput{}
-	return out, s.change(ctx, role, in.RoleName, func(_ store.Txn, e *entity) error {
+	return out, s.amend(ctx, role, in.RoleName, func(_ store.Txn, e *entity) error {
 		e.Description = in.Description
 		out.Role = ptr(e.role())
 		return nil
@@ -144,8 +144,8 @@ func (s *IAM) deleteRole(ctx context.Context, in *api.DeleteRoleInput) (*api.Del
 		if err != nil {
 			return err
 		}
-		if e.Service != "" {
-			return fail("UnmodifiableEntity", 400, "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", e.Name)
+		if err := e.modifiable(); err != nil {
+			return err
 		}
 		if err := bare(e); err != nil {
 			return err
@@ -195,12 +195,9 @@ func remove(tx store.Txn, e *entity) error {
 }
 
 func (s *IAM) createServiceLinkedRole(ctx context.Context, in *api.CreateServiceLinkedRoleInput) (*api.CreateServiceLinkedRoleOutput, error) {
-	name, ok := linkedName(in.AWSServiceName)
+	name, ok := linkedName(in.AWSServiceName, in.CustomSuffix)
 	if !ok {
 		return nil, invalid("The service name %s is not a service principal such as ecs.amazonaws.com.", in.AWSServiceName)
-	}
-	if in.CustomSuffix != nil {
-		name += "_" + *in.CustomSuffix
 	}
 	e := &entity{
 		Kind: role, Name: name, Service: in.AWSServiceName, MaxSession: defaultSession,
@@ -216,8 +213,8 @@ func (s *IAM) createServiceLinkedRole(ctx context.Context, in *api.CreateService
 	return &api.CreateServiceLinkedRoleOutput{Role: ptr(e.role())}, nil
 }
 
-// linkedName returns AWSServiceRoleFor and the service's name for a service principal.
-func linkedName(principal string) (string, bool) {
+// linkedName returns AWSServiceRoleFor and the service's name for a service principal, with the suffix when there is one.
+func linkedName(principal string, suffix *string) (string, bool) {
 	svc, ok := strings.CutSuffix(principal, ".amazonaws.com")
 	if !ok || svc == "" || strings.ContainsFunc(svc, func(r rune) bool { return !(r == '-' || r == '.' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9') }) {
 		return "", false
@@ -234,6 +231,9 @@ func linkedName(principal string) (string, bool) {
 		name = "ElasticLoadBalancing"
 	case "autoscaling":
 		name = "AutoScaling"
+	}
+	if suffix != nil {
+		name += "_" + *suffix
 	}
 	return "AWSServiceRoleFor" + name, true
 }

@@ -31,15 +31,23 @@ func (l *Logs) access() map[string]service.Access {
 		"PutLogEvents": service.OnAll("logs:PutLogEvents", func(ctx context.Context, in *api.PutLogEventsInput) ([]service.Target, error) {
 			return l.shared(ctx, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
 		}),
-		"PutSubscriptionFilter": service.On("logs:PutSubscriptionFilter", func(ctx context.Context, in *api.PutSubscriptionFilterInput) string {
-			return groupTarget(ctx, in.LogGroupName)
-		}),
+		"PutSubscriptionFilter": service.OnAll("logs:PutSubscriptionFilter", l.subscribing),
 		"DescribeSubscriptionFilters": service.On("logs:DescribeSubscriptionFilters", func(ctx context.Context, in *api.DescribeSubscriptionFiltersInput) string {
 			return groupTarget(ctx, in.LogGroupName)
 		}),
 		"DeleteSubscriptionFilter": service.On("logs:DeleteSubscriptionFilter", func(ctx context.Context, in *api.DeleteSubscriptionFilterInput) string {
 			return groupTarget(ctx, in.LogGroupName)
 		}),
+		"PutDestination": service.On("logs:PutDestination", func(ctx context.Context, in *api.PutDestinationInput) string {
+			return destinationARN(scopeOf(ctx), in.DestinationName)
+		}),
+		"PutDestinationPolicy": service.On("logs:PutDestinationPolicy", func(ctx context.Context, in *api.PutDestinationPolicyInput) string {
+			return destinationARN(scopeOf(ctx), in.DestinationName)
+		}),
+		"DeleteDestination": service.On("logs:DeleteDestination", func(ctx context.Context, in *api.DeleteDestinationInput) string {
+			return destinationARN(scopeOf(ctx), in.DestinationName)
+		}),
+		"DescribeDestinations":     service.OnAny("logs:DescribeDestinations"),
 		"PutResourcePolicy":        service.OnAny("logs:PutResourcePolicy"),
 		"DescribeResourcePolicies": service.OnAny("logs:DescribeResourcePolicies"),
 		"DeleteResourcePolicy":     service.OnAny("logs:DeleteResourcePolicy"),

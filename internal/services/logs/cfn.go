@@ -30,7 +30,7 @@ type streamProperties struct {
 }
 
 func (l *Logs) resources() []service.ResourceType {
-	return append(l.subscriptionTypes(),
+	return append(l.subscriptionTypes(), l.destinationType(),
 		service.NewResourceType("AWS::Logs::LogGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn"},
 			Create:     l.createGroupResource, Update: l.updateGroupResource, Delete: l.deleteGroupResource,
@@ -77,25 +77,27 @@ func (l *Logs) updateGroupResource(ctx context.Context, c service.ResourceCall, 
 	if err := l.setRetention(ctx, c.PhysicalID, p.RetentionInDays); err != nil {
 		return service.Resource{}, err
 	}
-	arn := groupARN(scopeOf(ctx), c.PhysicalID)
-	tags := tagsOf(c, p.Tags)
+	err := l.setTags(ctx, groupARN(scopeOf(ctx), c.PhysicalID), tagsOf(c, old.Tags), tagsOf(c, p.Tags))
+	return groupResource(ctx, c.PhysicalID), err
+}
+
+// setTags makes the tags of a resource those that a template wants instead of old.
+func (l *Logs) setTags(ctx context.Context, arn string, old, tags map[string]string) error {
 	var gone []string
-	for k := range tagsOf(c, old.Tags) {
+	for k := range old {
 		if _, ok := tags[k]; !ok {
 			gone = append(gone, k)
 		}
 	}
 	if gone != nil {
 		if err := l.call(ctx, "UntagResource", &api.UntagResourceInput{ResourceArn: arn, TagKeys: gone}); err != nil {
-			return service.Resource{}, err
+			return err
 		}
 	}
-	if len(tags) > 0 {
-		if err := l.call(ctx, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tags}); err != nil {
-			return service.Resource{}, err
-		}
+	if len(tags) == 0 {
+		return nil
 	}
-	return groupResource(ctx, c.PhysicalID), nil
+	return l.call(ctx, "TagResource", &api.TagResourceInput{ResourceArn: arn, Tags: tags})
 }
 
 func (l *Logs) deleteGroupResource(ctx context.Context, c service.ResourceCall, _ *groupProperties) error {

@@ -12,6 +12,7 @@
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //	logs/<account>/<region>/p/<name>                               resource policy
+//	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
 // deleted and created group never shows old events and deletion is a few range deletes.
@@ -26,8 +27,10 @@
 // A subscription filter is part of its group's record, so that writing events reads nothing more. The deliveries of the events that it wants are durable jobs
 // in the transaction that writes them: an event that is acknowledged reaches the function or the stream, once at least, within a day. A filter by which a function's log
 // events would come back to it is refused.
+// A filter that names a destination is resolved with every write: its owner may point it elsewhere, or delete it, which ends the deliveries. The destination's policy is asked when a
+// filter is put.
 //
 // # What it is not
 //
-// Metric filters, destinations of other accounts, Logs Insights, anomaly detection and deliveries have no handler.
+// Metric filters, Logs Insights, anomaly detection and deliveries have no handler.
 package logs

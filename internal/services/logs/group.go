@@ -209,28 +209,42 @@ func (l *Logs) deleteRetentionPolicy(ctx context.Context, in *api.DeleteRetentio
 	return &api.DeleteRetentionPolicyOutput{}, err
 }
 
-func (l *Logs) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	err := l.changeGroup(ctx, in.ResourceArn, func(_ store.Txn, _ scope, g *group) error {
-		tags := maps.Clone(g.Tags)
-		if tags == nil {
-			tags = make(map[string]string, len(in.Tags))
+// maxTags is how many tags a resource has.
+const maxTags = 50
+
+func tooManyTags(what string) error {
+	return service.Errorf("TooManyTagsException", "A %s has at most %d tags.", what, maxTags)
+}
+
+// changeTags changes the tags of a group or a destination.
+func (l *Logs) changeTags(ctx context.Context, resource string, change func(tags map[string]string)) error {
+	apply := func(what string, tags *map[string]string) error {
+		changed := maps.Clone(*tags)
+		if changed == nil {
+			changed = map[string]string{}
 		}
-		maps.Copy(tags, in.Tags)
-		if len(tags) > 50 {
-			return service.Errorf("TooManyTagsException", "A log group has at most 50 tags.")
+		if change(changed); len(changed) > maxTags {
+			return tooManyTags(what)
 		}
-		g.Tags = tags
+		*tags = changed
 		return nil
-	})
+	}
+	if _, name, ok := destinationOf(resource); ok {
+		return l.changeDestination(ctx, name, func(d *destination) error { return apply("destination", &d.Tags) })
+	}
+	return l.changeGroup(ctx, resource, func(_ store.Txn, _ scope, g *group) error { return apply("log group", &g.Tags) })
+}
+
+func (l *Logs) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
+	err := l.changeTags(ctx, in.ResourceArn, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
 	return &api.TagResourceOutput{}, err
 }
 
 func (l *Logs) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	err := l.changeGroup(ctx, in.ResourceArn, func(_ store.Txn, _ scope, g *group) error {
+	err := l.changeTags(ctx, in.ResourceArn, func(tags map[string]string) {
 		for _, k := range in.TagKeys {
-			delete(g.Tags, k)
+			delete(tags, k)
 		}
-		return nil
 	})
 	return &api.UntagResourceOutput{}, err
 }
@@ -238,6 +252,11 @@ func (l *Logs) untagResource(ctx context.Context, in *api.UntagResourceInput) (*
 func (l *Logs) listTagsForResource(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
 	out := &api.ListTagsForResourceOutput{Tags: map[string]string{}}
 	err := l.deps.Store.View(ctx, func(r store.Reader) error {
+		if _, name, ok := destinationOf(in.ResourceArn); ok {
+			d, err := getDestination(r, scopeOf(ctx), name)
+			maps.Copy(out.Tags, d.Tags)
+			return err
+		}
 		g, err := getGroup(r, scopeOf(ctx), in.ResourceArn)
 		maps.Copy(out.Tags, g.Tags)
 		return err

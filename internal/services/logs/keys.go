@@ -13,6 +13,12 @@ func (s scope) policy(name string) key.Key { return s.policies().Str(name) }
 // policyName returns the name in the key of a resource policy.
 func (s scope) policyName(k []byte) string { return key.Decode(k).Skip(s.policies()).Str() }
 
+func (s scope) destinations() key.Key           { return s.root("d") }
+func (s scope) destination(name string) key.Key { return s.destinations().Str(name) }
+
+// destinationName returns the name in the key of a destination.
+func (s scope) destinationName(k []byte) string { return key.Decode(k).Skip(s.destinations()).Str() }
+
 func (s scope) groups() key.Key                    { return s.root("g") }
 func (s scope) group(name string) key.Key          { return s.groups().Str(name) }
 func (s scope) streams(group string) key.Key       { return s.root("s").Str(group) }

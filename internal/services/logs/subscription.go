@@ -58,6 +58,10 @@ func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptio
 		if err != nil {
 			return err
 		}
+		if owner, name, ok := destinationOf(sub.Destination); ok {
+			_, err := getDestination(r, owner, name)
+			return err
+		}
 		return checkLoop(r, s, g.Name, sub.Destination)
 	})
 	if err != nil {
@@ -110,8 +114,15 @@ func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilte
 			return sub, invalid("destinationArn for vendor %s cannot be used without roleArn", to.Service)
 		}
 		return sub, l.options.Roles.CheckPassRole(ctx, sub.Role, servicePrincipal)
-	case "logs":
-		return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", "a destinationArn of CloudWatch Logs destinations")
+	}
+	if owner, _, ok := destinationOf(sub.Destination); ok {
+		if owner.region != scopeOf(ctx).region {
+			return sub, invalid("The destination must be in the region of the log group, %s.", scopeOf(ctx).region)
+		}
+		if sub.Role == "" {
+			return sub, nil
+		}
+		return sub, l.options.Roles.CheckPassRole(ctx, sub.Role, servicePrincipal)
 	}
 	return sub, invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor %s", to.Service)
 }
@@ -155,7 +166,7 @@ func functionName(destination string) (string, bool) {
 	return name, ok && strings.HasPrefix(destination, "arn:aws:lambda:")
 }
 
-// try asks whether a destination takes what the filter would send: a stream gets a test message, as from AWS.
+// try asks whether a destination takes what the filter would send. A destination with a name was asked when it was made.
 func (l *Logs) try(ctx context.Context, s scope, groupName string, sub subscription) error {
 	m := l.message(s, groupName, sub)
 	if strings.HasPrefix(sub.Destination, "arn:aws:lambda:") {
@@ -164,20 +175,32 @@ func (l *Logs) try(ctx context.Context, s scope, groupName string, sub subscript
 		}
 		return nil
 	}
-	what := "Kinesis stream"
-	if strings.HasPrefix(sub.Destination, "arn:aws:firehose:") {
-		what = "Firehose stream"
+	if _, _, named := destinationOf(sub.Destination); named {
+		return nil
 	}
+	what := kindOfStream(sub.Destination)
+	return l.tryStream(ctx, m, "Could not deliver test message to specified "+what+". Check if the given "+strings.Replace(what, "K", "k", 1)+" is in ACTIVE state.")
+}
+
+func kindOfStream(target string) string {
+	if strings.HasPrefix(target, "arn:aws:firehose:") {
+		return "Firehose stream"
+	}
+	return "Kinesis stream"
+}
+
+// tryStream sends a stream a test message, as AWS does. refusal is what the caller is told when it is not taken.
+func (l *Logs) tryStream(ctx context.Context, m *deliver.Message, refusal string) error {
 	body, err := json.Marshal(envelope{
 		Type: "CONTROL_MESSAGE", Owner: "CloudwatchLogs", Filters: []string{},
-		Events: []delivered{{Time: l.nowMS(), Message: "CWL CONTROL MESSAGE: Checking health of destination " + what + "."}},
+		Events: []delivered{{Time: l.nowMS(), Message: "CWL CONTROL MESSAGE: Checking health of destination " + kindOfStream(m.Target) + "."}},
 	})
 	if err != nil {
 		return err
 	}
 	m.Body = pack(body)
 	if err := l.options.Sender.Send(ctx, m); err != nil {
-		return refusedBy(err, "Could not deliver test message to specified "+what+". Check if the given "+strings.Replace(what, "K", "k", 1)+" is in ACTIVE state.")
+		return refusedBy(err, refusal)
 	}
 	return nil
 }
@@ -260,7 +283,11 @@ func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Mes
 // record writes events to a stream inside a transaction, and sends those on that the group's subscription filters want.
 func (l *Logs) record(ctx context.Context, tx store.Txn, s scope, g group, st stream, lines []line, now int64) (stream, error) {
 	for _, sub := range g.Subscriptions {
-		if err := l.publish(ctx, tx, s, g.Name, sub, st, lines); err != nil {
+		to, ok, err := sub.resolved(tx)
+		if err == nil && ok {
+			err = l.publish(ctx, tx, s, g.Name, to, st, lines)
+		}
+		if err != nil {
 			return st, err
 		}
 	}

@@ -214,7 +214,7 @@ func TestSubscriptionFiltersAreRefusedWithReasons(t *testing.T) {
 		{"g", "{", functionARN, nil, "Invalid filter pattern"},
 		{"g", "", "reader", nil, "is not an ARN"},
 		{"g", "", "arn:aws:sqs:us-east-1:000000000000:q", nil, "vendor sqs"},
-		{"g", "", "arn:aws:logs:us-east-1:000000000000:destination:d", nil, "destinations"},
+		{"g", "", "arn:aws:logs:us-east-1:000000000000:destination:d", nil, "The specified destination does not exist."},
 		{"g", "", functionARN, ptr(roleARN), "cannot be used with roleArn"},
 		{"g", "", streamARN, nil, "cannot be used without roleArn"},
 		{"/aws/lambda/reader", "", functionARN, nil, "reserved for the function logs"},

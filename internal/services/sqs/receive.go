@@ -278,8 +278,10 @@ func (t *taking) lacking() int {
 func (t *taking) prefetch(w *work, q *queue) {
 	keys := make([][]byte, 0, 2*len(t.claimed))
 	for _, e := range t.claimed {
-		id := idAt([]byte(e.key))
-		keys = append(keys, q.stateKey(id), q.bodyKey(id, 0))
+		keys = append(keys, q.bodyKey(idAt([]byte(e.key)), 0))
+	}
+	for _, e := range t.claimed {
+		keys = append(keys, q.stateKey(idAt([]byte(e.key))))
 	}
 	w.tx.Prefetch(keys...)
 }

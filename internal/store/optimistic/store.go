@@ -32,6 +32,7 @@ type Store struct {
 	clk     clock.Clock
 	hub     *hub
 	pending pending
+	rows    rows
 	// applied is the version of the last batch that is visible to new snapshots.
 	applied    atomic.Uint64
 	turnstiles [64]chan struct{}
@@ -94,6 +95,7 @@ func (s *Store) loadVersion() error {
 	}
 	s.version = s.limit
 	s.applied.Store(s.version)
+	s.rows.version = s.version
 	s.pending.registered.Store(s.version)
 	s.pending.durable.Store(s.version)
 	return nil
@@ -243,6 +245,7 @@ func (s *Store) commit(t *txn, b Batch) (*commit, string, error) {
 		return nil, "", err
 	}
 	s.version = c.version
+	s.rows.note(t, c.version)
 	if err := b.Apply(); err != nil {
 		s.Fail(err)
 		return nil, "", c.err

@@ -177,7 +177,7 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 			return w.value, nil
 		}
 	}
-	v, ok, err := t.read(key)
+	v, ok, err := t.read(key, k)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
@@ -196,12 +196,23 @@ func (t *txn) Get(key []byte) ([]byte, error) {
 	return v, nil
 }
 
-// read returns what the snapshot has at key.
-func (t *txn) read(key []byte) ([]byte, bool, error) {
+// read returns what the snapshot has at key; k is the key of an update.
+func (t *txn) read(key []byte, k string) ([]byte, bool, error) {
 	if f, ok := t.fetched[string(key)]; ok {
 		return f.value, f.there, nil
 	}
-	return t.snap.Get(key)
+	// The snapshot may hold more than version, but when nothing else had entered the queue.
+	known := t.update && t.seen == t.version
+	if known {
+		if v, ok := t.s.rows.get(k, t.version); ok {
+			return v, true, nil
+		}
+	}
+	v, ok, err := t.snap.Get(key)
+	if known && ok && err == nil {
+		t.s.rows.keep(k, v, t.version)
+	}
+	return v, ok, err
 }
 
 // own returns what t itself wrote at k.

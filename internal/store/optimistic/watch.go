@@ -40,16 +40,19 @@ func (h *hub) watch(prefix string) *store.Watcher {
 	return w
 }
 
-// notify wakes the watchers that c concerns.
+// notify wakes the watchers that c concerns, each prefix once: neighbours among the sorted keys mostly begin alike.
 func (h *hub) notify(c *commit) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for n := range h.lengths {
-		for _, k := range c.keys {
-			if len(k) >= n {
+	last := ""
+	for _, k := range c.keys {
+		same := common(last, k)
+		for n := range h.lengths {
+			if n <= len(k) && (n > same || last == "") {
 				wake(h.byPrefix[k[:n]])
 			}
 		}
+		last = k
 	}
 	if len(c.ranges) == 0 {
 		return
@@ -59,6 +62,17 @@ func (h *hub) notify(c *commit) {
 			wake(ws)
 		}
 	}
+}
+
+// common returns how many bytes a and b begin with alike.
+func common(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }
 
 func wake(ws []*store.Watcher) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +136,43 @@ func (*suite) TestPrefetch(t *testing.T, s store.Store) {
 	})
 	if got := get(t, s, "h"); got != "7" || tries != 4 {
 		t.Errorf("read %q in %d tries, want 7 in 4", got, tries)
+	}
+}
+
+// TestPrefetchNearAndFar reads keys in advance that lie side by side, far apart, twice, between others, and behind all.
+func (*suite) TestPrefetchNearAndFar(t *testing.T, s store.Store) {
+	update(t, s, func(tx store.Txn) error {
+		for i := range 60 {
+			tx.Set(fmt.Appendf(nil, "%03d", 2*i), fmt.Appendf(nil, "v%d", i))
+		}
+		return nil
+	})
+	for _, step := range []int{1, 2, 3, 4, 7, 20} {
+		var keys [][]byte
+		for i := 0; i < 130; i += step {
+			keys = append(keys, fmt.Appendf(nil, "%03d", i), fmt.Appendf(nil, "%03d", i/2*2))
+		}
+		err := s.View(t.Context(), func(r store.Reader) error {
+			r.Prefetch(keys...)
+			for _, k := range keys {
+				n, err := strconv.Atoi(string(k))
+				if err != nil {
+					return err
+				}
+				want := ""
+				if n%2 == 0 && n < 120 {
+					want = fmt.Sprintf("v%d", n/2)
+				}
+				v, err := r.Get(k)
+				if string(v) != want || (want == "") != errors.Is(err, store.ErrNotFound) {
+					t.Errorf("steps of %d: %s is %q (%v), want %q", step, k, v, err, want)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 
