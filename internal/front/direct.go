@@ -71,6 +71,7 @@ type directServer struct {
 	log     *slog.Logger
 	buffers buffers
 	readers readers
+	hangups sock.Hangups
 	date    date
 
 	closing atomic.Bool
@@ -323,16 +324,24 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 
 // awaitByte waits for more bytes of the connection, or its end. When nothing is buffered it waits without a buffer, since what waits long may be thousands.
 func (d *direct) awaitByte() error {
-	if n := d.r.Buffered(); n > 0 {
-		_, err := d.r.Peek(n + 1)
+	if !d.giveBuffer() {
+		_, err := d.r.Peek(d.r.Buffered() + 1)
 		return err
 	}
-	d.server.readers.put(d.r)
-	d.r = nil
 	var first [1]byte
 	n, err := d.in.Read(first[:])
 	d.r = d.server.readers.get(first[:n], d.in)
 	return err
+}
+
+// giveBuffer gives the read buffer back unless it holds something, and tells whether it did.
+func (d *direct) giveBuffer() bool {
+	if d.r.Buffered() > 0 {
+		return false
+	}
+	d.server.readers.put(d.r)
+	d.r = nil
+	return true
 }
 
 // awaitBody sets the deadline for more of a body, unless there is time enough; it is moved seldom.

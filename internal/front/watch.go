@@ -58,9 +58,12 @@ type watch struct {
 	mu     sync.Mutex // guards the fields below
 	body   *requestBody
 	cancel context.CancelFunc // nil while no handler runs
-	// looks counts how many times the present request was looked at.
-	looks int
-	// reading is closed when the read that waits for the end of the connection has ended; nil while there is none.
+	// request counts the requests of the connection, looks how many times the present one was looked at.
+	request, looks int
+	// stopWatch ends the watch of a connection that nobody reads; nil while there is none. bare says that it has no read buffer meanwhile.
+	stopWatch func()
+	bare      bool
+	// reading is closed when the read that waits for the end of the connection has ended, where it cannot be watched otherwise; nil while there is none.
 	reading chan struct{}
 	gone    bool
 }
@@ -69,7 +72,8 @@ type watch struct {
 func (w *watch) start(body *requestBody, cancel context.CancelFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.body, w.cancel, w.looks, w.reading, w.gone = body, cancel, 0, nil, false
+	w.request++
+	w.body, w.cancel, w.looks, w.stopWatch, w.bare, w.reading, w.gone = body, cancel, 0, nil, false, nil, false
 }
 
 // look is called every watchAfter while it reports that the request has to be looked at again. A request that was there the last time already
@@ -77,15 +81,30 @@ func (w *watch) start(body *requestBody, cancel context.CancelFunc) {
 func (w *watch) look(d *direct) (again bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.cancel == nil || w.reading != nil {
+	if w.cancel == nil || w.stopWatch != nil || w.reading != nil {
 		return false
 	}
 	if w.looks++; w.looks == 1 || !w.body.ended.Load() {
 		return true
 	}
+	request := w.request
+	if stop, ok := d.server.hangups.Watch(d.raw, func() { w.hungUp(request) }); ok {
+		w.stopWatch, w.bare = stop, d.giveBuffer()
+		return false
+	}
 	w.reading = make(chan struct{})
 	go w.read(d, w.cancel, w.reading)
 	return false
+}
+
+// hungUp notes that the client of a request has gone away.
+func (w *watch) hungUp(request int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.request == request && w.cancel != nil {
+		w.gone = true
+		w.cancel()
+	}
 }
 
 // read waits for the next bytes of the connection, which nobody else reads now, or its end. A byte is the beginning of the next
@@ -106,8 +125,15 @@ func (w *watch) read(d *direct, cancel context.CancelFunc, done chan<- struct{})
 func (w *watch) stop(d *direct) (gone bool) {
 	w.mu.Lock()
 	w.cancel, w.body = nil, nil
-	reading := w.reading
+	reading, stopWatch := w.reading, w.stopWatch
 	w.mu.Unlock()
+	if stopWatch != nil {
+		stopWatch()
+		if w.bare {
+			d.r = d.server.readers.get(nil, d.in)
+		}
+		return w.gone
+	}
 	if reading == nil {
 		return false
 	}

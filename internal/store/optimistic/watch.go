@@ -1,6 +1,7 @@
 package optimistic
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -11,12 +12,13 @@ import (
 type hub struct {
 	mu       sync.RWMutex // guards the fields below
 	byPrefix map[string][]*store.Watcher
-	// lengths counts the watchers by the length of their prefix.
-	lengths map[int]int
+	// counted is how many watchers have a prefix of a length, lengths are these in order.
+	counted map[int]int
+	lengths []int
 }
 
 func newHub() *hub {
-	return &hub{byPrefix: map[string][]*store.Watcher{}, lengths: map[int]int{}}
+	return &hub{byPrefix: map[string][]*store.Watcher{}, counted: map[int]int{}}
 }
 
 func (h *hub) watch(prefix string) *store.Watcher {
@@ -28,15 +30,18 @@ func (h *hub) watch(prefix string) *store.Watcher {
 		if h.byPrefix[prefix] = left; len(left) == 0 {
 			delete(h.byPrefix, prefix)
 		}
-		if h.lengths[len(prefix)]--; h.lengths[len(prefix)] == 0 {
-			delete(h.lengths, len(prefix))
+		if h.counted[len(prefix)]--; h.counted[len(prefix)] == 0 {
+			delete(h.counted, len(prefix))
+			h.lengths = slices.Sorted(maps.Keys(h.counted))
 		}
 	})
 	w = store.NewWatcher(stop)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.byPrefix[prefix] = append(h.byPrefix[prefix], w)
-	h.lengths[len(prefix)]++
+	if h.counted[len(prefix)]++; h.counted[len(prefix)] == 1 {
+		h.lengths = slices.Sorted(maps.Keys(h.counted))
+	}
 	return w
 }
 
@@ -44,11 +49,16 @@ func (h *hub) watch(prefix string) *store.Watcher {
 func (h *hub) notify(c *commit) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	last := ""
+	last, same := "", -1
 	for _, k := range c.keys {
-		same := common(last, k)
-		for n := range h.lengths {
-			if n <= len(k) && (n > same || last == "") {
+		if last != "" {
+			same = common(last, k)
+		}
+		for _, n := range slices.Backward(h.lengths) {
+			if n <= same {
+				break
+			}
+			if n <= len(k) {
 				wake(h.byPrefix[k[:n]])
 			}
 		}
