@@ -1,6 +1,7 @@
 package apigatewayv2
 
 import (
+	"net/http"
 	"testing"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
@@ -58,10 +59,10 @@ func TestStageWithoutAutoDeployKeepsWhatItDeployedLast(t *testing.T) {
 	if st, list := b.deployments(t, id); len(list) != 1 || *st.DeploymentId != *before.DeploymentId {
 		t.Errorf("the stage has %q of %+v, want %q", *st.DeploymentId, list, *before.DeploymentId)
 	}
-	if resp, body := b.do(t, "GET", "/_aws/execute-api/"+id+"/one", ""); resp.StatusCode == 404 {
+	if resp, body := b.do(t, "GET", "/_aws/execute-api/"+id+"/one", ""); resp.StatusCode == http.StatusNotFound {
 		t.Errorf("the route of before answers %d %s", resp.StatusCode, body)
 	}
-	if resp, _ := b.do(t, "GET", "/_aws/execute-api/"+id+"/two", ""); resp.StatusCode != 404 {
+	if resp, _ := b.do(t, "GET", "/_aws/execute-api/"+id+"/two", ""); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("a route that was not deployed answers %d", resp.StatusCode)
 	}
 	if _, err := b.gateway.updateStage(b.ctx, &api.UpdateStageInput{ApiId: id, StageName: defaultStage, AutoDeploy: ptr(true)}); err != nil {
