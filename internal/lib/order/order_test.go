@@ -2,9 +2,9 @@ package order
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -26,7 +26,7 @@ func cards(n int) []card {
 
 func TestSameOrderAsPackageSlices(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 13, 200} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			given := cards(n)
 			want := slices.Clone(given)
 			slices.SortStableFunc(want, byValue)
