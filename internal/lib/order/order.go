@@ -1,7 +1,7 @@
 // Package order sorts slices of structs with little code.
 //
 // The functions of package slices are compiled anew for each type of struct that is sorted, some 20 KB each. These go through one body for all types, and are slower
-// for it: some 60 ns an element where slices needs 40. Paths that are measured, and slices of strings, numbers and pointers, keep to package slices.
+// for it: some 80 ns an element of a hundred where slices needs 30. Paths that are measured, and slices of strings, numbers and pointers, keep to package slices.
 package order
 
 import (
