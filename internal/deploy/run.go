@@ -42,6 +42,8 @@ type Run struct {
 	// the beginning of the stack's reason: nothing new begins, what waits stops (see [Ending]), and the operation is rolled back.
 	Ended     <-chan struct{}
 	EndReason func() string
+	// Monitor, when set, is called when every resource is made, and waits while the operation may still end early.
+	Monitor func(ctx context.Context) error
 	// CheckOutputs, when set, may refuse the outputs of a deploy, such as an export name that is taken.
 	CheckOutputs func(ctx context.Context, outputs []OutputValue) error
 
@@ -179,6 +181,14 @@ func (r *Run) forward(ctx context.Context) error {
 		}
 		return err
 	}
+	if r.Monitor != nil {
+		if err := r.Monitor(ctx); err != nil {
+			return err
+		}
+		if r.ended() {
+			return r.endEarly(ctx)
+		}
+	}
 	s := Save{Outputs: outputs, SetOutputs: true, Events: r.warnings(ctx)}
 	if r.op.Kind == Create || r.op.Kind == Import {
 		return r.next(ctx, Done, r.op.Kind+"_COMPLETE", "", s)
@@ -186,7 +196,7 @@ func (r *Run) forward(ctx context.Context) error {
 	return r.next(ctx, Cleanup, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", s)
 }
 
-// failures names the resources that failed, as the stack's reason.
+// failures names the resources that failed, as the stack's reason; nothing when none did.
 func (r *Run) failures() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,6 +205,9 @@ func (r *Run) failures() string {
 		if row.Operation == r.op.ID && row.Failed {
 			ids = append(ids, id)
 		}
+	}
+	if len(ids) == 0 {
+		return ""
 	}
 	slices.Sort(ids)
 	return fmt.Sprintf("The following resource(s) failed to %s: [%s]. ", strings.ToLower(r.op.Kind), strings.Join(ids, ", "))

@@ -22,6 +22,7 @@ import (
 	"lambent.dev/lambent/internal/runtimes/code"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/cloudcontrol"
 	"lambent.dev/lambent/internal/services/cloudformation"
@@ -94,8 +95,9 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender)
 	httpAPIs, connections := gate.httpAPIs(p, s)
+	stackService, stacks := cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles})
 	services = []service.Service{
-		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, sender), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
+		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, cloudwatch.Options{Sender: sender, Watchers: []port.AlarmWatcher{deployments, stacks}}), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
 		apigateway.New(p.deps, apigateway.Options{Keys: keys, Domains: p.domains, Objects: objects, Rates: gate.rates, Plane: gate.restAPIs(p, s, keys, httpAPIs)}), httpAPIs, connections,
 		queueService, streamService, sns.New(p.deps, sns.Options{Queues: queues, Functions: functions, Deliveries: deliveries, Roles: roles, Logs: sink, Keys: uses, Mails: mails, Transport: endpoints}),
 		deliveryService, ecr.New(p.deps), networkService, deploymentService,
@@ -104,7 +106,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretService,
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
 		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
-		cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles}),
+		stackService,
 	}
 	return services, nil
 }

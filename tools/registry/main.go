@@ -22,7 +22,7 @@ import (
 const out = "internal/deploy/registry/types.json.gz"
 
 // services are those whose types a serverless application names.
-var services = strings.Fields(`ApiGateway ApiGatewayV2 AppSync CertificateManager CloudFormation CloudFront CodeDeploy Cognito DynamoDB EC2 ECR ECS EFS
+var services = strings.Fields(`ApiGateway ApiGatewayV2 AppSync CertificateManager CloudFormation CloudFront CloudWatch CodeDeploy Cognito DynamoDB EC2 ECR ECS EFS
 	ElasticLoadBalancingV2 EventSchemas Events IAM KMS Kinesis KinesisFirehose Lambda Logs Pipes RDS Route53 S3 SNS SQS SSM Scheduler SecretsManager StepFunctions`)
 
 // kept are the members of a schema that are carried over; those of the first list hold schemas in their turn.

@@ -68,6 +68,12 @@ type Deployments interface {
 	Await(ctx context.Context, deployment string) error
 }
 
+// AlarmWatcher is told of alarms that go off. Implemented by services/codedeploy and services/cloudformation.
+type AlarmWatcher interface {
+	// AlarmEntered joins the transaction in which the alarm of a name, an account and a region comes into the state ALARM.
+	AlarmEntered(tx store.Txn, account, region, name string) error
+}
+
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask
 // again and again. Implemented by each service that functions and pipes read from.
 type Arrivals interface {

@@ -66,6 +66,9 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		return nil, err
 	}
 	proposal.deployment.TemplateID, proposal.deployment.Notify = id, in.NotificationARNs
+	if proposal.deployment.Rollback, err = rollbackOf(in.RollbackConfiguration); err != nil {
+		return nil, err
+	}
 	c := changeSetRecord{
 		ID: "arn:aws:cloudformation:" + p.region + ":" + p.account + ":changeSet/" + in.ChangeSetName + "/" + id, Name: in.ChangeSetName,
 		StackID: stack.ID, StackName: stack.Name, Description: deref(in.Description), Created: s.Clock.Now(),
@@ -163,9 +166,6 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 }
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
-	if err := checkRollback("CreateChangeSet", in.RollbackConfiguration); err != nil {
-		return err
-	}
 	if in.DeploymentMode != "" {
 		return unsupported("CreateChangeSet", "DeploymentMode")
 	}
@@ -224,7 +224,7 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 		ChangeSetName: &c.Name, ChangeSetId: &c.ID, StackId: &c.StackID, StackName: &c.StackName, Description: optional(c.Description),
 		CreationTime: &c.Created, ExecutionStatus: c.Execution, Status: c.Status, StatusReason: optional(c.Reason),
 		Parameters: parameters(c.Deployment.Parameters), Capabilities: c.Deployment.Capabilities, Tags: tags(c.Deployment.Tags),
-		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: c.Deployment.Notify, RollbackConfiguration: &cloudformation.RollbackConfiguration{},
+		IncludeNestedStacks: ptr(false), OnStackFailure: c.Deployment.OnFailure, NotificationARNs: c.Deployment.Notify, RollbackConfiguration: c.Deployment.Rollback.shown(),
 		ImportExistingResources: c.ImportExisting,
 		Changes:                 []cloudformation.Change{},
 	}

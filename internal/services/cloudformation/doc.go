@@ -28,6 +28,8 @@
 //	setresult set-id operation-id account region   [setResultRecord], a step of the operation
 //	ran operation-id                    the id of the stack of an operation, for its events
 //	cancel operation-id                 there when the operation was cancelled
+//	watch alarm stack-id                the id of the operation that the alarm ends when it goes off
+//	alarmed operation-id                why an alarm ended the operation
 //	signal operation-id logical-id unique-id   [signalRecord], as long as the operation goes on
 //	waiting operation-id logical-id     since when a resource waits for its signals
 //

@@ -34,23 +34,31 @@ func (e *ending) reach(why string) {
 }
 
 // cancelNow ends an operation of this process whose cancellation is durable.
-func (s *Service) cancelNow(operation string) {
+func (s *Service) cancelNow(operation string) { s.endNow(operation, endCancelled) }
+
+// endNow ends an operation of this process for a reason that is durable.
+func (s *Service) endNow(operation, why string) {
 	if e, ok := s.endings.Load(operation); ok {
-		e.(*ending).reach(endCancelled)
+		e.(*ending).reach(why)
 	}
 }
 
-// watchEnd returns the early end of an operation, which is reached at its deadline, or when somebody cancels it: now or before a restart. stop ends the watch.
+// watchEnd returns the early end of an operation, which is reached at its deadline, when somebody cancels it or an alarm goes off: now or before a restart. stop ends the watch.
 func (s *Service) watchEnd(ctx context.Context, p place, op operationRecord) (e *ending, stop func(), err error) {
 	e = &ending{reached: make(chan struct{})}
 	s.endings.Store(op.ID, e)
-	cancelled := false
+	cancelled, alarmed := false, ""
 	err = s.Store.View(ctx, func(r store.Reader) (err error) {
-		cancelled, err = record.Has(r, p.cancel(op.ID))
+		if cancelled, err = record.Has(r, p.cancel(op.ID)); err == nil {
+			alarmed, _, err = record.Get[string](r, p.alarmed(op.ID))
+		}
 		return err
 	})
 	if cancelled {
 		e.reach(endCancelled)
+	}
+	if alarmed != "" {
+		e.reach(alarmed)
 	}
 	timer := s.Clock.NewTimer(s.left(op))
 	stopped, done := make(chan struct{}), make(chan struct{})

@@ -95,6 +95,9 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 		st.Failure = v.Operation.Reason
 	}
 	tx.OnCommit(func() { j.s.board.tell(st.ID) })
+	if op.Rollback != nil && v.Operation.Phase != deploy.Forward {
+		op.Rollback.unwatch(tx, j.p, j.stackID)
+	}
 	if v.Status == "ROLLBACK_COMPLETE" && op.Deployment.OnFailure == "DELETE" {
 		st.Status = "DELETE_COMPLETE"
 	}
@@ -120,6 +123,7 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 	}
 	if v.Operation.Phase == deploy.Done {
 		tx.Delete(j.p.cancel(v.Operation.ID))
+		tx.Delete(j.p.alarmed(v.Operation.ID))
 		dropSignals(tx, j.p, v.Operation.ID)
 	}
 	if st.Status == "DELETE_COMPLETE" {

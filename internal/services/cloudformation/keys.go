@@ -37,9 +37,14 @@ func (p place) changeSets(stack string) key.Key { return p.base("changeset").Str
 func (p place) pastChangeSet(id string) key.Key { return p.base("pastchangeset").Str(id) }
 func (p place) operation(stack string) key.Key  { return p.base("operation").Str(stack) }
 func (p place) macro(name string) key.Key       { return p.base("macro").Str(name) }
-func (p place) cancel(operation string) key.Key { return p.base("cancel").Str(operation) }
-func (p place) detection(id string) key.Key     { return p.base("detection").Str(id) }
-func (p place) drifts(stack string) key.Key     { return p.base("drift").Str(stack) }
+
+// watchers are the stacks whose operations an alarm ends; each has the id of its operation. alarmed is why an alarm ended an operation.
+func (p place) watchers(alarm string) key.Key         { return p.base("watch").Str(alarm) }
+func (p place) watched(alarm, stackID string) key.Key { return p.watchers(alarm).Str(stackID) }
+func (p place) alarmed(operation string) key.Key      { return p.base("alarmed").Str(operation) }
+func (p place) cancel(operation string) key.Key       { return p.base("cancel").Str(operation) }
+func (p place) detection(id string) key.Key           { return p.base("detection").Str(id) }
+func (p place) drifts(stack string) key.Key           { return p.base("drift").Str(stack) }
 func (p place) drift(stack, logicalID string) key.Key {
 	return p.drifts(stack).Str(logicalID)
 }

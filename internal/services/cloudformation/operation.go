@@ -63,6 +63,12 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate, Imports: d.Imports},
 			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
 		}
+		if d.Kind != deploy.Import {
+			st.Rollback = d.Rollback.over(st.Rollback)
+			if op.Rollback = st.Rollback; op.Rollback != nil {
+				op.Rollback.watch(tx, p, st.ID, id)
+			}
+		}
 		if d.Timeout > 0 {
 			op.Deadline = s.Clock.Now().Add(time.Duration(d.Timeout) * time.Minute)
 			st.Timeout = d.Timeout
@@ -205,6 +211,14 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	if op.Kind != deploy.Delete && run.Refused == "" && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, stack, op, jr); err != nil {
 			return fail(err)
+		}
+	}
+	if op.Rollback != nil && op.Phase == deploy.Forward {
+		run.Monitor = func(ctx context.Context) error { return jr.monitor(ctx, end.reached) }
+		if run.Refused == "" {
+			if run.Refused, err = s.checkTriggers(ctx, op.Rollback); err != nil {
+				return err
+			}
 		}
 	}
 	rows, err := s.rows(ctx, st.ID)

@@ -32,6 +32,8 @@ type stackRecord struct {
 	StackSet string `json:",omitempty"`
 	// Last is the last operation.
 	Last operationEntry `json:",omitzero"`
+	// Rollback is the rollback configuration; nil without one.
+	Rollback *rollbackRecord `json:",omitempty"`
 	// Timeout is that of the stack's creation, in minutes; 0 without one.
 	Timeout int32 `json:",omitempty"`
 	// Failure is why the last operation failed, when the status no longer says so.
@@ -62,6 +64,8 @@ type deployment struct {
 	SetPolicy *string `json:",omitempty"`
 	// Notify becomes the topics of the stack when the operation begins; nil leaves them as they are.
 	Notify []string `json:",omitempty"`
+	// Rollback becomes the rollback configuration of the stack when the operation begins; nil leaves it as it is.
+	Rollback *rollbackRecord `json:",omitempty"`
 	// RetainExceptOnCreate is the parameter of that name.
 	RetainExceptOnCreate bool `json:",omitempty"`
 	// Timeout is how long the making of a stack may take, in minutes; 0 is as long as it likes.
@@ -100,6 +104,10 @@ type operationRecord struct {
 	Entry operationEntry `json:",omitzero"`
 	// Deadline is when the operation fails if it still goes on; zero is never.
 	Deadline time.Time `json:",omitzero"`
+	// Rollback has the alarms that undo the operation; nil without any.
+	Rollback *rollbackRecord `json:",omitempty"`
+	// MonitorUntil is how long they are watched after everything was made; zero before.
+	MonitorUntil time.Time `json:",omitzero"`
 }
 
 type eventRecord struct {

@@ -45,8 +45,8 @@ type Service struct {
 	endings sync.Map
 }
 
-// New returns the service.
-func New(deps service.Deps, options Options) service.Service {
+// New returns the service, and what alarms tell when they go off.
+func New(deps service.Deps, options Options) (service.Service, *Service) {
 	s := &Service{Deps: deps, options: options, registry: sync.OnceValues(registry.Load)}
 	s.types = sync.OnceValue(func() deploy.Types {
 		types := deploy.NewTypes(options.Types()...)
@@ -83,7 +83,7 @@ func New(deps service.Deps, options Options) service.Service {
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
 		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, {Name: setKind, Handle: s.operateSet, Concurrency: maxSetOperations}, s.notifyJobs()},
 		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
-	}
+	}, s
 }
 
 // uuid returns a random UUID of version 4.

@@ -87,7 +87,8 @@ func updatable(st *stackRecord) error {
 }
 
 func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
-	if err := checkRollback("CreateStack", in.RollbackConfiguration); err != nil {
+	undo, err := rollbackOf(in.RollbackConfiguration)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkTopics(in.NotificationARNs); err != nil {
@@ -119,7 +120,7 @@ func (s *Service) createStack(ctx context.Context, in *cloudformation.CreateStac
 		return nil, err
 	}
 	proposal.deployment.RetainExceptOnCreate, proposal.deployment.Notify = deref(in.RetainExceptOnCreate), in.NotificationARNs
-	proposal.deployment.Timeout = deref(in.TimeoutInMinutes)
+	proposal.deployment.Timeout, proposal.deployment.Rollback = deref(in.TimeoutInMinutes), undo
 	err = s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), func(tx store.Txn, p place) error {
 		return s.claimName(tx, p, stack)
 	})
@@ -147,7 +148,8 @@ func (s *Service) toCreate(ctx context.Context, name string) (*stackRecord, erro
 const noUpdates = "No updates are to be performed."
 
 func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStackInput) (*cloudformation.UpdateStackOutput, error) {
-	if err := checkRollback("UpdateStack", in.RollbackConfiguration); err != nil {
+	undo, err := rollbackOf(in.RollbackConfiguration)
+	if err != nil {
 		return nil, err
 	}
 	stack, err := s.findStack(ctx, in.StackName)
@@ -183,7 +185,7 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 		return nil, err
 	}
 	proposal.deployment.Policy, proposal.deployment.RetainExceptOnCreate = deref(during), deref(in.RetainExceptOnCreate)
-	proposal.deployment.Notify = in.NotificationARNs
+	proposal.deployment.Notify, proposal.deployment.Rollback = in.NotificationARNs, undo
 	if err := s.begin(ctx, stack.ID, proposal, deref(in.ClientRequestToken), deref(in.DisableRollback), nil); err != nil {
 		return nil, err
 	}
@@ -309,7 +311,7 @@ func stackShape(st *stackRecord) cloudformation.Stack {
 		StackId: ptr(st.ID), StackName: st.Name, Description: optional(st.Description), CreationTime: st.Created,
 		StackStatus: st.Status, StackStatusReason: optional(st.Reason), DisableRollback: ptr(st.DisableRollback), Capabilities: st.Capabilities,
 		Parameters: parameters(st.Parameters), Tags: tags(st.Tags), RoleARN: optional(st.RoleARN), ChangeSetId: optional(st.ChangeSetID),
-		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: &cloudformation.RollbackConfiguration{}, NotificationARNs: st.topics(),
+		EnableTerminationProtection: ptr(st.Protected), RollbackConfiguration: st.Rollback.shown(), NotificationARNs: st.topics(),
 		DriftInformation: st.drift(),
 	}
 	if out.Tags == nil {

@@ -10,6 +10,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
+	"lambent.dev/lambent/internal/awsapi/cloudwatch"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
@@ -29,7 +30,29 @@ type cloud struct {
 	reader   string // the role that read a thing last
 	// held, when not nil, is told of each update, which then waits for a value from it.
 	held chan struct{}
+	// alarms are the states of alarms by name.
+	alarms map[string]string
 }
+
+// Call implements [service.Door] for the alarms of rollback triggers.
+func (c *cloud) Call(_ context.Context, api, operation string, in any) (any, error) {
+	d, ok := in.(*cloudwatch.DescribeAlarmsInput)
+	if !ok {
+		return nil, fmt.Errorf("unexpected call of %s %s", api, operation)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := &cloudwatch.DescribeAlarmsOutput{}
+	for _, name := range d.AlarmNames {
+		if value, there := c.alarms[name]; there {
+			out.MetricAlarms = append(out.MetricAlarms, cloudwatch.MetricAlarm{AlarmName: &name, StateValue: value})
+		}
+	}
+	return out, nil
+}
+
+// Allow implements [service.Door].
+func (c *cloud) Allow(context.Context, service.Target) error { return nil }
 
 type thing struct {
 	Name  string `cfn:"Name,createOnly"`
@@ -80,6 +103,7 @@ type env struct {
 	t     testing.TB
 	ctx   context.Context
 	store store.Store
+	impl  *Service
 	ops   map[string]awsapi.Binding
 }
 
@@ -93,8 +117,8 @@ func newEnvAt(t testing.TB, now clock.Clock) *env {
 	t.Helper()
 	c := &cloud{things: map[string]thing{}}
 	st := mem.New()
-	deps := service.Deps{Store: st, Clock: now, Log: slog.New(slog.DiscardHandler)}
-	svc := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: roles{cloud: c}})
+	deps := service.Deps{Store: st, Clock: now, Log: slog.New(slog.DiscardHandler), Door: c}
+	svc, impl := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: roles{cloud: c}})
 	q := events.New(st, clock.System{}, deps.Log)
 	if err := q.Register(svc.Jobs...); err != nil {
 		t.Fatal(err)
@@ -110,7 +134,7 @@ func newEnvAt(t testing.TB, now clock.Clock) *env {
 			t.Error(err)
 		}
 	})
-	e := &env{cloud: c, t: t, store: st, ops: map[string]awsapi.Binding{}}
+	e := &env{cloud: c, t: t, impl: impl, store: st, ops: map[string]awsapi.Binding{}}
 	e.ctx = service.WithRequest(t.Context(), &service.Request{Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, Account: "000000000000"}})
 	for _, b := range svc.Operations {
 		e.ops[b.Name] = b

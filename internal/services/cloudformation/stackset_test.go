@@ -66,7 +66,7 @@ func newSetEnv(t *testing.T) *setEnv {
 	c := &cloud{things: map[string]thing{}}
 	st := mortal{mem.New()}
 	door := &fake.Door{}
-	svc := New(service.Deps{Store: st, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Door: door},
+	svc, _ := New(service.Deps{Store: st, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Door: door},
 		Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: setRoles{cloud: c}})
 	door.Services = []service.Service{svc}
 	e := &setEnv{env: &env{cloud: c, t: t, store: st, ops: map[string]awsapi.Binding{}}}

@@ -30,7 +30,7 @@ func TestTemplateURLsOfEveryFormNameTheSameObject(t *testing.T) {
 }
 
 func TestEveryHandlerHasAnAccessRule(t *testing.T) {
-	svc := New(service.Deps{Clock: clock.System{}}, Options{})
+	svc, _ := New(service.Deps{Clock: clock.System{}}, Options{})
 	for _, b := range svc.Operations {
 		if _, ok := svc.Access[b.Name]; b.Call != nil && !ok {
 			t.Errorf("%s has no access rule", b.Name)
@@ -179,18 +179,5 @@ func TestAStackInReviewIsCreatedOverItsChangeSets(t *testing.T) {
 	e.want(*set.StackId, "DELETE_COMPLETE")
 	if out, err := find(last); err != nil || out.ExecutionStatus != "EXECUTE_COMPLETE" {
 		t.Errorf("of a deleted stack: %+v, %v", out, err)
-	}
-}
-
-func TestRollbackTriggersAreRefused(t *testing.T) {
-	for _, c := range []struct{ arn, typ, want string }{
-		{"x", "Another", "Rollback Trigger Type not supported"},
-		{"arn:aws:cloudwatch:us-east-1:123456789012:example-name", "AWS::CloudWatch::Alarm", "RelativeId of a Rollback Trigger's ARN is incorrect"},
-		{"arn:aws:cloudwatch:us-east-1:123456789012:alarm:a", "AWS::CloudWatch::Alarm", "does not support the parameter RollbackConfiguration"},
-	} {
-		err := checkRollback("CreateStack", &cloudformation.RollbackConfiguration{RollbackTriggers: []cloudformation.RollbackTrigger{{Arn: c.arn, Type: c.typ}}})
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", c.arn, err)
-		}
 	}
 }

@@ -74,7 +74,7 @@ func (m *Metrics) publish(tx store.Txn, s scope, a *alarm, detailType string, de
 
 // send makes a try of a delivery, and notes in the history of the alarm that its action was done.
 func (m *Metrics) send(ctx context.Context, msg *deliver.Message, _ int) error {
-	if err := m.sender.Send(ctx, msg); err != nil || msg.Event != nil {
+	if err := m.options.Sender.Send(ctx, msg); err != nil || msg.Event != nil {
 		return err
 	}
 	return m.deps.Store.Update(ctx, func(tx store.Txn) error {

@@ -55,7 +55,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{T: t, clock: clock.NewFake(noon.Add(90 * time.Second)), store: mem.New()}
 	deps := service.Deps{Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Meters: &meter.Registry{}}
-	h.Metrics = newMetrics(deps, deliver.New(deps, nil))
+	h.Metrics = newMetrics(deps, Options{Sender: deliver.New(deps, nil)})
 	h.desc = h.Metrics.service()
 	h.jobs = events.New(h.store, h.clock, slog.New(slog.DiscardHandler))
 	if err := errors.Join(h.jobs.Register(h.desc.Jobs...), h.jobs.Start(t.Context())); err != nil {
@@ -311,7 +311,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	const alarms = 10_000
 	clk := clock.NewFake(noon.Add(5*time.Minute + evaluateAfter))
 	deps := service.Deps{Store: s, Clock: clk, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Meters: &meter.Registry{}}
-	m := newMetrics(deps, deliver.New(deps, nil))
+	m := newMetrics(deps, Options{Sender: deliver.New(deps, nil)})
 	ctx := fake.Root(b.Context(), "111122223333", "eu-west-1")
 	for i := range alarms {
 		name := fmt.Sprintf("m%05d", i)

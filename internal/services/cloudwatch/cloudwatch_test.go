@@ -39,7 +39,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, clock: clock.NewFake(noon.Add(90 * time.Second)), meters: &meter.Registry{}}
 	s := mem.New()
-	b.Metrics = newMetrics(service.Deps{Store: s, Clock: b.clock, Log: slog.New(slog.DiscardHandler), Meters: b.meters}, nil)
+	b.Metrics = newMetrics(service.Deps{Store: s, Clock: b.clock, Log: slog.New(slog.DiscardHandler), Meters: b.meters}, Options{})
 	if err := b.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

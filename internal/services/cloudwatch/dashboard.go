@@ -37,7 +37,7 @@ func invalidDashboard(path, message string) error {
 }
 
 func noDashboard(name string) error {
-	return service.Errorf("DashboardNotFoundError", "Dashboard %s does not exist", name)
+	return service.Errorf(codeNoDashboard, "Dashboard %s does not exist", name)
 }
 
 // putDashboard makes a dashboard or replaces its document.

@@ -27,6 +27,13 @@ func (m *Metrics) enter(tx store.Txn, s scope, a *alarm, to state) error {
 	if err := record.Set(tx, s.alarm(a.Name), a); err != nil {
 		return err
 	}
+	if to.Value == api.StateValueAlarm {
+		for _, w := range m.options.Watchers {
+			if err := w.AlarmEntered(tx, s.account, s.region, a.Name); err != nil {
+				return err
+			}
+		}
+	}
 	if err := m.suppressorEntered(tx, s, a, was); err != nil {
 		return err
 	}

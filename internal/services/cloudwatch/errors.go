@@ -41,6 +41,9 @@ func badToken() *service.Error {
 // codeNoAlarm is the code of the error of an alarm that is not there.
 const codeNoAlarm = "ResourceNotFound"
 
+// codeNoDashboard is the code of the error of a dashboard that is not there.
+const codeNoDashboard = "DashboardNotFoundError"
+
 // noAlarm has no message, as on AWS.
 func noAlarm() *service.Error { return service.Errorf(codeNoAlarm, "") }
 

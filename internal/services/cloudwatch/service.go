@@ -8,12 +8,13 @@ import (
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 )
 
 // Metrics is the service.
 type Metrics struct {
-	deps   service.Deps
-	sender *deliver.Sender
+	deps    service.Deps
+	options Options
 	// actions carries the actions and the events of alarms.
 	actions *deliver.Queue
 
@@ -25,9 +26,17 @@ type Metrics struct {
 	done chan struct{}
 }
 
-// New returns the service of metrics and alarms, which keeps what the meters of deps count, and carries actions with sender.
-func New(deps service.Deps, sender *deliver.Sender) service.Service {
-	return newMetrics(deps, sender).service()
+// Options are what the service needs beside what every service gets.
+type Options struct {
+	// Sender carries the actions of alarms.
+	Sender *deliver.Sender
+	// Watchers are told of alarms that go off.
+	Watchers []port.AlarmWatcher
+}
+
+// New returns the service of metrics and alarms, which keeps what the meters of deps count.
+func New(deps service.Deps, o Options) service.Service {
+	return newMetrics(deps, o).service()
 }
 
 func (m *Metrics) service() service.Service {
@@ -57,6 +66,7 @@ func (m *Metrics) service() service.Service {
 		API:            api.API,
 		Operations:     h.Bindings(),
 		Access:         access(),
+		Resources:      m.resources(),
 		DataOperations: []string{"PutMetricData", "GetMetricData", "GetMetricStatistics", "ListMetrics"},
 		Jobs:           m.jobs(),
 		Start:          m.start,
@@ -64,9 +74,9 @@ func (m *Metrics) service() service.Service {
 	}
 }
 
-func newMetrics(deps service.Deps, sender *deliver.Sender) *Metrics {
-	m := &Metrics{deps: deps, sender: sender, done: make(chan struct{})}
-	m.actions = &deliver.Queue{Name: actionQueue, Sender: sender, MaxAge: actionAge, Send: m.send, Dropped: m.dropped}
+func newMetrics(deps service.Deps, o Options) *Metrics {
+	m := &Metrics{deps: deps, options: o, done: make(chan struct{})}
+	m.actions = &deliver.Queue{Name: actionQueue, Sender: o.Sender, MaxAge: actionAge, Send: m.send, Dropped: m.dropped}
 	return m
 }
 

@@ -48,7 +48,6 @@ type groupProperties struct {
 	Tags                      []service.TagProperty `cfn:"Tags"`
 }
 
-// alarmProperty is there to be refused by the service, with what to do instead.
 type alarmProperty struct {
 	Enabled                *bool `cfn:"Enabled"`
 	IgnorePollAlarmFailure *bool `cfn:"IgnorePollAlarmFailure"`
@@ -172,6 +171,7 @@ func (p *groupProperties) wanted(name string) *api.UpdateDeploymentGroupInput {
 	if x := p.DeploymentStyle; x != nil {
 		in.DeploymentStyle = &api.DeploymentStyle{DeploymentType: x.DeploymentType, DeploymentOption: x.DeploymentOption}
 	}
+	in.AlarmConfiguration = &api.AlarmConfiguration{Enabled: new(false)}
 	if x := p.AlarmConfiguration; x != nil {
 		in.AlarmConfiguration = &api.AlarmConfiguration{Enabled: x.Enabled, IgnorePollAlarmFailure: x.IgnorePollAlarmFailure}
 		for _, a := range x.Alarms {

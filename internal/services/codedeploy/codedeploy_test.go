@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lambent.dev/lambent/internal/awsapi/cloudwatch"
 	api "lambent.dev/lambent/internal/awsapi/codedeploy"
 	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/clock"
@@ -45,6 +46,8 @@ type harness struct {
 	log     []string
 	refuse  error
 	last    string // the payload of the last hook
+	// alarm is the state of the one alarm, late; empty when there is none.
+	alarm string
 }
 
 func in(t *testing.T, fn func(t *testing.T, h *harness)) {
@@ -54,7 +57,7 @@ func in(t *testing.T, fn func(t *testing.T, h *harness)) {
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{t: t, clock: clock.NewFake(start), store: mem.New(), version: "1"}
+	h := &harness{t: t, clock: clock.NewFake(start), store: mem.New(), version: "1", alarm: "OK"}
 	deps := service.Deps{Store: h.store, Door: h, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	h.desc, h.impl = New(deps, Options{Roles: fake.Roles{}})
 	h.run()
@@ -92,6 +95,12 @@ func (h *harness) Call(ctx context.Context, apiName, operation string, in any) (
 	}
 	at := h.clock.Now().Format("15:04")
 	switch in := in.(type) {
+	case *cloudwatch.DescribeAlarmsInput:
+		out := &cloudwatch.DescribeAlarmsOutput{}
+		if h.alarm != "" {
+			out.MetricAlarms = []cloudwatch.MetricAlarm{{AlarmName: new("late"), StateValue: h.alarm}}
+		}
+		return out, nil
 	case *lambda.GetAliasInput:
 		return &lambda.GetAliasOutput{FunctionVersion: new(h.version)}, nil
 	case *lambda.UpdateAliasInput:
@@ -133,7 +142,8 @@ func (h *harness) deploy(config string, hooks ...string) (id string) {
 		do[api.CreateApplicationOutput](h, "CreateApplication", &api.CreateApplicationInput{ApplicationName: "app", ComputePlatform: "Lambda"})
 		do[api.CreateDeploymentGroupOutput](h, "CreateDeploymentGroup", &api.CreateDeploymentGroupInput{
 			ApplicationName: "app", DeploymentGroupName: "group", ServiceRoleArn: role,
-			AutoRollbackConfiguration: &api.AutoRollbackConfiguration{Enabled: new(true), Events: []string{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"}},
+			AutoRollbackConfiguration: &api.AutoRollbackConfiguration{Enabled: new(true), Events: []string{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"}},
+			AlarmConfiguration:        &api.AlarmConfiguration{Enabled: new(true), Alarms: []api.Alarm{{Name: new("late")}}},
 		})
 	}
 	return *do[api.CreateDeploymentOutput](h, "CreateDeployment", h.wanted(config, hooks...)).DeploymentId
@@ -276,6 +286,12 @@ func TestFailedDeploymentsAreRolledBack(t *testing.T) {
 			h.t.Helper()
 			do[api.StopDeploymentOutput](h, "StopDeployment", &api.StopDeploymentInput{DeploymentId: id})
 		}, "Stopped", codeStopped, []string{"12:00 alias 2 map[]", "12:00 hook after", "12:00 alias 1 map[]"}},
+		"an alarm goes off": {
+			[]string{"AfterAllowTraffic: after"},
+			func(h *harness, _ string) { h.goOff("late") },
+			"Stopped", codeAlarm,
+			[]string{"12:00 alias 2 map[]", "12:00 hook after", "12:00 alias 1 map[]"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(t *testing.T, h *harness) {
@@ -301,6 +317,56 @@ func TestFailedDeploymentsAreRolledBack(t *testing.T) {
 	}
 }
 
+// goOff lets an alarm go off.
+func (h *harness) goOff(name string) {
+	h.t.Helper()
+	if err := h.store.Update(h.ctx, func(tx store.Txn) error { return h.impl.AlarmEntered(tx, "111111111111", "eu-west-1", name) }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func TestAlarmsOfOthersStopNothing(t *testing.T) {
+	in(t, func(t *testing.T, h *harness) {
+		id := h.deploy("Canary10Percent5Minutes")
+		h.goOff("other")
+		h.want(id, "InProgress")
+		h.clock.Advance(5 * time.Minute)
+		h.want(id, "Succeeded")
+		h.goOff("late") // nobody watches it any more
+		h.want(id, "Succeeded")
+	})
+}
+
+func TestADeploymentDoesNotBeginUnderAnAlarm(t *testing.T) {
+	for state, status := range map[string]string{"ALARM": "Stopped", "": "Stopped", "INSUFFICIENT_DATA": "InProgress"} {
+		in(t, func(t *testing.T, h *harness) {
+			h.alarm = state
+			d := h.want(h.deploy("Canary10Percent5Minutes"), status)
+			if status == "Stopped" && (d.ErrorInformation.Code != codeAlarm || d.RollbackInfo != nil || len(h.seen()) != 0) {
+				t.Errorf("%q: %+v %+v", state, d.ErrorInformation, d.RollbackInfo)
+			}
+		})
+	}
+}
+
+func TestGroupsShowTheirAlarms(t *testing.T) {
+	in(t, func(t *testing.T, h *harness) {
+		h.deploy("AllAtOnce")
+		group := func() *api.AlarmConfiguration {
+			return do[api.GetDeploymentGroupOutput](h, "GetDeploymentGroup", &api.GetDeploymentGroupInput{ApplicationName: "app", DeploymentGroupName: "group"}).DeploymentGroupInfo.AlarmConfiguration
+		}
+		if got := group(); got == nil || len(got.Alarms) != 1 || *got.Alarms[0].Name != "late" {
+			t.Errorf("%+v", got)
+		}
+		do[api.UpdateDeploymentGroupOutput](h, "UpdateDeploymentGroup", &api.UpdateDeploymentGroupInput{
+			ApplicationName: "app", CurrentDeploymentGroupName: "group", AlarmConfiguration: &api.AlarmConfiguration{Enabled: new(false)},
+		})
+		if got := group(); got != nil {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 func TestDeploymentsThatCannotBegin(t *testing.T) {
 	in(t, func(t *testing.T, h *harness) {
 		h.deploy("Canary10Percent5Minutes")
@@ -313,9 +379,12 @@ func TestDeploymentsThatCannotBegin(t *testing.T) {
 			"no such group":       {func(in *api.CreateDeploymentInput) { in.DeploymentGroupName = new("none") }, codeNoGroup},
 			"no revision":         {func(in *api.CreateDeploymentInput) { in.Revision = nil }, "RevisionRequiredException"},
 			"a bad hook":          {func(in *api.CreateDeploymentInput) { in.Revision = h.wanted("AllAtOnce", "Later: x").Revision }, "InvalidRevisionException"},
-			"alarms": {func(in *api.CreateDeploymentInput) {
-				in.OverrideAlarmConfiguration = &api.AlarmConfiguration{Enabled: new(true), Alarms: []api.Alarm{{Name: new("a")}}}
-			}, "InvalidInputException"},
+			"no alarm": {func(in *api.CreateDeploymentInput) {
+				in.OverrideAlarmConfiguration = &api.AlarmConfiguration{Enabled: new(true)}
+			}, "InvalidAlarmConfigException"},
+			"an alarm twice": {func(in *api.CreateDeploymentInput) {
+				in.OverrideAlarmConfiguration = &api.AlarmConfiguration{Enabled: new(true), Alarms: []api.Alarm{{Name: new("a")}, {Name: new("a")}}}
+			}, "InvalidAlarmConfigException"},
 		} {
 			in := h.wanted("AllAtOnce")
 			c.change(in)

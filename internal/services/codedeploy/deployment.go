@@ -31,9 +31,12 @@ type deploymentRecord struct {
 	Spec                           appSpec
 	Routing                        routing
 	RollBackOn                     []string `json:",omitempty"`
-	Status                         string
-	Created                        time.Time
-	Completed                      *time.Time `json:",omitempty"`
+	Alarms                         alarms   `json:",omitzero"`
+	// OwnAlarms tells that the alarms are not those of the group.
+	OwnAlarms bool `json:",omitempty"`
+	Status    string
+	Created   time.Time
+	Completed *time.Time `json:",omitempty"`
 	// Code and Message say why it failed.
 	Code, Message string `json:",omitempty"`
 	// RollbackOf is the deployment that this one undoes, RolledBackBy the one that undoes this one.
@@ -119,12 +122,9 @@ func (s *Service) fresh() (deploymentRecord, error) {
 
 // refuseDeployment names what of a call is not here.
 func refuseDeployment(in *api.CreateDeploymentInput) error {
-	alarms := in.OverrideAlarmConfiguration
 	switch {
 	case in.DeploymentGroupName == nil:
 		return fault("DeploymentGroupNameRequiredException", "A deployment group name is needed.")
-	case alarms != nil && (opt.Value(alarms.Enabled) || len(alarms.Alarms) > 0):
-		return unsupported("overrideAlarmConfiguration with alarms", "Leave it out.")
 	case in.TargetInstances != nil || in.FileExistsBehavior != "" || opt.Value(in.UpdateOutdatedInstancesOnly) || opt.Value(in.IgnoreApplicationStopFailures):
 		return unsupported("the parameters of a deployment that are for instances", "Leave them out.")
 	}
@@ -150,6 +150,10 @@ func (s *Service) createDeployment(ctx context.Context, in *api.CreateDeployment
 	if err != nil {
 		return nil, err
 	}
+	override, err := alarmsOf(in.OverrideAlarmConfiguration)
+	if err != nil {
+		return nil, err
+	}
 	d.Application, d.Group, d.Description, d.Creator, d.Content = in.ApplicationName, *in.DeploymentGroupName, opt.Value(in.Description), api.DeploymentCreatorUser, text
 	p := placeOf(ctx)
 	err = s.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -160,7 +164,10 @@ func (s *Service) createDeployment(ctx context.Context, in *api.CreateDeployment
 		if err := notBusy(tx, p, &g); err != nil {
 			return err
 		}
-		d.Config, d.Role, d.RollBackOn = g.Config, g.Role, g.RollBackOn
+		d.Config, d.Role, d.RollBackOn, d.Alarms = g.Config, g.Role, g.RollBackOn, g.Alarms
+		if in.OverrideAlarmConfiguration != nil {
+			d.Alarms, d.OwnAlarms = override, true
+		}
 		if in.DeploymentConfigName != nil {
 			d.Config = *in.DeploymentConfigName
 		}
@@ -204,6 +211,7 @@ func plan(tx store.Txn, p place, d *deploymentRecord, at time.Time) error {
 	if err := record.Set(tx, p.deployment(d.ID), d); err != nil {
 		return err
 	}
+	d.watch(tx, p)
 	name := p.deploymentName(d.ID)
 	if d.ended() {
 		return events.Cancel(tx, stepKind, name)
@@ -221,6 +229,9 @@ func (d *deploymentRecord) info() *api.DeploymentInfo {
 		CreateTime: &d.Created, StartTime: d.Events[0].Start, CompleteTime: d.Completed, Description: opt.Of(d.Description), Creator: d.Creator,
 		AutoRollbackConfiguration: &api.AutoRollbackConfiguration{Enabled: new(len(d.RollBackOn) > 0), Events: slices.Clone(d.RollBackOn)},
 		DeploymentStyle:           new(lambdaStyle()), ComputePlatform: api.ComputePlatformLambda, DeploymentOverview: d.overview(),
+	}
+	if d.OwnAlarms {
+		out.OverrideAlarmConfiguration = d.Alarms.config()
 	}
 	if d.Code != "" {
 		out.ErrorInformation = &api.ErrorInformation{Code: d.Code, Message: &d.Message}

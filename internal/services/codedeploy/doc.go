@@ -1,6 +1,6 @@
 // Package codedeploy is AWS CodeDeploy for functions: an alias's traffic moves from one version of a function to another, at once or bit by bit.
 //
-// The compute platforms Server and ECS, revisions in S3 and GitHub, alarms and triggers are refused by name.
+// The compute platforms Server and ECS, revisions in S3 and GitHub, and triggers are refused by name.
 //
 // # Keys
 //
@@ -10,6 +10,7 @@
 //	"g", application, group  a deployment group (record)
 //	"c", config              a deployment configuration (record); those of AWS need no row
 //	"d", deployment          a deployment (record)
+//	"w", alarm, deployment   a deployment under way that an alarm stops
 //
 // # Deployments
 //
@@ -19,6 +20,8 @@
 //
 // A hook is a function that is called asynchronously and reports with PutLifecycleEventHookExecutionStatus, within an hour
 // (https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html).
+//
+// An alarm of a deployment's group stops it when it goes off: in the alarm's own commit, and before each step when it has gone off already.
 //
 // A deployment that fails or is stopped is rolled back when its group says so and traffic has moved: by a deployment of its own, which gives the alias all at once to the version before.
 //

@@ -15,8 +15,10 @@ import (
 type groupRecord struct {
 	ID, Application, Name, Config, Role string
 	// RollBackOn are the events after which a deployment is rolled back.
-	RollBackOn []string          `json:",omitempty"`
-	Tags       map[string]string `json:",omitempty"`
+	RollBackOn []string `json:",omitempty"`
+	// Alarms stop its deployments.
+	Alarms alarms            `json:",omitzero"`
+	Tags   map[string]string `json:",omitempty"`
 	// LastAttempted and LastSuccessful are ids of deployments.
 	LastAttempted, LastSuccessful string `json:",omitempty"`
 }
@@ -40,11 +42,8 @@ type settings api.UpdateDeploymentGroupInput
 
 // refuse names what of the settings is not here.
 func (in *settings) refuse() error {
-	alarms := in.AlarmConfiguration
 	servers := in.Ec2TagFilters != nil || in.OnPremisesInstanceTagFilters != nil || in.AutoScalingGroups != nil || in.Ec2TagSet != nil || in.OnPremisesTagSet != nil || in.TerminationHookEnabled != nil
 	switch {
-	case alarms != nil && (opt.Value(alarms.Enabled) || len(alarms.Alarms) > 0):
-		return unsupported("alarmConfiguration with alarms", "There are no alarms here; leave it out, and let a hook decide.")
 	case len(in.TriggerConfigurations) > 0:
 		return unsupported("triggerConfigurations", "Leave it out.")
 	case servers || in.OutdatedInstancesStrategy != "":
@@ -80,6 +79,12 @@ func (s *Service) apply(ctx context.Context, g *groupRecord, in *settings) error
 	if in.AutoRollbackConfiguration != nil {
 		var err error
 		if g.RollBackOn, err = rollback(in.AutoRollbackConfiguration); err != nil {
+			return err
+		}
+	}
+	if in.AlarmConfiguration != nil {
+		var err error
+		if g.Alarms, err = alarmsOf(in.AlarmConfiguration); err != nil {
 			return err
 		}
 	}
@@ -150,7 +155,7 @@ func (s *Service) updateDeploymentGroup(ctx context.Context, in *api.UpdateDeplo
 		if _, err := config(tx, p, g.Config); err != nil {
 			return err
 		}
-		now.Config, now.Role, now.RollBackOn = g.Config, g.Role, g.RollBackOn
+		now.Config, now.Role, now.RollBackOn, now.Alarms = g.Config, g.Role, g.RollBackOn, g.Alarms
 		return record.Set(tx, p.group(g.Application, g.Name), now)
 	})
 	return &api.UpdateDeploymentGroupOutput{HooksNotCleanedUp: []api.AutoScalingGroup{}}, storeError(err)
@@ -169,7 +174,7 @@ func (g *groupRecord) info(r store.Reader, p place) (*api.DeploymentGroupInfo, e
 	out := &api.DeploymentGroupInfo{
 		ApplicationName: &g.Application, DeploymentGroupId: &g.ID, DeploymentGroupName: &g.Name, DeploymentConfigName: &g.Config, ServiceRoleArn: &g.Role,
 		AutoRollbackConfiguration: &api.AutoRollbackConfiguration{Enabled: new(len(g.RollBackOn) > 0), Events: slices.Clone(g.RollBackOn)},
-		DeploymentStyle:           new(lambdaStyle()), ComputePlatform: api.ComputePlatformLambda,
+		DeploymentStyle:           new(lambdaStyle()), ComputePlatform: api.ComputePlatformLambda, AlarmConfiguration: g.Alarms.config(),
 	}
 	for _, last := range []struct {
 		id string

@@ -28,6 +28,10 @@ func (p place) configs() key.Key             { return p.root("c") }
 func (p place) config(name string) key.Key   { return p.configs().Str(name) }
 func (p place) deployments() key.Key         { return p.root("d") }
 func (p place) deployment(id string) key.Key { return p.deployments().Str(id) }
+
+// watchers are the ids of the deployments under way that an alarm stops.
+func (p place) watchers(alarm string) key.Key    { return p.root("w").Str(alarm) }
+func (p place) watcher(alarm, id string) key.Key { return p.watchers(alarm).Str(id) }
 func (p place) arn(resource string) string {
 	return arn.New("codedeploy", p.region, p.account, resource).String()
 }

@@ -26,6 +26,7 @@ const (
 	codeHook    = "HOOK_EXECUTION_FAILURE"
 	codeRole    = "IAM_ROLE_PERMISSIONS"
 	codeStopped = "MANUAL_STOP"
+	codeAlarm   = "ALARM_ACTIVE"
 )
 
 // hookLimit is how long a hook may take to report
@@ -60,7 +61,10 @@ func (s *Service) step(ctx context.Context, job events.Job) error {
 	if err != nil {
 		return err
 	}
-	after, err := s.act(ctx, &d)
+	var after int32
+	if err = s.checkAlarms(ctx, &d); err == nil {
+		after, err = s.act(ctx, &d)
+	}
 	var broken *failure
 	if err != nil && !errors.As(err, &broken) {
 		return err
@@ -69,6 +73,9 @@ func (s *Service) step(ctx context.Context, job events.Job) error {
 		now, err := lookup(tx, p, w.ID)
 		if err != nil || now.ended() || now.Step != w.Step {
 			return service.Unless(err, codeNoDeployment)
+		}
+		if broken != nil && broken.code == codeAlarm {
+			return s.stopByAlarm(tx, p, &now, broken)
 		}
 		if broken != nil {
 			return s.fail(tx, p, &now, api.DeploymentStatusFailed, broken, slices.Contains(now.RollBackOn, api.AutoRollbackEventDeploymentFailure))
