@@ -374,7 +374,7 @@ func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string
 			if reason == "" {
 				reason = e.Reason
 			}
-			return fmt.Errorf("the stack %s is now %s: %s", stack, e.Status, reason)
+			return fmt.Errorf("the stack %s is now %s: %s", e.LogicalID, e.Status, reason)
 		}
 		if err := a.pause(ctx); err != nil {
 			return err
@@ -402,7 +402,7 @@ func settled(ctx context.Context, cl *client.Client, stack string) (bool, error)
 func step(e client.StackEvent, stack string, failed bool) term.Step {
 	s := term.Step{ID: e.LogicalID, Parent: stack, Name: e.LogicalID, Detail: e.Type, Reason: e.Reason, Time: e.Time}
 	if e.Own() {
-		s.ID, s.Parent, s.Name, s.Detail = stack, "", stack, strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))
+		s.ID, s.Parent, s.Detail = stack, "", strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))
 	}
 	switch {
 	case failed || strings.Contains(e.Status, "ROLLBACK_COMPLETE"):

@@ -253,6 +253,7 @@ func (run *setRun) end(ctx context.Context) error {
 			op.Status = cloudformation.StackSetOperationStatusSucceeded
 		}
 		op.Ended = run.s.Clock.Now()
+		tx.OnCommit(func() { run.s.board.tell(op.ID) })
 		if op.Action == cloudformation.StackSetOperationActionDetectDrift {
 			if err := run.drifted(tx, &op); err != nil {
 				return err

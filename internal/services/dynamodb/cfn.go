@@ -16,25 +16,25 @@ import (
 // tableProperties are the properties of AWS::DynamoDB::Table
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html).
 type tableProperties struct {
-	TableName                 string              `cfn:"TableName,createOnly"`
-	AttributeDefinitions      []attributeProperty `cfn:"AttributeDefinitions,unordered"`
-	KeySchema                 []keyProperty       `cfn:"KeySchema,required,createOnly"`
-	BillingMode               string              `cfn:"BillingMode"`
-	ProvisionedThroughput     *throughputProperty `cfn:"ProvisionedThroughput"`
-	OnDemandThroughput        *onDemandProperty   `cfn:"OnDemandThroughput"`
-	WarmThroughput            *warmProperty       `cfn:"WarmThroughput"`
-	GlobalSecondaryIndexes    []globalProperty    `cfn:"GlobalSecondaryIndexes,unordered"`
-	LocalSecondaryIndexes     []localProperty     `cfn:"LocalSecondaryIndexes,createOnly,unordered"`
-	TimeToLiveSpecification   *ttlProperty        `cfn:"TimeToLiveSpecification"`
-	SSESpecification          *encryptionProperty `cfn:"SSESpecification"`
-	TableClass                string              `cfn:"TableClass"`
-	DeletionProtectionEnabled *bool               `cfn:"DeletionProtectionEnabled"`
-	PointInTimeRecovery       *recoveryProperty   `cfn:"PointInTimeRecoverySpecification"`
-	StreamSpecification       *streamProperty     `cfn:"StreamSpecification"`
-	KinesisStream             *kinesisProperty    `cfn:"KinesisStreamSpecification"`
-	ResourcePolicy            *policyProperty     `cfn:"ResourcePolicy"`
-	Insights                  *insightsProperty   `cfn:"ContributorInsightsSpecification"`
-	Tags                      []tagProperty       `cfn:"Tags"`
+	TableName                 string                `cfn:"TableName,createOnly"`
+	AttributeDefinitions      []attributeProperty   `cfn:"AttributeDefinitions,unordered"`
+	KeySchema                 []keyProperty         `cfn:"KeySchema,required,createOnly"`
+	BillingMode               string                `cfn:"BillingMode"`
+	ProvisionedThroughput     *throughputProperty   `cfn:"ProvisionedThroughput"`
+	OnDemandThroughput        *onDemandProperty     `cfn:"OnDemandThroughput"`
+	WarmThroughput            *warmProperty         `cfn:"WarmThroughput"`
+	GlobalSecondaryIndexes    []globalProperty      `cfn:"GlobalSecondaryIndexes,unordered"`
+	LocalSecondaryIndexes     []localProperty       `cfn:"LocalSecondaryIndexes,createOnly,unordered"`
+	TimeToLiveSpecification   *ttlProperty          `cfn:"TimeToLiveSpecification"`
+	SSESpecification          *encryptionProperty   `cfn:"SSESpecification"`
+	TableClass                string                `cfn:"TableClass"`
+	DeletionProtectionEnabled *bool                 `cfn:"DeletionProtectionEnabled"`
+	PointInTimeRecovery       *recoveryProperty     `cfn:"PointInTimeRecoverySpecification"`
+	StreamSpecification       *streamProperty       `cfn:"StreamSpecification"`
+	KinesisStream             *kinesisProperty      `cfn:"KinesisStreamSpecification"`
+	ResourcePolicy            *policyProperty       `cfn:"ResourcePolicy"`
+	Insights                  *insightsProperty     `cfn:"ContributorInsightsSpecification"`
+	Tags                      []service.TagProperty `cfn:"Tags"`
 }
 
 type attributeProperty struct {
@@ -131,11 +131,6 @@ type policyProperty struct {
 	Document any `cfn:"PolicyDocument,required"`
 }
 
-type tagProperty struct {
-	Key   string `cfn:"Key,required"`
-	Value string `cfn:"Value,required"`
-}
-
 // tableResource returns the resource type AWS::DynamoDB::Table.
 func (s *Service) tableResource() service.ResourceType {
 	return service.NewResourceType("AWS::DynamoDB::Table", service.ResourceSpec[tableProperties]{
@@ -164,7 +159,7 @@ func (s *Service) createResource(ctx context.Context, c service.ResourceCall, p 
 	}
 	in := p.createInput(c)
 	_, err := service.Call[ddb.CreateTableOutput](ctx, s.door, ddb.API.Name, "CreateTable", in)
-	if c.Retry && service.Code(err) == codeInUse && s.madeByStack(ctx, c, in.TableName) {
+	if c.Retry && service.Code(err) == codeInUse {
 		err = nil // by an earlier try of this step
 	}
 	if err != nil {
@@ -200,22 +195,6 @@ func (s *Service) resource(ctx context.Context, name string) (service.Resource, 
 		r.Attributes["StreamArn"] = *out.Table.LatestStreamArn
 	}
 	return r, nil
-}
-
-// madeByStack tells whether a table has the tags that its stack and logical id give it.
-func (s *Service) madeByStack(ctx context.Context, c service.ResourceCall, name string) bool {
-	out, err := service.Call[ddb.ListTagsOfResourceOutput](ctx, s.door, ddb.API.Name, "ListTagsOfResource",
-		&ddb.ListTagsOfResourceInput{ResourceArn: tableARN(placeOf(ctx), name)})
-	if err != nil || len(c.Tags) == 0 {
-		return false
-	}
-	have := tagMap(out.Tags)
-	for k, v := range c.Tags {
-		if have[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 func (p *tableProperties) createInput(c service.ResourceCall) *ddb.CreateTableInput {
@@ -278,13 +257,10 @@ func (p projectionProperty) api() *ddb.Projection {
 	return &ddb.Projection{ProjectionType: p.Type, NonKeyAttributes: p.NonKeyAttrs}
 }
 
-// tags returns the tags of the template and of the stack, in the order of their keys.
+// tags returns the tags of the template and of the stack, in the order of their keys. Tables have none of CloudFormation's own, see
+// https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1360.
 func (p *tableProperties) tags(c service.ResourceCall) []ddb.Tag {
-	all := map[string]string{}
-	maps.Copy(all, c.Tags)
-	for _, t := range p.Tags {
-		all[t.Key] = t.Value
-	}
+	all := c.UserTags(p.Tags)
 	var out []ddb.Tag
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		out = append(out, ddb.Tag{Key: k, Value: all[k]})

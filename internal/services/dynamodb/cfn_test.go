@@ -15,7 +15,7 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		c := service.ResourceCall{StackName: "app", LogicalID: "Orders", Token: "t", NameSeed: "app-Orders-ABC", Tags: map[string]string{"aws:cloudformation:stack-name": "app"}}
 		first := &tableProperties{
 			AttributeDefinitions: []attributeProperty{{"id", "S"}}, KeySchema: []keyProperty{{"id", "HASH"}}, BillingMode: "PAY_PER_REQUEST",
-			Tags: []tagProperty{{"team", "blue"}},
+			Tags: []service.TagProperty{{Key: "team", Value: "blue"}},
 		}
 		for range 2 { // a step that is tried again finds what it made
 			r, err := typ.Create(h.ctx, c, first)
@@ -28,6 +28,9 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 			}
 		}
 		c.PhysicalID = "app-Orders-ABC"
+		if got := h.must(t, "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/app-Orders-ABC"}`); strings.Contains(got, "aws:") || !strings.Contains(got, "blue") {
+			t.Errorf("tags are %s", got)
+		}
 		h.must(t, "PutItem", `{"TableName":"app-Orders-ABC","Item":{"id":{"S":"1"},"owner":{"S":"ann"}}}`)
 		second := *first
 		second.AttributeDefinitions = append(second.AttributeDefinitions, attributeProperty{"owner", "S"})
@@ -39,7 +42,7 @@ func TestTableResourceFollowsItsTemplate(t *testing.T) {
 		second.WarmThroughput = &warmProperty{Reads: ptr(int64(13000))}
 		second.KinesisStream = &kinesisProperty{Stream: dataStream}
 		second.Insights = &insightsProperty{Enabled: true}
-		second.Tags = []tagProperty{{"team", "green"}}
+		second.Tags = []service.TagProperty{{Key: "team", Value: "green"}}
 		for range 2 {
 			r, err := typ.Update(h.ctx, c, first, &second)
 			if err != nil {
@@ -90,7 +93,7 @@ func TestGlobalTableResourceHasItsReplicas(t *testing.T) {
 		c := service.ResourceCall{StackName: "app", LogicalID: "World", NameSeed: "app-World-ABC", Tags: map[string]string{"aws:cloudformation:stack-name": "app"}}
 		first := &globalProperties{
 			AttributeDefinitions: []attributeProperty{{"id", "S"}}, KeySchema: []keyProperty{{"id", "HASH"}}, BillingMode: "PAY_PER_REQUEST",
-			Replicas: []replicaProperty{{Region: "us-east-1"}, {Region: "eu-west-1", PointInTimeRecovery: &recoveryProperty{Enabled: true}, Tags: []tagProperty{{"team", "blue"}}}},
+			Replicas: []replicaProperty{{Region: "us-east-1"}, {Region: "eu-west-1", PointInTimeRecovery: &recoveryProperty{Enabled: true}, Tags: []service.TagProperty{{Key: "team", Value: "blue"}}}},
 		}
 		for range 2 {
 			r, err := typ.Create(h.ctx, c, first)

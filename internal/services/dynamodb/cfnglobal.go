@@ -40,14 +40,14 @@ type globalIndexProperty struct {
 }
 
 type replicaProperty struct {
-	Region                    string            `cfn:"Region,required"`
-	DeletionProtectionEnabled *bool             `cfn:"DeletionProtectionEnabled"`
-	PointInTimeRecovery       *recoveryProperty `cfn:"PointInTimeRecoverySpecification"`
-	ContributorInsights       *insightsProperty `cfn:"ContributorInsightsSpecification"`
-	ResourcePolicy            *policyProperty   `cfn:"ResourcePolicy"`
-	ReadOnDemand              *readOnDemand     `cfn:"ReadOnDemandThroughputSettings"`
-	TableClass                string            `cfn:"TableClass"`
-	Tags                      []tagProperty     `cfn:"Tags"`
+	Region                    string                `cfn:"Region,required"`
+	DeletionProtectionEnabled *bool                 `cfn:"DeletionProtectionEnabled"`
+	PointInTimeRecovery       *recoveryProperty     `cfn:"PointInTimeRecoverySpecification"`
+	ContributorInsights       *insightsProperty     `cfn:"ContributorInsightsSpecification"`
+	ResourcePolicy            *policyProperty       `cfn:"ResourcePolicy"`
+	ReadOnDemand              *readOnDemand         `cfn:"ReadOnDemandThroughputSettings"`
+	TableClass                string                `cfn:"TableClass"`
+	Tags                      []service.TagProperty `cfn:"Tags"`
 }
 
 // globalTableResource returns the resource type AWS::DynamoDB::GlobalTable.
