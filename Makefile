@@ -249,7 +249,7 @@ compat-apigateway: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of API Gatew
 compat-lambda: $(APIGATEWAY_SUITE)/.plain .tools/lambda-sdk/.done ## LocalStack's tests of Lambda, recorded of AWS and fetched at a pinned commit, against Lambent (needs root)
 	LAMBDA_SDK="$(abspath .tools/lambda-sdk)" $(RECORDED) -timeout 60m -run LocalStack ./test/compat/lambda
 
-compat-recorded-events: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler and Firehose, recorded of AWS and fetched at a pinned commit, against Lambent
+compat-recorded-events: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of SQS, SNS, EventBridge, Kinesis, Scheduler, Firehose and CloudWatch, recorded of AWS and fetched at a pinned commit, against Lambent
 	$(RECORDED) -timeout 60m -run 'LocalStack/$(SERVICE)' ./test/compat/events
 
 compat-recorded-cloudformation: $(APIGATEWAY_SUITE)/.plain ## LocalStack's tests of CloudFormation, most of them recorded of AWS, fetched at a pinned commit, against Lambent

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"lambent.dev/lambent/internal/lib/jsonscan"
 )
 
 // Usual is a response in the form in which nearly all come: an object of statusCode, headers, body and isBase64Encoded with values of their usual types.
@@ -151,7 +153,7 @@ func (s *scanner) text() ([]byte, bool) {
 			raw := s.b[from:s.i]
 			s.i++
 			if escaped {
-				return unescape(s.b[from-1 : s.i])
+				return jsonscan.Unquote(s.b[from-1 : s.i])
 			}
 			return raw, utf8.Valid(raw)
 		case c < ' ':

@@ -50,12 +50,16 @@ func (c *Cache[K, V]) Put(key K, val V) {
 		c.order.MoveToFront(el)
 		return
 	}
-	c.items[key] = c.order.PushFront(&entry[K, V]{key, val})
-	if c.order.Len() > c.max {
-		last := c.order.Back()
-		c.order.Remove(last)
-		delete(c.items, last.Value.(*entry[K, V]).key)
+	if c.order.Len() < c.max {
+		c.items[key] = c.order.PushFront(&entry[K, V]{key, val})
+		return
 	}
+	last := c.order.Back()
+	e := last.Value.(*entry[K, V])
+	delete(c.items, e.key)
+	*e = entry[K, V]{key, val}
+	c.order.MoveToFront(last)
+	c.items[key] = last
 }
 
 // Delete forgets key.

@@ -295,8 +295,17 @@ func (p *parser) needReference() (*reference, error) {
 	return nil, p.fault("expected a reference such as $name")
 }
 
-// reference reads a reference; nil where the dollar sign is text.
+// reference reads a reference and notes what it uses; nil where the dollar sign is text.
 func (p *parser) reference() (*reference, error) {
+	ref, err := p.path()
+	if ref != nil {
+		p.slots.use(ref)
+	}
+	return ref, err
+}
+
+// path reads a reference.
+func (p *parser) path() (*reference, error) {
 	p.at++
 	p.sign("!")
 	formal := p.sign("{")

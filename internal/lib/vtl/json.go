@@ -1,7 +1,6 @@
 package vtl
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -97,11 +96,11 @@ func (d *document) string() string {
 	if plain {
 		return strings.ToValidUTF8(d.text[start+1:d.at-1], "\ufffd")
 	}
-	var s string
-	if json.Unmarshal([]byte(d.text[start:d.at]), &s) != nil {
+	s, ok := jsonscan.Unquote([]byte(d.text[start:d.at]))
+	if !ok {
 		return d.text[start+1 : d.at-1]
 	}
-	return s
+	return string(s)
 }
 
 func (d *document) number() any {

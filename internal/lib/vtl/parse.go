@@ -2,6 +2,7 @@ package vtl
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -14,10 +15,28 @@ const MaxSize = 300 << 10
 
 // Template is a compiled template. It is safe for concurrent use.
 type Template struct {
-	nodes []node
-	names []string
-	loop  loopSlots
-	size  int // bytes of its text, which is about what it makes
+	nodes   []node
+	names   []string
+	members []members // of each variable, in the order of names
+	loop    loopSlots
+	size    int // bytes of its text, which is about what it makes
+}
+
+// members are the members of a variable that a template names, and whether it uses the variable in another way, too.
+type members struct {
+	names map[string]struct{}
+	whole bool
+}
+
+// Reads tells whether the template can ask for a member of a variable: it names that member, or uses the variable as a whole. Who makes the variable
+// for one run may leave out the other members.
+func (t *Template) Reads(variable, member string) bool {
+	i := slices.Index(t.names, variable)
+	if i < 0 {
+		return false
+	}
+	_, named := t.members[i].names[member]
+	return named || t.members[i].whole
 }
 
 // loopSlots are the slots of the variables that #foreach sets.
@@ -33,8 +52,9 @@ type parser struct {
 
 // slots numbers the variables of a template.
 type slots struct {
-	names []string
-	index map[string]int
+	names   []string
+	index   map[string]int
+	members []members
 }
 
 func (s *slots) of(name string) int {
@@ -42,9 +62,23 @@ func (s *slots) of(name string) int {
 	if !ok {
 		i = len(s.names)
 		s.names = append(s.names, name)
+		s.members = append(s.members, members{})
 		s.index[name] = i
 	}
 	return i
+}
+
+// use notes what a reference uses of its variable.
+func (s *slots) use(ref *reference) {
+	m := &s.members[ref.slot]
+	if len(ref.steps) == 0 || ref.steps[0].call || ref.steps[0].index != nil {
+		m.whole = true
+		return
+	}
+	if m.names == nil {
+		m.names = map[string]struct{}{}
+	}
+	m.names[ref.steps[0].name] = struct{}{}
 }
 
 // Parse compiles a template. Its error is a [*SyntaxError].
@@ -62,7 +96,7 @@ func Parse(text string) (*Template, error) {
 	if f := (*fault)(nil); errors.As(err, &f) {
 		return nil, syntaxError(text, f.at, f.message)
 	}
-	t.nodes, t.names = nodes, p.slots.names
+	t.nodes, t.names, t.members = nodes, p.slots.names, p.slots.members
 	return t, nil
 }
 

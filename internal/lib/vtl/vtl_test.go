@@ -239,3 +239,26 @@ func BenchmarkTemplate(b *testing.B) {
 		}
 	}
 }
+
+func TestTemplateTellsWhichMembersItReads(t *testing.T) {
+	for text, want := range map[string]map[string]bool{
+		"$context.stage ${context.identity.sourceIp}":                   {"stage": true, "identity": true, "path": false, "sourceIp": false},
+		`#set($context.requestOverride.header.A = "$context.path")`:     {"requestOverride": true, "path": true, "stage": false},
+		`#foreach($k in $context.keySet())$k#end`:                       {"stage": true},
+		`#set($c = $context)$c.stage`:                                   {"stage": true},
+		`$context["stage"]`:                                             {"stage": true},
+		`$context[ $input.path('$.a')`:                                  {"stage": true},
+		`#if($context.authorizer.principalId == "me")$context.path#end`: {"authorizer": true, "path": true, "stage": false},
+		"$input.path('$.a') context.stage":                              {"stage": false},
+	} {
+		template, err := Parse(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		for member, reads := range want {
+			if got := template.Reads("context", member); got != reads {
+				t.Errorf("%s reads %s: %t, want %t", text, member, got, reads)
+			}
+		}
+	}
+}

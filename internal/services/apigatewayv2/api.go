@@ -163,6 +163,9 @@ func (g *Gateway) insert(ctx context.Context, a *gatewayAPI, first *stage) error
 			return err
 		}
 		if first != nil {
+			if err := g.autoDeploy(tx, s, a, first); err != nil {
+				return err
+			}
 			if err := record.Set(tx, s.stage(id, first.StageName), *first); err != nil {
 				return err
 			}
@@ -221,7 +224,7 @@ func (g *Gateway) read(ctx context.Context, id string) (a gatewayAPI, err error)
 	return a, err
 }
 
-// change runs fn on an API's record in one transaction.
+// change runs fn on an API's record in one transaction, and has the stages with auto-deploy follow.
 func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a *gatewayAPI) error) (a gatewayAPI, err error) {
 	s := scopeOf(ctx)
 	err = g.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -229,6 +232,9 @@ func (g *Gateway) change(ctx context.Context, id string, fn func(tx store.Txn, a
 			return err
 		}
 		if err := fn(tx, &a); err != nil {
+			return err
+		}
+		if err := g.deployItself(tx, s, &a); err != nil {
 			return err
 		}
 		return record.Set(tx, s.api(id), a)

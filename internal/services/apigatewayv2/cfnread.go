@@ -150,6 +150,9 @@ func (g *Gateway) readStageResource(ctx context.Context, id service.Identifier) 
 	}
 	p := reshape.To[stageProperties](out)
 	p.ApiId = id[0]
+	if value(p.AutoDeploy) {
+		p.DeploymentId = nil // its own, which nobody may give it
+	}
 	return p, service.Resource{PhysicalID: id[1]}, nil
 }
 

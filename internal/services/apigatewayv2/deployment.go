@@ -10,8 +10,66 @@ import (
 
 func (d *deployment) view() *api.CreateDeploymentOutput {
 	return &api.CreateDeploymentOutput{
-		AutoDeployed: ptr(false), CreatedDate: ptr(d.Created), DeploymentId: ptr(d.ID), DeploymentStatus: "DEPLOYED", Description: d.Description,
+		AutoDeployed: ptr(d.Auto), CreatedDate: ptr(d.Created), DeploymentId: ptr(d.ID), DeploymentStatus: "DEPLOYED", Description: d.Description,
 	}
+}
+
+// autoDescription is the description of the deployments that stages make by themselves.
+const autoDescription = "Automatic deployment triggered by changes to the Api configuration"
+
+// deployItself has the stages with auto-deploy of an API that was changed make their deployments. An API without routes cannot be deployed.
+func (g *Gateway) deployItself(tx store.Txn, s scope, a *gatewayAPI) error {
+	list, err := record.List[stage](tx, s.stages(a.ID).Span())
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if value(list[i].AutoDeploy) {
+			if err := g.autoDeploy(tx, s, a, &list[i]); err != nil {
+				return err
+			}
+			if err := record.Set(tx, s.stage(a.ID, list[i].StageName), list[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// autoDeploy makes the deployment of one stage with auto-deploy, in the place of the one that the stage made before: the newest of each is kept.
+// The caller stores the stage.
+func (g *Gateway) autoDeploy(tx store.Txn, s scope, a *gatewayAPI, st *stage) error {
+	if len(a.Config.Routes) == 0 {
+		return nil
+	}
+	id, err := g.newID(6)
+	if err != nil {
+		return err
+	}
+	if err := g.forgetAuto(tx, s, a.ID, st); err != nil {
+		return err
+	}
+	st.DeploymentId = ptr(id)
+	st.LastDeploymentStatusMessage = ptr("Successfully deployed stage with deployment ID '" + id + "'")
+	return record.Set(tx, s.deployment(a.ID, id), deployment{ID: id, Description: ptr(autoDescription), Created: g.deps.Clock.Now().UTC(), Auto: true, Config: a.Config})
+}
+
+// forgetAuto deletes the deployment of a stage if the stage made it and no other stage uses it.
+func (g *Gateway) forgetAuto(tx store.Txn, s scope, id string, st *stage) error {
+	old, ok, err := record.Get[deployment](tx, s.deployment(id, value(st.DeploymentId)))
+	if err != nil || !ok || !old.Auto {
+		return err
+	}
+	for row, err := range record.Range[stage](tx, s.stages(id).Span()) {
+		if err != nil {
+			return err
+		}
+		if row.Value.StageName != st.StageName && value(row.Value.DeploymentId) == old.ID {
+			return nil
+		}
+	}
+	tx.Delete(s.deployment(id, old.ID))
+	return nil
 }
 
 func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeploymentInput) (*api.CreateDeploymentOutput, error) {
@@ -35,7 +93,7 @@ func (g *Gateway) createDeployment(ctx context.Context, in *api.CreateDeployment
 			if err != nil {
 				return err
 			}
-			st.DeploymentId, st.AutoDeploy, st.LastUpdatedDate = ptr(d.ID), ptr(false), ptr(d.Created)
+			st.DeploymentId, st.AutoDeploy, st.LastUpdatedDate, st.LastDeploymentStatusMessage = ptr(d.ID), ptr(false), ptr(d.Created), nil
 			if err := record.Set(tx, s.stage(in.ApiId, st.StageName), st); err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ type integration struct {
 	Responses []api.IntegrationResponse `json:",omitempty"`
 }
 
-// stage is the record of a stage. A stage with automatic deployment has no deployment of its own: it serves the API as it is.
+// stage is the record of a stage. A stage with automatic deployment serves the API as it is, which is what its own deployment says.
 type stage struct {
 	api.Stage
 
@@ -71,7 +71,9 @@ type deployment struct {
 	ID          string
 	Description *string `json:",omitempty"`
 	Created     time.Time
-	Config      config
+	// Auto tells that a stage with auto-deploy made it.
+	Auto   bool `json:",omitempty"`
+	Config config
 }
 
 // webSocket reports whether the API is a WebSocket API.

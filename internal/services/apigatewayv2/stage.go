@@ -108,13 +108,15 @@ func checkRouteSettings(a *gatewayAPI, s *api.RouteSettings) error {
 	return nil
 }
 
-// checkDeployment checks that a stage's deployment exists, and that it does not deploy by itself.
+// errAutoDeploys is for a stage that deploys by itself and is given a deployment.
+func errAutoDeploys() error {
+	return badRequest("Deployment ID cannot be set on a stage with auto-deploy enabled")
+}
+
+// checkDeployment checks that a stage's deployment exists.
 func (st *stage) checkDeployment(r store.Reader, s scope, id string) error {
 	if st.DeploymentId == nil {
 		return nil
-	}
-	if value(st.AutoDeploy) {
-		return badRequest("Deployment ID cannot be set on a stage with auto-deploy enabled")
 	}
 	ok, err := record.Has(r, s.deployment(id, *st.DeploymentId))
 	if err == nil && !ok {
@@ -126,6 +128,9 @@ func (st *stage) checkDeployment(r store.Reader, s scope, id string) error {
 func (g *Gateway) createStage(ctx context.Context, in *api.CreateStageInput) (*api.CreateStageOutput, error) {
 	st := g.newStage(in)
 	s := scopeOf(ctx)
+	if value(st.AutoDeploy) && st.DeploymentId != nil {
+		return nil, errAutoDeploys()
+	}
 	err := g.deps.Store.Update(ctx, func(tx store.Txn) error {
 		a, err := load(tx, s, in.ApiId)
 		if err != nil {
@@ -146,6 +151,11 @@ func (g *Gateway) createStage(ctx context.Context, in *api.CreateStageInput) (*a
 		}
 		if err := st.checkDeployment(tx, s, in.ApiId); err != nil {
 			return err
+		}
+		if value(st.AutoDeploy) {
+			if err := g.autoDeploy(tx, s, &a, st); err != nil {
+				return err
+			}
 		}
 		return record.Set(tx, s.stage(in.ApiId, st.StageName), *st)
 	})
@@ -203,6 +213,11 @@ func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(a *g
 		if err := st.checkDeployment(tx, s, id); err != nil {
 			return err
 		}
+		if value(st.AutoDeploy) && st.DeploymentId == nil {
+			if err := g.autoDeploy(tx, s, &a, &st); err != nil {
+				return err
+			}
+		}
 		return record.Set(tx, s.stage(id, name), st)
 	})
 	return st, err
@@ -210,11 +225,17 @@ func (g *Gateway) changeStage(ctx context.Context, id, name string, fn func(a *g
 
 func (g *Gateway) updateStage(ctx context.Context, in *api.UpdateStageInput) (*api.UpdateStageOutput, error) {
 	st, err := g.changeStage(ctx, in.ApiId, in.StageName, func(a *gatewayAPI, st *stage) error {
-		if value(in.AutoDeploy) {
-			st.DeploymentId = nil
+		if value(in.AutoDeploy) && !value(st.AutoDeploy) {
+			st.DeploymentId = nil // its own follows
 		}
 		settings, throttles, variables := st.RouteSettings, st.DefaultRouteSettings, st.StageVariables
 		members.Copy(&st.Stage, in)
+		if value(st.AutoDeploy) && in.DeploymentId != nil {
+			return errAutoDeploys()
+		}
+		if in.DeploymentId != nil {
+			st.LastDeploymentStatusMessage = nil
+		}
 		st.StageVariables = merged(variables, in.StageVariables) // an empty value takes a variable away
 		st.RouteSettings = maps.Clone(settings)
 		for key, s := range in.RouteSettings {
@@ -248,7 +269,7 @@ func (g *Gateway) deleteStage(ctx context.Context, in *api.DeleteStageInput) (*a
 			return errManaged("Stage", in.StageName)
 		}
 		tx.Delete(s.stage(in.ApiId, in.StageName))
-		return nil
+		return g.forgetAuto(tx, s, in.ApiId, &st)
 	})
 	return &api.DeleteStageOutput{}, err
 }

@@ -17,7 +17,7 @@ var recorded embed.FS
 // TestLocalStack runs the tests whose answers were recorded of AWS, as they run against AWS: those of a service against a server of its own.
 func TestLocalStack(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"events", "sqs", "sns", "kinesis", "scheduler", "firehose"} {
+	for _, name := range []string{"events", "sqs", "sns", "kinesis", "scheduler", "firehose", "cloudwatch"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of the time of these tests is waiting
 			list, err := recorded.ReadFile("localstack/" + name + ".txt")

@@ -33,8 +33,14 @@ class Connection:
     def __init__(self):
         fd = os.environ.pop("LAMBENT_RUNTIME_FD", "")
         if fd:
+            import select
+
             self.fd = int(fd)
             os.set_inheritable(self.fd, False)
+            # A read that sleeps on a unix socket is woken by the room that there is when the platform reads what was written; a poll for input is not.
+            poll = select.poll()
+            poll.register(self.fd, select.POLLIN)
+            self.wait = poll.poll
         else:
             import socket  # not needed, and not loaded, with an inherited descriptor
 
@@ -42,6 +48,7 @@ class Connection:
             sock = socket.create_connection((host, int(port or 80)))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.fd = sock.detach()
+            self.wait = lambda: None
         self.rest = b""
 
     def send(self, method, path, body=b"", fields=""):
@@ -54,6 +61,7 @@ class Connection:
             sent += os.write(self.fd, memoryview(data)[sent:])
 
     def fill(self):
+        self.wait()
         data = os.read(self.fd, 65536)
         if not data:
             os._exit(0)  # the platform has gone away

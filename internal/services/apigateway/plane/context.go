@@ -227,18 +227,55 @@ func identityNames() []string {
 	}
 }
 
-// templateContext is $context of a template. Templates may change its overrides.
-func (x *exchange) templateContext() *vtl.Map {
+// templateContext is $context of a template, as far as the template can ask for it. Templates may change its overrides.
+func (x *exchange) templateContext(t *vtl.Template) *vtl.Map {
 	c := vtl.NewMap()
+	reads := func(name string) bool { return t.Reads("context", name) }
 	for _, n := range contextNames() {
+		if !reads(n) {
+			continue
+		}
 		if v := x.contextValue(n); v != "" {
 			c.Put(n, v)
 		}
 	}
-	c.Put("requestTimeEpoch", x.now.UnixMilli())
+	if reads("requestTimeEpoch") {
+		c.Put("requestTimeEpoch", x.now.UnixMilli())
+	}
 	if x.stage.Stage.CanarySettings != nil { // stages without a canary do not have it
 		c.Put("isCanaryRequest", x.canary)
 	}
+	if reads("identity") {
+		c.Put("identity", x.identityMap())
+	}
+	if reads("authorizer") {
+		if a := x.authorizerMap(); a != nil {
+			c.Put("authorizer", a)
+		}
+	}
+	if deref(x.stage.Stage.TracingEnabled) {
+		c.Put("xrayTraceId", x.traceID)
+	}
+	if x.status != 0 && reads("status") {
+		c.Put("status", strconv.Itoa(x.status))
+	}
+	if reads("requestOverride") {
+		if x.requestOverride == nil {
+			x.requestOverride = newOverride("header", "path", "querystring")
+		}
+		c.Put("requestOverride", x.requestOverride)
+	}
+	if reads("responseOverride") {
+		if x.responseOverride == nil {
+			x.responseOverride = newOverride("header")
+		}
+		c.Put("responseOverride", x.responseOverride)
+	}
+	return c
+}
+
+// identityMap is $context.identity.
+func (x *exchange) identityMap() *vtl.Map {
 	identity := vtl.NewQuietMap()
 	for _, n := range identityNames() {
 		if v := x.identity(n); v != "" {
@@ -251,25 +288,7 @@ func (x *exchange) templateContext() *vtl.Map {
 		identity.Put("apiKey", x.keyValue)
 		identity.Put("apiKeyId", x.apiKey)
 	}
-	c.Put("identity", identity)
-	if a := x.authorizerMap(); a != nil {
-		c.Put("authorizer", a)
-	}
-	if deref(x.stage.Stage.TracingEnabled) {
-		c.Put("xrayTraceId", x.traceID)
-	}
-	if x.status != 0 {
-		c.Put("status", strconv.Itoa(x.status))
-	}
-	if x.requestOverride == nil {
-		x.requestOverride = newOverride("header", "path", "querystring")
-	}
-	if x.responseOverride == nil {
-		x.responseOverride = newOverride("header")
-	}
-	c.Put("requestOverride", x.requestOverride)
-	c.Put("responseOverride", x.responseOverride)
-	return c
+	return identity
 }
 
 // authorizerMap is $context.authorizer, or nil without an authorizer.
@@ -310,7 +329,7 @@ func (x *exchange) render(t *vtl.Template, body []byte, binary bool) ([]byte, er
 	for k, v := range x.variables {
 		stage.Put(k, v)
 	}
-	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(), stage), vtl.Limits{})
+	return t.Render(vtl.Variables(vtl.Request{Body: text, Path: x.paramMap, Query: x.queryMap, Header: x.headerMap}, x.templateContext(t), stage), vtl.Limits{})
 }
 
 // paramMap, queryMap and headerMap are what $input.params shows.

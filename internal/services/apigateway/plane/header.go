@@ -1,7 +1,6 @@
 package plane
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,25 +25,26 @@ func (f fields) Lines(yield func(name, value string)) {
 
 // requestFields returns the header lines of a request as they were sent. Where the head was not kept (HTTP/2), names are in their canonical form.
 func requestFields(r *http.Request) fields {
-	head := front.RawHead(r)
-	if head == nil {
+	raw := front.RawHead(r)
+	if raw == nil {
 		return canonicalFields(r)
 	}
+	head := string(raw) // names and values are parts of it
 	out := make(fields, 0, 16)
 	for first := true; len(head) > 0; first = false {
-		line, rest, _ := bytes.Cut(head, []byte("\r\n"))
-		head = rest
-		if first || len(line) == 0 {
+		var line string
+		line, head, _ = strings.Cut(head, "\r\n")
+		if first || line == "" {
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			if n := len(out); n > 0 { // a folded line (RFC 9112, section 5.2)
-				out[n-1].value += " " + string(bytes.TrimSpace(line))
+				out[n-1].value += " " + strings.TrimSpace(line)
 			}
 			continue
 		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		out = append(out, field{string(name), string(bytes.TrimSpace(value))})
+		name, value, _ := strings.Cut(line, ":")
+		out = append(out, field{name, strings.TrimSpace(value)})
 	}
 	return out
 }

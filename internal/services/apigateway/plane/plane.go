@@ -71,6 +71,9 @@ type Plane struct {
 	services  *integration.Services
 	tokens    *authorizer.Tokens
 	rates     *throttle.Rates
+
+	// nowhere is the stage of requests that lead to none.
+	nowhere *stage
 }
 
 // New returns a plane. Close ends it.
@@ -78,6 +81,7 @@ func New(o Options) *Plane {
 	return &Plane{
 		o: o, stages: newStages(o.Store), clients: newClients(o.Store), results: authorizer.NewResults[*authorizer.Policy](maxResults), responses: respcache.New(o.Clock),
 		quotas: quotas{store: o.Store}, backends: &backends{keys: o.Keys}, functions: o.Functions, services: o.Services, tokens: o.Tokens, rates: o.Rates,
+		nowhere: &stage{plain: &tree{}},
 	}
 }
 
@@ -166,7 +170,7 @@ func (p *Plane) begin(r *http.Request) *exchange {
 	if err != nil {
 		return nil
 	}
-	x := &exchange{stage: &stage{}, plane: p, http: r, id: id, now: p.o.Clock.Now(), fields: requestFields(r), tree: &tree{}}
+	x := &exchange{stage: p.nowhere, plane: p, http: r, id: id, now: p.o.Clock.Now(), fields: requestFields(r), tree: p.nowhere.plain}
 	x.extended = extendedID(id)
 	x.traceID = r.Header.Get("X-Amzn-Trace-Id")
 	if x.traceID == "" {

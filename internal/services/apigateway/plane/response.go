@@ -145,10 +145,13 @@ func (x *exchange) responseOverrides(out *response) {
 	}
 }
 
+// smallMap is how many members a map holds without a table, which costs several times as much to make.
+const smallMap = 8
+
 // proxied makes the response of an answer that goes to the client as it is, save for the headers that are API Gateway's.
 func (x *exchange) proxied() *response {
 	a := x.answer
-	out := &response{status: a.status, header: make(http.Header, len(a.fields)+8), body: a.body}
+	out := &response{status: a.status, header: make(http.Header, max(len(a.fields), smallMap)), body: a.body}
 	function := x.method.call.Type == "AWS_PROXY"
 	typed := false
 	for _, f := range a.fields {

@@ -1,4 +1,4 @@
-package httpevent
+package jsonscan
 
 import (
 	"bytes"
@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// unescape returns the text of a JSON string, which quoted holds with its quotes: escapes of one letter are replaced here, and encoding/json does what else there is.
-func unescape(quoted []byte) ([]byte, bool) {
+// Unquote returns the text of a JSON string, which quoted holds with its quotes: escapes of one letter are replaced here, and encoding/json does what else there is.
+// It is false for what is no JSON string.
+func Unquote(quoted []byte) ([]byte, bool) {
 	raw := quoted[1 : len(quoted)-1]
 	if !utf8.Valid(raw) {
 		return unmarshalText(quoted)
