@@ -1,8 +1,11 @@
 package awsapi
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -57,16 +60,30 @@ type API struct {
 	parse func() (*Schema, error)
 }
 
-// Define makes the descriptor of an API from its schema text, which is parsed
-// on the first call of Schema.
-func Define(meta Meta, schemaText string) *API {
+// Define makes the descriptor of an API from its schema text, packed with gzip,
+// which is unpacked and parsed on the first call of Schema.
+func Define(meta Meta, packed string) *API {
 	return &API{Meta: meta, parse: sync.OnceValues(func() (*Schema, error) {
-		s, err := ParseSchema(schemaText)
+		text, err := unpack(packed)
+		if err != nil {
+			return nil, fmt.Errorf("unpack schema of %s: %w", meta.Name, err)
+		}
+		s, err := ParseSchema(text)
 		if err != nil {
 			return nil, fmt.Errorf("parse schema of %s: %w", meta.Name, err)
 		}
 		return s, nil
 	})}
+}
+
+func unpack(packed string) (string, error) {
+	r, err := gzip.NewReader(strings.NewReader(packed))
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	_, err = io.Copy(&text, r)
+	return text.String(), err
 }
 
 // Schema returns the parsed schema. The texts in the tree always parse (a test

@@ -2,10 +2,10 @@
 //
 // Each package awsapi/<name> is written by tools/modelgen from the public AWS
 // API models and holds three things: the Go types of the shapes, a Handlers
-// struct with one typed function field per operation, and a schema text that
+// struct with one typed function field per operation, and a packed schema text that
 // says how each shape looks on the wire. This package holds what they share:
 //
-//   - API, the immutable descriptor of one API. Its schema text is parsed once,
+//   - API, the immutable descriptor of one API. Its schema text is read once,
 //     on first use, so that linking an API costs nothing at start-up.
 //   - Schema, Operation, Shape and Member, the parsed form that internal/wire
 //     compiles into codecs.

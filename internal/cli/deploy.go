@@ -24,6 +24,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/pack"
+	"lambent.dev/lambent/internal/deploy/template"
 )
 
 // inlineTemplate is the largest template that CloudFormation takes in a request, in bytes.
@@ -292,7 +293,8 @@ func (a *app) applyTemplate(ctx context.Context, cl *client.Client, d deployment
 		if err := cl.ExecuteChangeSet(ctx, p.id, token); err != nil {
 			return nil, err
 		}
-		if err := a.follow(ctx, cl, d.stack, token, tree); err != nil {
+		place := func(logicalID string) string { return templateLine(d.dir, logicalID) }
+		if err := a.follow(ctx, cl, d.stack, token, place, tree); err != nil {
 			return nil, err
 		}
 	} else {
@@ -341,8 +343,38 @@ func (a *app) awaitChangeSet(ctx context.Context, cl *client.Client, id string) 
 	}
 }
 
-// follow shows the events of a token until the stack's own last one.
-func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string, tree *term.Tree) error {
+// templateLine tells where the template of a folder has a resource, such as "template.yaml line 12"; it is empty for one that a transform made.
+func templateLine(dir, logicalID string) string {
+	file, err := pack.FindTemplate(dir)
+	if err != nil {
+		return ""
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	d, err := template.Parse(text)
+	if err != nil {
+		return ""
+	}
+	at, ok := d.Position("Resources", logicalID)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s line %d", filepath.Base(file), at.Line)
+}
+
+// cause says which resource failed first, where the template has it, and why.
+func cause(e client.StackEvent, place func(logicalID string) string) string {
+	what := e.Type
+	if at := place(e.LogicalID); at != "" {
+		what += ", " + at
+	}
+	return fmt.Sprintf("%s (%s): %s", e.LogicalID, what, e.Reason)
+}
+
+// follow shows the events of a token until the stack's own last one; place tells where the template has a resource.
+func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string, place func(logicalID string) string, tree *term.Tree) error {
 	seen, reason := map[string]bool{}, ""
 	for {
 		events, err := cl.StackEvents(ctx, stack, token)
@@ -362,7 +394,7 @@ func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string
 			seen[e.ID] = true
 			failed := strings.HasSuffix(e.Status, "_FAILED")
 			if failed && reason == "" && !strings.Contains(e.Reason, "cancelled") {
-				reason = fmt.Sprintf("%s (%s): %s", e.LogicalID, e.Type, e.Reason)
+				reason = cause(e, place)
 			}
 			tree.Step(step(e, stack, failed))
 			if !e.Own() || strings.HasSuffix(e.Status, "_IN_PROGRESS") {

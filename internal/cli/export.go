@@ -17,6 +17,7 @@ import (
 	"lambent.dev/lambent/internal/deploy/registry"
 	"lambent.dev/lambent/internal/deploy/sam"
 	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -109,7 +110,7 @@ func (a *app) differences(ctx context.Context, dir string) ([]difference, error)
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(c.found, func(x, y difference) int { return cmp.Compare(x.Line, y.Line) })
+	order.Stable(c.found, func(x, y difference) int { return cmp.Compare(x.Line, y.Line) })
 	return c.found, nil
 }
 

@@ -132,7 +132,7 @@ func (a *app) deleteCommand() *cobra.Command {
 			tree := term.NewTree(a.Term, a.Clock)
 			defer tree.Close()
 			// By its id, because a deleted stack no longer has a name.
-			if err := a.follow(ctx, cl, stacks[0].ID, token, tree); err != nil {
+			if err := a.follow(ctx, cl, stacks[0].ID, token, func(string) string { return "" }, tree); err != nil {
 				return err
 			}
 			tree.Close()

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
 )
@@ -87,8 +87,8 @@ func NewTable(routes []service.Route) (*Table, error) {
 		}
 		t.paths = append(t.paths, pathRoute{r, compile(strings.TrimPrefix(r.Path, "/"), "/")})
 	}
-	slices.SortStableFunc(t.hosts, func(a, b hostRoute) int { return rank(b.pattern) - rank(a.pattern) })
-	slices.SortStableFunc(t.paths, func(a, b pathRoute) int { return rank(b.pattern) - rank(a.pattern) })
+	order.Stable(t.hosts, func(a, b hostRoute) int { return rank(b.pattern) - rank(a.pattern) })
+	order.Stable(t.paths, func(a, b pathRoute) int { return rank(b.pattern) - rank(a.pattern) })
 	return t, nil
 }
 

@@ -33,17 +33,18 @@ type Access struct {
 	MakesRoom bool
 }
 
-// On returns the access rule of an operation that works on the one resource named by arn.
-func On[In any](action string, arn func(ctx context.Context, in *In) string) Access {
-	return OnAll(action, func(ctx context.Context, in *In) ([]Target, error) {
+// On returns the access rule of an operation that works on the one resource named by arn. In is a pointer to the operation's input: the compiler makes one function for all
+// pointers, and one for each struct.
+func On[In any](action string, arn func(ctx context.Context, in In) string) Access {
+	return OnAll(action, func(ctx context.Context, in In) ([]Target, error) {
 		return []Target{{ARN: arn(ctx, in)}}, nil
 	})
 }
 
-// OnAll returns the access rule of an operation whose targets are computed from its input.
-func OnAll[In any](action string, targets func(ctx context.Context, in *In) ([]Target, error)) Access {
+// OnAll returns the access rule of an operation whose targets are computed from its input, to which In is a pointer as for [On].
+func OnAll[In any](action string, targets func(ctx context.Context, in In) ([]Target, error)) Access {
 	return Access{Action: action, Targets: func(ctx context.Context, in any) ([]Target, error) {
-		typed, ok := in.(*In)
+		typed, ok := in.(In)
 		if !ok {
 			return nil, fmt.Errorf("access rule of %s: input is %T, not %T", action, in, typed)
 		}

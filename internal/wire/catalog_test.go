@@ -114,7 +114,7 @@ func everyAPI() []*API {
 }
 
 func TestEveryGeneratedPackageIsInTheCatalog(t *testing.T) {
-	packages, err := filepath.Glob("../awsapi/*/schema.txt")
+	packages, err := filepath.Glob("../awsapi/*/schema.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

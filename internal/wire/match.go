@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/awsapi"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // route is the HTTP binding of a REST operation.
@@ -94,7 +95,7 @@ func newRoutes(ops []*Operation) []route {
 			routes[i].distinguish()
 		}
 	}
-	slices.SortStableFunc(routes, compareRoutes)
+	order.Stable(routes, compareRoutes)
 	return routes
 }
 

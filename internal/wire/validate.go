@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"lambent.dev/lambent/internal/awsapi"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -130,7 +131,7 @@ func (v *validator) nameInput(operation string) {
 			f.path = lowerFirst(operation) + "Input." + f.path
 		}
 	}
-	slices.SortStableFunc(v.found, func(a, b violation) int {
+	order.Stable(v.found, func(a, b violation) int {
 		switch {
 		case a.body == b.body:
 			return 0

@@ -318,7 +318,7 @@ func (g *goWriter) handlers() ([]byte, error) {
 	g.imports["context"] = true
 	g.imports["_ embed"] = true
 	g.imports["lambent.dev/lambent/internal/awsapi"] = true
-	g.buf.WriteString("//go:embed schema.txt\nvar schemaText string\n\n")
+	g.buf.WriteString("//go:embed schema.gz\nvar schema string\n\n")
 	g.descriptor()
 	fmt.Fprintf(&g.buf, "// Handlers has one function per operation of the API. A nil one is an\n// operation that is not implemented.\ntype Handlers struct {\n")
 	for _, name := range g.model.operationNames() {
@@ -364,7 +364,7 @@ func (g *goWriter) descriptor() {
 	if md.AWSQueryCompatible != nil {
 		g.buf.WriteString("QueryCompatible: true,\n")
 	}
-	g.buf.WriteString("}, schemaText)\n\n")
+	g.buf.WriteString("}, schema)\n\n")
 }
 
 func (g *goWriter) start() {

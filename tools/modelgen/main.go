@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -67,11 +69,15 @@ func generate(models string, a api) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	schema, err := pack(writeSchema(m))
+	if err != nil {
+		return nil, err
+	}
 	return map[string][]byte{
 		"doc.go":      doc(a, m),
 		"types.go":    types,
 		"handlers.go": handlers,
-		"schema.txt":  writeSchema(m),
+		"schema.gz":   schema,
 	}, nil
 }
 
@@ -87,9 +93,43 @@ func write(path string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
+// pack compresses a text; the same text always becomes the same bytes.
+func pack(text []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// unpack returns the text of a packed file, and any other file as it is: what packs can differ from one release of Go to the next.
+func unpack(path string, data []byte) ([]byte, error) {
+	if filepath.Ext(path) != ".gz" {
+		return data, nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return io.ReadAll(r)
+}
+
 func compare(path string, data []byte) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
+		return err
+	}
+	if old, err = unpack(path, old); err != nil {
+		return err
+	}
+	if data, err = unpack(path, data); err != nil {
 		return err
 	}
 	if !bytes.Equal(old, data) {

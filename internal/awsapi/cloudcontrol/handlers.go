@@ -9,8 +9,8 @@ import (
 	"lambent.dev/lambent/internal/awsapi"
 )
 
-//go:embed schema.txt
-var schemaText string
+//go:embed schema.gz
+var schema string
 
 // API describes the API to the wire layer.
 var API = awsapi.Define(awsapi.Meta{
@@ -22,7 +22,7 @@ var API = awsapi.Define(awsapi.Meta{
 	TargetPrefix:   "CloudApiService",
 	Protocols:      []awsapi.Protocol{"json"},
 	JSONVersion:    "1.0",
-}, schemaText)
+}, schema)
 
 // Handlers has one function per operation of the API. A nil one is an
 // operation that is not implemented.

@@ -9,8 +9,8 @@ import (
 	"lambent.dev/lambent/internal/awsapi"
 )
 
-//go:embed schema.txt
-var schemaText string
+//go:embed schema.gz
+var schema string
 
 // API describes the API to the wire layer.
 var API = awsapi.Define(awsapi.Meta{
@@ -24,7 +24,7 @@ var API = awsapi.Define(awsapi.Meta{
 	JSONVersion:     "1.0",
 	XMLNamespace:    "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	QueryCompatible: true,
-}, schemaText)
+}, schema)
 
 // Handlers has one function per operation of the API. A nil one is an
 // operation that is not implemented.

@@ -9,8 +9,8 @@ import (
 	"lambent.dev/lambent/internal/awsapi"
 )
 
-//go:embed schema.txt
-var schemaText string
+//go:embed schema.gz
+var schema string
 
 // API describes the API to the wire layer.
 var API = awsapi.Define(awsapi.Meta{
@@ -21,7 +21,7 @@ var API = awsapi.Define(awsapi.Meta{
 	SigningName:    "s3",
 	Protocols:      []awsapi.Protocol{"rest-xml"},
 	XMLNamespace:   "http://s3.amazonaws.com/doc/2006-03-01/",
-}, schemaText)
+}, schema)
 
 // Handlers has one function per operation of the API. A nil one is an
 // operation that is not implemented.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 	"go.yaml.in/yaml/v3"
+
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // bundle are the BuildProperties of the build method esbuild
@@ -116,7 +118,7 @@ func (p *packer) bundledFunction(ctx context.Context, id string, r *recipe) ([]b
 		}
 		entries = append(entries, zipEntry{name: filepath.ToSlash(name), content: f.Contents})
 	}
-	slices.SortFunc(entries, func(a, b zipEntry) int { return strings.Compare(a.name, b.name) })
+	order.Sort(entries, func(a, b zipEntry) int { return strings.Compare(a.name, b.name) })
 	return zipFiles(entries)
 }
 

@@ -11,8 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
+
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // withPackages returns the zip of a folder with the packages that lie in another one. What the folder has itself counts.
@@ -34,7 +35,7 @@ func withPackages(dir, packages string) ([]byte, error) {
 			own = append(own, e)
 		}
 	}
-	slices.SortFunc(own, func(a, b zipEntry) int { return strings.Compare(a.name, b.name) })
+	order.Sort(own, func(a, b zipEntry) int { return strings.Compare(a.name, b.name) })
 	return zipFiles(own)
 }
 

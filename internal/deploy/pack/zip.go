@@ -12,9 +12,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // Limits on a folder that is zipped: those of Lambda for the unzipped code, and a bound on the number of files.
@@ -85,7 +86,7 @@ func folderFiles(dir string, limit int) ([]sourceFile, error) {
 		})
 		return nil
 	})
-	slices.SortFunc(files, func(a, b sourceFile) int { return strings.Compare(a.name, b.name) })
+	order.Sort(files, func(a, b sourceFile) int { return strings.Compare(a.name, b.name) })
 	return files, err
 }
 

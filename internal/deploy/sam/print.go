@@ -15,6 +15,7 @@ import (
 	gounicode "unicode"
 
 	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // idDigits are the digits of a digest that logical ids end with.
@@ -75,7 +76,7 @@ func (s jsonStyle) write(b *strings.Builder, v any, level int) {
 		names := x.names()
 		if s.sorted {
 			names = slices.Clone(names)
-			slices.SortFunc(names, func(a, b name) int { return strings.Compare(a.text, b.text) })
+			order.Sort(names, func(a, b name) int { return strings.Compare(a.text, b.text) })
 		}
 		s.writeItems(b, "{", "}", len(names), level, func(i int) {
 			quoteJSON(b, names[i].text)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -78,11 +79,11 @@ func loadHost(r store.Reader, name string) (*host, error) {
 	if h.mappings, err = record.List[Mapping](r, h.Scope.mappings(h.name.Domain).Span()); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(h.mappings, func(a, b Mapping) int { return len(b.Path) - len(a.Path) })
+	order.Sort(h.mappings, func(a, b Mapping) int { return len(b.Path) - len(a.Path) })
 	if h.rules, err = record.List[Rule](r, h.Scope.rules(h.name.Domain).Span()); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(h.rules, func(a, b Rule) int { return int(a.Priority) - int(b.Priority) })
+	order.Sort(h.rules, func(a, b Rule) int { return int(a.Priority) - int(b.Priority) })
 	if m := h.name.MutualTLS; m != nil {
 		h.pool = newClientPool(m.PEM)
 	}

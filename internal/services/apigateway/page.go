@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // Limits of a page of a list (https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApis.html).
@@ -17,7 +19,7 @@ const (
 
 // page returns a page of a list and the position of the next one. The list is put into the order of name, which is unique. A limit outside of what AWS takes is the default, as recorded.
 func page[T any](all []T, name func(v *T) string, position *string, limit *int32) (items []T, next *string, err error) {
-	slices.SortFunc(all, func(a, b T) int { return strings.Compare(name(&a), name(&b)) })
+	order.Sort(all, func(a, b T) int { return strings.Compare(name(&a), name(&b)) })
 	n := limitOf(limit)
 	from := 0
 	if position != nil && *position != "" {

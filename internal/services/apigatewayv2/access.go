@@ -10,8 +10,8 @@ import (
 
 // rule returns the access rule of a management call. Its action is the HTTP method, its resource the path
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html).
-func rule[In any](method string, path func(in *In) string) service.Access {
-	return service.On("apigateway:"+method, func(ctx context.Context, in *In) string {
+func rule[In any](method string, path func(in In) string) service.Access {
+	return service.On("apigateway:"+method, func(ctx context.Context, in In) string {
 		return "arn:aws:apigateway:" + service.RequestFrom(ctx).Region + "::" + path(in)
 	})
 }

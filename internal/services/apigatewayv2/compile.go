@@ -3,12 +3,12 @@ package apigatewayv2
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/gateway/authorizer"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/lib/reach"
 )
 
@@ -72,7 +72,7 @@ func compile(c *config, variables map[string]string) []compiled {
 		}
 		out = append(out, k)
 	}
-	slices.SortStableFunc(out, func(a, b compiled) int { return b.compare(&a) })
+	order.Stable(out, func(a, b compiled) int { return b.compare(&a) })
 	return out
 }
 

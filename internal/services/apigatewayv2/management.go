@@ -56,8 +56,8 @@ func (g *Gateway) managementService() service.Service {
 
 // manageRule returns the access rule of a call about a connection
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html).
-func manageRule[In any](method string, id func(in *In) string) service.Access {
-	return service.OnAll("execute-api:ManageConnections", func(ctx context.Context, in *In) ([]service.Target, error) {
+func manageRule[In any](method string, id func(in In) string) service.Access {
+	return service.OnAll("execute-api:ManageConnections", func(ctx context.Context, in In) ([]service.Target, error) {
 		t, err := targetOf(ctx)
 		if err != nil {
 			return nil, err

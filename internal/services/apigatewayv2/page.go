@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -57,7 +57,7 @@ func page[T any](list []T, p paging, idOf func(*T) string) ([]T, *string, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b T) int { return strings.Compare(idOf(&a), idOf(&b)) })
+	sorted := order.Sorted(list, func(a, b T) int { return strings.Compare(idOf(&a), idOf(&b)) })
 	from := 0
 	for from < len(sorted) && idOf(&sorted[from]) <= after && after != "" {
 		from++

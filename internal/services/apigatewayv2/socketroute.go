@@ -9,6 +9,7 @@ import (
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/lib/vtl"
 )
 
@@ -121,7 +122,7 @@ func compileIntegration(i *integration) (*socketIntegration, error) {
 		}
 		out.mappings[key] = expression{pieces: []piece{{reference: text}}}
 	}
-	for _, r := range slices.SortedFunc(slices.Values(i.Responses), func(a, b api.IntegrationResponse) int {
+	for _, r := range order.Sorted(i.Responses, func(a, b api.IntegrationResponse) int {
 		return rank(a.IntegrationResponseKey == defaultRoute) - rank(b.IntegrationResponseKey == defaultRoute)
 	}) {
 		s := socketResponse{}

@@ -84,8 +84,8 @@ func setAccess() map[string]service.Access {
 	}
 }
 
-func onSet[In any](operation string, set func(in *In) string) service.Access {
-	return service.On("cloudformation:"+operation, func(ctx context.Context, in *In) string {
+func onSet[In any](operation string, set func(in In) string) service.Access {
+	return service.On("cloudformation:"+operation, func(ctx context.Context, in In) string {
 		name := set(in)
 		if !strings.Contains(name, ":") {
 			name += ":*"
@@ -95,8 +95,8 @@ func onSet[In any](operation string, set func(in *In) string) service.Access {
 	})
 }
 
-func on[In any](operation string, stack func(in *In) string) service.Access {
-	return service.On("cloudformation:"+operation, func(ctx context.Context, in *In) string {
+func on[In any](operation string, stack func(in In) string) service.Access {
+	return service.On("cloudformation:"+operation, func(ctx context.Context, in In) string {
 		switch name := stack(in); {
 		case name == "":
 			return "*"

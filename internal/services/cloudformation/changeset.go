@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/property"
 	"lambent.dev/lambent/internal/deploy/template"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -137,7 +138,7 @@ func changeSetKind(in *cloudformation.CreateChangeSetInput, stack *stackRecord, 
 
 // removalsFirst returns changes in the order in which CloudFormation shows them: what is removed first, then by logical ids.
 func removalsFirst(changes []deploy.Change) []deploy.Change {
-	return slices.SortedStableFunc(slices.Values(changes), func(a, b deploy.Change) int {
+	return order.Sorted(changes, func(a, b deploy.Change) int {
 		rank := func(c deploy.Change) int {
 			if c.Action == deploy.Remove {
 				return 0
@@ -449,7 +450,7 @@ func (s *Service) listChangeSets(ctx context.Context, in *cloudformation.ListCha
 	err = s.Store.View(ctx, func(r store.Reader) error {
 		out.Summaries = out.Summaries[:0]
 		all, err := record.List[changeSetRecord](r, placeOf(ctx).changeSets(stack.ID).Span())
-		slices.SortFunc(all, func(a, b changeSetRecord) int { return a.Created.Compare(b.Created) })
+		order.Sort(all, func(a, b changeSetRecord) int { return a.Created.Compare(b.Created) })
 		for _, c := range all {
 			if c.wasExecuted() || c.Execution == obsolete {
 				continue

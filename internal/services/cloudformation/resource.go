@@ -8,6 +8,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -148,7 +149,7 @@ func (s *Service) listExports(ctx context.Context, _ *cloudformation.ListExports
 				}
 			}
 		}
-		slices.SortFunc(out.Exports, func(a, b cloudformation.Export) int { return compare(*a.Name, *b.Name) })
+		order.Sort(out.Exports, func(a, b cloudformation.Export) int { return compare(*a.Name, *b.Name) })
 		return err
 	})
 	return out, err

@@ -11,6 +11,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
@@ -149,7 +150,7 @@ func admit(tx store.Txn, p place, set *stackSetRecord, op *setOperationRecord) e
 		}
 		op.Status = cloudformation.StackSetOperationStatusQueued
 	}
-	slices.SortFunc(all, func(a, b setOperationRecord) int { return a.Created.Compare(b.Created) })
+	order.Sort(all, func(a, b setOperationRecord) int { return a.Created.Compare(b.Created) })
 	for i := 0; i <= len(all)-keptOperations; i++ {
 		if all[i].active() {
 			continue
@@ -355,7 +356,7 @@ func (s *Service) listStackSetOperations(ctx context.Context, in *cloudformation
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(all, func(a, b setOperationRecord) int { return b.Created.Compare(a.Created) })
+		order.Sort(all, func(a, b setOperationRecord) int { return b.Created.Compare(a.Created) })
 		from := 0
 		if in.NextToken != nil { // the operation that the page before ended with
 			from = 1 + slices.IndexFunc(all, func(o setOperationRecord) bool { return o.ID == *in.NextToken })

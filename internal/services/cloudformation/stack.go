@@ -9,6 +9,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -276,7 +277,7 @@ func (s *Service) allStacks(ctx context.Context) ([]stackRecord, error) {
 		all, err = record.List[stackRecord](r, placeOf(ctx).stacks())
 		return err
 	})
-	slices.SortFunc(all, func(a, b stackRecord) int { return b.Created.Compare(a.Created) })
+	order.Sort(all, func(a, b stackRecord) int { return b.Created.Compare(a.Created) })
 	return all, err
 }
 

@@ -66,17 +66,17 @@ func each(names []string, arn func(name string) string) []service.Target {
 	return out
 }
 
-func onApplication[In any](action string, name func(in *In) string) service.Access {
-	return service.On("codedeploy:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).applicationARN(name(in)) })
+func onApplication[In any](action string, name func(in In) string) service.Access {
+	return service.On("codedeploy:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).applicationARN(name(in)) })
 }
 
-func onConfig[In any](action string, name func(in *In) string) service.Access {
-	return service.On("codedeploy:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).configARN(name(in)) })
+func onConfig[In any](action string, name func(in In) string) service.Access {
+	return service.On("codedeploy:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).configARN(name(in)) })
 }
 
 // onGroup is the rule of an operation on a deployment group; a call that names none is about all of them.
-func onGroup[In any](action string, name func(in *In) (application, group string)) service.Access {
-	return service.On("codedeploy:"+action, func(ctx context.Context, in *In) string {
+func onGroup[In any](action string, name func(in In) (application, group string)) service.Access {
+	return service.On("codedeploy:"+action, func(ctx context.Context, in In) string {
 		application, group := name(in)
 		if application == "" && group == "" {
 			return "*"

@@ -199,8 +199,8 @@ func (s *Service) onStream(ctx context.Context, arn string) ([]service.Target, e
 	return []service.Target{target}, err
 }
 
-func onTableOf[In any](s *Service, action string, name func(in *In) string) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.onTable(ctx, name(in)) })
+func onTableOf[In any](s *Service, action string, name func(in In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) { return s.onTable(ctx, name(in)) })
 }
 
 // facts are what the condition keys of a request on items are made from.

@@ -2,11 +2,11 @@ package dynamodb
 
 import (
 	"container/heap"
-	"slices"
 	"sync"
 	"time"
 
 	"lambent.dev/lambent/internal/lib/attr"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // Contributors are the keys of a table or an index with most of its traffic. They are counted in memory, for tables that ask for it: in this process and in
@@ -166,7 +166,7 @@ func (c *contributors) report(id string, now time.Time, limit int) (since time.T
 		for _, k := range sum {
 			lists[i] = append(lists[i], k)
 		}
-		slices.SortFunc(lists[i], func(a, b contributor) int {
+		order.Sort(lists[i], func(a, b contributor) int {
 			if a.count != b.count {
 				return int(b.count*1e6) - int(a.count*1e6)
 			}

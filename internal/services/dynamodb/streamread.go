@@ -39,8 +39,8 @@ func (s *Service) streamAccess() map[string]service.Access {
 	}
 }
 
-func onStreamOf[In any](s *Service, action string, arn func(in *In) string) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.onStream(ctx, arn(in)) })
+func onStreamOf[In any](s *Service, action string, arn func(in In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) { return s.onStream(ctx, arn(in)) })
 }
 
 func (s *Service) listStreams(ctx context.Context, in *streams.ListStreamsInput) (*streams.ListStreamsOutput, error) {

@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
 	"lambent.dev/lambent/internal/lib/machineimage"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // hexOf returns hexadecimal digits that follow from a text.
@@ -66,7 +67,7 @@ func noInstances(ids []string) error {
 	return instances.notFound(ids...)
 }
 
-var imageFields = fields[api.Image]{
+var imageFields = fields[*api.Image]{
 	id:   func(i *api.Image) *string { return i.ImageId },
 	tags: func(i *api.Image) []api.Tag { return i.Tags },
 	values: map[string]func(*api.Image) []string{
@@ -116,7 +117,7 @@ func (s *Service) describeImages(ctx context.Context, in *api.DescribeImagesInpu
 		own := len(in.Owners) == 0 || slices.Contains(in.Owners, "amazon") || slices.Contains(in.Owners, amazonImages)
 		return len(in.ImageIds) > 0 && !slices.Contains(in.ImageIds, *i.ImageId) || !own
 	})
-	slices.SortFunc(shapes, func(a, b api.Image) int { return strings.Compare(*a.ImageId, *b.ImageId) })
+	order.Sort(shapes, func(a, b api.Image) int { return strings.Compare(*a.ImageId, *b.ImageId) })
 	out, next, err := choose(shapes, query{filters: in.Filters, max: in.MaxResults, token: in.NextToken}, &imageFields)
 	return &api.DescribeImagesOutput{Images: out, NextToken: next}, err
 }

@@ -22,7 +22,7 @@ var addresses = kind[address]{
 // publicBlock is what public addresses are from: the block for benchmarks of networks (RFC 2544), which is nobody's.
 const publicBlock = "198.18.0.0/15"
 
-var addressFields = fields[api.Address]{
+var addressFields = fields[*api.Address]{
 	id:   func(a *api.Address) *string { return a.AllocationId },
 	tags: func(a *api.Address) []api.Tag { return a.Tags },
 	values: map[string]func(*api.Address) []string{

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -36,7 +37,7 @@ func tagList(tags map[string]string) []api.Tag {
 	for k, v := range tags {
 		out = append(out, api.Tag{Key: &k, Value: &v})
 	}
-	slices.SortFunc(out, func(a, b api.Tag) int {
+	order.Sort(out, func(a, b api.Tag) int {
 		if *a.Key < *b.Key {
 			return -1
 		}

@@ -6,6 +6,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // dhcpSet is a set of DHCP options.
@@ -26,7 +27,7 @@ var dhcpSets = kind[dhcpSet]{
 // dhcpKeys are the options that a set may have (https://docs.aws.amazon.com/vpc/latest/userguide/VPC_DHCP_Options.html).
 var dhcpKeys = []string{"domain-name", "domain-name-servers", "ipv6-address-preferred-lease-time", "netbios-name-servers", "netbios-node-type", "ntp-servers"}
 
-var dhcpFields = fields[api.DhcpOptions]{
+var dhcpFields = fields[*api.DhcpOptions]{
 	id:   func(d *api.DhcpOptions) *string { return d.DhcpOptionsId },
 	tags: func(d *api.DhcpOptions) []api.Tag { return d.Tags },
 	values: map[string]func(*api.DhcpOptions) []string{
@@ -120,7 +121,7 @@ func dhcpConfigurations(in []api.NewDhcpConfiguration) ([]api.DhcpConfiguration,
 		}
 		out = append(out, made)
 	}
-	slices.SortStableFunc(out, func(a, b api.DhcpConfiguration) int {
+	order.Stable(out, func(a, b api.DhcpConfiguration) int {
 		return slices.Index(dhcpKeys, *a.Key) - slices.Index(dhcpKeys, *b.Key)
 	})
 	return out, nil

@@ -26,7 +26,7 @@ var endpoints = kind[endpoint]{
 	refs:  func(p *endpoint) []string { return append(slices.Clone(p.RouteTableIds), *p.VpcId) },
 }
 
-var endpointFields = fields[api.VpcEndpoint]{
+var endpointFields = fields[*api.VpcEndpoint]{
 	id:   func(p *api.VpcEndpoint) *string { return p.VpcEndpointId },
 	tags: func(p *api.VpcEndpoint) []api.Tag { return p.Tags },
 	values: map[string]func(*api.VpcEndpoint) []string{

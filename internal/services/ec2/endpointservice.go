@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // interfaceServices are the services that interface endpoints lead to, by the last part of their names
@@ -26,7 +27,7 @@ func servesEndpoint(region, name, typ string) bool {
 	return ok && slices.Contains(interfaceServices, short)
 }
 
-var endpointServiceFields = fields[api.ServiceDetail]{
+var endpointServiceFields = fields[*api.ServiceDetail]{
 	id:   func(d *api.ServiceDetail) *string { return d.ServiceId },
 	tags: func(d *api.ServiceDetail) []api.Tag { return d.Tags },
 	values: map[string]func(*api.ServiceDetail) []string{
@@ -85,7 +86,7 @@ func (s *Service) describeVpcEndpointServices(ctx context.Context, in *api.Descr
 			return nil, refuse("InvalidServiceName", "The Vpc Endpoint Service '%s' does not exist", name)
 		}
 	}
-	slices.SortFunc(shapes, func(a, b api.ServiceDetail) int { return strings.Compare(*a.ServiceId, *b.ServiceId) })
+	order.Sort(shapes, func(a, b api.ServiceDetail) int { return strings.Compare(*a.ServiceId, *b.ServiceId) })
 	out := &api.DescribeVpcEndpointServicesOutput{ServiceNames: []string{}}
 	var err error
 	out.ServiceDetails, out.NextToken, err = choose(shapes, query{filters: in.Filters, max: in.MaxResults, token: in.NextToken}, &endpointServiceFields)

@@ -21,12 +21,12 @@ type query struct {
 	token   *string
 }
 
-// fields are what objects of a shape A are filtered by.
+// fields are what objects are filtered by. A is a pointer to their shape: the compiler makes the methods once for all pointers, and once for each struct.
 type fields[A any] struct {
 	// id is what lists are sorted by, for those that have pages.
-	id     func(*A) *string
-	tags   func(*A) []api.Tag
-	values map[string]func(*A) []string
+	id     func(A) *string
+	tags   func(A) []api.Tag
+	values map[string]func(A) []string
 }
 
 func text(s *string) []string {
@@ -73,8 +73,8 @@ func anyOf(values []string) func(string) bool {
 
 // compile returns what tells whether an object matches all filters
 // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html).
-func (f *fields[A]) compile(filters []api.Filter) (func(*A) bool, error) {
-	var tests []func(*A) bool
+func (f *fields[A]) compile(filters []api.Filter) (func(A) bool, error) {
+	var tests []func(A) bool
 	for _, filter := range filters {
 		name := opt.Value(filter.Name)
 		values := f.of(name)
@@ -85,9 +85,9 @@ func (f *fields[A]) compile(filters []api.Filter) (func(*A) bool, error) {
 			return nil, refuse("FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200")
 		}
 		match := anyOf(filter.Values)
-		tests = append(tests, func(a *A) bool { return slices.ContainsFunc(values(a), match) })
+		tests = append(tests, func(a A) bool { return slices.ContainsFunc(values(a), match) })
 	}
-	return func(a *A) bool {
+	return func(a A) bool {
 		for _, test := range tests {
 			if !test(a) {
 				return false
@@ -98,12 +98,12 @@ func (f *fields[A]) compile(filters []api.Filter) (func(*A) bool, error) {
 }
 
 // of returns what a filter looks at, or nil for a name that is none.
-func (f *fields[A]) of(name string) func(*A) []string {
+func (f *fields[A]) of(name string) func(A) []string {
 	if values := f.values[name]; values != nil || f.tags == nil {
 		return values
 	}
-	tagged := func(value func(*api.Tag) []string) func(*A) []string {
-		return func(a *A) []string { return each(f.tags(a), value) }
+	tagged := func(value func(*api.Tag) []string) func(A) []string {
+		return func(a A) []string { return each(f.tags(a), value) }
 	}
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
 		return tagged(func(t *api.Tag) []string {
@@ -123,7 +123,7 @@ func (f *fields[A]) of(name string) func(*A) []string {
 }
 
 // list answers a describing call for the objects of a kind: those with the ids, all without, that match the filters, in pages.
-func list[R, A any](ctx context.Context, s *Service, k *kind[R], q query, f *fields[A], shape func(v *view, r *R) (A, error)) (out []A, next *string, err error) {
+func list[R, A any](ctx context.Context, s *Service, k *kind[R], q query, f *fields[*A], shape func(v *view, r *R) (A, error)) (out []A, next *string, err error) {
 	err = s.view(ctx, func(v *view) error {
 		records, err := wanted(v, k, q.ids)
 		if err != nil {
@@ -172,8 +172,21 @@ func wanted[R any](v *view, k *kind[R], ids []string) ([]R, error) {
 	return out, nil
 }
 
-// choose returns the page that a call asks for of those that match its filters. A token is the id behind which the page begins.
-func choose[A any](from []A, q query, f *fields[A]) (out []A, next *string, err error) {
+// choose returns the page that a call asks for of those that match its filters.
+func choose[A any](from []A, q query, f *fields[*A]) (out []A, next *string, err error) {
+	places, next, err := f.choose(len(from), func(i int) *A { return &from[i] }, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	out = make([]A, len(places))
+	for i, at := range places {
+		out[i] = from[at]
+	}
+	return out, next, nil
+}
+
+// choose returns the places of the page that a call asks for, of those among n objects that match its filters. A token is the id behind which the page begins.
+func (f *fields[A]) choose(n int, object func(i int) A, q query) (places []int, next *string, err error) {
 	match, err := f.compile(q.filters)
 	if err != nil {
 		return nil, nil, err
@@ -190,15 +203,14 @@ func choose[A any](from []A, q query, f *fields[A]) (out []A, next *string, err 
 		after = string(b)
 	}
 	size := int(opt.Value(q.max))
-	out = []A{}
-	for i := range from {
-		if after != "" && *f.id(&from[i]) <= after || !match(&from[i]) {
+	for i := range n {
+		if after != "" && *f.id(object(i)) <= after || !match(object(i)) {
 			continue
 		}
-		if size > 0 && len(out) == size {
-			return out, new(base64.URLEncoding.EncodeToString([]byte(*f.id(&out[size-1])))), nil
+		if size > 0 && len(places) == size {
+			return places, new(base64.URLEncoding.EncodeToString([]byte(*f.id(object(places[size-1]))))), nil
 		}
-		out = append(out, from[i])
+		places = append(places, i)
 	}
-	return out, nil, nil
+	return places, nil, nil
 }

@@ -31,7 +31,7 @@ var flowLogs = kind[flowLog]{
 	id:    func(f *flowLog) string { return *f.FlowLogId },
 }
 
-var flowLogFields = fields[api.FlowLog]{
+var flowLogFields = fields[*api.FlowLog]{
 	id:   func(f *api.FlowLog) *string { return f.FlowLogId },
 	tags: func(f *api.FlowLog) []api.Tag { return f.Tags },
 	values: map[string]func(*api.FlowLog) []string{

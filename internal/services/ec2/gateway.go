@@ -18,7 +18,7 @@ var internetGateways = kind[internetGateway]{
 	},
 }
 
-var internetGatewayFields = fields[api.InternetGateway]{
+var internetGatewayFields = fields[*api.InternetGateway]{
 	id:   func(g *api.InternetGateway) *string { return g.InternetGatewayId },
 	tags: func(g *api.InternetGateway) []api.Tag { return g.Tags },
 	values: map[string]func(*api.InternetGateway) []string{
@@ -149,7 +149,7 @@ var egressGateways = kind[egressGateway]{
 	refs: func(g *egressGateway) []string { return []string{*g.Attachments[0].VpcId} },
 }
 
-var egressGatewayFields = fields[api.EgressOnlyInternetGateway]{
+var egressGatewayFields = fields[*api.EgressOnlyInternetGateway]{
 	id:   func(g *api.EgressOnlyInternetGateway) *string { return g.EgressOnlyInternetGatewayId },
 	tags: func(g *api.EgressOnlyInternetGateway) []api.Tag { return g.Tags },
 }
@@ -233,7 +233,7 @@ var vpnGateways = kind[vpnGateway]{
 	},
 }
 
-var vpnGatewayFields = fields[api.VpnGateway]{
+var vpnGatewayFields = fields[*api.VpnGateway]{
 	id:   func(g *api.VpnGateway) *string { return g.VpnGatewayId },
 	tags: func(g *api.VpnGateway) []api.Tag { return g.Tags },
 	values: map[string]func(*api.VpnGateway) []string{

@@ -28,7 +28,7 @@ var interfaces = kind[iface]{
 	},
 }
 
-var interfaceFields = fields[api.NetworkInterface]{
+var interfaceFields = fields[*api.NetworkInterface]{
 	id:   func(i *api.NetworkInterface) *string { return i.NetworkInterfaceId },
 	tags: func(i *api.NetworkInterface) []api.Tag { return i.TagSet },
 	values: map[string]func(*api.NetworkInterface) []string{

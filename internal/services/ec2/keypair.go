@@ -38,7 +38,7 @@ var keyPairs = kind[keyPair]{
 	id:    func(k *keyPair) string { return *k.KeyPairId },
 }
 
-var keyPairFields = fields[api.KeyPairInfo]{
+var keyPairFields = fields[*api.KeyPairInfo]{
 	id:   func(k *api.KeyPairInfo) *string { return k.KeyPairId },
 	tags: func(k *api.KeyPairInfo) []api.Tag { return k.Tags },
 	values: map[string]func(*api.KeyPairInfo) []string{

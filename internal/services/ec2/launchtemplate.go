@@ -38,7 +38,7 @@ var templateVersions = kind[templateVersion]{
 // versionID is the key of a version, by which those of a template sort in their order.
 func versionID(id string, number int64) string { return fmt.Sprintf("%s/%010d", id, number) }
 
-var launchTemplateFields = fields[api.LaunchTemplate]{
+var launchTemplateFields = fields[*api.LaunchTemplate]{
 	id:   func(t *api.LaunchTemplate) *string { return t.LaunchTemplateId },
 	tags: func(t *api.LaunchTemplate) []api.Tag { return t.Tags },
 	values: map[string]func(*api.LaunchTemplate) []string{
@@ -333,7 +333,7 @@ func (s *Service) deleteLaunchTemplateVersions(ctx context.Context, in *api.Dele
 	})
 }
 
-var templateVersionFields = fields[api.LaunchTemplateVersion]{
+var templateVersionFields = fields[*api.LaunchTemplateVersion]{
 	id: func(v *api.LaunchTemplateVersion) *string {
 		return new(versionID(*v.LaunchTemplateId, *v.VersionNumber))
 	},

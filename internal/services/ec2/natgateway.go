@@ -19,7 +19,7 @@ var natGateways = kind[natGateway]{
 	id:    func(n *natGateway) string { return *n.NatGatewayId },
 }
 
-var natGatewayFields = fields[api.NatGateway]{
+var natGatewayFields = fields[*api.NatGateway]{
 	id:   func(n *api.NatGateway) *string { return n.NatGatewayId },
 	tags: func(n *api.NatGateway) []api.Tag { return n.Tags },
 	values: map[string]func(*api.NatGateway) []string{

@@ -9,6 +9,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // acl is a network access control list, with the subnets that are under it.
@@ -26,7 +27,7 @@ var acls = kind[acl]{
 	refs:  func(a *acl) []string { return []string{*a.VpcId} },
 }
 
-var aclFields = fields[api.NetworkAcl]{
+var aclFields = fields[*api.NetworkAcl]{
 	id:   func(a *api.NetworkAcl) *string { return a.NetworkAclId },
 	tags: func(a *api.NetworkAcl) []api.Tag { return a.Tags },
 	values: map[string]func(*api.NetworkAcl) []string{
@@ -112,7 +113,7 @@ func newACL(s scope, id, vpcID string) *acl {
 // add puts an entry in its place.
 func (a *acl) add(n api.NetworkAclEntry) {
 	a.Entries = append(a.Entries, n)
-	slices.SortStableFunc(a.Entries, func(x, y api.NetworkAclEntry) int {
+	order.Stable(a.Entries, func(x, y api.NetworkAclEntry) int {
 		if *x.Egress != *y.Egress {
 			if *x.Egress {
 				return -1

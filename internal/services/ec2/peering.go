@@ -34,7 +34,7 @@ var peerings = kind[peering]{
 	id: func(p *peering) string { return *p.VpcPeeringConnectionId },
 }
 
-var peeringFields = fields[api.VpcPeeringConnection]{
+var peeringFields = fields[*api.VpcPeeringConnection]{
 	id:   func(p *api.VpcPeeringConnection) *string { return p.VpcPeeringConnectionId },
 	tags: func(p *api.VpcPeeringConnection) []api.Tag { return p.Tags },
 	values: map[string]func(*api.VpcPeeringConnection) []string{

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/ec2"
+	"lambent.dev/lambent/internal/lib/order"
 )
 
 // prefixList is a list of blocks, in all of its versions.
@@ -79,7 +80,7 @@ func (v *view) somePrefixLists(ids []string) (out []prefixList, err error) {
 	if len(ids) == 0 {
 		out, err = all(v, &prefixLists)
 		out = append(awsPrefixLists(v.region), out...)
-		slices.SortFunc(out, func(a, b prefixList) int { return strings.Compare(*a.PrefixListId, *b.PrefixListId) })
+		order.Sort(out, func(a, b prefixList) int { return strings.Compare(*a.PrefixListId, *b.PrefixListId) })
 		return out, err
 	}
 	for _, id := range ids {
@@ -92,7 +93,7 @@ func (v *view) somePrefixLists(ids []string) (out []prefixList, err error) {
 	return out, nil
 }
 
-var managedListFields = fields[api.ManagedPrefixList]{
+var managedListFields = fields[*api.ManagedPrefixList]{
 	id:   func(p *api.ManagedPrefixList) *string { return p.PrefixListId },
 	tags: func(p *api.ManagedPrefixList) []api.Tag { return p.Tags },
 	values: map[string]func(*api.ManagedPrefixList) []string{
@@ -128,7 +129,7 @@ func (s *Service) describeManagedPrefixLists(ctx context.Context, in *api.Descri
 	})
 }
 
-var listFields = fields[api.PrefixList]{
+var listFields = fields[*api.PrefixList]{
 	id: func(p *api.PrefixList) *string { return p.PrefixListId },
 	values: map[string]func(*api.PrefixList) []string{
 		"prefix-list-id":   func(p *api.PrefixList) []string { return text(p.PrefixListId) },
@@ -156,7 +157,7 @@ func (s *Service) describePrefixLists(ctx context.Context, in *api.DescribePrefi
 	})
 }
 
-var listEntryFields = fields[api.PrefixListEntry]{id: func(n *api.PrefixListEntry) *string { return n.Cidr }}
+var listEntryFields = fields[*api.PrefixListEntry]{id: func(n *api.PrefixListEntry) *string { return n.Cidr }}
 
 func (s *Service) getManagedPrefixListEntries(ctx context.Context, in *api.GetManagedPrefixListEntriesInput) (*api.GetManagedPrefixListEntriesOutput, error) {
 	out := &api.GetManagedPrefixListEntriesOutput{}
@@ -172,7 +173,7 @@ func (s *Service) getManagedPrefixListEntries(ctx context.Context, in *api.GetMa
 		if version < 1 || version > int64(len(p.Entries)) {
 			return refuse("InvalidPrefixListVersion.NotFound", "The prefix list '%s' has no version %d", in.PrefixListId, version)
 		}
-		entries := slices.SortedFunc(slices.Values(p.Entries[version-1]), func(a, b api.PrefixListEntry) int { return strings.Compare(*a.Cidr, *b.Cidr) })
+		entries := order.Sorted(p.Entries[version-1], func(a, b api.PrefixListEntry) int { return strings.Compare(*a.Cidr, *b.Cidr) })
 		out.Entries, out.NextToken, err = choose(entries, query{max: in.MaxResults, token: in.NextToken}, &listEntryFields)
 		return err
 	})
@@ -193,7 +194,7 @@ func (s *Service) getManagedPrefixListAssociations(ctx context.Context, in *api.
 			shapes = append(shapes, api.PrefixListAssociation{ResourceId: &id, ResourceOwner: &v.account})
 		}
 		out.PrefixListAssociations, out.NextToken, err = choose(shapes, query{max: in.MaxResults, token: in.NextToken},
-			&fields[api.PrefixListAssociation]{id: func(a *api.PrefixListAssociation) *string { return a.ResourceId }})
+			&fields[*api.PrefixListAssociation]{id: func(a *api.PrefixListAssociation) *string { return a.ResourceId }})
 		return err
 	})
 }

@@ -25,7 +25,7 @@ var routeTables = kind[routeTable]{
 	},
 }
 
-var routeTableFields = fields[api.RouteTable]{
+var routeTableFields = fields[*api.RouteTable]{
 	id:   func(t *api.RouteTable) *string { return t.RouteTableId },
 	tags: func(t *api.RouteTable) []api.Tag { return t.Tags },
 	values: map[string]func(*api.RouteTable) []string{

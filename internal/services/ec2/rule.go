@@ -33,7 +33,7 @@ var rules = kind[rule]{
 	},
 }
 
-var ruleFields = fields[api.SecurityGroupRule]{
+var ruleFields = fields[*api.SecurityGroupRule]{
 	id:   func(r *api.SecurityGroupRule) *string { return r.SecurityGroupRuleId },
 	tags: func(r *api.SecurityGroupRule) []api.Tag { return r.Tags },
 	values: map[string]func(*api.SecurityGroupRule) []string{

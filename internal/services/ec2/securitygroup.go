@@ -21,7 +21,7 @@ var groups = kind[group]{
 	refs:  func(g *group) []string { return []string{*g.VpcId} },
 }
 
-var groupFields = fields[api.SecurityGroup]{
+var groupFields = fields[*api.SecurityGroup]{
 	id:     func(g *api.SecurityGroup) *string { return g.GroupId },
 	tags:   func(g *api.SecurityGroup) []api.Tag { return g.Tags },
 	values: groupValues(),
@@ -307,7 +307,7 @@ func (e *edit) dropGroup(g *group) error {
 	return nil
 }
 
-var groupForVPCFields = fields[api.SecurityGroupForVpc]{
+var groupForVPCFields = fields[*api.SecurityGroupForVpc]{
 	id:   func(g *api.SecurityGroupForVpc) *string { return g.GroupId },
 	tags: func(g *api.SecurityGroupForVpc) []api.Tag { return g.Tags },
 	values: map[string]func(*api.SecurityGroupForVpc) []string{

@@ -18,7 +18,7 @@ var subnets = kind[subnet]{
 	refs:  func(s *subnet) []string { return []string{*s.VpcId} },
 }
 
-var subnetFields = fields[api.Subnet]{
+var subnetFields = fields[*api.Subnet]{
 	id:   func(s *api.Subnet) *string { return s.SubnetId },
 	tags: func(s *api.Subnet) []api.Tag { return s.Tags },
 	values: map[string]func(*api.Subnet) []string{

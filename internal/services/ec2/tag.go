@@ -156,7 +156,7 @@ func (s *Service) deleteTags(ctx context.Context, in *api.DeleteTagsInput) (*api
 	})
 }
 
-var tagFields = fields[api.TagDescription]{
+var tagFields = fields[*api.TagDescription]{
 	id: func(t *api.TagDescription) *string { return new(*t.ResourceId + "\x00" + *t.Key) },
 	values: map[string]func(*api.TagDescription) []string{
 		"key":           func(t *api.TagDescription) []string { return text(t.Key) },

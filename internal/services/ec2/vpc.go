@@ -25,7 +25,7 @@ var vpcs = kind[vpc]{
 	},
 }
 
-var vpcFields = fields[api.Vpc]{
+var vpcFields = fields[*api.Vpc]{
 	id:   func(v *api.Vpc) *string { return v.VpcId },
 	tags: func(v *api.Vpc) []api.Tag { return v.Tags },
 	values: map[string]func(*api.Vpc) []string{

@@ -76,7 +76,7 @@ func zoneNamed(region string, name, id *string) (zone, error) {
 		*name, strings.Join(names, ", "))
 }
 
-var zoneFields = fields[api.AvailabilityZone]{values: map[string]func(*api.AvailabilityZone) []string{
+var zoneFields = fields[*api.AvailabilityZone]{values: map[string]func(*api.AvailabilityZone) []string{
 	"group-name":      func(z *api.AvailabilityZone) []string { return text(z.GroupName) },
 	"group-long-name": func(z *api.AvailabilityZone) []string { return text(z.GroupLongName) },
 	"message":         func(*api.AvailabilityZone) []string { return nil },
@@ -116,7 +116,7 @@ func (s *Service) describeAvailabilityZones(ctx context.Context, in *api.Describ
 	return &api.DescribeAvailabilityZonesOutput{AvailabilityZones: out}, err
 }
 
-var regionFields = fields[api.Region]{values: map[string]func(*api.Region) []string{
+var regionFields = fields[*api.Region]{values: map[string]func(*api.Region) []string{
 	"endpoint":      func(r *api.Region) []string { return text(r.Endpoint) },
 	"opt-in-status": func(r *api.Region) []string { return text(r.OptInStatus) },
 	"region-name":   func(r *api.Region) []string { return text(r.RegionName) },

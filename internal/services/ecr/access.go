@@ -43,16 +43,16 @@ func (s *Service) access() map[string]service.Access {
 }
 
 // on asks for permission on the repository that a call names.
-func on[In any](s *Service, action string, name func(in *In) (registryID *string, repository string)) service.Access {
-	return service.OnAll("ecr:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func on[In any](s *Service, action string, name func(in In) (registryID *string, repository string)) service.Access {
+	return service.OnAll("ecr:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		id, repository := name(in)
 		return s.targets(ctx, registry(ctx, id), repository)
 	})
 }
 
 // onARN is on for calls that name a repository by its ARN.
-func onARN[In any](s *Service, action string, resource func(in *In) string) service.Access {
-	return service.OnAll("ecr:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onARN[In any](s *Service, action string, resource func(in In) string) service.Access {
+	return service.OnAll("ecr:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		p, name, err := parseARN(resource(in))
 		if err != nil {
 			return nil, err

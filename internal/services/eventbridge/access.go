@@ -65,13 +65,13 @@ func (s *Service) access() map[string]service.Access {
 }
 
 // onNamed returns the rule of an operation on something of the caller's account and region.
-func onNamed[In any](action, prefix string, name func(in *In) string) service.Access {
-	return service.On("events:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).arn(prefix + name(in)) })
+func onNamed[In any](action, prefix string, name func(in In) string) service.Access {
+	return service.On("events:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).arn(prefix + name(in)) })
 }
 
 // onBus returns the rule of an operation on a bus, whose policy is asked too.
-func onBus[In any](s *Service, action string, name func(in *In) *string) service.Access {
-	return service.OnAll("events:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onBus[In any](s *Service, action string, name func(in In) *string) service.Access {
+	return service.OnAll("events:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		p, bus := busNamed(ctx, name(in))
 		t, err := s.busTarget(ctx, busKey{p, bus}, "")
 		return []service.Target{t}, err
@@ -79,8 +79,8 @@ func onBus[In any](s *Service, action string, name func(in *In) *string) service
 }
 
 // onRule returns the rule of an operation on a rule, for which the policy of its bus is asked too.
-func onRule[In any](s *Service, action string, name func(in *In) (*string, string)) service.Access {
-	return service.OnAll("events:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onRule[In any](s *Service, action string, name func(in In) (*string, string)) service.Access {
+	return service.OnAll("events:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		bus, rule := name(in)
 		return s.targetsOfRule(ctx, bus, rule)
 	})

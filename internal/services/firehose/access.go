@@ -32,6 +32,6 @@ func (s *Service) access() map[string]service.Access {
 	}
 }
 
-func on[In any](action string, name func(in *In) string) service.Access {
-	return service.On("firehose:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).arn(name(in)) })
+func on[In any](action string, name func(in In) string) service.Access {
+	return service.On("firehose:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).arn(name(in)) })
 }

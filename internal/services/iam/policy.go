@@ -12,6 +12,7 @@ import (
 	engine "lambent.dev/lambent/internal/auth/iam"
 	"lambent.dev/lambent/internal/auth/token"
 	api "lambent.dev/lambent/internal/awsapi/iam"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -221,7 +222,7 @@ func (s *IAM) listPolicies(ctx context.Context, in *api.ListPoliciesInput) (*api
 		}
 		return in.OnlyAttached != nil && *in.OnlyAttached && u.attached[arn] == 0
 	})
-	slices.SortFunc(items, func(a, b managed) int {
+	order.Sort(items, func(a, b managed) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.arn(), b.arn()))
 	})
 	out := &api.ListPoliciesOutput{}

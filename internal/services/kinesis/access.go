@@ -101,19 +101,19 @@ func (s *Service) access() map[string]service.Access {
 	}
 }
 
-func onStream[In any](s *Service, action string, of func(in *In) target) service.Access {
-	return service.OnAll("kinesis:"+action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.streamTargets(ctx, of(in)) })
+func onStream[In any](s *Service, action string, of func(in In) target) service.Access {
+	return service.OnAll("kinesis:"+action, func(ctx context.Context, in In) ([]service.Target, error) { return s.streamTargets(ctx, of(in)) })
 }
 
-func onConsumer[In any](s *Service, action string, of func(in *In) consumerNamed) service.Access {
-	return service.OnAll("kinesis:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onConsumer[In any](s *Service, action string, of func(in In) consumerNamed) service.Access {
+	return service.OnAll("kinesis:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		return s.consumerTargets(ctx, of(in))
 	})
 }
 
 // onResource returns the rule of an operation on a stream or a consumer.
-func onResource[In any](s *Service, action string, of func(in *In) string) service.Access {
-	return service.OnAll("kinesis:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onResource[In any](s *Service, action string, of func(in In) string) service.Access {
+	return service.OnAll("kinesis:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		arn := of(in)
 		what, err := resourceOf(ctx, arn, nil)
 		switch {

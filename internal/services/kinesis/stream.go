@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	api "lambent.dev/lambent/internal/awsapi/kinesis"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -147,7 +147,7 @@ func loadStream(r store.Reader, p place, name string) (*stream, error) {
 			st.open = append(st.open, row.Value)
 		}
 	}
-	slices.SortFunc(st.open, func(a, b shardRecord) int { return a.Start.compare(b.Start) })
+	order.Sort(st.open, func(a, b shardRecord) int { return a.Start.compare(b.Start) })
 	return st, nil
 }
 

@@ -105,8 +105,8 @@ func (s *Service) keyAccess() map[string]service.Access {
 }
 
 // on returns the rule of an operation on the key that fill says.
-func on[In any](s *Service, operation string, fill func(in *In, q *question)) service.Access {
-	return service.OnAll("kms:"+operation, func(ctx context.Context, in *In) ([]service.Target, error) {
+func on[In any](s *Service, operation string, fill func(in In, q *question)) service.Access {
+	return service.OnAll("kms:"+operation, func(ctx context.Context, in In) ([]service.Target, error) {
 		q := &question{action: "kms:" + operation}
 		fill(in, q)
 		return s.ask(ctx, q)

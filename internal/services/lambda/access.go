@@ -186,13 +186,13 @@ func (c conditions) vpc(in *api.VpcConfig) conditions {
 }
 
 // on is the rule of an operation on the function that its input names, with the function's resource policy.
-func on[In any](l *Lambda, action string, name func(in *In) (string, *string)) service.Access {
-	return onWith(l, action, name, func(*In) conditions { return nil })
+func on[In any](l *Lambda, action string, name func(in In) (string, *string)) service.Access {
+	return onWith(l, action, name, func(In) conditions { return nil })
 }
 
 // onWith is on with condition keys.
-func onWith[In any](l *Lambda, action string, name func(in *In) (string, *string), keys func(in *In) conditions) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onWith[In any](l *Lambda, action string, name func(in In) (string, *string), keys func(in In) conditions) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		fn, qualifier := name(in)
 		r, err := parseRef(ctx, fn, qualifier)
 		if err != nil {
@@ -205,8 +205,8 @@ func onWith[In any](l *Lambda, action string, name func(in *In) (string, *string
 }
 
 // withProvider adds to a rule that the caller must be allowed to have functions run on the capacity provider that the input names.
-func withProvider[In any](rule service.Access, config func(in *In) *api.CapacityProviderConfig) service.Access {
-	return service.OnAll(rule.Action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func withProvider[In any](rule service.Access, config func(in In) *api.CapacityProviderConfig) service.Access {
+	return service.OnAll(rule.Action, func(ctx context.Context, in In) ([]service.Target, error) {
 		list, err := rule.Targets(ctx, in)
 		if c := config(in); err == nil && c != nil && c.LambdaManagedInstancesCapacityProviderConfig != nil {
 			list = append(list, service.Target{Action: "lambda:PassCapacityProvider", ARN: c.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn})
@@ -216,8 +216,8 @@ func withProvider[In any](rule service.Access, config func(in *In) *api.Capacity
 }
 
 // onCapacity is the rule of an operation on the capacity provider that its input names.
-func onCapacity[In any](action string, name func(in *In) string) service.Access {
-	return service.On(action, func(ctx context.Context, in *In) string {
+func onCapacity[In any](action string, name func(in In) string) service.Access {
+	return service.On(action, func(ctx context.Context, in In) string {
 		s, short := parseCapacity(ctx, name(in))
 		if short == "" {
 			return name(in)
@@ -227,8 +227,8 @@ func onCapacity[In any](action string, name func(in *In) string) service.Access 
 }
 
 // onLayer is the rule of an operation on the layer version that its input names, with the version's policy.
-func onLayer[In any](l *Lambda, action string, name func(in *In) (string, int64)) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onLayer[In any](l *Lambda, action string, name func(in In) (string, int64)) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		layer, number := name(in)
 		r := layerOf(ctx, layer, number)
 		t := service.Target{ARN: r.arn(), Owner: r.account}

@@ -302,13 +302,13 @@ func (l *Lambda) listDurableExecutionsByFunction(ctx context.Context, in *api.Li
 }
 
 // onExecution is the rule of an operation on the execution that its input names.
-func onExecution[In any](action string, arn func(in *In) string) service.Access {
-	return service.On(action, func(_ context.Context, in *In) string { return arn(in) })
+func onExecution[In any](action string, arn func(in In) string) service.Access {
+	return service.On(action, func(_ context.Context, in In) string { return arn(in) })
 }
 
 // onCallback is the rule of an operation on the execution of a callback.
-func onCallback[In any](action string, id func(in *In) string) service.Access {
-	return service.OnAll(action, func(_ context.Context, in *In) ([]service.Target, error) {
+func onCallback[In any](action string, id func(in In) string) service.Access {
+	return service.OnAll(action, func(_ context.Context, in In) ([]service.Target, error) {
 		r, _, _, err := durable.ParseCallback(id(in))
 		if err != nil {
 			return nil, service.Errorf("InvalidParameterValueException", "Invalid callback id: %s", id(in)).WithStatus(http.StatusBadRequest)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -95,7 +96,7 @@ func (l *Logs) describeLogStreams(ctx context.Context, in *api.DescribeLogStream
 		return nil, err
 	}
 	if in.OrderBy == "LastEventTime" {
-		slices.SortStableFunc(all, func(a, b stream) int { return cmp.Compare(a.Last, b.Last) })
+		order.Stable(all, func(a, b stream) int { return cmp.Compare(a.Last, b.Last) })
 	}
 	if in.Descending != nil && *in.Descending {
 		slices.Reverse(all)

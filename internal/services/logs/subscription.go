@@ -17,6 +17,7 @@ import (
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -81,7 +82,7 @@ func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptio
 			return service.Errorf("LimitExceededException", "Resource limit exceeded. A log group has at most %d subscription filters: delete one of %s first.", maxSubscriptions, g.Name)
 		}
 		g.Subscriptions = append(g.Subscriptions, sub)
-		slices.SortFunc(g.Subscriptions, func(a, b subscription) int { return cmp.Compare(a.Name, b.Name) })
+		order.Sort(g.Subscriptions, func(a, b subscription) int { return cmp.Compare(a.Name, b.Name) })
 		return nil
 	})
 }

@@ -24,6 +24,6 @@ func access() map[string]service.Access {
 	}
 }
 
-func onPipe[In any](action string, name func(in *In) string) service.Access {
-	return service.On("pipes:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).arn(name(in)) })
+func onPipe[In any](action string, name func(in In) string) service.Access {
+	return service.On("pipes:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).arn(name(in)) })
 }

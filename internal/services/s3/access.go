@@ -111,8 +111,8 @@ func (p bucketPolicy) forCaller(ctx context.Context, account string, block publi
 }
 
 // onBucket is the rule of an operation on one bucket.
-func onBucket[In any](s *Service, action string, name func(in *In) string) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onBucket[In any](s *Service, action string, name func(in In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		t, err := s.bucketTarget(ctx, name(in))
 		return []service.Target{t}, err
 	})
@@ -120,8 +120,8 @@ func onBucket[In any](s *Service, action string, name func(in *In) string) servi
 
 // onPolicy is the rule of an operation on the policy of a bucket. The policy has no say where the root of the bucket's account calls, so that nobody locks
 // a bucket for good: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html.
-func onPolicy[In any](s *Service, action string, name func(in *In) string) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onPolicy[In any](s *Service, action string, name func(in In) string) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		t, err := s.bucketTarget(ctx, name(in))
 		if p := service.RequestFrom(ctx).Principal; p.Kind == service.Root && p.Account == t.Owner {
 			t.Policy = ""
@@ -131,8 +131,8 @@ func onPolicy[In any](s *Service, action string, name func(in *In) string) servi
 }
 
 // onObject is the rule of an operation on one object.
-func onObject[In any](s *Service, action string, name func(in *In) (bucketName, key string)) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onObject[In any](s *Service, action string, name func(in In) (bucketName, key string)) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		b, k := name(in)
 		t, err := s.objectTarget(ctx, b, k, nil)
 		return []service.Target{t}, err
@@ -147,8 +147,8 @@ type named struct {
 
 // onVersion is the rule of an operation on one object that needs another permission when the request names a version:
 // s3:GetObject and s3:GetObjectVersion.
-func onVersion[In any](s *Service, action, versionAction string, name func(in *In) named) service.Access {
-	return service.OnAll(action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onVersion[In any](s *Service, action, versionAction string, name func(in In) named) service.Access {
+	return service.OnAll(action, func(ctx context.Context, in In) ([]service.Target, error) {
 		n := name(in)
 		t, err := s.objectTarget(ctx, n.bucket, n.key, n.id)
 		if n.id != nil {

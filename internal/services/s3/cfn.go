@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -228,7 +229,7 @@ func stackTags(c service.ResourceCall, p *bucketProperties) []api.Tag {
 	for _, t := range p.Tags {
 		tags = append(tags, api.Tag{Key: t.Key, Value: t.Value})
 	}
-	slices.SortFunc(tags, func(a, b api.Tag) int { return strings.Compare(a.Key, b.Key) })
+	order.Sort(tags, func(a, b api.Tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags
 }
 

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	api "lambent.dev/lambent/internal/awsapi/s3"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -466,7 +467,7 @@ func parseTagging(header string) ([]tag, error) {
 		}
 		tags = append(tags, tag{name, value})
 	}
-	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
+	order.Sort(tags, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags, checkObjectTags(tags)
 }
 

@@ -12,6 +12,7 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/s3"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/lib/arn"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -153,7 +154,7 @@ func (s *Service) replicate(tx store.Txn, b *bucket, object string, v *version) 
 		return wrap("read replication rules", err)
 	}
 	rules := slices.Clone(c.Rules)
-	slices.SortStableFunc(rules, func(x, y api.ReplicationRule) int { return int(deref(y.Priority)) - int(deref(x.Priority)) })
+	order.Stable(rules, func(x, y api.ReplicationRule) int { return int(deref(y.Priority)) - int(deref(x.Priority)) })
 	var targets []string
 	for i := range rules {
 		to := targetOf(&rules[i])

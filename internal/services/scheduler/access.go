@@ -26,12 +26,12 @@ func access() map[string]service.Access {
 	}
 }
 
-func onGroup[In any](action string, name func(in *In) string) service.Access {
-	return service.On("scheduler:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).groupARN(name(in)) })
+func onGroup[In any](action string, name func(in In) string) service.Access {
+	return service.On("scheduler:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).groupARN(name(in)) })
 }
 
-func onSchedule[In any](action string, name func(in *In) (*string, string)) service.Access {
-	return service.On("scheduler:"+action, func(ctx context.Context, in *In) string {
+func onSchedule[In any](action string, name func(in In) (*string, string)) service.Access {
+	return service.On("scheduler:"+action, func(ctx context.Context, in In) string {
 		group, schedule := name(in)
 		return placeOf(ctx).scheduleARN(groupName(group), schedule)
 	})

@@ -55,19 +55,19 @@ func (s *Service) guarded(ctx context.Context, registry, arn string) ([]service.
 	return []service.Target{{ARN: arn, Policy: r.Policy}}, storeError(err)
 }
 
-func onRegistry[In any](s *Service, action string, name func(in *In) string) service.Access {
-	return service.OnAll("schemas:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onRegistry[In any](s *Service, action string, name func(in In) string) service.Access {
+	return service.OnAll("schemas:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		return s.guarded(ctx, name(in), placeOf(ctx).registryARN(name(in)))
 	})
 }
 
-func onSchema[In any](s *Service, action string, name func(in *In) (registry, schema string)) service.Access {
-	return service.OnAll("schemas:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onSchema[In any](s *Service, action string, name func(in In) (registry, schema string)) service.Access {
+	return service.OnAll("schemas:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		registry, schema := name(in)
 		return s.guarded(ctx, registry, placeOf(ctx).schemaARN(registry, schema))
 	})
 }
 
-func onDiscoverer[In any](action string, id func(in *In) string) service.Access {
-	return service.On("schemas:"+action, func(ctx context.Context, in *In) string { return placeOf(ctx).discovererARN(id(in)) })
+func onDiscoverer[In any](action string, id func(in In) string) service.Access {
+	return service.On("schemas:"+action, func(ctx context.Context, in In) string { return placeOf(ctx).discovererARN(id(in)) })
 }

@@ -68,8 +68,8 @@ func (s *Service) access() map[string]service.Access {
 type conditions map[string]string
 
 // on returns the rule of an operation on the secret that named returns.
-func on[In any](s *Service, operation string, named func(in *In) (id string, c conditions)) service.Access {
-	return service.OnAll("secretsmanager:"+operation, func(ctx context.Context, in *In) ([]service.Target, error) {
+func on[In any](s *Service, operation string, named func(in In) (id string, c conditions)) service.Access {
+	return service.OnAll("secretsmanager:"+operation, func(ctx context.Context, in In) ([]service.Target, error) {
 		id, c := named(in)
 		return s.targets(ctx, id, c)
 	})

@@ -91,8 +91,8 @@ func createTargets(ctx context.Context, in *api.CreateTopicInput) ([]service.Tar
 }
 
 // on returns the rule of an operation on a resource without a policy of its own. Its ARN is checked by the operation.
-func on[In any](action string, arn func(in *In) string) service.Access {
-	return service.OnAll("sns:"+action, func(_ context.Context, in *In) ([]service.Target, error) {
+func on[In any](action string, arn func(in In) string) service.Access {
+	return service.OnAll("sns:"+action, func(_ context.Context, in In) ([]service.Target, error) {
 		t := service.Target{ARN: arn(in)}
 		if p, _, err := parseARN(t.ARN, ""); err == nil {
 			t.Owner = p.account
@@ -101,8 +101,8 @@ func on[In any](action string, arn func(in *In) string) service.Access {
 	})
 }
 
-func onTopic[In any](s *Service, action string, arn func(in *In) string) service.Access {
-	return service.OnAll("sns:"+action, func(ctx context.Context, in *In) ([]service.Target, error) { return s.targets(ctx, arn(in)) })
+func onTopic[In any](s *Service, action string, arn func(in In) string) service.Access {
+	return service.OnAll("sns:"+action, func(ctx context.Context, in In) ([]service.Target, error) { return s.targets(ctx, arn(in)) })
 }
 
 // targets returns the target of a call on a topic, with the topic's policy.

@@ -51,8 +51,8 @@ func (s *Service) access() map[string]service.Access {
 }
 
 // onURL returns the rule of an operation on the queue of a URL. A queue's policy may open it to anyone, so callers without credentials are evaluated too.
-func onURL[In any](s *Service, action string, url func(in *In) string) service.Access {
-	a := service.OnAll("sqs:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onURL[In any](s *Service, action string, url func(in In) string) service.Access {
+	a := service.OnAll("sqs:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		p, name, err := resolve(ctx, url(in))
 		if err != nil {
 			return nil, err
@@ -69,8 +69,8 @@ func draining(a service.Access) service.Access {
 	return a
 }
 
-func onARN[In any](s *Service, action string, arn func(in *In) string) service.Access {
-	return service.OnAll("sqs:"+action, func(ctx context.Context, in *In) ([]service.Target, error) {
+func onARN[In any](s *Service, action string, arn func(in In) string) service.Access {
+	return service.OnAll("sqs:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
 		p, name, ok := resolveARN(arn(in))
 		if !ok {
 			return []service.Target{{ARN: arn(in)}}, nil

@@ -12,6 +12,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/sqs"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -180,7 +181,7 @@ func (s *Service) isDeadLetterQueue(r store.Reader, q *queue) (bool, error) {
 // tasksOf returns the tasks of a source, the newest first.
 func tasksOf(r store.Reader, p place, source string) ([]moveTask, error) {
 	tasks, err := record.List[moveTask](r, p.tasks(source).Span())
-	slices.SortFunc(tasks, func(a, b moveTask) int { return int(b.Started - a.Started) })
+	order.Sort(tasks, func(a, b moveTask) int { return int(b.Started - a.Started) })
 	return tasks, err
 }
 

@@ -37,12 +37,12 @@ func resourceOf(ctx context.Context, name string) string {
 	return name
 }
 
-func one[In any](operation string, name func(in *In) string) service.Access {
-	return service.On("ssm:"+operation, func(ctx context.Context, in *In) string { return resourceOf(ctx, name(in)) })
+func one[In any](operation string, name func(in In) string) service.Access {
+	return service.On("ssm:"+operation, func(ctx context.Context, in In) string { return resourceOf(ctx, name(in)) })
 }
 
-func many[In any](operation string, names func(in *In) []string) service.Access {
-	return service.OnAll("ssm:"+operation, func(ctx context.Context, in *In) ([]service.Target, error) {
+func many[In any](operation string, names func(in In) []string) service.Access {
+	return service.OnAll("ssm:"+operation, func(ctx context.Context, in In) ([]service.Target, error) {
 		var out []service.Target
 		for _, n := range names(in) {
 			out = append(out, service.Target{ARN: resourceOf(ctx, n)})

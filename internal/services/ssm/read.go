@@ -11,6 +11,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/secretsmanager"
 	api "lambent.dev/lambent/internal/awsapi/ssm"
 	"lambent.dev/lambent/internal/lib/opt"
+	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -166,7 +167,7 @@ func (s *Service) getParameters(ctx context.Context, in *api.GetParametersInput)
 			return nil, err
 		}
 	}
-	slices.SortFunc(out.Parameters, func(a, b api.Parameter) int { return strings.Compare(*a.Name, *b.Name) })
+	order.Sort(out.Parameters, func(a, b api.Parameter) int { return strings.Compare(*a.Name, *b.Name) })
 	return out, nil
 }
 

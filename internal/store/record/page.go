@@ -29,6 +29,17 @@ func Page[T any](ctx context.Context, s store.Store, prefix key.Key, p Paging, k
 
 // PageRows is [Page] for records whose keys go on in another way than with a name: keep gets the whole key, which is valid until it returns.
 func PageRows[T any](ctx context.Context, s store.Store, prefix key.Key, p Paging, keep func(k []byte, v T) bool) (next *string, err error) {
+	return page(ctx, s, prefix, p, func(k, value []byte) (bool, error) {
+		var v T
+		if err := decode(k, value, &v); err != nil {
+			return false, err
+		}
+		return keep(k, v), nil
+	})
+}
+
+// page is what [PageRows] does for records of all types; keep gets them as they are stored.
+func page(ctx context.Context, s store.Store, prefix key.Key, p Paging, keep func(k, value []byte) (bool, error)) (next *string, err error) {
 	span := prefix.Span()
 	if p.NamePrefix != "" {
 		span = prefix.StrPrefix(p.NamePrefix).Span()
@@ -43,7 +54,7 @@ func PageRows[T any](ctx context.Context, s store.Store, prefix key.Key, p Pagin
 	err = s.View(ctx, func(r store.Reader) error {
 		n := 0
 		last := []byte{0} // before every name
-		for row, err := range Range[T](r, span) {
+		for row, err := range r.Range(span) {
 			if err != nil {
 				return err
 			}
@@ -52,7 +63,11 @@ func PageRows[T any](ctx context.Context, s store.Store, prefix key.Key, p Pagin
 				next = &token
 				return nil
 			}
-			if keep(row.Key, row.Value) {
+			kept, err := keep(row.Key, row.Value)
+			if err != nil {
+				return err
+			}
+			if kept {
 				n++
 			}
 			last = append(last[:0], row.Key[len(prefix):]...)

@@ -36,10 +36,16 @@ func get(r store.Reader, key []byte, v any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	err = decode(key, b, v)
+	return err == nil, err
+}
+
+// decode sets v, a pointer, to the record b at key.
+func decode(key, b []byte, v any) error {
 	if err := json.Unmarshal(b, v); err != nil {
-		return false, fmt.Errorf("decode record %q: %w", key, err)
+		return fmt.Errorf("decode record %q: %w", key, err)
 	}
-	return true, nil
+	return nil
 }
 
 // Has reports whether there is a value at key.
@@ -81,9 +87,7 @@ func Range[T any](r store.Reader, span store.Span) iter.Seq2[Row[T], error] {
 		for p, err := range r.Range(span) {
 			row := Row[T]{Key: p.Key}
 			if err == nil {
-				if err = json.Unmarshal(p.Value, &row.Value); err != nil {
-					err = fmt.Errorf("decode record %q: %w", p.Key, err)
-				}
+				err = decode(p.Key, p.Value, &row.Value)
 			}
 			if !yield(row, err) || err != nil {
 				return
@@ -95,11 +99,26 @@ func Range[T any](r store.Reader, span store.Span) iter.Seq2[Row[T], error] {
 // List returns the records of span.
 func List[T any](r store.Reader, span store.Span) ([]T, error) {
 	var out []T
-	for row, err := range Range[T](r, span) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row.Value)
+	err := each(r, span, func() any {
+		var v T
+		out = append(out, v)
+		return &out[len(out)-1]
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// each decodes the records of span, each into what next returns for it.
+func each(r store.Reader, span store.Span, next func() any) error {
+	for p, err := range r.Range(span) {
+		if err != nil {
+			return err
+		}
+		if err := decode(p.Key, p.Value, next()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
