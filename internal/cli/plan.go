@@ -66,13 +66,28 @@ func (a *app) plan(ctx context.Context, cl *client.Client, d deployment) (change
 	}
 	p, err := a.propose(ctx, cl, d, options.Bucket, application)
 	if p.id != "" && p.create {
-		defer func() { err = errors.Join(err, cl.DeleteStack(ctx, d.stack, rand.Text())) }()
+		defer func() { err = errors.Join(err, a.discard(ctx, cl, d.stack)) }()
 	}
 	if err != nil || !p.changes {
 		return nil, err
 	}
 	defer func() { err = errors.Join(cl.DeleteChangeSet(ctx, p.id), err) }()
 	return cl.Changes(ctx, p.id)
+}
+
+// discard deletes the stack of a plan, and waits until it is gone: a deploy that comes next would meet it.
+func (a *app) discard(ctx context.Context, cl *client.Client, stack string) error {
+	if err := cl.DeleteStack(ctx, stack, rand.Text()); err != nil {
+		return err
+	}
+	for {
+		if done, err := settled(ctx, cl, stack); done || err != nil {
+			return err
+		}
+		if err := a.pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // planned is a kind of change, as it is shown.

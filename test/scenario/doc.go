@@ -14,7 +14,7 @@
 //	http METHOD URL [BODY [HEADER: VALUE]…]   an unsigned request; the answer has status and body
 //	presign VAR METHOD SERVICE Operation JSON SECONDS   a presigned URL, made by boto3 whatever the client
 //	lambent ARG…                  run the command line; ! lambent expects it to fail; stdout and stderr check the output
-//	eventually REGEXP ARG…        run the command line until its output matches, for at most 10 s
+//	eventually REGEXP ARG…        run the command line until its output matches, for at most 30 s
 //	advance DURATION              move the platform's clock, such as 90s or 24h; the time of day by which clients sign stays
 //	now VAR [DURATION]            the platform's time, or that much later, in seconds since 1970
 //	crash                         kill -9 the platform and start it again on the same data

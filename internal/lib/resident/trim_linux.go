@@ -17,7 +17,7 @@ func Trim() error {
 	if err != nil {
 		return err
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return err
 	}
@@ -32,24 +32,32 @@ func Trim() error {
 // area is a range of addresses.
 type area struct{ from, to uintptr }
 
-// readOnly returns the areas of a file that the process cannot write; maps is in the form of /proc/PID/maps (proc_pid_maps(5)). A private area that can be written
-// has to be left alone: it would lose what was written.
+// readOnly returns the areas of a file that the process cannot write and has not written; maps is in the form of /proc/PID/smaps (proc_pid_smaps(5)). An area that has pages of its own
+// would lose them: in a program that is linked dynamically the loader writes addresses into some, and makes them read-only then.
 func readOnly(maps []byte, file string) (areas []area) {
+	candidate := false // the last area may be given back
 	for line := range bytes.Lines(maps) {
 		f := strings.Fields(string(line))
-		if len(f) < 6 || !strings.HasPrefix(f[1], "r-") || strings.Join(f[5:], " ") != file {
-			continue
+		switch {
+		case len(f) >= 5 && strings.Contains(f[0], "-"): // the head of an area
+			var a area
+			if a, candidate = parsed(f[0]); candidate {
+				candidate = len(f) >= 6 && strings.HasPrefix(f[1], "r-") && strings.Join(f[5:], " ") == file
+			}
+			if candidate {
+				areas = append(areas, a)
+			}
+		case candidate && len(f) >= 2 && f[0] == "Anonymous:" && f[1] != "0":
+			areas, candidate = areas[:len(areas)-1], false
 		}
-		first, end, _ := strings.Cut(f[0], "-")
-		from, err := strconv.ParseUint(first, 16, 64)
-		if err != nil {
-			continue
-		}
-		to, err := strconv.ParseUint(end, 16, 64)
-		if err != nil {
-			continue
-		}
-		areas = append(areas, area{uintptr(from), uintptr(to)})
 	}
 	return areas
+}
+
+// parsed returns the area that two hexadecimal addresses name.
+func parsed(addresses string) (area, bool) {
+	first, end, _ := strings.Cut(addresses, "-")
+	from, err1 := strconv.ParseUint(first, 16, 64)
+	to, err2 := strconv.ParseUint(end, 16, 64)
+	return area{uintptr(from), uintptr(to)}, err1 == nil && err2 == nil
 }

@@ -9,8 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestOnlyPartsOfTheProgramThatCannotBeWritten(t *testing.T) {
+func TestOnlyPartsOfTheProgramThatAreNotWritten(t *testing.T) {
 	maps := `00400000-01fe5000 r-xp 00000000 fe:00 11217724                           /opt/my apps/lambent
+Size:              28564 kB
+Private_Dirty:         0 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr mw me sd
+003f0000-00400000 r--p 00000000 fe:00 11217724                           /opt/my apps/lambent
+Private_Dirty:        12 kB
+Anonymous:            12 kB
+VmFlags: rd mr mw me ac sd
 01fe5000-042f0000 r--p 01be5000 fe:00 11217724                           /opt/my apps/lambent
 042f0000-043cd000 rw-p 03ef0000 fe:00 11217724                           /opt/my apps/lambent
 043cd000-06422000 rw-p 00000000 00:00 0

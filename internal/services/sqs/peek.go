@@ -3,6 +3,7 @@ package sqs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,11 +22,12 @@ func (s *Service) servePeek(w http.ResponseWriter, r *http.Request) {
 	if err != nil || limit < 1 || limit > maxPeek {
 		limit = 10
 	}
-	messages, err := s.peek(r.Context(), front.RouteVar(r, "account"), front.RouteVar(r, "region"), front.RouteVar(r, "name"), limit)
+	account, region, name := front.RouteVar(r, "account"), front.RouteVar(r, "region"), front.RouteVar(r, "name")
+	messages, err := s.peek(r.Context(), account, region, name, limit)
 	if err != nil {
 		status, text := http.StatusInternalServerError, "The queue cannot be read now. Try again."
 		if service.Code(err) == codeNoQueue {
-			status, text = http.StatusNotFound, "There is no queue of this name in this account and region."
+			status, text = http.StatusNotFound, fmt.Sprintf("There is no queue %q in %s of account %s. lambent aws sqs list-queues shows those that are there.", name, region, account)
 		}
 		http.Error(w, text, status)
 		return

@@ -6,11 +6,13 @@ import pathlib
 import subprocess
 import sys
 import time
+from urllib.parse import quote
 
 from celery import Celery
 
 address = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
-app = Celery("tasks", broker=f"sqs://{os.environ['AWS_ACCESS_KEY_ID']}:{os.environ['AWS_SECRET_ACCESS_KEY']}@{address}//")
+key, secret = (quote(os.environ[name], safe="") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+app = Celery("tasks", broker=f"sqs://{key}:{secret}@{address}//")
 app.conf.update(
     task_default_queue="celery-tasks",
     broker_transport_options={"region": "us-east-1", "is_secure": False, "wait_time_seconds": 5, "polling_interval": 0.1, "visibility_timeout": 30},
