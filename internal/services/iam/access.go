@@ -48,6 +48,10 @@ func (s *IAM) targets(ctx context.Context, in reflect.Value) ([]service.Target, 
 			path = "/"
 		}
 		t.ARN = "arn:aws:iam::" + acct + ":policy" + path + textOf(in, "PolicyName")
+	case textOf(in, "OpenIDConnectProviderArn") != "":
+		t.ARN = textOf(in, "OpenIDConnectProviderArn")
+	case textOf(in, "Url") != "":
+		t.ARN = oidcARN(acct, strings.TrimPrefix(textOf(in, "Url"), "https://"))
 	case textOf(in, "PolicyArn") != "":
 		t.ARN = textOf(in, "PolicyArn")
 	case in.FieldByName("UserName").IsValid():

@@ -49,6 +49,7 @@ type everything struct {
 	users, roles, groups []entity
 	policies             []managed
 	profiles             []profile
+	providers            []oidcProvider
 	use                  usage
 }
 
@@ -70,6 +71,9 @@ func (s *IAM) everything(ctx context.Context) (e everything, err error) {
 		if e.profiles, err = record.List[profile](r, all(acct, "profile").Span()); err != nil {
 			return err
 		}
+		if e.providers, err = record.List[oidcProvider](r, all(acct, "oidc").Span()); err != nil {
+			return err
+		}
 		e.use, err = usageOf(r, acct)
 		return err
 	})
@@ -87,7 +91,7 @@ func (s *IAM) getAccountSummary(ctx context.Context, _ *api.GetAccountSummaryInp
 	}
 	return &api.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(len(e.users)), "Groups": int32(len(e.groups)), "Roles": int32(len(e.roles)), "Policies": int32(len(e.policies)),
-		"InstanceProfiles": int32(len(e.profiles)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
+		"InstanceProfiles": int32(len(e.profiles)), "Providers": int32(len(e.providers)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
 		"AccessKeysPerUserQuota": keyQuota, "GroupsPerUserQuota": groupQuota, "VersionsPerPolicyQuota": versionQuota, "PolicySizeQuota": managedSize,
 		"AttachedPoliciesPerRoleQuota": attachQuota, "AttachedPoliciesPerUserQuota": attachQuota, "AttachedPoliciesPerGroupQuota": attachQuota,
 		"UserPolicySizeQuota": int32(user.inlineSize()), "GroupPolicySizeQuota": int32(group.inlineSize()), "RolePolicySizeQuota": int32(role.inlineSize()),

@@ -101,13 +101,18 @@ func (s *IAM) boundaryUpdate(ctx context.Context, k kind, name string, old, now 
 	return nil
 }
 
-func (s *IAM) tagUpdate(ctx context.Context, k kind, name string, old, now []api.Tag) error {
-	var drop []string
+// dropped returns the keys of old tags that now has not.
+func dropped(old, now []api.Tag) (keys []string) {
 	for _, t := range old {
 		if !slices.ContainsFunc(now, func(n api.Tag) bool { return n.Key == t.Key }) {
-			drop = append(drop, t.Key)
+			keys = append(keys, t.Key)
 		}
 	}
+	return keys
+}
+
+func (s *IAM) tagUpdate(ctx context.Context, k kind, name string, old, now []api.Tag) error {
+	drop := dropped(old, now)
 	if k == role {
 		if len(drop) > 0 {
 			if err := s.call(ctx, "UntagRole", &api.UntagRoleInput{RoleName: name, TagKeys: drop}); err != nil {

@@ -1,12 +1,12 @@
-// Package iam is the IAM service: users, groups, roles, access keys, policies and instance
-// profiles, and the [auth.Directory] over them that every call's authentication and authorisation
-// rests on.
+// Package iam is the IAM service: users, groups, roles, access keys, policies, instance profiles
+// and OpenID Connect providers, and the [auth.Directory] over them that every call's
+// authentication and authorisation rests on.
 //
 // It is strongly consistent: a change is in force for the next call. Every write commits with a
 // hook that drops the directory's cache before the caller gets its answer.
 //
 // What it deliberately is not: there is no console sign-in (login profiles, MFA devices, password
-// policies), no identity providers, no certificates and no credential reports; their operations
+// policies), no SAML providers, no certificates and no credential reports; their operations
 // have no handler. AWS's managed policies are those of managed.go; others do not exist here.
 //
 // # Keys
@@ -14,6 +14,7 @@
 //	iam/ACCOUNT//user|role|group/lower-case name   an entity, with its inline policies
 //	iam/ACCOUNT//policy/lower-case name            a customer managed policy with its versions
 //	iam/ACCOUNT//profile/lower-case name           an instance profile
+//	iam/ACCOUNT//oidc/host and path of the URL     an OpenID Connect provider
 //	iam/ACCOUNT//alias/name                        the account's alias
 //	iam///key/ACCESS KEY ID                        an access key, its secret sealed
 //

@@ -20,6 +20,9 @@ func profileKey(account, name string) key.Key {
 	return all(account, "profile").Str(strings.ToLower(name))
 }
 
+// oidcKey is by the issuer's URL without its scheme; letters of different case differ.
+func oidcKey(account, url string) key.Key { return all(account, "oidc").Str(url) }
+
 func aliasKey(account, name string) key.Key { return all(account, "alias").Str(name) }
 
 func accessKeyKey(id string) key.Key { return all("", "key").Str(id) }

@@ -79,6 +79,12 @@ func (s *IAM) handlers() *api.Handlers {
 		TagPolicy: s.tagPolicy, UntagPolicy: s.untagPolicy, ListPolicyTags: s.listPolicyTags,
 		TagInstanceProfile: s.tagInstanceProfile, UntagInstanceProfile: s.untagInstanceProfile,
 
+		CreateOpenIDConnectProvider: s.createOpenIDConnectProvider, GetOpenIDConnectProvider: s.getOpenIDConnectProvider,
+		ListOpenIDConnectProviders: s.listOpenIDConnectProviders, DeleteOpenIDConnectProvider: s.deleteOpenIDConnectProvider,
+		AddClientIDToOpenIDConnectProvider: s.addClientIDToOpenIDConnectProvider, RemoveClientIDFromOpenIDConnectProvider: s.removeClientIDFromOpenIDConnectProvider,
+		UpdateOpenIDConnectProviderThumbprint: s.updateOpenIDConnectProviderThumbprint, TagOpenIDConnectProvider: s.tagOpenIDConnectProvider,
+		UntagOpenIDConnectProvider: s.untagOpenIDConnectProvider, ListOpenIDConnectProviderTags: s.listOpenIDConnectProviderTags,
+
 		CreateAccountAlias: s.createAccountAlias, DeleteAccountAlias: s.deleteAccountAlias, ListAccountAliases: s.listAccountAliases,
 		GetAccountSummary: s.getAccountSummary, GetAccountAuthorizationDetails: s.getAccountAuthorizationDetails,
 		SimulateCustomPolicy: s.simulateCustomPolicy, SimulatePrincipalPolicy: s.simulatePrincipalPolicy,
