@@ -67,12 +67,17 @@ def protocols():
                 expect(e.response["Error"]["QueryErrorCode"], "InvalidParameterCombinationException", f"{protocol} error")
         else:
             sys.exit(f"{protocol}: a value and values are accepted")
+        alarm = {"AlarmName": f"alarm-{protocol}", "Namespace": space, "MetricName": "Latency", "Statistic": "Maximum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.5, "ComparisonOperator": "GreaterThanThreshold"}
+        cw.put_metric_alarm(**alarm)
+        got = cw.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
+        expect([{k: a[k] for k in alarm} for a in got], [alarm], f"{protocol} alarm")
+        cw.delete_alarms(AlarmNames=[alarm["AlarmName"]])
         try:
-            cw.put_metric_alarm(AlarmName="a", EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold")
+            cw.put_anomaly_detector(Namespace=space, MetricName="Latency", Stat="Average")
         except ClientError as e:
-            expect("PutMetricAlarm" in e.response["Error"]["Message"], True, f"{protocol} alarm: {e}")
+            expect("PutAnomalyDetector" in e.response["Error"]["Message"], True, f"{protocol} anomaly detector: {e}")
         else:
-            sys.exit("an alarm is accepted")
+            sys.exit("an anomaly detector is accepted")
 
 
 def status(url):
