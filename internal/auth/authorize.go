@@ -186,7 +186,7 @@ func (a *Authorizer) document(name, text string, role iam.Role) (iam.Document, e
 
 // enginePrincipal translates the contract's principal to the engine's.
 func enginePrincipal(p *service.Principal) iam.Principal {
-	out := iam.Principal{Account: p.Account, ARN: p.ARN, RoleARN: p.RoleARN, UserID: p.UserID, Service: p.Service}
+	out := iam.Principal{Account: p.Account, ARN: p.ARN, RoleARN: p.RoleARN, UserID: p.UserID, Service: p.Service, Provider: p.Provider}
 	switch p.Kind {
 	case service.Anonymous:
 		out.Kind = iam.Anonymous

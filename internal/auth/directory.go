@@ -124,3 +124,12 @@ type Role struct {
 	// MaxSession is the longest session, in seconds.
 	MaxSession int32
 }
+
+// OIDCProvider is what STS needs to know of an OpenID Connect provider.
+type OIDCProvider struct {
+	ARN string
+	// URL is the issuer without its scheme, which is https. The names of the condition keys about its tokens begin with it.
+	URL string
+	// ClientIDs are the audiences that tokens may have.
+	ClientIDs []string
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"lambent.dev/lambent/internal/auth/oidc"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/accesslog"
@@ -45,13 +46,12 @@ type functionPort interface {
 }
 
 // gateway builds the shared parts of the data planes of API Gateway.
-func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender) *gateway {
+func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, sender *deliver.Sender, issuers *oidc.Verifier) *gateway {
 	reached := p.reached(s)
-	issuers := integration.NewTransport(integration.TransportOptions{Dial: reached.Dialer(reach.Internet)})
 	g := &gateway{
 		functions: &integration.Functions{Direct: functions, Streams: functions, Sender: sender, Door: p.deps.Door, Random: p.deps.Random},
 		services:  &integration.Services{Requests: ownRequests{s}, Sender: sender, Random: p.deps.Random},
-		tokens:    authorizer.NewTokens(authorizer.TokensOptions{HTTP: deliver.NewClient(issuers, 0), Clock: p.deps.Clock}),
+		tokens:    authorizer.NewTokens(issuers, p.deps.Clock),
 		rates:     throttle.New(p.apiRate()),
 		reach:     reached,
 		access:    accesslog.NewWriter(logs, sender, p.deps.Log),

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"lambent.dev/lambent/internal/auth/oidc"
+	"lambent.dev/lambent/internal/deliver"
+	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/lib/reach"
 )
 
@@ -18,6 +21,12 @@ func (p *parts) reached(s *Server) *reach.Policy {
 			return s.front.Dial(ctx)
 		},
 	}
+}
+
+// issuers returns what proves tokens by the keys of their issuers.
+func (p *parts) issuers(s *Server) *oidc.Verifier {
+	transport := integration.NewTransport(integration.TransportOptions{Dial: p.reached(s).Dialer(reach.Internet)})
+	return oidc.New(oidc.Options{HTTP: deliver.NewClient(transport, 0), Clock: p.deps.Clock})
 }
 
 const (

@@ -41,6 +41,9 @@ type Principal struct {
 	// MFA tells whether the session was made with multi-factor authentication.
 	MFA bool
 
+	// Provider is the ARN of the identity provider that vouches for an Anonymous caller, who has a token of it and no credentials yet.
+	Provider string
+
 	// Service is the calling service, such as "s3.amazonaws.com", for a ServicePrincipal.
 	Service string
 	// SourceARN and SourceAccount name the resource on whose behalf a service calls (aws:SourceArn, aws:SourceAccount).

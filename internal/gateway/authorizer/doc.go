@@ -5,11 +5,6 @@
 // function is kept in a [Results] by the values of its identity sources; the policy in it is evaluated for every request, so that a kept policy which names one
 // method refuses the others, as on AWS.
 //
-// [Tokens] verifies JSON Web Tokens against the key sets of their issuers. The keys of an issuer are fetched when they are first needed, when a token
-// names one that is not known, and when they are old; each fetch is bounded in time and size, and an issuer is not asked more often than every
-// [refetchAfter], whatever comes in. A token that was verified is remembered until it or its issuer's keys expire, which makes a warm check a look-up.
-//
-// # Locks
-//
-// issuer.mu guards the keys of one issuer and is a leaf; nobody holds it while keys are fetched.
+// [Tokens] checks JSON Web Tokens, which package oidc proves by the key sets of their issuers. A token that was verified is remembered until it or its issuer's
+// keys expire, which makes a warm check a look-up.
 package authorizer

@@ -7,39 +7,26 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"lambent.dev/lambent/internal/auth/oidc"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/lib/lru"
 )
 
 const (
-	// maxTokens bounds the verified tokens that are remembered, maxToken the length of one in bytes.
+	// maxTokens bounds the verified tokens that are remembered, maxToken the length of one that an API takes in bytes.
 	maxTokens = 16384
 	maxToken  = 16 << 10
 )
 
-// algorithms are the signatures that are accepted. Those with shared secrets and none are not among them.
-func algorithms() []jose.SignatureAlgorithm {
-	return []jose.SignatureAlgorithm{
-		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
-	}
-}
-
 // Tokens verifies JSON Web Tokens. Make one with [NewTokens]. It is safe for concurrent use.
 type Tokens struct {
-	http     *http.Client
+	prover   *oidc.Verifier
 	clock    clock.Clock
-	local    func(ctx context.Context, issuer string) ([]byte, bool, error)
-	fetches  chan struct{}
 	verified *lru.Cache[tokenKey, *verifiedToken]
-
-	mu      sync.Mutex // makes looking up and adding an issuer one step
-	issuers *lru.Cache[string, *issuer]
 }
 
 // tokenKey names a token that an issuer is said to have made.
@@ -51,12 +38,9 @@ type verifiedToken struct {
 	until  time.Time // of the keys
 }
 
-// NewTokens returns a verifier that knows no keys yet.
-func NewTokens(o TokensOptions) *Tokens {
-	return &Tokens{
-		http: o.HTTP, clock: o.Clock, local: o.Local, fetches: make(chan struct{}, maxFetches),
-		verified: lru.New[tokenKey, *verifiedToken](maxTokens), issuers: lru.New[string, *issuer](maxIssuers),
-	}
+// NewTokens returns a checker of tokens that prover proves.
+func NewTokens(prover *oidc.Verifier, c clock.Clock) *Tokens {
+	return &Tokens{prover: prover, clock: c, verified: lru.New[tokenKey, *verifiedToken](maxTokens)}
 }
 
 // Rule says which tokens an API accepts.
@@ -150,31 +134,13 @@ func (t *Tokens) proven(ctx context.Context, token string, rule *Rule) (*Claims,
 	if len(token) > maxToken {
 		return nil, badToken("the token is too long", nil)
 	}
-	signed, err := jwt.ParseSigned(token, algorithms())
-	if err != nil {
-		var other *jose.ErrUnexpectedSignatureAlgorithm
-		if errors.As(err, &other) {
-			return nil, badToken("signing method "+string(other.Got)+" is invalid", nil)
-		}
-		return nil, badToken("token contains an invalid number of segments or is not a JSON Web Token", err)
-	}
-	if len(signed.Headers) != 1 {
-		return nil, badToken("the token must have one signature", nil)
-	}
-	key, until, err := t.key(ctx, t.known(rule.Issuer), signed.Headers[0].KeyID, signed.Headers[0].Algorithm)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		description := "the issuer has no such key"
-		if errors.Is(err, errUnreachable) {
-			description = "JWKS communication error"
-		}
-		return nil, badToken(description, err)
-	}
-	var body json.RawMessage
-	if err := signed.Claims(key.Key, &body); err != nil {
-		return nil, badToken("the signature of the token is not valid", err)
+	body, until, err := t.prover.Prove(ctx, token, rule.Issuer)
+	var unproven *oidc.Error
+	switch {
+	case errors.As(err, &unproven):
+		return nil, badToken(unproven.Description, unproven.Err)
+	case err != nil:
+		return nil, err
 	}
 	claims, err := readClaims(body)
 	if err != nil {

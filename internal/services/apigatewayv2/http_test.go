@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"lambent.dev/lambent/internal/auth/oidc"
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/gateway/accesslog"
@@ -116,7 +117,7 @@ func newSite(t testing.TB, issuer http.RoundTripper) *site {
 	sender := deliver.New(deps, roles{})
 	o.Functions.Sender, o.Functions.Door, o.Functions.Random = sender, deps.Door, rand.Reader
 	o.Services = &backend.Services{Requests: s, Sender: sender, Random: rand.Reader}
-	o.Tokens = authorizer.NewTokens(authorizer.TokensOptions{HTTP: &http.Client{Transport: issuer}, Clock: s.clock})
+	o.Tokens = authorizer.NewTokens(oidc.New(oidc.Options{HTTP: &http.Client{Transport: issuer}, Clock: s.clock}), s.clock)
 	o.Traces = trace.NewRecorder(s.clock)
 	o.Access = accesslog.NewWriter(s, sender, slog.New(slog.DiscardHandler))
 	t.Cleanup(o.Access.Close)

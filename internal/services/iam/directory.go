@@ -157,3 +157,19 @@ func (s *IAM) Role(ctx context.Context, name string) (out *auth.Role, err error)
 	})
 	return out, err
 }
+
+// OIDCProvider finds the provider of an issuer's URL for STS; nil when there is none.
+func (s *IAM) OIDCProvider(ctx context.Context, account, issuer string) (out *auth.OIDCProvider, err error) {
+	url, ok := strings.CutPrefix(issuer, "https://")
+	if !ok {
+		return nil, nil
+	}
+	err = s.deps.Store.View(ctx, func(r store.Reader) error {
+		p, ok, err := record.Get[oidcProvider](r, oidcKey(account, url))
+		if ok {
+			out = &auth.OIDCProvider{ARN: p.arn(), URL: p.URL, ClientIDs: p.ClientIDs}
+		}
+		return err
+	})
+	return out, err
+}

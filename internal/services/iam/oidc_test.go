@@ -111,3 +111,23 @@ func TestPoliciesNameOpenIDConnectProviders(t *testing.T) {
 		t.Errorf("list = %q", got)
 	}
 }
+
+func TestSTSFindsProvidersByTheirIssuer(t *testing.T) {
+	p, ctx := newPlatform(t), as(root)
+	call[api.CreateOpenIDConnectProviderOutput](t, p, ctx, "CreateOpenIDConnectProvider", &api.CreateOpenIDConnectProviderInput{Url: issuerURL, ClientIDList: []string{"app"}})
+	for _, tc := range []struct{ account, issuer, want string }{
+		{account, issuerURL, issuerARN},
+		{account, issuerURL + "/", ""},
+		{account, strings.TrimPrefix(issuerURL, "https://"), ""},
+		{account, strings.Replace(issuerURL, "https", "http", 1), ""},
+		{"111111111111", issuerURL, ""},
+	} {
+		got, err := p.dir.OIDCProvider(ctx, tc.account, tc.issuer)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case (got != nil) != (tc.want != ""), got != nil && (got.ARN != tc.want || got.URL != "id.example.com/tenants/one" || !slices.Equal(got.ClientIDs, []string{"app"})):
+			t.Errorf("%s of %s = %+v, want %q", tc.issuer, tc.account, got, tc.want)
+		}
+	}
+}

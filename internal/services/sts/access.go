@@ -9,13 +9,15 @@ import (
 
 // access names what each operation needs. GetCallerIdentity, GetSessionToken and
 // GetAccessKeyInfo need no permission: the first is answered even to callers that are denied it.
+// AssumeRoleWithWebIdentity has no credentials: it asks the door about the caller that its token proves.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (s *STS) access() map[string]service.Access {
 	return map[string]service.Access{
-		"GetCallerIdentity": {Action: "sts:GetCallerIdentity", Open: true},
-		"GetSessionToken":   {Action: "sts:GetSessionToken", Open: true},
-		"GetAccessKeyInfo":  service.OnAny("sts:GetAccessKeyInfo"),
-		"AssumeRole":        service.OnAll("sts:AssumeRole", s.assumeTargets),
+		"GetCallerIdentity":         {Action: "sts:GetCallerIdentity", Open: true},
+		"GetSessionToken":           {Action: "sts:GetSessionToken", Open: true},
+		"GetAccessKeyInfo":          service.OnAny("sts:GetAccessKeyInfo"),
+		"AssumeRole":                service.OnAll("sts:AssumeRole", s.assumeTargets),
+		"AssumeRoleWithWebIdentity": {Action: webIdentityAction, Open: true, Anonymous: true},
 		"GetFederationToken": service.On("sts:GetFederationToken", func(ctx context.Context, in *api.GetFederationTokenInput) string {
 			return "arn:aws:sts::" + service.RequestFrom(ctx).Account + ":federated-user/" + in.Name
 		}),

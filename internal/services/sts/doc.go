@@ -11,6 +11,11 @@
 // on AWS, the root user may assume roles that trust its account: it is the user of a platform on
 // one's own machine.
 //
-// What it deliberately is not: no SAML, web identities, delegated or root sessions, no MFA; these
-// operations have no handler, and SerialNumber and TokenCode are refused.
+// A web identity token is taken from issuers that the role's account has as OpenID Connect providers,
+// proven by their keys (package oidc); the role's trust policy then decides about that provider as
+// the Federated principal. The identity providers that AWS knows without one, such as
+// accounts.google.com, need one here.
+//
+// What it deliberately is not: no SAML, delegated or root sessions, no MFA; these operations have no
+// handler, and SerialNumber, TokenCode and ProviderId are refused.
 package sts

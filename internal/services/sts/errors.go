@@ -17,3 +17,10 @@ func denied(format string, args ...any) *service.Error {
 func unsupported(operation, parameter string) *service.Error {
 	return service.Unsupported("ValidationError", operation, parameter)
 }
+
+// badIdentity is the error of a web identity token that is not accepted.
+func badIdentity(cause error, format string, args ...any) *service.Error {
+	e := service.Errorf("InvalidIdentityToken", format, args...).WithStatus(http.StatusBadRequest)
+	e.Err = cause
+	return e
+}

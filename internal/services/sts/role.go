@@ -31,27 +31,7 @@ func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.Ass
 	if role == nil {
 		return nil, denied("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", p.ARN, in.RoleArn)
 	}
-	length, err := roleLength(&p, role, in.DurationSeconds)
-	if err != nil {
-		return nil, err
-	}
-	sess := roleSession(role, in.RoleSessionName)
-	if err := inherit(sess, &p, in); err != nil {
-		return nil, err
-	}
-	packed, err := restrict(sess, in.Policy, in.PolicyArns, in.Tags)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range in.TransitiveTagKeys {
-		if _, ok := sess.Tags[key]; !ok {
-			return nil, invalid("The specified transitive tag key %s must be included in the requested tags.", key)
-		}
-		if !slices.Contains(sess.Transitive, key) {
-			sess.Transitive = append(sess.Transitive, key)
-		}
-	}
-	creds, err := s.issue(sess, length)
+	sess, creds, packed, err := s.open(&p, role, in)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +40,32 @@ func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.Ass
 		out.SourceIdentity = &sess.SourceIdentity
 	}
 	return out, nil
+}
+
+// open makes the session of a role that p may assume, with what the call asks for, its credentials, and how much of the limit on policies and tags it uses, in percent.
+func (s *STS) open(p *service.Principal, role *auth.Role, in *api.AssumeRoleInput) (sess *token.Session, creds *api.Credentials, packed *int32, err error) {
+	length, err := roleLength(p, role, in.DurationSeconds)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	sess = roleSession(role, in.RoleSessionName)
+	if err := inherit(sess, p, in); err != nil {
+		return nil, nil, nil, err
+	}
+	packed, err = restrict(sess, in.Policy, in.PolicyArns, in.Tags)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, key := range in.TransitiveTagKeys {
+		if _, ok := sess.Tags[key]; !ok {
+			return nil, nil, nil, invalid("The specified transitive tag key %s must be included in the requested tags.", key)
+		}
+		if !slices.Contains(sess.Transitive, key) {
+			sess.Transitive = append(sess.Transitive, key)
+		}
+	}
+	creds, err = s.issue(sess, length)
+	return sess, creds, packed, err
 }
 
 // roleLength returns the length of a role's session. A session that assumes another role gets an

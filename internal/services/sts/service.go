@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lambent.dev/lambent/internal/auth"
+	"lambent.dev/lambent/internal/auth/oidc"
 	"lambent.dev/lambent/internal/auth/token"
 	api "lambent.dev/lambent/internal/awsapi/sts"
 	"lambent.dev/lambent/internal/service"
@@ -13,26 +14,30 @@ import (
 // Roles finds roles. services/iam implements it; a nil role means that there is none.
 type Roles interface {
 	Role(ctx context.Context, arn string) (*auth.Role, error)
+	// OIDCProvider finds the OpenID Connect provider of an account for the URL of an issuer; nil when there is none.
+	OIDCProvider(ctx context.Context, account, issuer string) (*auth.OIDCProvider, error)
 }
 
 // STS is the service.
 type STS struct {
-	deps  service.Deps
-	ring  *token.Keyring
-	roles Roles
+	deps   service.Deps
+	ring   *token.Keyring
+	roles  Roles
+	tokens *oidc.Verifier
 }
 
 var _ port.Roles = (*STS)(nil)
 
-// New returns the service, and itself as the port by which services get the credentials of roles.
-func New(deps service.Deps, ring *token.Keyring, roles Roles) (service.Service, *STS) {
-	s := &STS{deps, ring, roles}
+// New returns the service, and itself as the port by which services get the credentials of roles. tokens proves web identities.
+func New(deps service.Deps, ring *token.Keyring, roles Roles, tokens *oidc.Verifier) (service.Service, *STS) {
+	s := &STS{deps, ring, roles, tokens}
 	h := api.Handlers{
-		GetCallerIdentity:  s.getCallerIdentity,
-		AssumeRole:         s.assumeRole,
-		GetSessionToken:    s.getSessionToken,
-		GetFederationToken: s.getFederationToken,
-		GetAccessKeyInfo:   s.getAccessKeyInfo,
+		GetCallerIdentity:         s.getCallerIdentity,
+		AssumeRole:                s.assumeRole,
+		AssumeRoleWithWebIdentity: s.assumeRoleWithWebIdentity,
+		GetSessionToken:           s.getSessionToken,
+		GetFederationToken:        s.getFederationToken,
+		GetAccessKeyInfo:          s.getAccessKeyInfo,
 	}
 	return service.Service{API: api.API, Operations: h.Bindings(), Access: s.access()}, s
 }

@@ -10,6 +10,8 @@ import (
 
 	"lambent.dev/lambent/internal/auth"
 	"lambent.dev/lambent/internal/auth/iam"
+	"lambent.dev/lambent/internal/auth/oidc"
+	"lambent.dev/lambent/internal/auth/oidc/oidctest"
 	"lambent.dev/lambent/internal/auth/sigv4"
 	"lambent.dev/lambent/internal/auth/token"
 	api "lambent.dev/lambent/internal/awsapi/sts"
@@ -35,6 +37,13 @@ func (r *roles) Role(_ context.Context, arn string) (*auth.Role, error) {
 	return &auth.Role{ARN: roleARN, Account: account, Name: "app", ID: "AROAAPP", Trust: r.trust, MaxSession: 7200}, nil
 }
 
+func (r *roles) OIDCProvider(_ context.Context, of, issuer string) (*auth.OIDCProvider, error) {
+	if of != account || issuer != issuerURL {
+		return nil, nil
+	}
+	return &auth.OIDCProvider{ARN: providerARN, URL: strings.TrimPrefix(issuer, "https://"), ClientIDs: []string{"app", "sts.amazonaws.com"}}, nil
+}
+
 func (r *roles) AccessKey(context.Context, string) (*auth.AccessKey, error) { return nil, nil }
 
 func (r *roles) Identity(_ context.Context, arn string) (*auth.Identity, error) {
@@ -54,6 +63,8 @@ type platform struct {
 	who   *auth.Authenticator
 	sts   *sts.STS
 	clock *clock.Fake
+	// issuer is the provider's, and has the key that signs.
+	issuer *oidctest.Issuer
 }
 
 func newPlatform(t *testing.T, trust string) *platform {
@@ -65,8 +76,9 @@ func newPlatform(t *testing.T, trust string) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.issuer = oidctest.New(issuerURL)
 	r := &roles{trust: `{"Version":"2012-10-17","Statement":[` + trust + `]}`}
-	svc, s := sts.New(service.Deps{Door: p.door, Clock: p.clock, Random: rand.Reader, Log: log}, ring, r)
+	svc, s := sts.New(service.Deps{Door: p.door, Clock: p.clock, Random: rand.Reader, Log: log}, ring, r, oidc.New(oidc.Options{HTTP: p.issuer.Client(), Clock: p.clock}))
 	p.sts = s
 	registry, err := dispatch.NewRegistry([]service.Service{svc}, nil)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"lambent.dev/lambent/internal/auth/oidc"
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -175,10 +176,10 @@ func TestTokensOfAUserPoolAdmit(t *testing.T) {
 	}
 	key := jose.JSONWebKey{Key: private, KeyID: "k", Algorithm: string(jose.ES256)}
 	f := newFixture(t)
-	f.plane.tokens = authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock, Local: func(_ context.Context, issuer string) ([]byte, bool, error) {
+	f.plane.tokens = authorizer.NewTokens(oidc.New(oidc.Options{Clock: f.clock, Local: func(_ context.Context, issuer string) ([]byte, bool, error) {
 		doc, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key.Public()}})
 		return doc, issuer == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc", err
-	}})
+	}}), f.clock)
 	f.answer("f", `{"statusCode":200,"body":"ok"}`)
 	sh := oneMethod(proxied(func(m *aws.Method) {
 		m.AuthorizationType, m.AuthorizerId, m.AuthorizationScopes = ptr("COGNITO_USER_POOLS"), ptr("pool"), []string{"read"}

@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"lambent.dev/lambent/internal/auth/oidc"
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/deliver"
@@ -75,7 +76,7 @@ func newFixture(t testing.TB) *fixture {
 	f.plane = New(Options{
 		Deps: deps, Functions: &integration.Functions{Direct: f, Streams: f, Sender: sender, Door: door{}, Random: rand.Reader},
 		Services: &integration.Services{Requests: f, Sender: sender, Random: rand.Reader},
-		Tokens:   authorizer.NewTokens(authorizer.TokensOptions{Clock: f.clock}), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
+		Tokens:   authorizer.NewTokens(oidc.New(oidc.Options{Clock: f.clock}), f.clock), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Access: access, Logs: f, Traces: trace.NewRecorder(f.clock),
 		Caller: func(r *http.Request, _ []byte) (service.Principal, error) {
 			switch r.Header.Get("Authorization") {
 			case "":

@@ -1,4 +1,4 @@
-package authorizer
+package oidc
 
 import (
 	"context"
@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-
-	"lambent.dev/lambent/internal/clock"
 )
 
 const (
@@ -48,10 +46,10 @@ type issuer struct {
 }
 
 // key returns the key that a token names, and until when it may be used.
-func (t *Tokens) key(ctx context.Context, i *issuer, id, algorithm string) (*jose.JSONWebKey, time.Time, error) {
+func (v *Verifier) key(ctx context.Context, i *issuer, id, algorithm string) (*jose.JSONWebKey, time.Time, error) {
 	for {
 		i.mu.Lock()
-		now := t.clock.Now()
+		now := v.clock.Now()
 		k := i.findLocked(id, algorithm)
 		fresh := i.keys != nil && now.Before(i.fetched.Add(keysLife))
 		rest := !i.asked.IsZero() && now.Before(i.asked.Add(refetchAfter))
@@ -72,7 +70,7 @@ func (t *Tokens) key(ctx context.Context, i *issuer, id, algorithm string) (*jos
 		case wait == nil:
 			wait = make(chan struct{})
 			i.fetching, i.asked = wait, now
-			go t.refresh(i, wait)
+			go v.refresh(i, wait)
 		}
 		i.mu.Unlock()
 		select {
@@ -98,14 +96,14 @@ func (i *issuer) findLocked(id, algorithm string) *jose.JSONWebKey {
 }
 
 // refresh fetches the keys of an issuer. It runs to its end whoever waits for it.
-func (t *Tokens) refresh(i *issuer, done chan struct{}) {
+func (v *Verifier) refresh(i *issuer, done chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	keys, err := t.fetchKeys(ctx, i.url)
+	keys, err := v.fetchKeys(ctx, i.url)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.err = err; err == nil {
-		i.keys, i.fetched = keys, t.clock.Now()
+		i.keys, i.fetched = keys, v.clock.Now()
 	}
 	i.fetching = nil
 	close(done)
@@ -113,9 +111,9 @@ func (t *Tokens) refresh(i *issuer, done chan struct{}) {
 
 // fetchKeys gets an issuer's key set: from this Lambent when the issuer is one of its own, and otherwise by its discovery document
 // (OpenID Connect Discovery 1.0, section 4).
-func (t *Tokens) fetchKeys(ctx context.Context, url string) (*jose.JSONWebKeySet, error) {
-	if t.local != nil {
-		if doc, ok, err := t.local(ctx, url); ok || err != nil {
+func (v *Verifier) fetchKeys(ctx context.Context, url string) (*jose.JSONWebKeySet, error) {
+	if v.local != nil {
+		if doc, ok, err := v.local(ctx, url); ok || err != nil {
 			if err != nil {
 				return nil, err
 			}
@@ -123,12 +121,12 @@ func (t *Tokens) fetchKeys(ctx context.Context, url string) (*jose.JSONWebKeySet
 		}
 	}
 	select {
-	case t.fetches <- struct{}{}:
-		defer func() { <-t.fetches }()
+	case v.fetches <- struct{}{}:
+		defer func() { <-v.fetches }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: too many others are being fetched", errUnreachable)
 	}
-	doc, err := t.get(ctx, strings.TrimSuffix(url, "/")+"/.well-known/openid-configuration")
+	doc, err := v.get(ctx, strings.TrimSuffix(url, "/")+"/.well-known/openid-configuration")
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +140,7 @@ func (t *Tokens) fetchKeys(ctx context.Context, url string) (*jose.JSONWebKeySet
 	if strings.TrimSuffix(discovery.Issuer, "/") != strings.TrimSuffix(url, "/") {
 		return nil, fmt.Errorf("%w: the discovery document of %s is of the issuer %q", errUnreachable, url, discovery.Issuer)
 	}
-	if doc, err = t.get(ctx, discovery.Keys); err != nil {
+	if doc, err = v.get(ctx, discovery.Keys); err != nil {
 		return nil, err
 	}
 	return parseKeys(doc)
@@ -166,12 +164,12 @@ func parseKeys(doc []byte) (*jose.JSONWebKeySet, error) {
 }
 
 // get fetches a document.
-func (t *Tokens) get(ctx context.Context, url string) ([]byte, error) {
+func (v *Verifier) get(ctx context.Context, url string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
-	got, err := t.http.Do(r)
+	got, err := v.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
@@ -190,22 +188,13 @@ func (t *Tokens) get(ctx context.Context, url string) ([]byte, error) {
 }
 
 // known returns the record of an issuer.
-func (t *Tokens) known(url string) *issuer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if i, ok := t.issuers.Get(url); ok {
+func (v *Verifier) known(url string) *issuer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if i, ok := v.issuers.Get(url); ok {
 		return i
 	}
 	i := &issuer{url: url}
-	t.issuers.Put(url, i)
+	v.issuers.Put(url, i)
 	return i
-}
-
-// TokensOptions configure [Tokens].
-type TokensOptions struct {
-	// HTTP fetches discovery documents and key sets. Every fetch has a deadline of its own.
-	HTTP  *http.Client
-	Clock clock.Clock
-	// Local, when set, returns the key set (RFC 7517) of an issuer that this Lambent is itself; ok is false for others.
-	Local func(ctx context.Context, issuer string) (jwks []byte, ok bool, err error)
 }
