@@ -99,6 +99,8 @@ func dialectOf(api *awsapi.API) dialect {
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":
 		d.invalid, d.missing = restJSONCode(api.Name), restJSONCode(api.Name)
+	case "logs":
+		d.invalid, d.missing = "InvalidParameterException", "InvalidParameterException"
 	case "kinesis":
 		// The last event of a shard has no continuation: by that clients know it.
 		d.oldCBOR, d.unlessEmpty = true, []string{"ContinuationSequenceNumber"}

@@ -35,7 +35,7 @@ func catalog() []api {
 		{model: "cloudformation", name: "cloudformation"},
 		{model: "cloudcontrol", name: "cloudcontrol"},
 		{model: "codedeploy", name: "codedeploy"},
-		{model: "logs", name: "logs"},
+		{model: "logs", name: "logs", patch: patchLogs},
 		{model: "cloudwatch", name: "cloudwatch"},
 		{model: "sqs", name: "sqs", patch: patchSQS},
 		{model: "sns", name: "sns"},
@@ -93,6 +93,16 @@ func patchDynamoDB(m *model) error {
 			s.GoType = attrMap
 		}
 	}
+	return nil
+}
+
+// patchLogs lets the namespaces of metrics have colons, which the model refuses and CloudWatch Logs takes.
+func patchLogs(m *model) error {
+	namespace := m.Shapes["MetricNamespace"]
+	if namespace == nil {
+		return errors.New("the model has no shape MetricNamespace")
+	}
+	namespace.Pattern = strings.Replace(namespace.Pattern, ":", "", 1)
 	return nil
 }
 

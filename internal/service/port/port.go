@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 )
@@ -72,6 +73,24 @@ type Deployments interface {
 type AlarmWatcher interface {
 	// AlarmEntered joins the transaction in which the alarm of a name, an account and a region comes into the state ALARM.
 	AlarmEntered(tx store.Txn, account, region, name string) error
+}
+
+// MetricDatum is what a metric saw in one minute.
+type MetricDatum struct {
+	Namespace, Name string
+	Dimensions      []meter.Dimension
+	// Unit is one of CloudWatch's units, "" for none.
+	Unit    string
+	At      time.Time
+	Samples meter.Samples
+	// StandIn tells that the samples stand in for none: they count when the minute is over and the metric has nothing else in it.
+	StandIn bool
+}
+
+// MetricSink keeps what other services count for their users. Implemented by services/cloudwatch.
+type MetricSink interface {
+	// PutMetrics joins the transaction in which something was counted in an account and a region; every read of metrics after its commit sees it.
+	PutMetrics(tx store.Txn, account, region string, data []MetricDatum) error
 }
 
 // Arrivals tells the readers of a table's stream, a data stream or a queue that there is something new to read, so that nobody has to ask

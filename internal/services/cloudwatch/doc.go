@@ -1,9 +1,11 @@
 // Package cloudwatch is the metrics, the alarms and the dashboards of Amazon CloudWatch. Metrics are what applications put and what this platform's own data planes count, kept as long as AWS keeps it.
 //
-// # Two ways in
+// # Three ways in
 //
 // PutMetricData is durable when it returns. Data planes count into meters (package lib/meter); once a minute, on the minute, and before every read, one
 // flush makes what they counted durable ([Metrics.flush]). A crash loses what was counted since, a minute at most; nothing else waits for the disk.
+// What other services count for their users, as metric filters of log groups do, is a row in the commit that counts it ([Inbox]): a blind write that meets no other. The flush adds such rows to their
+// metrics and deletes them, in one commit. A value that stands in for none waits until its minute is over.
 //
 // # Rollups
 //
@@ -41,6 +43,11 @@
 //	"h", name, time, type, detail            a history item (record), kept for 30 days
 //	"i", time, name, type, detail            the same by time, without content
 //	"b", name                                a dashboard (record); the region is empty, as on AWS
+//
+// and, with account and region behind them:
+//
+//	"cloudwatch.inbox", account, region, stamp                            what was counted elsewhere and is in no point yet
+//	"cloudwatch.standin", account, region, minute, digest, unit           a value for a minute in which nothing was counted
 //
 // digest is that of namespace, name and dimensions.
 //

@@ -27,13 +27,15 @@ func (m *Metrics) start(context.Context) error {
 	return nil
 }
 
-// close makes what was counted durable. On a full disk it is lost, as that keeps nothing from ending in order.
+// close makes what was counted durable; what is in the inbox is so already. On a full disk it is lost, as that keeps nothing from ending in order.
 func (m *Metrics) close(ctx context.Context) error {
 	if m.stop != nil {
 		m.stop()
 		<-m.done
 	}
-	err := m.flush(ctx)
+	m.flushing.Lock()
+	defer m.flushing.Unlock()
+	err := m.flushCountsLocked(ctx)
 	if errors.Is(err, store.ErrFull) {
 		m.deps.Log.WarnContext(ctx, "metrics are lost: there is no room for them", slog.Int("counts", len(m.pending)), slog.Any("error", err))
 		return nil
@@ -55,10 +57,18 @@ func (m *Metrics) run(ctx context.Context) {
 	}
 }
 
-// flush makes what the meters counted durable.
+// flush makes what the meters counted durable, and adds what is in the inbox to its metrics.
 func (m *Metrics) flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
+	if err := m.takeInbox(ctx); err != nil {
+		return storeError(err)
+	}
+	return m.flushCountsLocked(ctx)
+}
+
+// flushCountsLocked makes what the meters counted durable.
+func (m *Metrics) flushCountsLocked(ctx context.Context) error {
 	counts := m.deps.Meters.Drain(ctx, m.deps.Clock.Now())
 	for i := range counts {
 		c := &counts[i]

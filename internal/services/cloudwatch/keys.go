@@ -19,6 +19,16 @@ func scopeOf(ctx context.Context) scope {
 	return scope{r.Account, r.Region}
 }
 
+// inbox and standIns are what other services counted, of all accounts: the first in the order of its commits, the second by metric and minute.
+func inbox() key.Key    { return key.New("cloudwatch.inbox") }
+func standIns() key.Key { return key.New("cloudwatch.standin") }
+
+func (s scope) inbox() key.Key { return inbox().Str(s.account).Str(s.region) }
+
+func (s scope) standIn(d digest, unit string, minute time.Time) key.Key {
+	return standIns().Str(s.account).Str(s.region).Int(minute.Unix()).Raw(d[:]).Str(unit)
+}
+
 func (s scope) root(kind string) key.Key { return key.New("cloudwatch", s.account, s.region, kind) }
 func (s scope) metrics() key.Key         { return s.root("m") }
 func (s scope) swept() key.Key           { return s.root("e") }

@@ -1,10 +1,12 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -38,6 +40,16 @@ func (l *Logs) access() map[string]service.Access {
 		"DeleteSubscriptionFilter": service.On("logs:DeleteSubscriptionFilter", func(ctx context.Context, in *api.DeleteSubscriptionFilterInput) string {
 			return groupTarget(ctx, in.LogGroupName)
 		}),
+		"PutMetricFilter": service.On("logs:PutMetricFilter", func(ctx context.Context, in *api.PutMetricFilterInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"DescribeMetricFilters": service.On("logs:DescribeMetricFilters", func(ctx context.Context, in *api.DescribeMetricFiltersInput) string {
+			return groupTarget(ctx, cmp.Or(opt.Value(in.LogGroupName), "*"))
+		}),
+		"DeleteMetricFilter": service.On("logs:DeleteMetricFilter", func(ctx context.Context, in *api.DeleteMetricFilterInput) string {
+			return groupTarget(ctx, in.LogGroupName)
+		}),
+		"TestMetricFilter": service.OnAny("logs:TestMetricFilter"),
 		"PutDestination": service.On("logs:PutDestination", func(ctx context.Context, in *api.PutDestinationInput) string {
 			return destinationARN(scopeOf(ctx), in.DestinationName)
 		}),

@@ -30,7 +30,12 @@
 // A filter that names a destination is resolved with every write: its owner may point it elsewhere, or delete it, which ends the deliveries. The destination's policy is asked when a
 // filter is put.
 //
+// # Metric filters
+//
+// A metric filter is part of its group's record, too. What events count is handed to the metrics' service in the transaction that writes them ([intake]), at the time of the
+// event: what is acknowledged is counted once, also over a crash. A group without filters pays nothing.
+//
 // # What it is not
 //
-// Metric filters, Logs Insights, anomaly detection and deliveries have no handler.
+// Logs Insights, anomaly detection and deliveries have no handler.
 package logs

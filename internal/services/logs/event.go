@@ -38,19 +38,19 @@ func (l *Logs) putLogEvents(ctx context.Context, in *api.PutLogEventsInput) (*ap
 	if err := checkBatch(in.LogEvents); err != nil {
 		return nil, err
 	}
-	s, now := scopeOf(ctx), l.nowMS()
+	s := scopeOf(ctx)
 	out := &api.PutLogEventsOutput{}
-	err := l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		g, err := getGroup(tx, s, in.LogGroupName)
+	err := l.ingest(ctx, func(into *intake) error {
+		g, err := getGroup(into.tx, s, in.LogGroupName)
 		if err != nil {
 			return err
 		}
-		st, err := getStream(tx, s, g.ID, in.LogStreamName)
+		st, err := getStream(into.tx, s, g.ID, in.LogStreamName)
 		if err != nil {
 			return err
 		}
-		lines, rejected := sift(in.LogEvents, now, g.Retention)
-		if st, err = l.record(ctx, tx, s, g, st, lines, now); err != nil {
+		lines, rejected := sift(in.LogEvents, into.now, g.Retention)
+		if st, err = l.record(ctx, into, s, &g, st, lines); err != nil {
 			return err
 		}
 		out.NextSequenceToken, out.RejectedLogEventsInfo = ptr(sequenceToken(st)), rejected

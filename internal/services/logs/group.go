@@ -29,6 +29,8 @@ type group struct {
 	Protected bool              `json:",omitempty"`
 	// Subscriptions are the subscription filters by name.
 	Subscriptions []subscription `json:",omitempty"`
+	// MetricFilters are the metric filters by name.
+	MetricFilters []metricFilter `json:",omitempty"`
 }
 
 // retentions are the values that AWS accepts, in days
@@ -154,7 +156,7 @@ func (l *Logs) describeLogGroups(ctx context.Context, in *api.DescribeLogGroupsI
 
 func describe(s scope, g group) api.LogGroup {
 	out := api.LogGroup{
-		LogGroupName: ptr(g.Name), CreationTime: ptr(g.Created), MetricFilterCount: ptr(int32(0)), StoredBytes: ptr(int64(0)),
+		LogGroupName: ptr(g.Name), CreationTime: ptr(g.Created), MetricFilterCount: ptr(int32(len(g.MetricFilters))), StoredBytes: ptr(int64(0)),
 		Arn: ptr(groupARN(s, g.Name) + ":*"), LogGroupArn: ptr(groupARN(s, g.Name)), LogGroupClass: g.Class,
 		DeletionProtectionEnabled: ptr(g.Protected),
 	}

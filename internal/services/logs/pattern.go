@@ -4,35 +4,108 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"lambent.dev/lambent/internal/lib/opt"
 )
 
 // matcher tells whether a message meets a filter pattern.
 type matcher func(message string) bool
 
-// compilePattern compiles a filter pattern; the newline that ends a message plays no part. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).
-func compilePattern(pattern *string) (matcher, error) {
-	if pattern == nil || strings.TrimSpace(*pattern) == "" {
-		return func(string) bool { return true }, nil
-	}
-	p := strings.TrimSpace(*pattern)
-	compile := compileTerms
-	switch p[0] {
-	case '{':
-		compile = compileJSON
-	case '[':
-		compile = compileColumns
-	}
-	m, err := compile(p)
+// finder tells what a message has at a selector.
+type finder func(selector string) found
+
+// pattern is a compiled filter pattern.
+type pattern struct {
+	// shape is the mark that a structured pattern begins with, '{' or '['; 0 is that of terms.
+	shape byte
+	// open takes a message apart, and tells whether it meets the pattern.
+	open func(message string) (finder, bool)
+	// paths are the selectors into JSON, by how they are written.
+	paths map[string][]step
+	// columns are those of a pattern in brackets.
+	columns *columns
+}
+
+// compilePattern compiles a filter pattern into what tells whether a message meets it.
+func compilePattern(text *string) (matcher, error) {
+	p, err := parsePattern(opt.Value(text))
 	if err != nil {
 		return nil, err
 	}
-	return func(message string) bool { return m(strings.TrimSuffix(message, "\n")) }, nil
+	return func(message string) bool {
+		_, met := p.open(message)
+		return met
+	}, nil
+}
+
+// parsePattern compiles a filter pattern; the newline that ends a message plays no part. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).
+func parsePattern(text string) (*pattern, error) {
+	text = strings.TrimSpace(text)
+	compile := compileTerms
+	switch {
+	case text == "":
+		return ofTerms(func(string) bool { return true }), nil
+	case text[0] == '{':
+		compile = compileJSON
+	case text[0] == '[':
+		compile = compileColumns
+	}
+	p, err := compile(text)
+	if err != nil {
+		return nil, err
+	}
+	open := p.open
+	p.open = func(message string) (finder, bool) { return open(strings.TrimSuffix(message, "\n")) }
+	return p, nil
+}
+
+// ofTerms is a pattern that looks into no fields.
+func ofTerms(met matcher) *pattern {
+	none := func(string) found { return found{} }
+	return &pattern{open: func(message string) (finder, bool) { return none, met(message) }}
+}
+
+// allow lets fields answer for a selector that is not in the pattern itself, and returns it as they know it: $.latency with a pattern in braces, $size with one in brackets that names the column.
+func (p *pattern) allow(selector string) (string, error) {
+	switch name, ok := strings.CutPrefix(selector, "$"); {
+	case p.shape == '[' && ok && slices.Contains(p.columns.names, name) && name != "":
+		return name, nil
+	case p.shape == '{' && ok:
+		c := &conditions{rest: selector}
+		path := c.path()
+		if c.err != nil {
+			return "", c.err
+		}
+		if c.rest == "" && len(path) > 0 {
+			p.paths[selector] = path
+			return selector, nil
+		}
+	}
+	return "", invalid("Invalid metric transformation: %s is no field of the filter pattern. A pattern in braces has fields such as $.latency, one in brackets those that it names, as $size.", selector)
+}
+
+// extract returns what the selectors of a pattern find in a message that meets it: those of a pattern in braces, and every column under its name or its number for one in brackets.
+func (p *pattern) extract(message string) (values map[string]string, met bool) {
+	find, met := p.open(message)
+	if !met {
+		return nil, false
+	}
+	if p.shape == '[' {
+		return p.columns.named(splitColumns(message)), true
+	}
+	values = map[string]string{}
+	for selector := range p.paths {
+		if f := find(selector); f.is == scalar || f.is == truth {
+			values[selector] = f.text
+		}
+	}
+	return values, true
 }
 
 // compileTerms compiles an unstructured pattern: every plain term, quoted phrase and %regular expression% must be in the message, at least one of
 // the ?terms when there are any, and none of the -terms. Terms are case-sensitive.
-func compileTerms(p string) (matcher, error) {
+func compileTerms(p string) (*pattern, error) {
 	var all, some, none []matcher
 	for p != "" {
 		kind, term, rest, err := nextTerm(p)
@@ -49,10 +122,10 @@ func compileTerms(p string) (matcher, error) {
 		}
 		p = strings.TrimLeft(rest, " \t")
 	}
-	return func(message string) bool {
+	return ofTerms(func(message string) bool {
 		in := func(m matcher) bool { return m(message) }
 		return every(all, in) && (len(some) == 0 && len(all)+len(none) > 0 || slices.ContainsFunc(some, in)) && !slices.ContainsFunc(none, in)
-	}, nil
+	}), nil
 }
 
 // nextTerm takes one term from the front of a pattern: its mark (?, - or 0), what it looks for, and what follows.

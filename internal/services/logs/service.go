@@ -14,6 +14,8 @@ type Options struct {
 	Roles port.Roles
 	// Sender delivers log events to subscribers.
 	Sender *deliver.Sender
+	// Metrics keeps what metric filters count.
+	Metrics port.MetricSink
 }
 
 // Logs is the service's state: nothing but its dependencies and the sink's buffer.
@@ -48,6 +50,10 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		PutSubscriptionFilter:       l.putSubscriptionFilter,
 		DescribeSubscriptionFilters: l.describeSubscriptionFilters,
 		DeleteSubscriptionFilter:    l.deleteSubscriptionFilter,
+		PutMetricFilter:             l.putMetricFilter,
+		DescribeMetricFilters:       l.describeMetricFilters,
+		DeleteMetricFilter:          l.deleteMetricFilter,
+		TestMetricFilter:            l.testMetricFilter,
 		PutDestination:              l.putDestination,
 		PutDestinationPolicy:        l.putDestinationPolicy,
 		DescribeDestinations:        l.describeDestinations,

@@ -10,7 +10,6 @@ import (
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/service/port"
-	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
 
@@ -291,10 +290,9 @@ func (k *sink) notifyLocked() {
 
 // commit writes lines to their streams in one transaction, and makes groups and streams that are missing.
 func (l *Logs) commit(ctx context.Context, parts []part) error {
-	now := l.nowMS()
-	return l.deps.Store.Update(ctx, func(tx store.Txn) error {
+	return l.ingest(ctx, func(in *intake) error {
 		for _, p := range parts {
-			if err := l.commitPart(ctx, tx, p, now); err != nil {
+			if err := l.commitPart(ctx, in, p); err != nil {
 				return err
 			}
 		}
@@ -302,8 +300,8 @@ func (l *Logs) commit(ctx context.Context, parts []part) error {
 	})
 }
 
-func (l *Logs) commitPart(ctx context.Context, tx store.Txn, p part, now int64) error {
-	g, ok, err := record.Get[group](tx, p.scope.group(p.target.group))
+func (l *Logs) commitPart(ctx context.Context, in *intake, p part) error {
+	g, ok, err := record.Get[group](in.tx, p.scope.group(p.target.group))
 	if err != nil {
 		return err
 	}
@@ -311,17 +309,17 @@ func (l *Logs) commitPart(ctx context.Context, tx store.Txn, p part, now int64) 
 		if g, err = l.newGroup(p.target.group); err != nil {
 			return err
 		}
-		if err := record.Set(tx, p.scope.group(g.Name), g); err != nil {
+		if err := record.Set(in.tx, p.scope.group(g.Name), g); err != nil {
 			return err
 		}
 	}
-	st, ok, err := record.Get[stream](tx, p.scope.stream(g.ID, p.target.stream))
+	st, ok, err := record.Get[stream](in.tx, p.scope.stream(g.ID, p.target.stream))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		st = stream{Name: p.target.stream, Created: now}
+		st = stream{Name: p.target.stream, Created: in.now}
 	}
-	_, err = l.record(ctx, tx, p.scope, g, st, p.lines, now)
+	_, err = l.record(ctx, in, p.scope, &g, st, p.lines)
 	return err
 }

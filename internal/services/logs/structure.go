@@ -15,7 +15,7 @@ type step struct {
 }
 
 // compileJSON compiles a pattern in braces, such as { $.level = "ERROR" && $.size > 100 }. Messages that are no JSON do not meet it.
-func compileJSON(p string) (matcher, error) {
+func compileJSON(p string) (*pattern, error) {
 	paths := map[string][]step{}
 	c := &conditions{rest: p[1:], selector: func(c *conditions) string {
 		before := c.rest
@@ -31,18 +31,19 @@ func compileJSON(p string) (matcher, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	return func(message string) bool {
+	return &pattern{shape: '{', paths: paths, open: func(message string) (finder, bool) {
 		d := json.NewDecoder(strings.NewReader(message))
 		d.UseNumber()
 		var document any
 		if err := d.Decode(&document); err != nil {
-			return false
+			return nil, false
 		}
 		if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself, and any other error says that this is no JSON document
-			return false
+			return nil, false
 		}
-		return met(func(selector string) found { return follow(document, paths[selector]) })
-	}, nil
+		find := func(selector string) found { return follow(document, paths[selector]) }
+		return find, met(find)
+	}}, nil
 }
 
 // path takes a selector such as $.a.b[0]["c d"] from the front.
@@ -136,7 +137,7 @@ type columns struct {
 
 // compileColumns compiles a pattern in brackets, such as [ip, ..., status = 4*, size > 1000]. A message has a column for each word; what quotation marks or
 // brackets hold is one.
-func compileColumns(p string) (matcher, error) {
+func compileColumns(p string) (*pattern, error) {
 	c := &conditions{rest: p[1:], selector: (*conditions).name}
 	cols := &columns{dots: -1}
 	for more := true; more && c.err == nil; more = c.take(",") {
@@ -148,7 +149,7 @@ func compileColumns(p string) (matcher, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	return cols.match, nil
+	return &pattern{shape: '[', columns: cols, open: cols.open}, nil
 }
 
 // name takes the name of a column from the front.
@@ -193,11 +194,12 @@ func (k *columns) read(c *conditions) {
 	}
 }
 
-func (k *columns) match(message string) bool {
+// open takes a message apart, and tells whether it meets the pattern.
+func (k *columns) open(message string) (finder, bool) {
 	have := splitColumns(message)
 	switch {
 	case k.dots < 0 && len(have) != len(k.names), len(have) < len(k.names):
-		return false
+		return nil, false
 	case k.dots >= 0:
 		have = slices.Concat(have[:k.dots], have[len(have)-(len(k.names)-k.dots):])
 	}
@@ -207,7 +209,27 @@ func (k *columns) match(message string) bool {
 		}
 		return found{}
 	}
-	return !slices.ContainsFunc(k.met, func(c condition) bool { return !c(find) })
+	return find, !slices.ContainsFunc(k.met, func(c condition) bool { return !c(find) })
+}
+
+// named returns the columns of a message that meets the pattern, under their names; those without one have their number, from 1 on.
+func (k *columns) named(have []string) map[string]string {
+	out := make(map[string]string, len(have))
+	for i, text := range have {
+		at := i // in names
+		if k.dots >= 0 && i >= k.dots {
+			at = i - (len(have) - len(k.names))
+			if at < k.dots {
+				at = -1
+			}
+		}
+		name := strconv.Itoa(i + 1)
+		if at >= 0 && k.names[at] != "" {
+			name = k.names[at]
+		}
+		out["$"+strings.TrimPrefix(name, "$")] = text
+	}
+	return out
 }
 
 // splitColumns takes a message apart.

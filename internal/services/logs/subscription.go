@@ -281,20 +281,6 @@ func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Mes
 	}
 }
 
-// record writes events to a stream inside a transaction, and sends those on that the group's subscription filters want.
-func (l *Logs) record(ctx context.Context, tx store.Txn, s scope, g group, st stream, lines []line, now int64) (stream, error) {
-	for _, sub := range g.Subscriptions {
-		to, ok, err := sub.resolved(tx)
-		if err == nil && ok {
-			err = l.publish(ctx, tx, s, g.Name, to, st, lines)
-		}
-		if err != nil {
-			return st, err
-		}
-	}
-	return write(tx, s, g.ID, st, lines, now)
-}
-
 // publish enqueues deliveries of the events that a filter wants, several in one.
 func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line) error {
 	wanted, err := compilePattern(&sub.Pattern)
