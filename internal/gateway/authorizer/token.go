@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	exact "github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"lambent.dev/lambent/internal/auth/oidc"
@@ -150,7 +151,7 @@ func (t *Tokens) proven(ctx context.Context, token string, rule *Rule) (*Claims,
 	return claims, nil
 }
 
-// readClaims reads the body of a token.
+// readClaims reads the body of a token. Names of claims are told apart by case (RFC 7519, section 10.1.1), which encoding/json does not do.
 func readClaims(body []byte) (*Claims, error) {
 	c := &Claims{}
 	if err := json.Unmarshal(body, &c.Members); err != nil {
@@ -163,7 +164,7 @@ func readClaims(body []byte) (*Claims, error) {
 		Scope  json.RawMessage `json:"scope"`
 		Scp    json.RawMessage `json:"scp"`
 	}
-	if err := json.Unmarshal(body, &known); err != nil {
+	if err := exact.Unmarshal(body, &known); err != nil {
 		return nil, err
 	}
 	c.issuer, c.audience, c.client = known.Issuer, known.Audience, known.Client

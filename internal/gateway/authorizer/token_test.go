@@ -75,6 +75,8 @@ func TestTokensAreCheckedAsHTTPAPIsDo(t *testing.T) {
 		"expired":                   {oidctest.Sign(t, k, claims("exp", start.Unix())), rule(), 401, "expired"},
 		"without an end":            {oidctest.Sign(t, k, claims("exp", nil)), rule(), 401, "no exp"},
 		"not valid yet":             {oidctest.Sign(t, k, claims("nbf", start.Add(time.Second).Unix())), rule(), 401, "nbf"},
+		"an audience of its own":    {oidctest.Sign(t, k, claims("aud", nil, "AUD", "app")), rule(), 401, "audience"},
+		"a scope of its own":        {oidctest.Sign(t, k, claims("scope", nil, "Scope", "delete")), rule("delete"), 403, "scopes"},
 		"issued in the future":      {oidctest.Sign(t, k, claims("iat", start.Add(time.Minute).Unix())), rule(), 401, "iat"},
 		"signed by a stranger":      {oidctest.Sign(t, stranger, claims()), rule(), 401, "signature"},
 		"signed with a secret":      {oidctest.Sign(t, shared, claims()), rule(), 401, "HS256"},
