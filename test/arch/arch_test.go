@@ -267,3 +267,21 @@ func TestServicesThatKeepBodiesHoldThem(t *testing.T) {
 		t.Error("the services that keep bodies were not found")
 	}
 }
+
+func TestChangesAreOfTheKnownKinds(t *testing.T) {
+	files, err := filepath.Glob("../../changelog/unreleased/*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no changes:", err)
+	}
+	for _, f := range append(files, "../../changelog/TEMPLATE") {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		title, rest, _ := strings.Cut(string(text), "\n")
+		kind, _, ok := strings.Cut(title, ": ")
+		if !ok || !slices.Contains([]string{"Security", "Change", "Feature", "Enhancement", "Fix"}, kind) || !strings.HasPrefix(rest, "\n") {
+			t.Errorf("%s begins with %q: see changelog/TEMPLATE", filepath.Base(f), title)
+		}
+	}
+}
