@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,12 +43,15 @@ type harness struct {
 
 	mu sync.Mutex // guards the fields below
 	// version and weights are those of the alias; log has its changes and the calls of hooks.
-	version string
-	log     []string
-	refuse  error
-	last    string // the payload of the last hook
+	version  string
+	revision int
+	log      []string
+	refuse   error
+	last     string // the payload of the last hook
 	// alarm is the state of the one alarm, late; empty when there is none.
 	alarm string
+	// after is called once, after the first call of an operation.
+	after map[string]func()
 }
 
 func in(t *testing.T, fn func(t *testing.T, h *harness)) {
@@ -88,6 +92,7 @@ func (h *harness) Call(ctx context.Context, apiName, operation string, in any) (
 			}
 		}
 	}
+	defer h.afterCall(operation)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.refuse != nil {
@@ -102,9 +107,12 @@ func (h *harness) Call(ctx context.Context, apiName, operation string, in any) (
 		}
 		return out, nil
 	case *lambda.GetAliasInput:
-		return &lambda.GetAliasOutput{FunctionVersion: new(h.version)}, nil
+		return &lambda.GetAliasOutput{FunctionVersion: new(h.version), RevisionId: new(strconv.Itoa(h.revision))}, nil
 	case *lambda.UpdateAliasInput:
-		h.version = *in.FunctionVersion
+		if *in.RevisionId != strconv.Itoa(h.revision) {
+			return nil, service.Errorf("PreconditionFailedException", "The revision is another.").WithStatus(412)
+		}
+		h.version, h.revision = *in.FunctionVersion, h.revision+1
 		h.log = append(h.log, fmt.Sprintf("%s alias %s %v", at, h.version, in.RoutingConfig.AdditionalVersionWeights))
 		return &lambda.UpdateAliasOutput{}, nil
 	case *lambda.InvokeInput:
@@ -112,6 +120,17 @@ func (h *harness) Call(ctx context.Context, apiName, operation string, in any) (
 		return &lambda.InvokeOutput{}, nil
 	}
 	return nil, fmt.Errorf("unexpected call of %s %s", apiName, operation)
+}
+
+// afterCall calls what has to happen after a call.
+func (h *harness) afterCall(operation string) {
+	h.mu.Lock()
+	f := h.after[operation]
+	delete(h.after, operation)
+	h.mu.Unlock()
+	if f != nil {
+		f()
+	}
 }
 
 // Allow implements [service.Door].
@@ -315,6 +334,41 @@ func TestFailedDeploymentsAreRolledBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeploymentsThatAreStoppedWhileTrafficMoves(t *testing.T) {
+	for operation, want := range map[string][]string{
+		"UpdateAlias": {"12:00 alias 1 map[2:0.1]", "12:00 alias 1 map[]"}, // the step has not written yet that it moved traffic
+		"GetAlias":    {"12:00 alias 1 map[]"},                             // and must not move it any more
+	} {
+		t.Run(operation, func(t *testing.T) {
+			in(t, func(t *testing.T, h *harness) {
+				h.after = map[string]func(){operation: func() { h.goOff("late") }}
+				id := h.deploy("Canary10Percent5Minutes")
+				if diff := cmp.Diff(want, h.seen()); diff != "" {
+					t.Error(diff)
+				}
+				h.want(*h.want(id, "Stopped").RollbackInfo.RollbackDeploymentId, "Succeeded")
+			})
+		})
+	}
+}
+
+func TestAnAliasThatSomebodyElseChangesIsReadAgain(t *testing.T) {
+	in(t, func(t *testing.T, h *harness) {
+		h.after = map[string]func(){"GetAlias": func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.revision++
+		}}
+		id := h.deploy("AllAtOnce")
+		h.seen()
+		h.clock.Advance(time.Minute)
+		if diff := cmp.Diff([]string{"12:01 alias 2 map[]"}, h.seen()); diff != "" {
+			t.Error(diff)
+		}
+		h.want(id, "Succeeded")
+	})
 }
 
 // goOff lets an alarm go off.

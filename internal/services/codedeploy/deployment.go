@@ -60,6 +60,9 @@ type lifecycleEvent struct {
 
 func (d *deploymentRecord) ended() bool { return d.Completed != nil }
 
+// moved tells whether traffic may go to the new version: a step that is under way may have moved some already.
+func (d *deploymentRecord) moved() bool { return d.Percent > 0 || d.Events[d.At].Name == allowTraffic }
+
 func (d *deploymentRecord) revision() *api.RevisionLocation {
 	return &api.RevisionLocation{RevisionType: api.RevisionLocationTypeAppSpecContent, AppSpecContent: &api.AppSpecContent{Content: &d.Content}}
 }

@@ -65,6 +65,9 @@ func (s *Service) step(ctx context.Context, job events.Job) error {
 	if err = s.checkAlarms(ctx, &d); err == nil {
 		after, err = s.act(ctx, &d)
 	}
+	if errors.Is(err, errOvertaken) {
+		return nil
+	}
 	var broken *failure
 	if err != nil && !errors.As(err, &broken) {
 		return err
@@ -78,7 +81,8 @@ func (s *Service) step(ctx context.Context, job events.Job) error {
 			return s.stopByAlarm(tx, p, &now, broken)
 		}
 		if broken != nil {
-			return s.fail(tx, p, &now, api.DeploymentStatusFailed, broken, slices.Contains(now.RollBackOn, api.AutoRollbackEventDeploymentFailure))
+			undo := now.Percent > 0 && slices.Contains(now.RollBackOn, api.AutoRollbackEventDeploymentFailure) // this step has moved nothing
+			return s.fail(tx, p, &now, api.DeploymentStatusFailed, broken, undo)
 		}
 		return s.goOn(tx, p, &now, after)
 	})
@@ -105,14 +109,25 @@ func (s *Service) act(ctx context.Context, d *deploymentRecord) (percent int32, 
 	return d.Percent, err
 }
 
-// shift gives the alias its weights.
+// errOvertaken ends a step whose deployment went on without it, or was stopped.
+var errOvertaken = errors.New("the deployment is not at this step any more")
+
+// shift gives the alias its weights. A deployment may be stopped meanwhile, and the alias given back its version by the deployment that undoes it: what
+// comes late changes nothing, since the alias is read before the deployment and has another revision then.
 func (s *Service) shift(ctx context.Context, d *deploymentRecord, percent int32) error {
-	if d.Percent == 0 && d.RollbackOf == "" {
-		if err := s.checkAlias(ctx, d); err != nil {
-			return err
-		}
+	a, err := s.alias(ctx, d)
+	if err != nil {
+		return err
 	}
-	in := &lambda.UpdateAliasInput{FunctionName: d.Spec.Function, Name: d.Spec.Alias, FunctionVersion: &d.Spec.Target, RoutingConfig: &lambda.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}}
+	if now, err := s.viewDeployment(ctx, d.ID); err != nil {
+		return err
+	} else if now.ended() || now.Step != d.Step {
+		return errOvertaken
+	}
+	in := &lambda.UpdateAliasInput{
+		FunctionName: d.Spec.Function, Name: d.Spec.Alias, RevisionId: a.RevisionId,
+		FunctionVersion: &d.Spec.Target, RoutingConfig: &lambda.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}},
+	}
 	if percent < 100 {
 		in.FunctionVersion = &d.Spec.Current
 		in.RoutingConfig.AdditionalVersionWeights[d.Spec.Target] = float64(percent) / 100
@@ -120,20 +135,20 @@ func (s *Service) shift(ctx context.Context, d *deploymentRecord, percent int32)
 	return s.call(ctx, d, "UpdateAlias", in, codeAlias)
 }
 
-// checkAlias refuses to move an alias from a version that it does not have. What an earlier try of the step did is no such thing.
-func (s *Service) checkAlias(ctx context.Context, d *deploymentRecord) error {
+// alias reads the alias. One that a deployment has not moved yet must have the current version of the AppSpec; what an earlier try of the step did is no other version.
+func (s *Service) alias(ctx context.Context, d *deploymentRecord) (*lambda.GetAliasOutput, error) {
 	as, err := s.as(ctx, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a, err := service.Call[lambda.GetAliasOutput](as, s.deps.Door, "lambda", "GetAlias", &lambda.GetAliasInput{FunctionName: d.Spec.Function, Name: d.Spec.Alias})
 	if err != nil {
-		return refused(err, codeAlias)
+		return nil, refused(err, codeAlias)
 	}
-	if v := opt.Value(a.FunctionVersion); v != d.Spec.Current && v != d.Spec.Target {
-		return &failure{codeAlias, fmt.Sprintf("The alias %s has the version %s, and not the current version %s of the AppSpec.", d.targetID(), v, d.Spec.Current)}
+	if v := opt.Value(a.FunctionVersion); d.Percent == 0 && v != d.Spec.Current && v != d.Spec.Target {
+		return nil, &failure{codeAlias, fmt.Sprintf("The alias %s has the version %s, and not the current version %s of the AppSpec.", d.targetID(), v, d.Spec.Current)}
 	}
-	return nil
+	return a, nil
 }
 
 // as returns the context of calls with the role of the deployment's group.
@@ -157,7 +172,7 @@ func (s *Service) call(ctx context.Context, d *deploymentRecord, operation strin
 // refused makes the failure of a deployment of an error that another try cannot mend.
 func refused(err error, code string) error {
 	var e *service.Error
-	if errors.As(err, &e) && e.Status < 500 && e.Code != "TooManyRequestsException" {
+	if errors.As(err, &e) && e.Status < 500 && e.Code != "TooManyRequestsException" && e.Code != "PreconditionFailedException" {
 		return &failure{code, e.Message}
 	}
 	return err
@@ -228,7 +243,7 @@ func (s *Service) fail(tx store.Txn, p place, d *deploymentRecord, status string
 	if err != nil {
 		return err
 	}
-	if undo && there && d.RollbackOf == "" && d.Percent > 0 {
+	if undo && there && d.RollbackOf == "" && d.moved() {
 		if err := s.undo(tx, p, &g, d); err != nil {
 			return err
 		}
