@@ -3,7 +3,6 @@ package server
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
@@ -52,17 +51,6 @@ func (c *contract) alias() (version string, weights map[string]float64) {
 	return opt.Value(out.FunctionVersion), weights
 }
 
-// until waits for something that goes on after an answer.
-func (c *contract) until(fn func() bool) {
-	c.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if fn() {
-			return
-		}
-	}
-	c.Fatal("it does not come")
-}
-
 // TestAnAlarmStopsADeployment deploys a function with a DeploymentPreference twice. The second time an alarm goes off while its new version has a part of the traffic: the old version has it all
 // again, and the stack is as it was.
 func TestAnAlarmStopsADeployment(t *testing.T) {
@@ -77,7 +65,7 @@ func TestAnAlarmStopsADeployment(t *testing.T) {
 	ask[cloudformation.UpdateStackOutput](c, "cloudformation", "UpdateStack", &cloudformation.UpdateStackInput{
 		StackName: "app", TemplateBody: new(strings.Replace(shifted, "one", "two", 1)), Capabilities: []string{"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"},
 	})
-	c.until(func() bool {
+	c.until("a tenth of the traffic goes to the new version", func() bool {
 		version, weights := c.alias()
 		return version == "1" && weights["2"] == 0.1
 	})
@@ -86,7 +74,7 @@ func TestAnAlarmStopsADeployment(t *testing.T) {
 		t.Fatalf("the deployments are %v", under)
 	}
 	ask[cloudwatch.SetAlarmStateOutput](c, "cloudwatch", "SetAlarmState", &cloudwatch.SetAlarmStateInput{AlarmName: "late", StateValue: cloudwatch.StateValueAlarm, StateReason: "trying it out"})
-	c.until(func() bool {
+	c.until("the stack is rolled back", func() bool {
 		out := ask[cloudformation.DescribeStacksOutput](c, "cloudformation", "DescribeStacks", &cloudformation.DescribeStacksInput{StackName: new("app")})
 		return out.Stacks[0].StackStatus == "UPDATE_ROLLBACK_COMPLETE"
 	})

@@ -78,20 +78,31 @@ func ask[Out any](c *contract, api, operation string, in any) *Out {
 	return out
 }
 
-// settled waits until nothing happens to the stack any more, and returns its status.
-func (c *contract) settled(stack string) string {
+// until asks again and again whether what goes on after an answer has come about, for a minute.
+func (c *contract) until(what string, fn func() bool) {
 	c.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		out := ask[cloudformation.DescribeStacksOutput](c, "cloudformation", "DescribeStacks", &cloudformation.DescribeStacksInput{StackName: &stack})
-		if st := out.Stacks[0]; !strings.HasSuffix(st.StackStatus, "_IN_PROGRESS") {
-			if strings.Contains(st.StackStatus, "ROLLBACK") || strings.Contains(st.StackStatus, "FAILED") {
-				c.failures(stack)
-			}
-			return st.StackStatus
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for end := time.After(time.Minute); !fn(); {
+		select {
+		case <-again.C:
+		case <-end:
+			c.Fatal("in a minute this does not come about:", what)
 		}
 	}
-	c.Fatal("the stack does not settle")
-	return ""
+}
+
+// settled waits until nothing happens to the stack any more, and returns its status.
+func (c *contract) settled(stack string) (status string) {
+	c.Helper()
+	c.until("the stack settles", func() bool {
+		status = ask[cloudformation.DescribeStacksOutput](c, "cloudformation", "DescribeStacks", &cloudformation.DescribeStacksInput{StackName: &stack}).Stacks[0].StackStatus
+		return !strings.HasSuffix(status, "_IN_PROGRESS")
+	})
+	if strings.Contains(status, "ROLLBACK") || strings.Contains(status, "FAILED") {
+		c.failures(stack)
+	}
+	return status
 }
 
 func (c *contract) failures(stack string) {
@@ -107,13 +118,11 @@ func (c *contract) failures(stack string) {
 func (c *contract) inSync(stack string) []cloudformation.StackResourceDrift {
 	c.Helper()
 	id := ask[cloudformation.DetectStackDriftOutput](c, "cloudformation", "DetectStackDrift", &cloudformation.DetectStackDriftInput{StackName: stack}).StackDriftDetectionId
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	c.until("drift is detected", func() bool {
 		out := ask[cloudformation.DescribeStackDriftDetectionStatusOutput](
 			c, "cloudformation", "DescribeStackDriftDetectionStatus", &cloudformation.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: id})
-		if out.DetectionStatus != "DETECTION_IN_PROGRESS" {
-			break
-		}
-	}
+		return out.DetectionStatus != "DETECTION_IN_PROGRESS"
+	})
 	drifts := ask[cloudformation.DescribeStackResourceDriftsOutput](c, "cloudformation", "DescribeStackResourceDrifts", &cloudformation.DescribeStackResourceDriftsInput{StackName: stack}).StackResourceDrifts
 	for _, d := range drifts {
 		if d.StackResourceDriftStatus != "IN_SYNC" {
