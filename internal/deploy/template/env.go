@@ -67,10 +67,13 @@ func (e *Env) Resolve(v any) (any, error) {
 	return v, nil
 }
 
-func (e *Env) resolveList(l []any) (any, error) {
+func (e *Env) resolveList(l []any) (any, error) { return each(l, e.Resolve) }
+
+// each returns what resolve makes of the members of a list, without those that it makes nothing of.
+func each(l []any, resolve func(any) (any, error)) ([]any, error) {
 	out := make([]any, 0, len(l))
 	for _, v := range l {
-		r, err := e.Resolve(v)
+		r, err := resolve(v)
 		if errors.Is(err, ErrNoValue) {
 			continue
 		}

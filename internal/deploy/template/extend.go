@@ -130,18 +130,7 @@ func (x *extension) value(v any, loop map[string]string) (any, error) {
 	case string:
 		return substitute(t, loop), nil
 	case []any:
-		out := make([]any, 0, len(t))
-		for _, e := range t {
-			r, err := x.value(e, loop)
-			if errors.Is(err, ErrNoValue) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, r)
-		}
-		return out, nil
+		return each(t, func(v any) (any, error) { return x.value(v, loop) })
 	case map[string]any:
 		return x.mapping(t, loop)
 	}
