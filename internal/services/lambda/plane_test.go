@@ -82,7 +82,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 	f.door.open()
 
 	got := ask(t, http.MethodPost, at+"/a%20b/c?x=1&x=2&y=%C3%A9", "hello", "Cookie", "one=1; two=2", "Connection", "keep-alive", "X-Twice", "v", "Content-Type", "text/plain")
-	if got.status != 201 || got.header.Get("X-Own") != "yes" || len(got.header["Set-Cookie"]) != 2 || got.header.Get("Content-Type") != "application/json" {
+	if got.status != 201 || got.header.Get("X-Own") != "yes" || got.header.Get("Connection") != "keep-alive" || len(got.header["Set-Cookie"]) != 2 || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("answer %d %v", got.status, got.header)
 	}
 	var e struct {
