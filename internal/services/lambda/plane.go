@@ -159,6 +159,7 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 		err = c.trace(x.r.Header.Get(traceHeader), x.request.Time)
 	}
 	if err == nil {
+		w.Header()[traceHeader] = []string{c.traceID}
 		c.payload = x.event(c.traceID)
 		err = c.checkPayload()
 	}

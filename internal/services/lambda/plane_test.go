@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -111,7 +112,7 @@ func TestFunctionURLCarriesRequestAndAnswer(t *testing.T) {
 		t.Errorf("context %+v", c)
 	}
 	got = ask(t, http.MethodPost, at+"/b", "", traceHeader, "Root=1-0-1;Sampled=1")
-	if !strings.Contains(got.body, `"x-amzn-trace-id": "Root=1-0-1;Sampled=1"`) {
+	if !regexp.MustCompile(`"x-amzn-trace-id": "Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-0-1;Sampled=1"`).MatchString(got.body) || !strings.HasPrefix(got.header.Get(traceHeader), "Root=1-0-1;Sampled=1;Lineage=") {
 		t.Errorf("with a trace of the caller's: %s", got.body)
 	}
 	if got := ask(t, http.MethodGet, at+"/plain", ""); got.status != 200 || got.body != `{"seen":null}` || got.header.Get("Content-Type") != "application/json" {

@@ -113,7 +113,7 @@ def led(send):
 requests.Session.send = led(requests.Session.send)
 botocore.httpsession.URLLib3Session.send = led(botocore.httpsession.URLLib3Session.send)
 
-SAME = re.compile(r"^(ServerSideEncryption|x-amz-server-side-encryption|origin|x-amzn-tls-.*)$", re.I)
+SAME = re.compile(r"^(ServerSideEncryption|x-amz-server-side-encryption|origin|x-amzn-tls-.*|x-forwarded-for)$", re.I)
 normal = suite.normal
 
 
