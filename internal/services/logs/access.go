@@ -63,6 +63,9 @@ func (l *Logs) access() map[string]service.Access {
 		"PutResourcePolicy":        service.OnAny("logs:PutResourcePolicy"),
 		"DescribeResourcePolicies": service.OnAny("logs:DescribeResourcePolicies"),
 		"DeleteResourcePolicy":     service.OnAny("logs:DeleteResourcePolicy"),
+		"PutQueryDefinition":       service.OnAny("logs:PutQueryDefinition"),
+		"DescribeQueryDefinitions": service.OnAny("logs:DescribeQueryDefinitions"),
+		"DeleteQueryDefinition":    service.OnAny("logs:DeleteQueryDefinition"),
 		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
 			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
 		}),

@@ -12,6 +12,7 @@
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //	logs/<account>/<region>/p/<name>                               resource policy
+//	logs/<account>/<region>/q/<id>                                 query definition
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
@@ -37,5 +38,5 @@
 //
 // # What it is not
 //
-// Logs Insights, anomaly detection and deliveries have no handler.
+// Logs Insights, anomaly detection and deliveries have no handler: query definitions are kept, and their text is not looked into.
 package logs

@@ -97,7 +97,7 @@ func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilte
 			return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", name)
 		}
 	}
-	if _, err := compilePattern(&sub.Pattern); err != nil {
+	if _, err := parsePattern(sub.Pattern); err != nil {
 		return sub, err
 	}
 	to, err := arn.Parse(sub.Destination)
@@ -282,15 +282,15 @@ func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Mes
 }
 
 // publish enqueues deliveries of the events that a filter wants, several in one.
-func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line) error {
-	wanted, err := compilePattern(&sub.Pattern)
+func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line, messages []*message) error {
+	wanted, err := parsePattern(sub.Pattern)
 	if err != nil {
 		return err
 	}
 	var some []delivered
 	size := 0
 	for i, e := range lines {
-		if !wanted(e.message) {
+		if !wanted.met(messages[i]) {
 			continue
 		}
 		if size += len(e.message); size > maxDelivered && len(some) > 0 {
