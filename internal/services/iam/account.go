@@ -50,6 +50,7 @@ type everything struct {
 	policies             []managed
 	profiles             []profile
 	providers            []oidcProvider
+	certificates         []certificate
 	use                  usage
 }
 
@@ -69,6 +70,9 @@ func (s *IAM) everything(ctx context.Context) (e everything, err error) {
 			return err
 		}
 		if e.profiles, err = record.List[profile](r, all(acct, "profile").Span()); err != nil {
+			return err
+		}
+		if e.certificates, err = record.List[certificate](r, all(acct, "certificate").Span()); err != nil {
 			return err
 		}
 		if e.providers, err = record.List[oidcProvider](r, all(acct, "oidc").Span()); err != nil {
@@ -92,6 +96,7 @@ func (s *IAM) getAccountSummary(ctx context.Context, _ *api.GetAccountSummaryInp
 	return &api.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(len(e.users)), "Groups": int32(len(e.groups)), "Roles": int32(len(e.roles)), "Policies": int32(len(e.policies)),
 		"InstanceProfiles": int32(len(e.profiles)), "Providers": int32(len(e.providers)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
+		"ServerCertificates": int32(len(e.certificates)), "ServerCertificatesQuota": certificateQuota,
 		"AccessKeysPerUserQuota": keyQuota, "GroupsPerUserQuota": groupQuota, "VersionsPerPolicyQuota": versionQuota, "PolicySizeQuota": managedSize,
 		"AttachedPoliciesPerRoleQuota": attachQuota, "AttachedPoliciesPerUserQuota": attachQuota, "AttachedPoliciesPerGroupQuota": attachQuota,
 		"UserPolicySizeQuota": int32(user.inlineSize()), "GroupPolicySizeQuota": int32(group.inlineSize()), "RolePolicySizeQuota": int32(role.inlineSize()),
