@@ -12,6 +12,7 @@
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //	logs/<account>/<region>/p/<name>                               resource policy
+//	logs/<account>/<region>/a/<type>/<name>                        account policy
 //	logs/<account>/<region>/q/<id>                                 query definition
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
@@ -30,6 +31,8 @@
 // events would come back to it is refused.
 // A filter that names a destination is resolved with every write: its owner may point it elsewhere, or delete it, which ends the deliveries. The destination's policy is asked when a
 // filter is put.
+//
+// An account policy with a subscription filter is read with every write, and acts like a filter of each group that it does not leave out.
 //
 // # Metric filters
 //

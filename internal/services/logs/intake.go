@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +29,24 @@ type intake struct {
 	points  map[counted]*port.MetricDatum
 	size    int
 	dropped int
+	// rules are the policies of the accounts that were met.
+	rules map[scope]accountRules
+}
+
+// rulesOf returns the policies of an account and region.
+func (in *intake) rulesOf(s scope) (accountRules, error) {
+	if have, ok := in.rules[s]; ok {
+		return have, nil
+	}
+	rules, err := rulesOf(in.tx, s)
+	if err != nil {
+		return rules, err
+	}
+	if in.rules == nil {
+		in.rules = map[scope]accountRules{}
+	}
+	in.rules[s] = rules
+	return rules, nil
 }
 
 // counted is a metric of a filter in one minute.
@@ -76,8 +95,16 @@ func (l *Logs) putMetrics(ctx context.Context, in *intake) error {
 
 // record writes events to a stream, counts those that the group's metric filters want, and sends those on that its subscription filters want.
 func (l *Logs) record(ctx context.Context, in *intake, s scope, g *group, st stream, lines []line) (stream, error) {
+	rules, err := in.rulesOf(s)
+	if err != nil {
+		return st, err
+	}
+	subscriptions := g.Subscriptions
+	if sub, ok := rules.subscription.filter(g.Name); ok {
+		subscriptions = append(slices.Clone(subscriptions), sub)
+	}
 	var messages []*message
-	if len(g.MetricFilters)+len(g.Subscriptions) > 0 {
+	if len(g.MetricFilters)+len(subscriptions) > 0 {
 		messages = messagesOf(lines)
 	}
 	for i := range g.MetricFilters {
@@ -87,7 +114,7 @@ func (l *Logs) record(ctx context.Context, in *intake, s scope, g *group, st str
 		}
 		in.count(s, f, lines, messages)
 	}
-	for _, sub := range g.Subscriptions {
+	for _, sub := range subscriptions {
 		to, ok, err := sub.resolved(in.tx)
 		if err == nil && ok {
 			err = l.publish(ctx, in.tx, s, g.Name, to, st, lines, messages)
