@@ -13,18 +13,19 @@ import (
 // The prefixes of ids.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 const (
-	PrefixAccessKey  = "AKIA"
-	PrefixTemporary  = "ASIA"
-	PrefixUser       = "AIDA"
-	PrefixRole       = "AROA"
-	PrefixGroup      = "AGPA"
-	PrefixPolicy     = "ANPA"
-	PrefixProfile    = "AIPA"
-	prefixSize       = 4
-	accountBits      = 40
-	idBytes          = 10
-	accessKeySize    = prefixSize + 16
-	secretAccessSize = 30
+	PrefixAccessKey   = "AKIA"
+	PrefixTemporary   = "ASIA"
+	PrefixUser        = "AIDA"
+	PrefixRole        = "AROA"
+	PrefixGroup       = "AGPA"
+	PrefixPolicy      = "ANPA"
+	PrefixProfile     = "AIPA"
+	PrefixCertificate = "ASCA"
+	prefixSize        = 4
+	accountBits       = 40
+	idBytes           = 10
+	accessKeySize     = prefixSize + 16
+	secretAccessSize  = 30
 )
 
 // NewAccessKeyID returns a key id that carries the account: a set bit, 40 bits of account,

@@ -48,6 +48,16 @@ func (s *IAM) targets(ctx context.Context, in reflect.Value) ([]service.Target, 
 			path = "/"
 		}
 		t.ARN = "arn:aws:iam::" + acct + ":policy" + path + textOf(in, "PolicyName")
+	case textOf(in, "ServerCertificateName") != "":
+		t.ARN = s.certificateNamed(ctx, textOf(in, "ServerCertificateName"), textOf(in, "Path"))
+	case textOf(in, "VirtualMFADeviceName") != "":
+		path := textOf(in, "Path")
+		if path == "" {
+			path = "/"
+		}
+		t.ARN = mfaARN(acct, path, textOf(in, "VirtualMFADeviceName"))
+	case textOf(in, "SerialNumber") != "" && !in.FieldByName("UserName").IsValid():
+		t.ARN = textOf(in, "SerialNumber")
 	case textOf(in, "OpenIDConnectProviderArn") != "":
 		t.ARN = textOf(in, "OpenIDConnectProviderArn")
 	case textOf(in, "Url") != "":
@@ -122,4 +132,15 @@ func (s *IAM) nameOf(ctx context.Context, k kind, name, path string) string {
 		return arn
 	}
 	return strings.TrimSpace(arn)
+}
+
+// certificateNamed returns the ARN of a server certificate; one that does not exist yet has the path of the request.
+func (s *IAM) certificateNamed(ctx context.Context, name, path string) string {
+	if c, err := s.viewCertificate(ctx, name); err == nil {
+		return c.arn()
+	}
+	if path == "" {
+		path = "/"
+	}
+	return certificateARN(account(ctx), path, name)
 }

@@ -57,16 +57,11 @@ func (s *IAM) updateOIDCResource(ctx context.Context, c service.ResourceCall, ol
 	if err := s.updateClients(ctx, arn, old.ClientIDList, p.ClientIDList); err != nil {
 		return r, err
 	}
-	now := tagsOf(c, p.Tags)
-	if drop := dropped(tagsOf(c, old.Tags), now); len(drop) > 0 {
-		if err := s.call(ctx, "UntagOpenIDConnectProvider", &api.UntagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, TagKeys: drop}); err != nil {
-			return r, err
-		}
-	}
-	if len(now) == 0 {
-		return r, nil
-	}
-	return r, s.call(ctx, "TagOpenIDConnectProvider", &api.TagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, Tags: now})
+	return r, retag(tagsOf(c, old.Tags), tagsOf(c, p.Tags), func(keys []string) error {
+		return s.call(ctx, "UntagOpenIDConnectProvider", &api.UntagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, TagKeys: keys})
+	}, func(tags []api.Tag) error {
+		return s.call(ctx, "TagOpenIDConnectProvider", &api.TagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, Tags: tags})
+	})
 }
 
 // updateClients brings the client ids of a provider from old to now.

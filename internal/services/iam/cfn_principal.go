@@ -111,28 +111,32 @@ func dropped(old, now []api.Tag) (keys []string) {
 	return keys
 }
 
-func (s *IAM) tagUpdate(ctx context.Context, k kind, name string, old, now []api.Tag) error {
-	drop := dropped(old, now)
-	if k == role {
-		if len(drop) > 0 {
-			if err := s.call(ctx, "UntagRole", &api.UntagRoleInput{RoleName: name, TagKeys: drop}); err != nil {
-				return err
-			}
-		}
-		if len(now) == 0 {
-			return nil
-		}
-		return s.call(ctx, "TagRole", &api.TagRoleInput{RoleName: name, Tags: now})
-	}
-	if len(drop) > 0 {
-		if err := s.call(ctx, "UntagUser", &api.UntagUserInput{UserName: name, TagKeys: drop}); err != nil {
+// retag brings the tags of a resource from old to now.
+func retag(old, now []api.Tag, untag func(keys []string) error, tag func(tags []api.Tag) error) error {
+	if drop := dropped(old, now); len(drop) > 0 {
+		if err := untag(drop); err != nil {
 			return err
 		}
 	}
 	if len(now) == 0 {
 		return nil
 	}
-	return s.call(ctx, "TagUser", &api.TagUserInput{UserName: name, Tags: now})
+	return tag(now)
+}
+
+func (s *IAM) tagUpdate(ctx context.Context, k kind, name string, old, now []api.Tag) error {
+	if k == role {
+		return retag(old, now, func(keys []string) error {
+			return s.call(ctx, "UntagRole", &api.UntagRoleInput{RoleName: name, TagKeys: keys})
+		}, func(tags []api.Tag) error {
+			return s.call(ctx, "TagRole", &api.TagRoleInput{RoleName: name, Tags: tags})
+		})
+	}
+	return retag(old, now, func(keys []string) error {
+		return s.call(ctx, "UntagUser", &api.UntagUserInput{UserName: name, TagKeys: keys})
+	}, func(tags []api.Tag) error {
+		return s.call(ctx, "TagUser", &api.TagUserInput{UserName: name, Tags: tags})
+	})
 }
 
 func (s *IAM) deleteRoleResource(ctx context.Context, c service.ResourceCall, p *roleProperties) error {

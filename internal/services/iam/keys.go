@@ -23,6 +23,13 @@ func profileKey(account, name string) key.Key {
 // oidcKey is by the issuer's URL without its scheme; letters of different case differ.
 func oidcKey(account, url string) key.Key { return all(account, "oidc").Str(url) }
 
+func certificateKey(account, name string) key.Key {
+	return all(account, "certificate").Str(strings.ToLower(name))
+}
+
+// mfaKey is by path and name.
+func mfaKey(account, place string) key.Key { return all(account, "mfa").Str(strings.ToLower(place)) }
+
 func aliasKey(account, name string) key.Key { return all(account, "alias").Str(name) }
 
 func accessKeyKey(id string) key.Key { return all("", "key").Str(id) }

@@ -63,6 +63,16 @@ func (l *Logs) access() map[string]service.Access {
 		"PutResourcePolicy":        service.OnAny("logs:PutResourcePolicy"),
 		"DescribeResourcePolicies": service.OnAny("logs:DescribeResourcePolicies"),
 		"DeleteResourcePolicy":     service.OnAny("logs:DeleteResourcePolicy"),
+		"PutAccountPolicy":         service.OnAll("logs:PutAccountPolicy", l.puttingPolicy),
+		"DescribeAccountPolicies": service.OnAll("logs:DescribeAccountPolicies", func(ctx context.Context, in *api.DescribeAccountPoliciesInput) ([]service.Target, error) {
+			return policyTargets(ctx, policyKinds[in.PolicyType].describe), nil
+		}),
+		"DeleteAccountPolicy": service.OnAll("logs:DeleteAccountPolicy", func(ctx context.Context, in *api.DeleteAccountPolicyInput) ([]service.Target, error) {
+			return policyTargets(ctx, policyKinds[in.PolicyType].remove), nil
+		}),
+		"PutQueryDefinition":       service.OnAny("logs:PutQueryDefinition"),
+		"DescribeQueryDefinitions": service.OnAny("logs:DescribeQueryDefinitions"),
+		"DeleteQueryDefinition":    service.OnAny("logs:DeleteQueryDefinition"),
 		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
 			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
 		}),

@@ -177,18 +177,23 @@ func (l *Logs) deleteDestination(ctx context.Context, in *api.DeleteDestinationI
 
 // subscribing returns what a caller of PutSubscriptionFilter must be allowed: the group, and the destination if there is one, whose policy opens it to other accounts.
 func (l *Logs) subscribing(ctx context.Context, in *api.PutSubscriptionFilterInput) ([]service.Target, error) {
-	targets := []service.Target{{ARN: groupTarget(ctx, in.LogGroupName)}}
-	owner, name, ok := destinationOf(in.DestinationArn)
+	more, err := l.destinationTarget(ctx, "", in.DestinationArn)
+	return append([]service.Target{{ARN: groupTarget(ctx, in.LogGroupName)}}, more...), err
+}
+
+// destinationTarget returns what a caller must be allowed to send to a destination with a name; nothing for a stream or a function.
+func (l *Logs) destinationTarget(ctx context.Context, action, to string) ([]service.Target, error) {
+	owner, name, ok := destinationOf(to)
 	if !ok {
-		return targets, nil
+		return nil, nil
 	}
-	t := service.Target{ARN: in.DestinationArn, Owner: owner.account}
+	t := service.Target{Action: action, ARN: to, Owner: owner.account}
 	err := l.deps.Store.View(ctx, func(r store.Reader) error {
 		d, _, err := record.Get[destination](r, owner.destination(name))
 		t.Policy = d.Policy
 		return err
 	})
-	return append(targets, t), err
+	return []service.Target{t}, err
 }
 
 // resolved returns a filter with the stream and the role of the destination that it names; false when that is gone.

@@ -12,6 +12,8 @@
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //	logs/<account>/<region>/p/<name>                               resource policy
+//	logs/<account>/<region>/a/<type>/<name>                        account policy
+//	logs/<account>/<region>/q/<id>                                 query definition
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
@@ -30,6 +32,8 @@
 // A filter that names a destination is resolved with every write: its owner may point it elsewhere, or delete it, which ends the deliveries. The destination's policy is asked when a
 // filter is put.
 //
+// An account policy with a subscription filter is read with every write, and acts like a filter of each group that it does not leave out.
+//
 // # Metric filters
 //
 // A metric filter is part of its group's record, too. What events count is handed to the metrics' service in the transaction that writes them ([intake]), at the time of the
@@ -37,5 +41,5 @@
 //
 // # What it is not
 //
-// Logs Insights, anomaly detection and deliveries have no handler.
+// Logs Insights, anomaly detection and deliveries have no handler: query definitions are kept, and their text is not looked into.
 package logs

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +29,24 @@ type intake struct {
 	points  map[counted]*port.MetricDatum
 	size    int
 	dropped int
+	// rules are the policies of the accounts that were met.
+	rules map[scope]accountRules
+}
+
+// rulesOf returns the policies of an account and region.
+func (in *intake) rulesOf(s scope) (accountRules, error) {
+	if have, ok := in.rules[s]; ok {
+		return have, nil
+	}
+	rules, err := rulesOf(in.tx, s)
+	if err != nil {
+		return rules, err
+	}
+	if in.rules == nil {
+		in.rules = map[scope]accountRules{}
+	}
+	in.rules[s] = rules
+	return rules, nil
 }
 
 // counted is a metric of a filter in one minute.
@@ -76,17 +95,29 @@ func (l *Logs) putMetrics(ctx context.Context, in *intake) error {
 
 // record writes events to a stream, counts those that the group's metric filters want, and sends those on that its subscription filters want.
 func (l *Logs) record(ctx context.Context, in *intake, s scope, g *group, st stream, lines []line) (stream, error) {
+	rules, err := in.rulesOf(s)
+	if err != nil {
+		return st, err
+	}
+	subscriptions := g.Subscriptions
+	if sub, ok := rules.subscription.filter(g.Name); ok {
+		subscriptions = append(slices.Clone(subscriptions), sub)
+	}
+	var messages []*message
+	if len(g.MetricFilters)+len(subscriptions) > 0 {
+		messages = messagesOf(lines)
+	}
 	for i := range g.MetricFilters {
 		f, err := g.MetricFilters[i].compile()
 		if err != nil {
 			return st, err
 		}
-		in.count(s, f, lines)
+		in.count(s, f, lines, messages)
 	}
-	for _, sub := range g.Subscriptions {
+	for _, sub := range subscriptions {
 		to, ok, err := sub.resolved(in.tx)
 		if err == nil && ok {
-			err = l.publish(ctx, in.tx, s, g.Name, to, st, lines)
+			err = l.publish(ctx, in.tx, s, g.Name, to, st, lines, messages)
 		}
 		if err != nil {
 			return st, err
@@ -104,11 +135,11 @@ type cell struct {
 
 // count counts the events that meet a filter, at their time, and its default value in the minutes where none does. An event whose value is no number, or that lacks the value of a
 // dimension, counts nothing.
-func (in *intake) count(s scope, f *compiledFilter, lines []line) {
+func (in *intake) count(s scope, f *compiledFilter, lines []line, messages []*message) {
 	cells := map[cell]float64{}
-	for _, e := range lines {
+	for i, e := range lines {
 		c := cell{minute: floorMinute(e.ms)}
-		find, met := f.pattern.open(e.message)
+		find, met := f.pattern.open(messages[i])
 		switch {
 		case met && f.read(find, &c):
 			cells[c]++

@@ -19,6 +19,25 @@ func (s scope) destination(name string) key.Key { return s.destinations().Str(na
 // destinationName returns the name in the key of a destination.
 func (s scope) destinationName(k []byte) string { return key.Decode(k).Skip(s.destinations()).Str() }
 
+func (s scope) accountPolicies() key.Key { return s.root("a") }
+func (s scope) accountPolicy(kind, name string) key.Key {
+	return s.accountPolicies().Str(kind).Str(name)
+}
+
+// accountPolicyName returns the type and the name in the key of an account policy.
+func (s scope) accountPolicyName(k []byte) (kind, name string) {
+	d := key.Decode(k).Skip(s.accountPolicies())
+	return d.Str(), d.Str()
+}
+
+func (s scope) queryDefinitions() key.Key         { return s.root("q") }
+func (s scope) queryDefinition(id string) key.Key { return s.queryDefinitions().Str(id) }
+
+// queryDefinitionID returns the id in the key of a query definition.
+func (s scope) queryDefinitionID(k []byte) string {
+	return key.Decode(k).Skip(s.queryDefinitions()).Str()
+}
+
 func (s scope) groups() key.Key                    { return s.root("g") }
 func (s scope) group(name string) key.Key          { return s.groups().Str(name) }
 func (s scope) streams(group string) key.Key       { return s.root("s").Str(group) }

@@ -225,7 +225,7 @@ func (l *Logs) testMetricFilter(_ context.Context, in *api.TestMetricFilterInput
 	}
 	out := &api.TestMetricFilterOutput{Matches: []api.MetricFilterMatchRecord{}}
 	for i, message := range in.LogEventMessages {
-		if values, met := p.extract(message); met {
+		if values, met := p.extract(newMessage(message)); met {
 			out.Matches = append(out.Matches, api.MetricFilterMatchRecord{EventNumber: ptr(int64(i + 1)), EventMessage: &message, ExtractedValues: values})
 		}
 	}

@@ -19,7 +19,7 @@ type pattern struct {
 	// shape is the mark that a structured pattern begins with, '{' or '['; 0 is that of terms.
 	shape byte
 	// open takes a message apart, and tells whether it meets the pattern.
-	open func(message string) (finder, bool)
+	open func(m *message) (finder, bool)
 	// paths are the selectors into JSON, by how they are written.
 	paths map[string][]step
 	// columns are those of a pattern in brackets.
@@ -32,13 +32,16 @@ func compilePattern(text *string) (matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(message string) bool {
-		_, met := p.open(message)
-		return met
-	}, nil
+	return func(text string) bool { return p.met(newMessage(text)) }, nil
 }
 
-// parsePattern compiles a filter pattern; the newline that ends a message plays no part. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
+// met tells whether a message meets the pattern.
+func (p *pattern) met(m *message) bool {
+	_, met := p.open(m)
+	return met
+}
+
+// parsePattern compiles a filter pattern. One in braces looks into messages that are JSON, one in brackets at columns, and any other for terms
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).
 func parsePattern(text string) (*pattern, error) {
 	text = strings.TrimSpace(text)
@@ -51,19 +54,13 @@ func parsePattern(text string) (*pattern, error) {
 	case text[0] == '[':
 		compile = compileColumns
 	}
-	p, err := compile(text)
-	if err != nil {
-		return nil, err
-	}
-	open := p.open
-	p.open = func(message string) (finder, bool) { return open(strings.TrimSuffix(message, "\n")) }
-	return p, nil
+	return compile(text)
 }
 
 // ofTerms is a pattern that looks into no fields.
 func ofTerms(met matcher) *pattern {
 	none := func(string) found { return found{} }
-	return &pattern{open: func(message string) (finder, bool) { return none, met(message) }}
+	return &pattern{open: func(m *message) (finder, bool) { return none, met(m.text) }}
 }
 
 // allow lets fields answer for a selector that is not in the pattern itself, and returns it as they know it: $.latency with a pattern in braces, $size with one in brackets that names the column.
@@ -86,13 +83,13 @@ func (p *pattern) allow(selector string) (string, error) {
 }
 
 // extract returns what the selectors of a pattern find in a message that meets it: those of a pattern in braces, and every column under its name or its number for one in brackets.
-func (p *pattern) extract(message string) (values map[string]string, met bool) {
-	find, met := p.open(message)
+func (p *pattern) extract(m *message) (values map[string]string, met bool) {
+	find, met := p.open(m)
 	if !met {
 		return nil, false
 	}
 	if p.shape == '[' {
-		return p.columns.named(splitColumns(message)), true
+		return p.columns.named(m.split()), true
 	}
 	values = map[string]string{}
 	for selector := range p.paths {

@@ -61,6 +61,12 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		PutResourcePolicy:           l.putResourcePolicy,
 		DescribeResourcePolicies:    l.describeResourcePolicies,
 		DeleteResourcePolicy:        l.deleteResourcePolicy,
+		PutAccountPolicy:            l.putAccountPolicy,
+		DescribeAccountPolicies:     l.describeAccountPolicies,
+		DeleteAccountPolicy:         l.deleteAccountPolicy,
+		PutQueryDefinition:          l.putQueryDefinition,
+		DescribeQueryDefinitions:    l.describeQueryDefinitions,
+		DeleteQueryDefinition:       l.deleteQueryDefinition,
 	}
 	return service.Service{
 		API:            api.API,

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"encoding/json"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,14 +30,9 @@ func compileJSON(p string) (*pattern, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	return &pattern{shape: '{', paths: paths, open: func(message string) (finder, bool) {
-		d := json.NewDecoder(strings.NewReader(message))
-		d.UseNumber()
-		var document any
-		if err := d.Decode(&document); err != nil {
-			return nil, false
-		}
-		if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself, and any other error says that this is no JSON document
+	return &pattern{shape: '{', paths: paths, open: func(m *message) (finder, bool) {
+		document, ok := m.decode()
+		if !ok {
 			return nil, false
 		}
 		find := func(selector string) found { return follow(document, paths[selector]) }
@@ -195,8 +189,8 @@ func (k *columns) read(c *conditions) {
 }
 
 // open takes a message apart, and tells whether it meets the pattern.
-func (k *columns) open(message string) (finder, bool) {
-	have := splitColumns(message)
+func (k *columns) open(m *message) (finder, bool) {
+	have := m.split()
 	switch {
 	case k.dots < 0 && len(have) != len(k.names), len(have) < len(k.names):
 		return nil, false
@@ -230,31 +224,4 @@ func (k *columns) named(have []string) map[string]string {
 		out["$"+strings.TrimPrefix(name, "$")] = text
 	}
 	return out
-}
-
-// splitColumns takes a message apart.
-func splitColumns(message string) []string {
-	var out []string
-	for {
-		message = strings.TrimLeft(message, " \t\r\n")
-		if message == "" {
-			return out
-		}
-		end := " "
-		switch message[0] {
-		case '"':
-			end = `"`
-		case '[':
-			end = "]"
-		}
-		if end != " " {
-			if column, rest, ok := strings.Cut(message[1:], end); ok {
-				out, message = append(out, column), rest
-				continue
-			}
-		}
-		var column string
-		column, message, _ = strings.Cut(message, " ")
-		out = append(out, strings.TrimRight(column, "\r\n\t"))
-	}
 }

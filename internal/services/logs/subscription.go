@@ -46,6 +46,8 @@ type subscription struct {
 	Role         string `json:",omitempty"`
 	Distribution string
 	Created      int64 // Unix milliseconds
+	// Account marks the filter of an account policy.
+	Account bool `json:",omitempty"`
 }
 
 func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) (*api.PutSubscriptionFilterOutput, error) {
@@ -63,7 +65,11 @@ func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptio
 			_, err := getDestination(r, owner, name)
 			return err
 		}
-		return checkLoop(r, s, g.Name, sub.Destination)
+		rules, err := rulesOf(r, s)
+		if err != nil {
+			return err
+		}
+		return checkLoop(r, s, g.Name, sub.Destination, rules.subscription)
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +103,7 @@ func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilte
 			return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", name)
 		}
 	}
-	if _, err := compilePattern(&sub.Pattern); err != nil {
+	if _, err := parsePattern(sub.Pattern); err != nil {
 		return sub, err
 	}
 	to, err := arn.Parse(sub.Destination)
@@ -126,45 +132,6 @@ func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilte
 		return sub, l.options.Roles.CheckPassRole(ctx, sub.Role, servicePrincipal)
 	}
 	return sub, invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor %s", to.Service)
-}
-
-// checkLoop refuses a filter by which events would go round without end: what a function logs about them comes back to it, by its own group or by those of other functions.
-func checkLoop(r store.Reader, s scope, groupName, destination string) error {
-	own, ok := strings.CutPrefix(groupName, functionGroups)
-	name, isFunction := functionName(destination)
-	if !ok || !isFunction {
-		return nil
-	}
-	if name == own {
-		return invalid("The log group provided is reserved for the function logs of the destination function.")
-	}
-	seen := []string{name}
-	for i := 0; i < len(seen); i++ {
-		g, err := getGroup(r, s, functionGroups+seen[i])
-		if service.Code(err) == "ResourceNotFoundException" {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, sub := range g.Subscriptions {
-			next, ok := functionName(sub.Destination)
-			switch {
-			case ok && next == own:
-				return invalid("Log events of the function %s would come back to it without end: the logs of %s, to which this filter leads, are sent to %s by the filter %s of %s. Delete that filter first.", own, name, own, sub.Name, g.Name)
-			case ok && !slices.Contains(seen, next):
-				seen = append(seen, next)
-			}
-		}
-	}
-	return nil
-}
-
-// functionName returns the name in the ARN of a function.
-func functionName(destination string) (string, bool) {
-	_, rest, ok := strings.Cut(destination, ":function:")
-	name, _, _ := strings.Cut(rest, ":")
-	return name, ok && strings.HasPrefix(destination, "arn:aws:lambda:")
 }
 
 // try asks whether a destination takes what the filter would send. A destination with a name was asked when it was made.
@@ -264,6 +231,7 @@ type envelope struct {
 	Group   string      `json:"logGroup"`
 	Stream  string      `json:"logStream"`
 	Filters []string    `json:"subscriptionFilters"`
+	Level   string      `json:"policyLevel,omitempty"` // of a filter of the account
 	Events  []delivered `json:"logEvents"`
 }
 
@@ -282,15 +250,15 @@ func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Mes
 }
 
 // publish enqueues deliveries of the events that a filter wants, several in one.
-func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line) error {
-	wanted, err := compilePattern(&sub.Pattern)
+func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line, messages []*message) error {
+	wanted, err := parsePattern(sub.Pattern)
 	if err != nil {
 		return err
 	}
 	var some []delivered
 	size := 0
 	for i, e := range lines {
-		if !wanted(e.message) {
+		if !wanted.met(messages[i]) {
 			continue
 		}
 		if size += len(e.message); size > maxDelivered && len(some) > 0 {
@@ -309,7 +277,11 @@ func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName str
 }
 
 func (l *Logs) enqueue(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, streamName string, events []delivered) error {
-	body, err := json.Marshal(envelope{Type: "DATA_MESSAGE", Owner: s.account, Group: groupName, Stream: streamName, Filters: []string{sub.Name}, Events: events})
+	e := envelope{Type: "DATA_MESSAGE", Owner: s.account, Group: groupName, Stream: streamName, Filters: []string{sub.Name}, Events: events}
+	if sub.Account {
+		e.Level = "ACCOUNT_LEVEL_POLICY"
+	}
+	body, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
