@@ -369,6 +369,8 @@ func TestConditionKeysTellOfTheCall(t *testing.T) {
 		{session, "aws:SourceIdentity", "bob"},
 		{session, "aws:TokenIssueTime", "2026-11-25T12:00:00Z"},
 		{session, "aws:MultiFactorAuthPresent", "true"},
+		{session, "aws:MultiFactorAuthAge", "0"},
+		{alice, "aws:MultiFactorAuthAge", absent},
 		{session, "aws:username", absent},
 		{service.Principal{}, "aws:PrincipalType", "Anonymous"},
 		{service.Principal{}, "aws:userid", "anonymous"},

@@ -158,6 +158,10 @@ func (k *callKeys) ofIdentity(key string) string {
 		if p.TokenIssueTime != 0 {
 			return strconv.FormatBool(p.MFA)
 		}
+	case "aws:multifactorauthage":
+		if p.MFA {
+			return strconv.FormatInt(k.at.Unix()-p.TokenIssueTime, 10)
+		}
 	}
 	return ""
 }

@@ -133,3 +133,18 @@ type OIDCProvider struct {
 	// ClientIDs are the audiences that tokens may have.
 	ClientIDs []string
 }
+
+// MFA is what became of a code of a multi-factor authentication device.
+type MFA int
+
+// The outcomes of a code.
+const (
+	// MFAUnknown tells that the user has no such device.
+	MFAUnknown MFA = iota
+	// MFAWrong tells that the code is not one of now, or was used before.
+	MFAWrong
+	// MFABlocked tells that there were too many wrong codes: none is looked at for a while.
+	MFABlocked
+	// MFAProven tells that the code was right. It cannot be used again.
+	MFAProven
+)

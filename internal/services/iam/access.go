@@ -50,6 +50,14 @@ func (s *IAM) targets(ctx context.Context, in reflect.Value) ([]service.Target, 
 		t.ARN = "arn:aws:iam::" + acct + ":policy" + path + textOf(in, "PolicyName")
 	case textOf(in, "ServerCertificateName") != "":
 		t.ARN = s.certificateNamed(ctx, textOf(in, "ServerCertificateName"), textOf(in, "Path"))
+	case textOf(in, "VirtualMFADeviceName") != "":
+		path := textOf(in, "Path")
+		if path == "" {
+			path = "/"
+		}
+		t.ARN = mfaARN(acct, path, textOf(in, "VirtualMFADeviceName"))
+	case textOf(in, "SerialNumber") != "" && !in.FieldByName("UserName").IsValid():
+		t.ARN = textOf(in, "SerialNumber")
 	case textOf(in, "OpenIDConnectProviderArn") != "":
 		t.ARN = textOf(in, "OpenIDConnectProviderArn")
 	case textOf(in, "Url") != "":

@@ -51,6 +51,7 @@ type everything struct {
 	profiles             []profile
 	providers            []oidcProvider
 	certificates         []certificate
+	devices              []mfaDevice
 	use                  usage
 }
 
@@ -75,6 +76,9 @@ func (s *IAM) everything(ctx context.Context) (e everything, err error) {
 		if e.certificates, err = record.List[certificate](r, all(acct, "certificate").Span()); err != nil {
 			return err
 		}
+		if e.devices, err = record.List[mfaDevice](r, all(acct, "mfa").Span()); err != nil {
+			return err
+		}
 		if e.providers, err = record.List[oidcProvider](r, all(acct, "oidc").Span()); err != nil {
 			return err
 		}
@@ -89,14 +93,20 @@ func (s *IAM) getAccountSummary(ctx context.Context, _ *api.GetAccountSummaryInp
 	if err != nil {
 		return nil, err
 	}
-	versions := 0
+	versions, enabled := 0, 0
 	for i := range e.policies {
 		versions += len(e.policies[i].Versions)
+	}
+	for i := range e.devices {
+		if e.devices[i].User != "" {
+			enabled++
+		}
 	}
 	return &api.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(len(e.users)), "Groups": int32(len(e.groups)), "Roles": int32(len(e.roles)), "Policies": int32(len(e.policies)),
 		"InstanceProfiles": int32(len(e.profiles)), "Providers": int32(len(e.providers)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
 		"ServerCertificates": int32(len(e.certificates)), "ServerCertificatesQuota": certificateQuota,
+		"MFADevices": int32(len(e.devices)), "MFADevicesInUse": int32(enabled), "AccountMFAEnabled": 0,
 		"AccessKeysPerUserQuota": keyQuota, "GroupsPerUserQuota": groupQuota, "VersionsPerPolicyQuota": versionQuota, "PolicySizeQuota": managedSize,
 		"AttachedPoliciesPerRoleQuota": attachQuota, "AttachedPoliciesPerUserQuota": attachQuota, "AttachedPoliciesPerGroupQuota": attachQuota,
 		"UserPolicySizeQuota": int32(user.inlineSize()), "GroupPolicySizeQuota": int32(group.inlineSize()), "RolePolicySizeQuota": int32(role.inlineSize()),

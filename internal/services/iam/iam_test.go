@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net/url"
 	"strings"
 	"testing"
@@ -32,13 +33,14 @@ type platform struct {
 	cache *auth.Cache
 	store store.Store
 	types map[string]service.ResourceType
+	clock *clock.Fake
 }
 
 func newPlatform(t testing.TB) *platform {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	c := clock.NewFake(start)
-	p := &platform{store: mem.New(), door: dispatch.NewDoor(c, rand.Reader, log), types: map[string]service.ResourceType{}}
+	p := &platform{clock: c, store: mem.New(), door: dispatch.NewDoor(c, rand.Reader, log), types: map[string]service.ResourceType{}}
 	t.Cleanup(func() {
 		if err := p.store.Close(); err != nil {
 			t.Error(err)
@@ -48,7 +50,7 @@ func newPlatform(t testing.TB) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc, dir, err := iam.New(service.Deps{Store: p.store, Door: p.door, Clock: c, Random: rand.Reader, Log: log, Account: account, Region: "us-east-1"}, ring)
+	svc, dir, err := iam.New(service.Deps{Store: p.store, Door: p.door, Clock: c, Random: mathrand.NewChaCha8([32]byte{}), Log: log, Account: account, Region: "us-east-1"}, ring)
 	if err != nil {
 		t.Fatal(err)
 	}

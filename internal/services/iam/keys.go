@@ -27,6 +27,9 @@ func certificateKey(account, name string) key.Key {
 	return all(account, "certificate").Str(strings.ToLower(name))
 }
 
+// mfaKey is by path and name.
+func mfaKey(account, place string) key.Key { return all(account, "mfa").Str(strings.ToLower(place)) }
+
 func aliasKey(account, name string) key.Key { return all(account, "alias").Str(name) }
 
 func accessKeyKey(id string) key.Key { return all("", "key").Str(id) }

@@ -89,6 +89,11 @@ func (s *IAM) handlers() *api.Handlers {
 		UpdateServerCertificate: s.updateServerCertificate, DeleteServerCertificate: s.deleteServerCertificate,
 		TagServerCertificate: s.tagServerCertificate, UntagServerCertificate: s.untagServerCertificate, ListServerCertificateTags: s.listServerCertificateTags,
 
+		CreateVirtualMFADevice: s.createVirtualMFADevice, DeleteVirtualMFADevice: s.deleteVirtualMFADevice, ListVirtualMFADevices: s.listVirtualMFADevices,
+		EnableMFADevice: s.enableMFADevice, DeactivateMFADevice: s.deactivateMFADevice, ResyncMFADevice: s.resyncMFADevice,
+		GetMFADevice: s.getMFADevice, ListMFADevices: s.listMFADevices,
+		TagMFADevice: s.tagMFADevice, UntagMFADevice: s.untagMFADevice, ListMFADeviceTags: s.listMFADeviceTags,
+
 		CreateAccountAlias: s.createAccountAlias, DeleteAccountAlias: s.deleteAccountAlias, ListAccountAliases: s.listAccountAliases,
 		GetAccountSummary: s.getAccountSummary, GetAccountAuthorizationDetails: s.getAccountAuthorizationDetails,
 		SimulateCustomPolicy: s.simulateCustomPolicy, SimulatePrincipalPolicy: s.simulatePrincipalPolicy,

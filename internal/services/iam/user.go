@@ -75,11 +75,21 @@ func (s *IAM) updateUser(ctx context.Context, in *api.UpdateUserInput) (*api.Upd
 		if err != nil {
 			return err
 		}
+		devices, err := devicesOf(tx, e.Account, e.Name)
+		if err != nil {
+			return err
+		}
 		if err := rename(tx, e, in.NewUserName, in.NewPath); err != nil {
 			return err
 		}
 		for _, id := range e.Keys {
 			if err := changeKey(tx, id, func(k *accessKey) { k.User = e.Name }); err != nil {
+				return err
+			}
+		}
+		for i := range devices {
+			devices[i].User = e.Name
+			if err := putDevice(tx, &devices[i]); err != nil {
 				return err
 			}
 		}
@@ -127,6 +137,13 @@ func (s *IAM) deleteUser(ctx context.Context, in *api.DeleteUserInput) (*api.Del
 		}
 		if len(e.Groups) > 0 {
 			return conflict("Cannot delete entity, must remove users from group first.")
+		}
+		devices, err := devicesOf(tx, e.Account, e.Name)
+		if err != nil {
+			return err
+		}
+		if len(devices) > 0 {
+			return conflict("Cannot delete entity, must delete MFA device first.")
 		}
 		return remove(tx, e)
 	})

@@ -25,13 +25,20 @@ func (s *STS) access() map[string]service.Access {
 }
 
 // assumeTargets asks for sts:AssumeRole, and for sts:TagSession and sts:SetSourceIdentity where
-// the call passes tags or a source identity, each under the role's trust policy.
+// the call passes tags or a source identity, each under the role's trust policy. It uses up a code of an MFA device.
 func (s *STS) assumeTargets(ctx context.Context, in *api.AssumeRoleInput) ([]service.Target, error) {
 	role, err := s.roles.Role(ctx, in.RoleArn)
 	if err != nil {
 		return nil, err
 	}
+	proven, err := s.proveMFA(ctx, in.SerialNumber, in.TokenCode)
+	if err != nil {
+		return nil, err
+	}
 	t := service.Target{ARN: in.RoleArn, Condition: assumeConditions(in)}
+	if proven {
+		t.Condition["aws:MultiFactorAuthPresent"], t.Condition["aws:MultiFactorAuthAge"] = []string{"true"}, []string{"0"}
+	}
 	if role != nil {
 		t.Policy, t.Owner = role.Trust, role.Account
 	}

@@ -16,6 +16,9 @@
 // the Federated principal. The identity providers that AWS knows without one, such as
 // accounts.google.com, need one here.
 //
-// What it deliberately is not: no SAML, delegated or root sessions, no MFA; these operations have no
-// handler, and SerialNumber, TokenCode and ProviderId are refused.
+// A code of a user's MFA device counts for the decision about AssumeRole, and for the whole session of
+// GetSessionToken; it can be used once, and is used up before the decision.
+//
+// What it deliberately is not: no SAML, delegated or root sessions; these operations have no handler,
+// and ProviderId is refused.
 package sts

@@ -15,12 +15,10 @@ import (
 	"lambent.dev/lambent/internal/service/port"
 )
 
-// assumeRole runs after the door has found that the trust policy allows it.
+// assumeRole runs after the door has found that the trust policy allows it. A code of an MFA device counts for that decision; the session does not carry it on
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html).
 func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.AssumeRoleOutput, error) {
-	switch {
-	case in.SerialNumber != nil || in.TokenCode != nil:
-		return nil, unsupported("AssumeRole", "SerialNumber")
-	case len(in.ProvidedContexts) > 0:
+	if len(in.ProvidedContexts) > 0 {
 		return nil, unsupported("AssumeRole", "ProvidedContexts")
 	}
 	p := service.RequestFrom(ctx).Principal

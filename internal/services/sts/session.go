@@ -111,9 +111,6 @@ func (s *STS) getAccessKeyInfo(_ context.Context, in *api.GetAccessKeyInfoInput)
 }
 
 func (s *STS) getSessionToken(ctx context.Context, in *api.GetSessionTokenInput) (*api.GetSessionTokenOutput, error) {
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, unsupported("GetSessionToken", "SerialNumber")
-	}
 	p := service.RequestFrom(ctx).Principal
 	if p.Kind != service.User && p.Kind != service.Root || p.TokenIssueTime != 0 {
 		return nil, denied("Cannot call GetSessionToken with session credentials")
@@ -122,7 +119,11 @@ func (s *STS) getSessionToken(ctx context.Context, in *api.GetSessionTokenInput)
 	if err != nil {
 		return nil, err
 	}
-	creds, err := s.issue(&token.Session{Account: p.Account, ARN: p.ARN, UserID: p.UserID}, length)
+	proven, err := s.proveMFA(ctx, in.SerialNumber, in.TokenCode)
+	if err != nil {
+		return nil, err
+	}
+	creds, err := s.issue(&token.Session{Account: p.Account, ARN: p.ARN, UserID: p.UserID, MFA: proven}, length)
 	if err != nil {
 		return nil, err
 	}

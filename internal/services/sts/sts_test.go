@@ -28,7 +28,10 @@ var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 // roles is a directory of one role, "app".
 type roles struct{ trust string }
 
-const roleARN = "arn:aws:iam::" + account + ":role/app"
+const (
+	roleARN = "arn:aws:iam::" + account + ":role/app"
+	phone   = "arn:aws:iam::" + account + ":mfa/phone"
+)
 
 func (r *roles) Role(_ context.Context, arn string) (*auth.Role, error) {
 	if arn != roleARN {
@@ -42,6 +45,19 @@ func (r *roles) OIDCProvider(_ context.Context, of, issuer string) (*auth.OIDCPr
 		return nil, nil
 	}
 	return &auth.OIDCProvider{ARN: providerARN, URL: strings.TrimPrefix(issuer, "https://"), ClientIDs: []string{"app", "sts.amazonaws.com"}}, nil
+}
+
+// CheckMFA knows the device "phone" of alice, whose code is 111111 and was once 222222.
+func (r *roles) CheckMFA(_ context.Context, user, serial, code string) (auth.MFA, error) {
+	switch {
+	case user != alice.ARN || serial != phone:
+		return auth.MFAUnknown, nil
+	case code == "111111":
+		return auth.MFAProven, nil
+	case code == "999999":
+		return auth.MFABlocked, nil
+	}
+	return auth.MFAWrong, nil
 }
 
 func (r *roles) AccessKey(context.Context, string) (*auth.AccessKey, error) { return nil, nil }
@@ -97,9 +113,11 @@ func as(p service.Principal) context.Context {
 var alice = service.Principal{Kind: service.User, Account: account, ARN: "arn:aws:iam::" + account + ":user/alice", UserID: "AIDAALICE"}
 
 const (
-	trustsAlice = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}`
-	trustsHome  = `{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"secret"}}}`
-	trustsFn    = `{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}`
+	trustsAlice  = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}`
+	trustsHome   = `{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"secret"}}}`
+	trustsProven = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":"sts:AssumeRole",` +
+		`"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}}}`
+	trustsFn = `{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}`
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -160,7 +178,15 @@ func TestAssumeRoleIsRefused(t *testing.T) {
 		{"longer than the role allows", trustsAlice, alice, api.AssumeRoleInput{DurationSeconds: ptr(int32(7201))}, "ValidationError", "MaxSessionDuration"},
 		{"chaining for more than an hour", trustsHome, chained, api.AssumeRoleInput{ExternalId: ptr("secret"), DurationSeconds: ptr(int32(3601))}, "ValidationError", "role chaining"},
 		{"a session policy that is none", trustsAlice, alice, api.AssumeRoleInput{Policy: ptr("{}")}, "MalformedPolicyDocument", "Syntax errors"},
-		{"MFA", trustsAlice, alice, api.AssumeRoleInput{SerialNumber: ptr("arn:aws:iam::000000000000:mfa/x"), TokenCode: ptr("123456")}, "ValidationError", "SerialNumber"},
+		{"no code where the role wants one", trustsProven, alice, api.AssumeRoleInput{}, "AccessDenied", "sts:AssumeRole"},
+		{"a code where the role wants one", trustsProven, alice, api.AssumeRoleInput{SerialNumber: ptr(phone), TokenCode: ptr("111111")}, "", ""},
+		{"a wrong code", trustsProven, alice, api.AssumeRoleInput{SerialNumber: ptr(phone), TokenCode: ptr("222222")}, "AccessDenied", "invalid MFA one time pass code"},
+		{"a wrong code where none is wanted", trustsAlice, alice, api.AssumeRoleInput{SerialNumber: ptr(phone), TokenCode: ptr("222222")}, "AccessDenied", "invalid MFA one time pass code"},
+		{"a code after too many wrong ones", trustsProven, alice, api.AssumeRoleInput{SerialNumber: ptr(phone), TokenCode: ptr("999999")}, "AccessDenied", "too many wrong codes"},
+		{"a code of another device", trustsProven, alice, api.AssumeRoleInput{SerialNumber: ptr(phone + "s"), TokenCode: ptr("111111")}, "AccessDenied", "verify your MFA serial number"},
+		{"a code without its device", trustsProven, alice, api.AssumeRoleInput{TokenCode: ptr("111111")}, "AccessDenied", "must provide both"},
+		{"a device without its code", trustsProven, alice, api.AssumeRoleInput{SerialNumber: ptr(phone)}, "AccessDenied", "must provide both"},
+		{"a code from a session of a role", trustsHome, chained, api.AssumeRoleInput{SerialNumber: ptr(phone), TokenCode: ptr("111111")}, "AccessDenied", "verify your MFA serial number"},
 		{"a transitive key without its tag", trustsAlice, alice, api.AssumeRoleInput{TransitiveTagKeys: []string{"x"}}, "ValidationError", "transitive"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -220,5 +246,41 @@ func TestSessionTokensOfUsers(t *testing.T) {
 	bob := p.principal(t, fc.AccessKeyId, fc.SecretAccessKey, fc.SessionToken)
 	if _, err := p.door.Call(as(bob), "sts", "GetAccessKeyInfo", &api.GetAccessKeyInfoInput{AccessKeyId: fc.AccessKeyId}); service.Code(err) != "AccessDenied" {
 		t.Errorf("a federated user without a policy: %v", err)
+	}
+}
+
+func TestSessionTokensTellOfMFA(t *testing.T) {
+	p := newPlatform(t, trustsProven)
+	session := func(serial, code *string) (service.Principal, error) {
+		out, err := service.Call[api.GetSessionTokenOutput](as(alice), p.door, "sts", "GetSessionToken", &api.GetSessionTokenInput{SerialNumber: serial, TokenCode: code})
+		if err != nil {
+			return service.Principal{}, err
+		}
+		return p.principal(t, out.Credentials.AccessKeyId, out.Credentials.SecretAccessKey, out.Credentials.SessionToken), nil
+	}
+	for _, code := range []string{"222222", "999999"} {
+		if _, err := session(ptr(phone), &code); service.Code(err) != "AccessDenied" {
+			t.Errorf("the code %s: %v", code, err)
+		}
+	}
+	plain, err := session(nil, nil)
+	if err != nil || plain.MFA {
+		t.Errorf("without a code: %+v, %v", plain, err)
+	}
+	proven, err := session(ptr(phone), ptr("111111"))
+	if err != nil || !proven.MFA {
+		t.Errorf("with a code: %+v, %v", proven, err)
+	}
+	for _, tc := range []struct {
+		name    string
+		who     service.Principal
+		forward time.Duration
+		want    string
+	}{{"without MFA", plain, 0, "AccessDenied"}, {"with MFA", proven, 59 * time.Minute, ""}, {"after an hour", proven, time.Minute, "AccessDenied"}} {
+		p.clock.Advance(tc.forward)
+		_, err := p.door.Call(as(tc.who), "sts", "AssumeRole", &api.AssumeRoleInput{RoleArn: roleARN, RoleSessionName: "proof"})
+		if got := service.Code(err); got != tc.want {
+			t.Errorf("a role %s: %q, want %q", tc.name, got, tc.want)
+		}
 	}
 }
