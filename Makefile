@@ -297,12 +297,20 @@ compat-language-extensions: .tools/sam-cli/.done $(VENV)/.done ## the templates 
 	rm -rf $(@D) && $(GO) run ./cmd/lambent runtime sdk python --data-dir $(@D)
 	touch $@
 
+# checkout FROM HASH LIST puts the folders of a list into the folder of the target, without their pictures: no sample needs one.
+PICTURES := $(foreach ending,png jpg jpeg gif drawio,':(exclude)*.$(ending)')
+define checkout
+	git clone --quiet --filter=blob:none --no-checkout $(1) $(@D)/clone && git -C $(@D)/clone checkout --quiet $(2) -- $$(grep -v '^#' $(3)) $(PICTURES)
+	rm -rf $(@D)/clone/.git && cp -r $(@D)/clone/. $(@D) && rm -rf $(@D)/clone
+endef
+
 # Public sample projects: from where, and which commit.
 SAMPLES      ?= https://github.com/aws-samples/serverless-patterns
 SAMPLES_HASH := fb7b5d06c27d8abb1bd35e52ab7523acf4baab7b
 
-.tools/samples/.done:
-	rm -rf $(@D) && git clone --quiet --filter=blob:none --no-checkout $(SAMPLES) $(@D) && git -C $(@D) checkout --quiet $(SAMPLES_HASH) -- $$(grep -v '^#' test/compat/samples/samples.txt)
+.tools/samples/.done: test/compat/samples/samples.txt
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(call checkout,$(SAMPLES),$(SAMPLES_HASH),test/compat/samples/samples.txt)
 	touch $@
 
 compat-samples: .tools/samples/.done $(VENV)/.done ## public sample projects, each created, left, changed, replaced, rolled back and deleted
@@ -314,12 +322,6 @@ CDK_SAMPLES       ?= https://github.com/aws-samples/aws-cdk-examples
 CDK_SAMPLES_HASH  := bccff1d2775e4b0bf777721c6b41c0107e122f73
 OSLS_SAMPLES      ?= https://github.com/serverless/examples
 OSLS_SAMPLES_HASH := 22865199326008b9f863cb1ad28bfdddae9a7473
-
-# checkout FROM HASH LIST puts the folders of a list into the folder of the target.
-define checkout
-	git clone --quiet --filter=blob:none --no-checkout $(1) $(@D)/clone && git -C $(@D)/clone checkout --quiet $(2) -- $$(grep -v '^#' $(3))
-	rm -rf $(@D)/clone/.git && cp -r $(@D)/clone/. $(@D) && rm -rf $(@D)/clone
-endef
 
 .tools/deploy-samples/.done: test/compat/samples/cdk.txt test/compat/samples/osls.txt
 	rm -rf $(@D) && mkdir -p $(@D)

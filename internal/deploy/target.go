@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -142,12 +143,37 @@ func (t *Target) sort() error {
 			}
 		}
 	}
-	var cycle []string
-	t.order, cycle = topological(t.deps)
+	order, cycle := topological(t.deps)
 	if cycle != nil {
 		return template.Errorf("Circular dependency between resources: [%s]", strings.Join(cycle, ", "))
 	}
+	t.follow(order)
+	t.order, _ = topological(t.deps)
 	return nil
+}
+
+// follow adds the dependencies of resources whose type comes after others, see [service.ResourceType.After]; order has each resource after what it depends on.
+func (t *Target) follow(order []string) {
+	for _, id := range order {
+		r := t.template.Resources[id]
+		typ, _ := t.types.Of(r.Type)
+		for _, o := range typ.After {
+			own, has := r.Properties[o.Own]
+			for _, first := range order {
+				f := t.template.Resources[first]
+				if has && f.Type == o.Type && reflect.DeepEqual(f.Properties[o.Theirs], own) && !slices.Contains(t.deps[id], first) && !t.dependsOn(first, id) {
+					t.deps[id] = append(t.deps[id], first)
+				}
+			}
+		}
+	}
+}
+
+// dependsOn tells whether a resource is another one or depends on it.
+func (t *Target) dependsOn(id, other string) bool {
+	all := map[string]bool{id: true}
+	t.needs(id, all)
+	return all[other]
 }
 
 // properties evaluates and checks the properties of a resource; lookup gives the values of other resources.

@@ -77,6 +77,13 @@ func WithRequest(ctx context.Context, r *Request) context.Context {
 	return context.WithValue(ctx, requestKey{}, r)
 }
 
+// InRegion returns the context of calls to another region, as the caller of ctx.
+func InRegion(ctx context.Context, region string) context.Context {
+	r := *RequestFrom(ctx)
+	r.Region = region
+	return WithRequest(ctx, &r)
+}
+
 // RequestFrom returns the request of ctx. Outside of a call it returns an empty request by nobody.
 func RequestFrom(ctx context.Context) *Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {

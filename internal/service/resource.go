@@ -83,6 +83,8 @@ type ResourceType struct {
 	Changing []string
 	// Always tells that every update of a stack calls Update, whether a property differs or not: what a property names may have changed.
 	Always bool
+	// After are the resources of a template that come before one of this type although it names none of them, such as the methods of an API before its deployment.
+	After []Order
 	// Create makes the resource. It is called again after a crash with the same token and must then find what the first call made.
 	Create func(ctx context.Context, c ResourceCall, properties any) (Resource, error)
 	// Update changes a resource in place. It is not called when a createOnly property differs. Nil means that every change replaces the resource.
@@ -105,6 +107,9 @@ type ResourceType struct {
 	// missing. Each text says what, why, and how to mend it. It changes nothing.
 	Warnings func(ctx context.Context, c ResourceCall) ([]string, error)
 }
+
+// Order puts the resources of a type before the one whose property Own has the value that their property Theirs has, unless they depend on that one.
+type Order struct{ Type, Theirs, Own string }
 
 // ResourceCall is the place of a resource in its stack.
 type ResourceCall struct {
@@ -147,6 +152,7 @@ type ResourceSpec[P any] struct {
 	Attributes []string
 	Changing   []string
 	Always     bool
+	After      []Order
 	Create     func(ctx context.Context, c ResourceCall, p *P) (Resource, error)
 	Update     func(ctx context.Context, c ResourceCall, old, p *P) (Resource, error)
 	Delete     func(ctx context.Context, c ResourceCall, p *P) error
@@ -167,6 +173,7 @@ func NewResourceType[P any](name string, s ResourceSpec[P]) ResourceType {
 		Attributes:    s.Attributes,
 		Changing:      s.Changing,
 		Always:        s.Always,
+		After:         s.After,
 		Warnings:      s.Warnings,
 		Identifier:    s.Identifier,
 		ListBy:        s.ListBy,

@@ -201,3 +201,12 @@ func TestPatternsCompile(t *testing.T) {
 		t.Errorf("run with UPDATE=1 if this is right:\n%s", diff)
 	}
 }
+
+func TestPatternOfAnythingTakesLines(t *testing.T) {
+	if !compilePattern(".*").MatchString("{\n}\n") {
+		t.Error("the pattern .* refuses a document of several lines")
+	}
+	if compilePattern("a.*b").MatchString("a\nb") {
+		t.Error("a dot in another pattern takes the end of a line")
+	}
+}

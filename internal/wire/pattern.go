@@ -26,6 +26,9 @@ func (p *patterns) get(s *awsapi.Shape) *regexp.Regexp {
 // or ECMAScript, to RE2's. It returns nil for look-around and the like; a test
 // lists those. A pattern is matched against the whole value, as AWS does.
 func compilePattern(pattern string) *regexp.Regexp {
+	if pattern == ".*" { // says that anything goes, such as the lines of a document
+		pattern = "(?s).*"
+	}
 	re, err := regexp.Compile(`^(?:` + translatePattern(pattern) + `)$`)
 	if err != nil {
 		return nil

@@ -31,14 +31,15 @@ type Options struct {
 	NormalizeOpenAPI bool
 }
 
-// Transform expands the serverless resources of a template. The error about a template that AWS's transform refuses has its message.
+// Transform expands the serverless resources of a template. The error about a template that AWS's transform refuses has the message that AWS has behind
+// "Transform AWS::Serverless-2016-10-31 failed with: ".
 func Transform(d *template.Document, o Options) (*template.Document, error) {
 	t := &transform{Options: o, template: read(d), renamed: map[string]string{}, references: map[string]map[string]string{}, recordSets: map[string]*resource{}, functionNames: map[string]string{}}
 	err := t.run()
 	var faults *document
 	if errors.As(err, &faults) {
 		first := slices.MinFunc(faults.problems, func(a, b *problem) int { return cmp.Compare(a.about, b.about) })
-		return nil, d.Locate(template.Errorf("Transform %s failed with: %s", Name, faults.Error()), "Resources", first.about)
+		return nil, d.Locate(template.Errorf("%s", faults.Error()), "Resources", first.about)
 	}
 	if err != nil {
 		return nil, err

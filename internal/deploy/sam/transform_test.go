@@ -44,7 +44,7 @@ func TestBadTemplatesAreRefusedInAWSsWords(t *testing.T) {
 		{"Resources: {F: {" + function + ", EventInvokeConfig: {DestinationConfig: {OnSuccess: {Type: Lambda}}}}}}", "Destination is required if Type is not ['SQS', 'SNS']"},
 	} {
 		got := refused(t, c.text)
-		if !strings.HasPrefix(got, "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number of errors found: 1. ") || !strings.Contains(got, c.want) {
+		if !strings.HasPrefix(got, "Invalid Serverless Application Specification document. Number of errors found: 1. ") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %s, want %s", c.text, got, c.want)
 		}
 	}

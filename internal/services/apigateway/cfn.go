@@ -70,6 +70,7 @@ func (g *Gateway) resources() []service.ResourceType {
 		}),
 		service.NewResourceType("AWS::ApiGateway::Deployment", service.ResourceSpec[deploymentProperties]{
 			Attributes: []string{"DeploymentId"}, Create: g.createDeploymentResource, Update: g.updateDeploymentResource, Delete: g.deleteDeploymentResource,
+			After:      []service.Order{{Type: "AWS::ApiGateway::Method", Theirs: "RestApiId", Own: "RestApiId"}, {Type: "AWS::ApiGateway::GatewayResponse", Theirs: "RestApiId", Own: "RestApiId"}},
 			Identifier: []string{"DeploymentId", "RestApiId"}, Read: g.readDeploymentResource, Missing: []string{codeMissing},
 			List: pages(g, "GetDeployments", func(p *deploymentProperties, next *string) any {
 				return &aws.GetDeploymentsInput{RestApiId: p.RestApiId, Position: next, Limit: pageLimit()}

@@ -19,7 +19,7 @@ func (s *Service) estimateTemplateCost(ctx context.Context, in *cloudformation.E
 	}
 	q := request{kind: deploy.Create, body: in.TemplateBody, location: in.TemplateURL, parameters: in.Parameters, capabilities: allCapabilities}
 	if _, err := s.propose(ctx, q, nil, stack.ID, stack.Name); err != nil {
-		return nil, err
+		return nil, visible(err)
 	}
 	return &cloudformation.EstimateTemplateCostOutput{Url: ptr(calculator)}, nil
 }

@@ -26,6 +26,10 @@ func visible(err error) error {
 	if errors.As(err, &e) {
 		return invalid("%s", e.Error())
 	}
+	var failed *transformError
+	if errors.As(err, &failed) {
+		return invalid("%s", failed.message)
+	}
 	return err
 }
 

@@ -141,7 +141,8 @@ func (s *Service) summarise(ctx context.Context, text string) (*expanded, error)
 		// Macros do not run for a summary: what they would make is not known.
 		return e, e.decode(withoutTransforms(d))
 	}
-	return s.expand(ctx, text, nil, s.env(ctx, "", "", nil), nil)
+	e, err = s.expand(ctx, text, nil, s.env(ctx, "", "", nil), nil)
+	return e, visible(err)
 }
 
 // withoutTransforms returns a document without what transforms would work on.

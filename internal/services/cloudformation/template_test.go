@@ -181,3 +181,22 @@ func TestAStackInReviewIsCreatedOverItsChangeSets(t *testing.T) {
 		t.Errorf("of a deleted stack: %+v, %v", out, err)
 	}
 }
+
+func TestATransformThatRefusesATemplateFailsWhatIsMadeOfIt(t *testing.T) {
+	e := newEnv(t)
+	body := "Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: AWS::Serverless::Function, Properties: {Nope: 1}}}"
+	const want = "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number of errors found: 1. Resource with id [F] is invalid. "
+	set := e.propose(&cloudformation.CreateChangeSetInput{StackName: "s", ChangeSetName: "c", ChangeSetType: "CREATE", TemplateBody: &body})
+	if set.Status != "FAILED" || !strings.HasPrefix(deref(set.StatusReason), want) {
+		t.Errorf("the change set is %s: %s", set.Status, deref(set.StatusReason))
+	}
+	in := &cloudformation.CreateStackInput{StackName: "t", TemplateBody: &body, Capabilities: []string{"CAPABILITY_AUTO_EXPAND"}}
+	if _, err := call[cloudformation.CreateStackOutput](e, "CreateStack", in); err != nil {
+		t.Fatal(err)
+	}
+	e.want("t", "ROLLBACK_COMPLETE")
+	_, err := call[cloudformation.GetTemplateSummaryOutput](e, "GetTemplateSummary", &cloudformation.GetTemplateSummaryInput{TemplateBody: &body})
+	if service.Code(err) != "ValidationError" || !strings.Contains(err.Error(), want) {
+		t.Errorf("the summary: %v", err)
+	}
+}

@@ -126,17 +126,24 @@ func (t *transformer) run(ctx context.Context, d *template.Document) (*template.
 
 // whole runs one transform on the whole template.
 func (t *transformer) whole(ctx context.Context, d *template.Document, use template.TransformUse) (*template.Document, error) {
+	var out *template.Document
+	var err error
 	switch use.Name {
 	case sam.Name:
-		out, err := sam.Transform(d, sam.Options{Parameters: t.env.Parameters, Region: placeOf(ctx).region, Now: t.s.Clock.Now()})
-		return out, visible(err)
+		out, err = sam.Transform(d, sam.Options{Parameters: t.env.Parameters, Region: placeOf(ctx).region, Now: t.s.Clock.Now()})
 	case template.LanguageExtensions:
-		out, err := template.Extend(d, t.env)
-		if e, refused := errors.AsType[*template.Error](err); refused {
-			return nil, transformFailed("Transform %s failed with: %s", use.Name, e.Error())
-		}
-		return out, err
+		out, err = template.Extend(d, t.env)
+	default:
+		return t.macro(ctx, d, use)
 	}
+	if e, refused := errors.AsType[*template.Error](err); refused {
+		return nil, transformFailed("Transform %s failed with: %s", use.Name, e.Error())
+	}
+	return out, err
+}
+
+// macro runs one transform that is not part of Lambent on the whole template.
+func (t *transformer) macro(ctx context.Context, d *template.Document, use template.TransformUse) (*template.Document, error) {
 	v, err := t.apply(ctx, macro{use.Name, use.Parameters}, d.Root)
 	if err != nil {
 		return nil, err

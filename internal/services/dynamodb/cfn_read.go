@@ -156,7 +156,7 @@ func (s *Service) readGlobalResource(ctx context.Context, id service.Identifier)
 		if region == placeOf(ctx).region {
 			continue
 		}
-		t, _, err := s.readTableResource(inRegion(ctx, region), id)
+		t, _, err := s.readTableResource(service.InRegion(ctx, region), id)
 		if err != nil {
 			return nil, r, err
 		}

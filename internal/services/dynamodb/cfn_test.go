@@ -108,7 +108,7 @@ func TestGlobalTableResourceHasItsReplicas(t *testing.T) {
 		synctest.Wait()
 		c.PhysicalID = "app-World-ABC"
 		home := h.ctx
-		h.ctx = inRegion(home, "eu-west-1")
+		h.ctx = service.InRegion(home, "eu-west-1")
 		if got := h.must(t, "DescribeContinuousBackups", `{"TableName":"app-World-ABC"}`); !strings.Contains(got, `"RecoveryPeriodInDays":35`) {
 			t.Error(got)
 		}
@@ -130,7 +130,7 @@ func TestGlobalTableResourceHasItsReplicas(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		h.ctx = inRegion(home, "ap-south-1")
+		h.ctx = service.InRegion(home, "ap-south-1")
 		if got := h.must(t, "ListTables", `{}`); got != `{"TableNames":[]}` {
 			t.Error(got)
 		}

@@ -86,20 +86,13 @@ func (s *Service) globalTableResource() service.ResourceType {
 		},
 		Delete: func(ctx context.Context, c service.ResourceCall, p *globalProperties) error {
 			for _, replica := range p.others(ctx) {
-				if err := s.deleteResource(inRegion(ctx, replica.Region), c, nil); err != nil {
+				if err := s.deleteResource(service.InRegion(ctx, replica.Region), c, nil); err != nil {
 					return err
 				}
 			}
 			return s.deleteResource(ctx, c, nil)
 		},
 	})
-}
-
-// inRegion returns the context of calls to another region.
-func inRegion(ctx context.Context, region string) context.Context {
-	r := *service.RequestFrom(ctx)
-	r.Region = region
-	return service.WithRequest(ctx, &r)
 }
 
 // home returns the table of the stack's own region.
@@ -171,7 +164,7 @@ func (s *Service) callReplicas(ctx context.Context, name string, c service.Resou
 			}
 			was = replicaProperty{}
 		}
-		if err := s.callReplica(inRegion(ctx, r.Region), name, c, &was, &r); err != nil {
+		if err := s.callReplica(service.InRegion(ctx, r.Region), name, c, &was, &r); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,9 @@ func (s *Service) routeTypes() []service.ResourceType {
 			Attributes: []string{"CidrBlock"}, Create: s.createRouteResource, Update: s.updateRouteResource, Delete: s.deleteRouteResource,
 			Identifier: []string{"RouteTableId", "CidrBlock"}, Read: s.readRoute, Missing: []string{routeTables.absent, routeTables.malformed}, ListBy: []string{"RouteTableId"},
 			List: s.listRoutes,
+			After: []service.Order{
+				{Type: "AWS::EC2::VPCGatewayAttachment", Theirs: "InternetGatewayId", Own: "GatewayId"}, {Type: "AWS::EC2::VPCGatewayAttachment", Theirs: "VpnGatewayId", Own: "GatewayId"},
+			},
 		}),
 		service.NewResourceType("AWS::EC2::SubnetRouteTableAssociation", service.ResourceSpec[subnetAssociationProperties]{
 			Attributes: []string{"Id"},

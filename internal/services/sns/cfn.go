@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	api "lambent.dev/lambent/internal/awsapi/sns"
+	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
@@ -290,12 +291,24 @@ func (s *Service) createSubscriptionResource(ctx context.Context, _ service.Reso
 	if err != nil {
 		return service.Resource{}, err
 	}
+	if region := opt.Value(p.Region); region != "" {
+		ctx = service.InRegion(ctx, region)
+	}
 	in := &api.SubscribeInput{TopicArn: p.TopicArn, Protocol: p.Protocol, Endpoint: p.Endpoint, Attributes: attributes, ReturnSubscriptionArn: new(true)}
 	out, err := call[api.SubscribeOutput](ctx, s, "Subscribe", in)
 	if err != nil {
 		return service.Resource{}, err
 	}
 	return subscriptionResource(*out.SubscriptionArn), nil
+}
+
+// beside returns the context of calls about a subscription, which is in the region of its topic.
+func beside(ctx context.Context, subscription string) context.Context {
+	a, err := arn.Parse(subscription)
+	if err != nil { // one that waits for its confirmation
+		return ctx
+	}
+	return service.InRegion(ctx, a.Region)
 }
 
 func subscriptionResource(arn string) service.Resource {
@@ -316,6 +329,7 @@ func (s *Service) updateSubscriptionResource(ctx context.Context, c service.Reso
 			attributes[name] = subscriptionDefaults[name]
 		}
 	}
+	ctx = beside(ctx, c.PhysicalID)
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		value := attributes[name]
 		if before[name] == value {
@@ -330,7 +344,7 @@ func (s *Service) updateSubscriptionResource(ctx context.Context, c service.Reso
 }
 
 func (s *Service) deleteSubscriptionResource(ctx context.Context, c service.ResourceCall, _ *subscriptionProperties) error {
-	_, err := call[api.UnsubscribeOutput](ctx, s, "Unsubscribe", &api.UnsubscribeInput{SubscriptionArn: c.PhysicalID})
+	_, err := call[api.UnsubscribeOutput](beside(ctx, c.PhysicalID), s, "Unsubscribe", &api.UnsubscribeInput{SubscriptionArn: c.PhysicalID})
 	return err
 }
 

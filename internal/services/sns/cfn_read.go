@@ -78,7 +78,7 @@ func (s *Service) listTopicResources(ctx context.Context, _ *topicProperties, ne
 }
 
 func (s *Service) readSubscriptionResource(ctx context.Context, id service.Identifier) (*subscriptionProperties, service.Resource, error) {
-	out, err := call[api.GetSubscriptionAttributesOutput](ctx, s, "GetSubscriptionAttributes", &api.GetSubscriptionAttributesInput{SubscriptionArn: id[0]})
+	out, err := call[api.GetSubscriptionAttributesOutput](beside(ctx, id[0]), s, "GetSubscriptionAttributes", &api.GetSubscriptionAttributesInput{SubscriptionArn: id[0]})
 	if err != nil {
 		return nil, service.Resource{}, err
 	}

@@ -197,9 +197,8 @@ func refusal(t *testing.T, dir, name string, text []byte) string {
 	if !errors.As(err, &got) {
 		return fmt.Sprintf("not refused (%v), want %s", err, want.ErrorMessage)
 	}
-	message := strings.TrimPrefix(got.Message, "Transform "+sam.Name+" failed with: ")
-	if message != want.ErrorMessage {
-		return "got\n  " + message + "\nwant\n  " + want.ErrorMessage
+	if got.Message != want.ErrorMessage {
+		return "got\n  " + got.Message + "\nwant\n  " + want.ErrorMessage
 	}
 	return ""
 }

@@ -30,7 +30,7 @@ class Lambent:
         self.root = root
 
     def deploy(self, p, sample, stack):
-        run("create", [p.program, "deploy", os.path.join(self.root, sample), "--stack", stack, "--endpoint", p.url], None, None, 180)
+        run("create", [p.program, "deploy", os.path.join(self.root, sample), "--stack", stack, "--endpoint", p.url], None, None)
         return [stack]
 
     def delete(self, p, stacks):
