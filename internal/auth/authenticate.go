@@ -258,7 +258,7 @@ func SessionPrincipal(s *token.Session) service.Principal {
 	p := service.Principal{
 		Kind: service.User, Account: s.Account, ARN: s.ARN, UserID: s.UserID, AccessKeyID: s.AccessKeyID, RoleARN: s.RoleARN,
 		SessionPolicies: s.Policies, SessionPolicyARNs: s.PolicyARNs, Tags: s.Tags, TransitiveTags: s.Transitive, SourceIdentity: s.SourceIdentity,
-		TokenIssueTime: s.Issued, MFA: s.MFA,
+		AccessGrants: s.AccessGrants, TokenIssueTime: s.Issued, MFA: s.MFA,
 	}
 	name, err := arn.Parse(s.ARN)
 	switch {

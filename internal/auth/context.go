@@ -150,6 +150,8 @@ func (k *callKeys) ofIdentity(key string) string {
 		return p.UserID
 	case "aws:sourceidentity":
 		return p.SourceIdentity
+	case "s3:accessgrantsinstancearn":
+		return p.AccessGrants
 	case "aws:tokenissuetime":
 		if p.TokenIssueTime != 0 {
 			return time.Unix(p.TokenIssueTime, 0).UTC().Format(time.RFC3339)

@@ -62,6 +62,9 @@ func answers(file string) http.HandlerFunc {
 		case "/close":
 			w.Header().Set("Connection", "close")
 			_, _ = io.WriteString(w, "bye")
+		case "/keep":
+			w.Header()["Connection"] = []string{"keep-alive"}
+			_, _ = io.WriteString(w, "stay")
 		case "/odd":
 			w.Header()["X-Split"] = []string{"a\r\nX-Injected: b", " c "}
 			w.Header()["Bad Name"] = []string{"v"}
@@ -110,7 +113,7 @@ func TestDirectAnswersAreThoseOfNetHTTP(t *testing.T) {
 	ours := serve(t, handler)
 	var requests []string
 	for _, path := range []string{
-		"/empty", "/small", "/typed", "/large", "/pieces", "/flushed", "/announced", "/short", "/long", "/none", "/unchanged", "/close", "/odd", "/early", "/file", "/abort",
+		"/empty", "/small", "/typed", "/large", "/pieces", "/flushed", "/announced", "/short", "/long", "/none", "/unchanged", "/close", "/keep", "/odd", "/early", "/file", "/abort",
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			if method == "HEAD" && (path == "/large" || path == "/pieces") {
@@ -128,6 +131,7 @@ func TestDirectAnswersAreThoseOfNetHTTP(t *testing.T) {
 		"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
 		"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"+strings.Repeat("b", 1000),
 		"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"GET /keep HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 		"GET /small HTTP/1.0\r\n\r\n",
 		"GET /small HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 		"GET /small HTTP/1.1\r\n\r\n",

@@ -32,6 +32,7 @@ type response struct {
 	chunked bool
 	bare    bool // the answer has no body: HEAD, 204, 304
 	closes  bool
+	keeps   bool  // the handler says that the connection is kept
 	err     error // of the connection
 }
 
@@ -94,7 +95,7 @@ func (w *response) WriteHeader(status int) {
 		}
 	}
 	for _, v := range w.header["Connection"] {
-		w.closes = w.closes || strings.EqualFold(v, "close")
+		w.closes, w.keeps = w.closes || strings.EqualFold(v, "close"), w.keeps || v == "keep-alive"
 	}
 	_, w.typed = w.header["Content-Type"]
 	w.typed = w.typed || len(w.header["Content-Encoding"]) > 0 || !bodyAllowed(status)
@@ -157,8 +158,11 @@ func (w *response) begin() {
 		w.out = strconv.AppendInt(append(w.out, "Content-Length: "...), w.length, 10)
 		w.out = append(w.out, "\r\n"...)
 	}
-	if w.closes {
+	switch {
+	case w.closes:
 		w.out = append(w.out, "Connection: close\r\n"...)
+	case w.keeps:
+		w.out = append(w.out, "Connection: keep-alive\r\n"...)
 	}
 	w.out = append(w.out, "\r\n"...)
 	if len(w.body) > 0 {

@@ -36,6 +36,8 @@ type Principal struct {
 	TransitiveTags []string
 	// SourceIdentity is the session's source identity.
 	SourceIdentity string
+	// AccessGrants is the ARN of the S3 Access Grants instance that made the session (s3:AccessGrantsInstanceArn).
+	AccessGrants string
 	// TokenIssueTime is when the session began, in Unix seconds; 0 without a session.
 	TokenIssueTime int64
 	// MFA tells whether the session was made with multi-factor authentication.

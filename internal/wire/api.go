@@ -34,7 +34,7 @@ type loaded struct {
 // operation is known by name and implemented by none.
 func New(api *awsapi.API, bindings []awsapi.Binding) *API {
 	a := &API{API: api, dialect: dialectOf(api)}
-	a.compiler = compiler{nodes: make(map[planKey]*node), unlessEmpty: a.dialect.unlessEmpty}
+	a.compiler = compiler{nodes: make(map[planKey]*node), unlessEmpty: a.dialect.unlessEmpty, nullTexts: a.dialect.nullTexts}
 	a.load = sync.OnceValues(func() (*loaded, error) { return a.build(bindings) })
 	return a
 }
@@ -63,11 +63,13 @@ func (a *API) build(bindings []awsapi.Binding) (*loaded, error) {
 		l.routes = newRoutes(ops)
 	}
 	for _, s := range schema.Shapes {
+		if s.Exception && s.ErrorCode != "" {
+			l.errors[s.ErrorCode] = s
+		}
+	}
+	for _, s := range schema.Shapes { // a code may be the name of another exception, which it means then
 		if s.Exception {
 			l.errors[s.Name] = s
-			if s.ErrorCode != "" {
-				l.errors[s.ErrorCode] = s
-			}
 		}
 	}
 	return l, nil

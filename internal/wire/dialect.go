@@ -31,6 +31,10 @@ type dialect struct {
 	plainList string
 	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty; clients see other required ones empty.
 	unlessEmpty []string
+	// nullTexts are the names of maps of texts in which null and an empty text are the same; answers have null.
+	nullTexts []string
+	// namesClasses words a value of the wrong type in a JSON document with the names of Java's classes.
+	namesClasses bool
 	// errorNamespace is in front of the code in a JSON or CBOR error's __type.
 	errorNamespace string
 	// validationNamespace is the same for validation errors.
@@ -95,6 +99,7 @@ func dialectOf(api *awsapi.API) dialect {
 	case "apigateway":
 		d.invalid, d.missing = "ValidationException", "BadRequestException"
 		d.wholeLists, d.bareWhole, d.namesInput = true, true, true
+		d.nullTexts, d.namesClasses = []string{"requestTemplates", "responseTemplates"}, true
 	case "apigatewayv2", "apigatewaymanagementapi":
 		d.invalid, d.missing = "BadRequestException", "BadRequestException"
 	case "efs", "xray", "rdsdata", "appsync":

@@ -87,6 +87,9 @@ func (a *API) describe(err error) failure {
 			f.code = "MissingParameter"
 		}
 	}
+	if a.QueryCompatible && f.shape == nil && f.name == "ValidationException" {
+		f.code = "ValidationError"
+	}
 	if _, named := e.Detail.(elements); named {
 		return f
 	}
@@ -218,7 +221,7 @@ func (a *answer) impliedMembers(e failure, n *node) [][2]string {
 		_, present := n.fields[i].value(e.detail)
 		return present
 	}
-	if name := e.messageName(&a.api.dialect); !set(name) {
+	if name := e.messageName(&a.api.dialect); e.message != "" && !set(name) {
 		extra = append(extra, [2]string{name, e.message})
 	}
 	if e.shape == nil || a.req.Protocol != awsapi.RESTJSON {
@@ -302,7 +305,9 @@ func (a *answer) errorElements(x *xmlEncoder, e failure) error {
 		return err
 	}
 	if n == nil {
-		x.leaf("Message", e.message)
+		if e.message != "" || a.api.dialect.bareErrors {
+			x.leaf("Message", e.message)
+		}
 		return a.freeElements(x, e)
 	}
 	if status := writeLocated(a.w.Header(), n, e.detail); status != 0 {

@@ -55,6 +55,20 @@ type mismatch struct{ message string }
 
 func (e *mismatch) Error() string { return e.message }
 
+// conversion is a body with a scalar of the wrong type.
+type conversion struct{ got, want string }
+
+func (e *conversion) Error() string { return e.got + " cannot be converted to " + e.want }
+
+// inClasses says the same with the names of Java's classes, as some services do.
+func (e *conversion) inClasses() string {
+	class := map[string]string{
+		"STRING_VALUE": "java.lang.String", "NUMBER_VALUE": "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
+		"TRUE_VALUE": "java.lang.Boolean", "FALSE_VALUE": "java.lang.Boolean",
+	}[e.got]
+	return "class " + class + " can not be converted to an " + e.want
+}
+
 func (d *jsonDecoder) space() {
 	for d.pos < len(d.data) {
 		switch d.data[d.pos] {
@@ -84,7 +98,7 @@ func (d *jsonDecoder) value(f *field, v reflect.Value) error {
 	case awsapi.List:
 		return d.list(f.node, v)
 	case awsapi.Map:
-		return d.mapping(f.node, v)
+		return d.mapping(f, v)
 	case awsapi.Document:
 		start := d.pos
 		if err := d.skip(0); err != nil {
@@ -230,7 +244,7 @@ func (d *jsonDecoder) wrongType(got string, f *field) error {
 		awsapi.String: "String", awsapi.Boolean: "Boolean", awsapi.Integer: "Integer", awsapi.Long: "Long",
 		awsapi.Float: "Float", awsapi.Double: "Double", awsapi.Timestamp: "Timestamp", awsapi.Blob: "Blob",
 	}[f.kind]
-	return &mismatch{got + " cannot be converted to " + want}
+	return &conversion{got, want}
 }
 
 func (d *jsonDecoder) structure(n *node, v reflect.Value) error {
@@ -346,7 +360,8 @@ func (f *field) inside(v reflect.Value) reflect.Value {
 	return v.Elem()
 }
 
-func (d *jsonDecoder) mapping(n *node, v reflect.Value) error {
+func (d *jsonDecoder) mapping(f *field, v reflect.Value) error {
+	n := f.node
 	if err := d.open('{'); err != nil {
 		return err
 	}
@@ -363,7 +378,7 @@ func (d *jsonDecoder) mapping(n *node, v reflect.Value) error {
 			if err := d.word("null"); err != nil {
 				return err
 			}
-			if n.shape.Sparse {
+			if n.shape.Sparse || f.nullTexts {
 				v.SetMapIndex(reflect.ValueOf(key), reflect.Zero(n.typ.Elem()))
 			}
 			continue

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -26,7 +27,7 @@ func appendJSON(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error
 	case awsapi.List:
 		return appendJSONList(dst, f.node, v, depth)
 	case awsapi.Map:
-		return appendJSONMap(dst, f.node, v, depth)
+		return appendJSONMap(dst, f, v, depth)
 	case awsapi.Opaque:
 		codec, ok := v.Interface().(interface {
 			AppendJSON(dst []byte) ([]byte, error)
@@ -55,7 +56,7 @@ func appendJSONScalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
 		if math.IsNaN(n) || math.IsInf(n, 0) {
 			return strconv.AppendQuote(dst, formatFloat(n, 64)), nil
 		}
-		return append(dst, formatFloat(n, v.Type().Bits())...), nil
+		return appendJSONNumber(dst, formatFloat(n, v.Type().Bits())), nil
 	case awsapi.Timestamp:
 		t, _ := v.Interface().(time.Time)
 		if format := f.format(formatEpoch); format != formatEpoch {
@@ -70,6 +71,15 @@ func appendJSONScalar(dst []byte, f *field, v reflect.Value) ([]byte, error) {
 		return append(dst, v.Bytes()...), nil
 	}
 	return nil, fmt.Errorf("encode %s: no form in JSON", f.shape.Name)
+}
+
+// appendJSONNumber appends a number with a fraction, which AWS writes with one also where it is whole.
+func appendJSONNumber(dst []byte, text string) []byte {
+	dst = append(dst, text...)
+	if strings.ContainsAny(text, ".e") {
+		return dst
+	}
+	return append(dst, ".0"...)
 }
 
 // appendJSONMembers appends the members that travel in the body, without the
@@ -124,20 +134,20 @@ func (f *field) item(v reflect.Value) (reflect.Value, bool) {
 	return v.Elem(), !v.IsNil()
 }
 
-func appendJSONMap(dst []byte, n *node, v reflect.Value, depth int) ([]byte, error) {
+func appendJSONMap(dst []byte, f *field, v reflect.Value, depth int) ([]byte, error) {
 	dst = append(dst, '{')
 	for i, key := range sortedKeys(v) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = append(appendJSONString(dst, key.String()), ':')
-		element, present := n.element.item(v.MapIndex(key))
-		if !present {
+		element, present := f.element.item(v.MapIndex(key))
+		if !present || f.nullTexts && element.Len() == 0 {
 			dst = append(dst, "null"...)
 			continue
 		}
 		var err error
-		if dst, err = appendJSON(dst, n.element, element, depth+1); err != nil {
+		if dst, err = appendJSON(dst, f.element, element, depth+1); err != nil {
 			return nil, err
 		}
 	}

@@ -298,8 +298,9 @@ func (a *API) clientError(req *Request, err error) error {
 	}
 	var syntax *syntaxError
 	var wrong *mismatch
+	var scalar *conversion
 	switch {
-	case errors.As(err, &syntax), errors.As(err, &wrong):
+	case errors.As(err, &syntax), errors.As(err, &wrong), errors.As(err, &scalar):
 		code := "SerializationException"
 		var outside *misplaced
 		switch req.Protocol {
@@ -315,6 +316,9 @@ func (a *API) clientError(req *Request, err error) error {
 			code = "MalformedInput"
 		}
 		message := err.Error()
+		if scalar != nil && a.dialect.namesClasses {
+			message = scalar.inClasses()
+		}
 		if a.Name == "s3" && errors.As(err, &syntax) && outside == nil {
 			message = "The XML you provided was not well-formed or did not validate against our published schema"
 		}

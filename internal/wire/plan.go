@@ -44,6 +44,8 @@ type field struct {
 	ordinal uint64
 	// unlessEmpty tells that the service leaves a required list or text out of its answers when it is empty.
 	unlessEmpty bool
+	// nullTexts tells that null and an empty text are the same in a map, and that answers have null.
+	nullTexts bool
 	// jsonName is the name in JSON and CBOR, queryName in awsQuery and ec2
 	// requests, xmlName in XML.
 	jsonName, xmlName, queryName string
@@ -65,6 +67,8 @@ var (
 type compiler struct {
 	// unlessEmpty are the names of required lists and texts that answers leave out when they are empty.
 	unlessEmpty []string
+	// nullTexts are the names of maps of texts in which null and an empty text are the same.
+	nullTexts []string
 
 	mu    sync.Mutex // guards the fields below
 	nodes map[planKey]*node
@@ -147,7 +151,7 @@ func (c *compiler) structLocked(n *node) error {
 			return err
 		}
 		f.index = sf.Index[0]
-		f.unlessEmpty = slices.Contains(c.unlessEmpty, m.Name)
+		f.unlessEmpty, f.nullTexts = slices.Contains(c.unlessEmpty, m.Name), slices.Contains(c.nullTexts, m.Name)
 		if m.Required {
 			f.ordinal = ordinal
 			if m.Location == awsapi.Body && m.Name != n.shape.Payload {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"lambent.dev/lambent/internal/awsapi"
+	"lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
 	"lambent.dev/lambent/internal/awsapi/dynamodb"
 	"lambent.dev/lambent/internal/awsapi/iam"
@@ -52,6 +53,10 @@ func decode(t *testing.T, a *wire.API, req *wire.Request) (*wire.Operation, any,
 
 func dynamoAPI() *wire.API {
 	return wire.New(dynamodb.API, (&dynamodb.Handlers{}).Bindings())
+}
+
+func gatewayAPI() *wire.API {
+	return wire.New(apigateway.API, (&apigateway.Handlers{}).Bindings())
 }
 
 func lambdaAPI() *wire.API {
@@ -105,6 +110,14 @@ func TestValidateSpeaksAsAWSDoes(t *testing.T) {
 		"wrong type": {
 			dynamoAPI(), jsonRequest("DynamoDB_20120810.DeleteTable", `{"TableName":7}`),
 			"SerializationException: NUMBER_VALUE cannot be converted to String",
+		},
+		"wrong type of one service": {
+			gatewayAPI(), restRequest("PUT", "/restapis/a/resources/r/methods/GET/integration/responses/200", `{"responseTemplates":{"application/json":123}}`),
+			"SerializationException: class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String",
+		},
+		"wrong word of one service": {
+			gatewayAPI(), restRequest("PUT", "/restapis/a/resources/r/methods/GET/integration", `{"type":"HTTP_PROXY","requestParameters":{"true":true}}`),
+			"SerializationException: class java.lang.Boolean can not be converted to an String",
 		},
 		"broken body": {
 			dynamoAPI(), jsonRequest("DynamoDB_20120810.DeleteTable", `{"TableName"`),

@@ -27,10 +27,16 @@ func startS3(t *testing.T) *server.Server {
 	return s
 }
 
-func TestS3Control(t *testing.T) {
+func TestS3Control(t *testing.T) { runS3(t, "s3_control.py") }
+
+func TestS3AccessGrants(t *testing.T) { runS3(t, "s3_access_grants.py") }
+
+// runS3 runs a script that gets the root's key.
+func runS3(t *testing.T, script string) {
+	t.Helper()
 	s := startS3(t)
 	key := s.RootKey()
-	out, err := python(t, "s3_control.py", map[string]any{"url": s.URL(), "key": key.AccessKeyID, "secret": key.Secret, "account": key.Account})
+	out, err := python(t, script, map[string]any{"url": s.URL(), "key": key.AccessKeyID, "secret": key.Secret, "account": key.Account})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, strings.TrimSpace(out))
 	}

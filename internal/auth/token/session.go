@@ -29,6 +29,8 @@ type Session struct {
 	Transitive []string          `json:"tt,omitempty"`
 	// SourceIdentity is the source identity.
 	SourceIdentity string `json:"s,omitempty"`
+	// AccessGrants is the ARN of the S3 Access Grants instance that the session was made by; empty for all others.
+	AccessGrants string `json:"g,omitempty"`
 	// MFA tells whether the session was made with multi-factor authentication.
 	MFA bool `json:"f,omitempty"`
 	// Issued and Expires are Unix seconds.

@@ -240,8 +240,25 @@ type Roles interface {
 	SessionForService(ctx context.Context, service, role, session string) (service.Principal, error)
 	// SessionForPrincipal returns the principal of a session of role, which the principal of ctx assumes: what he may do and the role's trust policy must allow it.
 	SessionForPrincipal(ctx context.Context, role, session string) (service.Principal, error)
+	// AssumeForGrant returns the credentials of the session that g describes, for the service access-grants.s3.amazonaws.com with the source of the principal of ctx: the
+	// role's trust policy must allow it sts:AssumeRole and sts:SetSourceIdentity. Its errors have the codes of STS.
+	AssumeForGrant(ctx context.Context, g GrantedSession) (Credentials, error)
 	// CheckPassRole tells whether the principal of ctx may pass role to service, and whether the role's trust policy lets the service assume it.
 	CheckPassRole(ctx context.Context, role, service string) error
+}
+
+// GrantedSession is a session of a role that S3 Access Grants makes for somebody to whom data is granted.
+type GrantedSession struct {
+	// Role is the ARN of the role, and Name that of the session.
+	Role, Name string
+	// Lifetime is how long the session lasts; the role's own maximum is the limit.
+	Lifetime time.Duration
+	// Policy is the session policy, which narrows what the role may do to what is granted.
+	Policy string
+	// SourceIdentity tells for whom the session is.
+	SourceIdentity string
+	// Instance is the ARN of the S3 Access Grants instance, which the session's calls have as s3:AccessGrantsInstanceArn.
+	Instance string
 }
 
 // Credentials are temporary credentials.

@@ -34,6 +34,7 @@ type exchange struct {
 // serveURL answers a request to a function URL, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
 func (l *Lambda) serveURL(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{r: r}
+	w.Header()["Connection"] = []string{"keep-alive"} // which gateways in front of it show to their callers
 	found, err := l.findURL(r, x)
 	switch {
 	case err != nil:
@@ -158,6 +159,7 @@ func (l *Lambda) answerURL(w http.ResponseWriter, x *exchange) {
 		err = c.trace(x.r.Header.Get(traceHeader), x.request.Time)
 	}
 	if err == nil {
+		w.Header()[traceHeader] = []string{c.traceID}
 		c.payload = x.event(c.traceID)
 		err = c.checkPayload()
 	}

@@ -14,10 +14,12 @@ import (
 // event is what the function gets of a request in a trace, see https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
 func (x *exchange) event(trace string) []byte {
 	r := x.r
-	if r.Header.Get(traceHeader) == "" {
-		root, _, _ := strings.Cut(trace, ";")
-		r.Header.Set(traceHeader, root)
+	root, _, _ := strings.Cut(trace, ";")
+	if brought := r.Header.Get(traceHeader); brought != "" { // as load balancers do, which have the same front
+		self, _, _ := strings.Cut(newRoot(x.request.ID, x.request.Time, false), ";")
+		root = "Self=" + strings.TrimPrefix(self, "Root=") + ";" + brought
 	}
+	r.Header.Set(traceHeader, root)
 	if r.TLS != nil {
 		r.Header.Set("X-Amzn-Tls-Version", strings.ReplaceAll(tls.VersionName(r.TLS.Version), "TLS ", "TLSv"))
 		r.Header.Set("X-Amzn-Tls-Cipher-Suite", tls.CipherSuiteName(r.TLS.CipherSuite))

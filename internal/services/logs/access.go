@@ -63,7 +63,17 @@ func (l *Logs) access() map[string]service.Access {
 		"PutResourcePolicy":        service.OnAny("logs:PutResourcePolicy"),
 		"DescribeResourcePolicies": service.OnAny("logs:DescribeResourcePolicies"),
 		"DeleteResourcePolicy":     service.OnAny("logs:DeleteResourcePolicy"),
-		"PutAccountPolicy":         service.OnAll("logs:PutAccountPolicy", l.puttingPolicy),
+		"PutTransformer": service.On("logs:PutTransformer", func(ctx context.Context, in *api.PutTransformerInput) string {
+			return groupTarget(ctx, in.LogGroupIdentifier)
+		}),
+		"GetTransformer": service.On("logs:GetTransformer", func(ctx context.Context, in *api.GetTransformerInput) string {
+			return groupTarget(ctx, in.LogGroupIdentifier)
+		}),
+		"DeleteTransformer": service.On("logs:DeleteTransformer", func(ctx context.Context, in *api.DeleteTransformerInput) string {
+			return groupTarget(ctx, in.LogGroupIdentifier)
+		}),
+		"TestTransformer":  service.OnAny("logs:TestTransformer"),
+		"PutAccountPolicy": service.OnAll("logs:PutAccountPolicy", l.puttingPolicy),
 		"DescribeAccountPolicies": service.OnAll("logs:DescribeAccountPolicies", func(ctx context.Context, in *api.DescribeAccountPoliciesInput) ([]service.Target, error) {
 			return policyTargets(ctx, policyKinds[in.PolicyType].describe), nil
 		}),

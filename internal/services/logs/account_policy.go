@@ -30,6 +30,9 @@ type accountPolicy struct {
 	// Filter is the subscription filter that Document describes; Except are the groups that Criteria leaves out.
 	Filter *subscription `json:",omitempty"`
 	Except []string      `json:",omitempty"`
+	// Processors are the transformer that Document describes; Prefixes begin the names of the groups that Criteria choose, all when there are none.
+	Processors string   `json:",omitempty"`
+	Prefixes   []string `json:",omitempty"`
 }
 
 // policyKind is a type of account policies.
@@ -43,6 +46,7 @@ type policyKind struct {
 // policyKinds are the types of account policies that act here.
 var policyKinds = map[string]policyKind{
 	"SUBSCRIPTION_FILTER_POLICY": {"logs:PutSubscriptionFilter", "logs:DescribeSubscriptionFilters", "logs:DeleteSubscriptionFilter", (*Logs).accountSubscription},
+	"TRANSFORMER_POLICY":         {"logs:PutTransformer", "logs:GetTransformer", "logs:DeleteTransformer", (*Logs).accountTransformer},
 }
 
 func (l *Logs) putAccountPolicy(ctx context.Context, in *api.PutAccountPolicyInput) (*api.PutAccountPolicyOutput, error) {
@@ -88,6 +92,8 @@ type accountRules struct {
 	// subscription is the policy with a subscription filter, if there is one, and name its name.
 	subscription *accountPolicy
 	name         string
+	// transformers are the policies with transformers by their names.
+	transformers map[string]*accountPolicy
 }
 
 // rulesOf reads the policies of an account and region.
@@ -96,9 +102,14 @@ func rulesOf(r store.Reader, s scope) (out accountRules, err error) {
 		if err != nil {
 			return out, err
 		}
-		if row.Value.Filter != nil {
-			_, out.name = s.accountPolicyName(row.Key)
-			out.subscription = &row.Value
+		switch _, name := s.accountPolicyName(row.Key); {
+		case row.Value.Filter != nil:
+			out.subscription, out.name = &row.Value, name
+		case row.Value.Processors != "":
+			if out.transformers == nil {
+				out.transformers = map[string]*accountPolicy{}
+			}
+			out.transformers[name] = &row.Value
 		}
 	}
 	return out, nil
@@ -106,6 +117,9 @@ func rulesOf(r store.Reader, s scope) (out accountRules, err error) {
 
 // take tells whether a policy may be put beside those that are there.
 func (a *accountRules) take(kind, name string, p *accountPolicy) error {
+	if p.Processors != "" {
+		return a.takeTransformer(name, p)
+	}
 	if p.Filter != nil && a.subscription != nil && a.name != name {
 		return service.Errorf("LimitExceededException", "Resource limit exceeded. An account has one policy of type %s in a region: change %s, or delete it first.", kind, a.name)
 	}

@@ -39,6 +39,11 @@
 // A metric filter is part of its group's record, too. What events count is handed to the metrics' service in the transaction that writes them ([intake]), at the time of the
 // event: what is acknowledged is counted once, also over a crash. A group without filters pays nothing.
 //
+// # Transformers
+//
+// A log transformer is part of its group's record, or an account policy. It runs when events are written and a filter of the group asks for transformed events, once for all of them
+// ([lambent.dev/lambent/internal/services/logs/transform]). What it makes is not stored: readers get events as they came.
+//
 // # What it is not
 //
 // Logs Insights, anomaly detection and deliveries have no handler: query definitions are kept, and their text is not looked into.

@@ -31,6 +31,7 @@ type group struct {
 	Subscriptions []subscription `json:",omitempty"`
 	// MetricFilters are the metric filters by name.
 	MetricFilters []metricFilter `json:",omitempty"`
+	Transformer   *transformer   `json:",omitempty"`
 }
 
 // retentions are the values that AWS accepts, in days

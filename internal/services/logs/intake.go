@@ -103,27 +103,57 @@ func (l *Logs) record(ctx context.Context, in *intake, s scope, g *group, st str
 	if sub, ok := rules.subscription.filter(g.Name); ok {
 		subscriptions = append(slices.Clone(subscriptions), sub)
 	}
-	var messages []*message
 	if len(g.MetricFilters)+len(subscriptions) > 0 {
-		messages = messagesOf(lines)
-	}
-	for i := range g.MetricFilters {
-		f, err := g.MetricFilters[i].compile()
+		look, err := l.looks(s, g, &rules, subscriptions, st, lines)
 		if err != nil {
 			return st, err
 		}
-		in.count(s, f, lines, messages)
-	}
-	for _, sub := range subscriptions {
-		to, ok, err := sub.resolved(in.tx)
-		if err == nil && ok {
-			err = l.publish(ctx, in.tx, s, g.Name, to, st, lines, messages)
-		}
-		if err != nil {
+		if err := l.filter(ctx, in, s, g, st, subscriptions, look); err != nil {
 			return st, err
 		}
 	}
 	return write(in.tx, s, g.ID, st, lines, in.now)
+}
+
+// looks returns how filters see events: as they came, or for those that ask for it as the group's transformer makes them.
+func (l *Logs) looks(s scope, g *group, rules *accountRules, subscriptions []subscription, st stream, lines []line) (func(transformed bool) batch, error) {
+	plain := newBatch(lines)
+	wanted := slices.ContainsFunc(g.MetricFilters, func(f metricFilter) bool { return f.Transformed }) || slices.ContainsFunc(subscriptions, func(sub subscription) bool { return sub.Transformed })
+	if !wanted {
+		return func(bool) batch { return plain }, nil
+	}
+	t, err := l.transformerOf(g, rules)
+	if err != nil || t == nil {
+		return func(bool) batch { return plain }, err
+	}
+	made := plain.transformed(t, s, g.Name, st.Name)
+	return func(transformed bool) batch {
+		if transformed {
+			return made
+		}
+		return plain
+	}, nil
+}
+
+// filter shows events to the filters of a group.
+func (l *Logs) filter(ctx context.Context, in *intake, s scope, g *group, st stream, subscriptions []subscription, look func(transformed bool) batch) error {
+	for i := range g.MetricFilters {
+		f, err := g.MetricFilters[i].compile()
+		if err != nil {
+			return err
+		}
+		in.count(s, f, look(f.Transformed))
+	}
+	for _, sub := range subscriptions {
+		to, ok, err := sub.resolved(in.tx)
+		if err == nil && ok {
+			err = l.publish(ctx, in.tx, s, g.Name, to, st, look(sub.Transformed))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cell is how one value of a metric is told from another in one minute. Its dimensions are a key.
@@ -135,11 +165,11 @@ type cell struct {
 
 // count counts the events that meet a filter, at their time, and its default value in the minutes where none does. An event whose value is no number, or that lacks the value of a
 // dimension, counts nothing.
-func (in *intake) count(s scope, f *compiledFilter, lines []line, messages []*message) {
+func (in *intake) count(s scope, f *compiledFilter, b batch) {
 	cells := map[cell]float64{}
-	for i, e := range lines {
+	for i, e := range b.lines {
 		c := cell{minute: floorMinute(e.ms)}
-		find, met := f.pattern.open(messages[i])
+		find, met := f.pattern.open(b.messages[i])
 		switch {
 		case met && f.read(find, &c):
 			cells[c]++

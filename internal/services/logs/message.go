@@ -3,7 +3,10 @@ package logs
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
+
+	"lambent.dev/lambent/internal/services/logs/transform"
 )
 
 // message is what patterns look into. It is taken apart when the first pattern asks for its parts, and once for all of them.
@@ -26,11 +29,27 @@ const (
 
 func newMessage(text string) *message { return &message{text: strings.TrimSuffix(text, "\n")} }
 
-// messagesOf returns the messages of lines.
-func messagesOf(lines []line) []*message {
-	out := make([]*message, len(lines))
+// batch is the events of one write, as filters look at them.
+type batch struct {
+	lines    []line
+	messages []*message
+}
+
+func newBatch(lines []line) batch {
+	b := batch{lines, make([]*message, len(lines))}
 	for i := range lines {
-		out[i] = newMessage(lines[i].message)
+		b.messages[i] = newMessage(lines[i].message)
+	}
+	return b
+}
+
+// transformed returns what a transformer makes of the events; those that it cannot read are as they came.
+func (b batch) transformed(t *transform.Transformer, s scope, group, stream string) batch {
+	out := batch{slices.Clone(b.lines), slices.Clone(b.messages)}
+	for i := range b.lines {
+		if text, ok := t.Apply(transform.Event{Account: s.account, Region: s.region, Group: group, Stream: stream, Message: b.lines[i].message}); ok {
+			out.lines[i].message, out.messages[i] = text, newMessage(text)
+		}
 	}
 	return out
 }

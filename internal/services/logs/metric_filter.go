@@ -38,6 +38,8 @@ type metricFilter struct {
 	Dimensions map[string]string `json:",omitempty"`
 	Unit       string            `json:",omitempty"`
 	Created    int64             // Unix milliseconds
+	// Transformed has the filter look at what the group's transformer makes of the events.
+	Transformed bool `json:",omitempty"`
 }
 
 func (l *Logs) putMetricFilter(ctx context.Context, in *api.PutMetricFilterInput) (*api.PutMetricFilterOutput, error) {
@@ -65,10 +67,10 @@ func (l *Logs) putMetricFilter(ctx context.Context, in *api.PutMetricFilterInput
 func (l *Logs) newMetricFilter(in *api.PutMetricFilterInput) (metricFilter, error) {
 	t := in.MetricTransformations[0]
 	f := metricFilter{
-		Name: in.FilterName, Pattern: in.FilterPattern, Namespace: t.MetricNamespace, Metric: t.MetricName, Value: t.MetricValue, Default: t.DefaultValue, Dimensions: t.Dimensions, Unit: t.Unit, Created: l.nowMS(),
+		Name: in.FilterName, Pattern: in.FilterPattern, Namespace: t.MetricNamespace, Metric: t.MetricName, Value: t.MetricValue, Default: t.DefaultValue, Dimensions: t.Dimensions, Unit: t.Unit, Created: l.nowMS(), Transformed: opt.Value(in.ApplyOnTransformedLogs),
 	}
 	for name, given := range map[string]bool{
-		"applyOnTransformedLogs": opt.Value(in.ApplyOnTransformedLogs), "fieldSelectionCriteria": opt.Value(in.FieldSelectionCriteria) != "", "emitSystemFieldDimensions": len(in.EmitSystemFieldDimensions) > 0,
+		"fieldSelectionCriteria": opt.Value(in.FieldSelectionCriteria) != "", "emitSystemFieldDimensions": len(in.EmitSystemFieldDimensions) > 0,
 	} {
 		if given {
 			return f, service.Unsupported("InvalidParameterException", "PutMetricFilter", name)
@@ -211,7 +213,7 @@ func groupsOrAll(r store.Reader, s scope, name *string) ([]group, error) {
 
 func (f *metricFilter) describe(group string) api.MetricFilter {
 	return api.MetricFilter{
-		FilterName: &f.Name, FilterPattern: &f.Pattern, LogGroupName: &group, CreationTime: &f.Created, ApplyOnTransformedLogs: ptr(false),
+		FilterName: &f.Name, FilterPattern: &f.Pattern, LogGroupName: &group, CreationTime: &f.Created, ApplyOnTransformedLogs: &f.Transformed,
 		MetricTransformations: []api.MetricTransformation{{
 			MetricName: f.Metric, MetricNamespace: f.Namespace, MetricValue: f.Value, DefaultValue: f.Default, Dimensions: f.Dimensions, Unit: f.Unit,
 		}},

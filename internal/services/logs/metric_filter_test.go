@@ -144,7 +144,6 @@ func TestMetricFiltersAreRefused(t *testing.T) {
 		"Invalid filter pattern":                  filterOf("{ $.a", one),
 		"reserved for AWS services":               with(func(in *api.PutMetricFilterInput) { in.MetricTransformations[0].MetricNamespace = "AWS/Lambda" }),
 		"metricName and metricNamespace must not": with(func(in *api.PutMetricFilterInput) { in.MetricTransformations[0].MetricName = "" }),
-		"applyOnTransformedLogs":                  with(func(in *api.PutMetricFilterInput) { in.ApplyOnTransformedLogs = ptr(true) }),
 		"fieldSelectionCriteria":                  with(func(in *api.PutMetricFilterInput) { in.FieldSelectionCriteria = ptr("@aws.region = 'x'") }),
 		"emitSystemFieldDimensions":               with(func(in *api.PutMetricFilterInput) { in.EmitSystemFieldDimensions = []string{"@aws.region"} }),
 		"The specified log group does not exist":  with(func(in *api.PutMetricFilterInput) { in.LogGroupName = "none" }),

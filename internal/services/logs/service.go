@@ -4,8 +4,10 @@ import (
 	api "lambent.dev/lambent/internal/awsapi/logs"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
+	"lambent.dev/lambent/internal/lib/lru"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/logs/transform"
 )
 
 // Options are the ports to other services.
@@ -18,17 +20,19 @@ type Options struct {
 	Metrics port.MetricSink
 }
 
-// Logs is the service's state: nothing but its dependencies and the sink's buffer.
+// Logs is the service's state: nothing but its dependencies, the sink's buffer and what is compiled.
 type Logs struct {
 	deps       service.Deps
 	options    Options
 	deliveries *deliver.Queue
 	sink       *sink
+	// transformers are those that were compiled, by their processors.
+	transformers *lru.Cache[string, *transform.Transformer]
 }
 
 // New returns the service and itself as a sink for other services' lines.
 func New(deps service.Deps, o Options) (service.Service, *Logs) {
-	l := &Logs{deps: deps, options: o}
+	l := &Logs{deps: deps, options: o, transformers: lru.New[string, *transform.Transformer](maxTransformers)}
 	l.deliveries = &deliver.Queue{Name: "logs.subscription", Sender: o.Sender, MaxAge: deliverFor, Dropped: l.dropped}
 	l.sink = newSink(l)
 	h := api.Handlers{
@@ -61,6 +65,10 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		PutResourcePolicy:           l.putResourcePolicy,
 		DescribeResourcePolicies:    l.describeResourcePolicies,
 		DeleteResourcePolicy:        l.deleteResourcePolicy,
+		PutTransformer:              l.putTransformer,
+		GetTransformer:              l.getTransformer,
+		DeleteTransformer:           l.deleteTransformer,
+		TestTransformer:             l.testTransformer,
 		PutAccountPolicy:            l.putAccountPolicy,
 		DescribeAccountPolicies:     l.describeAccountPolicies,
 		DeleteAccountPolicy:         l.deleteAccountPolicy,

@@ -48,6 +48,8 @@ type subscription struct {
 	Created      int64 // Unix milliseconds
 	// Account marks the filter of an account policy.
 	Account bool `json:",omitempty"`
+	// Transformed has the filter look at, and deliver, what the group's transformer makes of the events.
+	Transformed bool `json:",omitempty"`
 }
 
 func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) (*api.PutSubscriptionFilterOutput, error) {
@@ -95,9 +97,9 @@ func (l *Logs) putSubscriptionFilter(ctx context.Context, in *api.PutSubscriptio
 
 // newSubscription checks what a filter is made of.
 func (l *Logs) newSubscription(ctx context.Context, in *api.PutSubscriptionFilterInput) (subscription, error) {
-	sub := subscription{Name: in.FilterName, Pattern: in.FilterPattern, Destination: in.DestinationArn, Role: opt.Value(in.RoleArn), Distribution: cmp.Or(in.Distribution, "ByLogStream"), Created: l.nowMS()}
+	sub := subscription{Name: in.FilterName, Pattern: in.FilterPattern, Destination: in.DestinationArn, Role: opt.Value(in.RoleArn), Distribution: cmp.Or(in.Distribution, "ByLogStream"), Created: l.nowMS(), Transformed: opt.Value(in.ApplyOnTransformedLogs)}
 	for name, given := range map[string]bool{
-		"applyOnTransformedLogs": opt.Value(in.ApplyOnTransformedLogs), "fieldSelectionCriteria": opt.Value(in.FieldSelectionCriteria) != "", "emitSystemFields": len(in.EmitSystemFields) > 0,
+		"fieldSelectionCriteria": opt.Value(in.FieldSelectionCriteria) != "", "emitSystemFields": len(in.EmitSystemFields) > 0,
 	} {
 		if given {
 			return sub, service.Unsupported("InvalidParameterException", "PutSubscriptionFilter", name)
@@ -200,7 +202,7 @@ func (l *Logs) describeSubscriptionFilters(ctx context.Context, in *api.Describe
 			}
 			out.SubscriptionFilters = append(out.SubscriptionFilters, api.SubscriptionFilter{
 				FilterName: ptr(sub.Name), LogGroupName: ptr(g.Name), FilterPattern: ptr(sub.Pattern), DestinationArn: ptr(sub.Destination), RoleArn: opt.Of(sub.Role),
-				Distribution: sub.Distribution, ApplyOnTransformedLogs: ptr(false), CreationTime: ptr(sub.Created),
+				Distribution: sub.Distribution, ApplyOnTransformedLogs: ptr(sub.Transformed), CreationTime: ptr(sub.Created),
 			})
 		}
 		return nil
@@ -250,15 +252,15 @@ func (l *Logs) message(s scope, groupName string, sub subscription) *deliver.Mes
 }
 
 // publish enqueues deliveries of the events that a filter wants, several in one.
-func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, lines []line, messages []*message) error {
+func (l *Logs) publish(ctx context.Context, tx store.Txn, s scope, groupName string, sub subscription, st stream, b batch) error {
 	wanted, err := parsePattern(sub.Pattern)
 	if err != nil {
 		return err
 	}
 	var some []delivered
 	size := 0
-	for i, e := range lines {
-		if !wanted.met(messages[i]) {
+	for i, e := range b.lines {
+		if !wanted.met(b.messages[i]) {
 			continue
 		}
 		if size += len(e.message); size > maxDelivered && len(some) > 0 {

@@ -112,10 +112,12 @@ func (p *accessPoint) tagConditions(all map[string][]string) map[string][]string
 	return all
 }
 
-// taggable is what TagResource and its kin work on: a bucket or an access point.
+// taggable is what TagResource and its kin work on: a bucket, an access point, or what resource of an access grants instance names.
 type taggable struct {
-	bucket *bucket
-	point  *accessPoint
+	bucket   *bucket
+	point    *accessPoint
+	grants   grantsPlace
+	resource string
 }
 
 // tagged finds what an ARN of a tagging call names.
@@ -132,13 +134,34 @@ func (s *Service) tagged(r store.Reader, text string) (t taggable, err error) {
 		t.point = &found
 		return t, err
 	}
-	return t, fail("InvalidRequest", http.StatusBadRequest, "Tags of %s are not supported: the ARN is neither one of a bucket nor one of an access point.", text)
+	if p, resource, ok := parseGrantsARN(text); ok {
+		t.grants, t.resource = p, resource
+		return t, findGrantsResource(r, p, resource)
+	}
+	return t, fail("InvalidRequest", http.StatusBadRequest, "Tags of %s are not supported: the ARN is not one of a bucket, an access point, or an access grants instance, location or grant.", text)
+}
+
+// findGrantsResource refuses a resource of an access grants instance that is not there.
+func findGrantsResource(r store.Reader, p grantsPlace, resource string) error {
+	var err error
+	if id, ok := strings.CutPrefix(resource, locationResource("")); ok {
+		_, err = findLocation(r, p, id)
+	} else if id, ok := strings.CutPrefix(resource, grantResource("")); ok {
+		_, err = findGrant(r, p, id)
+	} else {
+		_, err = findInstance(r, p)
+	}
+	return err
 }
 
 // tags returns the tags of a resource.
 func (t taggable) tags(r store.Reader) ([]tag, error) {
 	if t.point != nil {
 		return t.point.Tags, nil
+	}
+	if t.resource != "" {
+		tags, _, err := record.Get[[]tag](r, t.grants.tagsKey(t.resource))
+		return tags, err
 	}
 	shown, _, err := record.Get[[]api.Tag](r, t.bucket.confKey(tagsConf))
 	return plainTags(shown), err
@@ -151,6 +174,9 @@ func (t taggable) setTags(tx store.Txn, tags []tag) error {
 	if t.point != nil {
 		t.point.Tags = tags
 		return record.Set(tx, t.point.key(), *t.point)
+	}
+	if t.resource != "" {
+		return setGrantsTags(tx, t.grants, t.resource, tags)
 	}
 	return t.bucket.setTags(tx, tags)
 }
@@ -166,6 +192,12 @@ func (s *Service) tagTargets(ctx context.Context, text string, keys []string, va
 	switch {
 	case err != nil:
 		return nil, err
+	case found.resource != "":
+		targets, err := s.grantsTargets(ctx, found.grants, found.resource, nil)
+		if err != nil {
+			return nil, err
+		}
+		t = targets[0]
 	case found.bucket != nil:
 		if t, err = s.bucketTarget(ctx, found.bucket.Name); err != nil {
 			return nil, err
@@ -173,20 +205,10 @@ func (s *Service) tagTargets(ctx context.Context, text string, keys []string, va
 	default:
 		t = service.Target{ARN: found.point.arn(), Owner: found.point.Account, Condition: found.point.tagConditions(nil)}
 	}
-	for _, v := range values {
-		keys = append(keys, v.Key)
-		t.Condition = with(t.Condition, "aws:RequestTag/"+v.Key, v.Value)
-	}
-	if len(keys) > 0 {
-		if t.Condition == nil {
-			t.Condition = map[string][]string{}
-		}
-		t.Condition["aws:TagKeys"] = keys
-	}
-	return []service.Target{t}, nil
+	return []service.Target{requesting(t, keys, values)}, nil
 }
 
-// changeTags changes the tags of a bucket or an access point.
+// changeTags changes the tags of what an ARN names.
 func (s *Service) changeTags(ctx context.Context, account, text string, change func(tags []tag) []tag) error {
 	if err := checkAccount(ctx, account); err != nil {
 		return err

@@ -148,7 +148,7 @@ func (s *Service) resources() []service.ResourceType {
 				return s.putPolicyResource(ctx, c, p)
 			},
 		}),
-		s.pointResourceType(),
+		s.pointResourceType(), s.grantsInstanceType(), s.grantsLocationType(), s.accessGrantType(),
 	}
 }
 

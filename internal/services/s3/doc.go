@@ -23,6 +23,12 @@
 //	s3 <account> "" block                        the public access block of the account
 //	s3 <account> <region> list  <bucket>         index for ListBuckets
 //	s3 <account> <region> point <name>           an access point, with its policy
+//	s3 <account> <region> grants                 the access grants instance
+//	s3 <account> <region> grants-location <id>   a location of it
+//	s3 <account> <region> grants-grant    <id>   a grant of it
+//	s3 <account> <region> grants-at <location> <id>                       that a grant is of a location
+//	s3 <account> <region> grants-of <grantee> <scope> <kind> <permission> the id of that grant
+//	s3 <account> <region> grants-tags <resource> the tags of one of these, which its ARN names
 //	s3 <account> <region> conf  <id> <kind>      sub-resources: policy, cors, website, notification, tags
 //	s3 <account> <region> cur   <id> <key>       the current version in short: what listings show
 //	s3 <account> <region> ver   <id> <key> <seq> a version: head, and body when inline
@@ -45,6 +51,12 @@
 // An access point is another name of a bucket, which stands wherever a bucket's name may: as alias, as ARN, and in host names as NAME-ACCOUNT. [Service.find] and
 // [Service.lookUp] resolve it and note it in the bucket that they return. What is then asked of the door carries its condition keys, and by these every decision is
 // taken twice, on the access point with its policy and on the bucket with its own (withPoint).
+//
+// # Access grants
+//
+// An instance maps identities to data: a location has a role that reaches it, and a grant gives a user or role a part of a location. GetDataAccess finds the caller's narrowest
+// grant that covers what is asked for and returns a session of the location's role, with a session policy for the grant's scope and permission. Nothing else of a call asks a grant:
+// the session is decided by the role's policies and the bucket's as any other, and knows its instance as s3:AccessGrantsInstanceArn.
 //
 // # Encryption
 //

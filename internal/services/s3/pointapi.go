@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,13 +17,21 @@ import (
 // maxPoints is how many access points one page of a list has.
 const maxPoints = 1000
 
-// Control returns the table of contents of the control API, of which access points, tags and the public access block of accounts are here.
+// Control returns the table of contents of the control API, of which access points, access grants, tags and the public access block of accounts are here.
 func (s *Service) Control() service.Service {
 	h := control.Handlers{
 		CreateAccessPoint: s.createAccessPoint, GetAccessPoint: s.getAccessPoint, ListAccessPoints: s.listAccessPoints, DeleteAccessPoint: s.deleteAccessPoint,
 		PutAccessPointPolicy: s.putAccessPointPolicy, GetAccessPointPolicy: s.getAccessPointPolicy, DeleteAccessPointPolicy: s.deleteAccessPointPolicy,
 		GetAccessPointPolicyStatus: s.getAccessPointPolicyStatus,
 		PutPublicAccessBlock:       s.putAccountBlock, GetPublicAccessBlock: s.getAccountBlock, DeletePublicAccessBlock: s.deleteAccountBlock,
+		CreateAccessGrantsInstance: s.createAccessGrantsInstance, GetAccessGrantsInstance: s.getAccessGrantsInstance, DeleteAccessGrantsInstance: s.deleteAccessGrantsInstance,
+		ListAccessGrantsInstances: s.listAccessGrantsInstances, GetAccessGrantsInstanceForPrefix: s.getAccessGrantsInstanceForPrefix,
+		PutAccessGrantsInstanceResourcePolicy: s.putAccessGrantsInstancePolicy, GetAccessGrantsInstanceResourcePolicy: s.getAccessGrantsInstancePolicy,
+		DeleteAccessGrantsInstanceResourcePolicy: s.deleteAccessGrantsInstancePolicy,
+		CreateAccessGrantsLocation:               s.createAccessGrantsLocation, GetAccessGrantsLocation: s.getAccessGrantsLocation, UpdateAccessGrantsLocation: s.updateAccessGrantsLocation,
+		DeleteAccessGrantsLocation: s.deleteAccessGrantsLocation, ListAccessGrantsLocations: s.listAccessGrantsLocations,
+		CreateAccessGrant: s.createAccessGrant, GetAccessGrant: s.getAccessGrant, DeleteAccessGrant: s.deleteAccessGrant, ListAccessGrants: s.listAccessGrants,
+		GetDataAccess: s.getDataAccess, ListCallerAccessGrants: s.listCallerAccessGrants,
 		TagResource: s.tagResource, UntagResource: s.untagResource, ListTagsForResource: s.listTagsForResource,
 	}
 	return service.Service{
@@ -36,7 +45,8 @@ func (s *Service) Control() service.Service {
 
 func (s *Service) controlAccess() map[string]service.Access {
 	named := func(ctx context.Context, name string) string { return requested(ctx, name).arn() }
-	return map[string]service.Access{
+	rules := s.grantsAccess()
+	maps.Copy(rules, map[string]service.Access{
 		"CreateAccessPoint":       service.On("s3:CreateAccessPoint", func(ctx context.Context, in *control.CreateAccessPointInput) string { return named(ctx, in.Name) }),
 		"GetAccessPoint":          service.On("s3:GetAccessPoint", func(ctx context.Context, in *control.GetAccessPointInput) string { return named(ctx, in.Name) }),
 		"DeleteAccessPoint":       service.On("s3:DeleteAccessPoint", func(ctx context.Context, in *control.DeleteAccessPointInput) string { return named(ctx, in.Name) }),
@@ -59,7 +69,8 @@ func (s *Service) controlAccess() map[string]service.Access {
 		"ListTagsForResource": service.OnAll("s3:ListTagsForResource", func(ctx context.Context, in *control.ListTagsForResourceInput) ([]service.Target, error) {
 			return s.tagTargets(ctx, in.ResourceArn, nil, nil)
 		}),
-	}
+	})
+	return rules
 }
 
 // requested is the access point that a request names: one of its account and region.

@@ -36,6 +36,7 @@ type Service struct {
 	bucketKeys *bucketKeys
 	caches     caches
 	sender     *deliver.Sender
+	roles      port.Roles
 	// deliveries are the events for queues, topics and the event bus.
 	deliveries *deliver.Queue
 	baseURL    string
@@ -62,6 +63,8 @@ type Options struct {
 	Functions port.Functions
 	// Keys encrypts objects.
 	Keys port.Keys
+	// Roles makes the sessions of access grants.
+	Roles port.Roles
 	// Sender delivers events to queues, topics and the event bus.
 	Sender *deliver.Sender
 }
@@ -75,7 +78,7 @@ func New(d service.Deps, o Options) *Service {
 		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
-		functions: o.Functions, keys: o.Keys, bucketKeys: newBucketKeys(o.Keys, d.Clock), sender: o.Sender, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+		functions: o.Functions, keys: o.Keys, bucketKeys: newBucketKeys(o.Keys, d.Clock), sender: o.Sender, roles: o.Roles, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
 	s.records = newAccessLog(s)
 	return s

@@ -114,20 +114,47 @@ func inherit(sess *token.Session, p *service.Principal, in *api.AssumeRoleInput)
 
 // AssumeForService implements [port.Roles].
 func (s *STS) AssumeForService(ctx context.Context, svc, roleARN, session string, lifetime time.Duration) (port.Credentials, error) {
-	role, err := s.trusted(ctx, svc, roleARN)
+	role, err := s.trusted(ctx, svc, roleARN, "sts:AssumeRole")
 	if err != nil {
 		return port.Credentials{}, err
 	}
-	creds, err := s.issue(roleSession(role, session), lifetime)
+	return s.credentials(roleSession(role, session), lifetime)
+}
+
+// credentials seals a session for a service.
+func (s *STS) credentials(sess *token.Session, lifetime time.Duration) (port.Credentials, error) {
+	creds, err := s.issue(sess, lifetime)
 	if err != nil {
 		return port.Credentials{}, err
 	}
 	return port.Credentials{AccessKeyID: creds.AccessKeyId, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken, Expires: creds.Expiration}, nil
 }
 
+// grantsService is the principal of S3 Access Grants.
+const grantsService = "access-grants.s3.amazonaws.com"
+
+// AssumeForGrant implements [port.Roles].
+func (s *STS) AssumeForGrant(ctx context.Context, g port.GrantedSession) (port.Credentials, error) {
+	role, err := s.trusted(ctx, grantsService, g.Role, "sts:AssumeRole", "sts:SetSourceIdentity")
+	if err != nil {
+		return port.Credentials{}, err
+	}
+	seconds := int32(g.Lifetime / time.Second)
+	length, err := roleLength(&service.Principal{Kind: service.ServicePrincipal}, role, &seconds)
+	if err != nil {
+		return port.Credentials{}, err
+	}
+	sess := roleSession(role, g.Name)
+	sess.SourceIdentity, sess.AccessGrants = g.SourceIdentity, g.Instance
+	if _, err := restrict(sess, &g.Policy, nil, nil); err != nil {
+		return port.Credentials{}, err
+	}
+	return s.credentials(sess, length)
+}
+
 // SessionForService implements [port.Roles].
 func (s *STS) SessionForService(ctx context.Context, svc, roleARN, session string) (service.Principal, error) {
-	role, err := s.trusted(ctx, svc, roleARN)
+	role, err := s.trusted(ctx, svc, roleARN, "sts:AssumeRole")
 	if err != nil {
 		return service.Principal{}, err
 	}
@@ -153,8 +180,8 @@ func (s *STS) SessionForPrincipal(ctx context.Context, roleARN, session string) 
 	return auth.SessionPrincipal(sess), nil
 }
 
-// trusted returns the role if its trust policy lets the service assume it.
-func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, error) {
+// trusted returns the role if its trust policy allows the actions of STS to the service.
+func (s *STS) trusted(ctx context.Context, svc, roleARN string, actions ...string) (*auth.Role, error) {
 	role, err := s.roles.Role(ctx, roleARN)
 	if err != nil {
 		return nil, err
@@ -166,13 +193,18 @@ func (s *STS) trusted(ctx context.Context, svc, roleARN string) (*auth.Role, err
 	}
 	r := service.RequestFrom(ctx)
 	caller := service.ServiceCaller(svc, r.Principal.SourceARN, r.Principal.SourceAccount)
-	err = s.deps.Door.Allow(service.As(ctx, caller), service.Target{Action: "sts:AssumeRole", ARN: role.ARN, Policy: role.Trust, Owner: role.Account})
-	if service.Code(err) == "AccessDenied" || service.Code(err) == "AccessDeniedException" {
-		e := denied("The role %s cannot be assumed by %s: its trust policy does not allow sts:AssumeRole to that service principal.", role.ARN, svc)
-		e.Err = errors.Join(port.ErrUntrusted, err)
-		return nil, e
+	for _, action := range actions {
+		err = s.deps.Door.Allow(service.As(ctx, caller), service.Target{Action: action, ARN: role.ARN, Policy: role.Trust, Owner: role.Account})
+		if service.Code(err) == "AccessDenied" || service.Code(err) == "AccessDeniedException" {
+			e := denied("The role %s cannot be assumed by %s: its trust policy does not allow %s to that service principal.", role.ARN, svc, action)
+			e.Err = errors.Join(port.ErrUntrusted, err)
+			return nil, e
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return role, err
+	return role, nil
 }
 
 // CheckPassRole implements [port.Roles].
@@ -185,6 +217,6 @@ func (s *STS) CheckPassRole(ctx context.Context, roleARN, svc string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.trusted(ctx, svc, roleARN)
+	_, err = s.trusted(ctx, svc, roleARN, "sts:AssumeRole")
 	return err
 }

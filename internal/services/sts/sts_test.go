@@ -3,6 +3,7 @@ package sts_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/dispatch"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/services/sts"
 )
 
@@ -78,6 +80,7 @@ type platform struct {
 	door  *dispatch.Door
 	who   *auth.Authenticator
 	sts   *sts.STS
+	ring  *token.Keyring
 	clock *clock.Fake
 	// issuer is the provider's, and has the key that signs.
 	issuer *oidctest.Issuer
@@ -95,7 +98,7 @@ func newPlatform(t *testing.T, trust string) *platform {
 	p.issuer = oidctest.New(issuerURL)
 	r := &roles{trust: `{"Version":"2012-10-17","Statement":[` + trust + `]}`}
 	svc, s := sts.New(service.Deps{Door: p.door, Clock: p.clock, Random: rand.Reader, Log: log}, ring, r, oidc.New(oidc.Options{HTTP: p.issuer.Client(), Clock: p.clock}))
-	p.sts = s
+	p.sts, p.ring = s, ring
 	registry, err := dispatch.NewRegistry([]service.Service{svc}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -246,6 +249,47 @@ func TestSessionTokensOfUsers(t *testing.T) {
 	bob := p.principal(t, fc.AccessKeyId, fc.SecretAccessKey, fc.SessionToken)
 	if _, err := p.door.Call(as(bob), "sts", "GetAccessKeyInfo", &api.GetAccessKeyInfoInput{AccessKeyId: fc.AccessKeyId}); service.Code(err) != "AccessDenied" {
 		t.Errorf("a federated user without a policy: %v", err)
+	}
+}
+
+func TestGrantsGetNarrowedSessions(t *testing.T) {
+	const instance = "arn:aws:s3:us-east-1:" + account + ":access-grants/default"
+	trust := `{"Effect":"Allow","Principal":{"Service":"access-grants.s3.amazonaws.com"},"Action":[%s],"Condition":{"StringEquals":{"aws:SourceArn":"` + instance + `","aws:SourceAccount":"` + account + `"}}}`
+	ctx := service.WithRequest(t.Context(), &service.Request{
+		ID: "r", Account: account, Region: "us-east-1", Principal: service.ServiceCaller("access-grants.s3.amazonaws.com", instance, account),
+	})
+	g := port.GrantedSession{
+		Role: roleARN, Name: "access-grants-1", Lifetime: 2 * time.Hour, SourceIdentity: "ann", Instance: instance,
+		Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}`,
+	}
+	p := newPlatform(t, strings.Replace(trust, "%s", `"sts:AssumeRole","sts:SetSourceIdentity"`, 1))
+	c, err := p.sts.AssumeForGrant(ctx, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, _, err := p.ring.OpenSession(c.SessionToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := auth.SessionPrincipal(session)
+	if who.AccessGrants != instance || who.SourceIdentity != "ann" || len(who.SessionPolicies) != 1 || who.RoleARN != roleARN || !c.Expires.Equal(start.Add(2*time.Hour)) {
+		t.Errorf("the session is of %+v until %v", who, c.Expires)
+	}
+	long := g
+	long.Lifetime = 3 * time.Hour // the role allows two
+	if _, err := p.sts.AssumeForGrant(ctx, long); service.Code(err) != "ValidationError" {
+		t.Errorf("a session that is too long: %v", err)
+	}
+	large := g
+	large.Policy = strings.Replace(g.Policy, "b/*", "b/"+strings.Repeat("a", 2048), 1)
+	if _, err := p.sts.AssumeForGrant(ctx, large); service.Code(err) != "PackedPolicyTooLarge" {
+		t.Errorf("a policy that is too large: %v", err)
+	}
+	for _, actions := range []string{`"sts:AssumeRole"`, `"sts:SetSourceIdentity"`} {
+		p := newPlatform(t, strings.Replace(trust, "%s", actions, 1))
+		if _, err := p.sts.AssumeForGrant(ctx, g); !errors.Is(err, port.ErrUntrusted) {
+			t.Errorf("a role that allows %s: %v", actions, err)
+		}
 	}
 }
 

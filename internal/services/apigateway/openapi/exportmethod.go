@@ -1,9 +1,11 @@
 package openapi
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
 	"lambent.dev/lambent/internal/services/apigateway/api"
@@ -96,7 +98,7 @@ func produces(m *aws.Method) []string {
 // parameters returns the parameters of a method, and in Swagger 2.0 its body.
 func (e *Export) parameters(m *aws.Method) []any {
 	var out []any
-	for _, name := range sorted(m.RequestParameters) {
+	for _, name := range hashed(m.RequestParameters) {
 		place, rest, ok := strings.Cut(strings.TrimPrefix(name, "method.request."), ".")
 		if !ok {
 			continue
@@ -120,6 +122,24 @@ func (e *Export) parameters(m *aws.Method) []any {
 		out = append(out, object{"in": "body", "name": model, "required": true, "schema": e.reference(model)})
 	}
 	return out
+}
+
+// hashed returns the keys of a map in the order in which AWS exports parameters: that of a hash table of Java, whose buckets are chosen by the low bits of the hash of a text.
+func hashed[V any](m map[string]V) []string {
+	buckets := uint32(16)
+	for len(m)*4 > int(buckets)*3 {
+		buckets *= 2
+	}
+	bucket := func(s string) uint32 {
+		h := uint32(0)
+		for _, unit := range utf16.Encode([]rune(s)) {
+			h = 31*h + uint32(unit)
+		}
+		return (h ^ h>>16) % buckets
+	}
+	names := sorted(m)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return names
 }
 
 // preferred returns the model for JSON, or else the first one.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,4 +247,12 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("%s\nis exported as\n%s\nwhich is not imported: %v", body, out, err)
 		}
 	})
+}
+
+// TestExportedParametersAreInTheOrderOfAWS has the parameters of the recorded export of AWS's PetStore.
+func TestExportedParametersAreInTheOrderOfAWS(t *testing.T) {
+	got := hashed(map[string]bool{"method.request.querystring.page": false, "method.request.querystring.type": false})
+	if want := []string{"method.request.querystring.type", "method.request.querystring.page"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
