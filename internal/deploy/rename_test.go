@@ -24,13 +24,20 @@ func TestAReplacementNeedsAnotherName(t *testing.T) {
 		{"{Shape: round}", "{Shape: square}", "UPDATE_COMPLETE", 2},
 	} {
 		w, made := newWorld(), 0
-		build := func(_ context.Context, call service.ResourceCall, _ *named) (service.Resource, error) {
-			made++
+		build := func(call service.ResourceCall) (service.Resource, error) {
+			if made++; made > 2 {
+				return service.Resource{}, errDied
+			}
 			return service.Resource{PhysicalID: call.NameSeed}, nil
 		}
 		w.kinds = NewTypes(service.NewResourceType("Test::Named", service.ResourceSpec[named]{
-			Identifier: []string{"Name"}, Create: build,
-			Update: func(ctx context.Context, call service.ResourceCall, _, p *named) (service.Resource, error) { return build(ctx, call, p) },
+			Identifier: []string{"Name"},
+			Create: func(_ context.Context, call service.ResourceCall, _ *named) (service.Resource, error) {
+				return build(call)
+			},
+			Update: func(_ context.Context, call service.ResourceCall, _, _ *named) (service.Resource, error) {
+				return build(call)
+			},
 			Delete: func(context.Context, service.ResourceCall, *named) error { return nil },
 		}))
 		const head = "Resources: {A: {Type: Test::Named, Properties: "
