@@ -3,6 +3,7 @@ package logs
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
@@ -80,6 +81,21 @@ func (l *Logs) access() map[string]service.Access {
 		"DeleteAccountPolicy": service.OnAll("logs:DeleteAccountPolicy", func(ctx context.Context, in *api.DeleteAccountPolicyInput) ([]service.Target, error) {
 			return policyTargets(ctx, policyKinds[in.PolicyType].remove), nil
 		}),
+		"StartQuery": service.OnAll("logs:StartQuery", func(ctx context.Context, in *api.StartQueryInput) ([]service.Target, error) {
+			var targets []service.Target
+			for _, name := range slices.Concat(in.LogGroupNames, in.LogGroupIdentifiers, []string{either(in.LogGroupName, nil)}) {
+				if name != "" {
+					targets = append(targets, service.Target{ARN: groupTarget(ctx, name)})
+				}
+			}
+			if targets == nil { // which the operation refuses
+				targets = []service.Target{{ARN: "*"}}
+			}
+			return targets, nil
+		}),
+		"StopQuery":                service.OnAny("logs:StopQuery"),
+		"GetQueryResults":          service.OnAny("logs:GetQueryResults"),
+		"DescribeQueries":          service.OnAny("logs:DescribeQueries"),
 		"PutQueryDefinition":       service.OnAny("logs:PutQueryDefinition"),
 		"DescribeQueryDefinitions": service.OnAny("logs:DescribeQueryDefinitions"),
 		"DeleteQueryDefinition":    service.OnAny("logs:DeleteQueryDefinition"),

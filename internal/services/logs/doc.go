@@ -13,6 +13,9 @@
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is
 //	logs/<account>/<region>/p/<name>                               resource policy
 //	logs/<account>/<region>/a/<type>/<name>                        account policy
+//	logs/<account>/<region>/r/<id>                                 query of Logs Insights
+//	logs/<account>/<region>/ra/<id>                                mark of a query that has not ended
+//	logs/<account>/<region>/rp/<id>/<n>                            part of a query's result
 //	logs/<account>/<region>/q/<id>                                 query definition
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
@@ -44,7 +47,12 @@
 // A log transformer is part of its group's record, or an account policy. It runs when events are written and a filter of the group asks for transformed events, once for all of them
 // ([lambent.dev/lambent/internal/services/logs/transform]). What it makes is not stored: readers get events as they came.
 //
+// # Queries
+//
+// A query of Logs Insights ([lambent.dev/lambent/internal/services/logs/insights]) is a durable job: it begins anew after a crash, and its result is kept for seven days. It reads the events of its groups
+// a part at a time, and sees in between whether it was stopped.
+//
 // # What it is not
 //
-// Logs Insights, anomaly detection and deliveries have no handler: query definitions are kept, and their text is not looked into.
+// Anomaly detection, deliveries and scheduled queries have no handler. Query definitions are kept, and their text is not looked into.
 package logs

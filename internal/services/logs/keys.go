@@ -30,6 +30,13 @@ func (s scope) accountPolicyName(k []byte) (kind, name string) {
 	return d.Str(), d.Str()
 }
 
+func (s scope) queries() key.Key                   { return s.root("r") }
+func (s scope) query(id string) key.Key            { return s.queries().Str(id) }
+func (s scope) activeQueries() key.Key             { return s.root("ra") }
+func (s scope) activeQuery(id string) key.Key      { return s.activeQueries().Str(id) }
+func (s scope) queryParts(id string) key.Key       { return s.root("rp").Str(id) }
+func (s scope) queryPart(id string, n int) key.Key { return s.queryParts(id).Uint(uint64(n)) }
+
 func (s scope) queryDefinitions() key.Key         { return s.root("q") }
 func (s scope) queryDefinition(id string) key.Key { return s.queryDefinitions().Str(id) }
 
