@@ -149,13 +149,14 @@ func (p *Plane) TestAuthorizer(ctx context.Context, t *Rehearsal, in *aws.TestIn
 	a := compileAuthorizer(t.Tree, &aws.Method{AuthorizationType: &kind, AuthorizerId: &in.AuthorizerId})
 	x.logger.tell("Starting authorizer: %s for request: %s", in.AuthorizerId, x.id)
 	x.logger.tell("Incoming identity: %s", strings.Repeat("*", 8))
-	out := &aws.TestInvokeAuthorizerOutput{ClientStatus: ptrTo(int32(http.StatusOK))}
+	out := &aws.TestInvokeAuthorizerOutput{ClientStatus: ptrTo(int32(0))} // 0 is success: https://docs.aws.amazon.com/apigateway/latest/api/API_TestInvokeAuthorizer.html
 	if f := x.tryAuthorizer(ctx, a, out); f != nil {
 		status := standardOf(f.kind).status
 		out.ClientStatus = ptrTo(int32(status)) //nolint:gosec // a status has three digits
 		x.logger.failed(f)
+	} else {
+		x.logger.tell("Successfully completed authorizer execution")
 	}
-	x.logger.tell("Successfully completed authorizer execution")
 	out.Log = ptrTo(x.logger.text())
 	out.Latency = ptrTo(p.o.Clock.Now().Sub(x.now).Milliseconds())
 	return out, nil
