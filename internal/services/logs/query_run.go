@@ -12,6 +12,7 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/logs/insights"
+	"lambent.dev/lambent/internal/services/logs/transform"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -156,6 +157,14 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 			if err != nil {
 				return err
 			}
+			rules, err := rulesOf(r, s)
+			if err != nil {
+				return err
+			}
+			t, since, err := l.transformerOf(&g, &rules)
+			if err != nil {
+				return err
+			}
 			n := 0
 			for e, err := range inGroup(r, s, g.ID, lo, hi, func(string) bool { return true }) {
 				if err != nil {
@@ -167,7 +176,11 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 				}
 				q.Statistics.Scanned++
 				q.Statistics.Bytes += float64(len(e.message) + eventOverhead)
-				if goesOn, err := run.Add(insightsEvent(s, g.Name, &e)); err != nil || !goesOn {
+				shown := insightsEvent(s, g.Name, &e)
+				if t != nil && e.ingested >= since {
+					shown.Transformed, _ = t.Apply(transform.Event{Account: s.account, Region: s.region, Group: g.Name, Stream: e.stream, Message: e.message})
+				}
+				if goesOn, err := run.Add(shown); err != nil || !goesOn {
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -230,5 +231,23 @@ func TestQueriesAreRefused(t *testing.T) {
 		if service.Code(err) != "ResourceNotFoundException" {
 			t.Error(err)
 		}
+	}
+}
+
+func TestQueriesSeeTransformedFields(t *testing.T) {
+	ctx, l, c := setup(t)
+	makeStream(t, ctx, l, "g", "s")
+	putAt(t, ctx, l, "g", 1, "level=ERROR ms=1")
+	c.Advance(2 * time.Second)
+	putKeyValues(t, l, "g")
+	putAt(t, ctx, l, "g", 3, "level=ERROR ms=5")
+	if _, out := asked(t, ctx, l, start10("g", "fields @message, level, ms + 1, from | sort @timestamp")); !cmp.Equal(valuesOf(out), []string{"level=ERROR ms=1", "level=ERROR ms=5 ERROR 6 g"}) {
+		t.Errorf("result %q", valuesOf(out))
+	}
+	// One that was changed makes nothing of what came before.
+	c.Advance(2 * time.Second)
+	putKeyValues(t, l, "g")
+	if _, out := asked(t, ctx, l, start10("g", "filter ispresent(level)")); len(out.Results) != 0 {
+		t.Errorf("result %q", valuesOf(out))
 	}
 }

@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"regexp"
@@ -16,6 +17,8 @@ type Event struct {
 	Stream         string
 	Log            string // the account and the name of the group, as 111111111111:/app
 	Pointer        string // what @ptr shows
+	// Transformed is the JSON object that a log transformer made of the message, whose fields the event has then; empty when it made none.
+	Transformed string
 }
 
 // row is an event, or a line of a result, on its way through the commands. Values are nil, a string or a float64.
@@ -57,7 +60,7 @@ func (r *row) get(name string) any {
 		return r.event.Pointer
 	}
 	if !r.scanned {
-		r.found, r.scanned = discover(r.event.Message), true
+		r.found, r.scanned = discover(cmp.Or(r.event.Transformed, r.event.Message)), true
 	}
 	if v, ok := r.found[name]; ok {
 		return scalarOf(v)
