@@ -3,7 +3,6 @@ package logs
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -12,7 +11,6 @@ import (
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/logs/insights"
-	"lambent.dev/lambent/internal/services/logs/transform"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -157,16 +155,12 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 			if err != nil {
 				return err
 			}
-			rules, err := rulesOf(r, s)
-			if err != nil {
-				return err
-			}
-			t, since, err := l.transformerOf(&g, &rules)
+			shows, err := l.newSeer(r, s, &g)
 			if err != nil {
 				return err
 			}
 			n := 0
-			for e, err := range inGroup(r, s, g.ID, lo, hi, func(string) bool { return true }) {
+			for e, err := range inGroup(r, s, g.ID, lo, hi, everyStream) {
 				if err != nil {
 					return err
 				}
@@ -176,11 +170,7 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 				}
 				q.Statistics.Scanned++
 				q.Statistics.Bytes += float64(len(e.message) + eventOverhead)
-				shown := insightsEvent(s, g.Name, &e)
-				if t != nil && e.ingested >= since {
-					shown.Transformed, _ = t.Apply(transform.Event{Account: s.account, Region: s.region, Group: g.Name, Stream: e.stream, Message: e.message})
-				}
-				if goesOn, err := run.Add(shown); err != nil || !goesOn {
+				if goesOn, err := run.Add(shows.event(&e)); err != nil || !goesOn {
 					return err
 				}
 			}
@@ -194,13 +184,6 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 		}
 	}
 	return true, nil
-}
-
-func insightsEvent(s scope, group string, e *event) *insights.Event {
-	return &insights.Event{
-		Time: e.ms, Ingested: e.ingested, Message: e.message, Stream: e.stream, Log: s.account + ":" + group,
-		Pointer: base64.RawURLEncoding.EncodeToString(e.append(key.New(group))),
-	}
 }
 
 // keepResult writes the rows of a result as lines of JSON, in parts that a transaction takes.

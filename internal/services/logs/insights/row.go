@@ -59,13 +59,19 @@ func (r *row) get(name string) any {
 	case "@ptr":
 		return r.event.Pointer
 	}
-	if !r.scanned {
-		r.found, r.scanned = discover(cmp.Or(r.event.Transformed, r.event.Message)), true
-	}
+	r.discovered()
 	if v, ok := r.found[name]; ok {
 		return scalarOf(v)
 	}
 	return scalarOf(into(r.found, strings.Split(name, ".")))
+}
+
+// discovered returns the fields of the event's message.
+func (r *row) discovered() map[string]any {
+	if !r.scanned {
+		r.found, r.scanned = discover(cmp.Or(r.event.Transformed, r.event.Message)), true
+	}
+	return r.found
 }
 
 // into goes into a document by names, and by numbers into lists.
