@@ -109,7 +109,7 @@ func (t *Target) attributed(base Cause, now, was any, before *Past, fresh map[st
 		var c Cause
 		_, isParameter := t.template.Parameters[ref.Name]
 		switch {
-		case isParameter && before != nil && !property.Equal(before.Parameters[ref.Name], t.env.Parameters[ref.Name]):
+		case isParameter && t.given(ref.Name, before) && !property.Equal(before.Parameters[ref.Name], t.env.Parameters[ref.Name]):
 			c, parameter = with("ParameterReference", ref.Name, true), true
 		case fresh[ref.Name] && ref.Attribute != "":
 			c = with("ResourceAttribute", ref.Name+"."+ref.Attribute, true)
@@ -132,6 +132,15 @@ func (t *Target) attributed(base Cause, now, was any, before *Past, fresh map[st
 		out = append(out, with("DirectModification", "", true))
 	}
 	return out
+}
+
+// given tells whether the value of a parameter is what the deploy was given, and not another default that the template now has: such a change is one of the template.
+func (t *Target) given(name string, before *Past) bool {
+	if before == nil {
+		return false
+	}
+	now, was := t.template.Parameters[name].Default, before.Template.Parameters[name].Default
+	return now == nil || was == nil || *now == *was || t.env.Parameters[name] != *now
 }
 
 // mayChange lists the properties that refer to an attribute of a resource which is updated in place, and which may therefore change.

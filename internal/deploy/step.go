@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -10,8 +11,23 @@ import (
 	"lambent.dev/lambent/internal/service"
 )
 
-// errRename is CloudFormation's refusal to replace a resource by one of the same name.
-const errRename = "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename the resource and update the stack again."
+// needsRename is CloudFormation's refusal to replace a resource by one of the same name.
+func needsRename(name string) error {
+	return fmt.Errorf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", name) //nolint:revive // CloudFormation's text
+}
+
+// sameName returns the name that a template gives a resource both before and after its replacement: the one property that identifies it. It is empty for all other steps.
+func (r *Run) sameName(row *Resource) string {
+	typ, _ := r.Types.Of(row.Type)
+	if row.Step != "replace" || row.Previous == nil || typ.Update == nil || len(typ.Identifier) != 1 {
+		return ""
+	}
+	was, _ := row.Previous.Properties[typ.Identifier[0]].(string)
+	if now, _ := row.Want[typ.Identifier[0]].(string); now == was {
+		return now
+	}
+	return ""
+}
 
 // step brings one resource of the target to its wanted properties.
 func (r *Run) step(ctx context.Context, id string) error {
@@ -142,12 +158,15 @@ func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
 	case importing:
 		return r.take(ctx, row)
 	}
+	if name := r.sameName(row); name != "" {
+		return r.stepFailed(ctx, row, service.Resource{}, needsRename(name))
+	}
 	made, err := r.invoke(ctx, row, again)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if row.Step == "replace" && err == nil && made.PhysicalID == row.PhysicalID {
-		err = errors.New(errRename)
+		err = needsRename(row.PhysicalID)
 		made = service.Resource{}
 	}
 	if err != nil {

@@ -18,22 +18,26 @@ func TestErrorsAreNamedAsEachProtocolNamesThem(t *testing.T) {
 	notFound, invalid := service.Errorf("ResourceNotFound", ""), service.Errorf("ValidationException", "no")
 	for name, tc := range map[string]struct {
 		query  bool
+		plain  bool // the client does not come from the query protocol
 		err    error
 		status int
 		want   string
 		mode   string // X-Amzn-Query-Error
 	}{
-		"not found in JSON":  {false, notFound, 404, `{"__type":"com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound"}`, "ResourceNotFound;Sender"},
-		"not found in query": {true, notFound, 404, "<Error><Type>Sender</Type><Code>ResourceNotFound</Code></Error>", ""},
-		"invalid in JSON":    {false, invalid, 400, `{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}`, "ValidationError;Sender"},
-		"invalid in query":   {true, invalid, 400, "<Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error>", ""},
+		"not found in JSON alone": {false, true, notFound, 400, `{"__type":"com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound"}`, ""},
+		"not found in JSON":       {false, false, notFound, 404, `{"__type":"com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound"}`, "ResourceNotFound;Sender"},
+		"not found in query":      {true, false, notFound, 404, "<Error><Type>Sender</Type><Code>ResourceNotFound</Code></Error>", ""},
+		"invalid in JSON":         {false, false, invalid, 400, `{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}`, "ValidationError;Sender"},
+		"invalid in query":        {true, false, invalid, 400, "<Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error>", ""},
 		"of a dashboard": {
-			false, service.Errorf("DashboardNotFoundError", "none"), 404, `{"__type":"com.amazonaws.cloudwatch.v2010_08_01#DashboardNotFoundError","message":"none"}`, "ResourceNotFound;Sender",
+			false, false, service.Errorf("DashboardNotFoundError", "none"), 404, `{"__type":"com.amazonaws.cloudwatch.v2010_08_01#DashboardNotFoundError","message":"none"}`, "ResourceNotFound;Sender",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := jsonRequest("GraniteServiceVersion20100801.SetAlarmState", "{}")
-			req.Header.Set("X-Amzn-Query-Mode", "true")
+			if !tc.plain {
+				req.Header.Set("X-Amzn-Query-Mode", "true")
+			}
 			if tc.query {
 				req = formRequest("Action=SetAlarmState&Version=2010-08-01")
 			}

@@ -120,12 +120,8 @@ func asServiceError(err error) *service.Error {
 
 func (a *answer) encodeError(e failure) error {
 	header := a.w.Header()
-	if a.api.QueryCompatible && a.req.Header.Get("X-Amzn-Query-Mode") == "true" {
-		fault := "Receiver"
-		if e.sender {
-			fault = "Sender"
-		}
-		header.Set("X-Amzn-Query-Error", e.code+";"+fault)
+	if a.api.QueryCompatible {
+		a.asQuery(e)
 	}
 	switch a.req.Protocol {
 	case awsapi.JSON:
@@ -142,6 +138,17 @@ func (a *answer) encodeError(e failure) error {
 		return a.encodeErrorEC2(e)
 	}
 	return a.encodeErrorXML(e)
+}
+
+// asQuery tells clients that come from the query protocol the code and the status that the error has there. Others see 400 in its place.
+func (a *answer) asQuery(e failure) {
+	if a.req.Header.Get("X-Amzn-Query-Mode") == "true" {
+		a.w.Header().Set("X-Amzn-Query-Error", e.code+";"+map[bool]string{true: "Sender", false: "Receiver"}[e.sender])
+		return
+	}
+	if (a.req.Protocol == awsapi.JSON || a.req.Protocol == awsapi.CBOR) && e.shape != nil && e.sender {
+		a.status = http.StatusBadRequest
+	}
 }
 
 // typeName is a JSON or CBOR error's __type.

@@ -194,11 +194,12 @@ func xmlNamespaceOf(uri string) func(*model) error {
 // purpose buckets, which have neither region nor account, be tagged, as the API reference says and the model does not.
 func patchS3Control(m *model) error {
 	m.Metadata.XMLNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
-	taggable := m.Shapes["S3ResourceArn"]
-	if taggable == nil {
-		return errors.New("no S3ResourceArn")
+	taggable, routed := m.Shapes["S3ResourceArn"], m.Shapes["MultiRegionAccessPointId"]
+	if taggable == nil || routed == nil {
+		return errors.New("no S3ResourceArn or MultiRegionAccessPointId")
 	}
 	taggable.Pattern = strings.Replace(taggable.Pattern, `[^:].*`, `.*`, 1)
+	routed.Pattern = strings.Replace(routed.Pattern, `.-]`, `./-]`, 1) // the ARNs that it is documented to take have a slash
 	for name := range m.Operations {
 		taken := name + "Input"
 		s := m.Shapes[taken]

@@ -25,17 +25,14 @@ var parameterKeys = []string{
 	"AllowedPattern", "AllowedValues", "ConstraintDescription", "Default", "Description", "MaxLength", "MaxValue", "MinLength", "MinValue", "NoEcho", "Type",
 }
 
-// maxParameters is CloudFormation's limit of parameters in a template.
-const maxParameters = 200
-
 func (t *Template) readParameters() error {
 	d := t.Document
 	m, err := section(d, "Parameters")
 	if err != nil {
 		return err
 	}
-	if len(m) > maxParameters {
-		return Errorf("Template format error: Number of parameters, %d, is greater than maximum allowed, %d", len(m), maxParameters)
+	if err := checkNumber("parameters", len(m), maxParameters); err != nil {
+		return err
 	}
 	t.Parameters = make(map[string]Parameter, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {

@@ -123,6 +123,22 @@ func Decode(d *Document) (*Template, error) {
 	return t, nil
 }
 
+// CloudFormation's limits of a template, see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+const (
+	maxParameters = 200
+	maxMappings   = 200
+	maxResources  = 500
+	maxOutputs    = 200
+)
+
+// checkNumber refuses more members of a section than CloudFormation takes.
+func checkNumber(of string, have, most int) error {
+	if have <= most {
+		return nil
+	}
+	return Errorf("Template format error: Number of %s, %d, is greater than maximum allowed, %d", of, have, most)
+}
+
 func section(d *Document, name string) (map[string]any, error) {
 	switch v := d.Root[name].(type) {
 	case nil:
@@ -139,6 +155,9 @@ func section(d *Document, name string) (map[string]any, error) {
 // checkMappings refuses mappings that are not two levels of keys above texts and lists, see
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/mappings-section-structure.html.
 func (t *Template) checkMappings() error {
+	if err := checkNumber("mappings", len(t.Mappings), maxMappings); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Mappings)) {
 		first, ok := t.Mappings[name].(map[string]any)
 		if !ok {
@@ -171,6 +190,9 @@ func (t *Template) readResources() error {
 	}
 	if len(m) == 0 {
 		return Errorf("Template format error: At least one Resources member must be defined.")
+	}
+	if err := checkNumber("resources", len(m), maxResources); err != nil {
+		return err
 	}
 	t.Resources = make(map[string]Resource, len(m))
 	for _, id := range slices.Sorted(maps.Keys(m)) {
@@ -333,18 +355,14 @@ func stringList(v any) ([]string, error) {
 	return nil, Errorf("not a list of strings")
 }
 
-// maxOutputs is CloudFormation's limit of outputs in a template, see
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
-const maxOutputs = 200
-
 func (t *Template) readOutputs() error {
 	d := t.Document
 	m, err := section(d, "Outputs")
 	if err != nil {
 		return err
 	}
-	if len(m) > maxOutputs {
-		return Errorf("Template format error: Number of outputs, %d, is greater than maximum allowed, %d", len(m), maxOutputs)
+	if err := checkNumber("outputs", len(m), maxOutputs); err != nil {
+		return err
 	}
 	t.Outputs = make(map[string]Output, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {

@@ -2,6 +2,7 @@ package template
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -121,6 +122,15 @@ func TestJSONAndYAMLReadTheSame(t *testing.T) {
 	}
 }
 
+// many writes a line once for each number below n.
+func many(n int, line string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, line, i)
+	}
+	return b.String()
+}
+
 func TestErrorsNameTheLine(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"Resources:\n  A:\n    Type: X::Y\n    Typo: 1\n", "Invalid template resource property 'Typo' (line 2)"},
@@ -137,6 +147,10 @@ func TestErrorsNameTheLine(t *testing.T) {
 		{"Resources: {A: {Type: X::Y, UpdatePolicy: {Nope: {}}}}", "Unrecognized UpdatePolicy Nope for resource A (line 1)"},
 		{"Foo: {}\nResources: {A: {Type: X::Y}}", "Invalid template property or properties [Foo]"},
 		{"Parameters: {P: {Type: \"AWS::SSM::Parameter::Value<Nope>\"}}\nResources: {A: {Type: X::Y}}", "Unrecognized parameter type: Nope"},
+		{"Resources:\n" + many(501, "  R%d: {Type: X::Y}\n"), "Number of resources, 501, is greater than maximum allowed, 500"},
+		{"Resources: {A: {Type: X::Y}}\nMappings:\n" + many(201, "  M%d: {a: {b: c}}\n"), "Number of mappings, 201, is greater than maximum allowed, 200"},
+		{"Resources: {A: {Type: X::Y}}\nParameters:\n" + many(201, "  P%d: {Type: String}\n"), "Number of parameters, 201, is greater than maximum allowed, 200"},
+		{"Resources: {A: {Type: X::Y}}\nOutputs:\n" + many(201, "  O%d: {Value: x}\n"), "Number of outputs, 201, is greater than maximum allowed, 200"},
 		{"- a", "unsupported structure"},
 		{"", "the template is empty"},
 		{`{"Resources": `, "JSON not well-formed"},

@@ -241,23 +241,10 @@ func TestPathsOfAllKindsReachFunctions(t *testing.T) {
 	}
 }
 
-func TestOversizedRequestsAreRefused(t *testing.T) {
+func TestBackendsThatAnswerTooMuchAreRefused(t *testing.T) {
 	s := newSite(t, nil)
-	s.route(&api.CreateRouteInput{RouteKey: "$default"}, proxy("f", "2.0"))
 	s.route(&api.CreateRouteInput{RouteKey: "POST /b"}, toBackend(newEcho(t)+"/created"))
-	large := strings.Repeat("x", 10<<20+1)
-	for _, tc := range []struct {
-		path, body string
-		headers    []string
-		status     int
-	}{
-		{"/b", large, []string{"Expect", "100-continue"}, 413}, // else the client may still be sending when the connection is closed
-		{"/b", large[:10<<20], nil, 500},                       // the backend answers more than an API passes on
-		{"/f", large[:6<<20], nil, 413},
-		{"/f", "x", []string{"X-Long", strings.Repeat("y", 10241)}, 431},
-	} {
-		if status, _, body := s.post(tc.path, tc.body, tc.headers...); status != tc.status {
-			t.Errorf("%s of %d bytes: %d %.100s", tc.path, len(tc.body), status, body)
-		}
+	if status, _, body := s.post("/b", strings.Repeat("x", 10<<20)); status != http.StatusInternalServerError { // the echo is longer
+		t.Errorf("%d %.100s", status, body)
 	}
 }

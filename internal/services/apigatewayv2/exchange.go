@@ -107,7 +107,7 @@ func (x *exchange) run(ctx context.Context, w http.ResponseWriter) *refusal {
 		x.trace.NoteText("throttle", x.outcome(refused, nil))
 		return refused
 	}
-	if headerBytes(x.request.Header) > maxHeaders {
+	if len(x.request.Method)+len(x.request.RequestURI)+headerBytes(x.request.Header) > maxHeaders {
 		return &refusal{status: http.StatusRequestHeaderFieldsTooLarge, message: "Request Header Fields Too Large"}
 	}
 	step = x.trace.Step("authorizer", x.admissionText())

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -85,24 +86,30 @@ type answerOne struct {
 	Base64  bool                         `json:"isBase64Encoded"`
 }
 
-// readOne reads an answer in format 1.0, which has no short form: it must be an object with a statusCode.
-func (x *exchange) readOne(payload []byte, header http.Header) (*reply, error) {
+// parseOne reads an answer in format 1.0, which has no short form: it must be an object with a statusCode. A strict one has no members that the format does not know.
+func parseOne(payload []byte, strict bool) (*reply, error) {
 	var p answerOne
 	if payload = bytes.TrimSpace(payload); len(payload) == 0 || payload[0] != '{' {
 		return nil, errors.New("it is not an object")
 	}
-	if err := json.Unmarshal(payload, &p); err != nil {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	if err := d.Decode(&p); err != nil {
 		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it is more than one document")
 	}
 	status, err := strconv.Atoi(strings.Trim(string(p.Status), `"`))
 	if err != nil || status < 100 || status > 599 {
 		return nil, fmt.Errorf("the statusCode %q is not an HTTP status", p.Status)
 	}
-	fields, err := p.fields()
-	if err != nil {
+	out := &reply{status: status}
+	if out.header, err = p.fields(); err != nil {
 		return nil, err
 	}
-	out := &reply{status: status, header: header}
 	if p.Body != nil {
 		out.body = []byte(*p.Body)
 	}
@@ -111,7 +118,16 @@ func (x *exchange) readOne(payload []byte, header http.Header) (*reply, error) {
 			return nil, fmt.Errorf("the body is not base64: %w", err)
 		}
 	}
-	for name, values := range fields {
+	return out, nil
+}
+
+// readOne reads an answer in format 1.0.
+func (x *exchange) readOne(payload []byte, header http.Header) (*reply, error) {
+	out, err := parseOne(payload, false)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range out.header {
 		if !x.keeps(name) {
 			continue
 		}
@@ -121,6 +137,7 @@ func (x *exchange) readOne(payload []byte, header http.Header) (*reply, error) {
 		header["Content-Type"] = []string{contentType}
 	}
 	x.cors.Allow(header, x.request)
+	out.header = header
 	return out, nil
 }
 

@@ -55,6 +55,8 @@ func (s *site) Invoke(ctx context.Context, from port.Source, function string, pa
 	case answer == "hang":
 		<-ctx.Done()
 		return port.Invocation{}, ctx.Err()
+	case answer == "late":
+		return port.Invocation{}, context.DeadlineExceeded
 	case !ok:
 		answer = `{"statusCode":200,"body":"` + name + `"}`
 	}

@@ -241,7 +241,7 @@ func (g *Gateway) broken(ctx context.Context, c *connection, err error) []byte {
 
 // failure is the gateway's own answer to a message.
 func (m *message) failure(text string) []byte {
-	b := append([]byte(nil), `{"message":`...)
+	b := append([]byte(nil), `{"message": `...)
 	b = jsonenc.String(b, text)
 	b = append(b, `, "connectionId":`...)
 	b = jsonenc.String(b, m.connection.ID)

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	backend "lambent.dev/lambent/internal/gateway/integration"
-	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/vtl"
 )
 
@@ -78,14 +77,15 @@ func (g *Gateway) runFunction(ctx context.Context, m *message, i *socketIntegrat
 	if m.kind == eventDisconnect {
 		return answer{status: http.StatusOK}, nil // nobody waits for it, whatever it is
 	}
-	if !m.route.answers && m.kind == eventMessage {
-		return answer{status: http.StatusOK}, nil
-	}
-	parsed, err := httpevent.Parse(out.Payload, httpevent.Rules{ContentType: "application/json"})
+	read, err := parseOne(out.Payload, true) // also where nothing goes back: the client is told when it is no answer
 	if err != nil {
 		return answer{status: http.StatusBadGateway}, fmt.Errorf("the function %s answered what WebSocket APIs do not accept: %w", function, err)
 	}
-	return answer{parsed.Status, parsed.Headers, parsed.Body}, nil
+	header := make(map[string]string, len(read.header))
+	for name, values := range read.header {
+		header[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	return answer{read.status, header, read.body}, nil
 }
 
 // variables puts the values of stage variables into a text.

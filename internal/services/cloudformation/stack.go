@@ -175,7 +175,8 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformation.UpdateStac
 	if err != nil {
 		return nil, err
 	}
-	if len(proposal.plan.Changes) == 0 && !proposal.outputs && proposal.deployment.Refused == "" {
+	// A template with transforms is not compared with the one before: what they make of it may be another one each time.
+	if d := proposal.deployment; len(proposal.plan.Changes) == 0 && !proposal.outputs && !d.Expanded && d.Refused == "" {
 		return nil, invalid(noUpdates)
 	}
 	if proposal.deployment.SetPolicy, err = s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL, "StackPolicyURL and StackPolicyBody"); err != nil {

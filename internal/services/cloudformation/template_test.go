@@ -200,3 +200,24 @@ func TestATransformThatRefusesATemplateFailsWhatIsMadeOfIt(t *testing.T) {
 		t.Errorf("the summary: %v", err)
 	}
 }
+
+func TestAnUpdateWithATransformNeedsNoChange(t *testing.T) {
+	e := newEnv(t)
+	body := "Transform: AWS::Serverless-2016-10-31\n" + twoThings
+	in := &cloudformation.CreateStackInput{StackName: "s", TemplateBody: &body, Capabilities: []string{"CAPABILITY_AUTO_EXPAND"}}
+	if _, err := call[cloudformation.CreateStackOutput](e, "CreateStack", in); err != nil {
+		t.Fatal(err)
+	}
+	e.want("s", "CREATE_COMPLETE")
+	update := &cloudformation.UpdateStackInput{StackName: "s", TemplateBody: &body, Capabilities: in.Capabilities}
+	if _, err := call[cloudformation.UpdateStackOutput](e, "UpdateStack", update); err != nil {
+		t.Fatal(err)
+	}
+	e.want("s", "UPDATE_COMPLETE")
+	plain := strings.Replace(twoThings, "the-arn", "another", 1)
+	e.create("t", plain)
+	e.want("t", "CREATE_COMPLETE")
+	if err := e.update("t", plain); service.Code(err) != "ValidationError" || !strings.Contains(err.Error(), noUpdates) {
+		t.Errorf("without a transform: %v", err)
+	}
+}

@@ -128,6 +128,4 @@ func TestTagsThatCannotBeAreRefused(t *testing.T) {
 		_, err := f.tagResource(f.ctx(), &control.TagResourceInput{AccountId: account, ResourceArn: c.arn, Tags: []control.Tag{{Key: c.key}}})
 		t.Run(name, func(t *testing.T) { code(t, err, c.want) })
 	}
-	_, err := f.getObject(f.ctx(), &api.GetObjectInput{Bucket: "arn:aws:s3::" + account + ":accesspoint/m0001.mrap", Key: "a"})
-	code(t, err, "NotImplemented")
 }

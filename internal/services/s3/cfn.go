@@ -148,7 +148,7 @@ func (s *Service) resources() []service.ResourceType {
 				return s.putPolicyResource(ctx, c, p)
 			},
 		}),
-		s.pointResourceType(), s.grantsInstanceType(), s.grantsLocationType(), s.accessGrantType(),
+		s.pointResourceType(), s.multiPointType(), s.multiPolicyType(), s.grantsInstanceType(), s.grantsLocationType(), s.accessGrantType(),
 	}
 }
 

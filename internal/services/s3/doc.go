@@ -19,8 +19,10 @@
 //
 //	s3 "" "" name  <bucket>                      bucket record; names are one global namespace, as S3 defines
 //	s3 "" "" blob  <blob id>                     how many rows refer to a blob
-//	s3 "" "" alias <alias>                       the access point that an alias names
+//	s3 "" "" alias <alias>                       the access point, or that of many regions, that an alias names
 //	s3 <account> "" block                        the public access block of the account
+//	s3 <account> "" mrap  <name>                 a multi-region access point, with its policy and routes
+//	s3 <account> "" mrap-request <arn>           an asynchronous request about one, for 14 days
 //	s3 <account> <region> list  <bucket>         index for ListBuckets
 //	s3 <account> <region> point <name>           an access point, with its policy
 //	s3 <account> <region> grants                 the access grants instance
@@ -51,6 +53,9 @@
 // An access point is another name of a bucket, which stands wherever a bucket's name may: as alias, as ARN, and in host names as NAME-ACCOUNT. [Service.find] and
 // [Service.lookUp] resolve it and note it in the bucket that they return. What is then asked of the door carries its condition keys, and by these every decision is
 // taken twice, on the access point with its policy and on the bucket with its own (withPoint).
+//
+// A multi-region access point names a bucket in each of several regions, and leads to the one of the region that a request is for, or else to the first whose route is open.
+// A signature of Version 4a names no region; such a request is for the region of the platform. What an asynchronous request asks for is done before it is answered.
 //
 // # Access grants
 //

@@ -100,23 +100,23 @@ func (f *granting) reader() context.Context {
 	})
 }
 
-// rows counts the rows of the service.
-func (f *granting) rows() (n int) {
+// rowsOf returns the keys of the rows of the service.
+func rowsOf(f *fixture) (keys []string) {
 	f.t.Helper()
 	err := f.store.View(f.t.Context(), func(r store.Reader) error {
-		n = 0
-		for _, err := range r.Range(key.New("s3").Span()) {
+		keys = nil
+		for row, err := range r.Range(key.New("s3").Span()) {
 			if err != nil {
 				return err
 			}
-			n++
+			keys = append(keys, string(row.Key))
 		}
 		return nil
 	})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return n
+	return keys
 }
 
 func TestScopesOfGrants(t *testing.T) {
@@ -304,7 +304,7 @@ func TestAccessGrantsRefusals(t *testing.T) {
 
 func TestAccessGrantsAreDeletedToTheLastRow(t *testing.T) {
 	f := newGranting(t)
-	before := f.rows()
+	before := rowsOf(f.fixture)
 	at := f.location("s3://pictures")
 	g := f.mustGrant(at, "a*", "READ", "")
 	for _, resource := range []string{"access-grants/default/location/" + at, "access-grants/default/grant/" + *g.AccessGrantId} {
@@ -323,8 +323,8 @@ func TestAccessGrantsAreDeletedToTheLastRow(t *testing.T) {
 	if _, err := f.deleteAccessGrantsLocation(f.ctx(), &control.DeleteAccessGrantsLocationInput{AccountId: account, AccessGrantsLocationId: at}); err != nil {
 		t.Fatal(err)
 	}
-	if after := f.rows(); after != before {
-		t.Errorf("%d rows are left of %d", after-before, after)
+	if after := rowsOf(f.fixture); !slices.Equal(after, before) {
+		t.Errorf("the rows %q, and before %q", after, before)
 	}
 }
 

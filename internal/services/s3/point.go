@@ -70,7 +70,7 @@ func parsePointARN(text string) (pointName, bool) {
 
 // namesPoint tells whether a name in the place of a bucket's can only be that of an access point: its alias or its ARN.
 func namesPoint(name string) bool {
-	return strings.HasSuffix(name, aliasSuffix) || strings.HasPrefix(name, "arn:")
+	return strings.HasSuffix(name, aliasSuffix) || strings.HasSuffix(name, multiSuffix) || strings.HasPrefix(name, "arn:")
 }
 
 // labelled reads the form that an access point has in a host name: NAME-ACCOUNT.
@@ -82,8 +82,15 @@ func labelled(label, region string) (pointName, bool) {
 	return pointName{label[i+1:], region, label[:i]}, true
 }
 
-// findPoint returns the access point that a name in the place of a bucket's names; nil when it names none.
+// findPoint returns the access point that a name in the place of a bucket's names; nil when it names none. One of many regions leads to its bucket of the region.
 func findPoint(r store.Reader, region, name string) (*accessPoint, error) {
+	if alias, ok := multiAlias(name); ok {
+		m, err := findMultiAlias(r, alias)
+		if err != nil || m == nil {
+			return nil, err
+		}
+		return m.asPoint(region), nil
+	}
 	var p pointName
 	var ok bool
 	var err error
@@ -113,9 +120,6 @@ func (s *Service) find(ctx context.Context, r store.Reader, name string, expecte
 		if service.Code(err) != "NoSuchBucket" {
 			return b, err
 		}
-	}
-	if strings.HasPrefix(name, "arn:") && strings.HasSuffix(name, ".mrap") {
-		return nil, fail("NotImplemented", http.StatusNotImplemented, "Lambent has no multi-region access points. Name an access point or a bucket.")
 	}
 	p, err := findPoint(r, service.RequestFrom(ctx).Region, name)
 	switch {
@@ -168,7 +172,7 @@ func (s *Service) withPoint(ctx context.Context, t service.Target) ([]service.Ta
 	}
 	own := t
 	own.ARN, own.Owner, own.Condition = p.arn(), p.Account, p.conditionsOf(t.Condition)
-	if object, ok := strings.CutPrefix(t.ARN, "arn:aws:s3:::"+p.Bucket+"/"); ok {
+	if _, object, ok := strings.Cut(strings.TrimPrefix(t.ARN, "arn:aws:s3:::"), "/"); ok {
 		own.ARN += "/object/" + object
 	}
 	own.Policy = p.Policy.forCaller(ctx, p.Account, block.or(p.Block))

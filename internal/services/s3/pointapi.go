@@ -24,6 +24,10 @@ func (s *Service) Control() service.Service {
 		PutAccessPointPolicy: s.putAccessPointPolicy, GetAccessPointPolicy: s.getAccessPointPolicy, DeleteAccessPointPolicy: s.deleteAccessPointPolicy,
 		GetAccessPointPolicyStatus: s.getAccessPointPolicyStatus,
 		PutPublicAccessBlock:       s.putAccountBlock, GetPublicAccessBlock: s.getAccountBlock, DeletePublicAccessBlock: s.deleteAccountBlock,
+		CreateMultiRegionAccessPoint: s.createMultiPoint, DeleteMultiRegionAccessPoint: s.deleteMultiPoint, DescribeMultiRegionAccessPointOperation: s.describeMultiOperation,
+		GetMultiRegionAccessPoint: s.getMultiPoint, ListMultiRegionAccessPoints: s.listMultiPoints,
+		PutMultiRegionAccessPointPolicy: s.putMultiPointPolicy, GetMultiRegionAccessPointPolicy: s.getMultiPointPolicy, GetMultiRegionAccessPointPolicyStatus: s.getMultiPointPolicyStatus,
+		GetMultiRegionAccessPointRoutes: s.getMultiPointRoutes, SubmitMultiRegionAccessPointRoutes: s.submitMultiPointRoutes,
 		CreateAccessGrantsInstance: s.createAccessGrantsInstance, GetAccessGrantsInstance: s.getAccessGrantsInstance, DeleteAccessGrantsInstance: s.deleteAccessGrantsInstance,
 		ListAccessGrantsInstances: s.listAccessGrantsInstances, GetAccessGrantsInstanceForPrefix: s.getAccessGrantsInstanceForPrefix,
 		PutAccessGrantsInstanceResourcePolicy: s.putAccessGrantsInstancePolicy, GetAccessGrantsInstanceResourcePolicy: s.getAccessGrantsInstancePolicy,
@@ -46,6 +50,7 @@ func (s *Service) Control() service.Service {
 func (s *Service) controlAccess() map[string]service.Access {
 	named := func(ctx context.Context, name string) string { return requested(ctx, name).arn() }
 	rules := s.grantsAccess()
+	maps.Copy(rules, s.multiAccess())
 	maps.Copy(rules, map[string]service.Access{
 		"CreateAccessPoint":       service.On("s3:CreateAccessPoint", func(ctx context.Context, in *control.CreateAccessPointInput) string { return named(ctx, in.Name) }),
 		"GetAccessPoint":          service.On("s3:GetAccessPoint", func(ctx context.Context, in *control.GetAccessPointInput) string { return named(ctx, in.Name) }),

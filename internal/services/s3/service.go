@@ -151,6 +151,7 @@ func (s *Service) Service() service.Service {
 			{Path: "/_aws/s3-website/{bucket}", Handler: site, Public: true},
 			{Path: "/_lambent/s3/scrub", Handler: http.HandlerFunc(s.serveScrub), RootOnly: "scrub the object store"},
 			{Path: "/_lambent/s3/usage", Handler: http.HandlerFunc(s.serveUsage), RootOnly: "read the usage of the object store"},
+			{Host: "{bucket+}.accesspoint.s3-global.*", API: "s3"},
 			{Host: "{bucket+}.s3-accesspoint.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.{region}.*", API: "s3"},
 			{Host: "{bucket+}.s3.*", API: "s3"},

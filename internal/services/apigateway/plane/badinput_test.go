@@ -1,13 +1,13 @@
 package plane
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/test/badinput"
 )
 
 // okay checks that the plane still serves.
@@ -28,13 +28,21 @@ func (f *fixture) check(name string, answer *http.Response, status int, body str
 	}
 }
 
-func TestBodiesThatAreTooLongAreRefused(t *testing.T) {
+// TestBadInputIsAnsweredAsByAWS runs the column of REST APIs of the table in test/badinput.
+func TestBadInputIsAnsweredAsByAWS(t *testing.T) {
 	f := newFixture(t)
-	f.deploy("api1", oneMethod(proxied()).tree(), aws.Stage{})
-	const want = `{"message": "Request Too Long"}`
-	f.check("a length", f.send("GET /prod/a HTTP/1.1\nContent-Length: 10485761\n"), 413, want)
-	f.check("a length beyond all", f.send("GET /prod/a HTTP/1.1\nContent-Length: 9223372036854775807\n"), 413, want)
-	f.okay("bodies that are too long")
+	s := &shape{Paths: map[string]map[string]aws.Method{
+		"/f": {"ANY": proxied()}, "/f/{proxy+}": {"ANY": proxied()},
+		"/auth": {"GET": proxied(func(m *aws.Method) { m.AuthorizationType, m.AuthorizerId = ptr("CUSTOM"), ptr("z") })},
+	}}
+	s.Authorizers = map[string]*aws.Authorizer{"z": {
+		Id: ptr("z"), Type: "TOKEN", AuthorizerUri: ptr(strings.Replace(functionURI, ":function:f/", ":function:auth/", 1)), IdentitySource: ptr("method.request.header.Authorization"),
+	}}
+	f.deploy("api1", s.tree(), aws.Stage{})
+	badinput.Run(t, badinput.Gate{
+		Kind: badinput.REST, Addr: f.url, Host: "api1.execute-api.eu-west-1.localhost", Paths: map[string]string{"f": "/prod/f", "auth": "/prod/auth"},
+		Answer: func(function, answer string) { f.answer(function, strings.TrimPrefix(answer, "!")) },
+	})
 }
 
 func TestTemplatesThatBlowUpAreAnswered(t *testing.T) {
@@ -57,37 +65,4 @@ func TestTemplatesThatBlowUpAreAnswered(t *testing.T) {
 		f.check(path, f.send("GET /prod"+path+" HTTP/1.1\n"), 500, `{"message": "Internal server error"}`)
 	}
 	f.okay("templates that blow up")
-}
-
-func TestClientsThatWriteNoMoreAreAnswered(t *testing.T) {
-	f := newFixture(t)
-	f.deploy("api1", oneMethod(proxied()).tree(), aws.Stage{})
-	f.answer("f", `{"statusCode":200,"body":"late"}`)
-	for name, c := range map[string]struct {
-		request string
-		status  int
-		body    string
-	}{
-		"a whole request":        {"GET /prod/a HTTP/1.1\r\nHost: api1.execute-api.eu-west-1.localhost\r\n\r\n", 200, "late"},
-		"a body that ends early": {"GET /prod/a HTTP/1.1\r\nHost: api1.execute-api.eu-west-1.localhost\r\nContent-Length: 9\r\n\r\nabc", 400, `{"message": "Bad Request"}`},
-	} {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", f.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(conn, c.request); err != nil {
-			t.Fatal(err)
-		}
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		f.check(name, answer, c.status, c.body)
-		_ = answer.Body.Close()
-		_ = conn.Close()
-	}
-	f.okay("clients that are half gone")
 }
