@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"sync"
+	"time"
 
 	"lambent.dev/lambent/internal/auth/iam"
 	"lambent.dev/lambent/internal/lib/lru"
@@ -132,6 +133,14 @@ type OIDCProvider struct {
 	URL string
 	// ClientIDs are the audiences that tokens may have.
 	ClientIDs []string
+}
+
+// SAMLProvider is what STS needs to know of a SAML provider.
+type SAMLProvider struct {
+	ARN, Account, Name string
+	// Metadata is the metadata document of the identity provider, and ValidUntil when it ends.
+	Metadata   string
+	ValidUntil time.Time
 }
 
 // MFA is what became of a code of a multi-factor authentication device.

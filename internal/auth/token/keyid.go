@@ -21,6 +21,7 @@ const (
 	PrefixPolicy      = "ANPA"
 	PrefixProfile     = "AIPA"
 	PrefixCertificate = "ASCA"
+	PrefixSAML        = "SAMLSP"
 	prefixSize        = 4
 	accountBits       = 40
 	idBytes           = 10

@@ -60,6 +60,10 @@ func (s *IAM) targets(ctx context.Context, in reflect.Value) ([]service.Target, 
 		t.ARN = textOf(in, "SerialNumber")
 	case textOf(in, "OpenIDConnectProviderArn") != "":
 		t.ARN = textOf(in, "OpenIDConnectProviderArn")
+	case textOf(in, "SAMLProviderArn") != "":
+		t.ARN = textOf(in, "SAMLProviderArn")
+	case textOf(in, "SAMLMetadataDocument") != "":
+		t.ARN = samlARN(acct, textOf(in, "Name"))
 	case textOf(in, "Url") != "":
 		t.ARN = oidcARN(acct, strings.TrimPrefix(textOf(in, "Url"), "https://"))
 	case textOf(in, "PolicyArn") != "":

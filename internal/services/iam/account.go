@@ -52,6 +52,7 @@ type everything struct {
 	providers            []oidcProvider
 	certificates         []certificate
 	devices              []mfaDevice
+	federations          []samlProvider
 	use                  usage
 }
 
@@ -79,6 +80,9 @@ func (s *IAM) everything(ctx context.Context) (e everything, err error) {
 		if e.devices, err = record.List[mfaDevice](r, all(acct, "mfa").Span()); err != nil {
 			return err
 		}
+		if e.federations, err = record.List[samlProvider](r, all(acct, "saml").Span()); err != nil {
+			return err
+		}
 		if e.providers, err = record.List[oidcProvider](r, all(acct, "oidc").Span()); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (s *IAM) getAccountSummary(ctx context.Context, _ *api.GetAccountSummaryInp
 	}
 	return &api.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(len(e.users)), "Groups": int32(len(e.groups)), "Roles": int32(len(e.roles)), "Policies": int32(len(e.policies)),
-		"InstanceProfiles": int32(len(e.profiles)), "Providers": int32(len(e.providers)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
+		"InstanceProfiles": int32(len(e.profiles)), "Providers": int32(len(e.providers) + len(e.federations)), "PolicyVersionsInUse": int32(versions), "AccountAccessKeysPresent": 1,
 		"ServerCertificates": int32(len(e.certificates)), "ServerCertificatesQuota": certificateQuota,
 		"MFADevices": int32(len(e.devices)), "MFADevicesInUse": int32(enabled), "AccountMFAEnabled": 0,
 		"AccessKeysPerUserQuota": keyQuota, "GroupsPerUserQuota": groupQuota, "VersionsPerPolicyQuota": versionQuota, "PolicySizeQuota": managedSize,

@@ -107,7 +107,7 @@ func (s *IAM) resources() []service.ResourceType {
 			Attributes: []string{"Id"}, Create: s.createPolicyResource, Update: s.updatePolicyResource, Delete: s.deletePolicyResource,
 			Identifier: []string{"Id"}, Reread: s.rereadPolicyResource, Missing: []string{missing},
 		}),
-		s.rolePolicyType(), s.userPolicyType(), s.groupPolicyType(), s.additionType(), s.linkedType(), s.oidcType(), s.certificateType(), s.mfaType(),
+		s.rolePolicyType(), s.userPolicyType(), s.groupPolicyType(), s.additionType(), s.linkedType(), s.oidcType(), s.certificateType(), s.mfaType(), s.samlType(),
 		service.NewResourceType("AWS::IAM::ManagedPolicy", service.ResourceSpec[managedProperties]{
 			Attributes: []string{"PolicyArn", "PolicyId"}, Create: s.createManagedResource, Update: s.updateManagedResource, Delete: s.deleteManagedResource,
 			Identifier: []string{"PolicyArn"}, Read: s.readManagedResource, Missing: []string{missing}, List: s.listManagedResources,

@@ -27,6 +27,9 @@ func certificateKey(account, name string) key.Key {
 	return all(account, "certificate").Str(strings.ToLower(name))
 }
 
+// samlKey is by name; letters of different case differ.
+func samlKey(account, name string) key.Key { return all(account, "saml").Str(name) }
+
 // mfaKey is by path and name.
 func mfaKey(account, place string) key.Key { return all(account, "mfa").Str(strings.ToLower(place)) }
 

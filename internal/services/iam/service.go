@@ -94,6 +94,10 @@ func (s *IAM) handlers() *api.Handlers {
 		GetMFADevice: s.getMFADevice, ListMFADevices: s.listMFADevices,
 		TagMFADevice: s.tagMFADevice, UntagMFADevice: s.untagMFADevice, ListMFADeviceTags: s.listMFADeviceTags,
 
+		CreateSAMLProvider: s.createSAMLProvider, GetSAMLProvider: s.getSAMLProvider, ListSAMLProviders: s.listSAMLProviders,
+		UpdateSAMLProvider: s.updateSAMLProvider, DeleteSAMLProvider: s.deleteSAMLProvider,
+		TagSAMLProvider: s.tagSAMLProvider, UntagSAMLProvider: s.untagSAMLProvider, ListSAMLProviderTags: s.listSAMLProviderTags,
+
 		CreateAccountAlias: s.createAccountAlias, DeleteAccountAlias: s.deleteAccountAlias, ListAccountAliases: s.listAccountAliases,
 		GetAccountSummary: s.getAccountSummary, GetAccountAuthorizationDetails: s.getAccountAuthorizationDetails,
 		SimulateCustomPolicy: s.simulateCustomPolicy, SimulatePrincipalPolicy: s.simulatePrincipalPolicy,

@@ -9,7 +9,7 @@ import (
 
 // access names what each operation needs. GetCallerIdentity, GetSessionToken and
 // GetAccessKeyInfo need no permission: the first is answered even to callers that are denied it.
-// AssumeRoleWithWebIdentity has no credentials: it asks the door about the caller that its token proves.
+// AssumeRoleWithWebIdentity and AssumeRoleWithSAML have no credentials: they ask the door about the caller that the token or the assertion proves.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (s *STS) access() map[string]service.Access {
 	return map[string]service.Access{
@@ -17,6 +17,7 @@ func (s *STS) access() map[string]service.Access {
 		"GetSessionToken":           {Action: "sts:GetSessionToken", Open: true},
 		"GetAccessKeyInfo":          service.OnAny("sts:GetAccessKeyInfo"),
 		"AssumeRole":                service.OnAll("sts:AssumeRole", s.assumeTargets),
+		"AssumeRoleWithSAML":        {Action: samlAction, Open: true, Anonymous: true},
 		"AssumeRoleWithWebIdentity": {Action: webIdentityAction, Open: true, Anonymous: true},
 		"GetFederationToken": service.On("sts:GetFederationToken", func(ctx context.Context, in *api.GetFederationTokenInput) string {
 			return "arn:aws:sts::" + service.RequestFrom(ctx).Account + ":federated-user/" + in.Name

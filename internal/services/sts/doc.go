@@ -16,9 +16,12 @@
 // the Federated principal. The identity providers that AWS knows without one, such as
 // accounts.google.com, need one here.
 //
+// A SAML assertion is taken from the providers of the role's account, proven by the certificates of their metadata
+// (package saml), within five minutes and for the pairs of role and provider that it names.
+//
 // A code of a user's MFA device counts for the decision about AssumeRole, and for the whole session of
 // GetSessionToken; it can be used once, and is used up before the decision.
 //
-// What it deliberately is not: no SAML, delegated or root sessions; these operations have no handler,
-// and ProviderId is refused.
+// What it deliberately is not: no delegated or root sessions, whose operations have no handler; ProviderId
+// and encrypted assertions are refused.
 package sts

@@ -29,7 +29,7 @@ func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.Ass
 	if role == nil {
 		return nil, denied("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", p.ARN, in.RoleArn)
 	}
-	sess, creds, packed, err := s.open(&p, role, in)
+	sess, creds, packed, err := s.open(&p, role, in, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +41,14 @@ func (s *STS) assumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api.Ass
 }
 
 // open makes the session of a role that p may assume, with what the call asks for, its credentials, and how much of the limit on policies and tags it uses, in percent.
-func (s *STS) open(p *service.Principal, role *auth.Role, in *api.AssumeRoleInput) (sess *token.Session, creds *api.Credentials, packed *int32, err error) {
+// The session does not outlast the time that is given; zero is none.
+func (s *STS) open(p *service.Principal, role *auth.Role, in *api.AssumeRoleInput, latest time.Time) (sess *token.Session, creds *api.Credentials, packed *int32, err error) {
 	length, err := roleLength(p, role, in.DurationSeconds)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if !latest.IsZero() {
+		length = min(length, latest.Sub(s.deps.Clock.Now()))
 	}
 	sess = roleSession(role, in.RoleSessionName)
 	if err := inherit(sess, p, in); err != nil {

@@ -16,6 +16,8 @@ type Directory interface {
 	Role(ctx context.Context, arn string) (*auth.Role, error)
 	// OIDCProvider finds the OpenID Connect provider of an account for the URL of an issuer; nil when there is none.
 	OIDCProvider(ctx context.Context, account, issuer string) (*auth.OIDCProvider, error)
+	// SAMLProvider finds a SAML provider by its ARN; nil when there is none.
+	SAMLProvider(ctx context.Context, arn string) (*auth.SAMLProvider, error)
 	// CheckMFA uses up a code of an MFA device of the user.
 	CheckMFA(ctx context.Context, userARN, serial, code string) (auth.MFA, error)
 }
@@ -36,6 +38,7 @@ func New(deps service.Deps, ring *token.Keyring, roles Directory, tokens *oidc.V
 	h := api.Handlers{
 		GetCallerIdentity:         s.getCallerIdentity,
 		AssumeRole:                s.assumeRole,
+		AssumeRoleWithSAML:        s.assumeRoleWithSAML,
 		AssumeRoleWithWebIdentity: s.assumeRoleWithWebIdentity,
 		GetSessionToken:           s.getSessionToken,
 		GetFederationToken:        s.getFederationToken,

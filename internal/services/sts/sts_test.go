@@ -28,7 +28,7 @@ const account = "000000000000"
 var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 // roles is a directory of one role, "app".
-type roles struct{ trust string }
+type roles struct{ trust, metadata string }
 
 const (
 	roleARN = "arn:aws:iam::" + account + ":role/app"
@@ -62,6 +62,13 @@ func (r *roles) CheckMFA(_ context.Context, user, serial, code string) (auth.MFA
 	return auth.MFAWrong, nil
 }
 
+func (r *roles) SAMLProvider(_ context.Context, arn string) (*auth.SAMLProvider, error) {
+	if arn != samlARN || r.metadata == "" {
+		return nil, nil
+	}
+	return &auth.SAMLProvider{ARN: arn, Account: account, Name: "corp", Metadata: r.metadata, ValidUntil: start.AddDate(1, 0, 0)}, nil
+}
+
 func (r *roles) AccessKey(context.Context, string) (*auth.AccessKey, error) { return nil, nil }
 
 func (r *roles) Identity(_ context.Context, arn string) (*auth.Identity, error) {
@@ -84,6 +91,7 @@ type platform struct {
 	clock *clock.Fake
 	// issuer is the provider's, and has the key that signs.
 	issuer *oidctest.Issuer
+	roles  *roles
 }
 
 func newPlatform(t *testing.T, trust string) *platform {
@@ -98,7 +106,7 @@ func newPlatform(t *testing.T, trust string) *platform {
 	p.issuer = oidctest.New(issuerURL)
 	r := &roles{trust: `{"Version":"2012-10-17","Statement":[` + trust + `]}`}
 	svc, s := sts.New(service.Deps{Door: p.door, Clock: p.clock, Random: rand.Reader, Log: log}, ring, r, oidc.New(oidc.Options{HTTP: p.issuer.Client(), Clock: p.clock}))
-	p.sts, p.ring = s, ring
+	p.sts, p.roles, p.ring = s, r, ring
 	registry, err := dispatch.NewRegistry([]service.Service{svc}, nil)
 	if err != nil {
 		t.Fatal(err)

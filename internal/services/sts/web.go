@@ -126,15 +126,17 @@ func (id *webIdentity) check(clients []string, now time.Time) error {
 	return nil
 }
 
-// conditions adds the condition keys about the token, which begin with the URL of its provider.
+// conditions returns the condition keys about the token, which begin with the URL of its provider.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
-func (id *webIdentity) conditions(p *auth.OIDCProvider, out map[string][]string) {
+func (id *webIdentity) conditions(p *auth.OIDCProvider) map[string][]string {
+	out := map[string][]string{}
 	aud, _ := id.audience(p.ClientIDs)
 	for name, values := range map[string][]string{"aud": {aud}, "oaud": id.Audience, "sub": {id.Subject}, "amr": id.Methods, "email": {id.Email}} {
 		if len(values) > 0 && values[0] != "" {
 			out[p.URL+":"+name] = values
 		}
 	}
+	return out
 }
 
 // asks returns the call as one of AssumeRole, with the session tags and the source identity of the token.
@@ -189,28 +191,33 @@ func (s *STS) identify(ctx context.Context, account, token string) (*webIdentity
 	return id, p, id.check(p.ClientIDs, s.deps.Clock.Now())
 }
 
-// admit asks whether the trust policy of the role lets the identity assume it, and give the session its tags and source identity.
-func (s *STS) admit(ctx context.Context, id *webIdentity, p *auth.OIDCProvider, in *api.AssumeRoleInput) error {
+// admit asks whether the trust policy of a role lets somebody assume it by an action whom the provider of an ARN vouches for with the condition keys, and give the session its tags and source
+// identity. It returns the role.
+func (s *STS) admit(ctx context.Context, action, provider string, keys map[string][]string, in *api.AssumeRoleInput) (*auth.Role, error) {
 	targets, err := s.assumeTargets(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx = service.As(ctx, service.Principal{Provider: p.ARN})
+	ctx = service.As(ctx, service.Principal{Provider: provider})
 	for i := range targets {
 		t := &targets[i]
 		if t.Action == "" {
-			t.Action = webIdentityAction
+			t.Action = action
 		}
-		id.conditions(p, t.Condition)
+		maps.Copy(t.Condition, keys)
 		if err := s.deps.Door.Allow(ctx, *t); service.Code(err) == "AccessDenied" {
 			e := denied("Not authorized to perform %s", t.Action)
 			e.Err = err
-			return e
+			return nil, e
 		} else if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	role, err := s.roles.Role(ctx, in.RoleArn)
+	if err == nil && role == nil {
+		err = denied("Not authorized to perform %s", action)
+	}
+	return role, err
 }
 
 func (s *STS) assumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeRoleWithWebIdentityInput) (*api.AssumeRoleWithWebIdentityOutput, error) {
@@ -229,17 +236,11 @@ func (s *STS) assumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeRoleW
 	if err != nil {
 		return nil, err
 	}
-	if err := s.admit(ctx, id, p, asked); err != nil {
-		return nil, err
-	}
-	role, err := s.roles.Role(ctx, in.RoleArn)
+	role, err := s.admit(ctx, webIdentityAction, p.ARN, id.conditions(p), asked)
 	if err != nil {
 		return nil, err
 	}
-	if role == nil {
-		return nil, denied("Not authorized to perform %s", webIdentityAction)
-	}
-	sess, creds, packed, err := s.open(&service.Principal{}, role, asked)
+	sess, creds, packed, err := s.open(&service.Principal{}, role, asked, time.Time{})
 	if err != nil {
 		return nil, err
 	}
