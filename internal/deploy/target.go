@@ -74,7 +74,7 @@ func (t *Target) checkTypes() error {
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		return template.Errorf("Template format error: Unrecognized resource types: [%s]", strings.Join(unknown, ", "))
+		return template.Errorf("Template format error: Unrecognized resource types: [%s]%s", strings.Join(unknown, ", "), advice(unknown))
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.template.Resources)) {
 		if err := t.checkAttributes(t.template.Resources[id].Properties); err != nil {

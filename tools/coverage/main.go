@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/deploy/registry"
 	"lambent.dev/lambent/internal/sandbox"
 	"lambent.dev/lambent/internal/server"
 )
@@ -97,5 +99,28 @@ func render(s *server.Server) ([]byte, error) {
 	}
 	slices.Sort(types)
 	b.WriteString(strings.Join(types, "\n") + "\n")
-	return b.Bytes(), nil
+	absent, err := refused(types)
+	b.WriteString(absent)
+	return b.Bytes(), err
+}
+
+// refused lists the types of AWS that are not among types although others of their services are, with what does their work here.
+func refused(types []string) (string, error) {
+	known, err := registry.Load()
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, name := range known.Names() {
+		service := "- " + name[:strings.LastIndex(name, "::")+2]
+		if slices.Contains(types, "- "+name) || !slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, service) }) {
+			continue
+		}
+		line := "- " + name
+		if instead := deploy.Instead(name); instead != "" {
+			line += ": use " + instead
+		}
+		lines = append(lines, line)
+	}
+	return fmt.Sprintf("\n<details><summary>Not yet, of the same services (%d): refused when a deploy is planned</summary>\n\n%s\n</details>\n", len(lines), strings.Join(lines, "\n")), nil
 }

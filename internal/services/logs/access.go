@@ -93,6 +93,13 @@ func (l *Logs) access() map[string]service.Access {
 			}
 			return targets, nil
 		}),
+		"GetLogRecord": service.OnAny("logs:GetLogRecord"),
+		"GetLogGroupFields": service.On("logs:GetLogGroupFields", func(ctx context.Context, in *api.GetLogGroupFieldsInput) string {
+			return groupTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier))
+		}),
+		"PutLogGroupDeletionProtection": service.On("logs:PutLogGroupDeletionProtection", func(ctx context.Context, in *api.PutLogGroupDeletionProtectionInput) string {
+			return groupTarget(ctx, in.LogGroupIdentifier)
+		}),
 		"StopQuery":                service.OnAny("logs:StopQuery"),
 		"GetQueryResults":          service.OnAny("logs:GetQueryResults"),
 		"DescribeQueries":          service.OnAny("logs:DescribeQueries"),

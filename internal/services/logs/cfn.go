@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	api "lambent.dev/lambent/internal/awsapi/logs"
+	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -16,11 +17,12 @@ type tag struct {
 
 // groupProperties are the properties of AWS::Logs::LogGroup.
 type groupProperties struct {
-	LogGroupName    *string `cfn:"LogGroupName,createOnly"`
-	LogGroupClass   *string `cfn:"LogGroupClass"`
-	KmsKeyId        *string `cfn:"KmsKeyId"`
-	RetentionInDays *int32  `cfn:"RetentionInDays"`
-	Tags            []tag   `cfn:"Tags"`
+	LogGroupName              *string `cfn:"LogGroupName,createOnly"`
+	LogGroupClass             *string `cfn:"LogGroupClass"`
+	KmsKeyId                  *string `cfn:"KmsKeyId"`
+	RetentionInDays           *int32  `cfn:"RetentionInDays"`
+	DeletionProtectionEnabled *bool   `cfn:"DeletionProtectionEnabled"`
+	Tags                      []tag   `cfn:"Tags"`
 }
 
 // streamProperties are the properties of AWS::Logs::LogStream.
@@ -53,7 +55,7 @@ func (l *Logs) createGroupResource(ctx context.Context, c service.ResourceCall, 
 	if p.LogGroupName != nil {
 		name = *p.LogGroupName
 	}
-	in := &api.CreateLogGroupInput{LogGroupName: name, KmsKeyId: p.KmsKeyId, Tags: tagsOf(c, p.Tags)}
+	in := &api.CreateLogGroupInput{LogGroupName: name, KmsKeyId: p.KmsKeyId, Tags: tagsOf(c, p.Tags), DeletionProtectionEnabled: p.DeletionProtectionEnabled}
 	if p.LogGroupClass != nil {
 		in.LogGroupClass = *p.LogGroupClass
 	}
@@ -76,6 +78,12 @@ func (l *Logs) setRetention(ctx context.Context, name string, days *int32) error
 func (l *Logs) updateGroupResource(ctx context.Context, c service.ResourceCall, old, p *groupProperties) (service.Resource, error) {
 	if err := l.setRetention(ctx, c.PhysicalID, p.RetentionInDays); err != nil {
 		return service.Resource{}, err
+	}
+	if opt.Value(old.DeletionProtectionEnabled) != opt.Value(p.DeletionProtectionEnabled) {
+		in := &api.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: c.PhysicalID, DeletionProtectionEnabled: opt.Value(p.DeletionProtectionEnabled)}
+		if err := l.call(ctx, "PutLogGroupDeletionProtection", in); err != nil {
+			return service.Resource{}, err
+		}
 	}
 	err := l.setTags(ctx, groupARN(scopeOf(ctx), c.PhysicalID), tagsOf(c, old.Tags), tagsOf(c, p.Tags))
 	return groupResource(ctx, c.PhysicalID), err

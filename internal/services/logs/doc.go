@@ -45,7 +45,8 @@
 // # Transformers
 //
 // A log transformer is part of its group's record, or an account policy. It runs when events are written and a filter of the group asks for transformed events, once for all of them
-// ([lambent.dev/lambent/internal/services/logs/transform]). What it makes is not stored: readers get events as they came.
+// ([lambent.dev/lambent/internal/services/logs/transform]). What it makes is not stored: GetLogEvents and FilterLogEvents give events as they came, and queries transform those again that came
+// since the transformer was last changed.
 //
 // # Queries
 //

@@ -212,6 +212,14 @@ func (l *Logs) deleteRetentionPolicy(ctx context.Context, in *api.DeleteRetentio
 	return &api.DeleteRetentionPolicyOutput{}, err
 }
 
+func (l *Logs) putLogGroupDeletionProtection(ctx context.Context, in *api.PutLogGroupDeletionProtectionInput) (*api.PutLogGroupDeletionProtectionOutput, error) {
+	err := l.changeGroup(ctx, in.LogGroupIdentifier, func(_ store.Txn, _ scope, g *group) error {
+		g.Protected = in.DeletionProtectionEnabled
+		return nil
+	})
+	return &api.PutLogGroupDeletionProtectionOutput{}, err
+}
+
 // maxTags is how many tags a resource has.
 const maxTags = 50
 

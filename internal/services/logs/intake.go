@@ -122,7 +122,7 @@ func (l *Logs) looks(s scope, g *group, rules *accountRules, subscriptions []sub
 	if !wanted {
 		return func(bool) batch { return plain }, nil
 	}
-	t, err := l.transformerOf(g, rules)
+	t, _, err := l.transformerOf(g, rules)
 	if err != nil || t == nil {
 		return func(bool) batch { return plain }, err
 	}

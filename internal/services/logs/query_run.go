@@ -3,7 +3,6 @@ package logs
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -156,8 +155,12 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 			if err != nil {
 				return err
 			}
+			shows, err := l.newSeer(r, s, &g)
+			if err != nil {
+				return err
+			}
 			n := 0
-			for e, err := range inGroup(r, s, g.ID, lo, hi, func(string) bool { return true }) {
+			for e, err := range inGroup(r, s, g.ID, lo, hi, everyStream) {
 				if err != nil {
 					return err
 				}
@@ -167,7 +170,7 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 				}
 				q.Statistics.Scanned++
 				q.Statistics.Bytes += float64(len(e.message) + eventOverhead)
-				if goesOn, err := run.Add(insightsEvent(s, g.Name, &e)); err != nil || !goesOn {
+				if goesOn, err := run.Add(shows.event(&e)); err != nil || !goesOn {
 					return err
 				}
 			}
@@ -181,13 +184,6 @@ func (l *Logs) queryGroup(ctx context.Context, s scope, q *query, name string, r
 		}
 	}
 	return true, nil
-}
-
-func insightsEvent(s scope, group string, e *event) *insights.Event {
-	return &insights.Event{
-		Time: e.ms, Ingested: e.ingested, Message: e.message, Stream: e.stream, Log: s.account + ":" + group,
-		Pointer: base64.RawURLEncoding.EncodeToString(e.append(key.New(group))),
-	}
 }
 
 // keepResult writes the rows of a result as lines of JSON, in parts that a transaction takes.

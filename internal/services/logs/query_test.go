@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -229,6 +230,80 @@ func TestQueriesAreRefused(t *testing.T) {
 	} {
 		if service.Code(err) != "ResourceNotFoundException" {
 			t.Error(err)
+		}
+	}
+}
+
+func TestQueriesSeeTransformedFields(t *testing.T) {
+	ctx, l, c := setup(t)
+	makeStream(t, ctx, l, "g", "s")
+	putAt(t, ctx, l, "g", 1, "level=ERROR ms=1")
+	c.Advance(2 * time.Second)
+	putKeyValues(t, l, "g")
+	putAt(t, ctx, l, "g", 3, "level=ERROR ms=5")
+	if _, out := asked(t, ctx, l, start10("g", "fields @message, level, ms + 1, from | sort @timestamp")); !cmp.Equal(valuesOf(out), []string{"level=ERROR ms=1", "level=ERROR ms=5 ERROR 6 g"}) {
+		t.Errorf("result %q", valuesOf(out))
+	}
+	// One that was changed makes nothing of what came before.
+	c.Advance(2 * time.Second)
+	putKeyValues(t, l, "g")
+	if _, out := asked(t, ctx, l, start10("g", "filter ispresent(level)")); len(out.Results) != 0 {
+		t.Errorf("result %q", valuesOf(out))
+	}
+}
+
+func TestRecordsShowAllFields(t *testing.T) {
+	ctx, l, _ := setup(t)
+	makeStream(t, ctx, l, "g", "s")
+	const message = `{"a": {"b": [1, true]}, "c": null, "d": "x"}`
+	putAt(t, ctx, l, "g", 0, "other")
+	putAt(t, ctx, l, "g", 0, message)
+	_, out := asked(t, ctx, l, start10("g", "filter d = 'x' | fields d"))
+	pointer := *out.Results[0][1].Value
+	record, err := l.getLogRecord(ctx, &api.GetLogRecordInput{LogRecordPointer: pointer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strconv.FormatInt(start.UnixMilli(), 10)
+	want := map[string]string{"@message": message, "@timestamp": at, "@ingestionTime": at, "@logStream": "s", "@log": "000000000000:g", "@ptr": pointer, "a.b.0": "1", "a.b.1": "1", "d": "x"}
+	if d := cmp.Diff(want, record.LogRecord); d != "" {
+		t.Error(d)
+	}
+	fields, err := l.getLogGroupFields(ctx, &api.GetLogGroupFieldsInput{LogGroupName: ptr("g"), Time: ptr(start.Unix() + 8*60)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range fields.LogGroupFields {
+		got = append(got, fmt.Sprint(*f.Name, " ", *f.Percent))
+	}
+	if d := cmp.Diff([]string{"@ingestionTime 100", "@log 100", "@logStream 100", "@message 100", "@timestamp 100", "a.b.0 50", "a.b.1 50", "d 50"}, got); d != "" {
+		t.Error(d)
+	}
+	if out, err := l.getLogGroupFields(ctx, &api.GetLogGroupFieldsInput{LogGroupIdentifier: ptr("g"), Time: ptr(start.Unix() + 9*60)}); err != nil || len(out.LogGroupFields) != 0 {
+		t.Errorf("at another time: %+v, %v", out, err)
+	}
+	for want, err := range map[string]error{
+		"InvalidParameterException: The logRecordPointer":                          second(l.getLogRecord(ctx, &api.GetLogRecordInput{LogRecordPointer: "?"})),
+		"InvalidParameterException: Lambent does not support the parameter unmask": second(l.getLogRecord(ctx, &api.GetLogRecordInput{LogRecordPointer: pointer, Unmask: ptr(true)})),
+		"InvalidParameterException: Exactly one of logGroupName":                   second(l.getLogGroupFields(ctx, &api.GetLogGroupFieldsInput{})),
+		"ResourceNotFoundException: The specified log group does":                  second(l.getLogGroupFields(ctx, &api.GetLogGroupFieldsInput{LogGroupName: ptr("none")})),
+	} {
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+func TestProtectedGroupsAreNotDeleted(t *testing.T) {
+	ctx, l, _ := setup(t)
+	makeStream(t, ctx, l, "g", "s")
+	for _, protected := range []bool{true, false} {
+		if _, err := l.putLogGroupDeletionProtection(ctx, &api.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: "g", DeletionProtectionEnabled: protected}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.deleteLogGroup(ctx, &api.DeleteLogGroupInput{LogGroupName: "g"}); (service.Code(err) == "ValidationException") != protected {
+			t.Errorf("protected %v: %v", protected, err)
 		}
 	}
 }

@@ -86,28 +86,27 @@ func compileTransformer(list []api.Processor) (*transform.Transformer, error) {
 	return t, nil
 }
 
-// transformerOf returns the compiled transformer of the events of a group: its own, or the one that a policy of the account puts on it; nil for none.
-func (l *Logs) transformerOf(g *group, rules *accountRules) (*transform.Transformer, error) {
-	processors := rules.transformer(g.Name)
+// transformerOf returns the compiled transformer of the events of a group, and since when it has been what it is: its own, or the one that a policy of the account puts on it; nil for none.
+func (l *Logs) transformerOf(g *group, rules *accountRules) (t *transform.Transformer, since int64, err error) {
+	processors, since := rules.transformer(g.Name)
 	if g.Transformer != nil {
-		processors = g.Transformer.Processors
+		processors, since = g.Transformer.Processors, g.Transformer.Modified
 	}
 	if processors == "" {
-		return nil, nil //nolint:nilnil // a group without a transformer is no error
+		return nil, 0, nil
 	}
 	if t, ok := l.transformers.Get(processors); ok {
-		return t, nil
+		return t, since, nil
 	}
 	list, err := decodeProcessors(processors)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	t, err := transform.Compile(list)
-	if err != nil {
-		return nil, err
+	if t, err = transform.Compile(list); err != nil {
+		return nil, 0, err
 	}
 	l.transformers.Put(processors, t)
-	return t, nil
+	return t, since, nil
 }
 
 func (l *Logs) putTransformer(ctx context.Context, in *api.PutTransformerInput) (*api.PutTransformerOutput, error) {
@@ -195,14 +194,14 @@ func (l *Logs) accountTransformer(_ context.Context, in *api.PutAccountPolicyInp
 	return p, err
 }
 
-// transformer returns the processors that a policy puts on the events of a group; empty for none.
-func (a *accountRules) transformer(group string) string {
+// transformer returns the processors that a policy puts on the events of a group, and since when; empty for none.
+func (a *accountRules) transformer(group string) (processors string, since int64) {
 	for _, p := range a.transformers {
 		if len(p.Prefixes) == 0 || slices.ContainsFunc(p.Prefixes, func(prefix string) bool { return strings.HasPrefix(group, prefix) }) {
-			return p.Processors
+			return p.Processors, p.Updated
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // takeTransformer tells whether a transformer policy may be put beside the others.

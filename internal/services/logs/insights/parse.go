@@ -183,7 +183,11 @@ func (b *builder) parse() {
 		re = b.regexp()
 		names = re.SubexpNames()[1:]
 	case text:
-		re = glob(b.tok.text)
+		var err error
+		if re, err = glob(b.tok.text); err != nil {
+			b.fail("the text of parse is too long or has characters that are none")
+			return
+		}
 		b.advance()
 	default:
 		b.fail("unexpected %s: parse takes a text with * or a regular expression between slashes", b.tok.shown())
@@ -212,7 +216,7 @@ func (b *builder) parse() {
 }
 
 // glob returns the regular expression of a text in which * stands for a part.
-func glob(text string) *regexp.Regexp {
+func glob(text string) (*regexp.Regexp, error) {
 	parts := strings.Split(text, "*")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])
@@ -221,7 +225,7 @@ func glob(text string) *regexp.Regexp {
 	if strings.HasSuffix(text, "*") {
 		re += "$"
 	}
-	return regexp.MustCompile(re)
+	return regexp.Compile(re)
 }
 
 func (b *builder) stats() {

@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"regexp"
@@ -16,6 +17,8 @@ type Event struct {
 	Stream         string
 	Log            string // the account and the name of the group, as 111111111111:/app
 	Pointer        string // what @ptr shows
+	// Transformed is the JSON object that a log transformer made of the message, whose fields the event has then; empty when it made none.
+	Transformed string
 }
 
 // row is an event, or a line of a result, on its way through the commands. Values are nil, a string or a float64.
@@ -56,13 +59,19 @@ func (r *row) get(name string) any {
 	case "@ptr":
 		return r.event.Pointer
 	}
-	if !r.scanned {
-		r.found, r.scanned = discover(r.event.Message), true
-	}
+	r.discovered()
 	if v, ok := r.found[name]; ok {
 		return scalarOf(v)
 	}
 	return scalarOf(into(r.found, strings.Split(name, ".")))
+}
+
+// discovered returns the fields of the event's message.
+func (r *row) discovered() map[string]any {
+	if !r.scanned {
+		r.found, r.scanned = discover(cmp.Or(r.event.Transformed, r.event.Message)), true
+	}
+	return r.found
 }
 
 // into goes into a document by names, and by numbers into lists.

@@ -1,0 +1,33 @@
+package deploy
+
+import "strings"
+
+// Instead tells for a type of AWS's that this version does not have what does its work here; "" where nothing does.
+func Instead(typ string) string {
+	switch typ {
+	case "AWS::Lambda::ResourcePolicy":
+		return "an AWS::Lambda::Permission for each statement"
+	case "AWS::Lambda::MicrovmImage":
+		return "an AWS::Lambda::Function with the PackageType Image"
+	case "AWS::Lambda::NetworkConnector":
+		return "the VpcConfig of an AWS::Lambda::Function"
+	case "AWS::Lambda::WebFunction", "AWS::Lambda::WebFunctionEndpoint":
+		return "an AWS::Lambda::Function with an AWS::Lambda::Url"
+	case "AWS::Lambda::WebFunctionRevision":
+		return "an AWS::Lambda::Version"
+	case "AWS::S3::StorageLens", "AWS::S3::StorageLensGroup":
+		return "`lambent s3 du`, which tells how much each bucket holds"
+	}
+	return ""
+}
+
+// advice is a sentence for each of the types that has something in its place.
+func advice(types []string) string {
+	var b strings.Builder
+	for _, typ := range types {
+		if instead := Instead(typ); instead != "" {
+			b.WriteString(". Lambent does not have " + typ + ": use " + instead)
+		}
+	}
+	return b.String()
+}
