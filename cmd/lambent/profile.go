@@ -3,13 +3,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 )
 
-// profiled writes a CPU profile of this process to a new file in the folder that CPU_PROFILE_DIR names, from now until stop is called.
+// profiled writes a CPU profile of this process to a new file in the folder that CPU_PROFILE_DIR names, from now until stop is called, and beside
+// it then a profile of all that was allocated.
 func profiled() (stop func()) {
 	dir := os.Getenv("CPU_PROFILE_DIR")
 	if dir == "" {
@@ -25,8 +28,16 @@ func profiled() (stop func()) {
 	}
 	return func() {
 		pprof.StopCPUProfile()
-		if err := f.Close(); err != nil {
+		if err := errors.Join(f.Close(), allocated(strings.TrimSuffix(f.Name(), ".pprof")+".allocs.pprof")); err != nil {
 			fmt.Fprintln(os.Stderr, "lambent: CPU_PROFILE_DIR:", err)
 		}
 	}
+}
+
+func allocated(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }

@@ -1,19 +1,32 @@
 package front
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"lambent.dev/lambent/internal/clock"
+)
 
 // exchangeContext is the context of a request that is served directly: one value that holds what front knows of it.
 type exchangeContext struct {
-	context.Context //nolint:containedctx // what this context adds to
+	clock.Context
 
 	conn  *headConn
+	head  string // of the request, if it was read here
 	match Match
 }
 
-// newExchangeContext returns a context that ends with cancel.
-func newExchangeContext(c *headConn) (*exchangeContext, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &exchangeContext{Context: ctx, conn: c}, cancel
+// room is what a direct exchange needs beside its request, in one piece of memory.
+type room struct {
+	ctx   exchangeContext
+	body  requestBody
+	plain plainBody
+}
+
+func newRoom(d *direct) *room {
+	m := &room{ctx: exchangeContext{conn: d.headConn}, plain: plainBody{d: d}}
+	m.ctx.Init(context.Background(), time.Time{})
+	return m
 }
 
 // Value implements [context.Context].
@@ -23,6 +36,8 @@ func (c *exchangeContext) Value(key any) any {
 		return c.conn
 	case matchKey:
 		return &c.match
+	case headKey:
+		return c
 	}
 	return c.Context.Value(key)
 }

@@ -191,14 +191,14 @@ func (s *directServer) shutdown(ctx context.Context) error {
 // serve answers requests until the connection ends (nil) or is for net/http (errHandOver).
 func (d *direct) serve() error {
 	for {
-		r, err := d.next()
+		r, m, err := d.next()
 		if err != nil {
 			return err
 		}
 		if !d.begin() {
 			return nil
 		}
-		keep := d.exchange(r)
+		keep := d.exchange(r, m)
 		if !d.end() || !keep {
 			return nil
 		}
@@ -206,18 +206,25 @@ func (d *direct) serve() error {
 }
 
 // next reads the head of the next request.
-func (d *direct) next() (*http.Request, error) {
+func (d *direct) next() (*http.Request, *room, error) {
 	if err := d.awaitHead(); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	m := newRoom(d)
+	m.ctx.head = string(d.head)
+	if r := plainRequest(m.ctx.head, m); r != nil {
+		r.RemoteAddr = d.remote
+		_, err := d.r.Discard(len(d.head))
+		return r, m, err
 	}
 	before := d.r.Buffered()
 	r, err := http.ReadRequest(d.r)
 	if err != nil || !ordinary(r, d.head) {
 		d.taken = d.head[:before-d.r.Buffered()]
-		return nil, errHandOver
+		return nil, nil, errHandOver
 	}
 	r.RemoteAddr = d.remote
-	return r, nil
+	return r.WithContext(&m.ctx), m, nil
 }
 
 // awaitHead reads until a whole head is buffered, and keeps a copy of it. At the end of the connection it returns io.EOF.
@@ -285,10 +292,10 @@ func plainHost(host string) bool {
 }
 
 // exchange runs the handler and sends its answer. It reports whether the connection can be used for another request.
-func (d *direct) exchange(r *http.Request) (keep bool) {
-	ctx, cancel := newExchangeContext(d.headConn)
-	defer cancel()
-	body := &requestBody{ReadCloser: r.Body, length: r.ContentLength}
+func (d *direct) exchange(r *http.Request, m *room) (keep bool) {
+	defer m.ctx.Cancel()
+	body := &m.body
+	body.ReadCloser, body.length = r.Body, r.ContentLength
 	if r.ContentLength == 0 {
 		r.Body = http.NoBody
 		body.ended.Store(true)
@@ -301,14 +308,14 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 	w := &d.response
 	w.reset(d, r)
 	defer w.release()
-	d.watch.start(body, cancel)
+	d.watch.start(body, m.ctx.Cancel)
 	d.server.lookLater()
 	defer func() {
 		gone := d.watch.stop(d)
 		if cause := recover(); cause != nil {
 			keep = false
 			if cause != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
-				d.server.log.ErrorContext(ctx, "handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
+				d.server.log.ErrorContext(&m.ctx, "handler panicked", slog.Any("panic", cause), slog.String("stack", string(debug.Stack())))
 			}
 			return
 		}
@@ -318,7 +325,7 @@ func (d *direct) exchange(r *http.Request) (keep bool) {
 			d.linger()
 		}
 	}()
-	d.server.handler.ServeHTTP(w, r.WithContext(ctx))
+	d.server.handler.ServeHTTP(w, r)
 	return true
 }
 

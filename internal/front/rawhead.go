@@ -89,7 +89,10 @@ func (c *headConn) of(r *http.Request) []byte {
 	return bytes.Clone(c.head)
 }
 
-type connKey struct{}
+type (
+	connKey struct{}
+	headKey struct{}
+)
 
 // RawHead returns the head of r as it was sent, request line and header lines with their line ends,
 // or nil when it was not kept: HTTP/2, a pipelined request, or a head over [MaxHead].
@@ -98,6 +101,14 @@ func RawHead(r *http.Request) []byte {
 		return c.of(r)
 	}
 	return nil
+}
+
+// Head is [RawHead] as a text, which is empty when the head was not kept.
+func Head(r *http.Request) string {
+	if c, ok := r.Context().Value(headKey{}).(*exchangeContext); ok {
+		return c.head
+	}
+	return string(RawHead(r))
 }
 
 // Secure tells whether r came over TLS.

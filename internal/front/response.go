@@ -325,8 +325,7 @@ func appendField(b []byte, name, value string) []byte {
 // validName tells whether a field can have this name (RFC 9110, section 5.6.2).
 func validName(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !nameByte[name[i]] {
 			return false
 		}
 	}

@@ -10,14 +10,12 @@ package trace
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
-	"lambent.dev/lambent/internal/lib/lru"
 )
 
 const (
@@ -25,6 +23,8 @@ const (
 	keptRequests = 1024
 	// keptText is how much of an input or an output is kept, in bytes, and keptWhole how much of one that was asked for by the header.
 	keptText, keptWhole = 4 << 10, 1 << 20
+	// usualSteps is how many stages most requests have at most.
+	usualSteps = 6
 )
 
 // Header is the request header that asks for a whole trace, and Answer the one that names it.
@@ -35,16 +35,56 @@ const (
 
 // Recorder keeps traces. A nil Recorder keeps none.
 type Recorder struct {
-	clock  clock.Clock
-	traces *lru.Cache[string, *Trace]
+	clock clock.Clock
+
+	mu sync.Mutex // guards the fields below
+	// traces are those that are kept, by their IDs; ring has them in the order of their ends, and next is the place of the oldest once the ring is full.
+	traces map[string]*Trace
+	ring   []*Trace
+	next   int
+	// free are records that can be used again.
+	free []*Trace
 }
 
 // NewRecorder returns an empty recorder.
 func NewRecorder(c clock.Clock) *Recorder {
-	return &Recorder{clock: c, traces: lru.New[string, *Trace](keptRequests)}
+	return &Recorder{clock: c, traces: map[string]*Trace{}}
 }
 
-// Trace is the record of one request. It belongs to the goroutine that serves the request until [Trace.End].
+// keep keeps the record of a request that is over instead of the oldest.
+func (r *Recorder) keep(t *Trace) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ring) < keptRequests {
+		r.ring = append(r.ring, t)
+	} else {
+		old := r.ring[r.next]
+		r.ring[r.next] = t
+		r.next = (r.next + 1) % keptRequests
+		if r.traces[old.ID] == old {
+			delete(r.traces, old.ID)
+		}
+		r.free = append(r.free, old)
+	}
+	r.traces[t.ID] = t
+}
+
+// blank returns a record to use, an old one if there is any.
+func (r *Recorder) blank() *Trace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.free)
+	if n == 0 {
+		return &Trace{}
+	}
+	t := r.free[n-1]
+	r.free[n-1] = nil
+	r.free = r.free[:n-1]
+	return t
+}
+
+// Trace is the record of one request. It belongs to the goroutine that serves the request until [Trace.End], after which that must not use it any more: its
+// memory serves other requests later.
 type Trace struct {
 	// ID is the request id; API, Stage, Method and Path say what was asked for.
 	ID, API, Stage, Method, Path string
@@ -55,7 +95,6 @@ type Trace struct {
 	recorder *Recorder
 	clock    clock.Clock
 
-	mu sync.Mutex // guards the fields below, which are read while other requests are served
 	// steps are the stages in their order.
 	steps  []Step
 	status int
@@ -77,23 +116,22 @@ func (r *Recorder) Begin(id, api, stage, method, path string, whole bool) *Trace
 	if r == nil {
 		return nil
 	}
-	t := New(r.clock, id, api, stage, method, path, whole)
-	t.recorder = r
+	t := r.blank()
+	*t = Trace{ID: id, API: api, Stage: stage, Method: method, Path: path, Whole: whole, Start: r.clock.Now(), clock: r.clock, recorder: r, steps: t.steps[:0]}
 	return t
 }
 
-// New returns a record that no recorder keeps.
-func New(c clock.Clock, id, api, stage, method, path string, whole bool) *Trace {
-	return &Trace{ID: id, API: api, Stage: stage, Method: method, Path: path, Whole: whole, Start: c.Now(), clock: c, steps: make([]Step, 0, 8)}
-}
-
-// Find returns the trace of a request that was kept, or nil.
-func (r *Recorder) Find(id string) *Trace {
+// Find returns the trace of a request that was kept as a document, or nil.
+func (r *Recorder) Find(id string) *Document {
 	if r == nil {
 		return nil
 	}
-	t, _ := r.traces.Get(id)
-	return t
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t, ok := r.traces[id]; ok {
+		return t.document()
+	}
+	return nil
 }
 
 // Running is a stage that goes on.
@@ -124,10 +162,10 @@ func (r Running) EndText(output Text) {
 	if t == nil {
 		return
 	}
-	now := t.clock.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.steps = append(t.steps, Step{Name: r.name, After: r.from.Sub(t.Start), Took: now.Sub(r.from), Input: r.input, Output: t.cut(output)})
+	if t.steps == nil {
+		t.steps = make([]Step, 0, usualSteps)
+	}
+	t.steps = append(t.steps, Step{Name: r.name, After: r.from.Sub(t.Start), Took: t.clock.Now().Sub(r.from), Input: r.input, Output: t.cut(output)})
 }
 
 // Note records a stage that takes no time of its own.
@@ -154,22 +192,16 @@ func (t *Trace) End(status int) {
 	if t == nil {
 		return
 	}
-	t.mu.Lock()
 	t.status, t.took = status, t.clock.Now().Sub(t.Start)
-	t.mu.Unlock()
-	if t.recorder != nil {
-		t.recorder.traces.Put(t.ID, t)
-	}
+	t.recorder.keep(t)
 }
 
-// Steps returns the stages so far.
+// Steps returns the stages so far, until the next one ends.
 func (t *Trace) Steps() []Step {
 	if t == nil {
 		return nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.steps)
+	return t.steps
 }
 
 // Timing returns the stages and their times as the header Server-Timing has them (W3C Server Timing), which browsers show.
@@ -209,19 +241,17 @@ type Entry struct {
 
 // ServeID answers with the trace of a request as a [Document].
 func (r *Recorder) ServeID(w http.ResponseWriter, id string) {
-	t := r.Find(id)
-	if t == nil {
+	d := r.Find(id)
+	if d == nil {
 		http.Error(w, "No request with the id "+id+" is among the last "+strconv.Itoa(keptRequests)+" that were traced.", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	// The client is told of a connection that breaks by the connection.
-	_ = json.NewEncoder(w).Encode(t.document())
+	_ = json.NewEncoder(w).Encode(d)
 }
 
 func (t *Trace) document() *Document {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	d := &Document{
 		ID: t.ID, API: t.API, Stage: t.Stage, Method: t.Method, Path: t.Path, Start: t.Start, Status: t.status, TookUS: t.took.Microseconds(), Entries: []Entry{},
 	}

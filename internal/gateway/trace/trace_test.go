@@ -2,6 +2,7 @@ package trace_test
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,5 +78,27 @@ func TestBodyIsCutShort(t *testing.T) {
 	}
 	if got := s.Output.String(); got != "200\nb" {
 		t.Errorf("the output is %q", got)
+	}
+}
+
+func TestRecorderKeepsTheLastRequests(t *testing.T) {
+	r := trace.NewRecorder(clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)))
+	for i := range 3000 {
+		tr := r.Begin(strconv.Itoa(i), "a", "s", "GET", "/", false)
+		tr.Note("first of "+strconv.Itoa(i), "")
+		if i%2 == 0 {
+			tr.Note("second", "")
+		}
+		tr.End(200 + i%2)
+	}
+	for i, kept := range map[int]bool{0: false, 1975: false, 1976: true, 1977: true, 2998: true, 2999: true} {
+		d := r.Find(strconv.Itoa(i))
+		if (d != nil) != kept {
+			t.Errorf("request %d is kept: %v", i, d != nil)
+			continue
+		}
+		if kept && (d.ID != strconv.Itoa(i) || d.Status != 200+i%2 || len(d.Entries) != 2-i%2 || d.Entries[0].Name != "first of "+d.ID) {
+			t.Errorf("request %d has the record %+v", i, d)
+		}
 	}
 }

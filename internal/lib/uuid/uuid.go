@@ -29,6 +29,10 @@ func Of(parts ...string) string {
 func format(b [16]byte, version byte) string {
 	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
-	s := hex.EncodeToString(b[:])
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+	var text [36]byte
+	out := hex.AppendEncode(text[:0], b[:4])
+	for _, part := range [][]byte{b[4:6], b[6:8], b[8:10], b[10:]} {
+		out = hex.AppendEncode(append(out, '-'), part)
+	}
+	return string(out)
 }

@@ -19,7 +19,6 @@ type Template struct {
 	names   []string
 	members []members // of each variable, in the order of names
 	loop    loopSlots
-	size    int // bytes of its text, which is about what it makes
 }
 
 // members are the members of a variable that a template names, and whether it uses the variable in another way, too.
@@ -87,7 +86,7 @@ func Parse(text string) (*Template, error) {
 		return nil, syntaxError(text, MaxSize, "the template is larger than 300 KiB")
 	}
 	p := &parser{text: text, slots: &slots{index: map[string]int{}}}
-	t := &Template{size: len(text)}
+	t := &Template{}
 	t.loop = loopSlots{p.slots.of("foreach"), p.slots.of("velocityCount"), p.slots.of("velocityHasNext")}
 	nodes, end, err := p.block()
 	if err == nil && end != "" {

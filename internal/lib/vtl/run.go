@@ -3,6 +3,8 @@ package vtl
 import (
 	"fmt"
 	"regexp"
+
+	"lambent.dev/lambent/internal/lib/scratch"
 )
 
 // Limits bound a run. A zero field takes the value of [DefaultLimits].
@@ -51,16 +53,23 @@ func (t *Template) Render(vars map[string]any, limits Limits) ([]byte, error) {
 		return n
 	}
 	r := &run{
-		vars: make([]any, len(t.names)), loop: t.loop, out: make([]byte, 0, t.size),
+		vars: make([]any, len(t.names)), loop: t.loop,
 		max: pick(limits.Output, standard.Output), steps: pick(limits.Steps, standard.Steps), text: pick(limits.Text, standard.Text),
 	}
 	for i, name := range t.names {
 		r.vars[i] = vars[name]
 	}
-	if err := r.nodes(t.nodes); err != nil {
+	var err error
+	out := scratch.Build(func(b []byte) []byte {
+		r.out = b
+		err = r.nodes(t.nodes)
+		return r.out
+	})
+	r.out = nil
+	if err != nil {
 		return nil, err
 	}
-	return r.out, nil
+	return out, nil
 }
 
 func (r *run) nodes(nodes []node) error {

@@ -28,7 +28,7 @@ type Source struct {
 // Functions invokes functions for other services. Implemented by services/lambda.
 type Functions interface {
 	// Invoke runs a function and waits for its answer. function is an ARN, with or without a qualifier; payload is valid JSON, which is not
-	// checked again. It fails with an access denial when the function's policy does not allow the source. When ctx ends first the caller gets its error,
+	// checked again, and must not be changed any more, since the event is kept. It fails with an access denial when the function's policy does not allow the source. When ctx ends first the caller gets its error,
 	// and the invocation goes on, as on AWS.
 	Invoke(ctx context.Context, from Source, function string, payload []byte) (Invocation, error)
 	// CheckInvoke tells whether from may invoke function: nil, or the denial, or that the function does not exist.

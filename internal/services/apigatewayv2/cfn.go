@@ -71,7 +71,8 @@ func (g *Gateway) resources() []service.ResourceType {
 		service.NewResourceType("AWS::ApiGatewayV2::Deployment", service.ResourceSpec[deploymentProperties]{
 			Attributes: []string{"DeploymentId"}, Create: g.createDeploymentResource, Delete: g.deleteDeploymentResource,
 			After: []service.Order{
-				{Type: "AWS::ApiGatewayV2::Route", Theirs: "ApiId", Own: "ApiId"}, {Type: "AWS::ApiGatewayV2::RouteResponse", Theirs: "ApiId", Own: "ApiId"},
+				{Type: "AWS::ApiGatewayV2::Route", Theirs: "ApiId", Own: "ApiId"},
+				{Type: "AWS::ApiGatewayV2::RouteResponse", Theirs: "ApiId", Own: "ApiId"},
 				{Type: "AWS::ApiGatewayV2::IntegrationResponse", Theirs: "ApiId", Own: "ApiId"},
 			},
 			Identifier: []string{"ApiId", "DeploymentId"}, Read: g.readDeploymentResource, Missing: []string{codeMissing},

@@ -10,10 +10,10 @@ import (
 // requestTime is the form of times in events and in $context.requestTime, that of the common log format.
 const requestTime = "02/Jan/2006:15:04:05 +0000"
 
-// event is the payload of format 2.0 for a request
+// event appends the payload of format 2.0 for a request
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-func (x *exchange) event(out *outgoing) []byte {
-	b := append(make([]byte, 0, 2048+len(x.body)), `{"version":"2.0",`...)
+func (x *exchange) event(b []byte, out *outgoing) []byte {
+	b = append(b, `{"version":"2.0",`...)
 	b = x.appendTwo(b, out)
 	b = httpevent.AppendBody(b, out.request.Header.Get("Content-Type"), x.body)
 	return append(b, '}')

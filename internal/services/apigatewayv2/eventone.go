@@ -13,10 +13,10 @@ import (
 	"lambent.dev/lambent/internal/lib/jsonenc"
 )
 
-// eventOne is the payload of format 1.0 for a request
+// eventOne appends the payload of format 1.0 for a request
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-func (x *exchange) eventOne(out *outgoing) []byte {
-	b := append(make([]byte, 0, 3072+len(x.body)), `{"version":"1.0",`...)
+func (x *exchange) eventOne(b []byte, out *outgoing) []byte {
+	b = append(b, `{"version":"1.0",`...)
 	b = x.appendOne(b, out)
 	if len(x.body) == 0 {
 		return append(b, `,"body":null,"isBase64Encoded":false}`...)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/domain"
 	backend "lambent.dev/lambent/internal/gateway/integration"
@@ -181,8 +182,8 @@ func (x *exchange) integrate(ctx context.Context, w http.ResponseWriter) *refusa
 	if i.broken != nil {
 		return misconfigured(i.broken)
 	}
-	timed, cancel := context.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), i.timeout)
-	defer cancel()
+	timed := clock.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), i.timeout)
+	defer timed.Cancel()
 	from := x.gateway.deps.Clock.Now()
 	x.called = true
 	out, refused := x.call(timed, w.Header())

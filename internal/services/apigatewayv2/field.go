@@ -19,7 +19,7 @@ type field struct {
 // headerFields are the headers of a request in the spelling of the client, with those that a gateway adds, in the order of their names.
 func headerFields(r *http.Request) []field {
 	spelling := map[string]string{}
-	for line := range strings.SplitSeq(string(front.RawHead(r)), "\r\n") {
+	for line := range strings.SplitSeq(front.Head(r), "\r\n") {
 		if name, _, ok := strings.Cut(line, ":"); ok {
 			spelling[http.CanonicalHeaderKey(name)] = name
 		}

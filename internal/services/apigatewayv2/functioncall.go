@@ -16,6 +16,7 @@ import (
 	backend "lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/scratch"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -25,12 +26,12 @@ const contentType = "text/plain;charset=UTF-8"
 // callFunction invokes the function of a Lambda proxy integration, and puts the headers of its answer into header.
 func (x *exchange) callFunction(ctx context.Context, out *outgoing, header http.Header) (*reply, *refusal) {
 	i := x.route.integration
-	var payload []byte
-	if i.one {
-		payload = x.eventOne(out)
-	} else {
-		payload = x.event(out)
-	}
+	payload := scratch.Build(func(b []byte) []byte {
+		if i.one {
+			return x.eventOne(b, out)
+		}
+		return x.event(b, out)
+	})
 	if len(payload) > maxEvent {
 		return nil, &refusal{status: http.StatusRequestEntityTooLarge, message: "Request Entity Too Large"}
 	}

@@ -41,7 +41,7 @@ func FuzzRequests(f *testing.F) {
 			return
 		}
 		plain := &outgoing{request: x.request, path: path, query: query}
-		for _, event := range [][]byte{x.event(plain), x.eventOne(plain)} {
+		for _, event := range [][]byte{x.event(nil, plain), x.eventOne(nil, plain)} {
 			if !json.Valid(event) {
 				ft.Errorf("the event is no JSON: %s", event)
 			}

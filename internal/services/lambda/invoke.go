@@ -146,7 +146,7 @@ func (l *Lambda) callFor(ctx context.Context, from port.Source, function string,
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: payload, at: l.deps.Clock.Now(), requestID: id}
+	c := &call{ref: r, payload: payload, kept: true, at: l.deps.Clock.Now(), requestID: id}
 	if err := l.load(ctx, c); err != nil {
 		return nil, err
 	}
@@ -154,6 +154,13 @@ func (l *Lambda) callFor(ctx context.Context, from port.Source, function string,
 		return nil, payloadTooLarge(maxPayload)
 	}
 	return c, c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now())
+}
+
+// keep sees to it that the payload outlives the caller, whose memory it may be.
+func (c *call) keep() {
+	if !c.kept {
+		c.payload, c.kept = bytes.Clone(c.payload), true
+	}
 }
 
 // runWithin is run for a caller that may go away before the function can be expected to answer: it returns the error of ctx then, and the
@@ -168,7 +175,7 @@ func (l *Lambda) runWithin(ctx context.Context, c *call) (outcome, error) {
 		err error
 	}
 	done := make(chan result, 1)
-	c.payload = bytes.Clone(c.payload) // the caller's own may not outlive the call
+	c.keep()
 	go func() {
 		out, err := l.run(ctx, c)
 		done <- result{out, err}

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -37,7 +36,8 @@ func (r *recorder) note(c *call, now time.Time) {
 	if len(c.payload) > r.limit || r.limit == 0 {
 		return
 	}
-	e := recorded{requestID: c.requestID, function: c.ref.arn(), clientContext: c.clientContext, tenant: c.tenant, payload: bytes.Clone(c.payload), time: now}
+	c.keep()
+	e := recorded{requestID: c.requestID, function: c.arn, clientContext: c.clientContext, tenant: c.tenant, payload: c.payload, time: now}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.events == nil {

@@ -67,7 +67,7 @@ func TestRehearsalTagsAreChecked(t *testing.T) {
 func TestEventsOfInvocationsAreKeptWithinBounds(t *testing.T) {
 	r := &recorder{limit: 100}
 	note := func(id string, size int) {
-		r.note(&call{ref: ref{scope: scope{"1", "r"}, name: "f"}, requestID: id, payload: []byte(strings.Repeat("x", size))}, time.Unix(0, 0))
+		r.note(&call{snapshot: &snapshot{arn: "arn:aws:lambda:r:1:function:f"}, requestID: id, payload: []byte(strings.Repeat("x", size))}, time.Unix(0, 0))
 	}
 	note("a", 60)
 	note("large", 101)

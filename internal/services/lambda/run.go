@@ -22,8 +22,10 @@ import (
 type call struct {
 	ref ref
 	*snapshot
-	requestID              string
-	payload                []byte
+	requestID string
+	payload   []byte
+	// kept tells that nobody changes the payload any more.
+	kept                   bool
 	clientContext, traceID string
 	tenant                 string // empty for a function that does not isolate its tenants
 	wantsTail              bool   // the outcome holds the end of the log
@@ -182,12 +184,12 @@ func (l *Lambda) use(ctx context.Context, w *worker, c *call, spent time.Duratio
 		timeout = debuggedFor
 	}
 	w.deadline = began.Add(timeout)
-	stop := clock.AfterFunc(l.deps.Clock, timeout, func() { w.env.End(errTimeout) })
-	defer stop()
+	w.limit.begin(timeout, errTimeout)
 	answer, err := w.env.Invoke(ctx, &rapi.Invocation{
 		RequestID: c.requestID, FunctionARN: c.arn, TraceID: c.traceID, ClientContext: c.clientContext, TenantID: c.tenant,
 		Deadline: w.deadline, Payload: c.payload, Stream: c.stream,
 	})
+	w.limit.over()
 	duration := l.deps.Clock.Now().Sub(began) + spent
 	if err != nil {
 		return l.failed(w, c, err, duration)
@@ -225,6 +227,7 @@ func (l *Lambda) failed(w *worker, c *call, cause error, duration time.Duration)
 	r.peak = w.env.PeakBytes()
 	if !f.keep {
 		w.env.Shutdown(f.end)
+		w.limit.close()
 	}
 	w.log.ended(&r)
 	if f.keep {

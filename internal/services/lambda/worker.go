@@ -36,6 +36,7 @@ type worker struct {
 	expires  time.Time // of the role's credentials; zero without any
 	clock    clock.Clock
 	deadline time.Time // of its last invocation
+	limit    *limit    // of what it does now
 	peak     int64     // the most memory used, in bytes, when it was read last
 	peakRead time.Time // when that was; zero before the first invocation has ended
 	allotted bool      // belongs to the provisioned concurrency of its version
@@ -86,9 +87,9 @@ func (w *worker) ready(ctx context.Context) error {
 	if err := w.env.Thaw(); err != nil {
 		return err
 	}
-	stop := clock.AfterFunc(w.clock, max(w.deadline.Sub(w.clock.Now()), readyGrace), func() { w.env.End(errSilent) })
+	w.limit.begin(max(w.deadline.Sub(w.clock.Now()), readyGrace), errSilent)
 	err := w.env.WaitReady(ctx)
-	if !stop() && err == nil {
+	if !w.limit.over() && err == nil {
 		err = errSilent
 	}
 	return err
@@ -106,6 +107,7 @@ func (w *worker) peakBytes(now time.Time) int64 {
 // close ends the environment and waits until it is gone.
 func (w *worker) close() {
 	w.env.Shutdown("spindown")
+	w.limit.close()
 	w.log.flush()
 }
 
@@ -172,6 +174,7 @@ func (l *Lambda) startWorker(ctx context.Context, r ref, v *version, how launch)
 	if w.env, err = l.o.Launcher.Start(ctx, spec); err != nil {
 		return nil, serviceError("The function's sandbox could not be started", err)
 	}
+	w.limit = newLimit(l.deps.Clock, w.env.End)
 	for _, door := range spec.Listen {
 		if listener := w.env.Listener(door.Name); listener != nil {
 			go l.o.Serve(listener)

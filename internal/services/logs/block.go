@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"lambent.dev/lambent/internal/lib/scratch"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/key"
 	"lambent.dev/lambent/internal/store/record"
@@ -110,12 +111,26 @@ func blockLength(all []event) int {
 //	the body is, for each event: time and sequence since the event before it, length of the message, message.
 //
 // Numbers are varints, times are milliseconds.
-func encodeBlock(all []event, ingested int64) []byte {
-	size := 0
-	for i := range all {
-		size += len(all[i].message) + 8
-	}
-	body := make([]byte, 0, size)
+func encodeBlock(all []event, ingested int64) (value []byte) {
+	scratch.Borrow(func(body []byte) []byte {
+		body = appendEvents(body, all)
+		if len(body) < minCompressed {
+			value = blockValue(plainBody, all, ingested, body)
+			return body
+		}
+		scratch.Borrow(func(packed []byte) []byte {
+			packed = slices.Grow(packed, s2.MaxEncodedLen(len(body)))
+			packed = s2.Encode(packed[:cap(packed)], body)
+			value = blockValue(s2Body, all, ingested, packed)
+			return packed
+		})
+		return body
+	})
+	return value
+}
+
+// appendEvents appends the body of a block.
+func appendEvents(body []byte, all []event) []byte {
 	before := all[0].position
 	for i := range all {
 		e := &all[i]
@@ -125,13 +140,14 @@ func encodeBlock(all []event, ingested int64) []byte {
 		body = append(body, e.message...)
 		before = e.position
 	}
-	format := byte(plainBody)
-	if len(body) >= minCompressed {
-		format, body = s2Body, s2.Encode(nil, body)
-	}
+	return body
+}
+
+// blockValue puts a block together.
+func blockValue(format byte, all []event, ingested int64, body []byte) []byte {
 	v := make([]byte, 0, 1+2*binary.MaxVarintLen64+len(body))
 	v = binary.AppendVarint(append(v, format), ingested)
-	v = binary.AppendUvarint(v, uint64(before.ms-all[0].ms))
+	v = binary.AppendUvarint(v, uint64(all[len(all)-1].ms-all[0].ms))
 	return append(v, body...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/service"
@@ -30,8 +31,9 @@ func (x *exchange) call(ctx context.Context, w http.ResponseWriter) *failed {
 	if c.broken != nil {
 		return configuration(c.broken)
 	}
-	timed, cancel := context.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), time.Duration(c.timeout)*time.Millisecond)
-	defer cancel()
+	limit := clock.WithTimeout(service.WithRequest(ctx, x.serviceRequest()), time.Duration(c.timeout)*time.Millisecond)
+	defer limit.Cancel()
+	var timed context.Context = limit
 	if c.streams() {
 		timed, x.abandon = context.WithCancelCause(timed)
 		defer x.abandon(nil)

@@ -39,6 +39,7 @@ type method struct {
 	*aws.Method
 
 	name     string // the HTTP method or ANY
+	label    string // name and the path of the resource
 	resource *resource
 	auth     *methodAuthorizer // nil without one
 	validate *validator
@@ -121,7 +122,7 @@ func deref[T any](p *T) (v T) {
 }
 
 func compileMethod(from *api.Tree, models *models, r *resource, name string, m *aws.Method) *method {
-	c := &method{Method: m, name: name, resource: r, responses: map[string]*aws.MethodResponse{}}
+	c := &method{Method: m, name: name, label: name + " " + r.path, resource: r, responses: map[string]*aws.MethodResponse{}}
 	for status := range m.MethodResponses {
 		response := m.MethodResponses[status]
 		c.responses[status] = &response

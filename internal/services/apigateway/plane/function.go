@@ -14,6 +14,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/integration"
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/httpevent"
+	"lambent.dev/lambent/internal/lib/scratch"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -44,7 +45,7 @@ func (x *exchange) proxyFunction(ctx context.Context) *failed {
 			return configuration(fmt.Errorf("the URI %q of the integration names no function", c.uri.text))
 		}
 	}
-	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: x.event(make([]byte, 0, 3072+len(x.body)))}
+	call := &integration.Call{Function: function, Source: x.source(), Account: x.Account, Payload: scratch.Build(x.event)}
 	call.Role, call.As = x.credentials()
 	for i := range c.parameters {
 		a := &c.parameters[i]

@@ -25,11 +25,10 @@ func (f fields) Lines(yield func(name, value string)) {
 
 // requestFields returns the header lines of a request as they were sent. Where the head was not kept (HTTP/2), names are in their canonical form.
 func requestFields(r *http.Request) fields {
-	raw := front.RawHead(r)
-	if raw == nil {
+	head := front.Head(r) // names and values are parts of it
+	if head == "" {
 		return canonicalFields(r)
 	}
-	head := string(raw) // names and values are parts of it
 	out := make(fields, 0, 16)
 	for first := true; len(head) > 0; first = false {
 		var line string

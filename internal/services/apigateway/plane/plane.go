@@ -181,8 +181,10 @@ func (p *Plane) begin(r *http.Request) *exchange {
 
 // extendedID is the x-amz-apigw-id of a request.
 func extendedID(id string) string {
-	b := []byte(id)
-	return base64.RawURLEncoding.EncodeToString(b[len(b)-11:]) + "="
+	var last [11]byte
+	copy(last[:], id[len(id)-len(last):])
+	var text [16]byte
+	return string(append(base64.RawURLEncoding.AppendEncode(text[:0], last[:]), '='))
 }
 
 // fail answers when the platform itself fails.
@@ -281,7 +283,7 @@ func (x *exchange) route(w http.ResponseWriter) *failed {
 		step.End(outcome(f, ""))
 		return f
 	}
-	step.End(x.method.name + " " + r.path)
+	step.End(x.method.label)
 	x.settings = x.settingsOf(x.method, x.http.Method)
 	_, query, _ := strings.Cut(x.http.RequestURI, "?")
 	x.query = parseQuery(query)
@@ -303,8 +305,12 @@ func (p *Plane) chance() float64 {
 
 // serviceRequest is the call that decisions and logs see.
 func (x *exchange) serviceRequest() *service.Request {
+	operation := x.method.label
+	if x.http.Method != x.method.name {
+		operation = x.http.Method + " " + x.resource.path
+	}
 	return &service.Request{
-		ID: x.id, API: "execute-api", Operation: x.http.Method + " " + x.resource.path, Account: x.Account, Region: x.Region, Time: x.now, Trace: x.traceID,
+		ID: x.id, API: "execute-api", Operation: operation, Account: x.Account, Region: x.Region, Time: x.now, Trace: x.traceID,
 	}
 }
 
@@ -351,10 +357,12 @@ func (x *exchange) segment() string {
 
 // identifyTo sets the headers by which the client can ask about the request.
 func (x *exchange) identifyTo(h http.Header) {
-	h["x-amzn-RequestId"] = []string{x.id}
-	h["x-amz-apigw-id"] = []string{x.extended}
+	values := make([]string, 3) // one piece of memory for all of them
+	values[0], values[1] = x.id, x.extended
+	h["x-amzn-RequestId"], h["x-amz-apigw-id"] = values[0:1:1], values[1:2:2]
 	if x.called && x.method.call.Type != "HTTP_PROXY" { // a client of a backend gets what that says of its traces
-		h["X-Amzn-Trace-Id"] = []string{x.segment()}
+		values[2] = x.segment()
+		h["X-Amzn-Trace-Id"] = values[2:3:3]
 	}
 	if x.trace != nil && x.trace.Whole {
 		h[trace.Answer] = []string{x.id}

@@ -141,7 +141,7 @@ func (p *Plane) TestAuthorizer(ctx context.Context, t *Rehearsal, in *aws.TestIn
 		return nil, err
 	}
 	x.resource = &resource{path: "/"}
-	x.method = &method{name: http.MethodGet, resource: x.resource}
+	x.method = &method{name: http.MethodGet, label: http.MethodGet + " " + x.resource.path, resource: x.resource}
 	kind := "CUSTOM"
 	if t.Tree.Authorizers[in.AuthorizerId].Type == byPool {
 		kind = byPool

@@ -154,7 +154,8 @@ func (x *exchange) proxied() *response {
 	out := &response{status: a.status, header: make(http.Header, max(len(a.fields), smallMap)), body: a.body}
 	function := x.method.call.Type == "AWS_PROXY"
 	typed := false
-	for _, f := range a.fields {
+	values := make([]string, len(a.fields)) // one piece of memory for all of them
+	for i, f := range a.fields {
 		lower := lowerName(f.name)
 		switch {
 		case lower == "transfer-encoding" || lower == "keep-alive" || function && lower == "x-amzn-requestid" || lower == "x-amz-apigw-id":
@@ -173,7 +174,12 @@ func (x *exchange) proxied() *response {
 				}
 			}
 		}
-		out.header[name] = append(out.header[name], f.value)
+		if before, ok := out.header[name]; ok {
+			out.header[name] = append(before, f.value)
+			continue
+		}
+		values[i] = f.value
+		out.header[name] = values[i : i+1 : i+1]
 	}
 	if !typed && (function || len(a.body) > 0 || a.stream != nil) {
 		out.header["Content-Type"] = []string{"application/json"}
