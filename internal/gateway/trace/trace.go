@@ -111,13 +111,13 @@ type Step struct {
 	Input, Output Text
 }
 
-// Begin starts the record of a request; whole keeps all of what it sees.
-func (r *Recorder) Begin(id, api, stage, method, path string, whole bool) *Trace {
+// Begin starts the record of a request, which came now; whole keeps all of what it sees.
+func (r *Recorder) Begin(now time.Time, id, api, stage, method, path string, whole bool) *Trace {
 	if r == nil {
 		return nil
 	}
 	t := r.blank()
-	*t = Trace{ID: id, API: api, Stage: stage, Method: method, Path: path, Whole: whole, Start: r.clock.Now(), clock: r.clock, recorder: r, steps: t.steps[:0]}
+	*t = Trace{ID: id, API: api, Stage: stage, Method: method, Path: path, Whole: whole, Start: now, clock: r.clock, recorder: r, steps: t.steps[:0]}
 	return t
 }
 
@@ -187,12 +187,12 @@ func (t *Trace) cut(text Text) Text {
 	return text.cut(limit)
 }
 
-// End ends the record with the status that the client got, and has the recorder keep it.
-func (t *Trace) End(status int) {
+// End ends the record now with the status that the client got, and has the recorder keep it.
+func (t *Trace) End(now time.Time, status int) {
 	if t == nil {
 		return
 	}
-	t.status, t.took = status, t.clock.Now().Sub(t.Start)
+	t.status, t.took = status, now.Sub(t.Start)
 	t.recorder.keep(t)
 }
 

@@ -14,7 +14,7 @@ import (
 func TestTraceTellsEveryStage(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
 	r := trace.NewRecorder(now)
-	tr := r.Begin("id-1", "api1", "prod", "GET", "/pets", false)
+	tr := r.Begin(now.Now(), "id-1", "api1", "prod", "GET", "/pets", false)
 	now.Advance(time.Millisecond)
 	step := tr.Step("integration request", `{"a":1}`)
 	now.Advance(1500 * time.Microsecond)
@@ -23,7 +23,7 @@ func TestTraceTellsEveryStage(t *testing.T) {
 	if r.Find("id-1") != nil {
 		t.Error("a request that is not over is kept")
 	}
-	tr.End(200)
+	tr.End(now.Now(), 200)
 	if got := tr.Timing(); got != "integration-request;dur=1.5, route;dur=0" {
 		t.Errorf("timing %q", got)
 	}
@@ -41,11 +41,12 @@ func TestTraceTellsEveryStage(t *testing.T) {
 }
 
 func TestNothingIsRecordedWithoutARecorder(t *testing.T) {
+	now := clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
 	var r *trace.Recorder
-	tr := r.Begin("id", "a", "s", "GET", "/", false)
+	tr := r.Begin(now.Now(), "id", "a", "s", "GET", "/", false)
 	tr.Step("route", "").End("")
 	tr.Note("n", "")
-	tr.End(200)
+	tr.End(now.Now(), 200)
 	if tr != nil || r.Find("id") != nil || len(tr.Steps()) != 0 {
 		t.Error("something was recorded")
 	}
@@ -69,8 +70,9 @@ func TestMessageIsPutTogetherWithoutSecrets(t *testing.T) {
 }
 
 func TestBodyIsCutShort(t *testing.T) {
-	r := trace.NewRecorder(clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)))
-	tr := r.Begin("id", "a", "s", "GET", "/", false)
+	now := clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
+	r := trace.NewRecorder(now)
+	tr := r.Begin(now.Now(), "id", "a", "s", "GET", "/", false)
 	tr.StepText("integration", trace.Text{Body: []byte(strings.Repeat("é", 4000))}).EndText(trace.Text{Line: "200", Body: []byte("b")})
 	s := tr.Steps()[0]
 	if got := s.Input.String(); got != strings.Repeat("é", 2048)+"… (8000 bytes)" {
@@ -82,14 +84,15 @@ func TestBodyIsCutShort(t *testing.T) {
 }
 
 func TestRecorderKeepsTheLastRequests(t *testing.T) {
-	r := trace.NewRecorder(clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)))
+	now := clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))
+	r := trace.NewRecorder(now)
 	for i := range 3000 {
-		tr := r.Begin(strconv.Itoa(i), "a", "s", "GET", "/", false)
+		tr := r.Begin(now.Now(), strconv.Itoa(i), "a", "s", "GET", "/", false)
 		tr.Note("first of "+strconv.Itoa(i), "")
 		if i%2 == 0 {
 			tr.Note("second", "")
 		}
-		tr.End(200 + i%2)
+		tr.End(now.Now(), 200 + i%2)
 	}
 	for i, kept := range map[int]bool{0: false, 1975: false, 1976: true, 1977: true, 2998: true, 2999: true} {
 		d := r.Find(strconv.Itoa(i))

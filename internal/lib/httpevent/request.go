@@ -163,6 +163,9 @@ func Forwarded(r *http.Request) string {
 
 // ClientIP returns the address of the client.
 func ClientIP(r *http.Request) string {
+	if i := strings.LastIndexByte(r.RemoteAddr, ':'); i > 0 && strings.Trim(r.RemoteAddr[:i], "0123456789.") == "" {
+		return r.RemoteAddr[:i] // an address of IPv4, which has one form
+	}
 	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return a.Addr().Unmap().String()
 	}

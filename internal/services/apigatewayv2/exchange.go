@@ -69,8 +69,9 @@ func (g *Gateway) serveHTTP(w http.ResponseWriter, r *http.Request, t *table, to
 	}
 	ctx := r.Context()
 	defer func() {
-		x.trace.End(x.status)
-		x.count()
+		ended := g.deps.Clock.Now()
+		x.trace.End(ended, x.status)
+		x.count(ended)
 		g.logRequest(ctx, x)
 	}()
 	if refused := x.run(ctx, w); refused != nil {
@@ -90,7 +91,7 @@ func (g *Gateway) begin(r *http.Request, t *table, to domain.Target) (*exchange,
 	}
 	if g.options.Traces != nil {
 		whole := len(r.Header[trace.Header]) > 0
-		x.trace = g.options.Traces.Begin(x.id, t.api, t.stage, r.Method, to.Path, whole)
+		x.trace = g.options.Traces.Begin(x.now, x.id, t.api, t.stage, r.Method, to.Path, whole)
 	}
 	return x, nil
 }

@@ -72,13 +72,13 @@ func (t *table) newMeter(r *meter.Registry, route string) *meter.Meter {
 	return of.Meter(r, t.measures(), detail...)
 }
 
-// count counts a request to an HTTP API that is over.
-func (x *exchange) count() {
+// count counts a request to an HTTP API that has ended.
+func (x *exchange) count(at time.Time) {
 	m := x.meters.all
 	if x.route != nil {
 		m = x.meters.of(x.route.key)
 	}
-	q := metrics.Request{Began: x.now, Ended: x.gateway.deps.Clock.Now(), Status: x.status, Called: x.called, Integration: x.times.integration}
+	q := metrics.Request{Began: x.now, Ended: at, Status: x.status, Called: x.called, Integration: x.times.integration}
 	q.Record(m, float64(len(x.body)+x.sent))
 }
 

@@ -124,7 +124,7 @@ func (l *Lambda) handleAsync(ctx context.Context, job events.Job) error {
 		return events.Permanent(err)
 	}
 	if j.Source != nil {
-		if err := l.allow(ctx, *j.Source, r); err != nil {
+		if err := l.allow(ctx, *j.Source, r, l.deps.Clock.Now()); err != nil {
 			return permanentIfDenied(err)
 		}
 	}

@@ -139,21 +139,22 @@ func (l *Lambda) callFor(ctx context.Context, from port.Source, function string,
 	if err != nil {
 		return nil, err
 	}
-	if err := l.allow(ctx, from, r); err != nil {
+	now := l.deps.Clock.Now()
+	if err := l.allow(ctx, from, r, now); err != nil {
 		return nil, err
 	}
 	id, err := l.newID()
 	if err != nil {
 		return nil, err
 	}
-	c := &call{ref: r, payload: payload, kept: true, at: l.deps.Clock.Now(), requestID: id}
+	c := &call{ref: r, payload: payload, kept: true, at: now, requestID: id}
 	if err := l.load(ctx, c); err != nil {
 		return nil, err
 	}
 	if len(payload) > maxPayload {
 		return nil, payloadTooLarge(maxPayload)
 	}
-	return c, c.trace(service.RequestFrom(ctx).Trace, l.deps.Clock.Now())
+	return c, c.trace(service.RequestFrom(ctx).Trace, c.at)
 }
 
 // keep sees to it that the payload outlives the caller, whose memory it may be.
@@ -197,18 +198,18 @@ func (l *Lambda) CheckInvoke(ctx context.Context, from port.Source, function str
 	if _, err := l.snapshot(ctx, r); err != nil {
 		return err
 	}
-	return l.allow(ctx, from, r)
+	return l.allow(ctx, from, r, l.deps.Clock.Now())
 }
 
 // allow decides whether a service may invoke r on behalf of one of its resources.
-func (l *Lambda) allow(ctx context.Context, from port.Source, r ref) error {
+func (l *Lambda) allow(ctx context.Context, from port.Source, r ref, now time.Time) error {
 	t, err := l.target(ctx, "lambda:InvokeFunction", r)
 	if err != nil {
 		return err
 	}
 	ctx = service.WithRequest(ctx, &service.Request{
 		ID: service.RequestFrom(ctx).ID, API: "lambda", Operation: "Invoke", Account: r.account, Region: r.region,
-		Principal: service.ServiceCaller(from.Service, from.ARN, from.Account), Time: l.deps.Clock.Now(), Secure: true,
+		Principal: service.ServiceCaller(from.Service, from.ARN, from.Account), Time: now, Secure: true,
 	})
 	return l.deps.Door.Allow(ctx, t)
 }

@@ -91,7 +91,11 @@ func (l *Lambda) carryOut(ctx context.Context, c *call) (outcome, error) {
 	if err := c.invocable(); err != nil {
 		return outcome{}, err
 	}
-	l.recorder.note(c, l.deps.Clock.Now())
+	now := c.at
+	if now.IsZero() {
+		now = l.deps.Clock.Now()
+	}
+	l.recorder.note(c, now)
 	if throttle, err := c.rehearsal.throttles(l.deps.Random); err != nil || throttle {
 		if err != nil {
 			return outcome{}, err
@@ -107,7 +111,7 @@ func (l *Lambda) carryOut(ctx context.Context, c *call) (outcome, error) {
 		return outcome{}, throttled(reason)
 	}
 	defer release()
-	c.meters.running(l.deps.Clock.Now(), &n)
+	c.meters.running(now, &n)
 	if s := l.debugging.of(c.key); s != nil {
 		return s.run(ctx, c)
 	}

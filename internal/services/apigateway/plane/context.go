@@ -68,7 +68,7 @@ func (x *exchange) contextValue(name string) string {
 	case "responseLength":
 		return strconv.Itoa(x.sent)
 	case "responseLatency":
-		return strconv.FormatInt(x.plane.o.Clock.Now().Sub(x.now).Milliseconds(), 10)
+		return strconv.FormatInt(x.took().Milliseconds(), 10)
 	case "integrationLatency":
 		return x.integrationValue("latency")
 	case "integrationStatus":

@@ -44,7 +44,7 @@ type exchange struct {
 	settings  *settings
 
 	id, extended string
-	now          time.Time
+	now, ended   time.Time // ended is zero while the request goes on
 	// path is the raw path within the stage, shown the one that events show, and full the one with the stage in front.
 	path, shown, full string
 	fields            fields
@@ -91,6 +91,14 @@ type answer struct {
 	proxied bool
 	// cached tells that it comes from the cache.
 	cached bool
+}
+
+// took is how long the request took, or takes already.
+func (x *exchange) took() time.Duration {
+	if x.ended.IsZero() {
+		return x.plane.o.Clock.Now().Sub(x.now)
+	}
+	return x.ended.Sub(x.now)
 }
 
 // contentType is the media type of the request; JSON where it names none.

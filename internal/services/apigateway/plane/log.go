@@ -170,7 +170,7 @@ func headerText(list fields) string {
 func (x *exchange) writeLogs(ctx context.Context) {
 	if x.access != nil {
 		source := "arn:aws:apigateway:" + x.Region + "::/restapis/" + x.API.ID + "/stages/" + x.name
-		x.plane.o.Access.Write(ctx, x.accessTo, source, x.Account, x.plane.o.Clock.Now(), x.access.Line(x.contextValue))
+		x.plane.o.Access.Write(ctx, x.accessTo, source, x.Account, x.ended, x.access.Line(x.contextValue))
 	}
 	l := x.logger
 	if l == nil || len(l.lines) == 0 || x.plane.o.Logs == nil {

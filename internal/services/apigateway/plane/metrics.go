@@ -29,6 +29,6 @@ func (x *exchange) count() {
 	if x.answer != nil && x.settings.cached {
 		hit, miss = meter.One(x.answer.cached), meter.One(!x.answer.cached)
 	}
-	q := metrics.Request{Began: x.now, Ended: x.plane.o.Clock.Now(), Status: x.status, Called: x.called, Integration: x.times.integration}
+	q := metrics.Request{Began: x.now, Ended: x.ended, Status: x.status, Called: x.called, Integration: x.times.integration}
 	q.Record(m, hit, miss)
 }

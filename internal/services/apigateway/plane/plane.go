@@ -220,9 +220,10 @@ func (p *Plane) serve(w http.ResponseWriter, x *exchange, s api.Scope, id, name,
 		x.shown = "/" + x.basePath + x.shown
 	}
 	whole := p.o.Traces != nil && x.http.Header.Get(trace.Header) != ""
-	x.trace = p.o.Traces.Begin(x.id, id, name, x.http.Method, x.path, whole)
+	x.trace = p.o.Traces.Begin(x.now, x.id, id, name, x.http.Method, x.path, whole)
 	defer func() {
-		x.trace.End(x.status)
+		x.ended = p.o.Clock.Now()
+		x.trace.End(x.ended, x.status)
 		x.count()
 		x.writeLogs(ctx)
 	}()

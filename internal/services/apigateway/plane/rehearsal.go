@@ -107,7 +107,7 @@ func (p *Plane) TestMethod(ctx context.Context, t *Rehearsal, in *aws.TestInvoke
 	x.logger.tell("Method completed with status: %d", w.status)
 	out := &aws.TestInvokeMethodOutput{
 		Status: ptrTo(int32(w.status)), Body: ptrTo(w.body.String()), Log: ptrTo(x.logger.text()), Headers: map[string]string{}, MultiValueHeaders: map[string][]string{}, //nolint:gosec // a status has three digits
-		Latency: ptrTo(p.o.Clock.Now().Sub(x.now).Milliseconds()),
+		Latency: ptrTo(x.took().Milliseconds()),
 	}
 	for name, values := range w.header {
 		switch name {
@@ -158,7 +158,7 @@ func (p *Plane) TestAuthorizer(ctx context.Context, t *Rehearsal, in *aws.TestIn
 		x.logger.tell("Successfully completed authorizer execution")
 	}
 	out.Log = ptrTo(x.logger.text())
-	out.Latency = ptrTo(p.o.Clock.Now().Sub(x.now).Milliseconds())
+	out.Latency = ptrTo(x.took().Milliseconds())
 	return out, nil
 }
 
