@@ -92,7 +92,7 @@ func TestRecorderKeepsTheLastRequests(t *testing.T) {
 		if i%2 == 0 {
 			tr.Note("second", "")
 		}
-		tr.End(now.Now(), 200 + i%2)
+		tr.End(now.Now(), 200+i%2)
 	}
 	for i, kept := range map[int]bool{0: false, 1975: false, 1976: true, 1977: true, 2998: true, 2999: true} {
 		d := r.Find(strconv.Itoa(i))
