@@ -61,12 +61,30 @@ func setEndpoint(n *domain.Name, e *aws.EndpointConfiguration) error {
 	return nil
 }
 
+// uploadedCertificate refuses the members that upload a certificate with its key: a name takes the certificate of ACM by its ARN.
+func uploadedCertificate(in *aws.CreateDomainNameInput) error {
+	for _, m := range []struct {
+		name  string
+		given *string
+	}{
+		{"certificateBody", in.CertificateBody}, {"certificatePrivateKey", in.CertificatePrivateKey}, {"certificateChain", in.CertificateChain},
+	} {
+		if m.given != nil {
+			return unsupported("CreateDomainName", m.name)
+		}
+	}
+	return nil
+}
+
 func (g *Gateway) createDomainName(ctx context.Context, in *aws.CreateDomainNameInput) (*aws.CreateDomainNameOutput, error) {
 	if in.DomainName == "" {
 		return nil, badRequest("No Domain Name specified")
 	}
 	if in.Policy != nil {
 		return nil, unsupported("CreateDomainName", "policy")
+	}
+	if err := uploadedCertificate(in); err != nil {
+		return nil, err
 	}
 	n := domain.Name{Domain: in.DomainName, SecurityPolicy: in.SecurityPolicy, RoutingMode: routingModes[in.RoutingMode], Tags: in.Tags}
 	if err := setEndpoint(&n, in.EndpointConfiguration); err != nil {
