@@ -48,11 +48,11 @@ fs.writeFileSync('/tmp/events', '');
 })();
 `
 
-// watched is a function that says something, or returns what the watcher has kept.
+// watched is a function that says something, or returns what the watcher has kept: the whole lines, since it may be writing one.
 const watched = `const fs = require('fs');
 exports.handler = async (event) => {
   if (!event.read) { console.log('said', event.n); return 'ok'; }
-  return {late: fs.readFileSync('/tmp/late', 'utf8'), events: fs.readFileSync('/tmp/events', 'utf8').split('\n').filter(Boolean).map((l) => JSON.parse(l))};
+  return {late: fs.readFileSync('/tmp/late', 'utf8'), events: fs.readFileSync('/tmp/events', 'utf8').split('\n').slice(0, -1).map((l) => JSON.parse(l))};
 };
 `
 
