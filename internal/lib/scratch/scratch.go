@@ -33,13 +33,3 @@ func Build(fill func(b []byte) []byte) (out []byte) {
 	})
 	return out
 }
-
-// String is [Build] for a string.
-func String(fill func(b []byte) []byte) (out string) {
-	Borrow(func(b []byte) []byte {
-		b = fill(b)
-		out = string(b)
-		return b
-	})
-	return out
-}
