@@ -14,9 +14,9 @@ type activationProperties struct {
 	Type             string  `cfn:"Type,createOnly"`
 	TypeName         *string `cfn:"TypeName,createOnly"`
 	PublicTypeArn    *string `cfn:"PublicTypeArn,createOnly"`
-	PublisherId      *string `cfn:"PublisherId,createOnly"` //nolint:revive // the API's name, which reshape goes by
+	PublisherId      *string `cfn:"PublisherId,createOnly"`
 	TypeNameAlias    *string `cfn:"TypeNameAlias,createOnly"`
-	ExecutionRoleArn *string `cfn:"ExecutionRoleArn,createOnly"` //nolint:revive // the API's name
+	ExecutionRoleArn *string `cfn:"ExecutionRoleArn,createOnly"`
 }
 
 // activationType activates a hook without a configuration, which an AWS::CloudFormation::HookTypeConfig then sets.

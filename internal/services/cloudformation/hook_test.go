@@ -109,7 +109,7 @@ const oneSized = `{Resources: {A: {Type: "Test::Thing", Properties: {Value: one,
 func TestAHookIsAskedBeforeResourcesChange(t *testing.T) {
 	e, a := hookEnv(t, "FAIL", "RESOURCE", "", yes)
 	e.create("s", oneSized)
-	e.want("s", "CREATE_COMPLETE")
+	s := e.want("s", "CREATE_COMPLETE")
 	same(t, "events", e.events("s"),
 		"s CREATE_IN_PROGRESS User Initiated", "A CREATE_IN_PROGRESS", "A CREATE_IN_PROGRESS", "A CREATE_IN_PROGRESS",
 		"A CREATE_IN_PROGRESS Hook invocations complete. Resource creation initiated", "A CREATE_IN_PROGRESS Resource creation Initiated", "A CREATE_COMPLETE", "s CREATE_COMPLETE")
@@ -121,9 +121,7 @@ func TestAHookIsAskedBeforeResourcesChange(t *testing.T) {
 	if _, err := call[cloudformation.DeleteStackOutput](e, "DeleteStack", &cloudformation.DeleteStackInput{StackName: "s"}); err != nil {
 		t.Fatal(err)
 	}
-	for len(a.lines()) < 3 {
-		e.settle("hooks")
-	}
+	e.want(*s.StackId, "DELETE_COMPLETE")
 	same(t, "questions", a.lines(), "CREATE_PRE_PROVISION Test::Thing A", "UPDATE_PRE_PROVISION Test::Thing A", "DELETE_PRE_PROVISION Test::Thing A")
 	ev := a.events[1]
 	if ev.HookTypeName != "Private::Lambda::Check" || !strings.HasSuffix(ev.HookModel.LambdaFunction, ":check") || ev.AWSAccountID != "000000000000" || ev.ChangeSetID != nil || ev.RequestContext.Invocation != 1 {

@@ -72,6 +72,8 @@ type deployment struct {
 	Timeout int32 `json:",omitempty"`
 	// Imports are the existing resources that become part of the stack, see [deploy.Operation].
 	Imports map[string]service.Identifier `json:",omitempty"`
+	// Refactor is the id of the stack refactor that the operation belongs to; empty for all others.
+	Refactor string `json:",omitempty"`
 	// Refused is why the template has no resources: the failure of a transform, see [deploy.Run].
 	Refused string `json:",omitempty"`
 	// Expanded tells that transforms made the processed template from the original one.
