@@ -217,6 +217,9 @@ func (t *Target) with(f func(id, attribute string) (any, error)) *template.Env {
 // Live lists the resources whose condition holds, each after what it depends on.
 func (t *Target) Live() []string { return t.order }
 
+// DependsOn lists what a live resource depends on.
+func (t *Target) DependsOn(id string) []string { return t.deps[id] }
+
 // Outputs evaluates the outputs whose condition holds.
 func (t *Target) outputs(env *template.Env) ([]OutputValue, error) {
 	var out []OutputValue
@@ -253,6 +256,9 @@ func (t *Target) outputs(env *template.Env) ([]OutputValue, error) {
 	}
 	return out, nil
 }
+
+// Known tells whether a plan knows the value of the output, and the name of its export.
+func (o *OutputValue) Known() bool { return o.Value != unknownText && o.Export != unknownText }
 
 // unknownText stands for the value of an output that a plan cannot know.
 const unknownText = "(known after deploy)"

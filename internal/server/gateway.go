@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/apigateway"
 	"lambent.dev/lambent/internal/services/apigateway/plane"
 	"lambent.dev/lambent/internal/services/apigatewayv2"
 )
@@ -81,6 +82,7 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
 	return apigatewayv2.New(p.deps, apigatewayv2.Options{
 		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Traces: s.traces, Domains: p.domains,
+		APIs:   apigateway.NewDocuments(p.deps.Store),
 		Calls:  ownRequests{s},
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	})

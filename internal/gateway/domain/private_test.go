@@ -143,9 +143,13 @@ func TestAssociationsAreOfTheirOwner(t *testing.T) {
 		code string
 		err  error
 	}{
-		{"NotFoundException", d.Dissociate(ctx, own, theirs.ARN())}, {"NotFoundException", d.Reject(ctx, other, theirs.ARN(), n.ARN(own))},
-		{"BadRequestException", d.Reject(ctx, own, mine.ARN(), n.ARN(own))}, {"BadRequestException", d.Dissociate(ctx, own, "arn:aws:apigateway:us-east-1::/restapis/a")},
-		{"", d.Reject(ctx, own, theirs.ARN(), n.ARN(own))}, {"", d.Dissociate(ctx, own, mine.ARN())}, {"NotFoundException", d.Dissociate(ctx, own, mine.ARN())},
+		{"NotFoundException", d.Dissociate(ctx, own, theirs.ARN())},
+		{"NotFoundException", d.Reject(ctx, other, theirs.ARN(), n.ARN(own))},
+		{"BadRequestException", d.Reject(ctx, own, mine.ARN(), n.ARN(own))},
+		{"BadRequestException", d.Dissociate(ctx, own, "arn:aws:apigateway:us-east-1::/restapis/a")},
+		{"", d.Reject(ctx, own, theirs.ARN(), n.ARN(own))},
+		{"", d.Dissociate(ctx, own, mine.ARN())},
+		{"NotFoundException", d.Dissociate(ctx, own, mine.ARN())},
 	} {
 		if service.Code(c.err) != c.code {
 			t.Errorf("%v, want %q", c.err, c.code)

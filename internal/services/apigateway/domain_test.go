@@ -30,9 +30,15 @@ func TestCertificatesOfDomainNamesAreOfACMAndTheirRegion(t *testing.T) {
 		endpoint, arn string
 		ok            bool
 	}{
-		{"REGIONAL", certificate, true}, {"EDGE", certificate, true}, {"PRIVATE", certificate, true},
-		{"REGIONAL", "arn:aws:acm:eu-west-1:000000000000:certificate/x", false}, {"EDGE", "arn:aws:acm:eu-west-1:000000000000:certificate/x", false},
-		{"REGIONAL", "certificate", false}, {"EDGE", "arn:aws:iam::000000000000:server-certificate/x", false}, {"PRIVATE", "", false}, {"REGIONAL", "", false},
+		{"REGIONAL", certificate, true},
+		{"EDGE", certificate, true},
+		{"PRIVATE", certificate, true},
+		{"REGIONAL", "arn:aws:acm:eu-west-1:000000000000:certificate/x", false},
+		{"EDGE", "arn:aws:acm:eu-west-1:000000000000:certificate/x", false},
+		{"REGIONAL", "certificate", false},
+		{"EDGE", "arn:aws:iam::000000000000:server-certificate/x", false},
+		{"PRIVATE", "", false},
+		{"REGIONAL", "", false},
 	} {
 		in := &aws.CreateDomainNameInput{DomainName: strings.ToLower(c.endpoint) + ".example.com", CertificateArn: &c.arn, EndpointConfiguration: &aws.EndpointConfiguration{Types: []string{c.endpoint}}}
 		if c.endpoint == "REGIONAL" {

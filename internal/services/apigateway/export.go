@@ -57,8 +57,8 @@ func (g *Gateway) getExport(ctx context.Context, in *aws.GetExportInput) (*aws.G
 		return nil, badRequest("Invalid media type specified: %s. Valid options are application/json, application/yaml", *in.Accepts)
 	}
 	s := scopeOf(ctx)
-	e.Host = in.RestApiId + ".execute-api." + s.Region + ".amazonaws.com"
-	if err := g.deps.Store.View(ctx, func(r store.Reader) error { return g.fillExport(r, s, in, e) }); err != nil {
+	e.Host = executeHost(s, in.RestApiId)
+	if err := g.deps.Store.View(ctx, func(r store.Reader) error { return fillExport(r, s, in.RestApiId, in.StageName, e) }); err != nil {
 		return nil, err
 	}
 	body, err := write()
@@ -70,25 +70,30 @@ func (g *Gateway) getExport(ctx context.Context, in *aws.GetExportInput) (*aws.G
 	}, nil
 }
 
+// executeHost is the host of an API on AWS.
+func executeHost(s api.Scope, id string) string {
+	return id + ".execute-api." + s.Region + ".amazonaws.com"
+}
+
 // fillExport reads what is deployed to a stage.
-func (g *Gateway) fillExport(r store.Reader, s api.Scope, in *aws.GetExportInput, e *openapi.Export) error {
-	a, err := loadAPI(r, s, in.RestApiId)
+func fillExport(r store.Reader, s api.Scope, id, stage string, e *openapi.Export) error {
+	a, err := loadAPI(r, s, id)
 	if err != nil {
 		return err
 	}
 	e.API = &a
-	st, err := loadStage(r, s, in.RestApiId, in.StageName)
+	st, err := loadStage(r, s, id, stage)
 	if err != nil {
 		return err
 	}
-	d, err := loadDeployment(r, s, in.RestApiId, text(st.DeploymentId))
+	d, err := loadDeployment(r, s, id, text(st.DeploymentId))
 	if err != nil {
 		return err
 	}
-	if e.Tree, err = api.LoadTree(r, s, in.RestApiId, d.Tree); err != nil || text(st.DocumentationVersion) == "" {
+	if e.Tree, err = api.LoadTree(r, s, id, d.Tree); err != nil || text(st.DocumentationVersion) == "" {
 		return err
 	}
-	v, ok, err := record.Get[api.DocumentationVersion](r, s.Version(in.RestApiId, *st.DocumentationVersion))
+	v, ok, err := record.Get[api.DocumentationVersion](r, s.Version(id, *st.DocumentationVersion))
 	if ok {
 		e.Documentation = &v
 	}

@@ -123,6 +123,17 @@ func (g *Gateway) resources() []service.ResourceType {
 					return service.Identifier{p.ApiId, value(v.ModelId)}
 				}), ListBy: []string{"ApiId"},
 		}),
+		service.NewResourceType("AWS::ApiGatewayV2::PortalProduct", service.ResourceSpec[productProperties]{
+			Attributes: []string{"LastModified", "PortalProductArn", "PortalProductId"}, Create: g.createProductResource, Update: g.updateProductResource, Delete: g.deleteProductResource,
+			Identifier: []string{"PortalProductArn"}, Read: g.readProductResource, Missing: []string{codeMissing},
+			List: pages(g, "ListPortalProducts", func(_ *productProperties, next *string) any { return &api.ListPortalProductsInput{NextToken: next} },
+				func(o *api.ListPortalProductsOutput) ([]api.PortalProductSummary, *string) {
+					return o.Items, o.NextToken
+				},
+				func(_ *productProperties, v *api.PortalProductSummary) service.Identifier {
+					return service.Identifier{v.PortalProductArn}
+				}),
+		}),
 		service.NewResourceType("AWS::ApiGatewayV2::Route", service.ResourceSpec[routeProperties]{
 			Attributes: []string{"RouteId"}, Create: g.createRouteResource, Update: g.updateRouteResource, Delete: g.deleteRouteResource,
 			Identifier: []string{"ApiId", "RouteId"}, Read: g.readRouteResource, Missing: []string{codeMissing},

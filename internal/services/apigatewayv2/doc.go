@@ -18,6 +18,8 @@
 // the start, as connections of a run that crashed. Messages of the management API come in under a stage's path and go through the door with the
 // stage in their context.
 //
+// Portals, sites about REST APIs, are of package portal.
+//
 // # Keys
 //
 //	apigatewayv2/<account>/<region>/a/<api>            API record
@@ -31,6 +33,6 @@
 //
 // # What it is not
 //
-// Portals and their products have no handlers: they are hosted pages. Load balancers and Cloud Map services as private integrations, client certificates
+// Load balancers and Cloud Map services as private integrations, client certificates
 // and execution logs are refused by name, and so are first-class integrations with services that Lambent does not have.
 package apigatewayv2

@@ -81,7 +81,7 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 
 // options are what a gateway shares with others, with functions of a test.
 func options(f port.Functions, d *domain.Domains) Options {
-	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Domains: d}
+	return Options{Functions: &backend.Functions{Direct: f}, Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000}), Reach: &reach.Policy{Private: true}, Domains: d, APIs: pets{}}
 }
 
 // run starts a gateway behind a real listener.

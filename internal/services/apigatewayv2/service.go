@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	"lambent.dev/lambent/internal/gateway/trace"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/services/apigatewayv2/portal"
 	"lambent.dev/lambent/internal/services/apigatewayv2/socket"
 	"lambent.dev/lambent/internal/store/memo"
 )
@@ -39,6 +42,8 @@ type Options struct {
 	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Calls is the AWS API plane, for calls about connections.
 	Calls http.Handler
+	// APIs describes REST APIs for portals.
+	APIs port.RESTAPIs
 }
 
 // Gateway is the service: its dependencies, the open connections of this process, and caches that can be dropped at any time.
@@ -149,12 +154,16 @@ func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 		UntagResource:               g.untagResource,
 		GetTags:                     g.getTags,
 	}
+	portals := portal.New(deps, portal.Options{APIs: o.APIs})
+	portals.Handle(&h)
+	rules := access()
+	maps.Copy(rules, portals.Access())
 	plane := &plane{gateway: g}
 	g.options.Domains.Register(planeName, plane)
 	gateway = service.Service{
 		API:        api.API,
 		Operations: h.Bindings(),
-		Access:     access(),
+		Access:     rules,
 		Resources:  g.resources(),
 		Start:      g.start,
 		Close:      g.close,

@@ -7,6 +7,7 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/services/apigatewayv2/portal"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -21,8 +22,11 @@ type tagged struct {
 	save func(tx store.Txn, tags map[string]string) error
 }
 
-// findTagged returns what an ARN of the form arn:aws:apigateway:<region>::/<path> names.
+// findTagged returns what an ARN of the form arn:aws:apigateway:<region>::/<path> names. Those of portals and their products have an account.
 func findTagged(r store.Reader, s scope, arn string) (tagged, error) {
+	if tags, save, ok, err := portal.Tagged(r, portal.Scope{Account: s.account, Region: s.region}, arn); ok {
+		return tagged{tags, save}, err
+	}
 	_, path, _ := strings.Cut(arn, "::/")
 	switch parts := strings.Split(path, "/"); {
 	case len(parts) == 2 && parts[0] == "apis":
@@ -50,7 +54,7 @@ func findTagged(r store.Reader, s scope, arn string) (tagged, error) {
 			return domain.Save(tx, domain.Scope{Account: s.account, Region: s.region}, &n)
 		}}, err
 	}
-	return tagged{}, badRequest("Invalid resource ARN %s: give the ARN of an API, a stage, a custom domain name or a VPC link.", arn)
+	return tagged{}, badRequest("Invalid resource ARN %s: give the ARN of an API, a stage, a custom domain name, a VPC link, a portal or a portal product.", arn)
 }
 
 // editTags runs fn on the tags of what arn names.

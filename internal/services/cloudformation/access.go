@@ -46,6 +46,11 @@ func access() map[string]service.Access {
 		"ListStacks":                  service.OnAny("cloudformation:ListStacks"),
 		"ListExports":                 service.OnAny("cloudformation:ListExports"),
 		"ListImports":                 service.OnAny("cloudformation:ListImports"),
+		"CreateStackRefactor":         service.OnAny("cloudformation:CreateStackRefactor"),
+		"DescribeStackRefactor":       service.OnAny("cloudformation:DescribeStackRefactor"),
+		"ExecuteStackRefactor":        service.OnAny("cloudformation:ExecuteStackRefactor"),
+		"ListStackRefactors":          service.OnAny("cloudformation:ListStackRefactors"),
+		"ListStackRefactorActions":    service.OnAny("cloudformation:ListStackRefactorActions"),
 	})
 	return all
 }

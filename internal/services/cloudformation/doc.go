@@ -26,6 +26,7 @@
 //	instance set-id account region      [instanceRecord]
 //	setoperation set-id operation-id    [setOperationRecord], the last [keptOperations]
 //	setresult set-id operation-id account region   [setResultRecord], a step of the operation
+//	refactor refactor-id                [refactorRecord], the last [keptRefactors]
 //	ran operation-id                    the id of the stack of an operation, for its events
 //	cancel operation-id                 there when the operation was cancelled
 //	watch alarm stack-id                the id of the operation that the alarm ends when it goes off
@@ -46,12 +47,17 @@
 // What happens within a step is a stack's own operation with its own journal. It carries the id of the set's operation as its token, so that a step that is repeated after a crash finds
 // what it did: it asks for a stack's operation once (ADR 0139). The calls are those of the execution role of the stack's account, which the administration role assumes.
 //
+// # Stack refactors
+//
+// A refactor is planned when it is created: which resource goes where, and that no property changes by it. Its execution moves the rows of the resources, the templates, the outputs and the exports
+// of all its stacks in one transaction, so that no crash leaves a resource in two stacks or in none. In the same transaction an update of each stack begins, which gives what was moved its new tags (ADR 0167).
+//
 // # Secrets
 //
 // Rows keep dynamic references as they stand in the template. Their values are read when a resource type is called, as the principal that deploys.
 //
 // # What it deliberately is not
 //
-// Stack sets of an organisation (SERVICE_MANAGED) are refused by name: the accounts of this platform form none. So are rollback triggers, the registry of
-// extensions, stack refactors and generated templates.
+// Stack sets of an organisation (SERVICE_MANAGED) are refused by name: the accounts of this platform form none. So are the registry of
+// extensions and generated templates.
 package cloudformation

@@ -121,6 +121,11 @@ func (j *journal) status(tx store.Txn, op operationRecord, v deploy.Save, import
 			return err
 		}
 	}
+	if v.Operation.Phase == deploy.Done && op.Deployment.Refactor != "" {
+		if err := refactored(tx, j.p, op.Deployment.Refactor, st); err != nil {
+			return err
+		}
+	}
 	if v.Operation.Phase == deploy.Done {
 		tx.Delete(j.p.cancel(v.Operation.ID))
 		tx.Delete(j.p.alarmed(v.Operation.ID))

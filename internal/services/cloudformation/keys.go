@@ -75,6 +75,7 @@ func (p place) setResult(set, operation string, t setTarget) key.Key {
 	return p.setResults(set, operation).Str(t.Account).Str(t.Region)
 }
 func (p place) ran(operation string) key.Key  { return p.base("ran").Str(operation) }
+func (p place) refactor(id string) key.Key    { return p.base("refactor").Str(id) }
 func (p place) export(name string) key.Key    { return p.base("export").Str(name) }
 func (p place) importers(name string) key.Key { return p.base("import").Str(name) }
 func (p place) importer(name, stack string) key.Key {

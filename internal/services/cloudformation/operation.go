@@ -37,44 +37,49 @@ func (s *Service) start(ctx context.Context, stackID string, d deployment, token
 				return err
 			}
 		}
-		st, err := lookup(tx, p, stackID)
-		if err != nil {
-			return err
-		}
-		if d.Kind == deploy.Update || d.Kind == deploy.Import && st.TemplateID != "" {
-			if err := updatable(st); err != nil {
-				return err
-			}
-			st.Updated = s.Clock.Now()
-		} else if st.Status != "" && st.Status != "REVIEW_IN_PROGRESS" {
-			return invalid("Stack:%s is in %s state and can not be created.", st.ID, st.Status)
-		}
-		if err := and(tx, p, st); err != nil {
-			return err
-		}
-		if d.SetPolicy != nil {
-			st.Policy = *d.SetPolicy
-		}
-		if d.Notify != nil {
-			st.Notify = &notifyRecord{Topics: d.Notify, As: service.RequestFrom(ctx).Principal}
-		}
-		st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
-		op := operationRecord{
-			Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate, Imports: d.Imports},
-			Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
-		}
-		if d.Kind != deploy.Import {
-			st.Rollback = d.Rollback.over(st.Rollback)
-			if op.Rollback = st.Rollback; op.Rollback != nil {
-				op.Rollback.watch(tx, p, st.ID, id)
-			}
-		}
-		if d.Timeout > 0 {
-			op.Deadline = s.Clock.Now().Add(time.Duration(d.Timeout) * time.Minute)
-			st.Timeout = d.Timeout
-		}
-		return s.enqueue(tx, p, st, op)
+		return s.startIn(ctx, tx, p, stackID, id, d, token, keep, and)
 	})
+}
+
+// startIn is the part of [Service.start] within a transaction; id is the operation's.
+func (s *Service) startIn(ctx context.Context, tx store.Txn, p place, stackID, id string, d deployment, token string, keep bool, and func(tx store.Txn, p place, stack *stackRecord) error) error {
+	st, err := lookup(tx, p, stackID)
+	if err != nil {
+		return err
+	}
+	if d.Kind == deploy.Update || d.Kind == deploy.Import && st.TemplateID != "" {
+		if err := updatable(st); err != nil {
+			return err
+		}
+		st.Updated = s.Clock.Now()
+	} else if st.Status != "" && st.Status != "REVIEW_IN_PROGRESS" {
+		return invalid("Stack:%s is in %s state and can not be created.", st.ID, st.Status)
+	}
+	if err := and(tx, p, st); err != nil {
+		return err
+	}
+	if d.SetPolicy != nil {
+		st.Policy = *d.SetPolicy
+	}
+	if d.Notify != nil {
+		st.Notify = &notifyRecord{Topics: d.Notify, As: service.RequestFrom(ctx).Principal}
+	}
+	st.DisableRollback = keep || d.OnFailure == "DO_NOTHING"
+	op := operationRecord{
+		Operation: deploy.Operation{ID: id, Kind: d.Kind, Phase: deploy.Forward, KeepOnFailure: st.DisableRollback, RetainExceptOnCreate: d.RetainExceptOnCreate, Imports: d.Imports},
+		Token:     token, Deployment: d, Principal: service.RequestFrom(ctx).Principal,
+	}
+	if d.Kind != deploy.Import {
+		st.Rollback = d.Rollback.over(st.Rollback)
+		if op.Rollback = st.Rollback; op.Rollback != nil {
+			op.Rollback.watch(tx, p, st.ID, id)
+		}
+	}
+	if d.Timeout > 0 {
+		op.Deadline = s.Clock.Now().Add(time.Duration(d.Timeout) * time.Minute)
+		st.Timeout = d.Timeout
+	}
+	return s.enqueue(tx, p, st, op)
 }
 
 // startDelete makes the removal of a stack durable.

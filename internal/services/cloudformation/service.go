@@ -72,6 +72,8 @@ func New(deps service.Deps, options Options) (service.Service, *Service) {
 		DescribeStackDriftDetectionStatus: s.describeStackDriftDetectionStatus, DescribeStackResourceDrifts: s.describeStackResourceDrifts,
 		DescribeAccountLimits: s.describeAccountLimits,
 		ListExports:           s.listExports, ListImports: s.listImports,
+		CreateStackRefactor: s.createStackRefactor, DescribeStackRefactor: s.describeStackRefactor, ExecuteStackRefactor: s.executeStackRefactor,
+		ListStackRefactors: s.listStackRefactors, ListStackRefactorActions: s.listStackRefactorActions,
 		CreateStackSet: s.createStackSet, UpdateStackSet: s.updateStackSet, DeleteStackSet: s.deleteStackSet, DescribeStackSet: s.describeStackSet, ListStackSets: s.listStackSets,
 		CreateStackInstances: s.createStackInstances, UpdateStackInstances: s.updateStackInstances, DeleteStackInstances: s.deleteStackInstances,
 		DescribeStackInstance: s.describeStackInstance, ListStackInstances: s.listStackInstances, ListStackInstanceResourceDrifts: s.listStackInstanceResourceDrifts,

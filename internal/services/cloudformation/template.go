@@ -172,6 +172,8 @@ type proposal struct {
 	missing []string
 	// outputs tells that the stack's outputs differ.
 	outputs bool
+	// live is what was found of the resources as they are; nil when nobody asked.
+	live map[string]liveRecord
 }
 
 type request struct {
@@ -187,90 +189,24 @@ type request struct {
 	resourceTypes []string
 	// notify are the topics that the call names; nil leaves those of the stack.
 	notify []string
+	// revert asks to put back what was changed beside the stack.
+	revert bool
 }
 
 // propose reads the template and the values of a request and plans it against the stack, which is nil for a new one.
 func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, stackID, stackName string) (*proposal, error) {
-	text, err := s.text(ctx, q.body, q.location)
+	p, target, err := s.draft(ctx, q, stack, stackID, stackName, nil)
 	if err != nil {
 		return nil, err
-	}
-	if q.usePrevious {
-		if text != "" || stack == nil || stack.TemplateID == "" {
-			return nil, invalid("UsePreviousTemplate needs a stack that has a template, and neither TemplateBody nor TemplateURL")
-		}
-		if text, err = s.storedTemplate(ctx, stack.TemplateID, "Original"); err != nil {
-			return nil, err
-		}
-	}
-	if text == "" {
-		return nil, invalid("Either Template URL or Template Body must be specified.")
-	}
-	given, err := values(q.parameters, stack)
-	if err != nil {
-		return nil, err
-	}
-	p := &proposal{text: text}
-	env := s.env(ctx, stackID, stackName, nil)
-	p.expanded, err = s.expand(ctx, text, given, env, func(e *expanded) error {
-		if q.direct && e.macros && !slices.Contains(q.capabilities, "CAPABILITY_AUTO_EXPAND") {
-			return lacking([]string{"CAPABILITY_AUTO_EXPAND"})
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := p.expanded.checkCapabilities(q.capabilities, q.direct); err != nil {
-		return nil, err
-	}
-	t := p.expanded.template
-	if err := checkTypes(t, q.resourceTypes); err != nil {
-		return nil, err
-	}
-	stored := map[string]string{}
-	resolved, err := t.Values(given, s.stored(ctx, t, stored))
-	if err != nil {
-		return nil, visible(err)
-	}
-	if err := s.checkExist(ctx, t, resolved); err != nil {
-		return nil, err
-	}
-	p.deployment = deployment{
-		Kind: q.kind, Description: t.Description, Parameters: parameterRecords(t, given, stored), Capabilities: q.capabilities,
-		RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags), Expanded: len(p.expanded.transforms) > 0 || p.expanded.macros,
-	}
-	if q.tags == nil && stack != nil {
-		p.deployment.Tags = stack.Tags
-	}
-	if q.roleARN == "" && stack != nil {
-		p.deployment.RoleARN = stack.RoleARN
-	}
-	if err := s.checkRole(ctx, q.roleARN); err != nil {
-		return nil, err
-	}
-	env.Template, env.Parameters = t, resolved
-	if !q.direct {
-		env.Import = p.lenientImport(env.Import)
-	}
-	env.Notifications = q.notify
-	if q.notify == nil && stack != nil {
-		env.Notifications = stack.topics()
-	}
-	if err := env.CheckRules(); err != nil {
-		return nil, visible(err)
-	}
-	as, err := s.deployStack(stackID, stackName, p.deployment.Tags)
-	if err != nil {
-		return nil, err
-	}
-	target, err := deploy.NewTarget(env, s.types(), as)
-	if err != nil {
-		return nil, visible(err)
 	}
 	rows := map[string]*deploy.Resource{}
 	if stack != nil {
 		if rows, err = s.rows(ctx, stack.ID); err != nil {
+			return nil, err
+		}
+	}
+	if q.revert {
+		if err := s.readLive(ctx, p, stack, rows); err != nil {
 			return nil, err
 		}
 	}
@@ -281,8 +217,106 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	if p.plan, err = target.Plan(rows, past); err != nil {
 		return nil, visible(err)
 	}
+	p.sync(rows)
 	p.outputs = stack != nil && !slices.Equal(stack.Outputs, p.plan.Outputs)
 	return p, nil
+}
+
+// draft reads the template and the values of a request; the proposal lacks its plan. stack is nil for a new one. imports, when not nil, finds exports instead of the store.
+func (s *Service) draft(
+	ctx context.Context, q request, stack *stackRecord, stackID, stackName string, imports func(name string) (string, error),
+) (*proposal, *deploy.Target, error) {
+	text, err := s.requested(ctx, q, stack)
+	if err != nil {
+		return nil, nil, err
+	}
+	given, err := values(q.parameters, stack)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &proposal{text: text}
+	env := s.env(ctx, stackID, stackName, nil)
+	if imports != nil {
+		env.Import = imports
+	}
+	p.expanded, err = s.expand(ctx, text, given, env, func(e *expanded) error {
+		if q.direct && e.macros && !slices.Contains(q.capabilities, "CAPABILITY_AUTO_EXPAND") {
+			return lacking([]string{"CAPABILITY_AUTO_EXPAND"})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.expanded.checkCapabilities(q.capabilities, q.direct); err != nil {
+		return nil, nil, err
+	}
+	t := p.expanded.template
+	if err := checkTypes(t, q.resourceTypes); err != nil {
+		return nil, nil, err
+	}
+	stored := map[string]string{}
+	resolved, err := t.Values(given, s.stored(ctx, t, stored))
+	if err != nil {
+		return nil, nil, visible(err)
+	}
+	if err := s.checkExist(ctx, t, resolved); err != nil {
+		return nil, nil, err
+	}
+	p.deployment = q.deployment(p.expanded, parameterRecords(t, given, stored), stack)
+	if err := s.checkRole(ctx, q.roleARN); err != nil {
+		return nil, nil, err
+	}
+	env.Template, env.Parameters = t, resolved
+	if !q.direct {
+		env.Import = p.lenientImport(env.Import)
+	}
+	env.Notifications = q.notify
+	if q.notify == nil && stack != nil {
+		env.Notifications = stack.topics()
+	}
+	if err := env.CheckRules(); err != nil {
+		return nil, nil, visible(err)
+	}
+	as, err := s.deployStack(stackID, stackName, p.deployment.Tags)
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := deploy.NewTarget(env, s.types(), as)
+	return p, target, visible(err)
+}
+
+// requested returns the text of the template that a request brings or means.
+func (s *Service) requested(ctx context.Context, q request, stack *stackRecord) (string, error) {
+	text, err := s.text(ctx, q.body, q.location)
+	if err != nil {
+		return "", err
+	}
+	if q.usePrevious {
+		if text != "" || stack == nil || stack.TemplateID == "" {
+			return "", invalid("UsePreviousTemplate needs a stack that has a template, and neither TemplateBody nor TemplateURL")
+		}
+		return s.storedTemplate(ctx, stack.TemplateID, "Original")
+	}
+	if text == "" {
+		return "", invalid("Either Template URL or Template Body must be specified.")
+	}
+	return text, nil
+}
+
+// deployment returns what a request wants a stack to become; what it does not say stays as the stack has it.
+func (q *request) deployment(e *expanded, parameters []parameterRecord, stack *stackRecord) deployment {
+	d := deployment{
+		Kind: q.kind, Description: e.template.Description, Parameters: parameters, Capabilities: q.capabilities,
+		RoleARN: q.roleARN, OnFailure: q.onFailure, Tags: tagMap(q.tags), Expanded: len(e.transforms) > 0 || e.macros,
+	}
+	if q.tags == nil && stack != nil {
+		d.Tags = stack.Tags
+	}
+	if q.roleARN == "" && stack != nil {
+		d.RoleARN = stack.RoleARN
+	}
+	return d
 }
 
 // lenientImport notes exports that are missing instead of failing.

@@ -106,6 +106,22 @@ func (l *Logs) access() map[string]service.Access {
 		"PutQueryDefinition":       service.OnAny("logs:PutQueryDefinition"),
 		"DescribeQueryDefinitions": service.OnAny("logs:DescribeQueryDefinitions"),
 		"DeleteQueryDefinition":    service.OnAny("logs:DeleteQueryDefinition"),
+		"CreateScheduledQuery": service.On("logs:CreateScheduledQuery", func(ctx context.Context, _ *api.CreateScheduledQueryInput) string {
+			return scheduledQueryARN(scopeOf(ctx), "*")
+		}),
+		"GetScheduledQuery": service.OnAll("logs:GetScheduledQuery", func(ctx context.Context, in *api.GetScheduledQueryInput) ([]service.Target, error) {
+			return l.scheduledTarget(ctx, in.Identifier)
+		}),
+		"GetScheduledQueryHistory": service.OnAll("logs:GetScheduledQueryHistory", func(ctx context.Context, in *api.GetScheduledQueryHistoryInput) ([]service.Target, error) {
+			return l.scheduledTarget(ctx, in.Identifier)
+		}),
+		"UpdateScheduledQuery": service.OnAll("logs:UpdateScheduledQuery", func(ctx context.Context, in *api.UpdateScheduledQueryInput) ([]service.Target, error) {
+			return l.scheduledTarget(ctx, in.Identifier)
+		}),
+		"DeleteScheduledQuery": service.OnAll("logs:DeleteScheduledQuery", func(ctx context.Context, in *api.DeleteScheduledQueryInput) ([]service.Target, error) {
+			return l.scheduledTarget(ctx, in.Identifier)
+		}),
+		"ListScheduledQueries": service.OnAny("logs:ListScheduledQueries"),
 		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
 			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
 		}),

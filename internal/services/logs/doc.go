@@ -17,6 +17,9 @@
 //	logs/<account>/<region>/ra/<id>                                mark of a query that has not ended
 //	logs/<account>/<region>/rp/<id>/<n>                            part of a query's result
 //	logs/<account>/<region>/q/<id>                                 query definition
+//	logs/<account>/<region>/sq/<name>                              scheduled query
+//	logs/<account>/<region>/si/<id>                                name of the scheduled query with an id
+//	logs/<account>/<region>/sh/<id>/<time>                         run of a scheduled query, at a time in Unix seconds
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
@@ -53,7 +56,10 @@
 // A query of Logs Insights ([lambent.dev/lambent/internal/services/logs/insights]) is a durable job: it begins anew after a crash, and its result is kept for seven days. It reads the events of its groups
 // a part at a time, and sees in between whether it was stopped.
 //
+// An enabled scheduled query has one named job, which waits for its next time. When it is due, one commit holds the run, the job that begins it and the job of the time after that; the query
+// itself is an ordinary one, started through the door as the query's role. When it ends, a job writes its result to the bucket and tells the default event bus.
+//
 // # What it is not
 //
-// Anomaly detection, deliveries and scheduled queries have no handler. Query definitions are kept, and their text is not looked into.
+// Anomaly detection and deliveries have no handler. Query definitions are kept, and their text is not looked into.
 package logs

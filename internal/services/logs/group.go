@@ -227,7 +227,7 @@ func tooManyTags(what string) error {
 	return service.Errorf("TooManyTagsException", "A %s has at most %d tags.", what, maxTags)
 }
 
-// changeTags changes the tags of a group or a destination.
+// changeTags changes the tags of a group, a destination or a scheduled query.
 func (l *Logs) changeTags(ctx context.Context, resource string, change func(tags map[string]string)) error {
 	apply := func(what string, tags *map[string]string) error {
 		changed := maps.Clone(*tags)
@@ -242,6 +242,9 @@ func (l *Logs) changeTags(ctx context.Context, resource string, change func(tags
 	}
 	if _, name, ok := destinationOf(resource); ok {
 		return l.changeDestination(ctx, name, func(d *destination) error { return apply("destination", &d.Tags) })
+	}
+	if _, ok := scheduledQueryID(resource); ok {
+		return l.changeScheduledTags(ctx, resource, apply)
 	}
 	return l.changeGroup(ctx, resource, func(_ store.Txn, _ scope, g *group) error { return apply("log group", &g.Tags) })
 }
@@ -266,6 +269,11 @@ func (l *Logs) listTagsForResource(ctx context.Context, in *api.ListTagsForResou
 		if _, name, ok := destinationOf(in.ResourceArn); ok {
 			d, err := getDestination(r, scopeOf(ctx), name)
 			maps.Copy(out.Tags, d.Tags)
+			return err
+		}
+		if _, ok := scheduledQueryID(in.ResourceArn); ok {
+			q, err := getScheduledQuery(r, scopeOf(ctx), in.ResourceArn)
+			maps.Copy(out.Tags, q.Tags)
 			return err
 		}
 		g, err := getGroup(r, scopeOf(ctx), in.ResourceArn)

@@ -37,6 +37,12 @@ func (s scope) activeQuery(id string) key.Key      { return s.activeQueries().St
 func (s scope) queryParts(id string) key.Key       { return s.root("rp").Str(id) }
 func (s scope) queryPart(id string, n int) key.Key { return s.queryParts(id).Uint(uint64(n)) }
 
+func (s scope) scheduledQueries() key.Key            { return s.root("sq") }
+func (s scope) scheduledQuery(name string) key.Key   { return s.scheduledQueries().Str(name) }
+func (s scope) scheduledQueryName(id string) key.Key { return s.root("si").Str(id) }
+func (s scope) scheduledRuns(id string) key.Key      { return s.root("sh").Str(id) }
+func (s scope) scheduledRun(id runID) key.Key        { return s.scheduledRuns(id.Schedule).Int(id.At) }
+
 func (s scope) queryDefinitions() key.Key         { return s.root("q") }
 func (s scope) queryDefinition(id string) key.Key { return s.queryDefinitions().Str(id) }
 

@@ -53,6 +53,7 @@ type query struct {
 	Duration   int64 // milliseconds, once it has ended
 	Parts      int   // of the result
 	Statistics queryStatistics
+	Run        *runID `json:",omitempty"` // of the scheduled query that started it
 }
 
 // queryStatistics is what a query looked at and found.
@@ -66,8 +67,12 @@ func (l *Logs) startQuery(ctx context.Context, in *api.StartQueryInput) (*api.St
 	if err != nil {
 		return nil, err
 	}
+	q.scheduled(ctx)
 	s := scopeOf(ctx)
 	err = l.deps.Store.Update(ctx, func(tx store.Txn) error {
+		if there, err := record.Has(tx, s.query(q.ID)); err != nil || there {
+			return err // a run of a scheduled query begins once, however often it is tried
+		}
 		for _, name := range q.Groups {
 			if _, err := getGroup(tx, s, name); err != nil {
 				return err
@@ -174,6 +179,11 @@ func (l *Logs) endQuery(tx store.Txn, s scope, q *query, status string) error {
 	tx.Delete(s.activeQuery(q.ID))
 	if err := record.Set(tx, s.query(q.ID), q); err != nil {
 		return err
+	}
+	if q.Run != nil {
+		if err := events.Enqueue(tx, events.Job{Kind: resultKind, Payload: q.Run.payload(s)}); err != nil {
+			return err
+		}
 	}
 	return events.Enqueue(tx, events.Job{Kind: forgetKind, Payload: key.New(s.account, s.region, q.ID), NotBefore: l.deps.Clock.Now().Add(keepQueries)})
 }

@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"slices"
+
 	api "lambent.dev/lambent/internal/awsapi/logs"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/events"
@@ -82,6 +84,12 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		PutQueryDefinition:          l.putQueryDefinition,
 		DescribeQueryDefinitions:    l.describeQueryDefinitions,
 		DeleteQueryDefinition:       l.deleteQueryDefinition,
+		CreateScheduledQuery:        l.createScheduledQuery,
+		GetScheduledQuery:           l.getScheduledQuery,
+		GetScheduledQueryHistory:    l.getScheduledQueryHistory,
+		ListScheduledQueries:        l.listScheduledQueries,
+		UpdateScheduledQuery:        l.updateScheduledQuery,
+		DeleteScheduledQuery:        l.deleteScheduledQuery,
 	}
 	return service.Service{
 		API:            api.API,
@@ -89,7 +97,7 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		Access:         l.access(),
 		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
 		Resources:      l.resources(),
-		Jobs:           append(l.queryJobs(), events.Kind{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind()),
+		Jobs:           slices.Concat(l.queryJobs(), l.scheduledJobs(), []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind()}),
 		Start:          l.sink.start,
 		Close:          l.sink.close,
 	}, l

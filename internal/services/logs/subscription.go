@@ -314,7 +314,7 @@ func pack(body []byte) []byte {
 
 // dropped tells the operator of deliveries that were given up.
 func (l *Logs) dropped(ctx context.Context, _ store.Txn, m *deliver.Message, attempts int, cause error) error {
-	l.deps.Log.WarnContext(ctx, "log events could not be delivered to the destination of a subscription filter", slog.String("source", m.From.ARN),
+	l.deps.Log.WarnContext(ctx, "log events or the news of a scheduled query could not be delivered", slog.String("source", m.From.ARN),
 		slog.String("destination", m.Target), slog.Int("attempts", attempts), slog.Any("error", cause))
 	return nil
 }
