@@ -88,6 +88,15 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	} else if !fresh && len(c.Changes) == 0 && !proposal.outputs {
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", noChanges
 	}
+	var said []resultRecord
+	if c.Status != "FAILED" {
+		if said, refused, err = s.askAboutChangeSet(ctx, &c, proposal); err != nil {
+			return nil, err
+		}
+		if refused != "" {
+			c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", refused
+		}
+	}
 	if len(proposal.missing) > 0 {
 		c.Warning = warnMissing(c.Changes, proposal.missing)
 	}
@@ -104,6 +113,11 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 				return err
 			}
 			if err := s.addStackEvent(tx, p, stack, initiated, deref(in.ClientToken), s.Clock.Now().Truncate(time.Millisecond)); err != nil {
+				return err
+			}
+		}
+		for _, v := range said {
+			if err := putResult(tx, p, v); err != nil {
 				return err
 			}
 		}

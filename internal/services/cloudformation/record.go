@@ -109,6 +109,8 @@ type operationRecord struct {
 	Notify     *notifyRecord `json:",omitempty"`
 	// Entry is how the operation is shown.
 	Entry operationEntry `json:",omitzero"`
+	// Hooked tells that the hooks of the stack allowed the operation.
+	Hooked bool `json:",omitempty"`
 	// Deadline is when the operation fails if it still goes on; zero is never.
 	Deadline time.Time `json:",omitzero"`
 	// Rollback has the alarms that undo the operation; nil without any.
@@ -121,6 +123,7 @@ type eventRecord struct {
 	ID, LogicalID, PhysicalID, Type, Status, Reason, Properties, Token string
 	Time                                                               time.Time
 	Operation                                                          operationEntry `json:",omitzero"`
+	Hook                                                               *deploy.Hook   `json:",omitempty"`
 }
 
 // operationEntry names an operation on a stack and its type, such as CREATE_STACK.

@@ -368,13 +368,18 @@ func readPast(text string, parameters []parameterRecord) *deploy.Past {
 }
 
 func (s *Service) checkRole(ctx context.Context, role string) error {
+	return s.checkRoleFor(ctx, role, stackService)
+}
+
+// checkRoleFor refuses a role that the caller may not pass to a service.
+func (s *Service) checkRoleFor(ctx context.Context, role, to string) error {
 	if role == "" {
 		return nil
 	}
 	if s.options.Roles == nil {
 		return unsupported("CreateChangeSet", "RoleARN")
 	}
-	err := s.options.Roles.CheckPassRole(ctx, role, stackService)
+	err := s.options.Roles.CheckPassRole(ctx, role, to)
 	if errors.Is(err, port.ErrUntrusted) {
 		return &service.Error{Code: "ValidationError", Status: 400, Message: "Role " + role + " is invalid or cannot be assumed", Err: err}
 	}
