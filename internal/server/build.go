@@ -95,7 +95,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Secrets: secrets, Caller: s.caller, Transport: endpoints})
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender, issuers)
-	httpAPIs, connections := gate.httpAPIs(p, s)
+	httpAPIs, connections := gate.httpAPIs(p, s, objects, endpoints)
 	stackService, stacks := cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles})
 	services = []service.Service{
 		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, cloudwatch.Options{Sender: sender, Watchers: []port.AlarmWatcher{deployments, stacks}}), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),
