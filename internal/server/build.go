@@ -110,7 +110,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretService,
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
-		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
+		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles, Hooks: stacks}),
 		stackService,
 	}
 	return services, nil

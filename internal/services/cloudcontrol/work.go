@@ -140,33 +140,41 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	defer stop()
 	s.running.Store(w.Token, stop)
 	defer s.running.Delete(w.Token)
-	var again bool
-	r, err := s.change(ctx, w.Token, func(r *requestRecord) error {
-		again = r.Begun
-		r.Begun = r.Begun || !r.ended()
-		return nil
-	})
+	r, err := s.request(ctx, w.Token)
 	if err != nil {
 		return service.Unless(err, "RequestTokenNotFoundException")
 	}
+	if r.Operation == "DELETE" {
+		within = store.MakingRoom(within)
+	}
+	if within, err = s.asAsker(within, r); err != nil {
+		if refused := (*service.Error)(nil); errors.As(err, &refused) {
+			return s.end(ctx, r, r.Identifier, err)
+		}
+		return err
+	}
+	said, err := s.askHooks(within, r)
+	if ctx.Err() != nil || err != nil && within.Err() == nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	var again bool
+	r, err = s.change(ctx, w.Token, func(r *requestRecord) error {
+		again = r.Begun
+		if said != nil {
+			r.Hooks = said
+		}
+		r.Begun = r.Begun || !r.ended() && forbidden(r.Hooks) == nil
+		return nil
+	})
 	switch {
+	case err != nil:
+		return service.Unless(err, "RequestTokenNotFoundException")
 	case r.ended():
 		return nil
 	case r.Status == cloudcontrol.OperationStatusCancelInProgress:
 		return s.end(ctx, r, r.Identifier, context.Canceled)
-	case r.Operation == "DELETE":
-		within = store.MakingRoom(within)
-	}
-	within = service.As(within, r.Principal)
-	if r.RoleARN != "" {
-		p, err := s.options.Roles.SessionForService(within, roleService, r.RoleARN, "AWSCloudControlAPI")
-		if refused := (*service.Error)(nil); errors.As(err, &refused) {
-			return s.end(ctx, r, r.Identifier, err)
-		}
-		if err != nil {
-			return err
-		}
-		within = service.As(within, p)
+	case !r.Begun:
+		return s.end(ctx, r, r.Identifier, forbidden(r.Hooks))
 	}
 	id, err := s.carryOut(within, r, again)
 	if ctx.Err() != nil {
@@ -179,6 +187,19 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		err = context.Canceled
 	}
 	return s.end(ctx, r, id, err)
+}
+
+// asAsker returns a context of calls by the role of a request that is to be carried out, or by whoever asked for it.
+func (s *Service) asAsker(ctx context.Context, r *requestRecord) (context.Context, error) {
+	ctx = service.As(ctx, r.Principal)
+	if r.RoleARN == "" || r.Status != cloudcontrol.OperationStatusInProgress {
+		return ctx, nil
+	}
+	p, err := s.options.Roles.SessionForService(ctx, roleService, r.RoleARN, "AWSCloudControlAPI")
+	if err != nil {
+		return ctx, err
+	}
+	return service.As(ctx, p), nil
 }
 
 // end keeps how a request came out.
