@@ -15,8 +15,6 @@ func Instead(typ string) string {
 		return "an AWS::Lambda::Function with an AWS::Lambda::Url"
 	case "AWS::Lambda::WebFunctionRevision":
 		return "an AWS::Lambda::Version"
-	case "AWS::S3::StorageLens", "AWS::S3::StorageLensGroup":
-		return "`lambent s3 du`, which tells how much each bucket holds"
 	}
 	return ""
 }
