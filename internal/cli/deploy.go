@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/rand"
@@ -375,7 +376,7 @@ func cause(e client.StackEvent, place func(logicalID string) string) string {
 
 // follow shows the events of a token until the stack's own last one; place tells where the template has a resource.
 func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string, place func(logicalID string) string, tree *term.Tree) error {
-	seen, reason := map[string]bool{}, ""
+	seen, refused, reason := map[string]bool{}, refusals{}, ""
 	for {
 		events, err := cl.StackEvents(ctx, stack, token)
 		if err != nil {
@@ -392,6 +393,7 @@ func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string
 				continue
 			}
 			seen[e.ID] = true
+			refused.explain(&e)
 			failed := strings.HasSuffix(e.Status, "_FAILED")
 			if failed && reason == "" && !strings.Contains(e.Reason, "cancelled") {
 				reason = cause(e, place)
@@ -404,13 +406,28 @@ func (a *app) follow(ctx context.Context, cl *client.Client, stack, token string
 				return nil
 			}
 			if reason == "" {
-				reason = e.Reason
+				reason = cmp.Or(e.Reason, refused[e.LogicalID])
 			}
 			return fmt.Errorf("the stack %s is now %s: %s", e.LogicalID, e.Status, reason)
 		}
 		if err := a.pause(ctx); err != nil {
 			return err
 		}
+	}
+}
+
+// refusals are what hooks said that forbid something, by logical id.
+type refusals map[string]string
+
+// explain keeps what a hook says, and adds it to the reason of what failed for it.
+func (r refusals) explain(e *client.StackEvent) {
+	switch no := e.HookStatus == "HOOK_COMPLETE_FAILED" || e.HookStatus == "HOOK_FAILED"; {
+	case no && e.HookMode == "WARN":
+		e.Reason = client.WarningMark + e.Hook + ": " + e.HookReason
+	case no:
+		r[e.LogicalID] = strings.TrimPrefix(r[e.LogicalID]+"; "+e.Hook+": "+e.HookReason, "; ")
+	case strings.HasSuffix(e.Status, "_FAILED") && r[e.LogicalID] != "":
+		e.Reason += ". " + r[e.LogicalID]
 	}
 }
 

@@ -48,6 +48,8 @@ type Message struct {
 	Retry *Retry `json:",omitempty"`
 	// DeadLetter is where a [Queue] sends the message when it gives it up.
 	DeadLetter *DeadLetter `json:",omitempty"`
+	// Report, when set, has the queue tell what becomes of the message ([Queue.Reported]), and with what it is told.
+	Report json.RawMessage `json:",omitempty"`
 	// Body is the message itself.
 	Body []byte `json:"-"`
 }

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"lambent.dev/lambent/internal/events"
@@ -30,6 +31,9 @@ type Queue struct {
 	// Dropped, when set, runs in the transaction that gives a message up, after attempts tries, with the last error. The message then goes
 	// to its dead-letter queue, when it has one.
 	Dropped func(ctx context.Context, tx store.Txn, m *Message, attempts int, cause error) error
+	// Reported, when set, is told of each try of a message that has a report: cause is nil when it was accepted, and the message is then gone in the same transaction; otherwise
+	// it is tried again.
+	Reported func(ctx context.Context, tx store.Txn, m *Message, attempt int, cause error) error
 }
 
 // Enqueue writes m in tx: it is delivered once tx is durable, at least once, and never when tx fails. It refuses a message of more than
@@ -73,7 +77,19 @@ func (q *Queue) handle(ctx context.Context, j events.Job) error {
 	if err != nil && (!Retryable(err) || m.Retry != nil && q.exhaustedBy(m.Retry, j) != "") {
 		return events.Permanent(err)
 	}
-	return err
+	if m.Report == nil || q.Reported == nil {
+		return err
+	}
+	return q.report(ctx, m, j.Attempt, err)
+}
+
+// report tells of a try that has not given the message up.
+func (q *Queue) report(ctx context.Context, m *Message, attempt int, cause error) error {
+	if cause == nil {
+		return events.Done(func(ctx context.Context, tx store.Txn) error { return q.Reported(ctx, tx, m, attempt, nil) })
+	}
+	err := q.Sender.store.Update(ctx, func(tx store.Txn) error { return q.Reported(ctx, tx, m, attempt, cause) })
+	return errors.Join(cause, err)
 }
 
 // The bounds that end the tries of a message, as dead-letter queues are told.

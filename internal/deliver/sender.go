@@ -13,6 +13,7 @@ import (
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store"
 )
 
 // Sender makes deliveries. It is safe for concurrent use.
@@ -21,12 +22,13 @@ type Sender struct {
 	roles   port.Roles
 	clock   clock.Clock
 	random  io.Reader
+	store   store.Store
 	baseURL string
 }
 
 // New returns a sender that calls through the door of d. Nil roles refuse messages that name a role.
 func New(d service.Deps, roles port.Roles) *Sender {
-	return &Sender{door: d.Door, roles: roles, clock: d.Clock, random: d.Random, baseURL: strings.TrimSuffix(d.BaseURL, "/")}
+	return &Sender{store: d.Store, door: d.Door, roles: roles, clock: d.Clock, random: d.Random, baseURL: strings.TrimSuffix(d.BaseURL, "/")}
 }
 
 // Send delivers m with one call and returns when the target has accepted it durably. [Retryable] tells what an error means.

@@ -15,6 +15,14 @@ func Instead(typ string) string {
 		return "an AWS::Lambda::Function with an AWS::Lambda::Url"
 	case "AWS::Lambda::WebFunctionRevision":
 		return "an AWS::Lambda::Version"
+	case "AWS::CloudFormation::GuardHook":
+		return "an AWS::CloudFormation::LambdaHook, whose function checks the same"
+	case "AWS::CloudFormation::HookVersion", "AWS::CloudFormation::HookDefaultVersion":
+		return "an AWS::CloudFormation::LambdaHook"
+	case "AWS::CloudFormation::ResourceVersion", "AWS::CloudFormation::ResourceDefaultVersion", "AWS::CloudFormation::Publisher", "AWS::CloudFormation::PublicTypeVersion":
+		return "an AWS::CloudFormation::CustomResource"
+	case "AWS::CloudFormation::ModuleVersion", "AWS::CloudFormation::ModuleDefaultVersion":
+		return "an AWS::CloudFormation::Stack"
 	}
 	return ""
 }

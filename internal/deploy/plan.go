@@ -20,6 +20,8 @@ const (
 	Remove Action = "Remove"
 	// Take is the import of a resource that exists already.
 	Take Action = "Import"
+	// Sync notes that a resource is, by a change beside the stack, what the template says now.
+	Sync Action = "SyncWithActual"
 )
 
 // Replacement tells whether a modified resource is made anew.

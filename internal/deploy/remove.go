@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,6 +137,13 @@ func (r *Run) remove(ctx context.Context, row *Resource, s Snapshot, policy stri
 		if err := report("DELETE_IN_PROGRESS", ""); err != nil {
 			return err
 		}
+		why, err := r.deletionForbidden(ctx, row, s)
+		if err == nil && why != "" {
+			err = report("DELETE_FAILED", why)
+		}
+		if err != nil || why != "" {
+			return cmp.Or(err, errStep)
+		}
 	}
 	typ, properties, err := r.former(ctx, row.Type, s.Properties)
 	if err == nil {
@@ -166,6 +174,9 @@ func (r *Run) unmake(ctx context.Context) error {
 
 // deleteAll deletes every resource of the stack.
 func (r *Run) deleteAll(ctx context.Context) error {
+	if r.Refused != "" {
+		return r.next(ctx, Done, "DELETE_FAILED", r.Refused, Save{})
+	}
 	return r.tearDown(ctx, "DELETE_COMPLETE", "DELETE_FAILED")
 }
 

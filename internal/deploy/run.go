@@ -35,6 +35,8 @@ type Run struct {
 	Dynamic func(ctx context.Context, d template.Dynamic) (string, error)
 	// Guard, when set, returns why the stack's policy denies an action on a resource, or nothing.
 	Guard func(id, typ, action string) string
+	// Hooks, when set, asks the hooks of a step. It returns how many it asked and the names of those that forbid the step, or [ErrEnded].
+	Hooks func(ctx context.Context, t HookTarget) (asked int, against []string, err error)
 	// Await waits until a resource that was just made has the signals of its creation policy; it returns why it failed when it does not get them. heard is
 	// told of each signal that came, once each, and keeps it.
 	Await func(ctx context.Context, row *Resource, want template.Signals, heard func(uniqueID, status string) error) error

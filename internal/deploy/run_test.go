@@ -36,6 +36,8 @@ type world struct {
 	// held is told of each refusal to delete a thing that another names; release, when it is not nil, is waited for before a thing that names another is deleted.
 	held    func()
 	release chan struct{}
+	// hooks, when it is not nil, has how often the hooks of each step were asked; they are asked while the step's events are saved, which is where a process may die.
+	hooks map[string]int
 }
 
 // names begins the value of a thing that names another by its value, which cannot be deleted before it.
@@ -178,6 +180,9 @@ func (w *world) run(t *testing.T, kind, id, text string, dieAt int) {
 	w.op, w.saves, w.dieAt = Operation{ID: id, Kind: kind, Phase: Forward, Imports: w.imports}, 0, dieAt
 	for range 100 {
 		r := &Run{Stack: Stack{ID: "id", Name: "s"}, Types: w.resourceTypes(), Journal: w}
+		if w.hooks != nil {
+			r.Hooks = w.askHooks
+		}
 		if kind != Delete {
 			r.Target = w.target(t, text)
 		}
@@ -191,6 +196,18 @@ func (w *world) run(t *testing.T, kind, id, text string, dieAt int) {
 		w.dieAt = 0
 	}
 	t.Fatal("the operation did not end")
+}
+
+// askHooks is a hook that allows everything.
+func (w *world) askHooks(ctx context.Context, h HookTarget) (int, []string, error) {
+	e := Event{LogicalID: h.LogicalID, Type: h.Type, Status: h.Status, Hook: &Hook{Type: "My::Own::Hook", ID: h.Token}}
+	if err := w.Save(ctx, Save{Events: []Event{e}}); err != nil {
+		return 0, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hooks[h.Action+" "+h.LogicalID+" "+h.Token]++
+	return 1, nil, nil
 }
 
 func (w *world) values() []string { return slices.Sorted(maps.Values(w.things)) }
@@ -244,6 +261,42 @@ func TestOperationsSurviveADeathAtAnySave(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHooksAreAskedWhereverTheProcessDies checks that no step is taken whose hooks were not asked, and that a repeated question is the same.
+func TestHooksAreAskedWhereverTheProcessDies(t *testing.T) {
+	for _, c := range []struct {
+		kind, text string
+		want       []string
+	}{
+		{Update, after, []string{"CREATE E", "UPDATE A", "UPDATE B", "UPDATE C"}},
+		{Delete, "", []string{"DELETE A", "DELETE B", "DELETE C", "DELETE D"}},
+	} {
+		run := func(dieAt int) *world {
+			w := newWorld()
+			w.run(t, Create, "op1", before, 0)
+			w.hooks = map[string]int{}
+			w.run(t, c.kind, "op2", c.text, dieAt)
+			return w
+		}
+		calm := run(0)
+		for dieAt := 0; dieAt <= calm.saves; dieAt++ {
+			w := run(dieAt)
+			var asked []string
+			for _, step := range slices.Sorted(maps.Keys(w.hooks)) {
+				asked = append(asked, step[:strings.LastIndexByte(step, ' ')])
+				if w.hooks[step] > 2 {
+					t.Errorf("death at save %d: the hooks of %s were asked %d times", dieAt, step, w.hooks[step])
+				}
+			}
+			if diff := cmp.Diff(c.want, asked); diff != "" {
+				t.Errorf("%s, death at save %d: %s", c.kind, dieAt, diff)
+			}
+			if diff := cmp.Diff(calm.values(), w.values()); diff != "" {
+				t.Errorf("%s, death at save %d: %s", c.kind, dieAt, diff)
+			}
+		}
 	}
 }
 

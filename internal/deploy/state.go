@@ -24,6 +24,8 @@ type Resource struct {
 	Step  string
 	Heard []string       `json:",omitempty"`
 	Want  map[string]any `json:",omitempty"`
+	// Hooked is the operation whose hooks allowed the step; empty when none were asked.
+	Hooked string `json:",omitempty"`
 	// WantTags are the stack's tags that the step aims at.
 	WantTags map[string]string `json:",omitempty"`
 	// Failed tells that the step of the operation failed.
@@ -108,6 +110,8 @@ type Operation struct {
 type Event struct {
 	LogicalID, PhysicalID, Type, Status, Reason string
 	Properties                                  map[string]any
+	// Hook is the invocation of a hook that the event tells of; nil for all others.
+	Hook *Hook
 }
 
 // Save is one durable change of the journal.

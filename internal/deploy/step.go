@@ -161,6 +161,9 @@ func (r *Run) finish(ctx context.Context, row *Resource, again bool) error {
 	if name := r.sameName(row); name != "" {
 		return r.stepFailed(ctx, row, service.Resource{}, needsRename(name))
 	}
+	if err := r.askHooks(ctx, row); err != nil {
+		return err
+	}
 	made, err := r.invoke(ctx, row, again)
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -51,7 +51,7 @@ import (
 
 // build builds the services, in the order in which they need each other.
 func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error) {
-	objects, sources := &late{}, arrivals{}
+	objects, sources, ends := &late{}, arrivals{}, &lateLogs{}
 	iamService, directory, err := iam.New(p.deps, p.keys.Ring)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	issuers := p.issuers(s)
 	stsService, roles := sts.New(p.deps, p.keys.Ring, directory, issuers)
 	sender := deliver.New(p.deps, roles)
-	logService, sink := logs.New(p.deps, logs.Options{Roles: roles, Sender: sender, Metrics: cloudwatch.Inbox{}})
+	logService, sink := logs.New(p.deps, logs.Options{Roles: roles, Sender: sender, Metrics: cloudwatch.Inbox{}, Logged: ends, Streams: ends})
 	networkService, networks := ec2.New(p.deps)
 	deploymentService, deployments := codedeploy.New(p.deps, codedeploy.Options{Roles: roles})
 	functionService, functions, err := p.functions(ctx, s, lambda.Options{Objects: objects, Logs: sink, Roles: roles, Networks: networks, Arrivals: sources, Deployments: deployments})
@@ -90,12 +90,14 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return all
 	}
 	deliveryService, deliveries := firehose.New(p.deps, firehose.Options{Roles: roles, Sender: sender, Arrivals: sources, Keys: keys, Transport: endpoints})
+	ends.DeliveryStreams = deliveries
 	schemaService, discovery := schemas.New(p.deps)
 	secretService, secrets := secretsmanager.New(p.deps, secretsmanager.Options{Keys: keys, Functions: functions})
-	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Secrets: secrets, Caller: s.caller, Transport: endpoints})
+	busService, buses := eventbridge.New(p.deps, eventbridge.Options{Schemas: discovery, Queues: queues, Functions: functions, Sender: sender, Roles: roles, Secrets: secrets, Caller: s.caller, Transport: endpoints, Logs: sink})
+	ends.LoggedResources = buses
 	p.door.Watch(buses)
 	gate := p.gateway(s, functions, sink, sender, issuers)
-	httpAPIs, connections := gate.httpAPIs(p, s)
+	httpAPIs, connections := gate.httpAPIs(p, s, objects, endpoints)
 	stackService, stacks := cloudformation.New(p.deps, cloudformation.Options{Types: types, Objects: objects, Roles: roles})
 	services = []service.Service{
 		iamService, stsService, keyService, logService, cloudwatch.New(p.deps, cloudwatch.Options{Sender: sender, Watchers: []port.AlarmWatcher{deployments, stacks}}), functionService, buckets.Service(), buckets.Control(), tables.Tables(), tables.Streams(),

@@ -79,10 +79,10 @@ func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service
 }
 
 // httpAPIs builds the service of HTTP and WebSocket APIs, and that by which applications reach their connections.
-func (g *gateway) httpAPIs(p *parts, s *Server) (apis, connections service.Service) {
+func (g *gateway) httpAPIs(p *parts, s *Server, objects port.Objects, endpoints http.RoundTripper) (apis, connections service.Service) {
 	return apigatewayv2.New(p.deps, apigatewayv2.Options{
 		Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Traces: s.traces, Domains: p.domains,
-		APIs:   apigateway.NewDocuments(p.deps.Store),
+		APIs: apigateway.NewDocuments(p.deps.Store), Objects: objects, Endpoints: endpoints,
 		Calls:  ownRequests{s},
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	})

@@ -16,6 +16,12 @@ func (l *late) OpenObject(ctx context.Context, bucket, key, version string) (io.
 	return l.Objects.OpenObject(ctx, bucket, key, version)
 }
 
+// lateLogs are the ports of services that are built after the logs: of what is logged, and of what takes logs. They are filled in before anything starts.
+type lateLogs struct {
+	port.LoggedResources
+	port.DeliveryStreams
+}
+
 // arrivals are the ports of the services that functions read from, by the service in the source's ARN. They are built after their user.
 type arrivals map[string]port.Arrivals
 

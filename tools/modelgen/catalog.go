@@ -32,7 +32,7 @@ func catalog() []api {
 		{model: "apigatewaymanagementapi", name: "apigatewaymanagementapi"},
 		{model: "iam", name: "iam"},
 		{model: "sts", name: "sts"},
-		{model: "cloudformation", name: "cloudformation"},
+		{model: "cloudformation", name: "cloudformation", patch: patchCloudFormation},
 		{model: "cloudcontrol", name: "cloudcontrol"},
 		{model: "codedeploy", name: "codedeploy"},
 		{model: "logs", name: "logs", patch: patchLogs},
@@ -103,6 +103,19 @@ func patchLogs(m *model) error {
 		return errors.New("the model has no shape MetricNamespace")
 	}
 	namespace.Pattern = strings.Replace(namespace.Pattern, ":", "", 1)
+	return nil
+}
+
+// patchCloudFormation lets publishers be aws-hooks, which the model refuses and the user guide of hooks gives to ActivateType.
+func patchCloudFormation(m *model) error {
+	const id = `[0-9a-zA-Z]{12,40}`
+	for _, name := range []string{"PublisherId", "ThirdPartyTypeArn"} {
+		s := m.Shapes[name]
+		if s == nil || !strings.Contains(s.Pattern, id) {
+			return fmt.Errorf("the shape %s has no pattern %s", name, id)
+		}
+		s.Pattern = strings.Replace(s.Pattern, id, `(`+id+`|aws-hooks)`, 1)
+	}
 	return nil
 }
 

@@ -254,6 +254,11 @@ type StackEvent struct {
 	Reason     string    `xml:"ResourceStatusReason"`
 	Token      string    `xml:"ClientRequestToken"`
 	Time       time.Time `xml:"Timestamp"`
+	// Hook is the name of the hook whose invocation the event tells of; empty for all others.
+	Hook       string `xml:"HookType"`
+	HookStatus string `xml:"HookStatus"`
+	HookMode   string `xml:"HookFailureMode"`
+	HookReason string `xml:"HookStatusReason"`
 }
 
 // Own tells whether the event is about the stack itself.

@@ -65,6 +65,26 @@ func Load() (Registry, error) {
 	return out, nil
 }
 
+// Document returns the schema of a type as a JSON object of its own, as it is kept; nil for a type that the registry does not have.
+func Document(name string) (map[string]any, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("read the registry: %w", err)
+	}
+	var all map[string]json.RawMessage
+	if err := json.NewDecoder(r).Decode(&all); err != nil {
+		return nil, fmt.Errorf("read the registry: %w", err)
+	}
+	if all[name] == nil {
+		return nil, nil //nolint:nilnil // nothing is known of it, and nothing is wrong
+	}
+	var out map[string]any
+	if err := json.Unmarshal(all[name], &out); err != nil {
+		return nil, fmt.Errorf("read the registry's %s: %w", name, err)
+	}
+	return out, nil
+}
+
 // Names returns the names of the types, sorted.
 func (r Registry) Names() []string { return slices.Sorted(maps.Keys(r)) }
 

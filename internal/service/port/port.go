@@ -7,6 +7,7 @@ package port
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -227,6 +228,25 @@ type LogSink interface {
 type LogLine struct {
 	Time    time.Time
 	Message string
+}
+
+// VendedLogs takes the log records that services write about resources of their users, for the deliveries that these made. Implemented by services/logs.
+type VendedLogs interface {
+	// Vend joins the transaction in which something happened to a resource, an ARN. It costs one read when nobody wants logs of the type. Fields are those of the
+	// record, in their order.
+	Vend(tx store.Txn, account, region, resource, logType string, at time.Time, fields []LogField) error
+}
+
+// LogField is a field of a log record, with its value in JSON.
+type LogField struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// LoggedResources tells of the resources that write logs for deliveries. Implemented by services/eventbridge.
+type LoggedResources interface {
+	// Exists tells whether there is a resource, an ARN. It must not be called within a transaction.
+	Exists(ctx context.Context, resource string) (bool, error)
 }
 
 // ErrUntrusted is in the errors of [Roles] about a role that is not there, or whose trust policy does not let the service assume it.

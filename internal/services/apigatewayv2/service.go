@@ -42,8 +42,10 @@ type Options struct {
 	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Calls is the AWS API plane, for calls about connections.
 	Calls http.Handler
-	// APIs describes REST APIs for portals.
-	APIs port.RESTAPIs
+	// APIs describes REST APIs for portals, Objects reads their logos, and Endpoints sends what their visitors ask for.
+	APIs      port.RESTAPIs
+	Objects   port.Objects
+	Endpoints http.RoundTripper
 }
 
 // Gateway is the service: its dependencies, the open connections of this process, and caches that can be dropped at any time.
@@ -154,7 +156,7 @@ func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 		UntagResource:               g.untagResource,
 		GetTags:                     g.getTags,
 	}
-	portals := portal.New(deps, portal.Options{APIs: o.APIs})
+	portals := portal.New(deps, portal.Options{APIs: o.APIs, Objects: o.Objects, Taken: o.Domains.Knows, Tokens: o.Tokens, Endpoints: o.Endpoints})
 	portals.Handle(&h)
 	rules := access()
 	maps.Copy(rules, portals.Access())
@@ -166,8 +168,11 @@ func New(deps service.Deps, o Options) (gateway, connections service.Service) {
 		Access:     rules,
 		Resources:  g.resources(),
 		Start:      g.start,
-		Close:      g.close,
-		Routes:     g.routes(plane),
+		Close: func(ctx context.Context) error {
+			portals.Close()
+			return g.close(ctx)
+		},
+		Routes: append(g.routes(plane), portals.Routes()...),
 	}
 	return gateway, g.managementService()
 }

@@ -14,6 +14,7 @@ import (
 func access() map[string]service.Access {
 	all := driftAccess()
 	maps.Copy(all, setAccess())
+	maps.Copy(all, typeAccess())
 	maps.Copy(all, map[string]service.Access{
 		"CreateChangeSet":   on("CreateChangeSet", func(in *cloudformation.CreateChangeSetInput) string { return in.StackName }),
 		"DescribeChangeSet": on("DescribeChangeSet", func(in *cloudformation.DescribeChangeSetInput) string { return owner(in.StackName, in.ChangeSetName) }),
@@ -87,6 +88,21 @@ func setAccess() map[string]service.Access {
 		"ImportStacksToStackSet":            onSet("ImportStacksToStackSet", func(in *cloudformation.ImportStacksToStackSetInput) string { return in.StackSetName }),
 		"ListStackSetAutoDeploymentTargets": onSet("ListStackSetAutoDeploymentTargets", func(in *cloudformation.ListStackSetAutoDeploymentTargetsInput) string { return in.StackSetName }),
 	}
+}
+
+// typeAccess says what the operations on extensions and hooks need.
+func typeAccess() map[string]service.Access {
+	out := map[string]service.Access{
+		"DescribeChangeSetHooks": on("DescribeChangeSetHooks", func(in *cloudformation.DescribeChangeSetHooksInput) string {
+			return owner(in.StackName, in.ChangeSetName)
+		}),
+	}
+	for _, operation := range []string{
+		"ListTypes", "DescribeType", "ListTypeVersions", "ActivateType", "DeactivateType", "SetTypeConfiguration", "BatchDescribeTypeConfigurations", "ListHookResults", "GetHookResult",
+	} {
+		out[operation] = service.OnAny("cloudformation:" + operation)
+	}
+	return out
 }
 
 func onSet[In any](operation string, set func(in In) string) service.Access {

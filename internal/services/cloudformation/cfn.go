@@ -16,7 +16,7 @@ func (s *Service) ownTypes() []service.ResourceType {
 	nothing := func(c service.ResourceCall) (service.Resource, error) {
 		return service.Resource{PhysicalID: c.NameSeed}, nil
 	}
-	return append(s.waitTypes(), s.customType(), s.nestedType(), s.stackSetType(), s.macroType(), service.NewResourceType("AWS::CDK::Metadata", service.ResourceSpec[cdkMetadata]{
+	return append(s.waitTypes(), s.customType(), s.nestedType(), s.stackSetType(), s.macroType(), s.hookType(), s.hookConfigType(), s.activationType(), service.NewResourceType("AWS::CDK::Metadata", service.ResourceSpec[cdkMetadata]{
 		Create: func(_ context.Context, c service.ResourceCall, _ *cdkMetadata) (service.Resource, error) {
 			return nothing(c)
 		},

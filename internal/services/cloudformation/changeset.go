@@ -52,7 +52,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	q := request{
 		kind: kind, body: in.TemplateBody, location: in.TemplateURL, usePrevious: deref(in.UsePreviousTemplate),
 		parameters: in.Parameters, capabilities: in.Capabilities, tags: in.Tags, roleARN: deref(in.RoleARN), onFailure: in.OnStackFailure,
-		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs,
+		resourceTypes: in.ResourceTypes, notify: in.NotificationARNs, revert: in.DeploymentMode == cloudformation.DeploymentModeRevertDrift,
 	}
 	proposal, err := s.propose(ctx, q, current, stack.ID, stack.Name)
 	var failed *transformError
@@ -73,7 +73,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 	c := changeSetRecord{
 		ID: "arn:aws:cloudformation:" + p.region + ":" + p.account + ":changeSet/" + in.ChangeSetName + "/" + id, Name: in.ChangeSetName,
 		StackID: stack.ID, StackName: stack.Name, Description: deref(in.Description), Created: s.Clock.Now(),
-		Status: "CREATE_COMPLETE", Execution: "AVAILABLE", Changes: proposal.plan.Changes, Deployment: proposal.deployment,
+		Status: "CREATE_COMPLETE", Execution: "AVAILABLE", Changes: proposal.plan.Changes, Deployment: proposal.deployment, Live: proposal.live,
 	}
 	refused, err := s.importsOf(ctx, in, proposal, current)
 	if err != nil {
@@ -87,6 +87,15 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", refused
 	} else if !fresh && len(c.Changes) == 0 && !proposal.outputs {
 		c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", noChanges
+	}
+	var said []resultRecord
+	if c.Status != "FAILED" {
+		if said, refused, err = s.askAboutChangeSet(ctx, &c, proposal); err != nil {
+			return nil, err
+		}
+		if refused != "" {
+			c.Status, c.Execution, c.Reason = "FAILED", "UNAVAILABLE", refused
+		}
 	}
 	if len(proposal.missing) > 0 {
 		c.Warning = warnMissing(c.Changes, proposal.missing)
@@ -104,6 +113,11 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformation.Create
 				return err
 			}
 			if err := s.addStackEvent(tx, p, stack, initiated, deref(in.ClientToken), s.Clock.Now().Truncate(time.Millisecond)); err != nil {
+				return err
+			}
+		}
+		for _, v := range said {
+			if err := putResult(tx, p, v); err != nil {
 				return err
 			}
 		}
@@ -167,8 +181,8 @@ func saveTemplate(tx store.Txn, p place, id string, proposal *proposal) {
 }
 
 func refuseChangeSet(in *cloudformation.CreateChangeSetInput) error {
-	if in.DeploymentMode != "" {
-		return unsupported("CreateChangeSet", "DeploymentMode")
+	if in.DeploymentMode != "" && in.ChangeSetType == deploy.Import {
+		return invalid("DeploymentMode %s cannot be used with a change set of the type IMPORT.", in.DeploymentMode)
 	}
 	return checkTopics(in.NotificationARNs)
 }
@@ -238,10 +252,16 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 	if out.NotificationARNs == nil {
 		out.NotificationARNs = []string{}
 	}
+	if c.Live != nil {
+		out.DeploymentMode, out.StackDriftStatus = cloudformation.DeploymentModeRevertDrift, stackDriftOf(c.Live)
+	}
 	for _, change := range removalsFirst(c.Changes) {
 		shown, err := resourceChange(change, deref(in.IncludePropertyValues))
 		if err != nil {
 			return nil, err
+		}
+		if c.Live != nil {
+			c.showLive(change, shown, deref(in.IncludePropertyValues))
 		}
 		out.Changes = append(out.Changes, cloudformation.Change{Type: "Resource", ResourceChange: shown})
 	}
@@ -337,6 +357,9 @@ func (s *Service) executeChangeSet(ctx context.Context, in *cloudformation.Execu
 			if err == nil {
 				err = noChangeSet(in.ChangeSetName)
 			}
+			return err
+		}
+		if err := c.Deployment.takeOver(tx, p, c.StackID); err != nil {
 			return err
 		}
 		stack.ChangeSetID, stack.Updated = c.ID, s.Clock.Now()

@@ -33,8 +33,12 @@
 //	alarmed operation-id                why an alarm ended the operation
 //	signal operation-id logical-id unique-id   [signalRecord], as long as the operation goes on
 //	waiting operation-id logical-id     since when a resource waits for its signals
+//	hook alias                          [hookRecord]
+//	hookresult time-descending id       [resultRecord], for [keptResults]
+//	hookresulttime id                   the time in the key of a result
 //
 // The answers of custom resources and the signals for wait conditions have rows of their own, which their token alone leads to: ("cloudformation", "callback", token), [callbackRecord].
+// So have the payloads of hooks, as long as their invocation lasts: ("cloudformation", "hookpayload", id), [payloadRecord].
 //
 // # Waiting
 //
@@ -47,6 +51,12 @@
 // What happens within a step is a stack's own operation with its own journal. It carries the id of the set's operation as its token, so that a step that is repeated after a crash finds
 // what it did: it asks for a stack's operation once (ADR 0139). The calls are those of the execution role of the stack's account, which the administration role assumes.
 //
+// # Hooks
+//
+// A hook is an activation of AWS::Hooks::LambdaHook. The hooks that want a target are asked one after the other, as their execution roles, before a stack's operation begins, before each
+// resource is made, changed or deleted with its stack, and before a change set is there (ADR 0165). That they allowed a step is a row; a process that stops before asks them again, with the same token.
+// What rolls back, what is imported and what an update removes goes unasked.
+//
 // # Stack refactors
 //
 // A refactor is planned when it is created: which resource goes where, and that no property changes by it. Its execution moves the rows of the resources, the templates, the outputs and the exports
@@ -58,6 +68,6 @@
 //
 // # What it deliberately is not
 //
-// Stack sets of an organisation (SERVICE_MANAGED) are refused by name: the accounts of this platform form none. So are the registry of
-// extensions and generated templates.
+// Stack sets of an organisation (SERVICE_MANAGED) are refused by name: the accounts of this platform form none. So are types, modules and
+// publishers of one's own in the registry, and generated templates.
 package cloudformation

@@ -214,13 +214,13 @@ func (s *Service) compare(ctx context.Context, st *stackRecord, row *deploy.Reso
 	var refused *service.Error
 	switch {
 	case errors.Is(err, service.ErrGone):
-		r.Status = "DELETED"
+		r.Status = cloudformation.StackResourceDriftStatusDeleted
 	case errors.As(err, &refused):
-		r.Status, r.Reason = "UNKNOWN", refused.Message
+		r.Status, r.Reason = cloudformation.StackResourceDriftStatusUnknown, refused.Message
 	case err != nil:
 		return r, fmt.Errorf("read %s: %w", row.LogicalID, err)
 	case len(c.Drift) > 0:
-		r.Status = "MODIFIED"
+		r.Status = cloudformation.StackResourceDriftStatusModified
 	}
 	if c == nil {
 		return r, nil

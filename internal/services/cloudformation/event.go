@@ -28,7 +28,7 @@ func (s *Service) addStackEvent(tx store.Txn, p place, st *stackRecord, reason, 
 	if err != nil {
 		return err
 	}
-	e := eventRecord{ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: "AWS::CloudFormation::Stack", Status: st.Status, Reason: reason, Token: token, Time: at, Operation: st.Last}
+	e := eventRecord{ID: id, LogicalID: st.Name, PhysicalID: st.ID, Type: nestedStack, Status: st.Status, Reason: reason, Token: token, Time: at, Operation: st.Last}
 	if err := st.Notify.tell(tx, p, st.ID, &e); err != nil {
 		return err
 	}
@@ -91,8 +91,13 @@ func eventsOf(r store.Reader, p place, stackID, token string, keep func(e *event
 }
 
 func eventShape(st *stackRecord, e eventRecord) cloudformation.StackEvent {
-	return cloudformation.StackEvent{
+	out := cloudformation.StackEvent{
 		StackId: st.ID, StackName: st.Name, EventId: e.ID, LogicalResourceId: ptr(e.LogicalID), PhysicalResourceId: ptr(e.PhysicalID), ResourceType: ptr(e.Type),
 		Timestamp: e.Time, ResourceStatus: e.Status, ResourceStatusReason: optional(e.Reason), ResourceProperties: optional(e.Properties), ClientRequestToken: optional(e.Token),
 	}
+	if h := e.Hook; h != nil {
+		out.HookType, out.HookStatus, out.HookStatusReason, out.HookFailureMode = &h.Type, h.Status, optional(h.Reason), h.Mode
+		out.HookInvocationPoint, out.HookInvocationId = cloudformation.HookInvocationPointPreProvision, &h.ID
+	}
+	return out
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/deploy"
+	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -198,8 +199,14 @@ func (j *journal) gone(tx store.Txn, st *stackRecord, now time.Time) error {
 }
 
 func (j *journal) event(tx store.Txn, e deploy.Event, now time.Time) error {
-	r := eventRecord{LogicalID: e.LogicalID, PhysicalID: e.PhysicalID, Type: e.Type, Status: e.Status, Reason: e.Reason, Token: j.op.Token, Time: now, Operation: j.op.Entry}
+	r := eventRecord{LogicalID: e.LogicalID, PhysicalID: e.PhysicalID, Type: e.Type, Status: e.Status, Reason: e.Reason, Token: j.op.Token, Time: now, Operation: j.op.Entry, Hook: e.Hook}
 	r.ID = e.LogicalID + "-" + e.Status + "-" + now.UTC().Format("2006-01-02T15:04:05.000Z")
+	if e.Hook != nil {
+		r.ID = e.LogicalID + "-" + uuid.Of(e.Hook.ID, e.Hook.Status)
+		if err := putResult(tx, j.p, j.result(e, now)); err != nil {
+			return err
+		}
+	}
 	if e.Properties != nil {
 		b, err := json.Marshal(j.mask(e.Properties))
 		if err != nil {

@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"time"
 
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
@@ -56,6 +57,13 @@ func (p place) signals(operation, logicalID string) key.Key {
 func (p place) waiting(operation, logicalID string) key.Key {
 	return p.base("waiting").Str(operation).Str(logicalID)
 }
+func (p place) hooks() key.Key            { return p.base("hook") }
+func (p place) hook(alias string) key.Key { return p.hooks().Str(alias) }
+func (p place) results() key.Key          { return p.base("hookresult") }
+func (p place) result(at time.Time, id string) key.Key {
+	return p.results().UintDesc(uint64(at.UnixNano())).Str(id)
+}
+func (p place) resultTime(id string) key.Key { return p.base("hookresulttime").Str(id) }
 func (p place) setName(name string) key.Key  { return p.base("setname").Str(name) }
 func (p place) set(id string) key.Key        { return p.base("set").Str(id) }
 func (p place) instances(set string) key.Key { return p.base("instance").Str(set) }

@@ -34,7 +34,7 @@ type parentRecord struct{ ID, Root, LogicalID string }
 type parentKey struct{}
 
 func (s *Service) nestedType() service.ResourceType {
-	return service.NewResourceType("AWS::CloudFormation::Stack", service.ResourceSpec[stackProperties]{
+	return service.NewResourceType(nestedStack, service.ResourceSpec[stackProperties]{
 		Attributes: []string{"Outputs.*"}, Always: true,
 		Create: s.createNested, Update: s.updateNested, Delete: s.deleteNested,
 		Identifier: []string{"StackId"}, Read: s.readNested,

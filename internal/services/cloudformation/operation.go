@@ -201,6 +201,7 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		Stack: stack, Types: s.types(), Journal: jr,
 		Dynamic:      s.dynamic,
 		Await:        s.awaitSignals,
+		Hooks:        jr.askAboutResource(st),
 		CheckOutputs: func(ctx context.Context, outputs []deploy.OutputValue) error { return s.checkExports(ctx, st, outputs) },
 	}
 	if run.Guard, err = guard(st, op.Deployment); err != nil {
@@ -213,6 +214,11 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	}
 	run.Ended, run.EndReason = end.reached, end.reason
 	run.Refused = op.Deployment.Refused
+	if run.Refused == "" {
+		if run.Refused, err = jr.askAboutStack(ctx, st); err != nil {
+			return err
+		}
+	}
 	if op.Kind != deploy.Delete && run.Refused == "" && (op.Phase == deploy.Forward || op.Phase == deploy.Cleanup) {
 		if run.Target, err = s.target(ctx, st, stack, op, jr); err != nil {
 			return fail(err)

@@ -25,7 +25,7 @@ func (s *Service) describeEvents(ctx context.Context, in *cloudformation.Describ
 			return err
 		}
 		page, next, err := eventsOf(r, p, st.ID, deref(in.NextToken), func(e *eventRecord) bool {
-			return (deref(in.OperationId) == "" || e.Operation.ID == *in.OperationId) && (!failed || e.kind() == cloudformation.EventTypeProvisioningError)
+			return (deref(in.OperationId) == "" || e.Operation.ID == *in.OperationId) && (!failed || e.kind() == cloudformation.EventTypeProvisioningError || e.kind() == cloudformation.EventTypeHookInvocationError)
 		})
 		out.OperationEvents, out.NextToken = []cloudformation.OperationEvent{}, next
 		for i := range page {
@@ -61,7 +61,11 @@ func eventsOwner(r store.Reader, p place, in *cloudformation.DescribeEventsInput
 // kind is the type of an event, in the words of DescribeEvents.
 func (e *eventRecord) kind() string {
 	switch {
-	case e.Type == "AWS::CloudFormation::Stack" && strings.HasPrefix(e.PhysicalID, "arn:") && strings.Contains(e.PhysicalID, ":stack/"+e.LogicalID+"/"):
+	case e.Hook != nil && (e.Hook.Status == cloudformation.HookStatusHookCompleteFailed || e.Hook.Status == cloudformation.HookStatusHookFailed):
+		return cloudformation.EventTypeHookInvocationError
+	case e.Hook != nil:
+		return cloudformation.EventTypeProgressEvent
+	case e.Type == nestedStack && strings.HasPrefix(e.PhysicalID, "arn:") && strings.Contains(e.PhysicalID, ":stack/"+e.LogicalID+"/"):
 		return cloudformation.EventTypeStackEvent
 	case strings.HasSuffix(e.Status, "_FAILED"):
 		return cloudformation.EventTypeProvisioningError
@@ -74,6 +78,9 @@ func operationEvent(st *stackRecord, e *eventRecord) cloudformation.OperationEve
 		EventId: ptr(e.ID), StackId: ptr(st.ID), OperationId: optional(e.Operation.ID), OperationType: e.Operation.Type, EventType: e.kind(),
 		LogicalResourceId: ptr(e.LogicalID), PhysicalResourceId: ptr(e.PhysicalID), ResourceType: ptr(e.Type), Timestamp: ptr(e.Time),
 		ResourceStatus: e.Status, ResourceStatusReason: optional(e.Reason), ResourceProperties: optional(e.Properties), ClientRequestToken: optional(e.Token),
+	}
+	if h := e.Hook; h != nil {
+		out.HookType, out.HookStatus, out.HookStatusReason, out.HookFailureMode, out.HookInvocationPoint = &h.Type, h.Status, optional(h.Reason), h.Mode, cloudformation.HookInvocationPointPreProvision
 	}
 	if out.EventType != cloudformation.EventTypeStackEvent {
 		return out

@@ -72,6 +72,9 @@ type deployment struct {
 	Timeout int32 `json:",omitempty"`
 	// Imports are the existing resources that become part of the stack, see [deploy.Operation].
 	Imports map[string]service.Identifier `json:",omitempty"`
+	// Actual are the properties, by logical id, of the resources that were changed beside the stack, as far as they are put back, and Lost the resources that are gone.
+	Actual map[string]map[string]any `json:",omitempty"`
+	Lost   []string                  `json:",omitempty"`
 	// Refactor is the id of the stack refactor that the operation belongs to; empty for all others.
 	Refactor string `json:",omitempty"`
 	// Refused is why the template has no resources: the failure of a transform, see [deploy.Run].
@@ -88,8 +91,10 @@ type changeSetRecord struct {
 	Warning string `json:",omitempty"`
 	// ImportExisting is the parameter ImportExistingResources; nil when it was not given.
 	ImportExisting *bool `json:",omitempty"`
-	Changes        []deploy.Change
-	Deployment     deployment
+	// Live is what a change set that puts back drift found of the stack's resources, by logical id; nil for the others.
+	Live       map[string]liveRecord
+	Changes    []deploy.Change
+	Deployment deployment
 }
 
 // wasExecuted tells that the stack has what the change set describes.
@@ -104,6 +109,8 @@ type operationRecord struct {
 	Notify     *notifyRecord `json:",omitempty"`
 	// Entry is how the operation is shown.
 	Entry operationEntry `json:",omitzero"`
+	// Hooked tells that the hooks of the stack allowed the operation.
+	Hooked bool `json:",omitempty"`
 	// Deadline is when the operation fails if it still goes on; zero is never.
 	Deadline time.Time `json:",omitzero"`
 	// Rollback has the alarms that undo the operation; nil without any.
@@ -116,6 +123,7 @@ type eventRecord struct {
 	ID, LogicalID, PhysicalID, Type, Status, Reason, Properties, Token string
 	Time                                                               time.Time
 	Operation                                                          operationEntry `json:",omitzero"`
+	Hook                                                               *deploy.Hook   `json:",omitempty"`
 }
 
 // operationEntry names an operation on a stack and its type, such as CREATE_STACK.

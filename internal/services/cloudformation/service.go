@@ -80,11 +80,18 @@ func New(deps service.Deps, options Options) (service.Service, *Service) {
 		DescribeStackSetOperation: s.describeStackSetOperation, ListStackSetOperations: s.listStackSetOperations, ListStackSetOperationResults: s.listStackSetOperationResults,
 		StopStackSetOperation: s.stopStackSetOperation, DetectStackSetDrift: s.detectStackSetDrift, ImportStacksToStackSet: s.importStacksToStackSet,
 		ListStackSetAutoDeploymentTargets: s.listStackSetAutoDeploymentTargets,
+		ListTypes:                         s.listTypes, DescribeType: s.describeType, ListTypeVersions: s.listTypeVersions,
+		ActivateType: s.activateType, DeactivateType: s.deactivateType,
+		SetTypeConfiguration: s.setTypeConfiguration, BatchDescribeTypeConfigurations: s.batchDescribeTypeConfigurations,
+		ListHookResults: s.listHookResults, GetHookResult: s.getHookResult, DescribeChangeSetHooks: s.describeChangeSetHooks,
 	}
 	return service.Service{
 		API: cloudformation.API, Operations: h.Bindings(), Access: access(), Resources: s.ownTypes(),
-		Jobs:   []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, {Name: setKind, Handle: s.operateSet, Concurrency: maxSetOperations}, s.notifyJobs()},
-		Routes: []service.Route{{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true}},
+		Jobs: []events.Kind{{Name: jobKind, Handle: s.work, Concurrency: maxOperations}, {Name: driftKind, Handle: s.detect, Concurrency: maxDetections}, {Name: setKind, Handle: s.operateSet, Concurrency: maxSetOperations}, s.notifyJobs()},
+		Routes: []service.Route{
+			{Path: callbackPath[:len(callbackPath)-1], Handler: http.HandlerFunc(s.serveCallback), Public: true},
+			{Path: payloadPath[:len(payloadPath)-1], Handler: http.HandlerFunc(s.servePayload), Public: true},
+		},
 	}, s
 }
 

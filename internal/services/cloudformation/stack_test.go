@@ -11,6 +11,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi"
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/awsapi/cloudwatch"
+	"lambent.dev/lambent/internal/awsapi/lambda"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/events"
 	"lambent.dev/lambent/internal/service"
@@ -32,10 +33,19 @@ type cloud struct {
 	held chan struct{}
 	// alarms are the states of alarms by name.
 	alarms map[string]string
+	// ops are the service's own operations; hook is the function of every hook.
+	ops  map[string]awsapi.Binding
+	hook func(ctx context.Context, payload []byte) []byte
 }
 
-// Call implements [service.Door] for the alarms of rollback triggers.
-func (c *cloud) Call(_ context.Context, api, operation string, in any) (any, error) {
+// Call implements [service.Door] for the alarms of rollback triggers, the functions of hooks, and the service itself.
+func (c *cloud) Call(ctx context.Context, api, operation string, in any) (any, error) {
+	if i, ok := in.(*lambda.InvokeInput); ok && c.hook != nil {
+		return &lambda.InvokeOutput{Payload: c.hook(ctx, i.Payload)}, nil
+	}
+	if api == "cloudformation" {
+		return c.ops[operation].Call(ctx, in)
+	}
 	d, ok := in.(*cloudwatch.DescribeAlarmsInput)
 	if !ok {
 		return nil, fmt.Errorf("unexpected call of %s %s", api, operation)
@@ -104,7 +114,6 @@ type env struct {
 	ctx   context.Context
 	store store.Store
 	impl  *Service
-	ops   map[string]awsapi.Binding
 }
 
 func newEnv(t testing.TB) *env {
@@ -115,7 +124,7 @@ func newEnv(t testing.TB) *env {
 // newEnvAt returns an environment whose service has a clock of the test's.
 func newEnvAt(t testing.TB, now clock.Clock) *env {
 	t.Helper()
-	c := &cloud{things: map[string]thing{}}
+	c := &cloud{things: map[string]thing{}, ops: map[string]awsapi.Binding{}}
 	st := mem.New()
 	deps := service.Deps{Store: st, Clock: now, Log: slog.New(slog.DiscardHandler), Door: c}
 	svc, impl := New(deps, Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: roles{cloud: c}})
@@ -134,7 +143,7 @@ func newEnvAt(t testing.TB, now clock.Clock) *env {
 			t.Error(err)
 		}
 	})
-	e := &env{cloud: c, t: t, impl: impl, store: st, ops: map[string]awsapi.Binding{}}
+	e := &env{cloud: c, t: t, impl: impl, store: st}
 	e.ctx = service.WithRequest(t.Context(), &service.Request{Account: "000000000000", Region: "us-east-1", Principal: service.Principal{Kind: service.Root, Account: "000000000000"}})
 	for _, b := range svc.Operations {
 		e.ops[b.Name] = b

@@ -63,13 +63,13 @@ type setEnv struct {
 
 func newSetEnv(t *testing.T) *setEnv {
 	t.Helper()
-	c := &cloud{things: map[string]thing{}}
+	c := &cloud{things: map[string]thing{}, ops: map[string]awsapi.Binding{}}
 	st := mortal{mem.New()}
 	door := &fake.Door{}
 	svc, _ := New(service.Deps{Store: st, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Door: door},
 		Options{Types: func() []service.ResourceType { return []service.ResourceType{c.typ(), c.readable()} }, Roles: setRoles{cloud: c}})
 	door.Services = []service.Service{svc}
-	e := &setEnv{env: &env{cloud: c, t: t, store: st, ops: map[string]awsapi.Binding{}}}
+	e := &setEnv{env: &env{cloud: c, t: t, store: st}}
 	q := events.New(st, clock.System{}, slog.New(slog.DiscardHandler))
 	for _, k := range svc.Jobs {
 		if k.Name == setKind {

@@ -172,6 +172,8 @@ type proposal struct {
 	missing []string
 	// outputs tells that the stack's outputs differ.
 	outputs bool
+	// live is what was found of the resources as they are; nil when nobody asked.
+	live map[string]liveRecord
 }
 
 type request struct {
@@ -187,6 +189,8 @@ type request struct {
 	resourceTypes []string
 	// notify are the topics that the call names; nil leaves those of the stack.
 	notify []string
+	// revert asks to put back what was changed beside the stack.
+	revert bool
 }
 
 // propose reads the template and the values of a request and plans it against the stack, which is nil for a new one.
@@ -201,6 +205,11 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 			return nil, err
 		}
 	}
+	if q.revert {
+		if err := s.readLive(ctx, p, stack, rows); err != nil {
+			return nil, err
+		}
+	}
 	past, err := s.past(ctx, stack)
 	if err != nil {
 		return nil, err
@@ -208,6 +217,7 @@ func (s *Service) propose(ctx context.Context, q request, stack *stackRecord, st
 	if p.plan, err = target.Plan(rows, past); err != nil {
 		return nil, visible(err)
 	}
+	p.sync(rows)
 	p.outputs = stack != nil && !slices.Equal(stack.Outputs, p.plan.Outputs)
 	return p, nil
 }
@@ -358,13 +368,18 @@ func readPast(text string, parameters []parameterRecord) *deploy.Past {
 }
 
 func (s *Service) checkRole(ctx context.Context, role string) error {
+	return s.checkRoleFor(ctx, role, stackService)
+}
+
+// checkRoleFor refuses a role that the caller may not pass to a service.
+func (s *Service) checkRoleFor(ctx context.Context, role, to string) error {
 	if role == "" {
 		return nil
 	}
 	if s.options.Roles == nil {
 		return unsupported("CreateChangeSet", "RoleARN")
 	}
-	err := s.options.Roles.CheckPassRole(ctx, role, stackService)
+	err := s.options.Roles.CheckPassRole(ctx, role, to)
 	if errors.Is(err, port.ErrUntrusted) {
 		return &service.Error{Code: "ValidationError", Status: 400, Message: "Role " + role + " is invalid or cannot be assumed", Err: err}
 	}

@@ -36,6 +36,11 @@
 // without event that was not acknowledged either. Calls that nobody asks for cost a look at the bus in memory. Calls that deliver events are not told of: each would lead to
 // another.
 //
+// # Logs
+//
+// A bus with a log level hands the records of its steps to [port.VendedLogs] in the transactions that they tell of (buslog.go); deliveries bring them further. A message to a target of such a bus
+// has a report, by which the queue tells of each try.
+//
 // # CloudEvents
 //
 // A data plane takes CloudEvents for buses, topics and queues and gives them from queues (cloudevents.go). It has no state: each request becomes one call through the door, by
@@ -44,5 +49,5 @@
 // # What it deliberately is not
 //
 // There are no partner event sources. Events that services of AWS send about themselves come from those services here that tell, which the
-// documentation lists. Log settings of buses are kept and shown, and nothing is logged by them.
+// documentation lists.
 package eventbridge

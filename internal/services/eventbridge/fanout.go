@@ -33,6 +33,8 @@ type plan struct {
 	archives []*archiveRule
 	// refused says why a target cannot have the event.
 	refused map[*target]error
+	// rest tells that the event came to the bus before, and these are the rules that were left.
+	rest bool
 }
 
 // plan decides what happens to an event on a bus, which is nil when nothing does. only are the names of the rules that may take it; nil means those that match.
@@ -44,7 +46,7 @@ func (s *Service) plan(ctx context.Context, k busKey, e *event, only []string) (
 	if only == nil && s.options.Schemas != nil {
 		s.options.Schemas.Discover(ctx, k.account, k.region, k.name, e.JSON)
 	}
-	p := &plan{router: r, event: e}
+	p := &plan{router: r, event: e, rest: only != nil}
 	if only != nil {
 		for _, name := range only {
 			if x := r.named(name); x != nil {
@@ -59,7 +61,7 @@ func (s *Service) plan(ctx context.Context, k busKey, e *event, only []string) (
 			return nil, err
 		}
 	}
-	if len(p.rules)+len(p.archives) == 0 {
+	if len(p.rules)+len(p.archives) == 0 && !p.logsUnmatched() {
 		return nil, nil
 	}
 	return p, s.ask(ctx, p)
@@ -111,6 +113,9 @@ func (s *Service) commit(ctx context.Context, plans []*plan) error {
 					return err
 				}
 			}
+			if err := s.logArrival(ctx, tx, p); err != nil {
+				return err
+			}
 			if err := s.deliver(ctx, tx, send, p, budget); err != nil {
 				return err
 			}
@@ -150,6 +155,9 @@ func (s *Service) deliver(ctx context.Context, tx store.Txn, send func(string, *
 func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string, *port.QueueMessage) error, p *plan, x *rule, t *target) (int, error) {
 	input, err := t.inputOf(x, p.event)
 	m := s.message(x, t, p.event, input)
+	if err := s.logStart(ctx, tx, p, t, m); err != nil {
+		return 0, err
+	}
 	if err != nil {
 		return len(p.event.JSON), s.queue.Refuse(ctx, tx, m, err)
 	}
@@ -158,7 +166,7 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 	}
 	switch {
 	case isBus(t.at):
-		return len(p.event.JSON), s.forward(ctx, tx, p, x, t, m.DeadLetter)
+		return len(p.event.JSON), s.forward(ctx, tx, p, x, t, m)
 	case isDestination(t.at), isStage(t.at):
 		return len(input), s.calls.Enqueue(tx, m)
 	case !t.direct():
@@ -166,11 +174,17 @@ func (s *Service) deliverOne(ctx context.Context, tx store.Txn, send func(string
 	case t.at.Service == "lambda":
 		traced := *service.RequestFrom(ctx)
 		traced.Trace = p.event.Trace
-		return len(input), s.options.Functions.EnqueueAsync(service.WithRequest(ctx, &traced), tx, x.source, t.Arn, input)
+		if err := s.options.Functions.EnqueueAsync(service.WithRequest(ctx, &traced), tx, x.source, t.Arn, input); err != nil {
+			return len(input), err
+		}
+		return len(input), s.reported(ctx, tx, m, 1, nil)
 	}
 	err = send(t.Arn, &port.QueueMessage{Body: string(input), Group: m.Group, Trace: p.event.Trace, Sender: principal})
-	if errors.As(err, new(*service.Error)) {
+	switch {
+	case errors.As(err, new(*service.Error)):
 		err = s.queue.Refuse(ctx, tx, m, err)
+	case err == nil:
+		err = s.reported(ctx, tx, m, 1, nil)
 	}
 	return len(input), err
 }
@@ -233,7 +247,7 @@ func (t *target) retry() *deliver.Retry {
 }
 
 // forward leaves an event to another bus. An event goes over one bus only.
-func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t *target, dead *deliver.DeadLetter) error {
+func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t *target, m *deliver.Message) error {
 	if p.event.Forwarded {
 		s.deps.Log.InfoContext(ctx, "event not forwarded: it came from another bus, and events go over one bus only",
 			slog.String("event", p.event.ID), slog.String("rule", x.arn), slog.String("bus", t.Arn))
@@ -242,7 +256,7 @@ func (s *Service) forward(ctx context.Context, tx store.Txn, p *plan, x *rule, t
 	on := *p.event
 	on.Forwarded = true
 	_, name := t.at.Split()
-	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: opt.Value(t.RoleArn), DeadLetter: dead}).enqueue(tx)
+	return (&routeJob{Account: t.at.Account, Region: t.at.Region, Bus: name, Event: &on, From: &x.source, Role: opt.Value(t.RoleArn), DeadLetter: m.DeadLetter, Report: m.Report}).enqueue(tx)
 }
 
 // routeJob brings an event to rules of a bus.
@@ -256,6 +270,8 @@ type routeJob struct {
 	Role string       `json:",omitempty"`
 	// DeadLetter is where an event goes that the other bus does not take.
 	DeadLetter *deliver.DeadLetter `json:",omitempty"`
+	// Report is what the bus of From logs about the event.
+	Report json.RawMessage `json:",omitempty"`
 }
 
 func (j *routeJob) enqueue(tx store.Txn) error {
@@ -280,15 +296,22 @@ func (s *Service) route(ctx context.Context, job events.Job) error {
 			if deliver.Retryable(err) {
 				return err
 			}
-			m := &deliver.Message{Target: k.busARN(k.name), From: *j.From, Trace: j.Event.Trace, Body: j.Event.JSON, DeadLetter: j.DeadLetter}
-			return events.Done(func(ctx context.Context, tx store.Txn) error { return s.queue.Refuse(ctx, tx, m, err) })
+			return events.Done(func(ctx context.Context, tx store.Txn) error { return s.queue.Refuse(ctx, tx, j.message(k), err) })
 		}
 	}
 	p, err := s.plan(ctx, k, j.Event, j.Rules)
-	if err != nil || p == nil {
+	if err == nil && p != nil {
+		err = s.commit(ctx, []*plan{p})
+	}
+	if err != nil || j.Report == nil || j.From == nil {
 		return err
 	}
-	return s.commit(ctx, []*plan{p})
+	return events.Done(func(ctx context.Context, tx store.Txn) error { return s.reported(ctx, tx, j.message(k), 1, nil) })
+}
+
+// message is the event on its way to another bus.
+func (j *routeJob) message(k busKey) *deliver.Message {
+	return &deliver.Message{Target: k.busARN(k.name), From: *j.From, Role: j.Role, Trace: j.Event.Trace, Body: j.Event.JSON, DeadLetter: j.DeadLetter, Report: j.Report}
 }
 
 // mayForward tells whether a rule may send events to a bus.
@@ -312,8 +335,8 @@ func (s *Service) inside(ctx context.Context, p place) context.Context {
 }
 
 // dropped notes a delivery that was given up.
-func (s *Service) dropped(ctx context.Context, _ store.Txn, m *deliver.Message, attempts int, cause error) error {
+func (s *Service) dropped(ctx context.Context, tx store.Txn, m *deliver.Message, attempts int, cause error) error {
 	s.deps.Log.WarnContext(ctx, "event not delivered to the target of a rule", slog.String("rule", m.From.ARN), slog.String("target", m.Target),
 		slog.Int("attempts", attempts), slog.Bool("dead_letter_queue", m.DeadLetter != nil), slog.Any("error", cause))
-	return nil
+	return s.logDropped(ctx, tx, m, attempts, cause)
 }

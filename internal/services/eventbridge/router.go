@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	api "lambent.dev/lambent/internal/awsapi/events"
 	"lambent.dev/lambent/internal/lib/arn"
 	"lambent.dev/lambent/internal/lib/pattern"
 	"lambent.dev/lambent/internal/service"
@@ -34,6 +35,8 @@ type router struct {
 	rules    *ruleSet
 	archives []*archiveRule
 	calls    callRules
+	// log says what the bus logs; nil is nothing.
+	log *api.LogConfig
 }
 
 // archiveRule is an archive of the bus, with its pattern; nil takes every event.
@@ -71,14 +74,17 @@ func (r *routers) get(ctx context.Context, k busKey) (*router, error) {
 
 func (r *routers) load(reader store.Reader, k busKey) (*router, error) {
 	out := &router{busKey: k, exists: true, rules: &ruleSet{base: &pattern.Set[*rule]{}}}
-	if err := exist(reader, k.place, k.name); err != nil {
+	b, err := bus(reader, k.place, k.name)
+	if err != nil {
 		if service.Code(err) != codeNotFound {
 			return nil, err
 		}
 		out.exists = false
 		return out, nil
 	}
-	var err error
+	if logs(b.Log) {
+		out.log = b.Log
+	}
 	if out.rules, err = readRules(reader, k, r.patterns, r.before(k)); err != nil {
 		return nil, err
 	}

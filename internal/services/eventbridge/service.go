@@ -29,6 +29,8 @@ type Options struct {
 	Caller func(r *http.Request, api string, body []byte) (service.Principal, error)
 	// Transport reaches API destinations, and where they get their tokens; nil means [http.DefaultTransport].
 	Transport http.RoundTripper
+	// Logs takes what buses log; nil means that nobody does.
+	Logs port.VendedLogs
 }
 
 // Service is Amazon EventBridge. Make one with [New].
@@ -55,8 +57,8 @@ func New(d service.Deps, o Options) (service.Service, *Service) {
 func newService(d service.Deps, o Options) *Service {
 	s := &Service{deps: d, options: o, http: deliver.NewClient(o.Transport, callTimeout), routers: newRouters(d.Store)}
 	s.policies = memo.New[busKey, struct{}, busRecord](d.Store, 1, func(k busKey) [][]byte { return [][]byte{k.bus(k.name)} })
-	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped}
-	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Send: s.deliverCall}
+	s.queue = &deliver.Queue{Name: targetQueue, Sender: o.Sender, Dropped: s.dropped, Reported: s.reported}
+	s.calls = &deliver.Queue{Name: callQueue, Sender: o.Sender, Dropped: s.dropped, Reported: s.reported, Send: s.deliverCall}
 	return s
 }
 

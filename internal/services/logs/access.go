@@ -23,7 +23,7 @@ func (l *Logs) access() map[string]service.Access {
 		}),
 		"DescribeLogGroups": service.On("logs:DescribeLogGroups", func(ctx context.Context, _ *api.DescribeLogGroupsInput) string { return groupTarget(ctx, "*") }),
 		"CreateLogStream": service.OnAll("logs:CreateLogStream", func(ctx context.Context, in *api.CreateLogStreamInput) ([]service.Target, error) {
-			return l.shared(ctx, groupTarget(ctx, in.LogGroupName))
+			return l.shared(ctx, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
 		}),
 		"DeleteLogStream": service.On("logs:DeleteLogStream", func(ctx context.Context, in *api.DeleteLogStreamInput) string {
 			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
@@ -121,7 +121,52 @@ func (l *Logs) access() map[string]service.Access {
 		"DeleteScheduledQuery": service.OnAll("logs:DeleteScheduledQuery", func(ctx context.Context, in *api.DeleteScheduledQueryInput) ([]service.Target, error) {
 			return l.scheduledTarget(ctx, in.Identifier)
 		}),
-		"ListScheduledQueries": service.OnAny("logs:ListScheduledQueries"),
+		"PutDeliverySource": service.OnAll("logs:PutDeliverySource", func(ctx context.Context, in *api.PutDeliverySourceInput) ([]service.Target, error) {
+			out := []service.Target{{ARN: deliverySourceARN(scopeOf(ctx), in.Name)}}
+			if v, _, err := vendorOf(in.ResourceArn); err == nil { // the operation refuses others
+				out = append(out, service.Target{Action: v.service + ":AllowVendedLogDeliveryForResource", ARN: in.ResourceArn})
+			}
+			return out, nil
+		}),
+		"GetDeliverySource": service.On("logs:GetDeliverySource", func(ctx context.Context, in *api.GetDeliverySourceInput) string {
+			return deliverySourceARN(scopeOf(ctx), in.Name)
+		}),
+		"DeleteDeliverySource": service.On("logs:DeleteDeliverySource", func(ctx context.Context, in *api.DeleteDeliverySourceInput) string {
+			return deliverySourceARN(scopeOf(ctx), in.Name)
+		}),
+		"DescribeDeliverySources": service.OnAny("logs:DescribeDeliverySources"),
+		"PutDeliveryDestination": service.On("logs:PutDeliveryDestination", func(ctx context.Context, in *api.PutDeliveryDestinationInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.Name)
+		}),
+		"GetDeliveryDestination": service.On("logs:GetDeliveryDestination", func(ctx context.Context, in *api.GetDeliveryDestinationInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.Name)
+		}),
+		"DeleteDeliveryDestination": service.On("logs:DeleteDeliveryDestination", func(ctx context.Context, in *api.DeleteDeliveryDestinationInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.Name)
+		}),
+		"DescribeDeliveryDestinations": service.OnAny("logs:DescribeDeliveryDestinations"),
+		"PutDeliveryDestinationPolicy": service.On("logs:PutDeliveryDestinationPolicy", func(ctx context.Context, in *api.PutDeliveryDestinationPolicyInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.DeliveryDestinationName)
+		}),
+		"GetDeliveryDestinationPolicy": service.On("logs:GetDeliveryDestinationPolicy", func(ctx context.Context, in *api.GetDeliveryDestinationPolicyInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.DeliveryDestinationName)
+		}),
+		"DeleteDeliveryDestinationPolicy": service.On("logs:DeleteDeliveryDestinationPolicy", func(ctx context.Context, in *api.DeleteDeliveryDestinationPolicyInput) string {
+			return deliveryDestinationARN(scopeOf(ctx), in.DeliveryDestinationName)
+		}),
+		"CreateDelivery": service.OnAll("logs:CreateDelivery", l.delivering),
+		"GetDelivery": service.On("logs:GetDelivery", func(ctx context.Context, in *api.GetDeliveryInput) string {
+			return deliveryARN(scopeOf(ctx), in.Id)
+		}),
+		"UpdateDeliveryConfiguration": service.On("logs:UpdateDeliveryConfiguration", func(ctx context.Context, in *api.UpdateDeliveryConfigurationInput) string {
+			return deliveryARN(scopeOf(ctx), in.Id)
+		}),
+		"DeleteDelivery": service.On("logs:DeleteDelivery", func(ctx context.Context, in *api.DeleteDeliveryInput) string {
+			return deliveryARN(scopeOf(ctx), in.Id)
+		}),
+		"DescribeDeliveries":             service.OnAny("logs:DescribeDeliveries"),
+		"DescribeConfigurationTemplates": service.OnAny("logs:DescribeConfigurationTemplates"),
+		"ListScheduledQueries":           service.OnAny("logs:ListScheduledQueries"),
 		"GetLogEvents": service.On("logs:GetLogEvents", func(ctx context.Context, in *api.GetLogEventsInput) string {
 			return streamTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier), in.LogStreamName)
 		}),

@@ -20,6 +20,12 @@
 //	logs/<account>/<region>/sq/<name>                              scheduled query
 //	logs/<account>/<region>/si/<id>                                name of the scheduled query with an id
 //	logs/<account>/<region>/sh/<id>/<time>                         run of a scheduled query, at a time in Unix seconds
+//	logs/<account>/<region>/ds/<name>                              delivery source
+//	logs/<account>/<region>/dr/<resource>/<log type>               name of the delivery source of a log
+//	logs/<account>/<region>/dd/<name>                              delivery destination
+//	logs/<account>/<region>/dv/<id>                                delivery
+//	logs/<account>/<region>/dx/<source>/<id>                       mark of a delivery of a source
+//	logs/<account>/<region>/dw/<id>/<stamp>                        record that waits for its delivery
 //	logs/<account>/<region>/d/<name>                               destination: a stream that other accounts may send log events to
 //
 // Times are Unix milliseconds. seq is a counter kept in the stream record, so that events of one millisecond keep their order. A group id is given once, so that a
@@ -59,7 +65,12 @@
 // An enabled scheduled query has one named job, which waits for its next time. When it is due, one commit holds the run, the job that begins it and the job of the time after that; the query
 // itself is an ordinary one, started through the door as the query's role. When it ends, a job writes its result to the bucket and tells the default event bus.
 //
+// # Deliveries
+//
+// Records that other services log ([port.VendedLogs]) are written once for each delivery of their source. The first one that waits brings a job, named by the delivery, which delivers what has come together
+// and then looks again. The ends of a delivery are asked when it runs.
+//
 // # What it is not
 //
-// Anomaly detection and deliveries have no handler. Query definitions are kept, and their text is not looked into.
+// Anomaly detection has no handler. Query definitions are kept, and their text is not looked into.
 package logs

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -218,72 +217,6 @@ func (l *Logs) putLogGroupDeletionProtection(ctx context.Context, in *api.PutLog
 		return nil
 	})
 	return &api.PutLogGroupDeletionProtectionOutput{}, err
-}
-
-// maxTags is how many tags a resource has.
-const maxTags = 50
-
-func tooManyTags(what string) error {
-	return service.Errorf("TooManyTagsException", "A %s has at most %d tags.", what, maxTags)
-}
-
-// changeTags changes the tags of a group, a destination or a scheduled query.
-func (l *Logs) changeTags(ctx context.Context, resource string, change func(tags map[string]string)) error {
-	apply := func(what string, tags *map[string]string) error {
-		changed := maps.Clone(*tags)
-		if changed == nil {
-			changed = map[string]string{}
-		}
-		if change(changed); len(changed) > maxTags {
-			return tooManyTags(what)
-		}
-		*tags = changed
-		return nil
-	}
-	if _, name, ok := destinationOf(resource); ok {
-		return l.changeDestination(ctx, name, func(d *destination) error { return apply("destination", &d.Tags) })
-	}
-	if _, ok := scheduledQueryID(resource); ok {
-		return l.changeScheduledTags(ctx, resource, apply)
-	}
-	return l.changeGroup(ctx, resource, func(_ store.Txn, _ scope, g *group) error { return apply("log group", &g.Tags) })
-}
-
-func (l *Logs) tagResource(ctx context.Context, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	err := l.changeTags(ctx, in.ResourceArn, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
-	return &api.TagResourceOutput{}, err
-}
-
-func (l *Logs) untagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	err := l.changeTags(ctx, in.ResourceArn, func(tags map[string]string) {
-		for _, k := range in.TagKeys {
-			delete(tags, k)
-		}
-	})
-	return &api.UntagResourceOutput{}, err
-}
-
-func (l *Logs) listTagsForResource(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
-	out := &api.ListTagsForResourceOutput{Tags: map[string]string{}}
-	err := l.deps.Store.View(ctx, func(r store.Reader) error {
-		if _, name, ok := destinationOf(in.ResourceArn); ok {
-			d, err := getDestination(r, scopeOf(ctx), name)
-			maps.Copy(out.Tags, d.Tags)
-			return err
-		}
-		if _, ok := scheduledQueryID(in.ResourceArn); ok {
-			q, err := getScheduledQuery(r, scopeOf(ctx), in.ResourceArn)
-			maps.Copy(out.Tags, q.Tags)
-			return err
-		}
-		g, err := getGroup(r, scopeOf(ctx), in.ResourceArn)
-		maps.Copy(out.Tags, g.Tags)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // scheduleExpiry enqueues the next sweep of a group.

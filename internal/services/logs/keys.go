@@ -43,6 +43,22 @@ func (s scope) scheduledQueryName(id string) key.Key { return s.root("si").Str(i
 func (s scope) scheduledRuns(id string) key.Key      { return s.root("sh").Str(id) }
 func (s scope) scheduledRun(id runID) key.Key        { return s.scheduledRuns(id.Schedule).Int(id.At) }
 
+func (s scope) deliverySources() key.Key                { return s.root("ds") }
+func (s scope) deliverySource(name string) key.Key      { return s.deliverySources().Str(name) }
+func (s scope) sourceOf(resource, kind string) key.Key  { return s.root("dr").Str(resource).Str(kind) }
+func (s scope) deliveryDestinations() key.Key           { return s.root("dd") }
+func (s scope) deliveryDestination(name string) key.Key { return s.deliveryDestinations().Str(name) }
+func (s scope) deliveries() key.Key                     { return s.root("dv") }
+func (s scope) delivery(id string) key.Key              { return s.deliveries().Str(id) }
+func (s scope) deliveriesOf(source string) key.Key      { return s.root("dx").Str(source) }
+func (s scope) deliveryOf(source, id string) key.Key    { return s.deliveriesOf(source).Str(id) }
+func (s scope) vended(id string) key.Key                { return s.root("dw").Str(id) }
+
+// deliveryID returns the id in the key of a delivery of a source.
+func (s scope) deliveryID(source string, k []byte) string {
+	return key.Decode(k).Skip(s.deliveriesOf(source)).Str()
+}
+
 func (s scope) queryDefinitions() key.Key         { return s.root("q") }
 func (s scope) queryDefinition(id string) key.Key { return s.queryDefinitions().Str(id) }
 

@@ -277,21 +277,6 @@ func (l *Logs) deleteScheduledQuery(ctx context.Context, in *api.DeleteScheduled
 	return &api.DeleteScheduledQueryOutput{}, nil
 }
 
-// changeScheduledTags changes the tags of a scheduled query.
-func (l *Logs) changeScheduledTags(ctx context.Context, arn string, apply func(what string, tags *map[string]string) error) error {
-	s := scopeOf(ctx)
-	return unavailable(l.deps.Store.Update(ctx, func(tx store.Txn) error {
-		q, err := getScheduledQuery(tx, s, arn)
-		if err == nil {
-			err = apply("scheduled query", &q.Tags)
-		}
-		if err != nil {
-			return err
-		}
-		return record.Set(tx, s.scheduledQuery(q.Name), q)
-	}))
-}
-
 // scheduledTarget returns what a caller must be allowed who names a scheduled query.
 func (l *Logs) scheduledTarget(ctx context.Context, identifier string) ([]service.Target, error) {
 	s, id := scopeOf(ctx), "*"

@@ -20,6 +20,9 @@ type Options struct {
 	Sender *deliver.Sender
 	// Metrics keeps what metric filters count.
 	Metrics port.MetricSink
+	// Logged tells of the resources whose logs can be delivered, and Streams takes them.
+	Logged  port.LoggedResources
+	Streams port.DeliveryStreams
 }
 
 // Logs is the service's state: nothing but its dependencies, the sink's buffer and what is compiled.
@@ -90,6 +93,24 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		ListScheduledQueries:        l.listScheduledQueries,
 		UpdateScheduledQuery:        l.updateScheduledQuery,
 		DeleteScheduledQuery:        l.deleteScheduledQuery,
+
+		PutDeliverySource:               l.putDeliverySource,
+		GetDeliverySource:               l.getDeliverySource,
+		DescribeDeliverySources:         l.describeDeliverySources,
+		DeleteDeliverySource:            l.deleteDeliverySource,
+		PutDeliveryDestination:          l.putDeliveryDestination,
+		GetDeliveryDestination:          l.getDeliveryDestination,
+		DescribeDeliveryDestinations:    l.describeDeliveryDestinations,
+		DeleteDeliveryDestination:       l.deleteDeliveryDestination,
+		PutDeliveryDestinationPolicy:    l.putDeliveryDestinationPolicy,
+		GetDeliveryDestinationPolicy:    l.getDeliveryDestinationPolicy,
+		DeleteDeliveryDestinationPolicy: l.deleteDeliveryDestinationPolicy,
+		CreateDelivery:                  l.createDelivery,
+		GetDelivery:                     l.getDelivery,
+		DescribeDeliveries:              l.describeDeliveries,
+		UpdateDeliveryConfiguration:     l.updateDeliveryConfiguration,
+		DeleteDelivery:                  l.deleteDelivery,
+		DescribeConfigurationTemplates:  l.describeConfigurationTemplates,
 	}
 	return service.Service{
 		API:            api.API,
@@ -97,7 +118,7 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		Access:         l.access(),
 		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
 		Resources:      l.resources(),
-		Jobs:           slices.Concat(l.queryJobs(), l.scheduledJobs(), []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind()}),
+		Jobs:           slices.Concat(l.queryJobs(), l.scheduledJobs(), []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind(), {Name: vendKind, Handle: l.deliverVended, MaxAge: deliverFor, Exhausted: l.vendedDropped}}),
 		Start:          l.sink.start,
 		Close:          l.sink.close,
 	}, l

@@ -199,7 +199,10 @@ func (s *Service) putTargets(ctx context.Context, q *request) ([]service.Target,
 		}
 	}
 	also("s3:PutObjectTagging", len(tags) > 0)
-	also("s3:PutObjectAcl", q.acl.given())
+	// A service that leaves its object to the bucket's owner needs no more than the policies that AWS gives for its logs
+	// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-S3.html).
+	leaves := q.acl.canned == api.ObjectCannedACLBucketOwnerFullControl && service.RequestFrom(ctx).Principal.Kind == service.ServicePrincipal
+	also("s3:PutObjectAcl", q.acl.given() && !leaves)
 	also("s3:PutObjectRetention", q.mode != "")
 	also("s3:PutObjectLegalHold", q.hold != "")
 	return out, nil

@@ -14,6 +14,24 @@ import (
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html).
 func (p *Portals) Access() map[string]service.Access {
 	return map[string]service.Access{
+		"CreatePortal": including(p, "CreatePortal", func(*api.CreatePortalInput) string { return "*" }, func(_ context.Context, in *api.CreatePortalInput) ([]string, keys, error) {
+			return in.IncludedPortalProductArns, portalKeys(in.PortalContent, in.Authorization, in.EndpointConfiguration), nil
+		}),
+		"GetPortal":   within("GetPortal", func(in *api.GetPortalInput) []string { return []string{portalsPath, in.PortalId} }, nil),
+		"ListPortals": within("ListPortals", func(*api.ListPortalsInput) []string { return []string{portalsPath, "*"} }, nil),
+		"UpdatePortal": including(p, "UpdatePortal", func(in *api.UpdatePortalInput) string { return in.PortalId }, func(_ context.Context, in *api.UpdatePortalInput) ([]string, keys, error) {
+			return in.IncludedPortalProductArns, portalKeys(in.PortalContent, in.Authorization, in.EndpointConfiguration), nil
+		}),
+		"DeletePortal":  within("DeletePortal", func(in *api.DeletePortalInput) []string { return []string{portalsPath, in.PortalId} }, nil),
+		"DisablePortal": within("DisablePortal", func(in *api.DisablePortalInput) []string { return []string{portalsPath, in.PortalId} }, nil),
+		"PublishPortal": including(p, "PublishPortal", func(in *api.PublishPortalInput) string { return in.PortalId }, func(ctx context.Context, in *api.PublishPortalInput) ([]string, keys, error) {
+			products, err := p.includedBy(ctx, in.PortalId)
+			return products, nil, err
+		}),
+		"PreviewPortal": including(p, "PreviewPortal", func(in *api.PreviewPortalInput) string { return in.PortalId }, func(ctx context.Context, in *api.PreviewPortalInput) ([]string, keys, error) {
+			products, err := p.includedBy(ctx, in.PortalId)
+			return products, nil, err
+		}),
 		"CreatePortalProduct": within("CreatePortalProduct", func(_ *api.CreatePortalProductInput) []string { return []string{productsPath, "*"} },
 			func(in *api.CreatePortalProductInput) keys { return keys{"PortalProductDisplayName": in.DisplayName} }),
 		"GetPortalProduct": shared(p, "GetPortalProduct", func(in *api.GetPortalProductInput) (*string, []string) {
@@ -85,6 +103,20 @@ func (k keys) condition() map[string][]string {
 	return out
 }
 
+func portalKeys(c *api.PortalContent, a *api.Authorization, e *api.EndpointConfigurationRequest) keys {
+	k := keys{}
+	if c != nil {
+		k["PortalDisplayName"] = c.DisplayName
+	}
+	if a != nil && a.CognitoConfig != nil {
+		k["CognitoUserPoolArn"] = a.CognitoConfig.UserPoolArn
+	}
+	if e != nil && e.AcmManaged != nil {
+		k["PortalDomainName"] = e.AcmManaged.DomainName
+	}
+	return k
+}
+
 func titled(c *api.DisplayContent) keys {
 	if c == nil {
 		return nil
@@ -118,6 +150,39 @@ func shared[In any](p *Portals, action string, of func(in In) (account *string, 
 		policy, err := p.policyOf(ctx, owner, path[1])
 		return []service.Target{{ARN: owner.arn(path...), Policy: policy, Owner: owner.Account}}, err
 	})
+}
+
+// including is the rule of an operation on a portal that shows products, each of which its caller must be allowed to see. The ARNs that are none are refused by the operation.
+func including[In any](p *Portals, action string, id func(in In) string, products func(ctx context.Context, in In) ([]string, keys, error)) service.Access {
+	return service.OnAll("apigateway:"+action, func(ctx context.Context, in In) ([]service.Target, error) {
+		arns, k, err := products(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		targets := []service.Target{{ARN: scopeOf(ctx).portalARN(id(in)), Condition: k.condition()}}
+		for _, text := range arns {
+			at, path, ok := parseARN(text)
+			if !ok || len(path) != 2 {
+				continue
+			}
+			policy, err := p.policyOf(ctx, at, path[1])
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, target(at, text, policy))
+		}
+		return targets, nil
+	})
+}
+
+// includedBy returns the products of a portal; none when there is no such portal.
+func (p *Portals) includedBy(ctx context.Context, id string) (products []string, err error) {
+	err = p.deps.Store.View(ctx, func(r store.Reader) error {
+		v, _, err := record.Get[portal](r, scopeOf(ctx).portal(id))
+		products = v.Products
+		return err
+	})
+	return products, err
 }
 
 // policyOf returns the sharing policy of a product; empty when it has none, or is not there.

@@ -24,11 +24,25 @@ func (s Scope) pages(product string) key.Key            { return s.root("g").Str
 func (s Scope) page(product, id string) key.Key         { return s.pages(product).Str(id) }
 func (s Scope) endpointPages(product string) key.Key    { return s.root("r").Str(product) }
 func (s Scope) endpointPage(product, id string) key.Key { return s.endpointPages(product).Str(id) }
+func (s Scope) portals() key.Key                        { return s.root("o") }
+func (s Scope) portal(id string) key.Key                { return s.portals().Str(id) }
+func (s Scope) logo(id string) key.Key                  { return s.root("l").Str(id) }
+func ownerKey(portal string) key.Key                    { return Scope{}.root("i").Str(portal) }
+func domainKey(name string) key.Key                     { return Scope{}.root("d").Str(name) }
 func sharedKeys(region string) key.Key                  { return Scope{Region: region}.root("s") }
 func sharedKey(region, product string) key.Key          { return sharedKeys(region).Str(product) }
 
+func editionsOf(portal string) key.Key          { return key.New(editions, portal) }
+func editionKey(portal, edition string) key.Key { return editionsOf(portal).Str(edition) }
+func indexKey(portal, edition string) key.Key   { return editionKey(portal, edition).Str("i") }
+func logoKey(portal, edition string) key.Key    { return editionKey(portal, edition).Str("l") }
+func shownKey(portal, edition, page string) key.Key {
+	return editionKey(portal, edition).Str("p").Str(page)
+}
+
 // The elements of ARNs.
 const (
+	portalsPath       = "portals"
 	productsPath      = "portalproducts"
 	pagesPath         = "productpages"
 	endpointPagesPath = "productrestendpointpages"
@@ -41,6 +55,7 @@ func (s Scope) arn(path ...string) string {
 }
 
 func (s Scope) productARN(id string) string { return s.arn(productsPath, id) }
+func (s Scope) portalARN(id string) string  { return s.arn(portalsPath, id) }
 func (s Scope) pageARN(product, id string) string {
 	return s.arn(productsPath, product, pagesPath, id)
 }

@@ -3,29 +3,64 @@ package portal
 import (
 	"context"
 	"io"
+	"net/http"
+
+	"github.com/yuin/goldmark"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/authorizer"
+	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
+	"lambent.dev/lambent/internal/store/key"
+	"lambent.dev/lambent/internal/store/memo"
 )
 
 // Options are what portals need beside the dependencies of every service.
 type Options struct {
 	// APIs describes the REST APIs that endpoint pages are about.
 	APIs port.RESTAPIs
+	// Objects reads logos.
+	Objects port.Objects
+	// Taken tells whether a host is a custom domain name of APIs.
+	Taken func(ctx context.Context, host string) bool
+	// Tokens proves who visits a portal with a user pool.
+	Tokens *authorizer.Tokens
+	// Endpoints sends the requests of visitors who try a method, and those for tokens.
+	Endpoints http.RoundTripper
 }
 
 // Portals are the portals of a Lambent, their products and their pages. Make them with [New].
 type Portals struct {
 	deps    service.Deps
 	options Options
+	sites   *memo.Cache[struct{}, siteKey, *site]
+	tried   *tokenbucket.Buckets[string]
+
+	markdown goldmark.Markdown
 }
 
-// New returns the portals of a store.
-func New(deps service.Deps, o Options) *Portals { return &Portals{deps: deps, options: o} }
+// New returns the portals of a store. Close ends them.
+func New(deps service.Deps, o Options) *Portals {
+	return &Portals{
+		deps: deps, options: o, tried: tokenbucket.New[string](maxTried), markdown: newMarkdown(),
+		sites: memo.New[struct{}, siteKey, *site](deps.Store, maxSites, func(struct{}) [][]byte { return [][]byte{key.New(root), key.New(editions)} }),
+	}
+}
+
+// Close forgets what is kept in memory.
+func (p *Portals) Close() { p.sites.Close() }
 
 // Handle sets the handlers of the operations of portals.
 func (p *Portals) Handle(h *api.Handlers) {
+	h.CreatePortal = p.createPortal
+	h.GetPortal = p.getPortal
+	h.ListPortals = p.listPortals
+	h.UpdatePortal = p.updatePortal
+	h.DeletePortal = p.deletePortal
+	h.PublishPortal = p.publishPortal
+	h.PreviewPortal = p.previewPortal
+	h.DisablePortal = p.disablePortal
 	h.CreatePortalProduct = p.createProduct
 	h.GetPortalProduct = p.getProduct
 	h.ListPortalProducts = p.listProducts

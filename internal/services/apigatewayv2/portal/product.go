@@ -7,7 +7,6 @@ import (
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/lib/opt"
-	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/services/apigatewayv2/paging"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -244,20 +243,4 @@ func checkTags(tags map[string]string) error {
 		return badRequest("A resource has at most %d tags.", maxTags)
 	}
 	return nil
-}
-
-// Tagged returns the tags of what an ARN of a portal or a product names, and how to store others; ok is false for other ARNs.
-func Tagged(r store.Reader, s Scope, text string) (tags map[string]string, save func(tx store.Txn, tags map[string]string) error, ok bool, err error) {
-	at, path, ok := parseARN(text)
-	if !ok || len(path) != 2 || path[0] != productsPath {
-		return nil, nil, false, nil
-	}
-	if at != s {
-		return nil, nil, true, service.Errorf("NotFoundException", "Invalid resource identifier specified %s", text)
-	}
-	v, err := loadProduct(r, s, path[1])
-	return v.Tags, func(tx store.Txn, tags map[string]string) error {
-		v.Tags = tags
-		return record.Set(tx, s.product(v.ID), v)
-	}, true, err
 }
