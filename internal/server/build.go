@@ -17,6 +17,7 @@ import (
 	"lambent.dev/lambent/internal/config"
 	"lambent.dev/lambent/internal/deliver"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/image"
 	"lambent.dev/lambent/internal/runtimes"
 	"lambent.dev/lambent/internal/runtimes/code"
@@ -71,7 +72,8 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 	keyService, keys := kms.New(p.deps, kms.Options{Ring: p.keys.Ring, Platform: datakey.New(p.keys.Ring, p.deps.Random)})
 	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Roles: roles, Sender: sender})
 	objects.Objects = buckets
-	p.domains = domain.New(p.deps, buckets)
+	p.vpcEndpoints = &vpcendpoint.Endpoints{Networks: networks, Heard: s.loopback}
+	p.domains = domain.New(p.deps, domain.Options{Objects: buckets, Endpoints: p.vpcEndpoints})
 	uses := keycheck.New(keys, p.deps.Clock)
 	queueService, queues := sqs.New(p.deps, uses)
 	streamService, streams := kinesis.New(p.deps, uses)

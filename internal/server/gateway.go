@@ -65,7 +65,7 @@ func (p *parts) gateway(s *Server, functions functionPort, logs port.LogSink, se
 // restAPIs builds the data plane of REST APIs. What is no REST API is served by httpAPIs, which answers under the same names.
 func (g *gateway) restAPIs(p *parts, s *Server, keys port.Keys, httpAPIs service.Service) *plane.Plane {
 	o := plane.Options{
-		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys,
+		Deps: p.deps, Functions: g.functions, Services: g.services, Tokens: g.tokens, Rates: g.rates, Reach: g.reach, Access: g.access, Logs: g.logs, Traces: s.traces, Keys: keys, Endpoints: p.vpcEndpoints,
 		Caller: func(r *http.Request, body []byte) (service.Principal, error) { return s.caller(r, "execute-api", body) },
 	}
 	for _, r := range httpAPIs.Routes {

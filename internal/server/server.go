@@ -31,6 +31,7 @@ import (
 	"lambent.dev/lambent/internal/front/localca"
 	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/lib/meter"
 	"lambent.dev/lambent/internal/observe/access"
 	"lambent.dev/lambent/internal/service"
@@ -55,6 +56,8 @@ type Server struct {
 	services []service.Service
 	backups  *backups
 	access   *access.Log
+	// loopback tells that only this machine reaches the listener.
+	loopback bool
 	// traces keeps what requests to APIs saw; nil when the listener is not on loopback.
 	traces *trace.Recorder
 	failed chan error
@@ -108,8 +111,8 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	if err != nil {
 		return nil, err
 	}
-	loopback := isLoopback(l.Addr())
-	if loopback {
+	s.loopback = isLoopback(l.Addr())
+	if s.loopback {
 		s.traces = trace.NewRecorder(p.deps.Clock)
 	}
 	authority, err := openAuthority(&cfg, p.deps.Clock)
@@ -140,7 +143,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 	}
 	s.plane = dispatch.NewPlane(dispatch.PlaneOptions{
 		Registry: registry, Door: p.door, Authenticator: authenticator, Clock: p.deps.Clock, Random: rand.Reader, Log: log,
-		Account: cfg.Account, Region: cfg.Region, Loopback: loopback, LocalKeys: cfg.LocalCredentials,
+		Account: cfg.Account, Region: cfg.Region, Loopback: s.loopback, LocalKeys: cfg.LocalCredentials,
 	})
 	admin := &admin{journal: journal, authenticator: authenticator, clock: p.deps.Clock}
 	routes := []service.Route{
@@ -159,7 +162,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, m machine) 
 		routes[i] = admin.guard(routes[i])
 	}
 	s.front, err = front.Serve(l, front.Options{
-		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: loopback,
+		Routes: routes, API: s.plane, Health: health{services: services}, TLS: certificates, Loopback: s.loopback,
 		Access: s.access, Clock: p.deps.Clock, Log: log, SandboxTLS: authority.Config(),
 	})
 	if err != nil {
@@ -238,6 +241,8 @@ type parts struct {
 	keys       *keyfile.Keys
 	identities *auth.Cache
 	domains    *domain.Domains
+	// vpcEndpoints tells which VPC endpoint a request to an API came through.
+	vpcEndpoints *vpcendpoint.Endpoints
 	// authority is the platform's own certificate authority; nil where nothing is kept.
 	authority *localca.CA
 }

@@ -7,6 +7,7 @@ import (
 
 	"lambent.dev/lambent/internal/auth/iam"
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 )
 
 // RequestKeys are the condition keys of a request of somebody without credentials of AWS, for the policies of authorizers and APIs.
@@ -15,9 +16,24 @@ type RequestKeys struct {
 	Time    time.Time
 	// Region is that of the API.
 	Region string
+	// Endpoint is the VPC endpoint that the request came through, and Domain the ARN of the private custom domain name that it was sent to; both may be empty.
+	Endpoint vpcendpoint.Endpoint
+	Domain   string
 }
 
 var _ iam.Context = RequestKeys{}
+
+// Private returns the keys of a request that came through a VPC endpoint, for the door; nil for any other.
+func (k RequestKeys) Private() map[string][]string {
+	if k.Endpoint.ID == "" {
+		return nil
+	}
+	keys := map[string][]string{"aws:SourceVpce": {k.Endpoint.ID}, "aws:SourceVpc": {k.Endpoint.VPC}}
+	if k.Domain != "" {
+		keys["execute-api:viaDomainArn"] = []string{k.Domain}
+	}
+	return keys
+}
 
 // Values implements [iam.Context].
 func (k RequestKeys) Values(key string) []string {
@@ -41,6 +57,10 @@ func (k RequestKeys) Values(key string) []string {
 		value = k.Region
 	case "aws:principaltype":
 		value = "Anonymous"
+	case "execute-api:viadomainarn":
+		value = k.Domain
+	default:
+		value = k.Endpoint.Value(key)
 	}
 	if value == "" {
 		return nil

@@ -16,14 +16,17 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/gateway/domain"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
+	"lambent.dev/lambent/test/fake"
 )
 
 var own = domain.Scope{Account: "000000000000", Region: "us-east-1"}
@@ -31,8 +34,8 @@ var own = domain.Scope{Account: "000000000000", Region: "us-east-1"}
 // plane answers with where it was sent to.
 type plane struct{}
 
-func (plane) Has(_ store.Reader, s domain.Scope, api, stage string) (hasAPI, hasStage bool, err error) {
-	return s == own && api != "none", stage == "prod", nil
+func (plane) Has(_ store.Reader, s domain.Scope, api, stage string) (domain.Found, error) {
+	return domain.Found{API: s == own && api != "none", Stage: stage == "prod", Private: strings.HasPrefix(api, "private")}, nil
 }
 
 func (plane) ServeDomain(w http.ResponseWriter, _ *http.Request, t domain.Target) {
@@ -50,7 +53,8 @@ func newDomains(t *testing.T, o *objects) *domain.Domains {
 	t.Helper()
 	d := domain.New(service.Deps{
 		Store: mem.New(), Clock: clock.NewFake(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)), Random: mathrand.NewChaCha8([32]byte{2}), Log: slog.New(slog.DiscardHandler),
-	}, o)
+		Door: &fake.Door{},
+	}, domain.Options{Objects: o, Endpoints: &vpcendpoint.Endpoints{Networks: networks{}, Heard: true}})
 	d.Register("test", plane{})
 	t.Cleanup(d.Close)
 	return d
@@ -58,7 +62,9 @@ func newDomains(t *testing.T, o *objects) *domain.Domains {
 
 func create(t *testing.T, d *domain.Domains, n domain.Name) {
 	t.Helper()
-	n.Endpoint = domain.Regional
+	if n.Endpoint == "" {
+		n.Endpoint = domain.Regional
+	}
 	if err := d.Create(t.Context(), own, &n); err != nil {
 		t.Fatal(err)
 	}

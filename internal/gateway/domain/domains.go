@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/service"
 	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
@@ -23,19 +24,27 @@ const (
 	maxRules    = 50
 )
 
+// Options are what the domains need of others.
+type Options struct {
+	// Objects reads trust stores.
+	Objects port.Objects
+	// Endpoints knows VPC endpoints, and which a request came through.
+	Endpoints *vpcendpoint.Endpoints
+}
+
 // Domains are the custom domain names of a Lambent. Make one with [New].
 type Domains struct {
 	deps    service.Deps
-	objects port.Objects
+	options Options
 	planes  map[string]Plane
-	hosts   *memo.Cache[struct{}, string, *host]
+	hosts   *memo.Cache[struct{}, hostKey, *host]
 }
 
-// New returns the domains of a store. objects reads trust stores.
-func New(deps service.Deps, objects port.Objects) *Domains {
+// New returns the domains of a store.
+func New(deps service.Deps, o Options) *Domains {
 	return &Domains{
-		deps: deps, objects: objects, planes: map[string]Plane{},
-		hosts: memo.New[struct{}, string, *host](deps.Store, maxHosts, func(struct{}) [][]byte { return [][]byte{key.New(prefix)} }),
+		deps: deps, options: o, planes: map[string]Plane{},
+		hosts: memo.New[struct{}, hostKey, *host](deps.Store, maxHosts, func(struct{}) [][]byte { return [][]byte{key.New(prefix)} }),
 	}
 }
 
@@ -62,7 +71,7 @@ func conflict(format string, args ...any) error {
 // owner is the record behind a name.
 type owner struct{ Account, Region string }
 
-// Create stores a new name: Domain is given by the caller, ID and Created are filled in. The error is one that clients see.
+// Create stores a new name: Domain is given by the caller, Created is filled in, and ID unless it is given. The error is one that clients see.
 func (d *Domains) Create(ctx context.Context, s Scope, n *Name) error {
 	n.Domain = strings.ToLower(n.Domain)
 	if len(n.Domain) > 253 || !domainName.MatchString(n.Domain) {
@@ -71,17 +80,24 @@ func (d *Domains) Create(ctx context.Context, s Scope, n *Name) error {
 	if err := d.complete(ctx, n); err != nil {
 		return err
 	}
-	id, err := d.newID(10)
-	if err != nil {
+	if n.ID == "" {
+		var err error
+		if n.ID, err = d.newID(10); err != nil {
+			return err
+		}
+	}
+	n.Created = d.deps.Clock.Now().UTC()
+	if err := n.takePolicy(s); err != nil {
 		return err
 	}
-	n.ID, n.Created = id, d.deps.Clock.Now().UTC()
 	return d.deps.Store.Update(ctx, func(tx store.Txn) error {
-		if taken, err := record.Has(tx, ownerKey(n.Domain)); err != nil || taken {
-			if err == nil {
-				err = conflict("The domain name you provided already exists.")
+		if n.Endpoint != Private {
+			if taken, err := record.Has(tx, ownerKey(n.Domain)); err != nil || taken {
+				if err == nil {
+					err = conflict("The domain name you provided already exists.")
+				}
+				return err
 			}
-			return err
 		}
 		have, err := record.List[Name](tx, s.names().Span())
 		if err != nil {
@@ -90,10 +106,14 @@ func (d *Domains) Create(ctx context.Context, s Scope, n *Name) error {
 		if len(have) >= maxNames {
 			return service.Errorf("LimitExceededException", "An account has at most %d custom domain names in a region.", maxNames)
 		}
-		if err := record.Set(tx, ownerKey(n.Domain), owner(s)); err != nil {
+		at := ownerKey(n.Domain)
+		if n.Endpoint == Private {
+			at = s.private(n)
+		}
+		if err := record.Set(tx, at, owner(s)); err != nil {
 			return err
 		}
-		return record.Set(tx, s.name(n.Domain), *n)
+		return record.Set(tx, s.name(n.Key()), *n)
 	})
 }
 
@@ -108,8 +128,16 @@ func (d *Domains) complete(ctx context.Context, n *Name) error {
 	if n.SecurityPolicy == "" {
 		n.SecurityPolicy = "TLS_1_2"
 	}
-	if n.AddressType == "" {
+	switch {
+	case n.AddressType == "" && n.Endpoint == Private:
+		n.AddressType = "dualstack"
+	case n.AddressType == "":
 		n.AddressType = "ipv4"
+	case n.AddressType != "dualstack" && n.Endpoint == Private:
+		return badRequest("Only dualstack ipAddressType is supported for private custom domain names.")
+	}
+	if n.Endpoint != Private && n.Policy+n.ManagementPolicy != "" {
+		return badRequest("policy and managementPolicy are supported only for private custom domain names.")
 	}
 	if n.MutualTLS == nil || n.MutualTLS.PEM != nil {
 		return nil
@@ -120,7 +148,7 @@ func (d *Domains) complete(ctx context.Context, n *Name) error {
 	return d.readTrustStore(ctx, n.MutualTLS)
 }
 
-// Load returns a name, or NotFoundException.
+// Load returns a name by its [Ref], or NotFoundException.
 func Load(r store.Reader, s Scope, name string) (Name, error) {
 	n, ok, err := record.Get[Name](r, s.name(strings.ToLower(name)))
 	if err == nil && !ok {
@@ -130,7 +158,7 @@ func Load(r store.Reader, s Scope, name string) (Name, error) {
 }
 
 // Save stores a name that [Load] returned.
-func Save(tx store.Txn, s Scope, n *Name) error { return record.Set(tx, s.name(n.Domain), *n) }
+func Save(tx store.Txn, s Scope, n *Name) error { return record.Set(tx, s.name(n.Key()), *n) }
 
 // Get returns a name, or NotFoundException.
 func (d *Domains) Get(ctx context.Context, s Scope, name string) (n Name, err error) {
@@ -141,18 +169,22 @@ func (d *Domains) Get(ctx context.Context, s Scope, name string) (n Name, err er
 	return n, err
 }
 
-// Change runs fn on a name and stores what it leaves. A MutualTLS without PEM is read anew.
+// Change runs fn on a name and stores what it leaves. A MutualTLS without PEM is read anew. A name stays private or public.
 func (d *Domains) Change(ctx context.Context, s Scope, name string, fn func(n *Name) error) (Name, error) {
 	n, err := d.Get(ctx, s, name)
 	if err != nil {
 		return n, err
 	}
+	was := n.Key()
 	// The trust store is read before the transaction, which may run more than once.
 	if err := fn(&n); err != nil {
 		return n, err
 	}
 	if err := d.complete(ctx, &n); err != nil {
 		return n, err
+	}
+	if n.Key() != was {
+		return n, badRequest("The endpoint type of a custom domain name cannot change to PRIVATE or from it: make another name.")
 	}
 	tls := n.MutualTLS
 	err = d.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -163,32 +195,42 @@ func (d *Domains) Change(ctx context.Context, s Scope, name string, fn func(n *N
 			return err
 		}
 		n.MutualTLS = tls
-		return record.Set(tx, s.name(n.Domain), n)
+		if err := n.takePolicy(s); err != nil {
+			return err
+		}
+		return Save(tx, s, &n)
 	})
 	return n, err
 }
 
-// Delete removes a name with its mappings and rules.
+// Delete removes a name with its mappings, rules and associations.
 func (d *Domains) Delete(ctx context.Context, s Scope, name string) error {
 	return d.deps.Store.Update(ctx, func(tx store.Txn) error {
 		n, err := Load(tx, s, name)
 		if err != nil {
 			return err
 		}
-		tx.Delete(s.name(n.Domain))
-		tx.Delete(ownerKey(n.Domain))
-		tx.DeleteRange(s.mappings(n.Domain), s.mappings(n.Domain).End())
-		tx.DeleteRange(s.rules(n.Domain), s.rules(n.Domain).End())
-		return nil
+		ref := n.Key()
+		tx.Delete(s.name(ref))
+		tx.DeleteRange(s.mappings(ref), s.mappings(ref).End())
+		tx.DeleteRange(s.rules(ref), s.rules(ref).End())
+		if n.Endpoint != Private {
+			tx.Delete(ownerKey(n.Domain))
+			return nil
+		}
+		tx.Delete(s.private(&n))
+		return dissociate(tx, s, ref)
 	})
 }
 
-// Names calls show with a page of the names of a scope in their order, and returns the token of the next page.
-func (d *Domains) Names(ctx context.Context, s Scope, token *string, limit int, show func(n *Name)) (*string, error) {
-	next, err := record.Page(ctx, d.deps.Store, s.names(), record.Paging{Token: token, Limit: limit}, func(_ string, n Name) bool {
-		show(&n)
-		return true
-	})
+// Names calls show with a page of the names of a scope in their order, and returns the token of the next page. show tells whether it takes a name.
+func (d *Domains) Names(ctx context.Context, s Scope, token *string, limit int, show func(n *Name) bool) (*string, error) {
+	return pageOf(ctx, d, s.names(), token, limit, show)
+}
+
+// pageOf calls show with a page of records.
+func pageOf[T any](ctx context.Context, d *Domains, at key.Key, token *string, limit int, show func(v *T) bool) (*string, error) {
+	next, err := record.Page(ctx, d.deps.Store, at, record.Paging{Token: token, Limit: limit}, func(_ string, v T) bool { return show(&v) })
 	if errors.Is(err, record.ErrToken) {
 		err = badRequest("Invalid token %q: give the one that the page before had.", *token)
 	}

@@ -14,16 +14,18 @@ var mappingPath = regexp.MustCompile(`^[A-Za-z0-9$\-_.+!*'()]+(/[A-Za-z0-9$\-_.+
 // maxPath bounds the path of a mapping, in bytes.
 const maxPath = 300
 
-// findPlane returns the plane that has an API with a stage.
-func (d *Domains) findPlane(r store.Reader, s Scope, api, stage string) (string, error) {
+// findPlane returns the plane that has an API with a stage. A private name leads to private APIs alone.
+func (d *Domains) findPlane(r store.Reader, s Scope, n *Name, api, stage string) (string, error) {
 	for name, p := range d.planes {
-		hasAPI, hasStage, err := p.Has(r, s, api, stage)
+		found, err := p.Has(r, s, api, stage)
 		switch {
 		case err != nil:
 			return "", err
-		case hasAPI && !hasStage:
+		case found.API && !found.Stage:
 			return "", badRequest("Invalid stage identifier specified")
-		case hasAPI:
+		case found.API && !found.Private && n.Endpoint == Private:
+			return "", badRequest("The API %s is not private: a private custom domain name leads to APIs with the endpoint type PRIVATE.", api)
+		case found.API:
 			return name, nil
 		}
 	}
@@ -48,7 +50,7 @@ func (d *Domains) PutMapping(ctx context.Context, s Scope, name string, m *Mappi
 		if err != nil {
 			return err
 		}
-		all, err := record.List[Mapping](tx, s.mappings(n.Domain).Span())
+		all, err := record.List[Mapping](tx, s.mappings(n.Key()).Span())
 		if err != nil {
 			return err
 		}
@@ -60,11 +62,11 @@ func (d *Domains) PutMapping(ctx context.Context, s Scope, name string, m *Mappi
 		if len(all) >= maxMappings && m.ID == "" {
 			return badRequest("A custom domain name has at most %d mappings.", maxMappings)
 		}
-		if m.Plane, err = d.findPlane(tx, s, m.API, m.Stage); err != nil {
+		if m.Plane, err = d.findPlane(tx, s, &n, m.API, m.Stage); err != nil {
 			return err
 		}
 		m.ID = id
-		return record.Set(tx, s.mapping(n.Domain, id), *m)
+		return record.Set(tx, s.mapping(n.Key(), id), *m)
 	})
 }
 
@@ -75,7 +77,7 @@ func (d *Domains) Mappings(ctx context.Context, s Scope, name string) (all []Map
 		if err != nil {
 			return err
 		}
-		all, err = record.List[Mapping](r, s.mappings(n.Domain).Span())
+		all, err = record.List[Mapping](r, s.mappings(n.Key()).Span())
 		return err
 	})
 	return all, err
@@ -102,13 +104,13 @@ func (d *Domains) DeleteMapping(ctx context.Context, s Scope, name, id string) e
 		if err != nil {
 			return err
 		}
-		if ok, err := record.Has(tx, s.mapping(n.Domain, id)); err != nil || !ok {
+		if ok, err := record.Has(tx, s.mapping(n.Key(), id)); err != nil || !ok {
 			if err == nil {
 				err = notFound("Invalid mapping identifier specified")
 			}
 			return err
 		}
-		tx.Delete(s.mapping(n.Domain, id))
+		tx.Delete(s.mapping(n.Key(), id))
 		return nil
 	})
 }

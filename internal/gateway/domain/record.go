@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"strings"
 	"time"
 
 	"lambent.dev/lambent/internal/store/key"
@@ -24,19 +25,31 @@ const (
 type Name struct {
 	// Domain is the name itself, in lower case. It may begin with "*.".
 	Domain string
-	// ID is the id of the endpoint, of which [Name.Target] is made.
+	// ID is the id of the endpoint, of which [Name.Target] is made. It tells private names apart, of which an account may have many that are alike.
 	ID      string
 	Created time.Time
 	// Endpoint is the kind of endpoint, AddressType ipv4 or dualstack.
 	Endpoint, AddressType string
-	// SecurityPolicy is TLS_1_0, TLS_1_2 or one of the newer names.
+	// SecurityPolicy is TLS_1_0, TLS_1_2 or one of the newer names; AccessMode is BASIC or STRICT, or empty.
 	SecurityPolicy string
+	AccessMode     string `json:",omitempty"`
 	Certificate    Certificate
 	RoutingMode    string
 	MutualTLS      *MutualTLS        `json:",omitempty"`
 	Tags           map[string]string `json:",omitempty"`
-	// Policy and ManagementPolicy are those of a private name.
+	// Policy says who may call a private name, ManagementPolicy which accounts may associate their VPC endpoints with it.
 	Policy, ManagementPolicy string `json:",omitempty"`
+}
+
+// Association lets requests through a VPC endpoint reach a private name.
+type Association struct {
+	// Owner is the account and region of the endpoint, which made the association, and Provider those of the name.
+	Owner, Provider Scope
+	// Name is the key of the name ([Ref]), Domain the name itself.
+	Name, Domain string
+	// Endpoint is the id of the endpoint, VPC its network.
+	Endpoint, VPC string
+	Tags          map[string]string `json:",omitempty"`
 }
 
 // Certificate is what a name was made with; it is shown, and not used.
@@ -98,10 +111,78 @@ func (s Scope) mapping(name, id string) key.Key { return s.mappings(name).Str(id
 func (s Scope) rules(name string) key.Key       { return s.root("r").Str(name) }
 func (s Scope) rule(name, id string) key.Key    { return s.rules(name).Str(id) }
 func ownerKey(name string) key.Key              { return Scope{}.root("o").Str(name) }
+func privateKey(name string) key.Key            { return Scope{}.root("p").Str(name) }
+func (s Scope) private(n *Name) key.Key {
+	return privateKey(n.Domain).Str(s.Account).Str(s.Region).Str(n.ID)
+}
+func (s Scope) associations() key.Key { return s.root("a") }
+func (s Scope) association(name, endpoint string) key.Key {
+	return s.associations().Str(name + "/" + endpoint)
+}
+
+// consumers are the associations with a name, and consumer one of them: a name and what follows are one text, by which lists go on.
+func (s Scope) consumers(name string) key.Key { return s.root("c").StrPrefix(name + "/") }
+func (a *Association) key() key.Key           { return a.Owner.association(a.Name, a.Endpoint) }
+func (a *Association) consumer() key.Key {
+	return a.Provider.root("c").Str(a.Name + "/" + a.Owner.Account + "/" + a.Endpoint)
+}
+func (a *Association) way() key.Key { return wayKey(a.Endpoint, a.Domain) }
+
+// wayKey leads from a VPC endpoint and a host to an association.
+func wayKey(endpoint, name string) key.Key { return Scope{}.root("w").Str(endpoint).Str(name) }
+
+// Ref returns the key by which a name is found in its account and region: the name itself, and the id of a private one. What holds a + is no name, and is found
+// by nobody: permissions are asked for the name and the id that a call gives.
+func Ref(name, id string) string {
+	if name = strings.ReplaceAll(strings.ToLower(name), "+", " "); id != "" {
+		name += "+" + id
+	}
+	return name
+}
+
+// Key is the name's [Ref].
+func (n *Name) Key() string {
+	if n.Endpoint == Private {
+		return Ref(n.Domain, n.ID)
+	}
+	return n.Domain
+}
+
+// NameARN is the ARN of a name by its [Ref]; that of a private one holds its account
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html).
+func NameARN(s Scope, ref string) string {
+	account := ""
+	if strings.Contains(ref, "+") {
+		account = s.Account
+	}
+	return "arn:aws:apigateway:" + s.Region + ":" + account + ":/domainnames/" + ref
+}
+
+// ParseARN returns the scope and the [Ref] in the ARN of a name, or of something of it, which is what path then has. An ARN without an account is of own's.
+func ParseARN(own Scope, arn string) (s Scope, ref, path string, ok bool) {
+	part := strings.SplitN(arn, ":", 6)
+	if len(part) != 6 || part[0] != "arn" || part[2] != "apigateway" {
+		return s, "", "", false
+	}
+	rest, ok := strings.CutPrefix(part[5], "/domainnames/")
+	if s = (Scope{part[4], part[3]}); s.Account == "" {
+		s.Account = own.Account
+	}
+	ref, path, _ = strings.Cut(rest, "/")
+	return s, ref, path, ok && ref != ""
+}
 
 // ARN is the name's ARN.
-func (n *Name) ARN(region string) string {
-	return "arn:aws:apigateway:" + region + "::/domainnames/" + n.Domain
+func (n *Name) ARN(s Scope) string { return NameARN(s, n.Key()) }
+
+// invokeARN is the resource that the policy of a private name is about.
+func (n *Name) invokeARN(s Scope) string {
+	return "arn:aws:execute-api:" + s.Region + ":" + s.Account + ":/domainnames/" + n.Key()
+}
+
+// ARN is the association's ARN.
+func (a *Association) ARN() string {
+	return "arn:aws:apigateway:" + a.Owner.Region + ":" + a.Owner.Account + ":/domainnameaccessassociations/domainname/" + a.Name + "/vpcesource/" + a.Endpoint
 }
 
 // Target is the host name of the endpoint that the name's DNS record leads to.

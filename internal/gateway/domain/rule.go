@@ -2,7 +2,6 @@ package domain
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"lambent.dev/lambent/internal/store"
@@ -29,7 +28,7 @@ func (d *Domains) PutRule(ctx context.Context, s Scope, name string, rule *Rule)
 		if err != nil {
 			return err
 		}
-		all, err := record.List[Rule](tx, s.rules(n.Domain).Span())
+		all, err := record.List[Rule](tx, s.rules(n.Key()).Span())
 		if err != nil {
 			return err
 		}
@@ -41,11 +40,11 @@ func (d *Domains) PutRule(ctx context.Context, s Scope, name string, rule *Rule)
 		if len(all) >= maxRules && rule.ID == "" {
 			return badRequest("A custom domain name has at most %d routing rules.", maxRules)
 		}
-		if rule.Plane, err = d.findPlane(tx, s, rule.API, rule.Stage); err != nil {
+		if rule.Plane, err = d.findPlane(tx, s, &n, rule.API, rule.Stage); err != nil {
 			return err
 		}
 		rule.ID = id
-		return record.Set(tx, s.rule(n.Domain, id), *rule)
+		return record.Set(tx, s.rule(n.Key(), id), *rule)
 	})
 }
 
@@ -75,7 +74,7 @@ func (d *Domains) Rule(ctx context.Context, s Scope, name, id string) (rule Rule
 			return err
 		}
 		var ok bool
-		if rule, ok, err = record.Get[Rule](r, s.rule(n.Domain, id)); err == nil && !ok {
+		if rule, ok, err = record.Get[Rule](r, s.rule(n.Key(), id)); err == nil && !ok {
 			err = notFound("Invalid routing rule identifier specified %s", id)
 		}
 		return err
@@ -89,14 +88,10 @@ func (d *Domains) Rules(ctx context.Context, s Scope, name string, token *string
 	if err != nil {
 		return nil, err
 	}
-	next, err := record.Page(ctx, d.deps.Store, s.rules(n.Domain), record.Paging{Token: token, Limit: limit}, func(_ string, r Rule) bool {
-		show(&r)
+	return pageOf(ctx, d, s.rules(n.Key()), token, limit, func(r *Rule) bool {
+		show(r)
 		return true
 	})
-	if errors.Is(err, record.ErrToken) {
-		err = badRequest("Invalid token %q: give the one that the page before had.", *token)
-	}
-	return next, err
 }
 
 // DeleteRule removes a rule of a name, or returns NotFoundException.

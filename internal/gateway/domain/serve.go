@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"lambent.dev/lambent/internal/front"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
+	"lambent.dev/lambent/internal/lib/jsonenc"
 	"lambent.dev/lambent/internal/lib/order"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
@@ -22,9 +24,16 @@ const maxHosts = 4096
 // Plane is a data plane that serves APIs under custom domain names.
 type Plane interface {
 	// Has tells whether a scope has an API, and whether that has a stage. It is called within transactions.
-	Has(r store.Reader, s Scope, api, stage string) (hasAPI, hasStage bool, err error)
+	Has(r store.Reader, s Scope, api, stage string) (Found, error)
 	// ServeDomain answers a request to a name.
 	ServeDomain(w http.ResponseWriter, r *http.Request, t Target)
+}
+
+// Found is what a plane has of an API and its stage.
+type Found struct {
+	API, Stage bool
+	// Private tells that the API is for requests through VPC endpoints.
+	Private bool
 }
 
 // Target is where a request to a custom domain name goes.
@@ -36,6 +45,9 @@ type Target struct {
 	API, Stage       string
 	// Path is the raw path that the API sees; it begins with a slash.
 	Path string
+	// Private is the ARN of a private name, as policies of APIs see it, and Endpoint the VPC endpoint through which the request came; both are empty for another name.
+	Private  string
+	Endpoint vpcendpoint.Endpoint
 }
 
 // host is a name with all that a request needs, compiled.
@@ -46,10 +58,11 @@ type host struct {
 	mappings []Mapping // the longest path first
 	rules    []Rule    // by priority
 	pool     *clientPool
+	private  *door // nil for a public name
 }
 
-// find returns the name that a host belongs to, nil for none: itself, or the wildcard one level up.
-func (d *Domains) find(ctx context.Context, name string) (*host, error) {
+// find returns the name that a host belongs to, nil for none: itself, or the wildcard one level up. Private names are found by the VPC endpoint of a request.
+func (d *Domains) find(ctx context.Context, name, endpoint string) (*host, error) {
 	if h, _, err := net.SplitHostPort(name); err == nil {
 		name = h
 	}
@@ -57,30 +70,45 @@ func (d *Domains) find(ctx context.Context, name string) (*host, error) {
 	if !strings.Contains(name, ".") || net.ParseIP(name) != nil {
 		return nil, nil
 	}
-	return d.hosts.Get(ctx, struct{}{}, name, func(r store.Reader) (*host, error) {
-		h, err := loadHost(r, name)
-		if _, parent, ok := strings.Cut(name, "."); err == nil && h == nil && ok {
-			h, err = loadHost(r, "*."+parent)
+	return d.hosts.Get(ctx, struct{}{}, hostKey{name, endpoint}, func(r store.Reader) (h *host, err error) {
+		names := []string{name}
+		if _, parent, ok := strings.Cut(name, "."); ok {
+			names = append(names, "*."+parent)
 		}
-		return h, err
+		for _, load := range []func(store.Reader, string, string) (*host, error){loadPrivate, loadPublic, loadClosed} {
+			for _, n := range names {
+				if h, err = load(r, n, endpoint); h != nil || err != nil {
+					return h, err
+				}
+			}
+		}
+		return nil, nil
 	})
 }
 
-// loadHost reads and compiles a name; nil when there is none.
-func loadHost(r store.Reader, name string) (*host, error) {
+// hostKey is a host and the VPC endpoint through which it is asked for, or none.
+type hostKey struct{ name, endpoint string }
+
+// loadPublic reads and compiles a public name; nil when there is none.
+func loadPublic(r store.Reader, name, _ string) (*host, error) {
 	o, ok, err := record.Get[owner](r, ownerKey(name))
 	if err != nil || !ok {
 		return nil, err
 	}
-	h := &host{Scope: Scope(o)}
-	if h.name, err = Load(r, h.Scope, name); err != nil {
+	return loadHost(r, Scope(o), name)
+}
+
+// loadHost reads and compiles the name with a key.
+func loadHost(r store.Reader, s Scope, ref string) (h *host, err error) {
+	h = &host{Scope: s}
+	if h.name, err = Load(r, s, ref); err != nil {
 		return nil, err
 	}
-	if h.mappings, err = record.List[Mapping](r, h.Scope.mappings(h.name.Domain).Span()); err != nil {
+	if h.mappings, err = record.List[Mapping](r, s.mappings(ref).Span()); err != nil {
 		return nil, err
 	}
 	order.Sort(h.mappings, func(a, b Mapping) int { return len(b.Path) - len(a.Path) })
-	if h.rules, err = record.List[Rule](r, h.Scope.rules(h.name.Domain).Span()); err != nil {
+	if h.rules, err = record.List[Rule](r, s.rules(ref).Span()); err != nil {
 		return nil, err
 	}
 	order.Sort(h.rules, func(a, b Rule) int { return int(a.Priority) - int(b.Priority) })
@@ -92,7 +120,7 @@ func loadHost(r store.Reader, name string) (*host, error) {
 
 // Knows reports whether a Host header names a custom domain name.
 func (d *Domains) Knows(ctx context.Context, name string) bool {
-	h, err := d.find(ctx, name)
+	h, err := d.find(ctx, name, "")
 	return err == nil && h != nil
 }
 
@@ -109,7 +137,7 @@ func (d *Domains) ServePath(w http.ResponseWriter, r *http.Request) {
 
 // serve answers a request to a name with a raw path.
 func (d *Domains) serve(w http.ResponseWriter, r *http.Request, name, path string) {
-	h, err := d.find(r.Context(), name)
+	h, err := d.find(r.Context(), name, d.options.Endpoints.Named(r))
 	if err != nil {
 		d.deps.Log.ErrorContext(r.Context(), "custom domain name could not be loaded", slog.String("domain", name), slog.Any("error", err))
 		refuse(w, http.StatusInternalServerError, "Internal Server Error")
@@ -121,6 +149,10 @@ func (d *Domains) serve(w http.ResponseWriter, r *http.Request, name, path strin
 	}
 	if h.pool != nil && !h.pool.proven(r, d.deps.Clock.Now()) {
 		refuse(w, http.StatusForbidden, "Forbidden")
+		return
+	}
+	if refusal := d.refusal(h, r); refusal != "" {
+		refuse(w, http.StatusForbidden, refusal)
 		return
 	}
 	if path == "" || path[0] != '/' {
@@ -138,6 +170,9 @@ func (d *Domains) serve(w http.ResponseWriter, r *http.Request, name, path strin
 // route finds the API of a request.
 func (h *host) route(r *http.Request, path string) (plane string, t Target, ok bool) {
 	t = Target{Scope: h.Scope, Domain: h.name.Domain, Path: path}
+	if h.private != nil {
+		t.Private, t.Endpoint = h.private.arn, h.private.endpoint
+	}
 	if h.name.RoutingMode != MappingOnly {
 		for i := range h.rules {
 			rule := &h.rules[i]
@@ -217,7 +252,7 @@ func below(path, base string) string {
 
 // refuse answers in the gateway's own words.
 func refuse(w http.ResponseWriter, status int, message string) {
-	body := `{"message":"` + message + `"}`
+	body := string(append(jsonenc.String([]byte(`{"message":`), message), '}'))
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)

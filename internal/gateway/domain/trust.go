@@ -26,7 +26,7 @@ func (d *Domains) readTrustStore(ctx context.Context, m *MutualTLS) error {
 	if !strings.HasPrefix(m.URI, "s3://") || !ok || bucket == "" || key == "" {
 		return badRequest("Invalid truststoreUri %q: give s3://bucket/key.", m.URI)
 	}
-	body, _, err := d.objects.OpenObject(ctx, bucket, key, m.Version)
+	body, _, err := d.options.Objects.OpenObject(ctx, bucket, key, m.Version)
 	if err != nil {
 		return badRequest("The trust store %s cannot be read: %v", m.URI, err)
 	}
@@ -93,7 +93,7 @@ func (p *clientPool) proven(r *http.Request, now time.Time) bool {
 
 // ClientCAs returns the authorities of which a client of a host has to show a certificate; nil when it needs none.
 func (d *Domains) ClientCAs(ctx context.Context, host string) *x509.CertPool {
-	h, err := d.find(ctx, host)
+	h, err := d.find(ctx, host, "")
 	if err != nil || h == nil || h.pool == nil {
 		return nil
 	}

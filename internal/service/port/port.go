@@ -292,6 +292,9 @@ type Networks interface {
 	// Find returns the id of the network that subnets and security groups are in: all of them must be there, and in one network. The error says which is not,
 	// with the code and the message of EC2.
 	Find(ctx context.Context, subnets, groups []string) (vpc string, err error)
+	// Endpoint returns the id of the network of an interface endpoint for a service, such as "execute-api". The error is EC2's for one that is not there, or is
+	// for another service.
+	Endpoint(ctx context.Context, id, service string) (vpc string, err error)
 }
 
 // Keys makes and opens the data keys under which services encrypt what they keep. A data key is stored wrapped, beside what it

@@ -9,6 +9,7 @@ import (
 
 	"lambent.dev/lambent/internal/awsapi"
 	aws "lambent.dev/lambent/internal/awsapi/apigateway"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -52,8 +53,23 @@ func targets(operation string) func(ctx context.Context, in any) ([]service.Targ
 		if err != nil {
 			return nil, err
 		}
-		return []service.Target{{ARN: "arn:aws:apigateway:" + service.RequestFrom(ctx).Region + "::" + path}}, nil
+		return []service.Target{{ARN: resourceARN(ctx, reflect.ValueOf(in).Elem(), path)}}, nil
 	}
+}
+
+// resourceARN is the ARN of what a path names. That of a private custom domain name, and of what is below it, has the account and the id of the name
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html).
+func resourceARN(ctx context.Context, in reflect.Value, path string) string {
+	r := service.RequestFrom(ctx)
+	id := ""
+	if v := in.FieldByName("DomainNameId"); v.IsValid() && !v.IsNil() {
+		id = v.Elem().String()
+	}
+	if id == "" {
+		return "arn:aws:apigateway:" + r.Region + "::" + path
+	}
+	name := reflect.Indirect(in.FieldByName("DomainName")).String()
+	return "arn:aws:apigateway:" + r.Region + ":" + r.Account + ":" + strings.Replace(path, "/domainnames/"+name, "/domainnames/"+domain.Ref(name, id), 1)
 }
 
 // fill returns the path of a call with its labels filled in.

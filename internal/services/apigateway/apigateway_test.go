@@ -10,8 +10,10 @@ import (
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/gateway/throttle"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/lib/tokenbucket"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/mem"
 	"lambent.dev/lambent/test/fake"
@@ -29,11 +31,21 @@ type harness struct {
 	store   store.Store
 }
 
+// networks has one VPC endpoint in every account.
+type networks struct{ port.Networks }
+
+func (networks) Endpoint(_ context.Context, id, name string) (vpc string, err error) {
+	if id != "vpce-0abc" || name != "execute-api" {
+		return "", service.Errorf("InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '%s' does not exist", id)
+	}
+	return "vpc-0abc", nil
+}
+
 func newHarness(t testing.TB) *harness {
 	t.Helper()
 	h := &harness{clock: clock.NewFake(start), store: mem.New(), ctx: fake.Root(t.Context(), "000000000000", "us-east-1")}
 	deps := service.Deps{Store: h.store, Door: &fake.Door{}, Clock: h.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566"}
-	h.Gateway = &Gateway{deps: deps, options: Options{Keys: fake.Keys{}, Domains: domain.New(deps, nil), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000})}}
+	h.Gateway = &Gateway{deps: deps, options: Options{Keys: fake.Keys{}, Domains: domain.New(deps, domain.Options{Endpoints: &vpcendpoint.Endpoints{Networks: networks{}, Heard: true}}), Rates: throttle.New(tokenbucket.Limit{Rate: 10_000, Burst: 5_000})}}
 	h.service = h.describe()
 	t.Cleanup(func() {
 		if err := h.store.Close(); err != nil {

@@ -178,6 +178,7 @@ func (g *Gateway) resources() []service.ResourceType {
 					return service.Identifier{p.DomainName, text(v.BasePath)}
 				}), ListBy: []string{"DomainName"},
 		}),
+		g.domainV2Type(), g.mappingV2Type(), g.associationType(),
 	}
 }
 
@@ -264,7 +265,11 @@ func arnOf(ctx context.Context, path string) string {
 
 // retag brings the tags of a resource from those of old properties to those of new ones. The tags of the stack do not change by themselves.
 func (g *Gateway) retag(ctx context.Context, c service.ResourceCall, path string, old, now []service.TagProperty) error {
-	arn := arnOf(ctx, path)
+	return g.retagARN(ctx, c, arnOf(ctx, path), old, now)
+}
+
+// retagARN is [Gateway.retag] by an ARN.
+func (g *Gateway) retagARN(ctx context.Context, c service.ResourceCall, arn string, old, now []service.TagProperty) error {
 	return service.Retag(c.AllTags(old), c.AllTags(now), func(keys []string) error {
 		_, err := call[aws.UntagResourceOutput](ctx, g, "UntagResource", &aws.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
 		return err

@@ -101,6 +101,7 @@ type mutualProperties struct {
 type domainProperties struct {
 	CertificateArn                      *string               `cfn:"CertificateArn"`
 	DomainName                          string                `cfn:"DomainName,required,createOnly"`
+	EndpointAccessMode                  *string               `cfn:"EndpointAccessMode"`
 	EndpointConfiguration               *endpointProperties   `cfn:"EndpointConfiguration"`
 	MutualTlsAuthentication             *mutualProperties     `cfn:"MutualTlsAuthentication"`
 	OwnershipVerificationCertificateArn *string               `cfn:"OwnershipVerificationCertificateArn"`
@@ -120,7 +121,7 @@ func domainResource(n *aws.DomainName) service.Resource {
 func (g *Gateway) createDomainResource(ctx context.Context, c service.ResourceCall, p *domainProperties) (service.Resource, error) {
 	in := &aws.CreateDomainNameInput{
 		DomainName: p.DomainName, CertificateArn: p.CertificateArn, RegionalCertificateArn: p.RegionalCertificateArn, EndpointConfiguration: p.EndpointConfiguration.configuration(),
-		SecurityPolicy: text(p.SecurityPolicy), OwnershipVerificationCertificateArn: p.OwnershipVerificationCertificateArn, RoutingMode: text(p.RoutingMode), Tags: c.AllTags(p.Tags),
+		SecurityPolicy: text(p.SecurityPolicy), EndpointAccessMode: text(p.EndpointAccessMode), OwnershipVerificationCertificateArn: p.OwnershipVerificationCertificateArn, RoutingMode: text(p.RoutingMode), Tags: c.AllTags(p.Tags),
 	}
 	if m := p.MutualTlsAuthentication; m != nil {
 		in.MutualTlsAuthentication = &aws.MutualTlsAuthenticationInput{TruststoreUri: m.TruststoreUri, TruststoreVersion: m.TruststoreVersion}
@@ -145,6 +146,9 @@ func (g *Gateway) updateDomainResource(ctx context.Context, c service.ResourceCa
 	}
 	if p.RoutingMode != nil {
 		e.set("/routingMode", old.RoutingMode, p.RoutingMode)
+	}
+	if p.EndpointAccessMode != nil {
+		e.set("/endpointAccessMode", old.EndpointAccessMode, p.EndpointAccessMode)
 	}
 	if was, now := old.EndpointConfiguration, p.EndpointConfiguration; now != nil && len(now.Types) == 1 && (was == nil || len(was.Types) != 1 || was.Types[0] != now.Types[0]) {
 		e.add("replace", "/endpointConfiguration/types/0", ptr(now.Types[0]))

@@ -19,7 +19,7 @@ func domainScope(ctx context.Context) domain.Scope { return domain.Scope(scopeOf
 
 func domainView(s domain.Scope, n *domain.Name) *aws.DomainName {
 	out := &aws.DomainName{
-		DomainName: ptr(n.Domain), DomainNameArn: ptr(n.ARN(s.Region)), DomainNameStatus: aws.DomainNameStatusAvailable, SecurityPolicy: n.SecurityPolicy, Tags: n.Tags,
+		DomainName: ptr(n.Domain), DomainNameArn: ptr(n.ARN(s)), DomainNameStatus: aws.DomainNameStatusAvailable, SecurityPolicy: n.SecurityPolicy, EndpointAccessMode: n.AccessMode, Tags: n.Tags,
 		EndpointConfiguration: &aws.EndpointConfiguration{Types: []string{n.Endpoint}, IpAddressType: n.AddressType}, OwnershipVerificationCertificateArn: optional(n.Certificate.Ownership),
 		Policy: optional(n.Policy), ManagementPolicy: optional(n.ManagementPolicy),
 	}
@@ -33,7 +33,8 @@ func domainView(s domain.Scope, n *domain.Name) *aws.DomainName {
 		out.RegionalDomainName, out.RegionalHostedZoneId = ptr(n.Target(s.Region)), ptr(n.HostedZone())
 		out.RegionalCertificateArn, out.RegionalCertificateName = optional(n.Certificate.ARN), optional(n.Certificate.Name)
 	case domain.Private:
-		out.DomainNameId, out.CertificateArn = ptr(n.ID), optional(n.Certificate.ARN)
+		out.DomainNameId, out.CertificateUploadDate = ptr(n.ID), ptr(n.Certificate.Uploaded)
+		out.CertificateArn, out.CertificateName = optional(n.Certificate.ARN), optional(n.Certificate.Name)
 	default:
 		out.DistributionDomainName, out.DistributionHostedZoneId = ptr(n.Target(s.Region)), ptr(n.HostedZone())
 		out.CertificateArn, out.CertificateName = optional(n.Certificate.ARN), optional(n.Certificate.Name)
@@ -54,10 +55,10 @@ func setEndpoint(n *domain.Name, e *aws.EndpointConfiguration) error {
 	if len(e.Types) != 1 {
 		return badRequest("Cannot create a domain name with %d Endpoint Types: give one.", len(e.Types))
 	}
-	if n.Endpoint = e.Types[0]; n.Endpoint == domain.Private {
-		return unsupported("CreateDomainName", "endpointConfiguration.types PRIVATE")
+	if len(e.VpcEndpointIds) > 0 {
+		return badRequest("VPCEndpoints can only be specified with PRIVATE apis: a VPC endpoint reaches a private custom domain name by a domain name access association.")
 	}
-	n.AddressType = e.IpAddressType
+	n.Endpoint, n.AddressType = e.Types[0], e.IpAddressType
 	return nil
 }
 
@@ -80,22 +81,28 @@ func (g *Gateway) createDomainName(ctx context.Context, in *aws.CreateDomainName
 	if in.DomainName == "" {
 		return nil, badRequest("No Domain Name specified")
 	}
-	if in.Policy != nil {
-		return nil, unsupported("CreateDomainName", "policy")
-	}
 	if err := uploadedCertificate(in); err != nil {
 		return nil, err
 	}
-	n := domain.Name{Domain: in.DomainName, SecurityPolicy: in.SecurityPolicy, RoutingMode: routingModes[in.RoutingMode], Tags: in.Tags}
-	if err := setEndpoint(&n, in.EndpointConfiguration); err != nil {
+	n := domain.Name{
+		Domain: in.DomainName, SecurityPolicy: in.SecurityPolicy, AccessMode: in.EndpointAccessMode, RoutingMode: routingModes[in.RoutingMode], Policy: text(in.Policy), Tags: in.Tags,
+	}
+	err := setEndpoint(&n, in.EndpointConfiguration)
+	if err == nil && n.Endpoint == domain.Private {
+		n.ID, err = g.idFor(ctx, 10)
+	}
+	if err != nil {
 		return nil, err
 	}
 	arn, name := in.CertificateArn, in.CertificateName
 	if n.Endpoint == domain.Regional {
 		arn, name = in.RegionalCertificateArn, in.RegionalCertificateName
 	}
-	if text(arn) == "" && text(name) == "" {
-		return nil, badRequest("A certificate is needed: give certificateArn for an edge-optimized domain name and regionalCertificateArn for a regional one.")
+	if text(arn) == "" {
+		return nil, badRequest("A certificate is needed: give certificateArn for an edge-optimized or private domain name and regionalCertificateArn for a regional one.")
+	}
+	if err := domain.CheckCertificate(domainScope(ctx), n.Endpoint, *arn); err != nil {
+		return nil, err
 	}
 	n.Certificate = domain.Certificate{ARN: text(arn), Name: text(name), Uploaded: g.deps.Clock.Now().UTC(), Ownership: text(in.OwnershipVerificationCertificateArn)}
 	if m := in.MutualTlsAuthentication; m != nil && text(m.TruststoreUri) != "" {
@@ -108,7 +115,7 @@ func (g *Gateway) createDomainName(ctx context.Context, in *aws.CreateDomainName
 }
 
 func (g *Gateway) getDomainName(ctx context.Context, in *aws.GetDomainNameInput) (*aws.GetDomainNameOutput, error) {
-	n, err := g.options.Domains.Get(ctx, domainScope(ctx), in.DomainName)
+	n, err := g.options.Domains.Get(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)))
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +128,9 @@ func (g *Gateway) getDomainNames(ctx context.Context, in *aws.GetDomainNamesInpu
 		return out, nil // names are not shared
 	}
 	var err error
-	out.Position, err = g.options.Domains.Names(ctx, domainScope(ctx), in.Position, limitOf(in.Limit), func(n *domain.Name) {
+	out.Position, err = g.options.Domains.Names(ctx, domainScope(ctx), in.Position, limitOf(in.Limit), func(n *domain.Name) bool {
 		out.Items = append(out.Items, *domainView(domainScope(ctx), n))
+		return true
 	})
 	if err != nil {
 		return nil, err
@@ -137,6 +145,9 @@ var domainPatches = patch.Table[domain.Name]{Wording: patch.Terse, Paths: []patc
 	{Pattern: "/regionalCertificateName", Ops: "replace", Apply: patch.Plain(func(n *domain.Name) *string { return &n.Certificate.Name })},
 	{Pattern: "/ownershipVerificationCertificateArn", Ops: "replace,remove", Apply: patch.Plain(func(n *domain.Name) *string { return &n.Certificate.Ownership })},
 	{Pattern: "/securityPolicy", Ops: "replace", Apply: patch.Plain(func(n *domain.Name) *string { return &n.SecurityPolicy })},
+	{Pattern: "/endpointAccessMode", Ops: "replace", Apply: patch.Plain(func(n *domain.Name) *string { return &n.AccessMode })},
+	{Pattern: "/policy", Ops: "replace,remove", Apply: patch.Plain(func(n *domain.Name) *string { return &n.Policy })},
+	{Pattern: "/managementPolicy", Ops: "replace,remove", Apply: patch.Plain(func(n *domain.Name) *string { return &n.ManagementPolicy })},
 	{Pattern: "/routingMode", Ops: "replace", Apply: func(n *domain.Name, e patch.Edit) error {
 		mode, ok := routingModes[e.Text()]
 		if !ok {
@@ -164,8 +175,18 @@ var domainPatches = patch.Table[domain.Name]{Wording: patch.Terse, Paths: []patc
 	}},
 }}
 
+// changeDomain applies the edits of an update to a name.
+func changeDomain(s domain.Scope, n *domain.Name, edits []aws.PatchOperation) error {
+	before := n.Certificate.ARN
+	if err := domainPatches.Apply(n, edits); err != nil || n.Certificate.ARN == before {
+		return err
+	}
+	return domain.CheckCertificate(s, n.Endpoint, n.Certificate.ARN)
+}
+
 func (g *Gateway) updateDomainName(ctx context.Context, in *aws.UpdateDomainNameInput) (*aws.UpdateDomainNameOutput, error) {
-	n, err := g.options.Domains.Change(ctx, domainScope(ctx), in.DomainName, func(n *domain.Name) error { return domainPatches.Apply(n, in.PatchOperations) })
+	s := domainScope(ctx)
+	n, err := g.options.Domains.Change(ctx, s, domain.Ref(in.DomainName, text(in.DomainNameId)), func(n *domain.Name) error { return changeDomain(s, n, in.PatchOperations) })
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +194,7 @@ func (g *Gateway) updateDomainName(ctx context.Context, in *aws.UpdateDomainName
 }
 
 func (g *Gateway) deleteDomainName(ctx context.Context, in *aws.DeleteDomainNameInput) (*aws.DeleteDomainNameOutput, error) {
-	return &aws.DeleteDomainNameOutput{}, g.options.Domains.Delete(ctx, domainScope(ctx), in.DomainName)
+	return &aws.DeleteDomainNameOutput{}, g.options.Domains.Delete(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)))
 }
 
 // noBasePath is how the mapping of a whole name is called.
@@ -197,7 +218,7 @@ func mappingPath(basePath string) string {
 
 func (g *Gateway) createMapping(ctx context.Context, in *aws.CreateBasePathMappingInput) (*aws.CreateBasePathMappingOutput, error) {
 	m := domain.Mapping{Path: mappingPath(text(in.BasePath)), API: in.RestApiId, Stage: text(in.Stage)}
-	err := g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
+	err := g.options.Domains.PutMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)), &m)
 	if service.Code(err) == "ConflictException" {
 		err = conflict("Base path already exists for this domain name")
 	}
@@ -217,7 +238,7 @@ func (g *Gateway) findMapping(ctx context.Context, name, basePath string) (domai
 }
 
 func (g *Gateway) getMapping(ctx context.Context, in *aws.GetBasePathMappingInput) (*aws.GetBasePathMappingOutput, error) {
-	m, err := g.findMapping(ctx, in.DomainName, in.BasePath)
+	m, err := g.findMapping(ctx, domain.Ref(in.DomainName, text(in.DomainNameId)), in.BasePath)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +246,7 @@ func (g *Gateway) getMapping(ctx context.Context, in *aws.GetBasePathMappingInpu
 }
 
 func (g *Gateway) getMappings(ctx context.Context, in *aws.GetBasePathMappingsInput) (*aws.GetBasePathMappingsOutput, error) {
-	all, err := g.options.Domains.Mappings(ctx, domainScope(ctx), in.DomainName)
+	all, err := g.options.Domains.Mappings(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)))
 	if err != nil {
 		return nil, err
 	}
@@ -244,23 +265,23 @@ var mappingPatches = patch.Table[domain.Mapping]{Wording: patch.Listed, Paths: [
 }}
 
 func (g *Gateway) updateMapping(ctx context.Context, in *aws.UpdateBasePathMappingInput) (*aws.UpdateBasePathMappingOutput, error) {
-	m, err := g.findMapping(ctx, in.DomainName, in.BasePath)
+	m, err := g.findMapping(ctx, domain.Ref(in.DomainName, text(in.DomainNameId)), in.BasePath)
 	if err != nil {
 		return nil, err
 	}
 	if err := mappingPatches.Apply(&m, in.PatchOperations); err != nil {
 		return nil, err
 	}
-	if err := g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m); err != nil {
+	if err := g.options.Domains.PutMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)), &m); err != nil {
 		return nil, err
 	}
 	return mappingView(&m), nil
 }
 
 func (g *Gateway) deleteMapping(ctx context.Context, in *aws.DeleteBasePathMappingInput) (*aws.DeleteBasePathMappingOutput, error) {
-	m, err := g.findMapping(ctx, in.DomainName, in.BasePath)
+	m, err := g.findMapping(ctx, domain.Ref(in.DomainName, text(in.DomainNameId)), in.BasePath)
 	if err == nil {
-		err = g.options.Domains.DeleteMapping(ctx, domainScope(ctx), in.DomainName, m.ID)
+		err = g.options.Domains.DeleteMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, text(in.DomainNameId)), m.ID)
 	}
 	return &aws.DeleteBasePathMappingOutput{}, err
 }

@@ -81,6 +81,8 @@ func (g *Gateway) handlers() aws.Handlers {
 		UpdateClientCertificate: g.updateCertificate, DeleteClientCertificate: g.deleteCertificate,
 		CreateDomainName: g.createDomainName, GetDomainName: g.getDomainName, GetDomainNames: g.getDomainNames, UpdateDomainName: g.updateDomainName, DeleteDomainName: g.deleteDomainName,
 		CreateBasePathMapping: g.createMapping, GetBasePathMapping: g.getMapping, GetBasePathMappings: g.getMappings, UpdateBasePathMapping: g.updateMapping, DeleteBasePathMapping: g.deleteMapping,
+		CreateDomainNameAccessAssociation: g.createAssociation, GetDomainNameAccessAssociations: g.getAssociations,
+		DeleteDomainNameAccessAssociation: g.deleteAssociation, RejectDomainNameAccessAssociation: g.rejectAssociation,
 		TestInvokeMethod: g.testInvokeMethod, TestInvokeAuthorizer: g.testInvokeAuthorizer,
 		GetAccount: g.getAccount, UpdateAccount: g.updateAccount,
 		TagResource: g.tagResource, UntagResource: g.untagResource, GetTags: g.getTags,

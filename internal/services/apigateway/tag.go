@@ -18,6 +18,12 @@ const maxTags = 50
 
 // tagged changes the tags of what an ARN names, arn:aws:apigateway:{region}::/restapis/{id}, in a transaction; change returns the new tags, or nil to leave them.
 func tagged(tx store.Txn, s api.Scope, arn string, change func(tags map[string]string) (map[string]string, error)) error {
+	if strings.Contains(arn, ":/domainnameaccessassociations/") {
+		return domain.TagAssociation(tx, domain.Scope(s), arn, change)
+	}
+	if own, ref, path, ok := domain.ParseARN(domain.Scope(s), arn); ok && path == "" {
+		return tagDomain(tx, domain.Scope(s), own, ref, change)
+	}
 	_, path, ok := strings.Cut(arn, "::/")
 	parts := strings.Split(path, "/")
 	if !ok || !strings.HasPrefix(arn, "arn:") || len(parts) < 2 {
@@ -38,21 +44,37 @@ func tagged(tx store.Txn, s api.Scope, arn string, change func(tags map[string]s
 		return retag(tx, s.Plan(parts[1]), func(p *api.UsagePlan) *map[string]string { return &p.Tags }, noPlan(), change)
 	case parts[0] == "vpclinks":
 		return retag(tx, s.Link(parts[1]), func(l *api.VPCLink) *map[string]string { return &l.Tags }, noLink(), change)
-	case parts[0] == "domainnames":
-		n, err := domain.Load(tx, domain.Scope(s), parts[1])
-		if err != nil {
-			return err
-		}
-		after, err := change(maps.Clone(n.Tags))
-		if err != nil || after == nil {
-			return err
-		}
-		n.Tags = after
-		return domain.Save(tx, domain.Scope(s), &n)
 	case parts[0] == "clientcertificates":
 		return retag(tx, s.Certificate(parts[1]), func(c *api.ClientCertificate) *map[string]string { return &c.Tags }, noCertificate(), change)
 	}
 	return badRequest("Invalid ARN specified in the request: %s names nothing that has tags", arn)
+}
+
+// tagDomain changes the tags of a custom domain name, which the caller has to own.
+func tagDomain(tx store.Txn, s, owner domain.Scope, ref string, change func(tags map[string]string) (map[string]string, error)) error {
+	if owner != s {
+		return notFound("Invalid domain name identifier specified")
+	}
+	n, err := domain.Load(tx, s, ref)
+	if err != nil {
+		return err
+	}
+	after, err := change(maps.Clone(n.Tags))
+	if err != nil || after == nil {
+		return err
+	}
+	if err := checkTags(after); err != nil {
+		return err
+	}
+	n.Tags = after
+	return domain.Save(tx, s, &n)
+}
+
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return badRequest("A resource has at most %d tags; it would have %d.", maxTags, len(tags))
+	}
+	return nil
 }
 
 // retag changes the tags of one record.
@@ -68,8 +90,8 @@ func retag[T any](tx store.Txn, key []byte, tags func(v *T) *map[string]string, 
 	if err != nil || after == nil {
 		return err
 	}
-	if len(after) > maxTags {
-		return badRequest("A resource has at most %d tags; it would have %d.", maxTags, len(after))
+	if err := checkTags(after); err != nil {
+		return err
 	}
 	*tags(&v) = after
 	return record.Set(tx, key, v)

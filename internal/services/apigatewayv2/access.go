@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/service"
 )
 
@@ -142,19 +143,19 @@ func access() map[string]service.Access {
 			return "/domainnames/" + in.DomainName + "/apimappings/" + in.ApiMappingId
 		}),
 		"CreateRoutingRule": service.On("apigateway:CreateRoutingRule", func(ctx context.Context, in *api.CreateRoutingRuleInput) string {
-			return ruleARN(domainScope(ctx), in.DomainName, "*")
+			return ruleARN(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), "*")
 		}),
 		"PutRoutingRule": service.On("apigateway:UpdateRoutingRule", func(ctx context.Context, in *api.PutRoutingRuleInput) string {
-			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+			return ruleARN(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId)
 		}),
 		"GetRoutingRule": service.On("apigateway:GetRoutingRule", func(ctx context.Context, in *api.GetRoutingRuleInput) string {
-			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+			return ruleARN(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId)
 		}),
 		"DeleteRoutingRule": service.On("apigateway:DeleteRoutingRule", func(ctx context.Context, in *api.DeleteRoutingRuleInput) string {
-			return ruleARN(domainScope(ctx), in.DomainName, in.RoutingRuleId)
+			return ruleARN(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId)
 		}),
 		"ListRoutingRules": service.On("apigateway:ListRoutingRules", func(ctx context.Context, in *api.ListRoutingRulesInput) string {
-			return ruleARN(domainScope(ctx), in.DomainName, "*")
+			return ruleARN(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), "*")
 		}),
 		"TagResource":   rule("POST", func(in *api.TagResourceInput) string { return "/tags/" + escape(in.ResourceArn) }),
 		"UntagResource": rule("DELETE", func(in *api.UntagResourceInput) string { return "/tags/" + escape(in.ResourceArn) }),

@@ -158,7 +158,8 @@ func (g *Gateway) resources() []service.ResourceType {
 			Attributes: []string{"RoutingRuleArn", "RoutingRuleId"}, Create: g.createRuleResource, Update: g.updateRuleResource, Delete: g.deleteRuleResource,
 			Identifier: []string{"RoutingRuleArn"}, Read: g.readRuleResource, Missing: []string{codeMissing},
 			List: pages(g, "ListRoutingRules", func(p *ruleProperties, next *string) any {
-				return &api.ListRoutingRulesInput{DomainName: p.domain(), NextToken: next}
+				name, id := p.domain()
+				return &api.ListRoutingRulesInput{DomainName: name, DomainNameId: id, NextToken: next}
 			},
 				func(o *api.ListRoutingRulesOutput) ([]api.RoutingRule, *string) { return o.RoutingRules, o.NextToken }, func(p *ruleProperties, v *api.RoutingRule) service.Identifier {
 					return service.Identifier{value(v.RoutingRuleArn)}

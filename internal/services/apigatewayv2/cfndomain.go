@@ -107,9 +107,13 @@ type ruleProperties struct {
 	Priority      int32                      `cfn:"Priority,required"`
 }
 
-// domain is the name in the ARN of a custom domain name.
-func (p *ruleProperties) domain() string {
-	return p.DomainNameArn[strings.LastIndexByte(p.DomainNameArn, '/')+1:]
+// domain is the name in the ARN of a custom domain name, and the id of a private one.
+func (p *ruleProperties) domain() (name string, id *string) {
+	name, after, private := strings.Cut(p.DomainNameArn[strings.LastIndexByte(p.DomainNameArn, '/')+1:], "+")
+	if private {
+		id = &after
+	}
+	return name, id
 }
 
 // ruleResource is a routing rule, which Ref shows by its ARN.
@@ -121,7 +125,8 @@ func ruleResource(arn, id *string) service.Resource {
 func ruleID(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 func (g *Gateway) createRuleResource(ctx context.Context, _ service.ResourceCall, p *ruleProperties) (service.Resource, error) {
-	out, err := call[api.CreateRoutingRuleOutput](ctx, g, "CreateRoutingRule", &api.CreateRoutingRuleInput{Actions: p.Actions, Conditions: p.Conditions, DomainName: p.domain(), Priority: p.Priority})
+	name, id := p.domain()
+	out, err := call[api.CreateRoutingRuleOutput](ctx, g, "CreateRoutingRule", &api.CreateRoutingRuleInput{Actions: p.Actions, Conditions: p.Conditions, DomainName: name, DomainNameId: id, Priority: p.Priority})
 	if err != nil {
 		return service.Resource{}, err
 	}
@@ -129,8 +134,9 @@ func (g *Gateway) createRuleResource(ctx context.Context, _ service.ResourceCall
 }
 
 func (g *Gateway) updateRuleResource(ctx context.Context, c service.ResourceCall, _, p *ruleProperties) (service.Resource, error) {
+	name, id := p.domain()
 	out, err := call[api.PutRoutingRuleOutput](ctx, g, "PutRoutingRule", &api.PutRoutingRuleInput{
-		Actions: p.Actions, Conditions: p.Conditions, DomainName: p.domain(), Priority: p.Priority, RoutingRuleId: ruleID(c.PhysicalID),
+		Actions: p.Actions, Conditions: p.Conditions, DomainName: name, DomainNameId: id, Priority: p.Priority, RoutingRuleId: ruleID(c.PhysicalID),
 	})
 	if err != nil {
 		return service.Resource{}, err
@@ -139,7 +145,8 @@ func (g *Gateway) updateRuleResource(ctx context.Context, c service.ResourceCall
 }
 
 func (g *Gateway) deleteRuleResource(ctx context.Context, c service.ResourceCall, p *ruleProperties) error {
-	return drop[api.DeleteRoutingRuleOutput](ctx, g, "DeleteRoutingRule", &api.DeleteRoutingRuleInput{DomainName: p.domain(), RoutingRuleId: ruleID(c.PhysicalID)})
+	name, id := p.domain()
+	return drop[api.DeleteRoutingRuleOutput](ctx, g, "DeleteRoutingRule", &api.DeleteRoutingRuleInput{DomainName: name, DomainNameId: id, RoutingRuleId: ruleID(c.PhysicalID)})
 }
 
 // linkProperties are the properties of AWS::ApiGatewayV2::VpcLink.

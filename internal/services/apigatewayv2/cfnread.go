@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
+	"lambent.dev/lambent/internal/gateway/domain"
 	"lambent.dev/lambent/internal/lib/reshape"
 	"lambent.dev/lambent/internal/service"
 )
@@ -125,21 +126,17 @@ func (g *Gateway) readRouteResponseResource(ctx context.Context, id service.Iden
 
 // readRuleResource reads a routing rule by its ARN, arn:aws:apigateway:{region}:{account}:/domainnames/{name}/routingrules/{id}.
 func (g *Gateway) readRuleResource(ctx context.Context, id service.Identifier) (*ruleProperties, service.Resource, error) {
-	domain, _, _ := strings.Cut(id[0], "/routingrules/")
-	_, name, ok := strings.Cut(domain, "/domainnames/")
-	if !ok {
+	arn, _, _ := strings.Cut(id[0], "/routingrules/")
+	name, private := (&ruleProperties{DomainNameArn: arn}).domain()
+	if name == arn {
 		return nil, service.Resource{}, service.ErrGone
 	}
-	out, err := call[api.GetRoutingRuleOutput](ctx, g, "GetRoutingRule", &api.GetRoutingRuleInput{DomainName: name, RoutingRuleId: ruleID(id[0])})
-	if err != nil {
-		return nil, service.Resource{}, err
-	}
-	n, err := call[api.GetDomainNameOutput](ctx, g, "GetDomainName", &api.GetDomainNameInput{DomainName: name})
+	out, err := call[api.GetRoutingRuleOutput](ctx, g, "GetRoutingRule", &api.GetRoutingRuleInput{DomainName: name, DomainNameId: private, RoutingRuleId: ruleID(id[0])})
 	if err != nil {
 		return nil, service.Resource{}, err
 	}
 	p := reshape.To[ruleProperties](out)
-	p.DomainNameArn = value(n.DomainNameArn)
+	p.DomainNameArn = domain.NameARN(domainScope(ctx), domain.Ref(name, value(private)))
 	return p, ruleResource(out.RoutingRuleArn, out.RoutingRuleId), nil
 }
 

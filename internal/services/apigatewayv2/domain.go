@@ -2,7 +2,6 @@ package apigatewayv2
 
 import (
 	"context"
-	"strings"
 
 	api "lambent.dev/lambent/internal/awsapi/apigatewayv2"
 	"lambent.dev/lambent/internal/gateway/domain"
@@ -18,7 +17,7 @@ func domainScope(ctx context.Context) domain.Scope {
 // domainView returns the public form of a name. The outputs of all calls about names have the same members.
 func domainView(s domain.Scope, n *domain.Name) *api.DomainName {
 	out := &api.DomainName{
-		ApiMappingSelectionExpression: ptr("$request.basepath"), DomainName: n.Domain, DomainNameArn: ptr(n.ARN(s.Region)), RoutingMode: n.RoutingMode, Tags: n.Tags,
+		ApiMappingSelectionExpression: ptr("$request.basepath"), DomainName: n.Domain, DomainNameArn: ptr(n.ARN(s)), RoutingMode: n.RoutingMode, Tags: n.Tags,
 		DomainNameConfigurations: []api.DomainNameConfiguration{{
 			ApiGatewayDomainName: ptr(n.Target(s.Region)), CertificateArn: optional(n.Certificate.ARN), CertificateName: optional(n.Certificate.Name),
 			CertificateUploadDate: ptr(n.Certificate.Uploaded), DomainNameStatus: "AVAILABLE", EndpointType: n.Endpoint, HostedZoneId: ptr(n.HostedZone()),
@@ -32,7 +31,7 @@ func domainView(s domain.Scope, n *domain.Name) *api.DomainName {
 }
 
 // configure puts the configuration of a name into its record.
-func (g *Gateway) configure(n *domain.Name, configurations []api.DomainNameConfiguration) error {
+func (g *Gateway) configure(s domain.Scope, n *domain.Name, configurations []api.DomainNameConfiguration) error {
 	if len(configurations) != 1 {
 		return badRequest("Exactly one domain name configuration has to be provided.")
 	}
@@ -54,8 +53,8 @@ func (g *Gateway) configure(n *domain.Name, configurations []api.DomainNameConfi
 		n.AddressType = c.IpAddressType
 	}
 	if c.CertificateArn != nil {
-		if !strings.HasPrefix(*c.CertificateArn, "arn:aws:acm:") {
-			return badRequest("Invalid certificate ARN: %s. Certificate must be in ACM.", *c.CertificateArn)
+		if err := domain.CheckCertificate(s, n.Endpoint, *c.CertificateArn); err != nil {
+			return err
 		}
 		n.Certificate.ARN, n.Certificate.Uploaded = *c.CertificateArn, g.deps.Clock.Now().UTC()
 	}
@@ -80,7 +79,7 @@ func mutualTLS(in *api.MutualTlsAuthenticationInput) *domain.MutualTLS {
 
 func (g *Gateway) createDomainName(ctx context.Context, in *api.CreateDomainNameInput) (*api.CreateDomainNameOutput, error) {
 	n := domain.Name{Domain: in.DomainName, RoutingMode: in.RoutingMode, Tags: in.Tags, MutualTLS: mutualTLS(in.MutualTlsAuthentication)}
-	if err := g.configure(&n, in.DomainNameConfigurations); err != nil {
+	if err := g.configure(domainScope(ctx), &n, in.DomainNameConfigurations); err != nil {
 		return nil, err
 	}
 	if err := g.options.Domains.Create(ctx, domainScope(ctx), &n); err != nil {
@@ -92,7 +91,7 @@ func (g *Gateway) createDomainName(ctx context.Context, in *api.CreateDomainName
 }
 
 func (g *Gateway) getDomainName(ctx context.Context, in *api.GetDomainNameInput) (*api.GetDomainNameOutput, error) {
-	n, err := g.options.Domains.Get(ctx, domainScope(ctx), in.DomainName)
+	n, err := g.options.Domains.Get(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""))
 	out := &api.GetDomainNameOutput{}
 	members.Copy(out, domainView(domainScope(ctx), &n))
 	return out, err
@@ -104,14 +103,18 @@ func (g *Gateway) getDomainNames(ctx context.Context, in *api.GetDomainNamesInpu
 		return nil, err
 	}
 	out := &api.GetDomainNamesOutput{Items: []api.DomainName{}}
-	out.NextToken, err = g.options.Domains.Names(ctx, domainScope(ctx), in.NextToken, limit, func(n *domain.Name) {
+	out.NextToken, err = g.options.Domains.Names(ctx, domainScope(ctx), in.NextToken, limit, func(n *domain.Name) bool {
+		if n.Endpoint == domain.Private { // this API has no word for it
+			return false
+		}
 		out.Items = append(out.Items, *domainView(domainScope(ctx), n))
+		return true
 	})
 	return out, err
 }
 
 func (g *Gateway) updateDomainName(ctx context.Context, in *api.UpdateDomainNameInput) (*api.UpdateDomainNameOutput, error) {
-	n, err := g.options.Domains.Change(ctx, domainScope(ctx), in.DomainName, func(n *domain.Name) error {
+	n, err := g.options.Domains.Change(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""), func(n *domain.Name) error {
 		if in.RoutingMode != "" {
 			n.RoutingMode = in.RoutingMode
 		}
@@ -121,7 +124,7 @@ func (g *Gateway) updateDomainName(ctx context.Context, in *api.UpdateDomainName
 		if in.DomainNameConfigurations == nil {
 			return nil
 		}
-		return g.configure(n, in.DomainNameConfigurations)
+		return g.configure(domainScope(ctx), n, in.DomainNameConfigurations)
 	})
 	out := &api.UpdateDomainNameOutput{}
 	members.Copy(out, domainView(domainScope(ctx), &n))
@@ -129,7 +132,7 @@ func (g *Gateway) updateDomainName(ctx context.Context, in *api.UpdateDomainName
 }
 
 func (g *Gateway) deleteDomainName(ctx context.Context, in *api.DeleteDomainNameInput) (*api.DeleteDomainNameOutput, error) {
-	return &api.DeleteDomainNameOutput{}, g.options.Domains.Delete(ctx, domainScope(ctx), in.DomainName)
+	return &api.DeleteDomainNameOutput{}, g.options.Domains.Delete(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""))
 }
 
 func mappingView(m *domain.Mapping) *api.ApiMapping {
@@ -138,7 +141,7 @@ func mappingView(m *domain.Mapping) *api.ApiMapping {
 
 func (g *Gateway) createAPIMapping(ctx context.Context, in *api.CreateApiMappingInput) (*api.CreateApiMappingOutput, error) {
 	m := domain.Mapping{Path: value(in.ApiMappingKey), API: in.ApiId, Stage: in.Stage}
-	err := g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
+	err := g.options.Domains.PutMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""), &m)
 	out := &api.CreateApiMappingOutput{}
 	members.Copy(out, mappingView(&m))
 	return out, err
@@ -150,14 +153,14 @@ func (g *Gateway) mapping(ctx context.Context, name, id string) (domain.Mapping,
 }
 
 func (g *Gateway) getAPIMapping(ctx context.Context, in *api.GetApiMappingInput) (*api.GetApiMappingOutput, error) {
-	m, err := g.mapping(ctx, in.DomainName, in.ApiMappingId)
+	m, err := g.mapping(ctx, domain.Ref(in.DomainName, ""), in.ApiMappingId)
 	out := &api.GetApiMappingOutput{}
 	members.Copy(out, mappingView(&m))
 	return out, err
 }
 
 func (g *Gateway) getAPIMappings(ctx context.Context, in *api.GetApiMappingsInput) (*api.GetApiMappingsOutput, error) {
-	all, err := g.options.Domains.Mappings(ctx, domainScope(ctx), in.DomainName)
+	all, err := g.options.Domains.Mappings(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +171,7 @@ func (g *Gateway) getAPIMappings(ctx context.Context, in *api.GetApiMappingsInpu
 }
 
 func (g *Gateway) updateAPIMapping(ctx context.Context, in *api.UpdateApiMappingInput) (*api.UpdateApiMappingOutput, error) {
-	m, err := g.mapping(ctx, in.DomainName, in.ApiMappingId)
+	m, err := g.mapping(ctx, domain.Ref(in.DomainName, ""), in.ApiMappingId)
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +182,12 @@ func (g *Gateway) updateAPIMapping(ctx context.Context, in *api.UpdateApiMapping
 	if in.ApiMappingKey != nil {
 		m.Path = *in.ApiMappingKey
 	}
-	err = g.options.Domains.PutMapping(ctx, domainScope(ctx), in.DomainName, &m)
+	err = g.options.Domains.PutMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""), &m)
 	out := &api.UpdateApiMappingOutput{}
 	members.Copy(out, mappingView(&m))
 	return out, err
 }
 
 func (g *Gateway) deleteAPIMapping(ctx context.Context, in *api.DeleteApiMappingInput) (*api.DeleteApiMappingOutput, error) {
-	return &api.DeleteApiMappingOutput{}, g.options.Domains.DeleteMapping(ctx, domainScope(ctx), in.DomainName, in.ApiMappingId)
+	return &api.DeleteApiMappingOutput{}, g.options.Domains.DeleteMapping(ctx, domainScope(ctx), domain.Ref(in.DomainName, ""), in.ApiMappingId)
 }

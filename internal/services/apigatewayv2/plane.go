@@ -33,13 +33,13 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Has implements [domain.Plane].
-func (p *plane) Has(r store.Reader, s domain.Scope, api, stageName string) (hasAPI, hasStage bool, err error) {
+func (p *plane) Has(r store.Reader, s domain.Scope, api, stageName string) (found domain.Found, err error) {
 	own := scope{s.Account, s.Region}
-	if hasAPI, err = record.Has(r, own.api(api)); err != nil || !hasAPI {
-		return hasAPI, false, err
+	if found.API, err = record.Has(r, own.api(api)); err != nil || !found.API {
+		return found, err
 	}
-	hasStage, err = record.Has(r, own.stage(api, stageName))
-	return hasAPI, hasStage, err
+	found.Stage, err = record.Has(r, own.stage(api, stageName))
+	return found, err
 }
 
 // ServeDomain implements [domain.Plane]: an API answers under its custom domain names also when its own endpoint is switched off.

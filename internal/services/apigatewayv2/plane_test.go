@@ -75,7 +75,7 @@ func newBenchWith(t testing.TB, f port.Functions) *bench {
 		Store: mem.New(), Door: &allowing{}, Clock: b.clock, Random: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1:4566",
 	}
-	b.gateway = newGateway(deps, options(f, domain.New(deps, nil)))
+	b.gateway = newGateway(deps, options(f, domain.New(deps, domain.Options{})))
 	return b
 }
 

@@ -58,9 +58,9 @@ func (g *Gateway) createRoutingRule(ctx context.Context, in *api.CreateRoutingRu
 		return nil, err
 	}
 	s := domainScope(ctx)
-	err = g.options.Domains.PutRule(ctx, s, in.DomainName, r)
+	err = g.options.Domains.PutRule(ctx, s, domain.Ref(in.DomainName, value(in.DomainNameId)), r)
 	out := &api.CreateRoutingRuleOutput{}
-	members.Copy(out, ruleView(s, in.DomainName, r))
+	members.Copy(out, ruleView(s, domain.Ref(in.DomainName, value(in.DomainNameId)), r))
 	return out, err
 }
 
@@ -70,20 +70,20 @@ func (g *Gateway) putRoutingRule(ctx context.Context, in *api.PutRoutingRuleInpu
 		return nil, err
 	}
 	s := domainScope(ctx)
-	if _, err := g.options.Domains.Rule(ctx, s, in.DomainName, in.RoutingRuleId); err != nil {
+	if _, err := g.options.Domains.Rule(ctx, s, domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId); err != nil {
 		return nil, err
 	}
 	r.ID = in.RoutingRuleId
-	err = g.options.Domains.PutRule(ctx, s, in.DomainName, r)
+	err = g.options.Domains.PutRule(ctx, s, domain.Ref(in.DomainName, value(in.DomainNameId)), r)
 	out := &api.PutRoutingRuleOutput{}
-	members.Copy(out, ruleView(s, in.DomainName, r))
+	members.Copy(out, ruleView(s, domain.Ref(in.DomainName, value(in.DomainNameId)), r))
 	return out, err
 }
 
 func (g *Gateway) getRoutingRule(ctx context.Context, in *api.GetRoutingRuleInput) (*api.GetRoutingRuleOutput, error) {
-	r, err := g.options.Domains.Rule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
+	r, err := g.options.Domains.Rule(ctx, domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId)
 	out := &api.GetRoutingRuleOutput{}
-	members.Copy(out, ruleView(domainScope(ctx), in.DomainName, &r))
+	members.Copy(out, ruleView(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), &r))
 	return out, err
 }
 
@@ -94,12 +94,12 @@ func (g *Gateway) listRoutingRules(ctx context.Context, in *api.ListRoutingRules
 	}
 	out := &api.ListRoutingRulesOutput{RoutingRules: []api.RoutingRule{}}
 	var err error
-	out.NextToken, err = g.options.Domains.Rules(ctx, domainScope(ctx), in.DomainName, in.NextToken, limit, func(r *domain.Rule) {
-		out.RoutingRules = append(out.RoutingRules, *ruleView(domainScope(ctx), in.DomainName, r))
+	out.NextToken, err = g.options.Domains.Rules(ctx, domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.NextToken, limit, func(r *domain.Rule) {
+		out.RoutingRules = append(out.RoutingRules, *ruleView(domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), r))
 	})
 	return out, err
 }
 
 func (g *Gateway) deleteRoutingRule(ctx context.Context, in *api.DeleteRoutingRuleInput) (*api.DeleteRoutingRuleOutput, error) {
-	return &api.DeleteRoutingRuleOutput{}, g.options.Domains.DeleteRule(ctx, domainScope(ctx), in.DomainName, in.RoutingRuleId)
+	return &api.DeleteRoutingRuleOutput{}, g.options.Domains.DeleteRule(ctx, domainScope(ctx), domain.Ref(in.DomainName, value(in.DomainNameId)), in.RoutingRuleId)
 }

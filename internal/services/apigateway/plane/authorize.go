@@ -93,15 +93,15 @@ func issuerOf(pool string) string {
 // authorize admits the caller, or says why not. It applies the resource policy where that has a say beside the authorizer.
 func (x *exchange) authorize(ctx context.Context) *failed {
 	resource := x.arn(x.pathForPolicy())
-	said := allows
+	said := authorizer.Allowed
 	if p := x.tree.policy; p != nil {
-		if said = p.decide(x, resource); said == denies && (x.method.auth == nil || x.method.auth.kind != byIAM) {
+		if said = p.decide(x, resource); said == authorizer.Denied && (x.method.auth == nil || x.method.auth.kind != byIAM) {
 			return x.refusedByPolicy(resource, said)
 		}
 	}
 	a := x.method.auth
 	if a == nil {
-		if said != allows {
+		if said != authorizer.Allowed {
 			return x.refusedByPolicy(resource, said)
 		}
 		return nil
@@ -118,12 +118,12 @@ func (x *exchange) authorize(ctx context.Context) *failed {
 		if f := x.authorizePool(ctx, a); f != nil {
 			return f
 		}
-		if said != allows {
+		if said != authorizer.Allowed {
 			return x.refusedByPolicy(resource, said)
 		}
 		return nil
 	}
-	return x.authorizeFunction(ctx, a, resource, said == allows && x.tree.policy != nil)
+	return x.authorizeFunction(ctx, a, resource, said == authorizer.Allowed && x.tree.policy != nil)
 }
 
 // pathForPolicy is the path of the request as policies see it.
@@ -160,7 +160,7 @@ func (x *exchange) authorizeSigned(ctx context.Context, resource string) *failed
 	}
 	r := x.serviceRequest()
 	r.Principal = p
-	err = x.plane.o.Door.Allow(service.WithRequest(ctx, r), service.Target{Action: invokeAction, ARN: resource, Policy: policy, Owner: x.Account})
+	err = x.plane.o.Door.Allow(service.WithRequest(ctx, r), service.Target{Action: authorizer.InvokeAction, ARN: resource, Policy: policy, Owner: x.Account, Condition: x.keys().Private()})
 	var known *service.Error
 	switch {
 	case err == nil:
@@ -215,7 +215,7 @@ func (x *exchange) authorizeFunction(ctx context.Context, a *methodAuthorizer, r
 		}
 	}
 	x.policy = policy
-	switch v := policy.Decide(invokeAction, resource, x.keys()); {
+	switch v := policy.Decide(authorizer.InvokeAction, resource, x.keys()); {
 	case v == authorizer.Allowed, v == authorizer.NotAllowed && byPolicy:
 		return nil
 	case v == authorizer.Denied:

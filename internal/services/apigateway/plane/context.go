@@ -109,6 +109,10 @@ func (x *exchange) identity(name string) string {
 		return x.keyValue
 	case "apiKeyId":
 		return x.apiKey
+	case "vpcId":
+		return x.endpoint.VPC
+	case "vpceId":
+		return x.endpoint.ID
 	}
 	return x.from().Value(name)
 }

@@ -198,6 +198,10 @@ func (x *exchange) eventIdentity(b []byte) []byte {
 	orNull(`,"accountId":`, x.identity("accountId"))
 	orNull(`,"cognitoIdentityId":`, "")
 	orNull(`,"caller":`, x.identity("caller"))
+	if x.endpoint.ID != "" {
+		orNull(`,"vpcId":`, x.endpoint.VPC)
+		orNull(`,"vpceId":`, x.endpoint.ID)
+	}
 	orNull(`,"sourceIp":`, x.identity("sourceIp"))
 	orNull(`,"principalOrgId":`, "")
 	orNull(`,"accessKey":`, x.identity("accessKey"))

@@ -12,6 +12,7 @@ import (
 	"lambent.dev/lambent/internal/front"
 	"lambent.dev/lambent/internal/gateway/authorizer"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/vtl"
 	"lambent.dev/lambent/internal/service"
@@ -34,14 +35,16 @@ type exchange struct {
 	plane *Plane
 	http  *http.Request
 	// tree is the deployment that serves the request: the stage's, or its canary's.
-	tree      *tree
-	canary    bool
-	mapped    bool              // a custom domain name leads here
-	basePath  string            // of its mapping
-	variables map[string]string // of the stage
-	resource  *resource
-	method    *method
-	settings  *settings
+	tree        *tree
+	canary      bool
+	mapped      bool   // a custom domain name leads here
+	basePath    string // of its mapping
+	privateName string // the ARN of a private custom domain name
+	endpoint    vpcendpoint.Endpoint
+	variables   map[string]string // of the stage
+	resource    *resource
+	method      *method
+	settings    *settings
 
 	id, extended string
 	now, ended   time.Time // ended is zero while the request goes on

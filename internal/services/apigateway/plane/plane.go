@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"lambent.dev/lambent/internal/gateway/respcache"
 	"lambent.dev/lambent/internal/gateway/throttle"
 	"lambent.dev/lambent/internal/gateway/trace"
+	"lambent.dev/lambent/internal/gateway/vpcendpoint"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/reach"
 	"lambent.dev/lambent/internal/lib/uuid"
@@ -50,6 +52,8 @@ type Options struct {
 	Caller func(r *http.Request, body []byte) (service.Principal, error)
 	// Keys opens the private keys of client certificates.
 	Keys port.Keys
+	// Endpoints tells through which VPC endpoint a request came.
+	Endpoints *vpcendpoint.Endpoints
 	// Next answers requests for what is no REST API; nil answers that there is no such API.
 	Next http.Handler
 }
@@ -120,6 +124,7 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(w, &failed{kind: "ACCESS_DENIED", message: "Forbidden", errorType: "ForbiddenException"})
 		return
 	}
+	x.endpoint = p.o.Endpoints.Of(r, owner.Account, owner.Region)
 	name, rest := front.RouteVar(r, "stage"), front.RoutePath(r)
 	if name == "" {
 		name, rest = firstElement(rest)
@@ -128,13 +133,17 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Has implements [domain.Plane].
-func (p *Plane) Has(r store.Reader, s domain.Scope, id, stage string) (hasAPI, hasStage bool, err error) {
+func (p *Plane) Has(r store.Reader, s domain.Scope, id, stage string) (found domain.Found, err error) {
 	own := api.Scope(s)
-	if hasAPI, err = record.Has(r, own.API(id)); err != nil || !hasAPI {
-		return false, false, err
+	a, ok, err := record.Get[api.RestAPI](r, own.API(id))
+	if err != nil || !ok {
+		return domain.Found{}, err
 	}
-	hasStage, err = record.Has(r, own.Stage(id, stage))
-	return true, hasStage, err
+	found = domain.Found{API: true, Private: slices.Contains(a.Endpoint.Types, domain.Private)}
+	if found.Stage = stage == ""; !found.Stage { // without a stage, it is the first element of the path
+		found.Stage, err = record.Has(r, own.Stage(id, stage))
+	}
+	return found, err
 }
 
 // ServeDomain implements [domain.Plane]: an API answers under its custom domain names also when its own endpoint is switched off. A name that leads to an API
@@ -145,7 +154,7 @@ func (p *Plane) ServeDomain(w http.ResponseWriter, r *http.Request, to domain.Ta
 		p.fail(w, r, nil)
 		return
 	}
-	x.mapped, x.basePath = true, to.BasePath
+	x.mapped, x.basePath, x.privateName, x.endpoint = true, to.BasePath, to.Private, to.Endpoint
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	stage, rest := to.Stage, to.Path
 	if stage == "" {
