@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,8 +40,8 @@ func (s *Service) createResource(ctx context.Context, in *cloudcontrol.CreateRes
 func given(k *kind, properties map[string]any) service.Identifier {
 	var id service.Identifier
 	for _, name := range k.Identifier {
-		part, ok := properties[name].(string)
-		if !ok || part == "" {
+		part, _ := deploy.Member(properties, name).(string)
+		if part == "" {
 			return nil
 		}
 		id = append(id, part)
@@ -98,6 +99,15 @@ func (k *kind) patched(actual *deploy.Actual, id service.Identifier, patch []jso
 		}
 		delete(after, name)
 	}
+	for _, name := range k.Attributes {
+		if head, _, nested := strings.Cut(name, "."); !nested || !k.shape.Has(head) {
+			continue
+		}
+		if !property.Equal(deploy.Member(before, name), deploy.Member(after, name)) {
+			readOnly = append(readOnly, name)
+		}
+		dropMember(after, strings.Split(name, "."))
+	}
 	if readOnly != nil {
 		slices.Sort(readOnly)
 		return nil, service.Errorf("NotUpdatableException", "Invalid patch update: readOnlyProperties [%s] cannot be updated", k.paths(readOnly))
@@ -114,6 +124,17 @@ func (k *kind) patched(actual *deploy.Actual, id service.Identifier, patch []jso
 		return nil, service.Errorf("NotUpdatableException", "Invalid patch update: createOnlyProperties [%s] cannot be updated", k.paths(fixed))
 	}
 	return after, nil
+}
+
+// dropMember removes a member of an object, and leaves the rest of it as it is.
+func dropMember(object map[string]any, path []string) {
+	if inner, ok := object[path[0]].(map[string]any); ok && len(path) > 1 {
+		inner = maps.Clone(inner)
+		object[path[0]] = inner
+		dropMember(inner, path[1:])
+		return
+	}
+	delete(object, path[0])
 }
 
 func (s *Service) deleteResource(ctx context.Context, in *cloudcontrol.DeleteResourceInput) (*cloudcontrol.DeleteResourceOutput, error) {
