@@ -5,8 +5,8 @@
 // sharing policy, a resource policy that the door evaluates.
 //
 // A [portal] includes products. Publishing copies what its products say at that moment into an edition, and the site shows the edition: changes of products, pages and portal are seen after
-// the next publication. A preview is an edition of its own behind an address that nobody can guess, for an hour. An edition has one row for what every page shows, its index, and one for
-// each page, since a transaction cannot hold them all; the record of the portal names the edition that is complete, and a publication deletes what an earlier one left.
+// the next publication. A preview is an edition of its own behind an address that nobody can guess, for an hour. An edition has a row for what every page shows, its index, and one for
+// each product and each page, since a transaction cannot hold them all; the record of the portal names the edition that is complete, and a publication deletes what an earlier one left.
 //
 // The site ([Portals.ServeHTTP]) is made of templates on the server, without scripts: its pages need none, and its policy of content (CSP) lets none run. Markdown has no raw HTML.
 // "Try it" is a form whose request the platform sends to the API, as AWS does. A portal with a user pool sends visitors to the pool's domain and takes their identity token
@@ -23,7 +23,9 @@
 //	apigateway-portals///i/<portal>                             owner of a portal's id, which is part of a host name
 //	apigateway-portals///d/<domain>                             portal of a domain name
 //	apigateway-portals-editions/<portal>/<edition>/i            index of an edition
+//	apigateway-portals-editions/<portal>/<edition>/c/<product>  contents of a product in an edition
 //	apigateway-portals-editions/<portal>/<edition>/p/<page>     page of an edition
+//	apigateway-portals-editions/<portal>/<edition>/l            logo of an edition
 //
 // # What it is not
 //

@@ -126,10 +126,10 @@ func (d *document) operation(path, method string) *operation {
 	if json.Unmarshal(raw, &o) != nil {
 		return nil
 	}
-	out := &operation{document: d, path: path, member: member, contents: d.contents(o.Body.Content), body: d.about(path, method)}
+	out := &operation{document: d, path: path, member: member, contents: d.contents(o.Body.Content), body: cut(d.about(path, method), maxBody)}
 	for _, p := range o.Parameters {
 		kind := map[string]string{"path": "PATH_PARAMETER", "query": "QUERY_PARAMETER", "header": "REQUEST_HEADER"}[p.In]
-		out.parameters = append(out.parameters, parameter{p.Name, p.In, d.said(location{Type: kind, Path: path, Method: method, Name: p.Name}), p.Required})
+		out.parameters = append(out.parameters, parameter{p.Name, p.In, cut(d.said(location{Type: kind, Path: path, Method: method, Name: p.Name}), maxSaid), p.Required})
 	}
 	out.nameThePath()
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
@@ -138,12 +138,29 @@ func (d *document) operation(path, method string) *operation {
 		if text == "" {
 			text = r.Text
 		}
-		out.responses = append(out.responses, response{status, text, slices.Sorted(maps.Keys(r.Headers)), d.contents(r.Content)})
+		out.responses = append(out.responses, response{status, cut(text, maxSaid), slices.Sorted(maps.Keys(r.Headers)), d.contents(r.Content)})
 	}
 	for _, alternatives := range o.Security {
 		out.schemes = append(out.schemes, slices.Sorted(maps.Keys(alternatives))...)
 	}
+	out.fit()
 	return out
+}
+
+// fit leaves out the schemas that are too many.
+func (o *operation) fit() {
+	left := maxSchemas
+	each := func(contents []content) {
+		for i := range contents {
+			if left -= len(contents[i].Schema); left < 0 {
+				contents[i].Schema = ""
+			}
+		}
+	}
+	each(o.contents)
+	for i := range o.responses {
+		each(o.responses[i].Contents)
+	}
 }
 
 // nameThePath adds the parameters of the path that the method does not declare.
@@ -175,6 +192,22 @@ func (d *document) contents(from map[string]json.RawMessage) (out []content) {
 	return out
 }
 
+// What is shown of an operation, in bytes: of one schema, of all of them, of what is said about the method (AWS's quota for a page), and about a parameter or an answer.
+const (
+	maxSchema  = 32 << 10
+	maxSchemas = 128 << 10
+	maxBody    = 32 << 10
+	maxSaid    = 2 << 10
+)
+
+// cut returns the beginning of a text that is longer than n bytes.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "\n…"
+}
+
 // schema returns a schema for people: what it refers to is in its place, and it is indented.
 func (d *document) schema(raw json.RawMessage) string {
 	var ref struct {
@@ -189,7 +222,7 @@ func (d *document) schema(raw json.RawMessage) string {
 	if len(raw) == 0 || json.Indent(&b, raw, "", "  ") != nil {
 		return ""
 	}
-	return b.String()
+	return cut(b.String(), maxSchema)
 }
 
 // about is what the documentation says about a method: the part of the method, or else that of its resource.

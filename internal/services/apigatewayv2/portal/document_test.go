@@ -64,3 +64,11 @@ func TestPartsSaySummaryAndDescriptionOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestLongSchemasAreCut(t *testing.T) {
+	d := &document{}
+	long := d.schema([]byte(`"` + strings.Repeat("ü", maxSchema) + `"`))
+	if len(long) > maxSchema+len("\n…") || !strings.HasSuffix(long, "ü\n…") {
+		t.Errorf("a schema of %d bytes ends with %q", len(long), long[len(long)-8:])
+	}
+}

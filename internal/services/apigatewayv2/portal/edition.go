@@ -26,15 +26,19 @@ type index struct {
 	Products []shownProduct
 }
 
-// shownProduct is a product in an edition.
+// shownProduct is a product in an index.
 type shownProduct struct {
 	ID, Name, Description string
-	Overview              string // id of a page; empty without one
-	Pages                 []shownLink
-	Sections              []shownSection
+	Overview              string `json:",omitempty"` // id of a page; empty without one
 }
 
-// shownLink is a product page in an index.
+// shownContents is what a product has, in its order.
+type shownContents struct {
+	Pages    []shownLink    `json:",omitempty"`
+	Sections []shownSection `json:",omitempty"`
+}
+
+// shownLink is a product page in the contents of its product.
 type shownLink struct{ ID, Title string }
 
 // shownSection is a section of endpoint pages.
@@ -43,7 +47,7 @@ type shownSection struct {
 	Endpoints []shownEndpoint
 }
 
-// shownEndpoint is an endpoint page in an index.
+// shownEndpoint is an endpoint page in the contents of its product.
 type shownEndpoint struct{ ID, Name, Method, Path string }
 
 // shownPage is a page of an edition. Body is Markdown.
@@ -113,56 +117,53 @@ func (p *Portals) finish(ctx context.Context, id, edition string, fn func(v *por
 	return err
 }
 
-// maxWrite bounds the bodies that one transaction writes, in bytes; a transaction has at most 4 MB.
+// maxWrite bounds the texts that one transaction writes, in bytes, before the next one is added; a transaction has at most 4 MB.
 const maxWrite = 1 << 20
 
-// writer writes the pages of an edition.
+// writer writes the rows of an edition.
 type writer struct {
 	portals *Portals
 	portal  string
 	edition string
-	pages   map[string]*shownPage
+	rows    []func(tx store.Txn) error
 	size    int
 }
 
-// add takes a page, and writes those that it has when they are many.
-func (w *writer) add(ctx context.Context, id string, page *shownPage) error {
-	w.pages[id] = page
-	w.size += len(page.Body)
-	if e := page.Endpoint; e != nil {
-		for _, c := range e.Contents {
-			w.size += len(c.Schema)
-		}
-		for _, r := range e.Responses {
-			for _, c := range r.Contents {
-				w.size += len(c.Schema)
-			}
-		}
-	}
-	if w.size < maxWrite {
+// add takes a row of about some bytes, and writes those that it has when they are many.
+func (w *writer) add(ctx context.Context, size int, row func(tx store.Txn) error) error {
+	w.rows = append(w.rows, row)
+	if w.size += size; w.size < maxWrite {
 		return nil
 	}
-	return w.flush(ctx, func(store.Txn) error { return nil })
+	return w.flush(ctx)
 }
 
-// flush writes the pages that there are, and what fn writes.
-func (w *writer) flush(ctx context.Context, fn func(tx store.Txn) error) error {
+// page takes a page.
+func (w *writer) page(ctx context.Context, id string, page *shownPage) error {
+	size := len(page.Body)
+	if page.Endpoint != nil {
+		size += maxSchemas
+	}
+	return w.add(ctx, size, func(tx store.Txn) error { return record.Set(tx, shownKey(w.portal, w.edition, id), *page) })
+}
+
+// flush writes the rows that there are.
+func (w *writer) flush(ctx context.Context) error {
 	err := w.portals.deps.Store.Update(ctx, func(tx store.Txn) error {
-		for id, page := range w.pages {
-			if err := record.Set(tx, shownKey(w.portal, w.edition, id), *page); err != nil {
+		for _, row := range w.rows {
+			if err := row(tx); err != nil {
 				return err
 			}
 		}
-		return fn(tx)
+		return nil
 	})
-	clear(w.pages)
-	w.size = 0
+	w.rows, w.size = nil, 0
 	return err
 }
 
 // write writes an edition of a portal.
 func (p *Portals) write(ctx context.Context, v *portal, l *logo, edition string, preview bool) error {
-	w := &writer{portals: p, portal: v.ID, edition: edition, pages: map[string]*shownPage{}}
+	w := &writer{portals: p, portal: v.ID, edition: edition}
 	x := index{
 		Name: v.Content.DisplayName, Description: opt.Value(v.Content.Description), Colors: *v.Content.Theme.CustomColors, Logo: l.Type, Authorization: v.Authorization, Domain: v.Domain, Preview: preview,
 	}
@@ -177,7 +178,10 @@ func (p *Portals) write(ctx context.Context, v *portal, l *logo, edition string,
 		}
 		x.Products = append(x.Products, *shown)
 	}
-	return w.flush(ctx, func(tx store.Txn) error {
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	err := p.deps.Store.Update(ctx, func(tx store.Txn) error {
 		if l.Type != "" {
 			if err := record.Set(tx, logoKey(v.ID, edition), *l); err != nil {
 				return err
@@ -185,6 +189,10 @@ func (p *Portals) write(ctx context.Context, v *portal, l *logo, edition string,
 		}
 		return record.Set(tx, indexKey(v.ID, edition), x)
 	})
+	if errors.Is(err, store.ErrTooLarge) {
+		err = badRequest("The names and descriptions of the portal's products are too long together: take products out of it.")
+	}
+	return err
 }
 
 // sources are the pages of a product by their ARNs.
@@ -228,21 +236,19 @@ func (p *Portals) writeProduct(ctx context.Context, w *writer, s Scope, id strin
 		return nil, err
 	}
 	out := &shownProduct{ID: id, Name: from.product.Name, Description: opt.Value(from.product.Description)}
-	order := from.product.Order
-	if order == nil {
-		return out, nil
-	}
+	order := opt.Value(from.product.Order)
 	if a := order.OverviewPageArn; a != nil {
 		v := from.pages[*a]
 		out.Overview = v.ID
-		if err := w.add(ctx, v.ID, &shownPage{Product: id, Title: v.Title, Body: v.Body}); err != nil {
+		if err := w.page(ctx, v.ID, &shownPage{Product: id, Title: v.Title, Body: v.Body}); err != nil {
 			return nil, err
 		}
 	}
+	contents := shownContents{}
 	for _, a := range order.ProductPageArns {
 		v := from.pages[a]
-		out.Pages = append(out.Pages, shownLink{v.ID, v.Title})
-		if err := w.add(ctx, v.ID, &shownPage{Product: id, Title: v.Title, Body: v.Body}); err != nil {
+		contents.Pages = append(contents.Pages, shownLink{v.ID, v.Title})
+		if err := w.page(ctx, v.ID, &shownPage{Product: id, Title: v.Title, Body: v.Body}); err != nil {
 			return nil, err
 		}
 	}
@@ -259,13 +265,13 @@ func (p *Portals) writeProduct(ctx context.Context, w *writer, s Scope, id strin
 			}
 			page := p.show(d, id, preview)
 			shown.Endpoints = append(shown.Endpoints, shownEndpoint{d.ID, page.Title, d.Of.Method, d.Of.Path})
-			if err := w.add(ctx, d.ID, page); err != nil {
+			if err := w.page(ctx, d.ID, page); err != nil {
 				return nil, err
 			}
 		}
-		out.Sections = append(out.Sections, shown)
+		contents.Sections = append(contents.Sections, shown)
 	}
-	return out, nil
+	return out, w.add(ctx, 0, func(tx store.Txn) error { return record.Set(tx, contentsKey(w.portal, w.edition, id), contents) })
 }
 
 // show makes the page of an edition of an endpoint page. A method without a name of its own is called by its path

@@ -32,10 +32,15 @@ func domainKey(name string) key.Key                     { return Scope{}.root("d
 func sharedKeys(region string) key.Key                  { return Scope{Region: region}.root("s") }
 func sharedKey(region, product string) key.Key          { return sharedKeys(region).Str(product) }
 
-func editionsOf(portal string) key.Key          { return key.New(editions, portal) }
-func editionKey(portal, edition string) key.Key { return editionsOf(portal).Str(edition) }
-func indexKey(portal, edition string) key.Key   { return editionKey(portal, edition).Str("i") }
-func logoKey(portal, edition string) key.Key    { return editionKey(portal, edition).Str("l") }
+func editionsOf(portal string) key.Key            { return key.New(editions, portal) }
+func editionKey(portal, edition string) key.Key   { return editionsOf(portal).Str(edition) }
+func indexKey(portal, edition string) key.Key     { return editionKey(portal, edition).Str("i") }
+func logoKey(portal, edition string) key.Key      { return editionKey(portal, edition).Str("l") }
+func contentsKeys(portal, edition string) key.Key { return editionKey(portal, edition).Str("c") }
+func contentsKey(portal, edition, product string) key.Key {
+	return contentsKeys(portal, edition).Str(product)
+}
+
 func shownKey(portal, edition, page string) key.Key {
 	return editionKey(portal, edition).Str("p").Str(page)
 }

@@ -58,7 +58,7 @@ func (v *visit) head(m *markup) {
 	if v.product == nil {
 		v.products(m)
 	} else {
-		v.contents(m, v.product)
+		v.outline(m, v.product)
 	}
 	m.raw("\n</nav>\n<main>\n")
 }
@@ -73,20 +73,20 @@ func (v *visit) products(m *markup) {
 	m.raw("</ul>")
 }
 
-// contents writes what a product has.
-func (v *visit) contents(m *markup, p *shownProduct) {
+// outline writes what a product has.
+func (v *visit) outline(m *markup, p *shownProduct) {
 	at := v.base + "/products/" + p.ID
 	m.raw("\n<a class=\"up\" href=\"").text(v.base, "/").raw("\">All products</a>\n<h2><a href=\"").text(at).raw("\"").when(v.at == "", " aria-current=\"page\"").raw(">").text(p.Name).raw("</a></h2>")
-	if len(p.Pages) > 0 {
+	if len(v.contents.Pages) > 0 {
 		m.raw("\n<ul>")
-		for _, l := range p.Pages {
+		for _, l := range v.contents.Pages {
 			m.raw("<li><a href=\"").text(at, "/pages/", l.ID).raw("\"").when(v.at == l.ID, " aria-current=\"page\"").raw(">").text(l.Title).raw("</a></li>")
 		}
 		m.raw("</ul>")
 	}
-	for i := range p.Sections {
-		m.raw("\n<h3>").text(p.Sections[i].Name).raw("</h3>\n<ul>")
-		for _, e := range p.Sections[i].Endpoints {
+	for i := range v.contents.Sections {
+		m.raw("\n<h3>").text(v.contents.Sections[i].Name).raw("</h3>\n<ul>")
+		for _, e := range v.contents.Sections[i].Endpoints {
 			m.raw("<li><a href=\"").text(at, "/endpoints/", e.ID).raw("\"").when(v.at == e.ID, " aria-current=\"page\"").raw(">")
 			method(m, e.Method)
 			m.raw(" ").text(e.Name).raw("</a></li>")

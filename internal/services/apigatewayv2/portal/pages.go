@@ -46,9 +46,9 @@ func (v *visit) overview(m *markup) {
 	if v.page != nil {
 		m.raw("\n<article>").prose(v.page.Body).raw("</article>")
 	}
-	for i := range v.product.Sections {
-		m.raw("\n<h2>").text(v.product.Sections[i].Name).raw("</h2>\n<table><tbody>")
-		for _, e := range v.product.Sections[i].Endpoints {
+	for i := range v.contents.Sections {
+		m.raw("\n<h2>").text(v.contents.Sections[i].Name).raw("</h2>\n<table><tbody>")
+		for _, e := range v.contents.Sections[i].Endpoints {
 			m.raw("<tr><td>")
 			method(m, e.Method)
 			m.raw("</td><td><a href=\"").text(v.base, "/products/", v.product.ID, "/endpoints/", e.ID).raw("\">").text(e.Name).raw("</a></td><td><code>").text(e.Path).raw("</code></td></tr>")

@@ -19,6 +19,12 @@ const (
 	maxEndpointPages = 40  // a product
 )
 
+// maxSections and maxSectionName, in bytes, bound display orders, for which AWS names no quota.
+const (
+	maxSections    = 100
+	maxSectionName = 255
+)
+
 // product is the record of a portal product.
 type product struct {
 	ID          string
@@ -190,10 +196,13 @@ func checkOrder(r store.Reader, s Scope, v *product) error {
 			return err
 		}
 	}
+	if len(v.Order.Contents) > maxSections {
+		return badRequest("Invalid display order: a portal product has at most %d sections.", maxSections)
+	}
 	for i := range v.Order.Contents {
 		section := &v.Order.Contents[i]
-		if section.SectionName == "" {
-			return badRequest("Invalid display order: a section needs a name.")
+		if n := len(section.SectionName); n == 0 || n > maxSectionName {
+			return badRequest("Invalid display order: a section needs a name of at most %d bytes.", maxSectionName)
 		}
 		for _, a := range section.ProductRestEndpointPageArns {
 			if err := check(a, endpointPagesPath); err != nil {

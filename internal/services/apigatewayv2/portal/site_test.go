@@ -483,6 +483,21 @@ func TestSettingsOfPortalsAreChecked(t *testing.T) {
 	}
 }
 
+func TestPortalsOfTooManyNamesAreNotPublished(t *testing.T) {
+	b := newBench(t, nil)
+	products := []string{b.productARN}
+	for range 2 {
+		p := must(b.createProduct(b.ctx, &api.CreatePortalProductInput{DisplayName: "Long", Description: ptr(strings.Repeat("x", store.MaxValue*3/5))}))(t)
+		products = append(products, *p.PortalProductArn)
+	}
+	must(b.updatePortal(b.ctx, &api.UpdatePortalInput{PortalId: b.portal, IncludedPortalProductArns: products}))(t)
+	b.publish()
+	if v := b.get(); v.PublishStatus != api.PublishStatusPublishFailed || !strings.Contains(*v.StatusException.Message, "take products out") {
+		t.Errorf("the portal is %+v", v)
+	}
+	b.want(b.ask(b.at(""), nil), http.StatusNotFound)
+}
+
 func TestEditionsThatWereCutShortAreForgotten(t *testing.T) {
 	b := newBench(t, nil)
 	_, _, edition, err := b.begin(b.ctx, b.portal)

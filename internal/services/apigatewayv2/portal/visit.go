@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"context"
 	_ "embed" // the style sheet
 	"log/slog"
 	"net/http"
@@ -29,11 +28,12 @@ type visit struct {
 	base string
 	// known tells that the visitor signed in.
 	known bool
-	// title is that of the page, product the product that is shown, and page the page with the id at; both may be nil.
-	title   string
-	product *shownProduct
-	at      string
-	page    *shownPage
+	// title is that of the page, product the product that is shown with its contents, and page the page with the id at; both may be nil.
+	title    string
+	product  *shownProduct
+	contents shownContents
+	at       string
+	page     *shownPage
 	// query is what was searched, found what is called so.
 	query string
 	found []hit
@@ -77,82 +77,97 @@ func (v *visit) route(path []string) {
 func (v *visit) showHome() {
 	v.title = v.site.Name
 	if v.query = strings.TrimSpace(v.r.URL.Query().Get("q")); v.query != "" {
-		v.search()
+		if err := v.search(); err != nil {
+			v.broken(err)
+			return
+		}
 	}
 	v.render(http.StatusOK, v.home)
 }
 
 // search finds products, pages and methods by their names and what is said about products.
-func (v *visit) search() {
+func (v *visit) search() error {
 	wanted := strings.ToLower(v.query)
 	add := func(kind, name, text, path string, also ...string) {
 		if strings.Contains(strings.ToLower(strings.Join(append(also, name, text), "\n")), wanted) {
 			v.found = append(v.found, hit{kind, name, text, v.base + path})
 		}
 	}
-	for i := range v.site.Products {
-		p := &v.site.Products[i]
-		at := "/products/" + p.ID
-		add("Product", p.Name, p.Description, at)
-		for _, l := range p.Pages {
-			add("Page", l.Title, p.Name, at+"/pages/"+l.ID)
-		}
-		for _, s := range p.Sections {
-			for _, e := range s.Endpoints {
-				add("Method", e.Name, e.Method+" "+e.Path, at+"/endpoints/"+e.ID, s.Name, p.Name)
+	return v.portals.deps.Store.View(v.r.Context(), func(r store.Reader) error {
+		v.found = nil
+		for i := range v.site.Products {
+			p := &v.site.Products[i]
+			contents, _, err := record.Get[shownContents](r, contentsKey(v.site.portal, v.site.edition, p.ID))
+			if err != nil {
+				return err
+			}
+			at := "/products/" + p.ID
+			add("Product", p.Name, p.Description, at)
+			for _, l := range contents.Pages {
+				add("Page", l.Title, p.Name, at+"/pages/"+l.ID)
+			}
+			for _, s := range contents.Sections {
+				for _, e := range s.Endpoints {
+					add("Method", e.Name, e.Method+" "+e.Path, at+"/endpoints/"+e.ID, s.Name, p.Name)
+				}
 			}
 		}
-	}
+		return nil
+	})
 }
 
-// choose sets the product that is shown.
-func (v *visit) choose(id string) bool {
-	i := slices.IndexFunc(v.site.Products, func(p shownProduct) bool { return p.ID == id })
+// choose sets the product that is shown, and reads its contents and, unless its id is empty, a page.
+func (v *visit) choose(product, page string) bool {
+	i := slices.IndexFunc(v.site.Products, func(p shownProduct) bool { return p.ID == product })
 	if i < 0 {
 		v.missing()
 		return false
 	}
 	v.product = &v.site.Products[i]
-	return true
+	if page == "" {
+		page = v.product.Overview
+	}
+	err := v.portals.deps.Store.View(v.r.Context(), func(r store.Reader) (err error) {
+		if v.contents, _, err = record.Get[shownContents](r, contentsKey(v.site.portal, v.site.edition, product)); err != nil || page == "" {
+			return err
+		}
+		found, ok, err := record.Get[shownPage](r, shownKey(v.site.portal, v.site.edition, page))
+		if ok && found.Product == product {
+			v.page = &found
+		}
+		return err
+	})
+	if err != nil {
+		v.broken(err)
+	}
+	return err == nil
+}
+
+// broken answers when the platform fails.
+func (v *visit) broken(err error) {
+	v.portals.deps.Log.ErrorContext(v.r.Context(), "page of a portal could not be read", slog.String("portal", v.site.portal), slog.Any("error", err))
+	http.Error(v.w, "Internal Server Error", http.StatusInternalServerError)
 }
 
 // load reads the page that is shown.
 func (v *visit) load(product, id string, ofEndpoint bool) bool {
-	if !v.choose(product) {
+	if !v.choose(product, id) {
 		return false
 	}
-	page, ok, err := v.portals.shown(v.r.Context(), v.site, id)
-	switch {
-	case err != nil:
-		v.portals.deps.Log.ErrorContext(v.r.Context(), "page of a portal could not be read", slog.Any("error", err))
-		http.Error(v.w, "Internal Server Error", http.StatusInternalServerError)
-		return false
-	case !ok || page.Product != product || (page.Endpoint != nil) != ofEndpoint:
+	if v.page == nil || (v.page.Endpoint != nil) != ofEndpoint {
 		v.missing()
 		return false
 	}
-	v.at, v.page, v.title = id, &page, page.Title
+	v.at, v.title = id, v.page.Title
 	return true
-}
-
-func (p *Portals) shown(ctx context.Context, s *site, id string) (page shownPage, ok bool, err error) {
-	err = p.deps.Store.View(ctx, func(r store.Reader) error {
-		page, ok, err = record.Get[shownPage](r, shownKey(s.portal, s.edition, id))
-		return err
-	})
-	return page, ok, err
 }
 
 // showProduct shows a product, with its overview page if it has one.
 func (v *visit) showProduct(id string) {
-	if !v.choose(id) {
-		return
+	if v.choose(id, "") {
+		v.title = v.product.Name
+		v.render(http.StatusOK, v.overview)
 	}
-	if v.product.Overview != "" && !v.load(id, v.product.Overview, false) {
-		return
-	}
-	v.title, v.at = v.product.Name, ""
-	v.render(http.StatusOK, v.overview)
 }
 
 func (v *visit) showPage(product, id string) {
