@@ -27,8 +27,6 @@ func Instead(typ string) string {
 		return "queries of Logs Insights (`aws logs start-query`), which need no OpenSearch"
 	case "AWS::Logs::LogAnomalyDetector":
 		return "an AWS::Logs::MetricFilter with an AWS::CloudWatch::Alarm"
-	case "AWS::S3::StorageLens", "AWS::S3::StorageLensGroup":
-		return "`lambent s3 du`, which tells how much each bucket holds"
 	}
 	return ""
 }

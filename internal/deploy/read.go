@@ -20,18 +20,28 @@ type Actual struct {
 	Properties map[string]any
 }
 
-// Model returns the properties and the attributes that are read-only, as the Cloud Control API shows them. An attribute with dots in its name is a member of an object.
+// Model returns the properties and the attributes that are read-only, as the Cloud Control API shows them. An attribute with dots in its name is a member of an object, and so is a part of the identifier.
 func (a *Actual) Model(identifier []string, id service.Identifier) map[string]any {
 	model := maps.Clone(a.Properties)
 	for _, name := range slices.Sorted(maps.Keys(a.Attributes)) {
 		put(model, strings.Split(name, "."), a.Attributes[name])
 	}
 	for i, name := range identifier {
-		if _, has := model[name]; !has && i < len(id) {
-			model[name] = id[i]
+		if i < len(id) {
+			put(model, strings.Split(name, "."), id[i])
 		}
 	}
 	return model
+}
+
+// Member returns a property, or a member of one where the name has dots; nil when it is not there.
+func Member(properties map[string]any, name string) any {
+	at := any(properties)
+	for member := range strings.SplitSeq(name, ".") {
+		object, _ := at.(map[string]any)
+		at = object[member]
+	}
+	return at
 }
 
 // put sets a member that is not there yet.

@@ -22,8 +22,8 @@ func (r *Run) sameName(row *Resource) string {
 	if row.Step != "replace" || row.Previous == nil || typ.Update == nil || len(typ.Identifier) != 1 {
 		return ""
 	}
-	was, _ := row.Previous.Properties[typ.Identifier[0]].(string)
-	if now, _ := row.Want[typ.Identifier[0]].(string); now == was {
+	was, _ := Member(row.Previous.Properties, typ.Identifier[0]).(string)
+	if now, _ := Member(row.Want, typ.Identifier[0]).(string); now == was {
 		return now
 	}
 	return ""

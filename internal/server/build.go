@@ -70,7 +70,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		return nil, err
 	}
 	keyService, keys := kms.New(p.deps, kms.Options{Ring: p.keys.Ring, Platform: datakey.New(p.keys.Ring, p.deps.Random)})
-	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Roles: roles, Sender: sender})
+	buckets := s3.New(p.deps, s3.Options{Functions: functions, Keys: keys, Roles: roles, Sender: sender, Metrics: cloudwatch.Inbox{}})
 	objects.Objects = buckets
 	p.vpcEndpoints = &vpcendpoint.Endpoints{Networks: networks, Heard: s.loopback}
 	p.domains = domain.New(p.deps, domain.Options{Objects: buckets, Endpoints: p.vpcEndpoints})
@@ -110,7 +110,7 @@ func (p *parts) build(ctx context.Context, s *Server) ([]service.Service, error)
 		scheduler.New(p.deps, scheduler.Options{Sender: sender, Roles: roles, Operation: func(api, operation string) (string, any, bool) { return operationOf(services, api, operation) }}),
 		ssm.New(p.deps, ssm.Options{Keys: keys}), secretService,
 		pipes.New(p.deps, pipes.Options{Sender: sender, Roles: roles, Arrivals: sources, Endpoints: buses, Logs: sink}),
-		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles}),
+		cloudcontrol.New(p.deps, cloudcontrol.Options{Types: types, Roles: roles, Hooks: stacks}),
 		stackService,
 	}
 	return services, nil

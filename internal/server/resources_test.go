@@ -18,6 +18,7 @@ import (
 	"lambent.dev/lambent/internal/awsapi/cloudformation"
 	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/config"
+	"lambent.dev/lambent/internal/deploy"
 	"lambent.dev/lambent/internal/deploy/property"
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/service"
@@ -237,7 +238,7 @@ func (c *contract) model(typ *service.ResourceType, id string) {
 		c.Fatal(err)
 	}
 	for _, name := range typ.Identifier {
-		if m[name] == nil {
+		if deploy.Member(m, name) == nil {
 			c.Errorf("%s %s: the model has no %s", typ.Name, id, name)
 		}
 	}

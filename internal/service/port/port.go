@@ -198,6 +198,32 @@ type Objects interface {
 	OpenObject(ctx context.Context, bucket, key, version string) (io.ReadCloser, int64, error)
 }
 
+// Hooks asks CloudFormation's hooks about resources that change outside of stacks. Implemented by services/cloudformation.
+type Hooks interface {
+	// AskHooks asks the hooks of the account and region of ctx that want to know, one after the other, and returns what they said; nothing without any. It blocks until they have answered. The
+	// same token asks the same again.
+	AskHooks(ctx context.Context, q HookQuestion) ([]HookAnswer, error)
+}
+
+// HookQuestion is what hooks are asked about: a request to CREATE, UPDATE or DELETE a resource.
+type HookQuestion struct {
+	Action, Type, LogicalID, Token string
+	// Properties are those that the request aims at, nil for a delete.
+	Properties map[string]any
+	// Previous returns the properties that the resource has, nil for a create. It is called when there is a hook to ask.
+	Previous func(ctx context.Context) (map[string]any, error)
+}
+
+// HookAnswer is what one hook said.
+type HookAnswer struct {
+	Hook, ARN, Version string
+	// Mode is FAIL or WARN, Status such as HOOK_COMPLETE_FAILED.
+	Mode, Status, Reason string
+	Time                 time.Time
+	// Forbids tells that the request must not be carried out.
+	Forbids bool
+}
+
 // Requests answers requests in the wire protocols of this Lambent's own APIs, for services that pass on what their clients sent. Implemented by dispatch.
 type Requests interface {
 	// ServeRequest authorises, runs and answers r as the principal of c. r is not authenticated; its path, query, headers and body are those of

@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"lambent.dev/lambent/internal/lib/jsonpath"
 )
 
-// expression is a text with references: one reference such as $request.body.action, or text in which references stand as ${request.header.a}
+// expression is a text with references: one reference such as $request.body.action, or text in which references stand as ${request.header.a} or $request.path.proxy
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html).
 type expression struct{ pieces []piece }
 
@@ -31,14 +32,12 @@ func parseExpression(s string, known func(reference string) bool) (expression, e
 		e.pieces = append(e.pieces, piece{reference: reference})
 		return nil
 	}
-	if reference, ok := strings.CutPrefix(s, "$"); ok && !strings.HasPrefix(reference, "{") {
+	if reference, ok := strings.CutPrefix(s, "$"); ok && !strings.HasPrefix(reference, "{") && (strings.Contains(reference, ".body") || !strings.ContainsAny(reference, "/ $")) {
 		return e, add(reference)
 	}
 	for s != "" {
 		before, rest, ok := strings.Cut(s, "${")
-		if before != "" {
-			e.pieces = append(e.pieces, piece{text: before})
-		}
+		e.addText(before, known)
 		if !ok {
 			return e, nil
 		}
@@ -52,6 +51,29 @@ func parseExpression(s string, known func(reference string) bool) (expression, e
 		s = after
 	}
 	return e, nil
+}
+
+// bareReference is a reference within text that has no braces.
+var bareReference = regexp.MustCompile(`\$(?:request|response|context|stageVariables)(?:\.[A-Za-z0-9_-]+)+`)
+
+// addText adds text, with the references without braces that are in it, as in /v1/$request.path.proxy. What is no reference stays as it is.
+func (e *expression) addText(s string, known func(reference string) bool) {
+	text := func(t string) {
+		if t != "" {
+			e.pieces = append(e.pieces, piece{text: t})
+		}
+	}
+	done := 0
+	for _, at := range bareReference.FindAllStringIndex(s, -1) {
+		reference := s[at[0]+1 : at[1]]
+		if !known(reference) {
+			continue
+		}
+		text(s[done:at[0]])
+		e.pieces = append(e.pieces, piece{reference: reference})
+		done = at[1]
+	}
+	text(s[done:])
 }
 
 // text returns the expression's text. resolve returns what a reference stands for.

@@ -17,7 +17,11 @@
 //
 // A request that has not begun is cancelled at once. One that is under way is told to stop ([Service.running]) and stays as far as it came: nothing is rolled back, as with AWS.
 //
+// # Hooks
+//
+// A request asks the hooks of CloudFormation before it begins. One that they forbid has failed without a call of the resource type; what they said is kept with it.
+//
 // # What it deliberately is not
 //
-// Types have one version: TypeVersionId is refused by name. There are no hooks.
+// Types have one version: TypeVersionId is refused by name.
 package cloudcontrol

@@ -27,6 +27,9 @@ func noRequest(token string) error {
 	return service.Errorf("RequestTokenNotFoundException", "Request with token %s was not found", token)
 }
 
+// hooksFailed is the code of the failure of a request that hooks forbid.
+const hooksFailed = "HooksFailed"
+
 // signs are parts of error codes of services, and what a handler calls errors whose code has them. The first that fits counts.
 func signs() [][2]string {
 	return [][2]string{
@@ -44,6 +47,7 @@ func signs() [][2]string {
 		{"AuthorizationError", cloudcontrol.HandlerErrorCodeAccessDenied},
 		{"Throttling", cloudcontrol.HandlerErrorCodeThrottling},
 		{"TooManyRequests", cloudcontrol.HandlerErrorCodeThrottling},
+		{hooksFailed, cloudcontrol.HandlerErrorCodeGeneralServiceException},
 		{"LimitExceeded", cloudcontrol.HandlerErrorCodeServiceLimitExceeded},
 	}
 }

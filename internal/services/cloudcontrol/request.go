@@ -15,6 +15,7 @@ import (
 	"lambent.dev/lambent/internal/lib/opt"
 	"lambent.dev/lambent/internal/lib/uuid"
 	"lambent.dev/lambent/internal/service"
+	"lambent.dev/lambent/internal/service/port"
 	"lambent.dev/lambent/internal/store"
 	"lambent.dev/lambent/internal/store/record"
 )
@@ -46,7 +47,9 @@ type requestRecord struct {
 	Principal   service.Principal
 	RoleARN     string `json:",omitempty"`
 	// Begun tells that the resource type may have been called.
-	Begun                 bool `json:",omitempty"`
+	Begun bool `json:",omitempty"`
+	// Hooks are what the hooks said; nil before, and when there are none.
+	Hooks                 []port.HookAnswer `json:",omitempty"`
 	Status, Code, Message string
 	Asked, Changed        time.Time
 }
@@ -68,6 +71,9 @@ func (r *requestRecord) event() *cloudcontrol.ProgressEvent {
 	e := &cloudcontrol.ProgressEvent{
 		TypeName: &r.Type, Identifier: opt.Of(r.Identifier.String()), RequestToken: &r.Token, Operation: r.Operation, OperationStatus: r.Status, EventTime: &r.Changed,
 		ErrorCode: r.Code, StatusMessage: opt.Of(r.Message),
+	}
+	if r.Hooks != nil {
+		e.HooksRequestToken = &r.Token
 	}
 	return e
 }
@@ -200,7 +206,7 @@ func (s *Service) getResourceRequestStatus(ctx context.Context, in *cloudcontrol
 	if err != nil {
 		return nil, err
 	}
-	return &cloudcontrol.GetResourceRequestStatusOutput{ProgressEvent: r.event()}, nil
+	return &cloudcontrol.GetResourceRequestStatusOutput{ProgressEvent: r.event(), HooksProgressEvent: r.hookEvents()}, nil
 }
 
 func (s *Service) listResourceRequests(ctx context.Context, in *cloudcontrol.ListResourceRequestsInput) (*cloudcontrol.ListResourceRequestsOutput, error) {

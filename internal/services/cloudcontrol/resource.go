@@ -68,7 +68,7 @@ func (k *kind) identifier(text string) (service.Identifier, error) {
 
 // paths names properties as the registry's schemas do.
 func (*kind) paths(names []string) string {
-	return "/properties/" + strings.Join(names, ", /properties/")
+	return "/properties/" + strings.ReplaceAll(strings.Join(names, ", /properties/"), ".", "/")
 }
 
 // model reads the JSON of a model.

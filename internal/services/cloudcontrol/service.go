@@ -20,6 +20,8 @@ type Options struct {
 	Types func() []service.ResourceType
 	// Roles checks the passing of roles.
 	Roles port.Roles
+	// Hooks may forbid requests.
+	Hooks port.Hooks
 }
 
 // Service holds what the handlers share.

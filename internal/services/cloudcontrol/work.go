@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,8 +40,8 @@ func (s *Service) createResource(ctx context.Context, in *cloudcontrol.CreateRes
 func given(k *kind, properties map[string]any) service.Identifier {
 	var id service.Identifier
 	for _, name := range k.Identifier {
-		part, ok := properties[name].(string)
-		if !ok || part == "" {
+		part, _ := deploy.Member(properties, name).(string)
+		if part == "" {
 			return nil
 		}
 		id = append(id, part)
@@ -98,6 +99,15 @@ func (k *kind) patched(actual *deploy.Actual, id service.Identifier, patch []jso
 		}
 		delete(after, name)
 	}
+	for _, name := range k.Attributes {
+		if head, _, nested := strings.Cut(name, "."); !nested || !k.shape.Has(head) {
+			continue
+		}
+		if !property.Equal(deploy.Member(before, name), deploy.Member(after, name)) {
+			readOnly = append(readOnly, name)
+		}
+		dropMember(after, strings.Split(name, "."))
+	}
 	if readOnly != nil {
 		slices.Sort(readOnly)
 		return nil, service.Errorf("NotUpdatableException", "Invalid patch update: readOnlyProperties [%s] cannot be updated", k.paths(readOnly))
@@ -114,6 +124,17 @@ func (k *kind) patched(actual *deploy.Actual, id service.Identifier, patch []jso
 		return nil, service.Errorf("NotUpdatableException", "Invalid patch update: createOnlyProperties [%s] cannot be updated", k.paths(fixed))
 	}
 	return after, nil
+}
+
+// dropMember removes a member of an object, and leaves the rest of it as it is.
+func dropMember(object map[string]any, path []string) {
+	if inner, ok := object[path[0]].(map[string]any); ok && len(path) > 1 {
+		inner = maps.Clone(inner)
+		object[path[0]] = inner
+		dropMember(inner, path[1:])
+		return
+	}
+	delete(object, path[0])
 }
 
 func (s *Service) deleteResource(ctx context.Context, in *cloudcontrol.DeleteResourceInput) (*cloudcontrol.DeleteResourceOutput, error) {
@@ -140,33 +161,41 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 	defer stop()
 	s.running.Store(w.Token, stop)
 	defer s.running.Delete(w.Token)
-	var again bool
-	r, err := s.change(ctx, w.Token, func(r *requestRecord) error {
-		again = r.Begun
-		r.Begun = r.Begun || !r.ended()
-		return nil
-	})
+	r, err := s.request(ctx, w.Token)
 	if err != nil {
 		return service.Unless(err, "RequestTokenNotFoundException")
 	}
+	if r.Operation == "DELETE" {
+		within = store.MakingRoom(within)
+	}
+	if within, err = s.asAsker(within, r); err != nil {
+		if refused := (*service.Error)(nil); errors.As(err, &refused) {
+			return s.end(ctx, r, r.Identifier, err)
+		}
+		return err
+	}
+	said, err := s.askHooks(within, r)
+	if ctx.Err() != nil || err != nil && within.Err() == nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	var again bool
+	r, err = s.change(ctx, w.Token, func(r *requestRecord) error {
+		again = r.Begun
+		if said != nil {
+			r.Hooks = said
+		}
+		r.Begun = r.Begun || !r.ended() && forbidden(r.Hooks) == nil
+		return nil
+	})
 	switch {
+	case err != nil:
+		return service.Unless(err, "RequestTokenNotFoundException")
 	case r.ended():
 		return nil
 	case r.Status == cloudcontrol.OperationStatusCancelInProgress:
 		return s.end(ctx, r, r.Identifier, context.Canceled)
-	case r.Operation == "DELETE":
-		within = store.MakingRoom(within)
-	}
-	within = service.As(within, r.Principal)
-	if r.RoleARN != "" {
-		p, err := s.options.Roles.SessionForService(within, roleService, r.RoleARN, "AWSCloudControlAPI")
-		if refused := (*service.Error)(nil); errors.As(err, &refused) {
-			return s.end(ctx, r, r.Identifier, err)
-		}
-		if err != nil {
-			return err
-		}
-		within = service.As(within, p)
+	case !r.Begun:
+		return s.end(ctx, r, r.Identifier, forbidden(r.Hooks))
 	}
 	id, err := s.carryOut(within, r, again)
 	if ctx.Err() != nil {
@@ -179,6 +208,19 @@ func (s *Service) work(ctx context.Context, j events.Job) error {
 		err = context.Canceled
 	}
 	return s.end(ctx, r, id, err)
+}
+
+// asAsker returns a context of calls by the role of a request that is to be carried out, or by whoever asked for it.
+func (s *Service) asAsker(ctx context.Context, r *requestRecord) (context.Context, error) {
+	ctx = service.As(ctx, r.Principal)
+	if r.RoleARN == "" || r.Status != cloudcontrol.OperationStatusInProgress {
+		return ctx, nil
+	}
+	p, err := s.options.Roles.SessionForService(ctx, roleService, r.RoleARN, "AWSCloudControlAPI")
+	if err != nil {
+		return ctx, err
+	}
+	return service.As(ctx, p), nil
 }
 
 // end keeps how a request came out.

@@ -134,9 +134,6 @@ func (c *hookConfig) check() error {
 	if err := oneOf("TargetOperations", c.TargetOperations, onResource, onStack, onChangeSet, onCloudControl); err != nil {
 		return err
 	}
-	if slices.Contains(c.TargetOperations, onCloudControl) {
-		return badExtension("TargetOperations: CLOUD_CONTROL is not supported: hooks are asked about stacks, their resources and change sets.")
-	}
 	if len(c.TargetOperations) == 0 {
 		return badExtension("TargetOperations must name at least one operation.")
 	}

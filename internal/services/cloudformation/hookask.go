@@ -110,7 +110,7 @@ func (s *Service) askHooks(ctx context.Context, q hookQuestion, tell func(h depl
 		if err := tell(told); err != nil {
 			return 0, nil, err
 		}
-		if told.Status != cloudformation.HookStatusHookCompleteSucceeded && told.Mode == cloudformation.HookFailureModeFail {
+		if forbids(told) {
 			against = append(against, h.Alias)
 		}
 	}
@@ -153,6 +153,9 @@ func (s *Service) askHook(ctx context.Context, h *hookRecord, q hookQuestion, id
 		e.RequestData.Payload = url
 	default:
 		e.RequestData.TargetModel = &hookTargetModel{q.Properties, q.Previous}
+	}
+	if q.Operation == onCloudControl {
+		e.RequestData.TargetType = onResource
 	}
 	as, err := s.options.Roles.SessionForService(ctx, hookService, h.Role, "hook-"+strings.ReplaceAll(h.Alias, "::", "-"))
 	if refused := (*service.Error)(nil); errors.As(err, &refused) {

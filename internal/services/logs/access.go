@@ -23,7 +23,7 @@ func (l *Logs) access() map[string]service.Access {
 		}),
 		"DescribeLogGroups": service.On("logs:DescribeLogGroups", func(ctx context.Context, _ *api.DescribeLogGroupsInput) string { return groupTarget(ctx, "*") }),
 		"CreateLogStream": service.OnAll("logs:CreateLogStream", func(ctx context.Context, in *api.CreateLogStreamInput) ([]service.Target, error) {
-			return l.shared(ctx, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
+			return l.shared(ctx, in.LogGroupName, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
 		}),
 		"DeleteLogStream": service.On("logs:DeleteLogStream", func(ctx context.Context, in *api.DeleteLogStreamInput) string {
 			return streamTarget(ctx, in.LogGroupName, in.LogStreamName)
@@ -32,7 +32,7 @@ func (l *Logs) access() map[string]service.Access {
 			return groupTarget(ctx, either(in.LogGroupName, in.LogGroupIdentifier))
 		}),
 		"PutLogEvents": service.OnAll("logs:PutLogEvents", func(ctx context.Context, in *api.PutLogEventsInput) ([]service.Target, error) {
-			return l.shared(ctx, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
+			return l.shared(ctx, in.LogGroupName, streamTarget(ctx, in.LogGroupName, in.LogStreamName))
 		}),
 		"PutSubscriptionFilter": service.OnAll("logs:PutSubscriptionFilter", l.subscribing),
 		"DescribeSubscriptionFilters": service.On("logs:DescribeSubscriptionFilters", func(ctx context.Context, in *api.DescribeSubscriptionFiltersInput) string {

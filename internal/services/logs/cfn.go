@@ -22,6 +22,7 @@ type groupProperties struct {
 	KmsKeyId                  *string `cfn:"KmsKeyId"`
 	RetentionInDays           *int32  `cfn:"RetentionInDays"`
 	DeletionProtectionEnabled *bool   `cfn:"DeletionProtectionEnabled"`
+	ResourcePolicyDocument    any     `cfn:"ResourcePolicyDocument"`
 	Tags                      []tag   `cfn:"Tags"`
 }
 
@@ -65,6 +66,9 @@ func (l *Logs) createGroupResource(ctx context.Context, c service.ResourceCall, 
 	if err := l.setRetention(ctx, name, p.RetentionInDays); err != nil {
 		return service.Resource{}, err
 	}
+	if p.ResourcePolicyDocument != nil {
+		return groupResource(ctx, name), l.setGroupPolicy(ctx, name, p.ResourcePolicyDocument)
+	}
 	return groupResource(ctx, name), nil
 }
 
@@ -82,6 +86,11 @@ func (l *Logs) updateGroupResource(ctx context.Context, c service.ResourceCall, 
 	if opt.Value(old.DeletionProtectionEnabled) != opt.Value(p.DeletionProtectionEnabled) {
 		in := &api.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: c.PhysicalID, DeletionProtectionEnabled: opt.Value(p.DeletionProtectionEnabled)}
 		if err := l.call(ctx, "PutLogGroupDeletionProtection", in); err != nil {
+			return service.Resource{}, err
+		}
+	}
+	if p.ResourcePolicyDocument != nil || old.ResourcePolicyDocument != nil {
+		if err := l.setGroupPolicy(ctx, c.PhysicalID, p.ResourcePolicyDocument); err != nil {
 			return service.Resource{}, err
 		}
 	}

@@ -137,15 +137,23 @@ func (l *Logs) setDeliveryPolicy(ctx context.Context, old, p *deliveryDestinatio
 		}
 		return service.Unless(l.call(ctx, "DeleteDeliveryDestinationPolicy", &api.DeleteDeliveryDestinationPolicyInput{DeliveryDestinationName: p.Name}), "ResourceNotFoundException")
 	}
-	document, ok := p.DeliveryDestinationPolicy.DeliveryDestinationPolicy.(string)
-	if !ok {
-		b, err := json.Marshal(p.DeliveryDestinationPolicy.DeliveryDestinationPolicy)
-		if err != nil {
-			return err
-		}
-		document = string(b)
+	document, err := policyText(p.DeliveryDestinationPolicy.DeliveryDestinationPolicy)
+	if err != nil {
+		return err
 	}
 	return l.call(ctx, "PutDeliveryDestinationPolicy", &api.PutDeliveryDestinationPolicyInput{DeliveryDestinationName: p.Name, DeliveryDestinationPolicy: document})
+}
+
+// policyText is a policy of a template, which is an object or a text, as operations take it; "" is none.
+func policyText(document any) (string, error) {
+	switch d := document.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return d, nil
+	}
+	b, err := json.Marshal(document)
+	return string(b), err
 }
 
 func (l *Logs) deleteDeliveryDestinationResource(ctx context.Context, c service.ResourceCall, _ *deliveryDestinationProperties) error {

@@ -26,7 +26,12 @@ func (l *Logs) readGroupResource(ctx context.Context, id service.Identifier) (*g
 	if err != nil {
 		return nil, service.Resource{}, err
 	}
-	return reshape.To[groupProperties](out.LogGroups[0], tags), groupResource(ctx, id[0]), nil
+	p := reshape.To[groupProperties](out.LogGroups[0], tags)
+	policy, err := ask[api.DescribeResourcePoliciesOutput](ctx, l, "DescribeResourcePolicies", &api.DescribeResourcePoliciesInput{ResourceArn: ptr(groupARN(scopeOf(ctx), id[0]))})
+	if err == nil && len(policy.ResourcePolicies) > 0 {
+		p.ResourcePolicyDocument = reshape.Document(*policy.ResourcePolicies[0].PolicyDocument)
+	}
+	return p, groupResource(ctx, id[0]), err
 }
 
 func (l *Logs) listGroupResources(ctx context.Context, _ *groupProperties, next string) (service.Page, error) {

@@ -7,7 +7,7 @@
 //
 // # Keys
 //
-//	logs/<account>/<region>/g/<group>                              group record
+//	logs/<account>/<region>/g/<group>                              group record, with its resource policy
 //	logs/<account>/<region>/s/<group id>/<stream>                  stream record
 //	logs/<account>/<region>/b/<group id>/<time><stream><seq>       block of events
 //	logs/<account>/<region>/x/<group id>/<stream>/<time><seq>      index of the blocks of one stream: how long after <time> the last event is

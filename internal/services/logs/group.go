@@ -31,6 +31,8 @@ type group struct {
 	// MetricFilters are the metric filters by name.
 	MetricFilters []metricFilter `json:",omitempty"`
 	Transformer   *transformer   `json:",omitempty"`
+	// Policy opens the group to services and other accounts.
+	Policy *groupPolicy `json:",omitempty"`
 }
 
 // retentions are the values that AWS accepts, in days

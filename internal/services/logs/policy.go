@@ -26,10 +26,11 @@ type resourcePolicy struct {
 }
 
 func (l *Logs) putResourcePolicy(ctx context.Context, in *api.PutResourcePolicyInput) (*api.PutResourcePolicyOutput, error) {
-	for name, given := range map[string]bool{"resourceArn": in.ResourceArn != nil, "expectedRevisionId": in.ExpectedRevisionId != nil} {
-		if given {
-			return nil, service.Unsupported("InvalidParameterException", "PutResourcePolicy", name)
-		}
+	if in.ResourceArn != nil {
+		return l.putGroupPolicy(ctx, in)
+	}
+	if in.ExpectedRevisionId != nil {
+		return nil, invalid("Policies of an account have no revisions: expectedRevisionId needs resourceArn.")
 	}
 	name, document := opt.Value(in.PolicyName), opt.Value(in.PolicyDocument)
 	if name == "" || document == "" {
@@ -64,8 +65,8 @@ func (l *Logs) putResourcePolicy(ctx context.Context, in *api.PutResourcePolicyI
 }
 
 func (l *Logs) describeResourcePolicies(ctx context.Context, in *api.DescribeResourcePoliciesInput) (*api.DescribeResourcePoliciesOutput, error) {
-	if in.ResourceArn != nil || in.PolicyScope == "RESOURCE" {
-		return nil, service.Unsupported("InvalidParameterException", "DescribeResourcePolicies", "policies of one resource")
+	if in.ResourceArn != nil || in.PolicyScope == api.PolicyScopeResource {
+		return l.describeGroupPolicies(ctx, in)
 	}
 	s, limit := scopeOf(ctx), limitOf(in.Limit, 50)
 	out := &api.DescribeResourcePoliciesOutput{ResourcePolicies: []api.ResourcePolicy{}}
@@ -95,8 +96,11 @@ func (l *Logs) describeResourcePolicies(ctx context.Context, in *api.DescribeRes
 }
 
 func (l *Logs) deleteResourcePolicy(ctx context.Context, in *api.DeleteResourcePolicyInput) (*api.DeleteResourcePolicyOutput, error) {
-	if in.ResourceArn != nil || in.ExpectedRevisionId != nil {
-		return nil, service.Unsupported("InvalidParameterException", "DeleteResourcePolicy", "resourceArn and expectedRevisionId")
+	if in.ResourceArn != nil {
+		return l.deleteGroupPolicy(ctx, in)
+	}
+	if in.ExpectedRevisionId != nil {
+		return nil, invalid("Policies of an account have no revisions: expectedRevisionId needs resourceArn.")
 	}
 	s := scopeOf(ctx)
 	err := l.deps.Store.Update(ctx, func(tx store.Txn) error {
@@ -112,9 +116,9 @@ func (l *Logs) deleteResourcePolicy(ctx context.Context, in *api.DeleteResourceP
 	return &api.DeleteResourcePolicyOutput{}, unavailable(err)
 }
 
-// shared returns the target of a call that resource policies may open to its caller. The policies are read for services and for other accounts only: an account's
+// shared returns the target of a call on a log group that resource policies, of its account and its own, may open to its caller. The policies are read for services and for other accounts only: an account's
 // own callers have theirs.
-func (l *Logs) shared(ctx context.Context, target string) ([]service.Target, error) {
+func (l *Logs) shared(ctx context.Context, name, target string) ([]service.Target, error) {
 	t := service.Target{ARN: target}
 	r := service.RequestFrom(ctx)
 	if p := r.Principal; p.Kind != service.ServicePrincipal && p.Account == r.Account {
@@ -136,7 +140,13 @@ func (l *Logs) shared(ctx context.Context, target string) ([]service.Target, err
 			}
 			all.Statement = append(all.Statement, statements...)
 		}
-		return nil
+		g, _, err := record.Get[group](r, scopeOf(ctx).group(name))
+		if err != nil || g.Policy == nil {
+			return err
+		}
+		statements, err := statementsOf(g.Policy.Document)
+		all.Statement = append(all.Statement, statements...)
+		return err
 	})
 	if err != nil || all.Statement == nil {
 		return []service.Target{t}, err

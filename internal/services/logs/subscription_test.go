@@ -290,7 +290,7 @@ func TestResourcePoliciesOpenGroupsToServicesAlone(t *testing.T) {
 		t.Fatalf("listed %+v, %v", out, err)
 	}
 	asService := service.As(ctx, service.ServiceCaller("events.amazonaws.com", "arn", "000000000000"))
-	targets, err := l.shared(asService, "group")
+	targets, err := l.shared(asService, "none", "group")
 	if err != nil || strings.Count(targets[0].Policy, "logs:PutLogEvents") != maxPolicies {
 		t.Errorf("target for a service: %+v, %v", targets, err)
 	}
@@ -298,13 +298,56 @@ func TestResourcePoliciesOpenGroupsToServicesAlone(t *testing.T) {
 		t.Errorf("the policies together: %v", err)
 	}
 	own := service.As(ctx, service.Principal{Kind: service.User, Account: "000000000000"})
-	if targets, err = l.shared(own, "group"); err != nil || targets[0].Policy != "" {
+	if targets, err = l.shared(own, "none", "group"); err != nil || targets[0].Policy != "" {
 		t.Errorf("target for a user: %+v, %v", targets, err)
 	}
 	if _, err := l.deleteResourcePolicy(ctx, &api.DeleteResourcePolicyInput{PolicyName: ptr("a")}); err != nil {
 		t.Error(err)
 	}
 	if _, err := l.deleteResourcePolicy(ctx, &api.DeleteResourcePolicyInput{PolicyName: ptr("a")}); service.Code(err) != "ResourceNotFoundException" {
+		t.Errorf("deleted twice: %v", err)
+	}
+}
+
+func TestPoliciesOfALogGroupOpenItAlone(t *testing.T) {
+	ctx, l, _ := setup(t)
+	for _, name := range []string{"g", "h"} {
+		if _, err := l.createLogGroup(ctx, &api.CreateLogGroupInput{LogGroupName: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resource := ptr("arn:aws:logs:us-east-1:000000000000:log-group:g")
+	document := ptr(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "logs:PutLogEvents", "Resource": "*"}}`)
+	put, err := l.putResourcePolicy(ctx, &api.PutResourcePolicyInput{ResourceArn: resource, PolicyDocument: document})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]*api.PutResourcePolicyInput{
+		"InvalidParameterException": {ResourceArn: ptr("g"), PolicyDocument: document},
+		"ResourceNotFoundException": {ResourceArn: ptr(*resource + "x"), PolicyDocument: document},
+		"OperationAbortedException": {ResourceArn: resource, PolicyDocument: document, ExpectedRevisionId: ptr("another")},
+	} {
+		if _, err := l.putResourcePolicy(ctx, in); service.Code(err) != name {
+			t.Errorf("%+v: %v, want %s", in, err, name)
+		}
+	}
+	asService := service.As(ctx, service.ServiceCaller("events.amazonaws.com", "arn", "000000000000"))
+	for name, want := range map[string]int{"g": 1, "h": 0} {
+		targets, err := l.shared(asService, name, "group")
+		if err != nil || strings.Count(targets[0].Policy, "logs:PutLogEvents") != want {
+			t.Errorf("target %s for a service: %+v, %v", name, targets, err)
+		}
+	}
+	for _, in := range []*api.DescribeResourcePoliciesInput{{ResourceArn: resource}, {PolicyScope: "RESOURCE"}} {
+		out, err := l.describeResourcePolicies(ctx, in)
+		if err != nil || len(out.ResourcePolicies) != 1 || *out.ResourcePolicies[0].RevisionId != *put.RevisionId || *out.ResourcePolicies[0].ResourceArn != *resource {
+			t.Errorf("described %+v, %v", out, err)
+		}
+	}
+	if _, err := l.deleteResourcePolicy(ctx, &api.DeleteResourcePolicyInput{ResourceArn: resource, ExpectedRevisionId: put.RevisionId}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.deleteResourcePolicy(ctx, &api.DeleteResourcePolicyInput{ResourceArn: resource}); service.Code(err) != "ResourceNotFoundException" {
 		t.Errorf("deleted twice: %v", err)
 	}
 }

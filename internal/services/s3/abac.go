@@ -112,10 +112,12 @@ func (p *accessPoint) tagConditions(all map[string][]string) map[string][]string
 	return all
 }
 
-// taggable is what TagResource and its kin work on: a bucket, an access point, or what resource of an access grants instance names.
+// taggable is what TagResource and its kin work on: a bucket, an access point, a Storage Lens group of a place, or what resource of an access grants instance names.
 type taggable struct {
 	bucket   *bucket
 	point    *accessPoint
+	lens     lensPlace
+	group    *lensGroup
 	grants   grantsPlace
 	resource string
 }
@@ -138,7 +140,15 @@ func (s *Service) tagged(r store.Reader, text string) (t taggable, err error) {
 		t.grants, t.resource = p, resource
 		return t, findGrantsResource(r, p, resource)
 	}
-	return t, fail("InvalidRequest", http.StatusBadRequest, "Tags of %s are not supported: the ARN is not one of a bucket, an access point, or an access grants instance, location or grant.", text)
+	if p, name, ok := parseLensGroupARN(text); ok {
+		g, err := findLensGroup(r, p, name)
+		if service.Code(err) == "NoSuchConfiguration" {
+			err = fail("NoSuchResource", http.StatusNotFound, "The specified resource doesn't exist.")
+		}
+		t.lens, t.group = p, &g
+		return t, err
+	}
+	return t, fail("InvalidRequest", http.StatusBadRequest, "Tags of %s are not supported: the ARN is not one of a bucket, an access point, a Storage Lens group, or an access grants instance, location or grant.", text)
 }
 
 // findGrantsResource refuses a resource of an access grants instance that is not there.
@@ -159,6 +169,9 @@ func (t taggable) tags(r store.Reader) ([]tag, error) {
 	if t.point != nil {
 		return t.point.Tags, nil
 	}
+	if t.group != nil {
+		return t.group.Tags, nil
+	}
 	if t.resource != "" {
 		tags, _, err := record.Get[[]tag](r, t.grants.tagsKey(t.resource))
 		return tags, err
@@ -174,6 +187,10 @@ func (t taggable) setTags(tx store.Txn, tags []tag) error {
 	if t.point != nil {
 		t.point.Tags = tags
 		return record.Set(tx, t.point.key(), *t.point)
+	}
+	if t.group != nil {
+		t.group.Tags = tags
+		return record.Set(tx, t.lens.groupKey(t.group.Name), *t.group)
 	}
 	if t.resource != "" {
 		return setGrantsTags(tx, t.grants, t.resource, tags)
@@ -200,6 +217,10 @@ func (s *Service) tagTargets(ctx context.Context, text string, keys []string, va
 		t = targets[0]
 	case found.bucket != nil:
 		if t, err = s.bucketTarget(ctx, found.bucket.Name); err != nil {
+			return nil, err
+		}
+	case found.group != nil:
+		if t, err = s.lensTarget(ctx, found.lens, found.group.Name, true, nil); err != nil {
 			return nil, err
 		}
 	default:

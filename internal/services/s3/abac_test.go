@@ -122,7 +122,8 @@ func TestTagsThatCannotBeAreRefused(t *testing.T) {
 		"no bucket":     {"arn:aws:s3:::missing", "a", "NoSuchBucket"},
 		"no point":      {"arn:aws:s3:us-east-1:" + account + ":accesspoint/missing", "a", "NoSuchAccessPoint"},
 		"an object":     {"arn:aws:s3:::pictures/key", "a", "InvalidRequest"},
-		"a lens":        {"arn:aws:s3:us-east-1:" + account + ":storage-lens-group/x", "a", "InvalidRequest"},
+		"no group":      {"arn:aws:s3:us-east-1:" + account + ":storage-lens-group/x", "a", "NoSuchResource"},
+		"a lens":        {"arn:aws:s3:us-east-1:" + account + ":storage-lens/x", "a", "InvalidRequest"},
 		"a strange key": {"arn:aws:s3:::pictures", "?", "InvalidTag"},
 	} {
 		_, err := f.tagResource(f.ctx(), &control.TagResourceInput{AccountId: account, ResourceArn: c.arn, Tags: []control.Tag{{Key: c.key}}})

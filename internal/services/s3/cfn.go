@@ -149,6 +149,7 @@ func (s *Service) resources() []service.ResourceType {
 			},
 		}),
 		s.pointResourceType(), s.multiPointType(), s.multiPolicyType(), s.grantsInstanceType(), s.grantsLocationType(), s.accessGrantType(),
+		s.lensType(), s.lensGroupType(),
 	}
 }
 

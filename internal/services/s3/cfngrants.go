@@ -52,8 +52,12 @@ func controlTags(tags map[string]string) []control.Tag {
 
 // retagGrants brings the tags of an instance, a location or a grant to what a template says.
 func (s *Service) retagGrants(ctx context.Context, resource string, old, tags map[string]string) error {
+	return s.retagControl(ctx, placeOf(ctx, service.RequestFrom(ctx).Account).arn(resource), old, tags)
+}
+
+// retagControl brings the tags of what an ARN of the control API names to what a template says.
+func (s *Service) retagControl(ctx context.Context, arn string, old, tags map[string]string) error {
 	account := service.RequestFrom(ctx).Account
-	arn := placeOf(ctx, account).arn(resource)
 	return service.Retag(old, tags, func(keys []string) error {
 		_, err := s.control(ctx, "UntagResource", &control.UntagResourceInput{AccountId: account, ResourceArn: arn, TagKeys: keys})
 		return err
@@ -63,8 +67,8 @@ func (s *Service) retagGrants(ctx context.Context, resource string, old, tags ma
 	})
 }
 
-// grantsTags reads the tags of an instance, a location or a grant.
-func (s *Service) grantsTags(ctx context.Context, arn *string) ([]service.TagProperty, error) {
+// controlTagsOf reads the tags of what an ARN of the control API names.
+func (s *Service) controlTagsOf(ctx context.Context, arn *string) ([]service.TagProperty, error) {
 	out, err := controlCall[control.ListTagsForResourceOutput](ctx, s, "ListTagsForResource", &control.ListTagsForResourceInput{AccountId: service.RequestFrom(ctx).Account, ResourceArn: deref(arn)})
 	if err != nil {
 		return nil, err
@@ -99,7 +103,7 @@ func (s *Service) grantsInstanceType() service.ResourceType {
 			if err != nil {
 				return nil, service.Resource{}, err
 			}
-			tags, err := s.grantsTags(ctx, out.AccessGrantsInstanceArn)
+			tags, err := s.controlTagsOf(ctx, out.AccessGrantsInstanceArn)
 			return &grantsInstanceProperties{tags}, grantsInstanceResource(id[0]), err
 		},
 		List: func(ctx context.Context, _ *grantsInstanceProperties, next string) (service.Page, error) {
@@ -180,7 +184,7 @@ func (s *Service) readLocationResource(ctx context.Context, id service.Identifie
 	if err != nil {
 		return nil, service.Resource{}, err
 	}
-	tags, err := s.grantsTags(ctx, out.AccessGrantsLocationArn)
+	tags, err := s.controlTagsOf(ctx, out.AccessGrantsLocationArn)
 	return &grantsLocationProperties{deref(out.IAMRoleArn), deref(out.LocationScope), tags}, locationOutcome(ctx, id[0]), err
 }
 
@@ -195,7 +199,7 @@ func (s *Service) accessGrantType() service.ResourceType {
 				return nil, r, err
 			}
 			p := reshape.To[accessGrantProperties](out)
-			p.Tags, err = s.grantsTags(ctx, out.AccessGrantArn)
+			p.Tags, err = s.controlTagsOf(ctx, out.AccessGrantArn)
 			return p, r, err
 		},
 		Update: func(ctx context.Context, c service.ResourceCall, old, p *accessGrantProperties) (service.Resource, error) {

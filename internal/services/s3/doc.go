@@ -31,6 +31,8 @@
 //	s3 <account> <region> grants-at <location> <id>                       that a grant is of a location
 //	s3 <account> <region> grants-of <grantee> <scope> <kind> <permission> the id of that grant
 //	s3 <account> <region> grants-tags <resource> the tags of one of these, which its ARN names
+//	s3 <account> <region> lens <id>              a Storage Lens configuration, with its tags
+//	s3 <account> <region> lens-group <name>      a Storage Lens group, with its tags
 //	s3 <account> <region> conf  <id> <kind>      sub-resources: policy, cors, website, notification, tags
 //	s3 <account> <region> cur   <id> <key>       the current version in short: what listings show
 //	s3 <account> <region> ver   <id> <key> <seq> a version: head, and body when inline
@@ -62,6 +64,11 @@
 // An instance maps identities to data: a location has a role that reaches it, and a grant gives a user or role a part of a location. GetDataAccess finds the caller's narrowest
 // grant that covers what is asked for and returns a session of the location's role, with a session policy for the grant's scope and permission. Nothing else of a call asks a grant:
 // the session is decided by the role's policies and the bucket's as any other, and knows its instance as s3:AccessGrantsInstanceArn.
+//
+// # Storage Lens
+//
+// An enabled configuration has a job that counts at midnight, in one pass over the rows of each bucket, writes the report to its bucket as storage-lens.s3.amazonaws.com, hands
+// its numbers to CloudWatch and queues itself again (lensexport.go, lenscount.go). Nothing is counted while objects are written, and so nothing about requests.
 //
 // # Encryption
 //

@@ -93,14 +93,14 @@ func (e *expiry) prefixes(pick func(r *api.LifecycleRule) bool) (out []string) {
 	return out
 }
 
-// walk calls look for each row of a sort below prefix, in views of a bounded number of rows, and work after each view.
-func (e *expiry) walk(ctx context.Context, sort, prefix string, look func(name string, d *key.Decoder, value []byte) error, work func() error) error {
-	base := e.b.row(sort)
+// walk calls look for each row of a sort in a bucket whose first element begins with prefix, in views of a bounded number of rows, and work after each view.
+func (s *Service) walk(ctx context.Context, b *bucket, sort, prefix string, look func(name string, d *key.Decoder, value []byte) error, work func() error) error {
+	base := b.row(sort)
 	rows := within(base, prefix)
 	for rows.Lo != nil {
 		n := 0
 		var last []byte
-		err := e.s.store.View(ctx, func(r store.Reader) error {
+		err := s.store.View(ctx, func(r store.Reader) error {
 			rows.Limit = expiryPage
 			for p, err := range r.Range(rows) {
 				if err != nil {
@@ -188,7 +188,7 @@ func (e *expiry) current(ctx context.Context) error {
 			found = found[:0]
 			return err
 		}
-		if err := e.walk(ctx, "cur", prefix, look, work); err != nil {
+		if err := e.s.walk(ctx, e.b, "cur", prefix, look, work); err != nil {
 			return err
 		}
 	}
@@ -257,7 +257,7 @@ func (e *expiry) noncurrent(ctx context.Context) error {
 			found = found[:0]
 			return err
 		}
-		if err := e.walk(ctx, "ver", prefix, look, work); err != nil {
+		if err := e.s.walk(ctx, e.b, "ver", prefix, look, work); err != nil {
 			return err
 		}
 	}
@@ -380,7 +380,7 @@ func (e *expiry) uploads(ctx context.Context) error {
 			found = found[:0]
 			return err
 		}
-		if err := e.walk(ctx, "up", prefix, look, work); err != nil {
+		if err := e.s.walk(ctx, e.b, "up", prefix, look, work); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (s *Service) deliverLog(ctx context.Context, j *logJob) (more bool, err err
 	}
 	ctx = s.asLogDelivery(ctx, &j.Bucket)
 	object := logObject(j, rows.day, s.now(), strings.ToUpper(s.newID()[:16]))
-	if err := s.mayDeliver(ctx, j.Logging.TargetBucket, object); err != nil {
+	if err := s.mayDeliver(ctx, j.Logging.TargetBucket, object, ""); err != nil {
 		return false, err
 	}
 	q, err := s.logRequest(ctx, j, object)

@@ -115,7 +115,7 @@ func (s *Service) checkLogTarget(ctx context.Context, source string, owner *stri
 		}
 		return nil
 	}
-	if err := s.mayDeliver(s.asLogDelivery(ctx, from), to.Name, c.TargetPrefix); service.Code(err) == "AccessDenied" {
+	if err := s.mayDeliver(s.asLogDelivery(ctx, from), to.Name, c.TargetPrefix, ""); service.Code(err) == "AccessDenied" {
 		return invalidLogTarget(c.TargetBucket, "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket")
 	} else if err != nil {
 		return err
@@ -145,19 +145,24 @@ func (s *Service) getBucketLogging(ctx context.Context, in *api.GetBucketLogging
 
 // asLogDelivery returns a context that acts as the service that delivers logs, for a bucket.
 func (s *Service) asLogDelivery(ctx context.Context, b *bucket) context.Context {
-	return service.WithRequest(ctx, &service.Request{
-		API: "s3", Operation: "PutObject", Account: b.Account, Region: b.Region, Time: s.now(), Secure: true,
-		Principal: service.ServiceCaller("logging.s3.amazonaws.com", b.arn(), b.Account),
-	})
+	return s.asWriter(ctx, b.Account, b.Region, service.ServiceCaller("logging.s3.amazonaws.com", b.arn(), b.Account))
 }
 
-// mayDeliver asks whether the caller of ctx may write an object of a log.
-func (s *Service) mayDeliver(ctx context.Context, target, object string) error {
+// asWriter returns a context in which a service writes objects for an account.
+func (s *Service) asWriter(ctx context.Context, account, region string, caller service.Principal) context.Context {
+	return service.WithRequest(ctx, &service.Request{API: "s3", Operation: "PutObject", Account: account, Region: region, Time: s.now(), Secure: true, Principal: caller})
+}
+
+// mayDeliver asks whether the caller of ctx may write an object, with a canned access control list if acl names one.
+func (s *Service) mayDeliver(ctx context.Context, target, object, acl string) error {
 	t, err := s.objectTarget(ctx, target, object, nil)
 	if err != nil {
 		return err
 	}
 	t.Action = "s3:PutObject"
+	if acl != "" {
+		t.Condition = with(t.Condition, "s3:x-amz-acl", acl)
+	}
 	return s.allow(ctx, t)
 }
 

@@ -17,7 +17,7 @@ import (
 // maxPoints is how many access points one page of a list has.
 const maxPoints = 1000
 
-// Control returns the table of contents of the control API, of which access points, access grants, tags and the public access block of accounts are here.
+// Control returns the table of contents of the control API, of which access points, access grants, Storage Lens, tags and the public access block of accounts are here.
 func (s *Service) Control() service.Service {
 	h := control.Handlers{
 		CreateAccessPoint: s.createAccessPoint, GetAccessPoint: s.getAccessPoint, ListAccessPoints: s.listAccessPoints, DeleteAccessPoint: s.deleteAccessPoint,
@@ -36,6 +36,11 @@ func (s *Service) Control() service.Service {
 		DeleteAccessGrantsLocation: s.deleteAccessGrantsLocation, ListAccessGrantsLocations: s.listAccessGrantsLocations,
 		CreateAccessGrant: s.createAccessGrant, GetAccessGrant: s.getAccessGrant, DeleteAccessGrant: s.deleteAccessGrant, ListAccessGrants: s.listAccessGrants,
 		GetDataAccess: s.getDataAccess, ListCallerAccessGrants: s.listCallerAccessGrants,
+		PutStorageLensConfiguration: s.putStorageLens, GetStorageLensConfiguration: s.getStorageLens, DeleteStorageLensConfiguration: s.deleteStorageLens,
+		ListStorageLensConfigurations: s.listStorageLenses, GetStorageLensConfigurationTagging: s.getStorageLensTagging,
+		PutStorageLensConfigurationTagging: s.putStorageLensTagging, DeleteStorageLensConfigurationTagging: s.deleteStorageLensTagging,
+		CreateStorageLensGroup: s.createLensGroup, GetStorageLensGroup: s.getLensGroup, ListStorageLensGroups: s.listLensGroups,
+		UpdateStorageLensGroup: s.updateLensGroup, DeleteStorageLensGroup: s.deleteLensGroup,
 		TagResource: s.tagResource, UntagResource: s.untagResource, ListTagsForResource: s.listTagsForResource,
 	}
 	return service.Service{
@@ -51,6 +56,7 @@ func (s *Service) controlAccess() map[string]service.Access {
 	named := func(ctx context.Context, name string) string { return requested(ctx, name).arn() }
 	rules := s.grantsAccess()
 	maps.Copy(rules, s.multiAccess())
+	maps.Copy(rules, s.lensAccess())
 	maps.Copy(rules, map[string]service.Access{
 		"CreateAccessPoint":       service.On("s3:CreateAccessPoint", func(ctx context.Context, in *control.CreateAccessPointInput) string { return named(ctx, in.Name) }),
 		"GetAccessPoint":          service.On("s3:GetAccessPoint", func(ctx context.Context, in *control.GetAccessPointInput) string { return named(ctx, in.Name) }),

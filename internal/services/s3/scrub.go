@@ -269,34 +269,11 @@ func (s *Service) Usage(ctx context.Context, each func(Usage) error) error {
 			}},
 		}
 		for _, c := range counts {
-			if err := s.eachRow(ctx, b.row(c.sort).Span(), c.add); err != nil {
+			look := func(_ string, _ *key.Decoder, value []byte) error { return c.add(value) }
+			if err := s.walk(ctx, b, c.sort, "", look, func() error { return nil }); err != nil {
 				return err
 			}
 		}
 		return each(u)
 	})
-}
-
-// eachRow calls add for the rows of a span, in views of a bounded number of rows.
-func (s *Service) eachRow(ctx context.Context, rows store.Span, add func(value []byte) error) error {
-	rows.Limit = expiryPage
-	for {
-		n := 0
-		err := s.store.View(ctx, func(r store.Reader) error {
-			for p, err := range r.Range(rows) {
-				if err != nil {
-					return err
-				}
-				if err := add(p.Value); err != nil {
-					return err
-				}
-				n++
-				rows.Lo = append(bytes.Clone(p.Key), 0)
-			}
-			return nil
-		})
-		if err != nil || n < expiryPage {
-			return err
-		}
-	}
 }

@@ -37,6 +37,7 @@ type Service struct {
 	caches     caches
 	sender     *deliver.Sender
 	roles      port.Roles
+	metrics    port.MetricSink
 	// deliveries are the events for queues, topics and the event bus.
 	deliveries *deliver.Queue
 	baseURL    string
@@ -65,6 +66,8 @@ type Options struct {
 	Keys port.Keys
 	// Roles makes the sessions of access grants.
 	Roles port.Roles
+	// Metrics keeps what Storage Lens publishes.
+	Metrics port.MetricSink
 	// Sender delivers events to queues, topics and the event bus.
 	Sender *deliver.Sender
 }
@@ -78,7 +81,7 @@ func New(d service.Deps, o Options) *Service {
 		blocks:     sync.Pool{New: func() any { return new([blockSize]byte) }},
 		deliveries: &deliver.Queue{Name: "s3-event", Sender: o.Sender, MaxAge: eventAge},
 		store:      d.Store, blobs: d.Blobs, door: d.Door, clock: d.Clock, random: d.Random, log: d.Log,
-		functions: o.Functions, keys: o.Keys, bucketKeys: newBucketKeys(o.Keys, d.Clock), sender: o.Sender, roles: o.Roles, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
+		functions: o.Functions, keys: o.Keys, bucketKeys: newBucketKeys(o.Keys, d.Clock), sender: o.Sender, roles: o.Roles, metrics: o.Metrics, baseURL: strings.TrimSuffix(d.BaseURL, "/"),
 	}
 	s.records = newAccessLog(s)
 	return s
@@ -161,6 +164,7 @@ func (s *Service) Service() service.Service {
 			{Name: purgeKind, Handle: s.purge, Concurrency: 1, MakesRoom: true},
 			{Name: lifecycleKind, Handle: s.expire, Concurrency: 2, MakesRoom: true},
 			{Name: logKind, Handle: s.deliverLogs, Concurrency: 2, MaxAge: logAge, Exhausted: s.logsDropped},
+			{Name: lensKind, Handle: s.reportLens, Concurrency: 1},
 			{Name: replicaKind, Handle: s.copyReplica, Concurrency: 8, MaxAge: replicaAge, Exhausted: s.replicaGivenUp},
 			s.deliveries.Kind(),
 		},
