@@ -1,5 +1,6 @@
 // Command edge measures the front doors: processor time per request of the platform, from a client's request through API Gateway and back, with nginx's
-// proxy_pass in front of a Go backend as the measure, in rounds that alternate. Access log, throttles and authorisation are on.
+// proxy_pass in front of the same backend as the measure, in rounds that alternate: the function's handler as an HTTP server where the platform has a function, a Go server otherwise. Access log, throttles
+// and authorisation are on; nginx keeps no log.
 //
 //	go run ./bench/edge [-lambent bin/lambent] [-rounds 20] [-only rest,restgo,http,httpgo,template,templatego,proxy,cache,latency,sockets,tokens,render]
 //
@@ -29,19 +30,21 @@ const connections = 8
 type row struct {
 	name, what string
 	target     float64
-	load       func(g *gates) *lab.Target
+	// peer is the path at nginx of the same backend.
+	peer string
+	load func(g *gates) *lab.Target
 }
 
 func rows() []row {
 	return []row{
-		{"rest", "REST API, Lambda proxy → warm Python function", 3.5, func(g *gates) *lab.Target { return g.rest("POST", "/python") }},
-		{"restgo", "REST API, Lambda proxy → warm Go function", 3.5, func(g *gates) *lab.Target { return g.rest("POST", "/fn") }},
-		{"http", "HTTP API → warm Python function", 3, func(g *gates) *lab.Target { return g.http("/python") }},
-		{"httpgo", "HTTP API → warm Go function", 3, func(g *gates) *lab.Target { return g.http("/answer") }},
-		{"template", "REST API, a 5 KB mapping template both ways → warm Python function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template") }},
-		{"templatego", "REST API, a 5 KB mapping template both ways → warm Go function", 4.5, func(g *gates) *lab.Target { return g.rest("POST", "/template-go") }},
-		{"proxy", "REST API, HTTP_PROXY to a backend", 2, func(g *gates) *lab.Target { return g.rest("POST", "/backend") }},
-		{"cache", "REST API, response cache hit", 1.5, func(g *gates) *lab.Target { return g.rest("GET", "/cached") }},
+		{"rest", "REST API, Lambda proxy → warm Python function", 3.5, "/python", func(g *gates) *lab.Target { return g.rest("POST", "/python") }},
+		{"restgo", "REST API, Lambda proxy → warm Go function", 3.5, "/compiled", func(g *gates) *lab.Target { return g.rest("POST", "/fn") }},
+		{"http", "HTTP API → warm Python function", 3, "/python", func(g *gates) *lab.Target { return g.http("/python") }},
+		{"httpgo", "HTTP API → warm Go function", 3, "/compiled", func(g *gates) *lab.Target { return g.http("/answer") }},
+		{"template", "REST API, a 5 KB mapping template both ways → warm Python function", 4.5, "/python", func(g *gates) *lab.Target { return g.rest("POST", "/template") }},
+		{"templatego", "REST API, a 5 KB mapping template both ways → warm Go function", 4.5, "/compiled", func(g *gates) *lab.Target { return g.rest("POST", "/template-go") }},
+		{"proxy", "REST API, HTTP_PROXY to a backend", 2, "/answer", func(g *gates) *lab.Target { return g.rest("POST", "/backend") }},
+		{"cache", "REST API, response cache hit", 1.5, "/answer", func(g *gates) *lab.Target { return g.rest("GET", "/cached") }},
 	}
 }
 
@@ -50,10 +53,16 @@ func main() {
 	only := flag.String("only", "rest,restgo,http,httpgo,template,templatego,proxy,cache,latency,sockets,tokens,render", "what to measure, separated by commas")
 	flag.StringVar(&b.binary, "lambent", "", "the binary to measure; by default one is built")
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds of each kind")
+	flag.StringVar(&b.python, "python", "python3", "the Python of nginx's backend")
 	flag.StringVar(&b.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := b.run(ctx, strings.Split(*only, ","))
+	var err error
+	if flag.Arg(0) == serving {
+		err = serve(ctx, flag.Arg(1))
+	} else {
+		err = b.run(ctx, strings.Split(*only, ","))
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench edge:", err)
@@ -63,8 +72,8 @@ func main() {
 
 // bench is one run of the command.
 type bench struct {
-	binary, dir, nginx string
-	rounds             int
+	binary, dir, nginx, python string
+	rounds                     int
 }
 
 func (b *bench) run(ctx context.Context, only []string) (err error) {
@@ -78,7 +87,12 @@ func (b *bench) run(ctx context.Context, only []string) (err error) {
 			return err
 		}
 	}
-	theirs, stop, err := lab.Nginx(ctx, b.nginx, b.dir)
+	behind, err := openBackends(ctx, b.python)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, behind.Close()) }()
+	theirs, stop, err := lab.Nginx(ctx, b.nginx, b.dir, map[string][]string{"python": behind.python, "compiled": behind.compiled})
 	if err != nil {
 		return err
 	}
@@ -126,13 +140,15 @@ func (b *bench) ratio(ctx context.Context, r *row, ours, theirs *lab.Target) err
 	if _, err := ours.Load(ctx, connections); err != nil { // starts the functions
 		return err
 	}
+	peer := *theirs
+	peer.Path = r.peer
 	var us, them []time.Duration
 	for range b.rounds {
 		o, err := ours.Load(ctx, connections)
 		if err != nil {
 			return err
 		}
-		t, err := theirs.Load(ctx, connections)
+		t, err := peer.Load(ctx, connections)
 		if err != nil {
 			return err
 		}

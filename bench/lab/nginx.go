@@ -10,12 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
-// Nginx starts one nginx process with an upstream that is a Go server in this process, both with kept connections. Its folder is made in dir; the function that is
-// returned ends both.
-func Nginx(ctx context.Context, binary, dir string) (*Target, func() error, error) {
+// Nginx starts one nginx process with an upstream that is a Go server in this process, both with kept connections. Further upstreams are of several servers each, by the name
+// that is their path. Its folder is made in dir; the function that is returned ends both.
+func Nginx(ctx context.Context, binary, dir string, further map[string][]string) (*Target, func() error, error) {
 	backend, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
@@ -37,10 +38,8 @@ http {
   access_log off; keepalive_requests 1000000;
   client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-  upstream backend { server %[2]s; keepalive 64; }
-  server { listen %[3]s; location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; } }
-}
-`, prefix, backend.Addr(), addr)
+%[2]s}
+`, prefix, sites(addr, backend.Addr().String(), further))
 	if err := errors.Join(os.MkdirAll(prefix, 0o700), os.WriteFile(file, []byte(conf), 0o600)); err != nil {
 		return nil, nil, errors.Join(err, server.Close())
 	}
@@ -62,4 +61,18 @@ http {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return nil, nil, errors.Join(errors.New("nginx did not start"), stop())
+}
+
+// sites is the part of nginx's configuration that says which path leads where.
+func sites(addr, backend string, further map[string][]string) string {
+	var upstreams, locations strings.Builder
+	add := func(name, path string, servers []string) {
+		fmt.Fprintf(&upstreams, "  upstream %s { least_conn; server %s; keepalive 64; }\n", name, strings.Join(servers, "; server "))
+		fmt.Fprintf(&locations, "    location /%s { proxy_pass http://%s; proxy_http_version 1.1; proxy_set_header Connection \"\"; }\n", path, name)
+	}
+	add("backend", "", []string{backend})
+	for name, servers := range further {
+		add(name, name, servers)
+	}
+	return fmt.Sprintf("%s  server {\n    listen %s;\n%s  }\n", &upstreams, addr, &locations)
 }

@@ -115,13 +115,29 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 
 // FreeAddress returns a loopback address with a port that nothing listens on, below those that connections take by themselves.
 func FreeAddress() (string, error) {
+	addrs, err := FreeAddresses(1)
+	if err != nil {
+		return "", err
+	}
+	return addrs[0], nil
+}
+
+// FreeAddresses returns several addresses as FreeAddress does, all different.
+func FreeAddresses(n int) (addrs []string, err error) {
 	for port := 21_000; port < 21_200; port++ {
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			return addr, l.Close()
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
+		if addrs = append(addrs, addr); len(addrs) == n {
+			return addrs, nil
 		}
 	}
-	return "", errors.New("no free port from 21000 to 21199")
+	return nil, fmt.Errorf("fewer than %d free ports from 21000 to 21199", n)
 }
 
 // Stop ends the platform cleanly.

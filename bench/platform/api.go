@@ -31,7 +31,7 @@ func (b *bench) api(ctx context.Context) (err error) {
 	if _, err := ours.Load(ctx, 1); err != nil { // starts the first function
 		return err
 	}
-	theirs, stop, err := lab.Nginx(ctx, b.nginx, b.dir)
+	theirs, stop, err := lab.Nginx(ctx, b.nginx, b.dir, nil)
 	if err != nil {
 		return err
 	}

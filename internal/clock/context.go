@@ -18,6 +18,9 @@ type Context struct {
 	full context.Context //nolint:containedctx // see above
 	stop context.CancelFunc
 	err  error // why the context ended without full
+	// hook is told when the context is cancelled, which cancelled notes; see [AfterCancel].
+	hook      *Hook
+	cancelled bool
 }
 
 // WithTimeout is [context.WithTimeout], but for the function that cancels, which is [Context.Cancel].
@@ -39,6 +42,10 @@ func (c *Context) Init(parent context.Context, deadline time.Time) {
 func (c *Context) Cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cancelled = true
+	if c.hook != nil {
+		go c.hook.fire()
+	}
 	if c.full != nil {
 		c.stop()
 		return

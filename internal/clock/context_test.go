@@ -117,3 +117,70 @@ func TestContextThatNobodyWaitsForTakesOneAllocation(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// passed adds a value to a context.
+type passed struct{ clock.Valued }
+
+// TestHooksHearOfCancellations holds AfterCancel against contexts of both kinds, cancelled at every place of a chain, before the hook and after it.
+func TestHooksHearOfCancellations(t *testing.T) {
+	type key struct{}
+	for _, foreign := range []bool{false, true} {
+		for cancelled := range 4 { // of three; 3 is none
+			for _, early := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					outer := clock.WithTimeout(context.Background(), time.Hour)
+					middle := clock.WithTimeout(passed{clock.Valued{Context: outer}}, time.Hour)
+					inner := clock.WithTimeout(middle, time.Hour)
+					cancels := []func(){outer.Cancel, middle.Cancel, inner.Cancel}
+					var ctx context.Context = passed{clock.Valued{Context: inner}}
+					if foreign {
+						ctx = context.WithValue(ctx, key{}, "value")
+					}
+					cancel := func() {
+						if cancelled < len(cancels) {
+							cancels[cancelled]()
+						}
+						synctest.Wait()
+					}
+					if early {
+						cancel()
+					}
+					calls := 0
+					h := clock.AfterCancel(ctx, func() { calls++ })
+					synctest.Wait()
+					if !early {
+						cancel()
+					}
+					want := 1
+					if cancelled == len(cancels) {
+						want = 0
+					}
+					if stopped := h.Stop(); calls != want || stopped != (want == 0) {
+						t.Errorf("foreign %v, cancelled %d, early %v: %d calls, want %d; Stop reports %v", foreign, cancelled, early, calls, want, stopped)
+					}
+					for _, c := range cancels {
+						c()
+					}
+					if synctest.Wait(); calls != want {
+						t.Errorf("foreign %v, cancelled %d, early %v: %d calls after Stop, want %d", foreign, cancelled, early, calls, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestAContextHasSeveralHooks has a second hook on a context that has one.
+func TestAContextHasSeveralHooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.WithTimeout(context.Background(), time.Hour)
+		calls := make(chan string, 2)
+		clock.AfterCancel(c, func() { calls <- "first" })
+		clock.AfterCancel(c, func() { calls <- "second" })
+		c.Cancel()
+		synctest.Wait()
+		if len(calls) != 2 {
+			t.Errorf("%d calls, want 2", len(calls))
+		}
+	})
+}

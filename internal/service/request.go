@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/netip"
 	"time"
+
+	"lambent.dev/lambent/internal/clock"
 )
 
 // Request is what is known about a call beside its input. A handler takes it from its context
@@ -74,7 +76,22 @@ type requestKey struct{}
 
 // WithRequest returns a context that carries r. The door does this; tests may.
 func WithRequest(ctx context.Context, r *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, r)
+	return &requestContext{clock.Valued{Context: ctx}, r}
+}
+
+// requestContext is a context with a request.
+type requestContext struct {
+	clock.Valued
+
+	request *Request
+}
+
+// Value implements [context.Context].
+func (c *requestContext) Value(key any) any {
+	if key == (requestKey{}) {
+		return c.request
+	}
+	return c.Context.Value(key)
 }
 
 // InRegion returns the context of calls to another region, as the caller of ctx.

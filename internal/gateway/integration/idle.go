@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"lambent.dev/lambent/internal/clock"
-	"lambent.dev/lambent/internal/lib/sock"
 )
 
 const (
@@ -62,7 +61,7 @@ func (*idle) now() time.Time { return clock.System{}.Now() }
 func (i *idle) take(at place) *conn {
 	for {
 		c := i.pop(at)
-		if c == nil || i.now().Sub(c.idleAt) < idleLife && sock.Quiet(c.socket) {
+		if c == nil || i.now().Sub(c.idleAt) < idleLife && c.quiet.Is() {
 			return c
 		}
 		_ = c.Close()

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"lambent.dev/lambent/internal/clock"
 	"lambent.dev/lambent/internal/lib/httpevent"
 	"lambent.dev/lambent/internal/lib/sock"
 )
@@ -62,7 +63,7 @@ type conn struct {
 	net.Conn
 
 	place  place
-	socket net.Conn // below TLS
+	quiet  *sock.Quiet // of the socket below TLS
 	r      *bufio.Reader
 	head   io.LimitedReader // what r reads from: bounded while a head is read
 	w      io.Writer
@@ -164,7 +165,7 @@ func (t *Transport) dial(ctx context.Context, at place) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, socket: raw, place: at}
+	c := &conn{Conn: raw, quiet: sock.NewQuiet(raw), place: at}
 	if at.secure {
 		config := &tls.Config{MinVersion: tls.VersionTLS12}
 		if t.options.TLS != nil {
@@ -196,18 +197,13 @@ func (t *Transport) exchange(c *conn, r *http.Request) (*http.Response, error) {
 	if err := c.SetDeadline(end); err != nil {
 		return nil, err
 	}
-	var stop func() bool
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	}
+	hook := clock.AfterCancel(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	answer, err := c.do(r)
 	if err != nil {
-		if stop != nil {
-			stop()
-		}
+		hook.Stop()
 		return nil, err
 	}
-	b := &body{ReadCloser: answer.Body, ctx: ctx, conn: c, transport: t, stop: stop, reusable: !answer.Close && !r.Close && answer.StatusCode != http.StatusSwitchingProtocols}
+	b := &body{ReadCloser: answer.Body, ctx: ctx, conn: c, transport: t, hook: hook, reusable: !answer.Close && !r.Close && answer.StatusCode != http.StatusSwitchingProtocols}
 	answer.Body = b
 	if answer.ContentLength == 0 || r.Method == http.MethodHead || !bodyAllowed(answer.StatusCode) {
 		b.end()
@@ -391,7 +387,7 @@ type body struct {
 	ctx       context.Context //nolint:containedctx // of the request, which the body is a part of
 	conn      *conn
 	transport *Transport
-	stop      func() bool
+	hook      *clock.Hook
 	reusable  bool
 	ended     bool
 }
@@ -427,7 +423,7 @@ func (b *body) end() {
 		return
 	}
 	b.ended = true
-	if b.stop != nil && !b.stop() {
+	if !b.hook.Stop() {
 		b.reusable = false // the deadline may still be changed
 	}
 	c := b.conn

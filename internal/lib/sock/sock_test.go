@@ -132,7 +132,8 @@ func TestQuietTellsAnIdleConnectionFromOneThatSpeaksOrEnded(t *testing.T) {
 		"ended":  func(c net.Conn) error { return c.Close() },
 	} {
 		ours, theirs := connect(t)
-		if !Quiet(ours) {
+		q := NewQuiet(ours)
+		if !q.Is() {
 			t.Errorf("%s: an idle connection is not quiet", name)
 		}
 		if err := stir(theirs); err != nil {
@@ -140,7 +141,7 @@ func TestQuietTellsAnIdleConnectionFromOneThatSpeaksOrEnded(t *testing.T) {
 		}
 		quiet := true
 		for range 1000 { // the other end's bytes come at once on loopback, but for a switch of the kernel's
-			if quiet = Quiet(ours); !quiet {
+			if quiet = q.Is(); !quiet {
 				break
 			}
 			runtime.Gosched()

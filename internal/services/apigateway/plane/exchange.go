@@ -128,16 +128,22 @@ func (x *exchange) readBody(w http.ResponseWriter) *failed {
 		// What a client only says that it will send takes no memory.
 		x.body, err = io.ReadAll(http.MaxBytesReader(w, x.http.Body, maxBody))
 	}
+	if err == nil {
+		return nil
+	}
+	return unreadable(err)
+}
+
+// unreadable is the answer to a request whose body cannot be read.
+func unreadable(err error) *failed {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return &failed{kind: "REQUEST_TOO_LARGE", message: "Request Too Long"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &failed{kind: "DEFAULT_4XX", status: http.StatusRequestTimeout, message: "Request Timeout", err: err}
-	case err != nil:
-		return &failed{kind: "DEFAULT_4XX", status: http.StatusBadRequest, message: "Bad Request", err: err}
 	}
-	return nil
+	return &failed{kind: "DEFAULT_4XX", status: http.StatusBadRequest, message: "Bad Request", err: err}
 }
 
 // gatewayFields adds what API Gateway tells integrations of the client.

@@ -115,17 +115,27 @@ func (f fields) set(name, value string) fields {
 // header returns the fields as a map, with names as they are spelled first.
 func (f fields) header() http.Header {
 	h := make(http.Header, len(f))
-	spelled := make(map[string]string, len(f))
+	values := make([]string, len(f)) // one piece of memory for all names that are there once
 	for i := range f {
-		lower := lowerName(f[i].name)
-		name, ok := spelled[lower]
-		if !ok {
-			name = f[i].name
-			spelled[lower] = name
+		name := f.spelled(i)
+		values[i] = f[i].value
+		if have, ok := h[name]; ok {
+			h[name] = append(have, f[i].value)
+		} else {
+			h[name] = values[i : i+1 : i+1]
 		}
-		h[name] = append(h[name], f[i].value)
 	}
 	return h
+}
+
+// spelled returns the name of a field as it is spelled where it comes first.
+func (f fields) spelled(i int) string {
+	for j := range i {
+		if len(f[j].name) == len(f[i].name) && strings.EqualFold(f[j].name, f[i].name) {
+			return f[j].name
+		}
+	}
+	return f[i].name
 }
 
 // fieldsOf returns the lines of an answer, sorted by name.

@@ -97,8 +97,11 @@ func (x *exchange) callHTTP(ctx context.Context) *failed {
 	if len(out.body) > 0 {
 		r.Body = integration.NewWhole(out.body)
 	}
-	x.logger.request(target.Scheme+"://"+target.Host+target.Opaque, fieldsOf(r.Header), out.body)
-	step := x.trace.Step("integration", method+" "+target.Scheme+"://"+target.Host+target.Opaque)
+	where := method + " " + target.Scheme + "://" + target.Host + target.Opaque
+	if x.logger != nil {
+		x.logger.request(where[len(method)+1:], fieldsOf(r.Header), out.body)
+	}
+	step := x.trace.Step("integration", where)
 	x.called = true
 	got, err := x.exchangeHTTP(r.WithContext(ctx))
 	if err != nil {
@@ -171,7 +174,9 @@ func (x *exchange) callAWS(ctx context.Context) *failed {
 		URI: u, Source: x.source(), Account: x.Account, Method: method, Query: out.query.encode(), Header: x.backendHeader(out), Body: out.body,
 	}
 	call.Role, call.As = x.credentials()
-	x.logger.request(target, fieldsOf(call.Header), out.body)
+	if x.logger != nil {
+		x.logger.request(target, fieldsOf(call.Header), out.body)
+	}
 	step := x.trace.Step("integration", method+" "+target)
 	x.called = true
 	got, err := x.plane.services.Call(ctx, call)
