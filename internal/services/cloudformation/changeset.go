@@ -255,17 +255,50 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformation.Desc
 	if c.Live != nil {
 		out.DeploymentMode, out.StackDriftStatus = cloudformation.DeploymentModeRevertDrift, stackDriftOf(c.Live)
 	}
+	secrets, err := s.secretsOf(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	for _, change := range removalsFirst(c.Changes) {
-		shown, err := resourceChange(change, deref(in.IncludePropertyValues))
+		shown, err := resourceChange(concealed(change, secrets), deref(in.IncludePropertyValues))
 		if err != nil {
 			return nil, err
 		}
 		if c.Live != nil {
-			c.showLive(change, shown, deref(in.IncludePropertyValues))
+			c.showLive(change, shown, secrets, deref(in.IncludePropertyValues))
 		}
 		out.Changes = append(out.Changes, cloudformation.Change{Type: "Resource", ResourceChange: shown})
 	}
 	return out, nil
+}
+
+// secretsOf returns the parameters whose values the changes of a change set may hold: those that it brings, and those that its stack has.
+func (s *Service) secretsOf(ctx context.Context, c *changeSetRecord) ([]parameterRecord, error) {
+	st, err := s.findStack(ctx, c.StackID)
+	if isMissing(err) {
+		return c.Deployment.Parameters, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(c.Deployment.Parameters, st.Parameters), nil
+}
+
+// concealed returns a change in which the values of NoEcho parameters are hidden.
+func concealed(c deploy.Change, parameters []parameterRecord) deploy.Change {
+	if !slices.ContainsFunc(parameters, func(p parameterRecord) bool { return p.NoEcho && p.Value != "" }) {
+		return c
+	}
+	for _, properties := range []*map[string]any{&c.Before, &c.After} {
+		if *properties != nil {
+			*properties, _ = masked(*properties, parameters).(map[string]any)
+		}
+	}
+	c.Causes = slices.Clone(c.Causes)
+	for i := range c.Causes {
+		c.Causes[i].Before, c.Causes[i].After = masked(c.Causes[i].Before, parameters), masked(c.Causes[i].After, parameters)
+	}
+	return c
 }
 
 // resourceChange shows a change; values tells whether the properties are shown with it.

@@ -225,7 +225,7 @@ func (s *Service) compare(ctx context.Context, st *stackRecord, row *deploy.Reso
 	if c == nil {
 		return r, nil
 	}
-	mask := (&journal{op: operationRecord{Deployment: deployment{Parameters: st.Parameters}}}).mask
+	mask := func(v any) any { return masked(v, st.Parameters) }
 	if r.Expected, err = jsonText(mask(c.Expected)); err == nil && c.Actual != nil {
 		r.Actual, err = jsonText(mask(c.Actual))
 	}

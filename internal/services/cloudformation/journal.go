@@ -221,10 +221,13 @@ func (j *journal) event(tx store.Txn, e deploy.Event, now time.Time) error {
 }
 
 // mask hides the values of NoEcho parameters.
-func (j *journal) mask(v any) any {
+func (j *journal) mask(v any) any { return masked(v, j.op.Deployment.Parameters) }
+
+// masked returns a value in which the values of NoEcho parameters are hidden.
+func masked(v any, parameters []parameterRecord) any {
 	switch x := v.(type) {
 	case string:
-		for _, p := range j.op.Deployment.Parameters {
+		for _, p := range parameters {
 			if p.NoEcho && p.Value != "" {
 				x = strings.ReplaceAll(x, p.Value, hidden)
 			}
@@ -233,13 +236,13 @@ func (j *journal) mask(v any) any {
 	case []any:
 		out := make([]any, len(x))
 		for i := range x {
-			out[i] = j.mask(x[i])
+			out[i] = masked(x[i], parameters)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(x))
 		for k := range x {
-			out[k] = j.mask(x[k])
+			out[k] = masked(x[k], parameters)
 		}
 		return out
 	}

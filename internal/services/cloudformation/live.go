@@ -42,7 +42,7 @@ func (s *Service) readLive(ctx context.Context, p *proposal, stack *stackRecord,
 		return err
 	}
 	reader := deploy.Reader{Types: s.types(), Stack: as, Dynamic: s.dynamic}
-	mask := (&journal{op: operationRecord{Deployment: deployment{Parameters: stack.Parameters}}}).mask
+	mask := func(v any) any { return masked(v, stack.Parameters) }
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
 		row := rows[id]
 		if row.PhysicalID == "" {
@@ -142,7 +142,7 @@ func stackDriftOf(live map[string]liveRecord) string {
 }
 
 // showLive adds to a change what was found of its resource; values tells whether the values of properties are shown.
-func (c *changeSetRecord) showLive(change deploy.Change, shown *cloudformation.ResourceChange, values bool) {
+func (c *changeSetRecord) showLive(change deploy.Change, shown *cloudformation.ResourceChange, secrets []parameterRecord, values bool) {
 	l, found := c.Live[change.LogicalID]
 	if !found { // a resource that the change set makes
 		return
@@ -154,7 +154,7 @@ func (c *changeSetRecord) showLive(change deploy.Change, shown *cloudformation.R
 	if l.Previous != "" {
 		shown.PreviousDeploymentContext = &l.Previous
 	}
-	mask := (&journal{op: operationRecord{Deployment: c.Deployment}}).mask
+	mask := func(v any) any { return masked(v, secrets) }
 	for i := range shown.Details {
 		d := &shown.Details[i]
 		if d.Target.Attribute != "Properties" {

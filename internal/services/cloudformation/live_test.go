@@ -122,3 +122,32 @@ func TestARollbackGoesBackToTheActualState(t *testing.T) {
 		t.Errorf("a is %+v", e.things["a"])
 	}
 }
+
+func TestAChangeSetHidesSecretParameters(t *testing.T) {
+	const body = "Parameters: {Key: {Type: String, NoEcho: true}}\nResources: {A: {Type: Test::Readable, Properties: {Name: a, Value: !Sub 'key ${Key}'}}}"
+	e := newEnv(t)
+	give := func(value string) []cloudformation.Parameter {
+		return []cloudformation.Parameter{{ParameterKey: ptr("Key"), ParameterValue: &value}}
+	}
+	if _, err := call[cloudformation.CreateStackOutput](e, "CreateStack", &cloudformation.CreateStackInput{StackName: "s", TemplateBody: ptr(body), Parameters: give("old-secret")}); err != nil {
+		t.Fatal(err)
+	}
+	e.want("s", "CREATE_COMPLETE")
+	for _, mode := range []string{"", "REVERT_DRIFT"} {
+		in := &cloudformation.CreateChangeSetInput{StackName: "s", ChangeSetName: "c" + strings.ReplaceAll(mode, "_", "-"), TemplateBody: ptr(body), ChangeSetType: "UPDATE", Parameters: give("new-secret"), DeploymentMode: mode}
+		if _, err := call[cloudformation.CreateChangeSetOutput](e, "CreateChangeSet", in); err != nil {
+			t.Fatal(err)
+		}
+		out, err := call[cloudformation.DescribeChangeSetOutput](e, "DescribeChangeSet", &cloudformation.DescribeChangeSetInput{ChangeSetName: in.ChangeSetName, StackName: ptr("s"), IncludePropertyValues: ptr(true)})
+		if err != nil || len(out.Changes) != 1 {
+			t.Fatalf("the change set is %+v, %v", out, err)
+		}
+		text, err := jsonText(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, "-secret") || strings.Count(text, "key ****") < 4 {
+			t.Errorf("mode %q shows %s", mode, text)
+		}
+	}
+}
