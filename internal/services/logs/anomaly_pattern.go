@@ -45,7 +45,7 @@ func cutMessage(m string) string {
 }
 
 // between are the characters that stand between tokens.
-func between(c byte) bool { return strings.IndexByte(" \t\r\n,;()[]{}<>\"'`|=", c) >= 0 }
+func between(c byte) bool { return strings.IndexByte(" \t\r\n\f\v,;()[]{}<>\"'`|=", c) >= 0 }
 
 // tokenise takes a message apart. Whatever has a digit in it varies, as do mail addresses and long tokens that look like a key.
 func tokenise(message string) tokenised {

@@ -243,7 +243,7 @@ func (v *verdict) judge(w *window) {
 		switch {
 		case a == nil && began == maxFindings:
 			continue
-		case a == nil || a.normal(v.now, v.d.Visible) && f.kind == kindBurst && f.n > 2*a.Peak:
+		case a == nil || a.normal(v.now, v.d.Visible) && !a.Suppressed.on(v.now) && f.kind == kindBurst && f.n > 2*a.Peak:
 			began++
 			a = &anomaly{ID: id, Detector: v.d.ID, Group: v.d.Group, Pattern: f.pattern, Kind: f.kind, Parts: f.parts, First: ran}
 			v.found[id] = a
@@ -309,7 +309,7 @@ func (v *verdict) keep(tx store.Txn, s scope) error {
 }
 
 // countAnomalies puts the metric AnomalyCount: how many anomalies a run saw, of a priority and above
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/LogsAnomalyDetection-Alarms.html).
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/LogsAnomalyDetection.html).
 func (l *Logs) countAnomalies(tx store.Txn, s scope, d *detector, counted map[int64][high + 1]int) error {
 	var data []port.MetricDatum
 	for ran, of := range counted {

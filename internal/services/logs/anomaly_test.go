@@ -3,10 +3,12 @@ package logs
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,6 +52,41 @@ func TestMessagesBecomePatterns(t *testing.T) {
 	}
 	if long := tokenise(strings.Repeat("é ", maxPatternBytes)); long.pattern != strings.Repeat("é ", maxPatternBytes/3) {
 		t.Errorf("%d bytes of a long message are looked at", len(long.pattern))
+	}
+}
+
+func FuzzTokenise(f *testing.F) {
+	f.Add(`{"a": ::1, "b":12}`)
+	f.Add("2026-11-25T12:00:00Z [x] 5 <*> .. 7.")
+	f.Fuzz(func(t *testing.T, message string) {
+		got := tokenise(message)
+		var joined strings.Builder
+		for _, x := range patternTokens(got.parts, nil) {
+			joined.WriteString(*x.TokenString)
+		}
+		if joined.String() != got.pattern || patternText(got.parts) != got.pattern {
+			t.Errorf("%q: the tokens are %q, the pattern is %q", message, joined.String(), got.pattern)
+		}
+		if !utf8.ValidString(message) {
+			return
+		}
+		if re, err := regexp.Compile(patternRegex(got.parts)); err != nil || !re.MatchString(cutMessage(message)) {
+			t.Errorf("%q does not meet its expression %q: %v", message, patternRegex(got.parts), err)
+		}
+	})
+}
+
+func TestBaselinesHoldUntilItIsWorse(t *testing.T) {
+	w := watch(t, nil)
+	w.train(20)
+	for i, n := range []int{60, 100, 200} {
+		w.minute(map[string]int{"GET /orders/%d done": n, "tick": 1})
+		a := w.list("")[0]
+		if i == 0 {
+			w.update(&api.UpdateAnomalyInput{AnomalyId: &a.AnomalyId, Baseline: ptr(true)})
+		} else if back := a.State == api.StateActive; back != (n > 2*60) {
+			t.Errorf("with %d messages the anomaly is %s", n, a.State)
+		}
 	}
 }
 
