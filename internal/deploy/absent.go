@@ -5,8 +5,6 @@ import "strings"
 // Instead tells for a type of AWS's that this version does not have what does its work here; "" where nothing does.
 func Instead(typ string) string {
 	switch typ {
-	case "AWS::Lambda::ResourcePolicy":
-		return "an AWS::Lambda::Permission for each statement"
 	case "AWS::Lambda::MicrovmImage":
 		return "an AWS::Lambda::Function with the PackageType Image"
 	case "AWS::Lambda::NetworkConnector":

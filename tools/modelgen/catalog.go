@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed" // of what later models have
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,6 +135,32 @@ func patchLambda(m *model) error {
 	longest := json.Number("2048")
 	layer.Max = &longest
 	taggable.Pattern = strings.Replace(taggable.Pattern, `|code-signing-config:`, `|layer:([a-zA-Z0-9-_]+)|code-signing-config:`, 1)
+	return m.add(lambdaPolicies)
+}
+
+// lambdaPolicies are the operations on whole resource policies, which came after the pinned models: those of botocore 1.44.8.
+//
+//go:embed lambda.json
+var lambdaPolicies []byte
+
+// add adds the operations and shapes of a part of a model.
+func (m *model) add(part []byte) error {
+	var more model
+	if err := json.Unmarshal(part, &more); err != nil {
+		return fmt.Errorf("read the added operations: %w", err)
+	}
+	for name := range more.Operations {
+		if m.Operations[name] != nil {
+			return fmt.Errorf("the model has operation %s", name)
+		}
+	}
+	for name := range more.Shapes {
+		if m.Shapes[name] != nil {
+			return fmt.Errorf("the model has shape %s", name)
+		}
+	}
+	maps.Copy(m.Operations, more.Operations)
+	maps.Copy(m.Shapes, more.Shapes)
 	return nil
 }
 

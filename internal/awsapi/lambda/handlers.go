@@ -45,6 +45,7 @@ type Handlers struct {
 	DeleteFunctionUrlConfig                func(ctx context.Context, in *DeleteFunctionUrlConfigInput) (*DeleteFunctionUrlConfigOutput, error)
 	DeleteLayerVersion                     func(ctx context.Context, in *DeleteLayerVersionInput) (*DeleteLayerVersionOutput, error)
 	DeleteProvisionedConcurrencyConfig     func(ctx context.Context, in *DeleteProvisionedConcurrencyConfigInput) (*DeleteProvisionedConcurrencyConfigOutput, error)
+	DeleteResourcePolicy                   func(ctx context.Context, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	GetAccountSettings                     func(ctx context.Context, in *GetAccountSettingsInput) (*GetAccountSettingsOutput, error)
 	GetAlias                               func(ctx context.Context, in *GetAliasInput) (*GetAliasOutput, error)
 	GetCapacityProvider                    func(ctx context.Context, in *GetCapacityProviderInput) (*GetCapacityProviderOutput, error)
@@ -66,6 +67,7 @@ type Handlers struct {
 	GetLayerVersionPolicy                  func(ctx context.Context, in *GetLayerVersionPolicyInput) (*GetLayerVersionPolicyOutput, error)
 	GetPolicy                              func(ctx context.Context, in *GetPolicyInput) (*GetPolicyOutput, error)
 	GetProvisionedConcurrencyConfig        func(ctx context.Context, in *GetProvisionedConcurrencyConfigInput) (*GetProvisionedConcurrencyConfigOutput, error)
+	GetResourcePolicy                      func(ctx context.Context, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
 	GetRuntimeManagementConfig             func(ctx context.Context, in *GetRuntimeManagementConfigInput) (*GetRuntimeManagementConfigOutput, error)
 	Invoke                                 func(ctx context.Context, in *InvokeInput) (*InvokeOutput, error)
 	InvokeAsync                            func(ctx context.Context, in *InvokeAsyncInput) (*InvokeAsyncOutput, error)
@@ -93,6 +95,7 @@ type Handlers struct {
 	PutFunctionRecursionConfig             func(ctx context.Context, in *PutFunctionRecursionConfigInput) (*PutFunctionRecursionConfigOutput, error)
 	PutFunctionScalingConfig               func(ctx context.Context, in *PutFunctionScalingConfigInput) (*PutFunctionScalingConfigOutput, error)
 	PutProvisionedConcurrencyConfig        func(ctx context.Context, in *PutProvisionedConcurrencyConfigInput) (*PutProvisionedConcurrencyConfigOutput, error)
+	PutResourcePolicy                      func(ctx context.Context, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
 	PutRuntimeManagementConfig             func(ctx context.Context, in *PutRuntimeManagementConfigInput) (*PutRuntimeManagementConfigOutput, error)
 	RemoveLayerVersionPermission           func(ctx context.Context, in *RemoveLayerVersionPermissionInput) (*RemoveLayerVersionPermissionOutput, error)
 	RemovePermission                       func(ctx context.Context, in *RemovePermissionInput) (*RemovePermissionOutput, error)
@@ -135,6 +138,7 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("DeleteFunctionUrlConfig", h.DeleteFunctionUrlConfig),
 		awsapi.Bind("DeleteLayerVersion", h.DeleteLayerVersion),
 		awsapi.Bind("DeleteProvisionedConcurrencyConfig", h.DeleteProvisionedConcurrencyConfig),
+		awsapi.Bind("DeleteResourcePolicy", h.DeleteResourcePolicy),
 		awsapi.Bind("GetAccountSettings", h.GetAccountSettings),
 		awsapi.Bind("GetAlias", h.GetAlias),
 		awsapi.Bind("GetCapacityProvider", h.GetCapacityProvider),
@@ -156,6 +160,7 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("GetLayerVersionPolicy", h.GetLayerVersionPolicy),
 		awsapi.Bind("GetPolicy", h.GetPolicy),
 		awsapi.Bind("GetProvisionedConcurrencyConfig", h.GetProvisionedConcurrencyConfig),
+		awsapi.Bind("GetResourcePolicy", h.GetResourcePolicy),
 		awsapi.Bind("GetRuntimeManagementConfig", h.GetRuntimeManagementConfig),
 		awsapi.Bind("Invoke", h.Invoke),
 		awsapi.Bind("InvokeAsync", h.InvokeAsync),
@@ -183,6 +188,7 @@ func (h *Handlers) Bindings() []awsapi.Binding {
 		awsapi.Bind("PutFunctionRecursionConfig", h.PutFunctionRecursionConfig),
 		awsapi.Bind("PutFunctionScalingConfig", h.PutFunctionScalingConfig),
 		awsapi.Bind("PutProvisionedConcurrencyConfig", h.PutProvisionedConcurrencyConfig),
+		awsapi.Bind("PutResourcePolicy", h.PutResourcePolicy),
 		awsapi.Bind("PutRuntimeManagementConfig", h.PutRuntimeManagementConfig),
 		awsapi.Bind("RemoveLayerVersionPermission", h.RemoveLayerVersionPermission),
 		awsapi.Bind("RemovePermission", h.RemovePermission),

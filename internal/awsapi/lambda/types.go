@@ -476,6 +476,12 @@ type DeleteProvisionedConcurrencyConfigInput struct {
 	Qualifier    string
 }
 
+// DeleteResourcePolicyInput is the input of DeleteResourcePolicy.
+type DeleteResourcePolicyInput struct {
+	ResourceArn string
+	RevisionId  *string
+}
+
 // DestinationConfig is a structure of the API.
 type DestinationConfig struct {
 	OnSuccess *OnSuccess
@@ -1038,6 +1044,17 @@ type GetProvisionedConcurrencyConfigOutput struct {
 	LastModified                             *string
 }
 
+// GetResourcePolicyInput is the input of GetResourcePolicy.
+type GetResourcePolicyInput struct {
+	ResourceArn string
+}
+
+// GetResourcePolicyOutput is the output of GetResourcePolicy.
+type GetResourcePolicyOutput struct {
+	Policy     *string
+	RevisionId *string
+}
+
 // GetRuntimeManagementConfigInput is the input of GetRuntimeManagementConfig.
 type GetRuntimeManagementConfigInput struct {
 	FunctionName string
@@ -1598,6 +1615,19 @@ type PutProvisionedConcurrencyConfigOutput struct {
 	LastModified                             *string
 }
 
+// PutResourcePolicyInput is the input of PutResourcePolicy.
+type PutResourcePolicyInput struct {
+	ResourceArn string
+	Policy      string
+	RevisionId  *string
+}
+
+// PutResourcePolicyOutput is the output of PutResourcePolicy.
+type PutResourcePolicyOutput struct {
+	Policy     *string
+	RevisionId *string
+}
+
 // PutRuntimeManagementConfigInput is the input of PutRuntimeManagementConfig.
 type PutRuntimeManagementConfigInput struct {
 	FunctionName      string
@@ -2010,6 +2040,9 @@ type DeleteLayerVersionOutput struct{}
 
 // DeleteProvisionedConcurrencyConfigOutput is empty.
 type DeleteProvisionedConcurrencyConfigOutput struct{}
+
+// DeleteResourcePolicyOutput is empty.
+type DeleteResourcePolicyOutput struct{}
 
 // GetAliasOutput is AliasConfiguration.
 type GetAliasOutput = AliasConfiguration

@@ -44,8 +44,13 @@ func (l *Lambda) access() map[string]service.Access {
 			func(in *api.AddPermissionInput) conditions {
 				return conditions{}.add("lambda:Principal", in.Principal).add("lambda:FunctionUrlAuthType", in.FunctionUrlAuthType)
 			}),
-		"RemovePermission": on(l, "lambda:RemovePermission", func(in *api.RemovePermissionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
-		"GetPolicy":        on(l, "lambda:GetPolicy", func(in *api.GetPolicyInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"RemovePermission":  on(l, "lambda:RemovePermission", func(in *api.RemovePermissionInput) (string, *string) { return in.FunctionName, in.Qualifier }),
+		"PutResourcePolicy": on(l, "lambda:PutResourcePolicy", func(in *api.PutResourcePolicyInput) (string, *string) { return in.ResourceArn, nil }),
+		"GetResourcePolicy": on(l, "lambda:GetResourcePolicy", func(in *api.GetResourcePolicyInput) (string, *string) { return in.ResourceArn, nil }),
+		"DeleteResourcePolicy": on(l, "lambda:DeleteResourcePolicy", func(in *api.DeleteResourcePolicyInput) (string, *string) {
+			return in.ResourceArn, nil
+		}),
+		"GetPolicy": on(l, "lambda:GetPolicy", func(in *api.GetPolicyInput) (string, *string) { return in.FunctionName, in.Qualifier }),
 
 		"PublishLayerVersion": service.On("lambda:PublishLayerVersion", func(ctx context.Context, in *api.PublishLayerVersionInput) string {
 			return layerOf(ctx, in.LayerName, 0).layer()

@@ -26,6 +26,10 @@ func (l *Lambda) resources() []service.ResourceType {
 			Attributes: []string{"Id"}, Create: l.createPermissionResource, Delete: l.deletePermissionResource,
 			Identifier: []string{"FunctionName", "Id"}, Read: l.readPermissionResource, Missing: []string{missing}, List: l.listPermissionResources, ListBy: []string{"FunctionName"},
 		}),
+		service.NewResourceType("AWS::Lambda::ResourcePolicy", service.ResourceSpec[resourcePolicyProperties]{
+			Create: l.createResourcePolicyResource, Update: l.updateResourcePolicyResource, Delete: l.deleteResourcePolicyResource,
+			Identifier: []string{"ResourceArn"}, Read: l.readResourcePolicyResource, Missing: []string{missing},
+		}),
 		service.NewResourceType("AWS::Lambda::Version", service.ResourceSpec[versionProperties]{
 			Attributes: []string{"Version", "FunctionArn"}, Create: l.createVersionResource, Update: l.updateVersionResource, Delete: l.deleteVersionResource,
 			Identifier: []string{"FunctionArn"}, Read: l.readVersionResource, Missing: []string{missing}, List: l.listVersionResources, ListBy: []string{"FunctionName"},

@@ -560,6 +560,64 @@ func TestPermissionsMakeThePolicy(t *testing.T) {
 	}
 }
 
+func TestAPolicyIsPutAsAWhole(t *testing.T) {
+	f := newFixture(t, nil)
+	f.create(t, "f", "provided.al2023", "x", map[string]string{"bootstrap": ""}, nil)
+	from := port.Source{Service: "s3.amazonaws.com", ARN: "arn:aws:s3:::b", Account: "000000000000"}
+	arn := "arn:aws:lambda:us-east-1:000000000000:function:f"
+	if _, err := f.addPermission(f.ctx, &api.AddPermissionInput{FunctionName: "f", StatementId: "sns", Action: "lambda:InvokeFunction", Principal: "sns.amazonaws.com"}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(text string) (*api.PutResourcePolicyOutput, error) {
+		return f.putResourcePolicy(f.ctx, &api.PutResourcePolicyInput{ResourceArn: arn, Policy: text})
+	}
+	for name, text := range map[string]string{
+		"no JSON": "{", "no statements": `{"Version": "2012-10-17", "Statement": []}`, "no principal": `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}}`,
+	} {
+		if _, err := put(text); service.Code(err) != "InvalidParameterValueException" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	const one = `{"Sid":"in","Effect":"Allow","Principal":{"Service":["s3.amazonaws.com","events.amazonaws.com"]},"Action":["lambda:InvokeFunction"],"Resource":"*","Condition":{"StringLike":{"aws:SourceArn":["arn:aws:s3:::*"]}}}`
+	first, err := put(`{"Version": "2012-10-17", "Statement": ` + one + `}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Version":"2012-10-17","Statement":[` + one + `]}`
+	if orZero(first.Policy) != want {
+		t.Errorf("policy %s\nwant   %s", orZero(first.Policy), want)
+	}
+	if err := f.CheckInvoke(f.ctx, from, arn); err != nil {
+		t.Errorf("with the policy: %v", err)
+	}
+	if err := f.CheckInvoke(f.ctx, port.Source{Service: "sns.amazonaws.com"}, arn); service.Code(err) != "AccessDeniedException" {
+		t.Errorf("by the permission that was there before: %v", err)
+	}
+	if _, err := f.addPermission(f.ctx, &api.AddPermissionInput{FunctionName: "f", StatementId: "sns", Action: "lambda:InvokeFunction", Principal: "sns.amazonaws.com"}); err != nil {
+		t.Errorf("a permission beside it: %v", err)
+	}
+	got, err := f.getResourcePolicy(f.ctx, &api.GetResourcePolicyInput{ResourceArn: arn})
+	if err != nil || !strings.HasPrefix(orZero(got.Policy), strings.TrimSuffix(want, "]}")+",") {
+		t.Errorf("policy %s, %v", orZero(got.Policy), err)
+	}
+	if _, err := f.deleteResourcePolicy(f.ctx, &api.DeleteResourcePolicyInput{ResourceArn: arn, RevisionId: first.RevisionId}); service.Code(err) != "PreconditionFailedException" {
+		t.Errorf("deletion of an older revision: %v", err)
+	}
+	if _, err := f.deleteResourcePolicy(f.ctx, &api.DeleteResourcePolicyInput{ResourceArn: arn, RevisionId: got.RevisionId}); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"get":    second(f.getResourcePolicy(f.ctx, &api.GetResourcePolicyInput{ResourceArn: arn})),
+		"delete": second(f.deleteResourcePolicy(f.ctx, &api.DeleteResourcePolicyInput{ResourceArn: arn})),
+	} {
+		if service.Code(err) != "ResourceNotFoundException" {
+			t.Errorf("%s of none: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
 func TestAsyncInvocationRunsAfterItsCommit(t *testing.T) {
 	f := newFixture(t, nil)
 	f.python(t, "f", "def handler(e, c):\n    print('event', e['n'])\n", nil)

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	api "lambent.dev/lambent/internal/awsapi/lambda"
@@ -17,17 +16,17 @@ func (l *Lambda) addLayerVersionPermission(ctx context.Context, in *api.AddLayer
 	if err != nil {
 		return nil, err
 	}
-	s := statement{Sid: in.StatementId, Effect: "Allow", Principal: principal, Action: in.Action, Resource: r.arn()}
-	s.when("StringEquals", "aws:PrincipalOrgID", in.OrganizationId)
+	granted := permission{Sid: in.StatementId, Effect: "Allow", Principal: principal, Action: in.Action, Resource: r.arn()}
+	granted.when("StringEquals", "aws:PrincipalOrgID", in.OrganizationId)
+	s, err := granted.statement()
+	if err != nil {
+		return nil, err
+	}
 	id, err := l.changeLayerPolicy(ctx, r, in.RevisionId, func(p *policy) error { return p.add(s) })
 	if err != nil {
 		return nil, err
 	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return &api.AddLayerVersionPermissionOutput{Statement: ptr(string(b)), RevisionId: &id}, nil
+	return &api.AddLayerVersionPermissionOutput{Statement: ptr(string(s.text)), RevisionId: &id}, nil
 }
 
 func (l *Lambda) removeLayerVersionPermission(ctx context.Context, in *api.RemoveLayerVersionPermissionInput) (*api.RemoveLayerVersionPermissionOutput, error) {

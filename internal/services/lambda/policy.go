@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -19,10 +20,32 @@ import (
 type policy struct {
 	Revision   string
 	Statements []statement
+	// Version and ID are those of a document that was put as a whole; empty for those of permissions.
+	Version string `json:",omitempty"`
+	ID      string `json:",omitempty"`
 }
 
-// statement is one permission, in the order of keys in which AWS writes it.
+// statement is a statement of a policy, as JSON.
 type statement struct {
+	Sid  string
+	text json.RawMessage
+}
+
+// MarshalJSON returns the statement's text.
+func (s statement) MarshalJSON() ([]byte, error) { return s.text, nil }
+
+// UnmarshalJSON keeps a statement's text.
+func (s *statement) UnmarshalJSON(b []byte) error {
+	var named struct{ Sid string }
+	if err := json.Unmarshal(b, &named); err != nil {
+		return err
+	}
+	s.Sid, s.text = named.Sid, bytes.Clone(b)
+	return nil
+}
+
+// permission is the statement of a permission, in the order of keys in which AWS writes it.
+type permission struct {
 	Sid       string
 	Effect    string
 	Principal any // "*" or a map of one kind to one principal
@@ -31,13 +54,23 @@ type statement struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
+// statement returns the permission as JSON.
+func (p *permission) statement() (statement, error) {
+	text, err := json.Marshal(p)
+	return statement{p.Sid, text}, err
+}
+
 // document is the policy as JSON.
 func (p *policy) document() (string, error) {
-	b, err := json.Marshal(struct {
+	doc := struct {
 		Version   string
-		ID        string `json:"Id"`
+		ID        string `json:"Id,omitempty"`
 		Statement []statement
-	}{"2012-10-17", "default", p.Statements})
+	}{p.Version, p.ID, p.Statements}
+	if doc.Version == "" {
+		doc.Version, doc.ID = "2012-10-17", "default"
+	}
+	b, err := json.Marshal(doc)
 	return string(b), err
 }
 
@@ -83,17 +116,17 @@ func (p *policy) remove(id string) error {
 }
 
 // when adds a condition, unless the value is nil.
-func (s *statement) when(operator, key string, value *string) {
+func (p *permission) when(operator, key string, value *string) {
 	if value == nil {
 		return
 	}
-	if s.Condition == nil {
-		s.Condition = map[string]map[string]string{}
+	if p.Condition == nil {
+		p.Condition = map[string]map[string]string{}
 	}
-	if s.Condition[operator] == nil {
-		s.Condition[operator] = map[string]string{}
+	if p.Condition[operator] == nil {
+		p.Condition[operator] = map[string]string{}
 	}
-	s.Condition[operator][key] = *value
+	p.Condition[operator][key] = *value
 }
 
 // principalOf writes the principal of a permission as policies do.
@@ -114,7 +147,7 @@ func principalOf(p string) (any, error) {
 // newStatement writes a permission as a statement.
 func newStatement(r ref, in *api.AddPermissionInput) (statement, error) {
 	principal, err := principalOf(in.Principal)
-	s := statement{Sid: in.StatementId, Effect: "Allow", Principal: principal, Action: in.Action, Resource: r.arn()}
+	s := permission{Sid: in.StatementId, Effect: "Allow", Principal: principal, Action: in.Action, Resource: r.arn()}
 	s.when("ArnLike", "AWS:SourceArn", in.SourceArn)
 	s.when("StringEquals", "AWS:SourceAccount", in.SourceAccount)
 	s.when("StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID)
@@ -123,7 +156,10 @@ func newStatement(r ref, in *api.AddPermissionInput) (statement, error) {
 	if in.InvokedViaFunctionUrl != nil {
 		s.when("Bool", "lambda:InvokedViaFunctionUrl", ptr(strconv.FormatBool(*in.InvokedViaFunctionUrl)))
 	}
-	return s, err
+	if err != nil {
+		return statement{}, err
+	}
+	return s.statement()
 }
 
 func (l *Lambda) addPermission(ctx context.Context, in *api.AddPermissionInput) (*api.AddPermissionOutput, error) {
@@ -147,11 +183,7 @@ func (l *Lambda) addPermission(ctx context.Context, in *api.AddPermissionInput) 
 	if err != nil {
 		return nil, err
 	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return &api.AddPermissionOutput{Statement: ptr(string(b))}, nil
+	return &api.AddPermissionOutput{Statement: ptr(string(s.text))}, nil
 }
 
 // checkQualifier fails when the function, version or alias does not exist.
@@ -266,19 +298,7 @@ func (l *Lambda) getPolicy(ctx context.Context, in *api.GetPolicyInput) (*api.Ge
 		return nil, err
 	}
 	out := &api.GetPolicyOutput{}
-	err = l.deps.Store.View(ctx, func(rd store.Reader) error {
-		p, ok, err := record.Get[policy](rd, r.scope.policy(r.name, r.qualifier))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return notFound("The resource you requested does not exist.")
-		}
-		doc, err := p.document()
-		out.Policy, out.RevisionId = &doc, &p.Revision
-		return err
-	})
-	if err != nil {
+	if out.Policy, out.RevisionId, err = l.resourcePolicy(ctx, r); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -156,6 +156,9 @@ func New(deps service.Deps, o Options) (service.Service, *Lambda) {
 		AddPermission:            l.addPermission,
 		RemovePermission:         l.removePermission,
 		GetPolicy:                l.getPolicy,
+		PutResourcePolicy:        l.putResourcePolicy,
+		GetResourcePolicy:        l.getResourcePolicy,
+		DeleteResourcePolicy:     l.deleteResourcePolicy,
 
 		PublishLayerVersion:          l.publishLayerVersion,
 		GetLayerVersion:              l.getLayerVersion,
