@@ -23,8 +23,6 @@ func Instead(typ string) string {
 		return "an AWS::CloudFormation::Stack"
 	case "AWS::Logs::Integration":
 		return "queries of Logs Insights (`aws logs start-query`), which need no OpenSearch"
-	case "AWS::Logs::LogAnomalyDetector":
-		return "an AWS::Logs::MetricFilter with an AWS::CloudWatch::Alarm"
 	}
 	return ""
 }

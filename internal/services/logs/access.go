@@ -121,6 +121,23 @@ func (l *Logs) access() map[string]service.Access {
 		"DeleteScheduledQuery": service.OnAll("logs:DeleteScheduledQuery", func(ctx context.Context, in *api.DeleteScheduledQueryInput) ([]service.Target, error) {
 			return l.scheduledTarget(ctx, in.Identifier)
 		}),
+		"CreateLogAnomalyDetector": service.On("logs:CreateLogAnomalyDetector", func(ctx context.Context, in *api.CreateLogAnomalyDetectorInput) string {
+			return groupTarget(ctx, strings.Join(in.LogGroupArnList, ",")) // the operation refuses more than one
+		}),
+		"GetLogAnomalyDetector": service.On("logs:GetLogAnomalyDetector", func(_ context.Context, in *api.GetLogAnomalyDetectorInput) string {
+			return in.AnomalyDetectorArn
+		}),
+		"UpdateLogAnomalyDetector": service.On("logs:UpdateLogAnomalyDetector", func(_ context.Context, in *api.UpdateLogAnomalyDetectorInput) string {
+			return in.AnomalyDetectorArn
+		}),
+		"DeleteLogAnomalyDetector": service.On("logs:DeleteLogAnomalyDetector", func(_ context.Context, in *api.DeleteLogAnomalyDetectorInput) string {
+			return in.AnomalyDetectorArn
+		}),
+		"ListLogAnomalyDetectors": service.OnAny("logs:ListLogAnomalyDetectors"),
+		"ListAnomalies": service.On("logs:ListAnomalies", func(ctx context.Context, in *api.ListAnomaliesInput) string {
+			return cmp.Or(opt.Value(in.AnomalyDetectorArn), detectorARN(scopeOf(ctx), "*"))
+		}),
+		"UpdateAnomaly": service.On("logs:UpdateAnomaly", func(_ context.Context, in *api.UpdateAnomalyInput) string { return in.AnomalyDetectorArn }),
 		"PutDeliverySource": service.OnAll("logs:PutDeliverySource", func(ctx context.Context, in *api.PutDeliverySourceInput) ([]service.Target, error) {
 			out := []service.Target{{ARN: deliverySourceARN(scopeOf(ctx), in.Name)}}
 			if v, _, err := vendorOf(in.ResourceArn); err == nil { // the operation refuses others

@@ -33,7 +33,7 @@ type streamProperties struct {
 }
 
 func (l *Logs) resources() []service.ResourceType {
-	return append(append(l.subscriptionTypes(), l.deliveryTypes()...), l.destinationType(), l.metricFilterType(), l.queryDefinitionType(), l.accountPolicyType(), l.transformerType(), l.scheduledQueryType(),
+	return append(append(l.subscriptionTypes(), l.deliveryTypes()...), l.destinationType(), l.metricFilterType(), l.queryDefinitionType(), l.accountPolicyType(), l.transformerType(), l.scheduledQueryType(), l.anomalyDetectorType(),
 		service.NewResourceType("AWS::Logs::LogGroup", service.ResourceSpec[groupProperties]{
 			Attributes: []string{"Arn"},
 			Create:     l.createGroupResource, Update: l.updateGroupResource, Delete: l.deleteGroupResource,

@@ -20,6 +20,9 @@
 //	logs/<account>/<region>/sq/<name>                              scheduled query
 //	logs/<account>/<region>/si/<id>                                name of the scheduled query with an id
 //	logs/<account>/<region>/sh/<id>/<time>                         run of a scheduled query, at a time in Unix seconds
+//	logs/<account>/<region>/ad/<id>                                anomaly detector
+//	logs/<account>/<region>/al/<detector>/<id>                     pattern that a detector has learnt
+//	logs/<account>/<region>/an/<detector>/<id>                     anomaly
 //	logs/<account>/<region>/ds/<name>                              delivery source
 //	logs/<account>/<region>/dr/<resource>/<log type>               name of the delivery source of a log
 //	logs/<account>/<region>/dd/<name>                              delivery destination
@@ -70,7 +73,12 @@
 // Records that other services log ([port.VendedLogs]) are written once for each delivery of their source. The first one that waits brings a job, named by the delivery, which delivers what has come together
 // and then looks again. The ends of a delivery are asked when it runs.
 //
+// # Anomalies
+//
+// An anomaly detector that is not paused has one named job, which reads the stored events of the windows that are over; writing events knows nothing of detectors. Messages become patterns
+// ([tokenise]), of which the last sixty counts are kept. Two weeks of events and the first quarter of an hour only train; later, a window is held against those before it ([model.judge]).
+//
 // # What it is not
 //
-// Anomaly detection has no handler. Query definitions are kept, and their text is not looked into.
+// Query definitions are kept, and their text is not looked into.
 package logs

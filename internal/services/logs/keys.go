@@ -43,6 +43,14 @@ func (s scope) scheduledQueryName(id string) key.Key { return s.root("si").Str(i
 func (s scope) scheduledRuns(id string) key.Key      { return s.root("sh").Str(id) }
 func (s scope) scheduledRun(id runID) key.Key        { return s.scheduledRuns(id.Schedule).Int(id.At) }
 
+func (s scope) detectors() key.Key                        { return s.root("ad") }
+func (s scope) detector(id string) key.Key                { return s.detectors().Str(id) }
+func (s scope) learnt(detector string) key.Key            { return s.root("al").Str(detector) }
+func (s scope) learntPattern(detector, id string) key.Key { return s.learnt(detector).Str(id) }
+func (s scope) anomalies() key.Key                        { return s.root("an") }
+func (s scope) anomaliesOf(detector string) key.Key       { return s.anomalies().Str(detector) }
+func (s scope) anomaly(detector, id string) key.Key       { return s.anomaliesOf(detector).Str(id) }
+
 func (s scope) deliverySources() key.Key                { return s.root("ds") }
 func (s scope) deliverySource(name string) key.Key      { return s.deliverySources().Str(name) }
 func (s scope) sourceOf(resource, kind string) key.Key  { return s.root("dr").Str(resource).Str(kind) }

@@ -18,7 +18,7 @@ type Options struct {
 	Roles port.Roles
 	// Sender delivers log events to subscribers.
 	Sender *deliver.Sender
-	// Metrics keeps what metric filters count.
+	// Metrics keeps what metric filters count, and how many anomalies there are.
 	Metrics port.MetricSink
 	// Logged tells of the resources whose logs can be delivered, and Streams takes them.
 	Logged  port.LoggedResources
@@ -93,6 +93,13 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		ListScheduledQueries:        l.listScheduledQueries,
 		UpdateScheduledQuery:        l.updateScheduledQuery,
 		DeleteScheduledQuery:        l.deleteScheduledQuery,
+		CreateLogAnomalyDetector:    l.createLogAnomalyDetector,
+		GetLogAnomalyDetector:       l.getLogAnomalyDetector,
+		ListLogAnomalyDetectors:     l.listLogAnomalyDetectors,
+		UpdateLogAnomalyDetector:    l.updateLogAnomalyDetector,
+		DeleteLogAnomalyDetector:    l.deleteLogAnomalyDetector,
+		ListAnomalies:               l.listAnomalies,
+		UpdateAnomaly:               l.updateAnomaly,
 
 		PutDeliverySource:               l.putDeliverySource,
 		GetDeliverySource:               l.getDeliverySource,
@@ -118,7 +125,7 @@ func New(deps service.Deps, o Options) (service.Service, *Logs) {
 		Access:         l.access(),
 		DataOperations: []string{"FilterLogEvents", "GetLogEvents", "GetLogObject", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartLiveTail"},
 		Resources:      l.resources(),
-		Jobs:           slices.Concat(l.queryJobs(), l.scheduledJobs(), []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, l.deliveries.Kind(), {Name: vendKind, Handle: l.deliverVended, MaxAge: deliverFor, Exhausted: l.vendedDropped}}),
+		Jobs:           slices.Concat(l.queryJobs(), l.scheduledJobs(), []events.Kind{{Name: expireKind, Handle: l.expire, Concurrency: 1, MakesRoom: true}, {Name: detectKind, Handle: l.detect, Concurrency: 1}, l.deliveries.Kind(), {Name: vendKind, Handle: l.deliverVended, MaxAge: deliverFor, Exhausted: l.vendedDropped}}),
 		Start:          l.sink.start,
 		Close:          l.sink.close,
 	}, l

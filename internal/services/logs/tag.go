@@ -43,6 +43,9 @@ func taggedOf(r store.Reader, s scope, resource string) (*tagged, error) {
 	case "scheduled-query":
 		q, err := getScheduledQuery(r, s, resource)
 		return taggedAs("scheduled query", s.scheduledQuery(q.Name), q, func(v *scheduledQuery) *map[string]string { return &v.Tags }, err)
+	case "anomaly-detector":
+		d, err := getDetector(r, s, resource)
+		return taggedAs("anomaly detector", s.detector(d.ID), d, func(v *detector) *map[string]string { return &v.Tags }, err)
 	case "delivery-source":
 		d, err := getSource(r, s, name)
 		return taggedAs("delivery source", s.deliverySource(name), d, func(v *deliverySource) *map[string]string { return &v.Tags }, err)
