@@ -351,7 +351,7 @@ func TestChangeSets(t *testing.T) {
 
 func TestBadTemplatesAreRefusedBeforeAnythingIsTouched(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
-		{"types with something in their place", "Resources: {A: {Type: AWS::Lambda::ResourcePolicy}, B: {Type: AWS::Foo::Baz}}", "Unrecognized resource types: [AWS::Foo::Baz, AWS::Lambda::ResourcePolicy]. Lambent does not have AWS::Lambda::ResourcePolicy: use an AWS::Lambda::Permission for each statement"},
+		{"types with something in their place", "Resources: {A: {Type: AWS::Lambda::MicrovmImage}, B: {Type: AWS::Foo::Baz}}", "Unrecognized resource types: [AWS::Foo::Baz, AWS::Lambda::MicrovmImage]. Lambent does not have AWS::Lambda::MicrovmImage: use an AWS::Lambda::Function with the PackageType Image"},
 		{"unknown types", "Resources: {A: {Type: AWS::Foo::Bar}, B: {Type: AWS::Foo::Baz}}", "Unrecognized resource types: [AWS::Foo::Bar, AWS::Foo::Baz]"},
 		{"unknown property", "Resources: {A: {Type: Test::Thing, Properties: {Colour: red}}}", "Encountered unsupported property Colour"},
 		{"cycle", "Resources: {A: {Type: Test::Thing, Properties: {Value: !Ref B}}, B: {Type: Test::Thing, Properties: {Value: !Ref A}}}", "Circular dependency between resources: [A, B]"},
