@@ -123,19 +123,27 @@ func findRefactor(r store.Reader, p place, id string) (*refactorRecord, error) {
 	if err == nil && !found {
 		err = noRefactor(id)
 	}
-	if err != nil || f.Execution != cloudformation.StackRefactorExecutionStatusAvailable {
-		return &f, err
+	if err == nil {
+		err = f.judge(r, p)
+	}
+	return &f, err
+}
+
+// judge makes a refactor obsolete whose stacks have changed since it was planned.
+func (f *refactorRecord) judge(r store.Reader, p place) error {
+	if f.Execution != cloudformation.StackRefactorExecutionStatusAvailable {
+		return nil
 	}
 	for _, rs := range f.Stacks {
 		st, err := lookup(r, p, rs.ID)
 		if err != nil && !isMissing(err) {
-			return nil, err
+			return err
 		}
 		if missing := err != nil; missing != rs.Fresh || !missing && st.TemplateID != rs.Was {
 			f.Execution, f.ExecutionReason = cloudformation.StackRefactorExecutionStatusObsolete, "Stack "+rs.Name+" has changed since the stack refactor was created. Create the refactor again."
 		}
 	}
-	return &f, nil
+	return nil
 }
 
 func (s *Service) describeStackRefactor(ctx context.Context, in *cloudformation.DescribeStackRefactorInput) (*cloudformation.DescribeStackRefactorOutput, error) {
@@ -159,8 +167,22 @@ func (s *Service) describeStackRefactor(ctx context.Context, in *cloudformation.
 
 func (s *Service) listStackRefactors(ctx context.Context, in *cloudformation.ListStackRefactorsInput) (*cloudformation.ListStackRefactorsOutput, error) {
 	out := &cloudformation.ListStackRefactorsOutput{StackRefactorSummaries: []cloudformation.StackRefactorSummary{}}
-	var err error
+	judged := map[string]refactorRecord{}
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		all, err := record.List[refactorRecord](r, placeOf(ctx).base("refactor").Span())
+		for i := 0; i < len(all) && err == nil; i++ {
+			err = all[i].judge(r, placeOf(ctx))
+			judged[all[i].ID] = all[i]
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	out.NextToken, err = page(ctx, s, placeOf(ctx).base("refactor"), in.NextToken, in.MaxResults, func(f refactorRecord) bool {
+		if known, ok := judged[f.ID]; ok {
+			f = known
+		}
 		if len(in.ExecutionStatusFilter) > 0 && !slices.Contains(in.ExecutionStatusFilter, f.Execution) {
 			return false
 		}

@@ -220,7 +220,7 @@ func TestARefactorOfStacksThatChangedIsObsolete(t *testing.T) {
 		t.Errorf("execution: %v", err)
 	}
 	list, err := call[cloudformation.ListStackRefactorsOutput](e, "ListStackRefactors", &cloudformation.ListStackRefactorsInput{})
-	if err != nil || len(list.StackRefactorSummaries) != 1 {
+	if err != nil || len(list.StackRefactorSummaries) != 1 || list.StackRefactorSummaries[0].ExecutionStatus != "OBSOLETE" {
 		t.Errorf("refactors are %+v, %v", list, err)
 	}
 	if _, err := call[cloudformation.DescribeStackRefactorOutput](e, "DescribeStackRefactor", &cloudformation.DescribeStackRefactorInput{StackRefactorId: "none"}); err == nil || !strings.Contains(err.Error(), "does not exist") {
